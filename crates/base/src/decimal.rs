@@ -39,7 +39,9 @@ impl Decimal {
     /// How many digits stand after the point, less the exponent: `1.20` has 2.
     pub fn scale(&self) -> i64 {
         let (mantissa, exponent) = split_exponent(&self.0);
-        let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let fraction = mantissa
+            .split_once('.')
+            .map_or(0, |(_, fraction)| fraction.len());
         fraction as i64 - exponent
     }
 
@@ -55,7 +57,11 @@ impl Decimal {
         let whole = whole.trim_start_matches('0');
         let whole = if whole.is_empty() { "0" } else { whole };
         let point = if fraction.is_empty() { "" } else { "." };
-        let exponent = if exponent == 0 { String::new() } else { format!("e{exponent}") };
+        let exponent = if exponent == 0 {
+            String::new()
+        } else {
+            format!("e{exponent}")
+        };
         format!("{sign}{whole}{point}{fraction}{exponent}")
     }
 
@@ -86,9 +92,17 @@ impl Decimal {
             digits.pop();
         }
         if digits.is_empty() {
-            return Normal { negative: false, digits, exponent: 0 };
+            return Normal {
+                negative: false,
+                digits,
+                exponent: 0,
+            };
         }
-        Normal { negative, digits, exponent }
+        Normal {
+            negative,
+            digits,
+            exponent,
+        }
     }
 }
 
@@ -98,9 +112,10 @@ impl Normal {
             (true, true) => Ordering::Equal,
             (true, false) => Ordering::Less,
             (false, true) => Ordering::Greater,
-            (false, false) => {
-                self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits))
-            }
+            (false, false) => self
+                .exponent
+                .cmp(&other.exponent)
+                .then_with(|| self.digits.cmp(&other.digits)),
         }
     }
 }
@@ -119,7 +134,11 @@ impl FromStr for Decimal {
         let mantissa_ok = n_points <= 1 && 0 < n_digits && n_points + n_digits == digits.len();
         // The exponent is bounded so that no comparison can be made to run away.
         let exponent_ok = exponent.is_none_or(|e| e.parse::<i16>().is_ok());
-        if mantissa_ok && exponent_ok { Ok(Self(text.into())) } else { Err(InvalidDecimal) }
+        if mantissa_ok && exponent_ok {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidDecimal)
+        }
     }
 }
 
@@ -164,14 +183,22 @@ mod tests {
 
     #[test]
     fn json_spelling() {
-        for (text, json) in [("+1", "1"), (".5", "0.5"), ("007", "7"), ("-00.10", "-0.10"), ("5.", "5")] {
+        for (text, json) in [
+            ("+1", "1"),
+            (".5", "0.5"),
+            ("007", "7"),
+            ("-00.10", "-0.10"),
+            ("5.", "5"),
+        ] {
             assert_eq!(decimal(text).to_json(), json);
         }
     }
 
     #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", ".", "+", "1.2.3", "1,2", "1e", "1e99999", "NaN", " 1", "१"] {
+        for text in [
+            "", ".", "+", "1.2.3", "1,2", "1e", "1e99999", "NaN", " 1", "१",
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(InvalidDecimal), "{text}");
         }
     }

@@ -39,8 +39,14 @@ impl<K> FromStr for Id<K> {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let valid = (1..=64).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-        if valid { Ok(Self(text.into(), PhantomData)) } else { Err(InvalidId) }
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+        if valid {
+            Ok(Self(text.into(), PhantomData))
+        } else {
+            Err(InvalidId)
+        }
     }
 }
 
@@ -81,7 +87,10 @@ mod tests {
 
     #[test]
     fn fhir_r4_id_datatype() {
-        assert_eq!("a-1.B".parse::<Id<Patient>>().unwrap().reference(), "Patient/a-1.B");
+        assert_eq!(
+            "a-1.B".parse::<Id<Patient>>().unwrap().reference(),
+            "Patient/a-1.B"
+        );
         for bad in ["", "a/b", "a_b", &"x".repeat(65)] {
             assert_eq!(bad.parse::<Id<Patient>>(), Err(InvalidId));
         }

@@ -48,7 +48,12 @@ impl Issue {
         location: impl Into<String>,
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { severity: Severity::Error, code, location: location.into(), text: text.into() }
+        Self {
+            severity: Severity::Error,
+            code,
+            location: location.into(),
+            text: text.into(),
+        }
     }
 
     /// A warning at a place.
@@ -57,7 +62,12 @@ impl Issue {
         location: impl Into<String>,
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { severity: Severity::Warning, code, location: location.into(), text: text.into() }
+        Self {
+            severity: Severity::Warning,
+            code,
+            location: location.into(),
+            text: text.into(),
+        }
     }
 }
 
@@ -66,7 +76,13 @@ impl fmt::Display for Issue {
         if self.location.is_empty() {
             write!(f, "{}: {}", self.severity.code(), self.text)
         } else {
-            write!(f, "{}: {}: {}", self.severity.code(), self.location, self.text)
+            write!(
+                f,
+                "{}: {}: {}",
+                self.severity.code(),
+                self.location,
+                self.text
+            )
         }
     }
 }

@@ -191,7 +191,11 @@ impl DateTime {
             }
         }
         value.offset = scan.offset(true)?;
-        if scan.is_done() { value.checked() } else { Err(InvalidDateTime) }
+        if scan.is_done() {
+            value.checked()
+        } else {
+            Err(InvalidDateTime)
+        }
     }
 
     /// Reads an HL7 v2 `DTM`, `TS.1` or `DT`: `YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]`
@@ -225,7 +229,11 @@ impl DateTime {
         if Precision::Hour <= value.precision {
             value.offset = scan.offset(false)?;
         }
-        if scan.is_done() { value.checked() } else { Err(InvalidDateTime) }
+        if scan.is_done() {
+            value.checked()
+        } else {
+            Err(InvalidDateTime)
+        }
     }
 
     /// How much the sender gave.
@@ -392,7 +400,10 @@ impl DateTime {
         match self.precision {
             Precision::Fraction(n_digits) => {
                 let digits = format!("{:09}", self.nanos);
-                format!(".{}", digits.get(..usize::from(n_digits)).unwrap_or(&digits))
+                format!(
+                    ".{}",
+                    digits.get(..usize::from(n_digits)).unwrap_or(&digits)
+                )
             }
             _ => String::new(),
         }
@@ -415,7 +426,9 @@ impl DateTime {
     fn checked(self) -> Result<Self, InvalidDateTime> {
         let date = civil::Date::new(self.year, self.month, self.day);
         let time_ok = self.hour <= 23 && self.minute <= 59 && self.second <= 60;
-        let offset_ok = self.offset.is_none_or(|offset| offset.minutes().abs() <= 14 * 60);
+        let offset_ok = self
+            .offset
+            .is_none_or(|offset| offset.minutes().abs() <= 14 * 60);
         if date.is_ok() && 1 <= self.year && time_ok && offset_ok {
             Ok(self)
         } else {
@@ -460,7 +473,11 @@ impl Scan<'_> {
     }
 
     fn expect(&mut self, mark: u8) -> Result<(), InvalidDateTime> {
-        if self.take(mark) { Ok(()) } else { Err(InvalidDateTime) }
+        if self.take(mark) {
+            Ok(())
+        } else {
+            Err(InvalidDateTime)
+        }
     }
 
     fn number(&mut self, width: usize) -> Result<u32, InvalidDateTime> {
@@ -522,10 +539,27 @@ mod tests {
 
     #[test]
     fn no_date_is_invented() {
-        for bad in ["", "20241301", "20240230", "202405171460", "2024051724", "2024-05-17", "0000", "20240517+2500"] {
+        for bad in [
+            "",
+            "20241301",
+            "20240230",
+            "202405171460",
+            "2024051724",
+            "2024-05-17",
+            "0000",
+            "20240517+2500",
+        ] {
             assert_eq!(DateTime::parse_hl7(bad), Err(InvalidDateTime), "{bad}");
         }
-        for bad in ["", "2024-13", "2023-02-29", "2024-05-17T", "2024-05-17T14", "20240517", "2024-05-17T14:30+5"] {
+        for bad in [
+            "",
+            "2024-13",
+            "2023-02-29",
+            "2024-05-17T",
+            "2024-05-17T14",
+            "20240517",
+            "2024-05-17T14:30+5",
+        ] {
             assert_eq!(DateTime::parse_fhir(bad), Err(InvalidDateTime), "{bad}");
         }
     }
@@ -539,13 +573,22 @@ mod tests {
         };
         assert_eq!(
             bounds("2024"),
-            ("2024-01-01T00:00:00.000Z".to_owned(), "2024-12-31T23:59:59.999Z".to_owned())
+            (
+                "2024-01-01T00:00:00.000Z".to_owned(),
+                "2024-12-31T23:59:59.999Z".to_owned()
+            )
         );
         assert_eq!(
             bounds("2024-02"),
-            ("2024-02-01T00:00:00.000Z".to_owned(), "2024-02-29T23:59:59.999Z".to_owned())
+            (
+                "2024-02-01T00:00:00.000Z".to_owned(),
+                "2024-02-29T23:59:59.999Z".to_owned()
+            )
         );
-        assert_eq!(bounds("2024-05-17T14:30:05+02:00").0, "2024-05-17T12:30:05.000Z");
+        assert_eq!(
+            bounds("2024-05-17T14:30:05+02:00").0,
+            "2024-05-17T12:30:05.000Z"
+        );
     }
 
     #[test]
