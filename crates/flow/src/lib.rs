@@ -1,0 +1,19 @@
+//! From a source, through decode and map, to a destination.
+//!
+//! Invariants:
+//! - a positive acknowledgement goes out only after the journal's fsync returned;
+//! - what was applied to the chart is decided by the chart's own transaction, so a message that is
+//!   taken up again after a crash changes nothing twice;
+//! - the messages of one partition reach the chart in the order in which the journal numbered them;
+//! - every message ends applied, or in a state that a person sees.
+
+pub mod engine;
+pub mod snapshot;
+pub mod topology;
+
+pub use engine::{Change, ControlError, Drained, DryRun, Engine, Handles, Replayed, StartError};
+pub use snapshot::{FlowSnapshot, FlowState, Minute, Snapshot};
+pub use topology::{
+    AckPolicy, EngineConfig, FailingHead, FlowConfig, MapConfig, MllpConfig, PartitionKey, Problem,
+    ProcessingId, RecordScope, Refusal, Refusals, SourceConfig,
+};
