@@ -1,0 +1,119 @@
+//! What a search parameter is, apart from where the definitions come from.
+
+/// The FHIR R4 search parameter types (search.html#ptypes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ParamKind {
+    /// A code, identifier, boolean: compared as a whole.
+    Token,
+    /// A name or text: compared by its start, folded.
+    String,
+    /// A date, time or period: compared as a span of time.
+    Date,
+    /// A plain number.
+    Number,
+    /// A number with a unit.
+    Quantity,
+    /// A reference to another resource.
+    Reference,
+    /// A URI, compared exactly.
+    Uri,
+    /// Several values of one element together.
+    Composite,
+    /// Needs code of its own; none is supported yet.
+    Special,
+}
+
+/// A stable number of one parameter on one resource type: a hash of `Type.code`, so that it is the
+/// same in every build and on every node. The store keeps it with each posting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParamKey(pub u32);
+
+/// One search parameter on one resource type.
+#[derive(Debug)]
+pub struct Param {
+    /// Its number, also in [`crate::Posting::param`].
+    pub key: ParamKey,
+    /// For [`ParamKind::Reference`]: the number under which the `identifier` of such references is
+    /// indexed as a token, for the modifier `:identifier`.
+    pub identifier_key: ParamKey,
+    /// The resource type it is for: `Observation`, also where it is defined for all resources.
+    pub resource_type: &'static str,
+    /// The name in the URL: `code-value-quantity`.
+    pub code: &'static str,
+    /// The canonical URL of its definition.
+    pub url: &'static str,
+    /// The type.
+    pub kind: ParamKind,
+    /// For a reference: the resource types it may point to.
+    pub targets: Vec<&'static str>,
+    /// For a composite: its parts in order.
+    pub components: Vec<Component>,
+    /// The FHIRPath expression.
+    pub expression: &'static str,
+}
+
+/// One part of a composite parameter.
+#[derive(Debug)]
+pub struct Component {
+    /// The parameter code of the part, as far as it has one.
+    pub code: &'static str,
+    /// How its value is written and compared.
+    pub kind: ParamKind,
+    /// The FHIRPath expression, from one instance of the composite's own expression.
+    pub expression: String,
+}
+
+// === impl ParamKind ===
+
+impl ParamKind {
+    /// The FHIR code of the type.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::String => "string",
+            Self::Date => "date",
+            Self::Number => "number",
+            Self::Quantity => "quantity",
+            Self::Reference => "reference",
+            Self::Uri => "uri",
+            Self::Composite => "composite",
+            Self::Special => "special",
+        }
+    }
+
+    /// The type of that FHIR code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Some(match code {
+            "token" => Self::Token,
+            "string" => Self::String,
+            "date" => Self::Date,
+            "number" => Self::Number,
+            "quantity" => Self::Quantity,
+            "reference" => Self::Reference,
+            "uri" => Self::Uri,
+            "composite" => Self::Composite,
+            "special" => Self::Special,
+            _ => return None,
+        })
+    }
+}
+
+// === impl ParamKey ===
+
+impl ParamKey {
+    /// The number of `code` on `resource_type`: 32-bit FNV-1a of `Type.code`. A test holds that no
+    /// two R4 parameters share one.
+    pub fn of(resource_type: &str, code: &str) -> Self {
+        Self(fnv1a(resource_type.bytes().chain([b'.']).chain(code.bytes())))
+    }
+
+    /// The number of the identifiers within a reference parameter.
+    pub fn of_identifier(resource_type: &str, code: &str) -> Self {
+        let name = resource_type.bytes().chain([b'.']).chain(code.bytes());
+        Self(fnv1a(name.chain(*b":identifier")))
+    }
+}
+
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
+    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}

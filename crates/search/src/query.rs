@@ -1,0 +1,352 @@
+//! A search, parsed and checked.
+//!
+//! Invariants:
+//! - every parameter in a [`Query`] exists for its resource type and is of the right kind; values
+//!   are parsed; nothing in here needs a second check;
+//! - all of [`Query::filters`] must hold (AND); within one [`Filter::Any`] one test suffices (OR);
+//! - a test holds for a resource if it holds for at least one posting under the key;
+//! - what was not understood is in [`Query::unknown`], and nowhere else.
+
+use crate::param::{Param, ParamKey};
+use crate::posting::Span;
+
+/// A search on one resource type.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The resource type.
+    pub resource_type: &'static str,
+    /// All must hold.
+    pub filters: Vec<Filter>,
+    /// Sort keys, the first is the most significant. Empty: the server's own order.
+    pub sort: Vec<Sort>,
+    /// `_count`, if given. Zero means the same as `_summary=count`.
+    pub count: Option<u32>,
+    /// `_include`.
+    pub includes: Vec<Include>,
+    /// `_revinclude`.
+    pub revincludes: Vec<Include>,
+    /// `_total`, if given.
+    pub total: Option<Total>,
+    /// `_summary`.
+    pub summary: Summary,
+    /// `_elements`: top-level element names.
+    pub elements: Vec<String>,
+    /// `_person=true`: answer with persons, the whole of each.
+    pub person: bool,
+    /// `_cursor`: where the page starts. Opaque here.
+    pub cursor: Option<String>,
+    /// Parameters that were not understood and are not part of the search.
+    pub unknown: Vec<Unknown>,
+    /// What was used, as `name=value` not yet percent-encoded; see [`Query::used`].
+    pub(crate) used: Vec<(String, String)>,
+}
+
+/// One condition on a resource.
+#[derive(Clone, Debug)]
+pub enum Filter {
+    /// At least one posting under `key` passes at least one test.
+    Any {
+        /// The parameter, for messages and plans.
+        param: &'static Param,
+        /// Where to look: the parameter's key, or its identifier key.
+        key: ParamKey,
+        /// One suffices.
+        tests: Vec<Test>,
+    },
+    /// `:not`: no posting under `key` passes any test. Holds where there is no posting at all.
+    None {
+        /// The parameter.
+        param: &'static Param,
+        /// Where to look.
+        key: ParamKey,
+        /// None may pass.
+        tests: Vec<Test>,
+    },
+    /// `:missing=true` (no posting under any of the keys) or `:missing=false` (at least one).
+    Missing {
+        /// The parameter.
+        param: &'static Param,
+        /// Where to look.
+        keys: Vec<ParamKey>,
+        /// True: there must be none.
+        missing: bool,
+    },
+    /// A chain: a reference under `link` points to a resource on this server that passes one of the
+    /// branches.
+    Chain {
+        /// The reference parameter.
+        link: &'static Param,
+        /// One for each possible target type; at least one.
+        branches: Vec<Branch>,
+    },
+    /// `_has`: some resource of `source_type` refers to this one under `link` and passes `filter`.
+    Has {
+        /// The type of the resources that refer.
+        source_type: &'static str,
+        /// The reference parameter on `source_type`.
+        link: &'static Param,
+        /// What must hold for one that refers.
+        filter: Box<Filter>,
+    },
+    /// `_id`: one of these.
+    Id(Vec<String>),
+    /// `_lastUpdated`: one suffices; the resource's value is a point.
+    LastUpdated(Vec<DateTest>),
+}
+
+/// A chain's condition for one target type.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// The type of the resource that the reference points to.
+    pub resource_type: &'static str,
+    /// What must hold for it.
+    pub filter: Filter,
+}
+
+/// One value of a parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// On [`crate::Value::Token`].
+    Token(TokenTest),
+    /// On [`crate::Value::String`].
+    String(StringTest),
+    /// On [`crate::Value::Date`].
+    Date(DateTest),
+    /// On [`crate::Value::Number`].
+    Number(NumberTest),
+    /// On [`crate::Value::Quantity`].
+    Quantity(QuantityTest),
+    /// On [`crate::Value::Reference`].
+    Reference(ReferenceTest),
+    /// On [`crate::Value::Uri`]: equal.
+    Uri(String),
+    /// On [`crate::Value::Composite`]: each part passes its test, within one posting.
+    Composite(Vec<Test>),
+}
+
+/// A token: `code`, `system|code`, `|code`, `system|`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenTest {
+    /// What the system must be.
+    pub system: SystemTest,
+    /// What the code must equal; `None` for `system|`.
+    pub code: Option<String>,
+}
+
+/// What the system of a token must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SystemTest {
+    /// Any, or none: `code`.
+    Any,
+    /// There must be none: `|code`.
+    Absent,
+    /// This one: `system|code`.
+    Is(String),
+}
+
+/// A text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StringTest {
+    /// How to compare.
+    pub mode: StringMode,
+    /// Folded, but for [`StringMode::Exact`].
+    pub text: String,
+}
+
+/// How texts are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StringMode {
+    /// No modifier: the folded value starts with the text.
+    Starts,
+    /// `:contains`: the text is anywhere in the folded value.
+    Contains,
+    /// `:exact`: the value as written equals the text.
+    Exact,
+}
+
+/// A span of time and how to compare with it; see [`DateTest::holds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTest {
+    /// How.
+    pub prefix: Prefix,
+    /// What the value may mean; for [`Prefix::Ap`] already widened.
+    pub span: Span,
+}
+
+/// A number and how to compare with it; see [`NumberTest::holds`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NumberTest {
+    /// How.
+    pub prefix: Prefix,
+    /// The number.
+    pub value: f64,
+    /// The least number that is equal at the given significant digits (included); for
+    /// [`Prefix::Ap`] ten per cent less.
+    pub low: f64,
+    /// The end of the same range (not included); for [`Prefix::Ap`] ten per cent more, included.
+    pub high: f64,
+}
+
+/// A number with a unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantityTest {
+    /// The number.
+    pub number: NumberTest,
+    /// The unit.
+    pub unit: UnitTest,
+}
+
+/// What the unit of a quantity must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnitTest {
+    /// Any: `5.4`.
+    Any,
+    /// `5.4|http://unitsofmeasure.org|mg`: system and code.
+    Code {
+        /// The system.
+        system: String,
+        /// The code.
+        code: String,
+    },
+    /// `5.4||mg`: the code or the unit.
+    CodeOrUnit(String),
+}
+
+/// Where a reference must point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferenceTest {
+    /// `subject=23`: a resource on this server with that id, of any of these types.
+    Id {
+        /// The types that the parameter may point to.
+        types: Vec<&'static str>,
+        /// The id.
+        id: String,
+    },
+    /// `subject=Patient/23`, `subject:Patient=23`, or absolute on our base.
+    Local {
+        /// The type.
+        resource_type: &'static str,
+        /// The id.
+        id: String,
+    },
+    /// Anything else by URL; a canonical without a version matches every version.
+    Url {
+        /// The URL without `|version`.
+        url: String,
+        /// The version it must have, if given.
+        version: Option<String>,
+    },
+}
+
+/// The comparison prefixes (search.html#prefix).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Prefix {
+    /// Equal; the default.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Greater.
+    Gt,
+    /// Less.
+    Lt,
+    /// Greater or equal.
+    Ge,
+    /// Less or equal.
+    Le,
+    /// Starts after.
+    Sa,
+    /// Ends before.
+    Eb,
+    /// Approximately.
+    Ap,
+}
+
+/// One sort key.
+#[derive(Clone, Copy, Debug)]
+pub struct Sort {
+    /// By what.
+    pub by: SortBy,
+    /// `-name`: the greatest first.
+    pub descending: bool,
+}
+
+/// What to sort by.
+#[derive(Clone, Copy, Debug)]
+pub enum SortBy {
+    /// The logical id.
+    Id,
+    /// The time of the last change.
+    LastUpdated,
+    /// The least (ascending) or greatest (descending) posting of a parameter; resources without one
+    /// come last.
+    Param(&'static Param),
+}
+
+/// `_include=Type:param[:target]` or `_revinclude=…`.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// The type of the resource that holds the reference.
+    pub source_type: &'static str,
+    /// The reference parameter on it; `None` for `Type:*`, all of them.
+    pub param: Option<&'static Param>,
+    /// Only references to this type.
+    pub target_type: Option<&'static str>,
+    /// `:iterate`: also for what was included.
+    pub iterate: bool,
+}
+
+/// `_summary`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Summary {
+    /// The whole resource.
+    #[default]
+    False,
+    /// Only the elements marked as summary.
+    True,
+    /// Only text, id, meta and the mandatory elements.
+    Text,
+    /// All but the text.
+    Data,
+    /// Only the count of matches.
+    Count,
+}
+
+/// `_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Total {
+    /// No total.
+    None,
+    /// An estimate will do.
+    Estimate,
+    /// The exact number.
+    Accurate,
+}
+
+/// `Prefer: handling=…`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// An unknown parameter is an error.
+    Strict,
+    /// An unknown parameter is left out and told in [`Query::unknown`].
+    #[default]
+    Lenient,
+}
+
+/// A parameter that is not part of the search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The name as given, with its modifier.
+    pub name: String,
+    /// The value as given.
+    pub value: String,
+}
+
+// === impl Query ===
+
+impl Query {
+    /// What was used, as `name=value` pairs not yet percent-encoded, in the order given: the self
+    /// link is made of these. Unknown parameters are not among them.
+    pub fn used(&self) -> &[(String, String)] {
+        &self.used
+    }
+}
