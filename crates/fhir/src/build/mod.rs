@@ -1,0 +1,323 @@
+//! Values to make and change.
+//!
+//! Invariants:
+//! - a [`Value`] made from a node and written again parses to the same tree: numbers keep their
+//!   digits, unknown fields stay;
+//! - an object has each name once; setting it again replaces its value in place.
+
+mod convert;
+mod object;
+mod path;
+
+pub use object::{Name, Object};
+
+use crate::json::{Document, JsonError, write_string};
+use path::{Step, steps};
+use std::fmt;
+
+/// A JSON value that can be changed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub enum Value {
+    /// `null`
+    #[default]
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number as it is written.
+    Number(Box<str>),
+    /// A string.
+    String(Box<str>),
+    /// An array.
+    Array(Vec<Value>),
+    /// An object.
+    Object(Object),
+}
+
+// === impl Value ===
+
+impl Value {
+    /// An empty object.
+    pub fn object() -> Self {
+        Self::Object(Object::default())
+    }
+
+    /// A resource with nothing but its type.
+    pub fn resource(resource_type: &str) -> Self {
+        Self::object().with("resourceType", resource_type)
+    }
+
+    /// Reads JSON bytes.
+    pub fn parse(source: impl AsRef<[u8]>) -> Result<Self, JsonError> {
+        Document::parse(source).map(|document| Self::from(document.root()))
+    }
+
+    /// The same with a field set: for building in one expression.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Self>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The field of an object.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        self.as_object()?.get(name)
+    }
+
+    /// The field of an object, to change.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Self> {
+        self.as_object_mut()?.get_mut(name)
+    }
+
+    /// The item of an array.
+    pub fn item(&self, place: usize) -> Option<&Self> {
+        self.as_array()?.get(place)
+    }
+
+    /// Sets a field; what is no object becomes one.
+    pub fn set(&mut self, name: &str, value: impl Into<Self>) {
+        self.make_object().set(name, value.into());
+    }
+
+    /// Takes a field away.
+    pub fn remove(&mut self, name: &str) -> Option<Self> {
+        self.as_object_mut()?.remove(name)
+    }
+
+    /// The field, made `null` first if there is none; what is no object becomes one.
+    pub fn entry(&mut self, name: &str) -> &mut Self {
+        self.make_object().entry(name)
+    }
+
+    /// Puts an item at the end; `null` becomes an array, any other value an array's first item.
+    pub fn push(&mut self, item: impl Into<Self>) {
+        if let Self::Array(items) = self {
+            items.push(item.into());
+            return;
+        }
+        let items = match std::mem::take(self) {
+            Self::Null => vec![item.into()],
+            other => vec![other, item.into()],
+        };
+        *self = Self::Array(items);
+    }
+
+    /// What a path of names and places leads to: `name[0].given[1]`.
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        steps(path).try_fold(self, |value, step| match step {
+            Step::Name(name) => value.get(name),
+            Step::Place(place) => value.item(place),
+        })
+    }
+
+    /// Sets what a path leads to, making objects and arrays on the way.
+    pub fn set_at(&mut self, path: &str, value: impl Into<Self>) {
+        let place = steps(path).fold(self, |at, step| match step {
+            Step::Name(name) => at.entry(name),
+            Step::Place(place) => at.place(place),
+        });
+        *place = value.into();
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::String(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The text of a string field.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    /// `true` or `false`.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(truth) = self {
+            Some(*truth)
+        } else {
+            None
+        }
+    }
+
+    /// A number as it is written.
+    pub fn number_text(&self) -> Option<&str> {
+        if let Self::Number(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The items of an array.
+    pub fn as_array(&self) -> Option<&Vec<Self>> {
+        if let Self::Array(items) = self {
+            Some(items)
+        } else {
+            None
+        }
+    }
+
+    /// The items of an array, to change.
+    pub fn as_array_mut(&mut self) -> Option<&mut Vec<Self>> {
+        if let Self::Array(items) = self {
+            Some(items)
+        } else {
+            None
+        }
+    }
+
+    /// The fields of an object.
+    pub fn as_object(&self) -> Option<&Object> {
+        if let Self::Object(object) = self {
+            Some(object)
+        } else {
+            None
+        }
+    }
+
+    /// The fields of an object, to change.
+    pub fn as_object_mut(&mut self) -> Option<&mut Object> {
+        if let Self::Object(object) = self {
+            Some(object)
+        } else {
+            None
+        }
+    }
+
+    /// Items of the field when it is an array, the field itself when it is not.
+    pub fn each(&self, name: &str) -> std::slice::Iter<'_, Self> {
+        match self.get(name) {
+            Some(Self::Array(items)) => items.iter(),
+            Some(one) => std::slice::from_ref(one).iter(),
+            None => [].iter(),
+        }
+    }
+
+    /// Is it `null`, or an array or object with nothing in it?
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Array(items) => items.is_empty(),
+            Self::Object(object) => object.is_empty(),
+            Self::Bool(_) | Self::Number(_) | Self::String(_) => false,
+        }
+    }
+
+    /// `resourceType` of an object.
+    pub fn resource_type(&self) -> Option<&str> {
+        self.text("resourceType")
+    }
+
+    /// Takes away what FHIR does not allow: nulls, empty arrays and empty objects. Nulls in arrays
+    /// stay: they keep `x` and `_x` aligned.
+    pub fn prune(&mut self) {
+        match self {
+            Self::Array(items) => items.iter_mut().for_each(Self::prune),
+            Self::Object(object) => {
+                object.values_mut().for_each(Self::prune);
+                object.retain(|value| !value.is_empty());
+            }
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => {}
+        }
+    }
+
+    /// The JSON bytes, without white space.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        self.write(&mut out);
+        out
+    }
+
+    /// A document of the same content, to walk.
+    pub fn to_document(&self) -> Result<Document, JsonError> {
+        Document::parse(self.to_bytes())
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(true) => out.extend_from_slice(b"true"),
+            Self::Bool(false) => out.extend_from_slice(b"false"),
+            Self::Number(text) => out.extend_from_slice(text.as_bytes()),
+            Self::String(text) => write_string(text, out),
+            Self::Array(items) => {
+                out.push(b'[');
+                for (place, item) in items.iter().enumerate() {
+                    if place != 0 {
+                        out.push(b',');
+                    }
+                    item.write(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(object) => {
+                out.push(b'{');
+                for (place, (name, value)) in object.iter().enumerate() {
+                    if place != 0 {
+                        out.push(b',');
+                    }
+                    write_string(name, out);
+                    out.push(b':');
+                    value.write(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+
+    fn make_object(&mut self) -> &mut Object {
+        if !matches!(self, Self::Object(_)) {
+            *self = Self::object();
+        }
+        match self {
+            Self::Object(object) => object,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Array(_) => {
+                unreachable!("made an object above")
+            }
+        }
+    }
+
+    /// The item at a place; a place beyond the end is the next free one.
+    fn place(&mut self, place: usize) -> &mut Self {
+        if !matches!(self, Self::Array(_)) {
+            let first = std::mem::take(self);
+            *self = Self::Array(if first == Self::Null {
+                Vec::new()
+            } else {
+                vec![first]
+            });
+        }
+        match self {
+            Self::Array(items) => {
+                if items.len() <= place {
+                    items.push(Self::Null);
+                }
+                let last = items.len() - 1;
+                #[expect(
+                    clippy::indexing_slicing,
+                    reason = "bounded in the same line, never empty"
+                )]
+                &mut items[place.min(last)]
+            }
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Object(_) => {
+                unreachable!("made an array above")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    /// Says nothing of the content: it may be PHI.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "Null",
+            Self::Bool(_) => "Bool",
+            Self::Number(_) => "Number",
+            Self::String(_) => "String",
+            Self::Array(_) => "Array",
+            Self::Object(_) => "Object",
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! Objects with their fields in order.
+
+use super::Value;
+use crate::json::{Node, Symbol};
+use std::collections::HashSet;
+use std::fmt;
+
+/// Fields in the order in which they were set, each name once.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Object(Vec<(Name, Value)>);
+
+/// A field's name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Name(Text);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Known(Symbol),
+    Other(Box<str>),
+}
+
+// === impl Object ===
+
+impl Object {
+    /// The field's value.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0
+            .iter()
+            .find(|(own, _)| own.as_str() == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The field's value, to change.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.0
+            .iter_mut()
+            .find(|(own, _)| own.as_str() == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Sets a field in place, or as the last one.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        *self.entry(name) = value.into();
+    }
+
+    /// The field's value, made `null` first if there is none.
+    pub fn entry(&mut self, name: &str) -> &mut Value {
+        let place = match self.0.iter().position(|(own, _)| own.as_str() == name) {
+            Some(place) => place,
+            None => {
+                self.0.push((Name::new(name), Value::Null));
+                self.0.len() - 1
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
+        &mut self.0[place].1
+    }
+
+    /// Takes a field away.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        let place = self.0.iter().position(|(own, _)| own.as_str() == name)?;
+        Some(self.0.remove(place).1)
+    }
+
+    /// Is there such a field?
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The fields in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The values in order, to change.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Keeps the fields whose value passes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Value) -> bool) {
+        self.0.retain(|(_, value)| keep(value));
+    }
+
+    /// How many fields.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Has it no field?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The fields of an object node; of two with one name the first.
+    pub(super) fn from_fields(node: Node<'_>) -> Self {
+        let mut fields: Vec<(Name, Value)> = Vec::new();
+        let mut names: HashSet<&str> = HashSet::new();
+        let duplicates = !node.document().issues().is_empty();
+        for field in node.fields() {
+            let name = field.name().unwrap_or_default();
+            if !duplicates || names.insert(name) {
+                fields.push((Name::new(name), Value::from(field)));
+            }
+        }
+        Self(fields)
+    }
+}
+
+impl<N: AsRef<str>> FromIterator<(N, Value)> for Object {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(fields: I) -> Self {
+        let mut object = Self::default();
+        for (name, value) in fields {
+            object.set(name.as_ref(), value);
+        }
+        object
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    /// Any text can be a name; those that the tables know cost no memory of their own.
+    pub fn new(name: &str) -> Self {
+        Self(Symbol::of(name).map_or_else(|| Text::Other(name.into()), Text::Known))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Text::Known(symbol) => symbol.as_str(),
+            Text::Other(text) => text,
+        }
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

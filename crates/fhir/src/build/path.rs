@@ -1,0 +1,21 @@
+//! Paths of names and places: `name[0].given[1]`.
+
+/// One step of a path.
+pub(super) enum Step<'p> {
+    /// A field.
+    Name(&'p str),
+    /// An item, from 0.
+    Place(usize),
+}
+
+/// The steps of a path. What cannot be read as a place is a name, so that nothing is passed over.
+pub(super) fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
+    path.split('.').flat_map(|part| {
+        let (name, places) = part.find('[').map_or((part, ""), |at| part.split_at(at));
+        let places = places
+            .split(['[', ']'])
+            .filter_map(|place| place.parse().ok());
+        let name = (!name.is_empty()).then_some(Step::Name(name));
+        name.into_iter().chain(places.map(Step::Place))
+    })
+}
