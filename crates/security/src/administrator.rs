@@ -1,0 +1,229 @@
+//! The one administrator: a name, and an argon2id hash of the password or of the first-login secret.
+//!
+//! Until a password is chosen, each start makes a new first-login secret and shows it once on the
+//! terminal; the old one is then worth nothing. It is not written to disk.
+
+use crate::keys::replace_private;
+use crate::random_text;
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+/// What a chosen password has at least (NIST SP 800-63B asks for 15 without a second factor).
+pub const MIN_PASSWORD_CHARS: usize = 15;
+const MAX_PASSWORD_CHARS: usize = 256;
+
+/// The administrator's account of one data directory.
+#[derive(Debug)]
+pub struct Administrator {
+    path: PathBuf,
+    account: RwLock<Account>,
+}
+
+#[derive(Debug)]
+struct Account {
+    name: String,
+    hash: String,
+    is_first_login: bool,
+}
+
+/// What lies in the file: only a chosen password.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    name: String,
+    hash: String,
+}
+
+/// What came of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// The password is right.
+    Accepted,
+    /// The first-login secret is right; a password is to be chosen.
+    FirstLogin,
+    /// Name or password is wrong; which of the two is not said.
+    Refused,
+}
+
+/// The account could not be read, written or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministratorError {
+    /// The file system said no.
+    #[error("could not read or write `{path}`")]
+    File {
+        /// The account's file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// There is a file, and it is no account.
+    #[error("`{path}` is damaged; delete it to get a new first-login secret at the next start")]
+    Damaged {
+        /// The account's file.
+        path: PathBuf,
+    },
+    /// The new password is too short or too long.
+    #[error("a password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
+    Length,
+    /// Hashing failed.
+    #[error("could not hash the password")]
+    Hash,
+}
+
+// === impl Administrator ===
+
+impl Administrator {
+    /// Opens the account. The secret is there until a password has been chosen.
+    pub fn open(data_dir: &Path) -> Result<(Self, Option<String>), AdministratorError> {
+        let path = data_dir.join("security").join("administrator.json");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let Ok(stored) = serde_json::from_slice::<Stored>(&bytes) else {
+                    return Err(AdministratorError::Damaged { path });
+                };
+                let account = Account {
+                    name: stored.name,
+                    hash: stored.hash,
+                    is_first_login: false,
+                };
+                Ok((
+                    Self {
+                        path,
+                        account: RwLock::new(account),
+                    },
+                    None,
+                ))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = random_text::<12>();
+                let account = Account {
+                    name: "admin".to_owned(),
+                    hash: hash(&secret)?,
+                    is_first_login: true,
+                };
+                Ok((
+                    Self {
+                        path,
+                        account: RwLock::new(account),
+                    },
+                    Some(secret),
+                ))
+            }
+            Err(source) => Err(AdministratorError::File { path, source }),
+        }
+    }
+
+    /// The administrator's name.
+    pub fn name(&self) -> String {
+        self.account
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .name
+            .clone()
+    }
+
+    /// Checks name and password. Takes tens of milliseconds by design; call it off the event loop.
+    pub fn log_in(&self, name: &str, password: &str) -> Login {
+        let (known, hash, is_first_login) = {
+            let account = self.account.read().unwrap_or_else(PoisonError::into_inner);
+            (
+                account.name == name,
+                account.hash.clone(),
+                account.is_first_login,
+            )
+        };
+        // A wrong name costs the same work, so that the time does not tell.
+        let matches = !password.is_empty()
+            && password.chars().count() <= MAX_PASSWORD_CHARS
+            && PasswordHash::new(&hash).is_ok_and(|parsed| {
+                Argon2::default()
+                    .verify_password(password.as_bytes(), &parsed)
+                    .is_ok()
+            });
+        match (known && matches, is_first_login) {
+            (false, _) => Login::Refused,
+            (true, true) => Login::FirstLogin,
+            (true, false) => Login::Accepted,
+        }
+    }
+
+    /// Stores the chosen password; the first-login secret is then worth nothing.
+    pub fn choose_password(&self, password: &str) -> Result<(), AdministratorError> {
+        let n_chars = password.chars().count();
+        if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&n_chars) {
+            return Err(AdministratorError::Length);
+        }
+        let fresh = hash(password)?;
+        let mut account = self.account.write().unwrap_or_else(PoisonError::into_inner);
+        let stored = Stored {
+            name: account.name.clone(),
+            hash: fresh.clone(),
+        };
+        let bytes = serde_json::to_vec_pretty(&stored).unwrap_or_default();
+        let fail = |source| AdministratorError::File {
+            path: self.path.clone(),
+            source,
+        };
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).map_err(fail)?;
+        }
+        replace_private(&self.path, &bytes).map_err(fail)?;
+        account.hash = fresh;
+        account.is_first_login = false;
+        Ok(())
+    }
+}
+
+/// argon2id with the crate's defaults (19 MiB, 2 passes: OWASP Password Storage, 2024).
+fn hash(password: &str) -> Result<String, AdministratorError> {
+    let mut salt = [0_u8; 16];
+    getrandom::fill(&mut salt).map_err(|_| AdministratorError::Hash)?;
+    let salt = SaltString::encode_b64(&salt).map_err(|_| AdministratorError::Hash)?;
+    let hash = Argon2::default()
+        .hash_password(password.as_bytes(), &salt)
+        .map_err(|_| AdministratorError::Hash)?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_login_then_a_chosen_password() {
+        let dir = tempfile::tempdir().unwrap();
+        let (admin, secret) = Administrator::open(dir.path()).unwrap();
+        let secret = secret.unwrap();
+        assert_eq!(admin.log_in("admin", &secret), Login::FirstLogin);
+        assert_eq!(admin.log_in("admin", ""), Login::Refused);
+        assert_eq!(admin.log_in("root", &secret), Login::Refused);
+        assert!(matches!(
+            admin.choose_password("short"),
+            Err(AdministratorError::Length)
+        ));
+
+        let chosen = "correct horse battery";
+        admin.choose_password(chosen).unwrap();
+        assert_eq!(admin.log_in("admin", &secret), Login::Refused);
+        assert_eq!(admin.log_in("admin", chosen), Login::Accepted);
+
+        let (reopened, secret) = Administrator::open(dir.path()).unwrap();
+        assert_eq!(secret, None);
+        assert_eq!(reopened.log_in("admin", chosen), Login::Accepted);
+        let file = fs::read_to_string(dir.path().join("security/administrator.json")).unwrap();
+        assert!(file.contains("$argon2id$") && !file.contains(chosen));
+    }
+
+    #[test]
+    fn an_unused_secret_dies_with_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, first) = Administrator::open(dir.path()).unwrap();
+        let (admin, second) = Administrator::open(dir.path()).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(admin.log_in("admin", &first.unwrap()), Login::Refused);
+    }
+}

@@ -1,0 +1,135 @@
+//! The key that signs bearer tokens: made on first use, readable by its owner only.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+const N_BYTES: usize = 32;
+
+/// A secret of this data directory. It does not print.
+#[derive(Clone)]
+pub struct SigningKey([u8; N_BYTES]);
+
+/// The key could not be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file system said no.
+    #[error(
+        "could not read or write the key file `{path}`; check that the data directory is yours and writable"
+    )]
+    File {
+        /// The key file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// There is a file, and it is no key.
+    #[error(
+        "the key file `{path}` is damaged (not {N_BYTES} bytes); restore it, or delete it, which makes every issued token invalid"
+    )]
+    Damaged {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The operating system has no randomness to give.
+    #[error("the operating system gave no random bytes for a new key")]
+    NoRandomness,
+}
+
+// === impl SigningKey ===
+
+impl SigningKey {
+    /// Reads the key of a data directory, or makes it, durably.
+    pub fn load_or_create(data_dir: &Path) -> Result<Self, KeyError> {
+        let folder = data_dir.join("security");
+        let path = folder.join("token.key");
+        let fail = |source| KeyError::File {
+            path: path.clone(),
+            source,
+        };
+        match fs::read(&path) {
+            Ok(bytes) => bytes
+                .try_into()
+                .map(Self)
+                .map_err(|_| KeyError::Damaged { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&folder).map_err(fail)?;
+                let mut bytes = [0; N_BYTES];
+                getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
+                match write_private(&path, &bytes) {
+                    Ok(()) => Ok(Self(bytes)),
+                    // Another process made it in the same moment: its key is the one.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        let bytes = fs::read(&path).map_err(fail)?;
+                        bytes
+                            .try_into()
+                            .map(Self)
+                            .map_err(|_| KeyError::Damaged { path })
+                    }
+                    Err(error) => Err(fail(error)),
+                }
+            }
+            Err(error) => Err(fail(error)),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Writes a new file that only its owner can read, and waits until it is on disk.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    sync_folder(path)
+}
+
+/// Puts `bytes` in the place of the file in one step.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    write_private(&fresh, bytes)?;
+    fs::rename(&fresh, path)?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn is_made_once_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = SigningKey::load_or_create(dir.path()).unwrap();
+        let second = SigningKey::load_or_create(dir.path()).unwrap();
+        assert_eq!(first.bytes(), second.bytes());
+        let path = dir.path().join("security/token.key");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        fs::write(&path, b"short").unwrap();
+        assert!(matches!(
+            SigningKey::load_or_create(dir.path()),
+            Err(KeyError::Damaged { .. })
+        ));
+    }
+}

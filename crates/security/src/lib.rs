@@ -1,0 +1,23 @@
+//! Who is calling: the administrator's login, sessions, CSRF tokens, bearer tokens, keys.
+//!
+//! Invariants:
+//! - a secret is never stored readable: passwords as argon2id hashes, session and CSRF tokens as
+//!   SHA-256 in memory, bearer tokens not at all (they are signed, and checked by the signature);
+//! - every comparison of secrets takes the same time whatever they hold;
+//! - files with secrets are readable by their owner only (mode 0600).
+//!
+//! This crate says *who*; what they may do is decided in `access`.
+
+mod administrator;
+mod keys;
+mod random;
+mod session;
+mod throttle;
+mod token;
+
+pub use administrator::{Administrator, AdministratorError, Login, MIN_PASSWORD_CHARS};
+pub use keys::{KeyError, SigningKey};
+pub use random::random_text;
+pub use session::{Opened, Session, Sessions, SessionsPolicy};
+pub use throttle::Throttle;
+pub use token::{Bearer, TokenError, Tokens};

@@ -1,0 +1,226 @@
+//! Who is logged in to the console. Sessions live in memory: a restart logs everybody off.
+
+use crate::random_text;
+use base::Timestamp;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// How long a session lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionsPolicy {
+    /// Logged off after so long without a request (HIPAA § 164.312(a)(2)(iii), automatic logoff).
+    pub idle: Duration,
+    /// Logged off after so long in any case.
+    pub absolute: Duration,
+}
+
+impl Default for SessionsPolicy {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_mins(30),
+            absolute: Duration::from_hours(12),
+        }
+    }
+}
+
+/// All sessions of this process.
+#[derive(Debug)]
+pub struct Sessions {
+    policy: SessionsPolicy,
+    open: Mutex<HashMap<[u8; 32], State>>,
+}
+
+/// A new session: what its cookie holds, and the token that its forms carry.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The cookie's value. It is nowhere else.
+    pub cookie: String,
+    /// The CSRF token.
+    pub csrf: String,
+}
+
+/// A session that is valid now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Who logged in.
+    pub user: String,
+    /// The CSRF token that the forms of this session carry.
+    pub csrf: String,
+    /// When it ends without another request.
+    pub ends: Timestamp,
+    /// True where the login used the first-login secret and a password is still to be chosen.
+    pub must_choose_password: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    user: String,
+    csrf: String,
+    opened: Timestamp,
+    last_seen: Timestamp,
+    must_choose_password: bool,
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    /// None are open.
+    pub fn new(policy: SessionsPolicy) -> Self {
+        Self {
+            policy,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Opens a session.
+    pub fn open(&self, user: &str, must_choose_password: bool, now: Timestamp) -> Opened {
+        let opened = Opened {
+            cookie: random_text::<32>(),
+            csrf: random_text::<32>(),
+        };
+        let state = State {
+            user: user.to_owned(),
+            csrf: opened.csrf.clone(),
+            opened: now,
+            last_seen: now,
+            must_choose_password,
+        };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, state| self.ends(state) > now.micros());
+        open.insert(digest(&opened.cookie), state);
+        opened
+    }
+
+    /// The session of that cookie, and from now on it is as fresh as `now`.
+    pub fn find(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        self.look_up(cookie, now, true)
+    }
+
+    /// As [`Sessions::find`], for requests that the page makes by itself: they do not keep a
+    /// session alive that nobody sits at.
+    pub fn peek(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        self.look_up(cookie, now, false)
+    }
+
+    /// Ends the session of that cookie.
+    pub fn close(&self, cookie: &str) {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&digest(cookie));
+    }
+
+    /// The password is chosen: other sessions of the user end, this one goes on.
+    pub fn password_chosen(&self, cookie: &str) {
+        let own = digest(cookie);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = open.get(&own).map(|state| state.user.clone());
+        open.retain(|key, state| *key == own || Some(&state.user) != user.as_ref());
+        if let Some(state) = open.get_mut(&own) {
+            state.must_choose_password = false;
+        }
+    }
+
+    fn look_up(&self, cookie: &str, now: Timestamp, touch: bool) -> Option<Session> {
+        if cookie.is_empty() {
+            return None;
+        }
+        let key = digest(cookie);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = open.get_mut(&key)?;
+        if self.ends(state) <= now.micros() {
+            open.remove(&key);
+            return None;
+        }
+        if touch {
+            state.last_seen = now;
+        }
+        Some(Session {
+            user: state.user.clone(),
+            csrf: state.csrf.clone(),
+            ends: Timestamp::from_micros(self.ends(state)),
+            must_choose_password: state.must_choose_password,
+        })
+    }
+
+    fn ends(&self, state: &State) -> i64 {
+        let after = |start: Timestamp, span: Duration| {
+            start
+                .micros()
+                .saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
+        };
+        after(state.last_seen, self.policy.idle).min(after(state.opened, self.policy.absolute))
+    }
+}
+
+impl Session {
+    /// Whether a form's token is this session's.
+    pub fn csrf_matches(&self, given: &str) -> bool {
+        !given.is_empty() && bool::from(self.csrf.as_bytes().ct_eq(given.as_bytes()))
+    }
+}
+
+fn digest(cookie: &str) -> [u8; 32] {
+    Sha256::digest(cookie.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_micros(secs * 1_000_000)
+    }
+
+    #[test]
+    fn lives_while_used_and_ends_in_any_case() {
+        let policy = SessionsPolicy {
+            idle: Duration::from_secs(10),
+            absolute: Duration::from_secs(25),
+        };
+        let sessions = Sessions::new(policy);
+        let opened = sessions.open("admin", false, at(0));
+        assert_eq!(sessions.find(&opened.cookie, at(9)).unwrap().user, "admin");
+        assert!(sessions.peek(&opened.cookie, at(15)).is_some());
+        assert!(sessions.find(&opened.cookie, at(18)).is_some());
+        assert_eq!(sessions.find(&opened.cookie, at(25)), None);
+
+        let idle = sessions.open("admin", false, at(100));
+        assert_eq!(sessions.find(&idle.cookie, at(110)), None);
+        assert_eq!(sessions.find("", at(100)), None);
+        assert_eq!(sessions.find("guess", at(100)), None);
+    }
+
+    #[test]
+    fn a_form_of_another_session_is_refused() {
+        let sessions = Sessions::new(SessionsPolicy::default());
+        let (one, two) = (
+            sessions.open("a", false, at(0)),
+            sessions.open("b", false, at(0)),
+        );
+        let session = sessions.find(&one.cookie, at(1)).unwrap();
+        assert!(session.csrf_matches(&one.csrf));
+        assert!(!session.csrf_matches(&two.csrf));
+        assert!(!session.csrf_matches(""));
+    }
+
+    #[test]
+    fn a_new_password_ends_the_user_s_other_sessions() {
+        let sessions = Sessions::new(SessionsPolicy::default());
+        let (one, two) = (
+            sessions.open("admin", true, at(0)),
+            sessions.open("admin", true, at(0)),
+        );
+        sessions.password_chosen(&one.cookie);
+        assert!(
+            !sessions
+                .find(&one.cookie, at(1))
+                .unwrap()
+                .must_choose_password
+        );
+        assert_eq!(sessions.find(&two.cookie, at(1)), None);
+    }
+}
