@@ -8,7 +8,10 @@
 //! - every message ends applied, or in a state that a person sees.
 
 pub mod engine;
+pub mod events;
+pub mod metrics;
 pub mod snapshot;
+pub mod step;
 pub mod topology;
 
 pub use engine::{Change, ControlError, Drained, DryRun, Engine, Handles, Replayed, StartError};

@@ -1,0 +1,196 @@
+//! Counters, gauges and histograms, in the text format that Prometheus scrapes.
+
+use crate::events::Event;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The registry and what the flows count. Clones share it; the server registers its own here too.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    received: Family<FlowLabel, Counter>,
+    received_bytes: Family<FlowLabel, Counter>,
+    repeated: Family<FlowLabel, Counter>,
+    reused_ids: Family<FlowLabel, Counter>,
+    acknowledged: Family<FlowWordLabel, Counter>,
+    applied: Family<FlowLabel, Counter>,
+    changed: Family<FlowLabel, Counter>,
+    attention: Family<FlowWordLabel, Counter>,
+    held: Family<FlowLabel, Counter>,
+    retried: Family<FlowLabel, Counter>,
+    conflicts: Family<FlowLabel, Counter>,
+    connections: Family<FlowLabel, Gauge>,
+    closed: Family<FlowWordLabel, Counter>,
+    waiting: Family<FlowLabel, Gauge>,
+    journal_seconds: Family<FlowLabel, Histogram>,
+    applied_seconds: Family<FlowLabel, Histogram>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FlowLabel {
+    flow: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FlowWordLabel {
+    flow: String,
+    reason: &'static str,
+}
+
+// === impl Metrics ===
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self::unregistered();
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn unregistered() -> Self {
+        Self {
+            registry: Arc::new(Mutex::new(Registry::with_prefix("causeway"))),
+            received: Family::default(),
+            received_bytes: Family::default(),
+            repeated: Family::default(),
+            reused_ids: Family::default(),
+            acknowledged: Family::default(),
+            applied: Family::default(),
+            changed: Family::default(),
+            attention: Family::default(),
+            held: Family::default(),
+            retried: Family::default(),
+            conflicts: Family::default(),
+            connections: Family::default(),
+            closed: Family::default(),
+            waiting: Family::default(),
+            journal_seconds: Family::new_with_constructor(seconds),
+            applied_seconds: Family::new_with_constructor(seconds),
+        }
+    }
+
+    fn register(&self) {
+        self.with_registry(|r| {
+            r.register("flow_messages_received", "Messages on disk", self.received.clone());
+            r.register("flow_received_bytes", "Bytes of messages on disk", self.received_bytes.clone());
+            r.register("flow_messages_repeated", "Repeats answered from the store", self.repeated.clone());
+            r.register("flow_control_ids_reused", "Control ids used again", self.reused_ids.clone());
+            r.register("flow_acknowledgements", "Acknowledgements by MSA-1", self.acknowledged.clone());
+            r.register("flow_messages_applied", "Messages in the chart", self.applied.clone());
+            r.register("flow_resources_changed", "Resources made or changed", self.changed.clone());
+            r.register("flow_needs_attention", "Messages for a person", self.attention.clone());
+            r.register("flow_messages_held", "Messages held", self.held.clone());
+            r.register("flow_retries", "Applications tried again", self.retried.clone());
+            r.register("flow_conflicts", "Applications done again", self.conflicts.clone());
+            r.register("flow_connections", "Connections open now", self.connections.clone());
+            r.register("flow_connections_closed", "Connections closed", self.closed.clone());
+            r.register("flow_messages_waiting", "Messages on their way", self.waiting.clone());
+            r.register("flow_journal_seconds", "Last byte to fsync", self.journal_seconds.clone());
+            r.register("flow_applied_seconds", "Receipt to chart commit", self.applied_seconds.clone());
+        });
+    }
+
+    /// Lets somebody else register metrics that are rendered with these.
+    pub fn with_registry<R>(&self, act: impl FnOnce(&mut Registry) -> R) -> R {
+        act(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The text for `/metrics`.
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail; a metric that could not be encoded is left out.
+        let _ = self.with_registry(|registry| text::encode(&mut out, registry));
+        out
+    }
+
+    /// Messages of `flow` on their way now.
+    pub fn set_waiting(&self, flow: &str, n_messages: u64) {
+        self.waiting.get_or_create(&label(flow)).set(i64::try_from(n_messages).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn count(&self, event: Event<'_>) {
+        match event {
+            Event::ConnectionOpened { flow, .. } => {
+                self.connections.get_or_create(&label(flow)).inc();
+            }
+            Event::ConnectionClosed { flow, reason, .. } => {
+                self.connections.get_or_create(&label(flow)).dec();
+                self.closed.get_or_create(&word(flow, reason.word())).inc();
+            }
+            Event::MessageReceived { flow, n_bytes, took, .. } => {
+                self.received.get_or_create(&label(flow)).inc();
+                self.received_bytes.get_or_create(&label(flow)).inc_by(n_bytes as u64);
+                self.journal_seconds.get_or_create(&label(flow)).observe(took.as_secs_f64());
+            }
+            Event::MessageRepeated { flow, .. } => {
+                self.repeated.get_or_create(&label(flow)).inc();
+            }
+            Event::ControlIdReused { flow, .. } => {
+                self.reused_ids.get_or_create(&label(flow)).inc();
+            }
+            Event::Acknowledged { flow, code } => {
+                self.acknowledged.get_or_create(&word(flow, code)).inc();
+            }
+            Event::MessageApplied { flow, n_changed, took, .. } => {
+                self.applied.get_or_create(&label(flow)).inc();
+                self.changed.get_or_create(&label(flow)).inc_by(n_changed as u64);
+                self.applied_seconds.get_or_create(&label(flow)).observe(took.as_secs_f64());
+            }
+            Event::NeedsAttention { flow, reason, .. } => {
+                self.attention.get_or_create(&word(flow, reason.code())).inc();
+            }
+            Event::MessageHeld { flow, .. } => {
+                self.held.get_or_create(&label(flow)).inc();
+            }
+            Event::Retried { flow, .. } => {
+                self.retried.get_or_create(&label(flow)).inc();
+            }
+            Event::Conflict { flow, .. } => {
+                self.conflicts.get_or_create(&label(flow)).inc();
+            }
+            Event::Listening { .. } | Event::Recovered { .. } | Event::JournalFailed { .. } => {}
+        }
+    }
+}
+
+fn label(flow: &str) -> FlowLabel {
+    FlowLabel { flow: flow.to_owned() }
+}
+
+fn word(flow: &str, reason: &'static str) -> FlowWordLabel {
+    FlowWordLabel { flow: flow.to_owned(), reason }
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Events;
+    use std::time::Duration;
+
+    #[test]
+    fn prometheus_text() {
+        let events = Events::default();
+        let took = Duration::from_millis(3);
+        events.emit(Event::MessageReceived { flow: "adt", sequence: 1, n_bytes: 900, took });
+        events.emit(Event::Acknowledged { flow: "adt", code: "AA" });
+        let text = events.metrics().render();
+        for line in [
+            "causeway_flow_messages_received_total{flow=\"adt\"} 1",
+            "causeway_flow_received_bytes_total{flow=\"adt\"} 900",
+            "causeway_flow_acknowledgements_total{flow=\"adt\",reason=\"AA\"} 1",
+            "causeway_flow_journal_seconds_bucket{le=\"0.005\",flow=\"adt\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}
