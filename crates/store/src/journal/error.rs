@@ -1,0 +1,101 @@
+//! What can go wrong, one type per operation.
+
+use super::pending::WriterGone;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The journal could not be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be made, read or written.
+    #[error("cannot use journal directory `{path}`")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("journal directory `{path}` is in use by another process")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A newer version of Causeway wrote it.
+    #[error("`{path}` has format {found}, this version of Causeway reads up to {known}")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file is no journal file, or is damaged.
+    #[error("cannot open `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start the journal's writer")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The write is not known to be on disk. Do not acknowledge.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// An earlier or this write failed; nothing is written until a restart. Reads go on.
+    #[error("the journal stopped taking messages after a failed write")]
+    Stopped(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// More is queued than memory should hold.
+    #[error("the journal's queue is full")]
+    Overloaded,
+    /// The retention class is no file name of ours.
+    #[error("retention class `{0}`: use 1 to 32 of a-z, 0-9, `-`")]
+    Retention(String),
+    /// The journal is closing.
+    #[error("the journal is closed")]
+    Closed(#[source] WriterGone),
+}
+
+/// A read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database said no.
+    #[error("cannot read `{path}`")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+    /// What was read makes no sense.
+    #[error("damaged entry {sequence} in `{path}`")]
+    Damaged {
+        /// The entry.
+        sequence: u64,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Pruning failed part of the way; what was deleted is gone, the rest is whole.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot delete `{path}`")]
+pub struct PruneError {
+    /// The file.
+    pub path: PathBuf,
+    /// The cause.
+    pub source: std::io::Error,
+}
+
+// === impl WriteError ===
+
+impl From<WriterGone> for WriteError {
+    fn from(gone: WriterGone) -> Self {
+        Self::Closed(gone)
+    }
+}

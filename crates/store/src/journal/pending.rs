@@ -1,0 +1,105 @@
+//! An answer that comes once the bytes are on disk.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use tokio::sync::oneshot;
+
+/// An answer that comes once the bytes are on disk: `.await` it, or [`wait`](Self::wait) for it.
+///
+/// Dropping it forgets the answer, not the write.
+#[derive(Debug)]
+#[must_use = "dropping it forgets whether the write reached the disk"]
+pub struct Pending<T, E>(oneshot::Receiver<Result<T, E>>);
+
+/// What the writer keeps to answer with.
+#[derive(Debug)]
+pub(crate) struct Promise<T, E>(oneshot::Sender<Result<T, E>>);
+
+/// The writer thread ended before it answered: the write may or may not be on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the writer ended before it answered")]
+pub struct WriterGone;
+
+struct Unpark(Thread);
+
+/// A promise and the answer that it will give.
+pub(crate) fn promise<T, E>() -> (Promise<T, E>, Pending<T, E>) {
+    let (sender, receiver) = oneshot::channel();
+    (Promise(sender), Pending(receiver))
+}
+
+// === impl Promise ===
+
+impl<T, E> Promise<T, E> {
+    /// Answers. Nobody may be listening any more, and that is fine.
+    pub(crate) fn keep(self, answer: Result<T, E>) {
+        let _ = self.0.send(answer);
+    }
+}
+
+// === impl Pending ===
+
+impl<T, E> Pending<T, E> {
+    /// An answer that is there already.
+    pub(crate) fn ready(answer: Result<T, E>) -> Self {
+        let (promise, pending) = promise();
+        promise.keep(answer);
+        pending
+    }
+}
+
+impl<T, E: From<WriterGone>> Pending<T, E> {
+    /// Blocks this thread until the answer is there. Not for async tasks: `.await` there.
+    pub fn wait(mut self) -> Result<T, E> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut context) {
+                Poll::Ready(answer) => return answer,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+}
+
+impl<T, E: From<WriterGone>> Future for Pending<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|received| match received {
+            Ok(answer) => answer,
+            Err(_) => Err(E::from(WriterGone)),
+        })
+    }
+}
+
+// === impl Unpark ===
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_another_thread() {
+        let (promise, pending) = promise::<u8, WriterGone>();
+        let writer = std::thread::spawn(move || promise.keep(Ok(7)));
+        assert_eq!(pending.wait(), Ok(7));
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn a_dead_writer_is_an_error_not_silence() {
+        let (promise, pending) = promise::<u8, WriterGone>();
+        drop(promise);
+        assert_eq!(pending.wait(), Err(WriterGone));
+    }
+}

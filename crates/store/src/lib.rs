@@ -1,0 +1,1 @@
+//! Resources, versions, search execution, journal, audit log.
