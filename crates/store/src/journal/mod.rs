@@ -40,7 +40,7 @@ pub struct Options {
 /// The journal of one data directory. A clone is another handle on the same one.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    _directory: Arc<Path>,
+    ledger: Ledger,
 }
 
 /// The queues and states of `flow.db`. A clone is another handle.
@@ -82,7 +82,7 @@ impl Default for Options {
 impl Journal {
     /// Opens or makes the journal in `directory` (`journal/*.db`, `flow.db`).
     pub fn open(directory: &Path, _options: Options) -> Result<Self, OpenError> {
-        Ok(Self { _directory: directory.into() })
+        Ok(Self { ledger: Ledger { _directory: directory.into() } })
     }
 
     /// Keeps a message. The answer comes after its `fsync`.
