@@ -1,0 +1,346 @@
+//! The command line. Names and flags are a contract that scripts rely on: add freely, rename nothing.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Puts the right patient data in the right place: HL7 v2 in, one FHIR record per patient, API and
+/// console out.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start with an embedded store and synthetic traffic from a clinic, a laboratory, a pharmacy
+    /// and an immunization clinic
+    Demo(Demo),
+    /// Start with a site's configuration
+    Serve(Configured),
+    /// Check configuration, flows and maps without starting
+    Check(Configured),
+    /// Translate between HL7 v2 and FHIR
+    Convert(Convert),
+    /// Evaluate a FHIRPath expression on a resource, one JSON value a line
+    Fhirpath(Fhirpath),
+    /// Load bundles, NDJSON and HL7 batch files
+    Import(Import),
+    /// Send files to an MLLP or HTTP address and print each acknowledgement
+    Send(Send),
+    /// Look at received messages, replay and release them
+    Messages(Messages),
+    /// Look at the flows and try a message without storing it
+    Flows(Flows),
+    /// Make a bearer token for scripts; needs write access to the data directory
+    Token(Token),
+    /// Check and read the audit log
+    Audit(Audit),
+    /// Measure this build on this machine
+    Bench(Bench),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON document for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The data directory
+    #[arg(long, value_name = "DIR", default_value = "causeway-data")]
+    pub(crate) data: PathBuf,
+    /// Console and FHIR API
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) http: SocketAddr,
+    /// HL7 v2 over MLLP
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2575")]
+    pub(crate) mllp: SocketAddr,
+    /// The same seed gives the same patients and messages
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Messages a second
+    #[arg(long, value_name = "X", default_value_t = 4.0)]
+    pub(crate) rate: f64,
+    /// Stop after so many messages; without it the weeks go on until they end
+    #[arg(long, value_name = "N")]
+    pub(crate) messages: Option<u64>,
+    /// Start without the simulated senders
+    #[arg(long)]
+    pub(crate) no_traffic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Configured {
+    /// The configuration file
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// A format that can be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Syntax {
+    /// HL7 v2, ER7 encoding
+    Hl7v2,
+    /// FHIR R4 JSON
+    Fhir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// The input's format; guessed where it is not given
+    #[arg(long, value_name = "F")]
+    pub(crate) from: Option<Syntax>,
+    /// The output's format; the other one where it is not given
+    #[arg(long, value_name = "F")]
+    pub(crate) to: Option<Syntax>,
+    /// A map file or a folder of them, on top of the built-in maps; or the name of a dialect
+    #[arg(long, value_name = "M")]
+    pub(crate) map: Option<String>,
+    /// The sender's time zone, for times without an offset
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) zone: String,
+    /// The message structure to write, such as ORU_R01, where FHIR becomes HL7 v2
+    #[arg(long, value_name = "NAME")]
+    pub(crate) structure: Option<String>,
+    /// Print the lineage of each value instead
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) explain: bool,
+    /// Print what was mapped, dropped with a reason, and left unmapped instead
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// How --explain and --report are printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+    /// The message or bundle; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fhirpath {
+    /// The expression
+    #[arg(value_name = "EXPR")]
+    pub(crate) expression: String,
+    /// The resource; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The data directory; no server may be running on it
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "causeway-data",
+        conflicts_with = "url"
+    )]
+    pub(crate) data: PathBuf,
+    /// A running server's FHIR base, such as `http://127.0.0.1:8080/fhir`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The bearer token for --url, or set CAUSEWAY_TOKEN
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CAUSEWAY_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+    /// Bundles (.json, .json.gz), NDJSON, HL7 v2 files (.hl7), or folders of them; `-` is standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// `mllp://host:port`, or a FHIR base `http://host:port/fhir`
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The bearer token for http, or set CAUSEWAY_TOKEN
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CAUSEWAY_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+    /// Seconds to wait for each acknowledgement
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) timeout: u64,
+    /// Messages, batch files or bundles; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Where the running server is.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// The data directory of a server on this machine; its address and a token are found there
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "causeway-data",
+        global = true
+    )]
+    pub(crate) data: PathBuf,
+    /// The address of the server, where it is not the one of --data
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) url: Option<String>,
+    /// The bearer token for --url, or set CAUSEWAY_TOKEN
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CAUSEWAY_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(crate) token: Option<String>,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", default_value = "table", global = true)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Messages {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) action: MessagesAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MessagesAction {
+    /// The newest messages
+    List {
+        /// Only this flow
+        #[arg(long)]
+        flow: Option<String>,
+        /// Only this state, such as `applied` or `attention`
+        #[arg(long)]
+        state: Option<String>,
+        /// Only this type, such as `ORU^R01`
+        #[arg(long = "type")]
+        message_type: Option<String>,
+        /// Only this control id (MSH-10)
+        #[arg(long)]
+        control_id: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        count: u32,
+    },
+    /// One message: raw text, state, acknowledgement, what it became
+    Show {
+        /// The journal's number
+        sequence: u64,
+        /// Only this value, such as `PID-5[1].1` or `ORDER_OBSERVATION[2].OBR-4.1`
+        #[arg(long)]
+        path: Option<String>,
+    },
+    /// Apply messages to the chart again, under the maps as they are now
+    Replay {
+        /// The journal's numbers
+        #[arg(required = true)]
+        sequences: Vec<u64>,
+    },
+    /// Let held messages go on
+    Release {
+        /// The journal's numbers
+        #[arg(required = true)]
+        sequences: Vec<u64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Flows {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) action: FlowsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FlowsAction {
+    /// Every flow with its state and numbers
+    List,
+    /// What a message would change, were it received now; nothing is stored
+    DryRun {
+        /// The flow
+        flow: String,
+        /// The message; `-` is standard input
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// The data directory
+    #[arg(long, value_name = "DIR", default_value = "causeway-data")]
+    pub(crate) data: PathBuf,
+    /// Space-separated scopes
+    #[arg(long, value_name = "S", default_value = "system/*.cruds")]
+    pub(crate) scope: String,
+    /// How long it is valid, such as `90s`, `30m`, `8h`, `30d`
+    #[arg(long, value_name = "T", default_value = "8h", value_parser = crate::commands::token::parse_ttl)]
+    pub(crate) ttl: std::time::Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The data directory
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "causeway-data",
+        global = true
+    )]
+    pub(crate) data: PathBuf,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", default_value = "table", global = true)]
+    pub(crate) format: Format,
+    #[command(subcommand)]
+    pub(crate) action: AuditAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Find any changed, missing, reordered or cut-off entry
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// One benchmark; without a name, all of them. `list` prints the names
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Where scratch data goes; it is deleted afterwards
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The load generator's share: a tenth runs ten times faster and says less
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub(crate) scale: f64,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,289 @@
+//! The configuration file: TOML, every default right for a small clinic.
+//!
+//! A mistake is told with file, line, reason and remedy; `check` and `serve` tell the same ones.
+
+use flow::{EngineConfig, FlowConfig};
+use serde::Deserialize;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// What a site wrote.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where everything is kept; relative to the configuration file.
+    pub(crate) data_dir: PathBuf,
+    /// The chart holds real patients.
+    #[serde(default = "yes")]
+    pub(crate) production: bool,
+    #[serde(default)]
+    pub(crate) http: Http,
+    #[serde(default)]
+    pub(crate) log: Log,
+    #[serde(default)]
+    pub(crate) maps: Maps,
+    #[serde(default)]
+    pub(crate) engine: Engine,
+    #[serde(default, rename = "flow")]
+    pub(crate) flows: Vec<FlowConfig>,
+}
+
+/// `[http]`: console, FHIR API and metrics.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) listen: SocketAddr,
+}
+
+/// `[log]`: structured, without PHI.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+}
+
+/// `[maps]`: the site's own maps on top of the built-in ones.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Maps {
+    /// A folder of `.map` files; relative to the configuration file.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// `[engine]`: how much is done at once.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Engine {
+    pub(crate) workers: Option<usize>,
+    pub(crate) max_waiting: Option<usize>,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) file: PathBuf,
+    /// From 1.
+    pub(crate) line: Option<usize>,
+    pub(crate) reason: String,
+    pub(crate) remedy: String,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads the file; every mistake that is found is told, not only the first.
+    pub(crate) fn read(path: &Path) -> Result<Self, Vec<Mistake>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            vec![Mistake {
+                file: path.to_owned(),
+                line: None,
+                reason: format!("could not be read: {error}"),
+                remedy: "Give the configuration with -c FILE; examples/ has one with comments."
+                    .to_owned(),
+            }]
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, path, folder)
+    }
+
+    fn parse(text: &str, file: &Path, folder: &Path) -> Result<Self, Vec<Mistake>> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            vec![Mistake {
+                file: file.to_owned(),
+                line: error.span().map(|span| line_of(text, span.start)),
+                reason: error.message().to_owned(),
+                remedy: "docs/reference/configuration.md lists every key.".to_owned(),
+            }]
+        })?;
+        config.data_dir = folder.join(&config.data_dir);
+        config.maps.folder = config.maps.folder.map(|maps| folder.join(maps));
+        let mut mistakes = Vec::new();
+        if config.flows.is_empty() {
+            mistakes.push(Mistake {
+                file: file.to_owned(),
+                line: None,
+                reason: "no flow is configured, so no message can come in".to_owned(),
+                remedy: "Add a `[[flow]]` with a name and a source.".to_owned(),
+            });
+        }
+        for problem in flow::topology::check(&config.engine_config()) {
+            mistakes.push(Mistake {
+                file: file.to_owned(),
+                line: line_of_key(text, &problem.at),
+                reason: format!("`{}`: {}", problem.at, problem.reason),
+                remedy: problem.remedy,
+            });
+        }
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// What the engine is told.
+    pub(crate) fn engine_config(&self) -> EngineConfig {
+        let mut engine = EngineConfig::new(self.flows.clone());
+        engine.production = self.production;
+        if let Some(workers) = self.engine.workers {
+            engine.workers = workers.max(1);
+        }
+        if let Some(max_waiting) = self.engine.max_waiting {
+            engine.max_waiting = max_waiting.max(1);
+        }
+        engine
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+        }
+    }
+}
+
+// === impl LogLevel ===
+
+impl LogLevel {
+    /// The filter's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": error: {}\n  {}", self.reason, self.remedy)
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at)
+        .unwrap_or(text)
+        .bytes()
+        .filter(|&b| b == b'\n')
+        .count()
+        + 1
+}
+
+/// The line of a key such as `flow.adt.source.mllp.listen`, where `adt` is the flow's name: the
+/// deepest part of it that the file has.
+fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let mut parts = key.split('.');
+    if parts.next() != Some("flow") {
+        return None;
+    }
+    let name = parts.next()?;
+    let flows = document.get_ref().get("flow")?.get_ref().as_array()?;
+    // Where two flows have one name, the second is the mistake.
+    let named = |flow: &DeValue<'_>| {
+        flow.as_table()?
+            .get("name")
+            .map(|value| value.get_ref().as_str() == Some(name))
+    };
+    let flow = flows
+        .iter()
+        .rev()
+        .find(|flow| named(flow.get_ref()) == Some(true))?;
+    let mut at = flow.span().start;
+    let mut table = flow.get_ref().as_table();
+    for part in parts {
+        let Some((key, value)) = table.and_then(|table| table.get_key_value(part)) else {
+            break;
+        };
+        at = key.span().start;
+        table = value.get_ref().as_table();
+    }
+    Some(line_of(text, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, Vec<Mistake>> {
+        Config::parse(text, Path::new("causeway.toml"), Path::new("/srv"))
+    }
+
+    const SMALL: &str = "data_dir = \"data\"\n[[flow]]\nname = \"adt\"\n[flow.source.mllp]\nlisten = \"127.0.0.1:2575\"\n";
+
+    #[test]
+    fn the_smallest_configuration() {
+        let config = parse(SMALL).unwrap();
+        assert_eq!(config.data_dir, Path::new("/srv/data"));
+        assert!(config.http.listen.ip().is_loopback());
+        assert!(config.production);
+    }
+
+    #[test]
+    fn each_mistake_has_its_line_and_remedy() {
+        for (text, line, reason) in [
+            (
+                "data_dir = \"d\"\nfoo = 1\n".to_owned(),
+                Some(2),
+                "unknown field",
+            ),
+            ("data_dir = \"d\n".to_owned(), Some(1), ""),
+            ("data_dir = \"d\"\n".to_owned(), None, "no flow"),
+            (
+                format!("{SMALL}\n[flow.map]\nzone = \"Mars/Base\"\n"),
+                Some(8),
+                "no such time zone",
+            ),
+            (
+                SMALL.replace(
+                    "name = \"adt\"",
+                    "name = \"adt\"\nacknowledge = \"delivered\"",
+                ),
+                Some(4),
+                "destination",
+            ),
+            (
+                SMALL.replace("listen = \"127.0.0.1:2575\"", "listen = \"somewhere\""),
+                Some(5),
+                "invalid socket address",
+            ),
+        ] {
+            let mistakes = parse(&text).unwrap_err();
+            assert_eq!(mistakes[0].line, line, "{text}\n{mistakes:?}");
+            assert!(mistakes[0].reason.contains(reason), "{mistakes:?}");
+            assert!(!mistakes[0].remedy.is_empty());
+        }
+    }
+}

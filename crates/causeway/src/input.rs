@@ -1,0 +1,34 @@
+//! Files and standard input.
+
+use crate::failure::Failure;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// More than any message or bundle holds; a larger input is a mistake.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// The bytes of a file, or of standard input for `-`.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let result = if path.as_os_str() == "-" {
+        read_to_end(io::stdin().lock())
+    } else {
+        File::open(path).and_then(read_to_end)
+    };
+    let bytes = result.map_err(|error| {
+        Failure::failed(format!("could not read `{}`: {error}", path.display()))
+    })?;
+    if bytes.len() as u64 == MAX_BYTES {
+        return Err(Failure::failed(format!(
+            "`{}` is larger than 1 GiB",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}
+
+fn read_to_end(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
