@@ -1,0 +1,136 @@
+//! One data directory, held by one process.
+//!
+//! Invariants:
+//! - while a [`DataDirectory`] lives, no other process has one on the same path;
+//! - a directory that a newer version wrote is refused before anything in it is opened.
+
+use crate::chart::error::OpenError;
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The format of the directory as a whole; each file in it has its own.
+const FORMAT: i64 = 1;
+const LOCK: &str = "lock";
+const VERSION: &str = "format";
+
+/// A data directory that this process holds. Dropping it lets go.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+// === impl DataDirectory ===
+
+impl DataDirectory {
+    /// Makes the directory where it is not there, and takes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Directory {
+            path: path.to_owned(),
+            source,
+        };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let lock = take(path)?;
+        let version = path.join(VERSION);
+        match fs::read_to_string(&version) {
+            Ok(text) => {
+                let found = text.trim().parse().unwrap_or(i64::MAX);
+                if FORMAT < found {
+                    return Err(OpenError::Newer {
+                        path: version,
+                        found,
+                        known: FORMAT,
+                    });
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                fs::write(&version, format!("{FORMAT}\n")).map_err(unusable)?;
+            }
+            Err(error) => return Err(unusable(error)),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn take(path: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Directory {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join(LOCK))
+        .map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The number only helps the reader of the message; without it the message stands.
+            let known = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+            let holder = if known {
+                format!(" (process {})", holder.trim())
+            } else {
+                String::new()
+            };
+            return Err(OpenError::InUse {
+                path: path.to_owned(),
+                holder,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+    }
+    file.set_len(0).map_err(unusable)?;
+    file.rewind().map_err(unusable)?;
+    write!(file, "{}", std::process::id()).map_err(unusable)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_is_refused_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDirectory::open(dir.path()).unwrap();
+        let refused = DataDirectory::open(dir.path()).unwrap_err();
+        let expected = format!("(process {})", std::process::id());
+        assert!(refused.to_string().contains(&expected), "{refused}");
+        drop(first);
+        DataDirectory::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_newer_directory_is_refused_untouched() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(VERSION), "2\n").unwrap();
+        let refused = DataDirectory::open(dir.path()).unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                OpenError::Newer {
+                    found: 2,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join(VERSION)).unwrap(),
+            "2\n"
+        );
+    }
+}
