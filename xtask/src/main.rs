@@ -5,6 +5,7 @@
     reason = "a command-line tool"
 )]
 
+mod definitions_fhir;
 mod peers;
 mod test;
 mod tidy;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("test") => test::run(),
         Some("tidy") => tidy::run(),
+        Some("definitions") => definitions(args.get(1).map(String::as_str)),
         _ => Err("usage: cargo xtask test | tidy | definitions".to_owned()),
     };
     match result {
@@ -24,5 +26,14 @@ fn main() -> ExitCode {
             eprintln!("xtask: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Makes the committed tables again from the packages beside the checkout.
+fn definitions(which: Option<&str>) -> Result<(), String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    match which {
+        Some("fhir") => definitions_fhir::run(&root),
+        _ => Err("usage: cargo xtask definitions fhir".to_owned()),
     }
 }

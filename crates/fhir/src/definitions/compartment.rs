@@ -1,6 +1,6 @@
 //! Compartments: what belongs to a patient, an encounter, a practitioner, a device…
 
-use super::tables;
+use super::tables::COMPARTMENTS;
 
 /// A compartment.
 #[derive(Debug)]
@@ -14,8 +14,7 @@ pub struct Compartment {
 
 /// The compartment of a type.
 pub fn compartment(name: &str) -> Option<&'static Compartment> {
-    tables::tables()
-        .compartments
+    COMPARTMENTS
         .iter()
         .find(|compartment| compartment.name == name)
 }

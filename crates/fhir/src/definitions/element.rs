@@ -1,6 +1,7 @@
 //! Types and their elements.
 
-use super::tables;
+use super::tables::TYPES;
+use crate::json::Symbol;
 
 /// A resource, data type or backbone.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct TypeDef {
     pub elements: Vec<ElementDef>,
     /// What a primitive's text must match, as FHIR gives it.
     pub regex: Option<&'static str>,
+    /// Symbol number of a JSON name, place of its element, place of its type; sorted.
+    pub(super) json_names: Vec<(u16, u16, u16)>,
 }
 
 /// What kind of type.
@@ -62,6 +65,8 @@ pub struct TypeRef {
     pub json_name: &'static str,
     /// What a `Reference` or `canonical` may point to; empty or `Resource` is anything.
     pub targets: Vec<&'static str>,
+    /// The place of the type in the table.
+    pub(super) place: u16,
 }
 
 /// The value set of an element's codes.
@@ -88,12 +93,12 @@ pub enum Strength {
 
 /// The type of this name: `Patient`, `HumanName`, `string`, `Patient.contact`.
 pub fn type_named(name: &str) -> Option<&'static TypeDef> {
-    tables::tables().type_named(name)
+    TYPES.named(name)
 }
 
 /// All types.
 pub fn types() -> impl Iterator<Item = &'static TypeDef> {
-    tables::tables().types.iter()
+    TYPES.all.iter()
 }
 
 /// The names of the resource types that have instances.
@@ -102,18 +107,34 @@ pub fn resource_types() -> impl Iterator<Item = &'static str> {
     types().filter(concrete).map(|def| def.name)
 }
 
+/// Is it the name of a resource type that has instances?
+pub fn is_resource_type(name: &str) -> bool {
+    type_named(name).is_some_and(|def| def.kind == TypeKind::Resource && !def.is_abstract)
+}
+
 // === impl TypeDef ===
 
 impl TypeDef {
     /// The element of this FHIRPath name: `value`, not `valueQuantity`.
-    pub fn element(&self, name: &str) -> Option<&'static ElementDef> {
-        let own = tables::tables().type_named(self.name)?;
-        own.elements.iter().find(|element| element.name == name)
+    pub fn element(&self, name: &str) -> Option<&ElementDef> {
+        self.elements.iter().find(|element| element.name == name)
     }
 
     /// The element and type of this JSON name: `valueQuantity` is `value` as `Quantity`.
-    pub fn element_for(&self, json_name: &str) -> Option<(&'static ElementDef, &'static TypeRef)> {
-        tables::tables().element_for(self.name, json_name)
+    pub fn element_for(&self, json_name: &str) -> Option<(&ElementDef, &TypeRef)> {
+        self.element_for_symbol(Symbol::of(json_name)?)
+    }
+
+    /// The element and type of this JSON name.
+    pub fn element_for_symbol(&self, symbol: Symbol) -> Option<(&ElementDef, &TypeRef)> {
+        let (element, type_ref) = self.places_for(symbol)?;
+        let element = self.elements.get(element)?;
+        Some((element, element.types.get(type_ref)?))
+    }
+
+    /// The place among [`TypeDef::elements`] of the element with this JSON name.
+    pub fn place_of(&self, symbol: Symbol) -> Option<usize> {
+        self.places_for(symbol).map(|(element, _)| element)
     }
 
     /// Is it this type or a specialisation of it?
@@ -124,6 +145,15 @@ impl TypeDef {
                 .and_then(type_named)
                 .is_some_and(|base| base.is_a(ancestor))
     }
+
+    fn places_for(&self, symbol: Symbol) -> Option<(usize, usize)> {
+        let names = &self.json_names;
+        let found = names
+            .binary_search_by_key(&symbol.number(), |(number, ..)| *number)
+            .ok()?;
+        let (_, element, type_ref) = names.get(found)?;
+        Some((usize::from(*element), usize::from(*type_ref)))
+    }
 }
 
 // === impl ElementDef ===
@@ -131,6 +161,15 @@ impl TypeDef {
 impl ElementDef {
     /// Is it an array in JSON?
     pub fn is_array(&self) -> bool {
-        self.max != Some(1) && self.max != Some(0)
+        !matches!(self.max, Some(0 | 1))
+    }
+}
+
+// === impl TypeRef ===
+
+impl TypeRef {
+    /// The type itself.
+    pub fn definition(&self) -> Option<&'static TypeDef> {
+        TYPES.all.get(usize::from(self.place))
     }
 }

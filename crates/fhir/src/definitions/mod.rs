@@ -15,7 +15,8 @@ mod value_set;
 
 pub use compartment::{Compartment, compartment};
 pub use element::{
-    Binding, ElementDef, Strength, TypeDef, TypeKind, TypeRef, resource_types, type_named, types,
+    Binding, ElementDef, Strength, TypeDef, TypeKind, TypeRef, is_resource_type, resource_types,
+    type_named, types,
 };
 pub use search_parameter::{
     Component, SearchKind, SearchParameter, search_parameters, search_parameters_for,

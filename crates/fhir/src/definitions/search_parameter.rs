@@ -1,6 +1,6 @@
 //! Search parameters.
 
-use super::tables;
+use super::tables::SEARCH;
 
 /// A search parameter.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub enum SearchKind {
 
 /// All search parameters, by code.
 pub fn search_parameters() -> &'static [SearchParameter] {
-    &tables::tables().search_parameters
+    &SEARCH
 }
 
 /// The search parameters of a resource type, those of its ancestors among them.

@@ -1,6 +1,6 @@
 //! The codes of the value sets that required bindings name.
 
-use super::tables;
+use super::tables::CODES;
 
 /// A code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,5 +16,5 @@ pub struct Code {
 /// The codes of a value set (canonical url without version) that can be listed; none if it is not
 /// known here or has no list (languages, MIME types…).
 pub fn value_set(url: &str) -> Option<&'static [Code]> {
-    tables::tables().value_set(url)
+    CODES.get(url).map(Vec::as_slice)
 }
