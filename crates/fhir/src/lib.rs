@@ -7,5 +7,11 @@
 //! - no input makes a reader panic; depth is capped here, size by the caller.
 
 pub mod build;
+pub mod bundle;
+pub mod check;
 pub mod definitions;
 pub mod json;
+pub mod meta;
+pub mod ndjson;
+pub mod outcome;
+pub mod reference;

@@ -8,10 +8,11 @@
 mod convert;
 mod object;
 mod path;
+mod write;
 
 pub use object::{Name, Object};
 
-use crate::json::{Document, JsonError, write_string};
+use crate::json::{Document, JsonError};
 use path::{Step, steps};
 use std::fmt;
 
@@ -223,48 +224,17 @@ impl Value {
         }
     }
 
-    /// The JSON bytes, without white space.
+    /// The JSON bytes, without white space: fields of known types in the order of their
+    /// definition, unknown fields after them, all else in the order in which they were set.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        self.write(&mut out);
+        write::value(self, &mut out);
         out
     }
 
     /// A document of the same content, to walk.
     pub fn to_document(&self) -> Result<Document, JsonError> {
         Document::parse(self.to_bytes())
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Null => out.extend_from_slice(b"null"),
-            Self::Bool(true) => out.extend_from_slice(b"true"),
-            Self::Bool(false) => out.extend_from_slice(b"false"),
-            Self::Number(text) => out.extend_from_slice(text.as_bytes()),
-            Self::String(text) => write_string(text, out),
-            Self::Array(items) => {
-                out.push(b'[');
-                for (place, item) in items.iter().enumerate() {
-                    if place != 0 {
-                        out.push(b',');
-                    }
-                    item.write(out);
-                }
-                out.push(b']');
-            }
-            Self::Object(object) => {
-                out.push(b'{');
-                for (place, (name, value)) in object.iter().enumerate() {
-                    if place != 0 {
-                        out.push(b',');
-                    }
-                    write_string(name, out);
-                    out.push(b':');
-                    value.write(out);
-                }
-                out.push(b'}');
-            }
-        }
     }
 
     fn make_object(&mut self) -> &mut Object {

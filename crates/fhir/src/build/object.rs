@@ -16,6 +16,8 @@ pub struct Name(Text);
 #[derive(Clone, PartialEq, Eq)]
 enum Text {
     Known(Symbol),
+    /// The `_x` of a known `x`.
+    Underscored(Symbol),
     Other(Box<str>),
 }
 
@@ -72,6 +74,11 @@ impl Object {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The fields in order, by name as kept.
+    pub(super) fn fields(&self) -> &[(Name, Value)] {
+        &self.0
+    }
+
     /// The values in order, to change.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.0.iter_mut().map(|(_, value)| value)
@@ -122,14 +129,30 @@ impl<N: AsRef<str>> FromIterator<(N, Value)> for Object {
 impl Name {
     /// Any text can be a name; those that the tables know cost no memory of their own.
     pub fn new(name: &str) -> Self {
-        Self(Symbol::of(name).map_or_else(|| Text::Other(name.into()), Text::Known))
+        if let Some(symbol) = Symbol::of(name) {
+            return Self(Text::Known(symbol));
+        }
+        match name.strip_prefix('_').and_then(Symbol::of) {
+            Some(symbol) => Self(Text::Underscored(symbol)),
+            None => Self(Text::Other(name.into())),
+        }
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Known(symbol) => symbol.as_str(),
+            Text::Underscored(symbol) => symbol.underscored(),
             Text::Other(text) => text,
+        }
+    }
+
+    /// The name without its `_`, when the tables know it, and whether it had one.
+    pub fn symbol(&self) -> Option<(Symbol, bool)> {
+        match &self.0 {
+            Text::Known(symbol) => Some((*symbol, false)),
+            Text::Underscored(symbol) => Some((*symbol, true)),
+            Text::Other(_) => None,
         }
     }
 }

@@ -11,13 +11,21 @@ pub struct Symbol(u16);
 
 /// The names and a hash table over them.
 struct Names {
+    /// Each with a `_` before it.
     texts: Vec<&'static str>,
     /// Open addressing; 0 is a free place.
     places: Vec<u16>,
 }
 
-static NAMES: LazyLock<Names> =
-    LazyLock::new(|| Names::new(include_str!("../../data/names.txt").lines().collect()));
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let mut text = String::new();
+    for name in include_str!("../../data/names.txt").lines() {
+        text.push('_');
+        text.push_str(name);
+        text.push('\n');
+    }
+    Names::new(text.leak().lines().collect())
+});
 
 /// How many symbols there are.
 pub fn symbol_count() -> usize {
@@ -34,11 +42,13 @@ impl Symbol {
 
     /// The name.
     pub fn as_str(self) -> &'static str {
-        NAMES
-            .texts
-            .get(usize::from(self.0) - 1)
-            .copied()
-            .unwrap_or_default()
+        self.underscored().get(1..).unwrap_or_default()
+    }
+
+    /// The name with a `_` before it.
+    pub fn underscored(self) -> &'static str {
+        let text = NAMES.texts.get(usize::from(self.0) - 1);
+        text.copied().unwrap_or_default()
     }
 
     /// The number, for tables indexed by it: from 1 to [`symbol_count`].
@@ -66,7 +76,7 @@ impl Names {
             places: vec![0; n_places],
         };
         for text in texts {
-            let place = names.free_place(text.as_bytes());
+            let place = names.free_place(text.as_bytes().get(1..).unwrap_or_default());
             names.texts.push(text);
             if let Some(slot) = names.places.get_mut(place) {
                 *slot = names.texts.len() as u16;
@@ -84,7 +94,7 @@ impl Names {
                 return 0;
             }
             let text = self.texts.get(usize::from(number) - 1);
-            if text.is_some_and(|text| text.as_bytes() == name) {
+            if text.is_some_and(|text| text.as_bytes().get(1..) == Some(name)) {
                 return number;
             }
             place = (place + 1) & mask;
