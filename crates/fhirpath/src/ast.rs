@@ -1,0 +1,128 @@
+//! The expression as written.
+//!
+//! Invariant: no tree is deeper than [`MAX_DEPTH`], so walking one never exhausts the stack.
+
+use crate::quantity::Quantity;
+use crate::temporal::{Date, DateTime, Time};
+use rust_decimal::Decimal;
+
+/// How deep a tree may be.
+pub(crate) const MAX_DEPTH: u16 = 100;
+
+/// A node of the tree.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ast {
+    pub(crate) kind: AstKind,
+    /// Where it begins, in bytes.
+    pub(crate) offset: usize,
+    pub(crate) depth: u16,
+}
+
+/// What the node is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AstKind {
+    Literal(Literal),
+    /// `$this`
+    This,
+    /// `$index`
+    Index,
+    /// `$total`
+    Total,
+    /// `%name`
+    Variable(String),
+    /// A name at the start of a path: an element of the focus or the root's type.
+    Name(String),
+    /// `input.name`
+    Member(Box<Ast>, String),
+    /// `function(…)` or `input.function(…)`
+    Call { input: Option<Box<Ast>>, name: String, arguments: Vec<Ast> },
+    /// `input[index]`
+    Indexer(Box<Ast>, Box<Ast>),
+    /// `-operand`, `+operand`
+    Negate(Box<Ast>),
+    Plus(Box<Ast>),
+    /// Operators of one kind in a row are one node where their order is of no matter.
+    Binary(Operator, Box<Ast>, Box<Ast>),
+    Chain(Chain, Vec<Ast>),
+    /// `operand is Type`
+    Is(Box<Ast>, TypeName),
+    /// `operand as Type`
+    As(Box<Ast>, TypeName),
+}
+
+/// Something that stands for itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Literal {
+    Empty,
+    Boolean(bool),
+    Integer(i32),
+    Decimal(Decimal),
+    Text(String),
+    Date(Date),
+    DateTime(DateTime),
+    Time(Time),
+    Quantity(Quantity),
+}
+
+/// Operators with two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Multiply,
+    Divide,
+    Div,
+    Mod,
+    Add,
+    Subtract,
+    Concatenate,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    NotEqual,
+    Equivalent,
+    NotEquivalent,
+    In,
+    Contains,
+    Xor,
+    Implies,
+}
+
+/// Associative operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chain {
+    Union,
+    And,
+    Or,
+}
+
+/// `FHIR.Patient`, `Patient`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TypeName {
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
+    pub(crate) offset: usize,
+}
+
+// === impl AstKind ===
+
+impl AstKind {
+    /// One more than the deepest child.
+    pub(crate) fn depth(&self) -> u16 {
+        let deepest = match self {
+            Self::Literal(_) | Self::This | Self::Index | Self::Total => 0,
+            Self::Variable(_) | Self::Name(_) => 0,
+            // A path does not grow deeper by its length: it compiles to a list of steps.
+            Self::Member(input, _) => return input.depth,
+            Self::Call { input, arguments, .. } => {
+                let input = input.as_ref().map_or(0, |input| input.depth);
+                arguments.iter().map(|argument| argument.depth).fold(input, u16::max)
+            }
+            Self::Indexer(a, b) | Self::Binary(_, a, b) => a.depth.max(b.depth),
+            Self::Negate(operand) | Self::Plus(operand) => operand.depth,
+            Self::Is(operand, _) | Self::As(operand, _) => operand.depth,
+            Self::Chain(_, operands) => operands.iter().map(|o| o.depth).max().unwrap_or(0),
+        };
+        deepest.saturating_add(1)
+    }
+}

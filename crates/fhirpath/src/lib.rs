@@ -1,0 +1,35 @@
+//! FHIRPath (N1, normative release 2.0.0, with FHIR R4's own functions): compiled once, evaluated
+//! without copying the tree.
+//!
+//! Invariants:
+//! - nothing here does I/O; what lies outside of the document comes through [`Host`], the time
+//!   through [`Context::with_now`];
+//! - compiling never panics, evaluating neither; both are bounded: text and nesting when compiling,
+//!   steps ([`Context::with_fuel`]) when evaluating;
+//! - an item is a place in the document or a value of FHIRPath's own types; a result of a
+//!   comparison that precision or units leave open is empty, never a guess.
+//!
+//! One expression: [`Expression`]. Many of one resource type in one walk: [`Set`].
+
+mod ast;
+mod context;
+mod element;
+mod error;
+mod expression;
+mod item;
+mod lexer;
+mod number;
+mod parser;
+mod quantity;
+mod set;
+mod temporal;
+
+pub use context::{Context, Host, NoHost};
+pub use element::Element;
+pub use error::{EvaluationError, SyntaxError, SyntaxErrorKind};
+pub use expression::{Expression, fuzz};
+pub use item::{Item, Items, TypeInfo};
+pub use quantity::{CalendarUnit, Quantity, Unit};
+pub use rust_decimal::Decimal;
+pub use set::Set;
+pub use temporal::{Date, DateTime, Time};

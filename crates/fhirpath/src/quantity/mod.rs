@@ -1,0 +1,359 @@
+//! Numbers with units (FHIRPath N1 §Quantity).
+//!
+//! Invariant: two quantities are equal or ordered only where both units are known and measure the
+//! same thing; otherwise the answer is `None`. What UCUM is known: see [`ucum`].
+
+mod ucum;
+
+use crate::temporal::Duration;
+use rust_decimal::Decimal;
+use std::cmp::Ordering;
+use std::fmt;
+use ucum::Measure;
+
+/// A number with a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Quantity {
+    value: Decimal,
+    unit: Unit,
+}
+
+/// What the number counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// A word of the calendar: `3 months`.
+    Calendar(CalendarUnit),
+    /// A UCUM code: `3 'mo'`.
+    Ucum(Box<str>),
+}
+
+/// The words for time that may follow a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CalendarUnit {
+    /// `year`
+    Year,
+    /// `month`
+    Month,
+    /// `week`
+    Week,
+    /// `day`
+    Day,
+    /// `hour`
+    Hour,
+    /// `minute`
+    Minute,
+    /// `second`
+    Second,
+    /// `millisecond`
+    Millisecond,
+}
+
+// === impl Quantity ===
+
+impl Quantity {
+    /// A quantity.
+    pub fn new(value: Decimal, unit: Unit) -> Self {
+        Self { value, unit }
+    }
+
+    /// A bare number: its unit is `'1'`.
+    pub fn number(value: Decimal) -> Self {
+        Self { value, unit: Unit::Ucum("1".into()) }
+    }
+
+    /// The number.
+    pub fn value(&self) -> Decimal {
+        self.value
+    }
+
+    /// The unit.
+    pub fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// Reads `1`, `4.5 'mg'` or `2 days`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let split = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'));
+        let (number, rest) = text.split_at(split.unwrap_or(text.len()));
+        let value = crate::number::parse(number)?;
+        let rest = rest.trim();
+        if rest.is_empty() {
+            return Some(Self::number(value));
+        }
+        let quoted = rest.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        let unit = match quoted {
+            Some("") => return None,
+            Some(code) => Unit::Ucum(code.into()),
+            None => Unit::Calendar(CalendarUnit::named(rest)?),
+        };
+        Some(Self { value, unit })
+    }
+
+    /// The same unit with another number.
+    pub(crate) fn with_value(&self, value: Decimal) -> Self {
+        Self { value, unit: self.unit.clone() }
+    }
+
+    /// Less, equal or greater; `None` where the units cannot be compared.
+    pub fn compare(&self, other: &Self) -> Option<Ordering> {
+        let (a, b) = self.both_in_base(other)?;
+        Some(a.cmp(&b))
+    }
+
+    /// The same to the precision of the coarser number.
+    pub(crate) fn is_equivalent(&self, other: &Self) -> bool {
+        let (a, b) = (self.measure_loosely(), other.measure_loosely());
+        match (a, b) {
+            (Some(a), Some(b)) if a.dimension == b.dimension => {
+                // Compared in the unit of the coarser number, so that its digits count.
+                let (coarse, fine, ratio) = if other.value.scale() <= self.value.scale() && a.factor <= b.factor {
+                    (other.value, self.value, a.factor.checked_div(b.factor))
+                } else {
+                    (self.value, other.value, b.factor.checked_div(a.factor))
+                };
+                let fine = ratio.and_then(|ratio| fine.checked_mul(ratio));
+                fine.is_some_and(|fine| crate::number::is_equivalent(coarse, fine))
+            }
+            _ => self.unit == other.unit && crate::number::is_equivalent(self.value, other.value),
+        }
+    }
+
+    /// Do both measure the same thing?
+    pub(crate) fn is_comparable(&self, other: &Self) -> bool {
+        self.unit == other.unit || self.both_in_base(other).is_some()
+    }
+
+    pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
+        if self.unit == other.unit {
+            return Some(self.with_value(self.value.checked_add(other.value)?));
+        }
+        // In the finer unit, so that no digit is lost.
+        let (a, b) = (self.measure()?, other.measure()?);
+        if a.dimension != b.dimension {
+            return None;
+        }
+        let (finer, coarser) = if a.factor <= b.factor { (self, other) } else { (other, self) };
+        let ratio = coarser.measure()?.factor.checked_div(finer.measure()?.factor)?;
+        let sum = coarser.value.checked_mul(ratio)?.checked_add(finer.value)?;
+        Some(finer.with_value(sum))
+    }
+
+    pub(crate) fn times(&self, other: &Self) -> Option<Self> {
+        let value = self.value.checked_mul(other.value)?;
+        Some(Self { value, unit: self.unit.joined('.', &other.unit) })
+    }
+
+    pub(crate) fn over(&self, other: &Self) -> Option<Self> {
+        let value = self.value.checked_div(other.value)?;
+        Some(Self { value, unit: self.unit.joined('/', &other.unit) })
+    }
+
+    /// As something that can be added to a date; `None` for a unit that is no time, or one of
+    /// UCUM's that is not a calendar's (`'a'`, `'mo'`).
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        const SECOND: i128 = 1_000_000_000;
+        // The official suite adds whole units only, also of seconds.
+        let count = i64::try_from(self.value.trunc().mantissa() / 10_i128.pow(self.value.trunc().scale())).ok()?;
+        let unit = match &self.unit {
+            Unit::Calendar(unit) => *unit,
+            Unit::Ucum(code) => CalendarUnit::of_ucum(code).or_else(|| CalendarUnit::named(code))?,
+        };
+        let nanos = match unit {
+            CalendarUnit::Year => return Some(Duration::Months(count.checked_mul(12)?)),
+            CalendarUnit::Month => return Some(Duration::Months(count)),
+            CalendarUnit::Week => 7 * 86_400 * SECOND,
+            CalendarUnit::Day => 86_400 * SECOND,
+            CalendarUnit::Hour => 3_600 * SECOND,
+            CalendarUnit::Minute => 60 * SECOND,
+            CalendarUnit::Second => SECOND,
+            CalendarUnit::Millisecond => SECOND / 1_000,
+        };
+        Some(Duration::Nanos(i128::from(count) * nanos))
+    }
+
+    fn both_in_base(&self, other: &Self) -> Option<(Decimal, Decimal)> {
+        if self.unit == other.unit {
+            return Some((self.value, other.value));
+        }
+        let (a, b) = (self.measure()?, other.measure()?);
+        if a.dimension != b.dimension {
+            return None;
+        }
+        Some((self.value.checked_mul(a.factor)?, other.value.checked_mul(b.factor)?))
+    }
+
+    fn measure(&self) -> Option<Measure> {
+        match &self.unit {
+            Unit::Calendar(unit) => unit.measure(),
+            Unit::Ucum(code) => ucum::measure(code),
+        }
+    }
+
+    /// Equivalence takes a calendar year for UCUM's.
+    fn measure_loosely(&self) -> Option<Measure> {
+        match &self.unit {
+            Unit::Calendar(CalendarUnit::Year) => ucum::measure("a"),
+            Unit::Calendar(CalendarUnit::Month) => ucum::measure("mo"),
+            Unit::Calendar(_) | Unit::Ucum(_) => self.measure(),
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unit {
+            Unit::Calendar(unit) if self.value.abs() == Decimal::ONE => {
+                write!(f, "{} {}", self.value, unit.name())
+            }
+            Unit::Calendar(unit) => write!(f, "{} {}s", self.value, unit.name()),
+            Unit::Ucum(code) => write!(f, "{} '{code}'", self.value),
+        }
+    }
+}
+
+// === impl Unit ===
+
+impl Unit {
+    /// The text of the unit: a UCUM code or the word.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Calendar(unit) => unit.name(),
+            Self::Ucum(code) => code,
+        }
+    }
+
+    fn joined(&self, mark: char, other: &Self) -> Self {
+        let (a, b) = (self.ucum_code(), other.ucum_code());
+        match (a, mark, b) {
+            (_, _, "1") => self.clone(),
+            ("1", '.', _) => other.clone(),
+            (a, '/', b) if a == b => Self::Ucum("1".into()),
+            // UCUM reads from the left: `a/b.c` is `(a/b).c`.
+            (a, '/', b) if b.contains(['.', '/']) => Self::Ucum(format!("{a}/({b})").into()),
+            (a, mark, b) => Self::Ucum(format!("{a}{mark}{b}").into()),
+        }
+    }
+
+    fn ucum_code(&self) -> &str {
+        match self {
+            Self::Calendar(unit) => unit.ucum(),
+            Self::Ucum(code) => code,
+        }
+    }
+}
+
+// === impl CalendarUnit ===
+
+impl CalendarUnit {
+    const ALL: [Self; 8] = [
+        Self::Year,
+        Self::Month,
+        Self::Week,
+        Self::Day,
+        Self::Hour,
+        Self::Minute,
+        Self::Second,
+        Self::Millisecond,
+    ];
+
+    /// The unit of the word, singular or plural.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        let word = word.strip_suffix('s').unwrap_or(word);
+        Self::ALL.into_iter().find(|unit| unit.name() == word)
+    }
+
+    fn of_ucum(code: &str) -> Option<Self> {
+        let definite = |unit: &Self| !matches!(unit, Self::Year | Self::Month) && unit.ucum() == code;
+        Self::ALL.into_iter().find(definite)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Month => "month",
+            Self::Week => "week",
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::Minute => "minute",
+            Self::Second => "second",
+            Self::Millisecond => "millisecond",
+        }
+    }
+
+    fn ucum(self) -> &'static str {
+        match self {
+            Self::Year => "a",
+            Self::Month => "mo",
+            Self::Week => "wk",
+            Self::Day => "d",
+            Self::Hour => "h",
+            Self::Minute => "min",
+            Self::Second => "s",
+            Self::Millisecond => "ms",
+        }
+    }
+
+    fn measure(self) -> Option<Measure> {
+        match self {
+            Self::Year => Some(Measure::calendar_months(12)),
+            Self::Month => Some(Measure::calendar_months(1)),
+            Self::Week
+            | Self::Day
+            | Self::Hour
+            | Self::Minute
+            | Self::Second
+            | Self::Millisecond => ucum::measure(self.ucum()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quantity(text: &str) -> Quantity {
+        Quantity::parse(text).unwrap()
+    }
+
+    #[test]
+    fn n1_quantity_equality() {
+        for (a, b, expected) in [
+            ("4.0 'g'", "4000 'mg'", Some(Ordering::Equal)),
+            ("7 days", "1 week", Some(Ordering::Equal)),
+            ("7 days", "1 'wk'", Some(Ordering::Equal)),
+            ("1 year", "12 months", Some(Ordering::Equal)),
+            ("1 year", "1 'a'", None),
+            ("1 month", "30 days", None),
+            ("1 'cm'", "1 's'", None),
+            ("1 '{score}'", "2 '{score}'", Some(Ordering::Less)),
+            ("1 'furlong'", "1 'furlong'", Some(Ordering::Equal)),
+            ("1 'furlong'", "1 'm'", None),
+        ] {
+            assert_eq!(quantity(a).compare(&quantity(b)), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn n1_quantity_equivalence() {
+        for (a, b, expected) in [
+            ("4 'g'", "4000 'mg'", true),
+            ("4 'g'", "4040 'mg'", true),
+            ("4 'g'", "4600 'mg'", false),
+            ("1 year", "1 'a'", true),
+            ("1 'cm'", "1 's'", false),
+        ] {
+            assert_eq!(quantity(a).is_equivalent(&quantity(b)), expected, "{a} {b}");
+            assert_eq!(quantity(b).is_equivalent(&quantity(a)), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn n1_quantity_arithmetic() {
+        let area = quantity("2.0 'cm'").times(&quantity("2.0 'm'")).unwrap();
+        assert_eq!(area.compare(&quantity("0.040 'm2'")), Some(Ordering::Equal));
+        let ratio = quantity("4.0 'g'").over(&quantity("2.0 'm'")).unwrap();
+        assert_eq!(ratio.compare(&quantity("2 'g/m'")), Some(Ordering::Equal));
+        let sum = quantity("1 'm'").plus(&quantity("3 'cm'")).unwrap();
+        assert_eq!(sum.to_string(), "103 'cm'");
+    }
+}

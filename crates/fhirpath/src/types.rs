@@ -1,0 +1,187 @@
+//! Type names in expressions, and the shape of an element below a type.
+//!
+//! Invariant: a type is looked up once, when compiling; a shape once per step and parent type.
+
+use crate::ast::TypeName;
+use crate::element::{Element, Reading};
+use crate::error::{SyntaxError, SyntaxErrorKind};
+use crate::item::Item;
+use fhir::definitions::{TypeDef, TypeKind, type_named};
+use fhir::json::Symbol;
+
+/// What `is`, `as` and `ofType` ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TypeSpec {
+    /// A type of FHIR.
+    Fhir(&'static TypeDef),
+    /// A type of FHIRPath's own.
+    System(SystemType),
+    /// A name that is both: `Quantity`.
+    Either(&'static TypeDef, SystemType),
+    /// `System.Patient`: there are no such items.
+    Nothing,
+}
+
+/// FHIRPath's own types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SystemType {
+    Any,
+    Boolean,
+    String,
+    Integer,
+    Decimal,
+    Date,
+    DateTime,
+    Time,
+    Quantity,
+}
+
+/// Where the elements of one name lie below one type.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) parent: &'static TypeDef,
+    /// By symbol; several only for a choice.
+    pub(crate) fields: Vec<(Symbol, Option<&'static TypeDef>)>,
+}
+
+// === impl TypeSpec ===
+
+impl TypeSpec {
+    /// The type of that name.
+    pub(crate) fn resolve(name: &TypeName) -> Result<Self, SyntaxError> {
+        let system = SystemType::named(&name.name);
+        match name.namespace.as_deref() {
+            Some("System") => Ok(system.map_or(Self::Nothing, Self::System)),
+            Some("FHIR") => type_named(&name.name).map(Self::Fhir).ok_or_else(|| unknown(name)),
+            Some(_) => Err(unknown(name)),
+            None => match (type_named(&name.name), system) {
+                (Some(fhir), Some(system)) => Ok(Self::Either(fhir, system)),
+                (Some(fhir), None) => Ok(Self::Fhir(fhir)),
+                (None, Some(system)) => Ok(Self::System(system)),
+                (None, None) => Err(unknown(name)),
+            },
+        }
+    }
+
+    /// As search parameters mean it: `DateTime` is `dateTime`.
+    pub(crate) fn resolve_loosely(name: &TypeName) -> Result<Self, SyntaxError> {
+        let spec = Self::resolve(name)?;
+        let Self::System(_) = spec else { return Ok(spec) };
+        let mut lower = name.name.clone();
+        if let Some(first) = lower.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        Ok(type_named(&lower).map_or(spec, Self::Fhir))
+    }
+
+    /// `is`: the type or a specialisation of it.
+    pub(crate) fn holds(self, item: &Item<'_>) -> bool {
+        match (self, item) {
+            (Self::Fhir(def) | Self::Either(def, _), Item::Element(element)) => element.is_a(def),
+            (Self::System(system) | Self::Either(_, system), item) => system.holds(item),
+            (Self::Fhir(_) | Self::Nothing, _) => false,
+        }
+    }
+
+    /// `as` and `ofType`: like `is`, but a primitive must be of the very type: a `code` is a
+    /// `string`, and `ofType(string)` does not find it (official suite, testInheritance).
+    pub(crate) fn selects(self, item: &Item<'_>) -> bool {
+        match (self, item) {
+            (Self::Fhir(def) | Self::Either(def, _), Item::Element(element)) => {
+                selects_def(def, element.type_def())
+            }
+            _ => self.holds(item),
+        }
+    }
+}
+
+/// Does `as` of the one type let elements of the other pass?
+pub(crate) fn selects_def(wanted: &'static TypeDef, own: Option<&'static TypeDef>) -> bool {
+    own.is_some_and(|own| {
+        std::ptr::eq(own, wanted) || own.kind != TypeKind::Primitive && own.is_a(wanted.name)
+    })
+}
+
+fn unknown(name: &TypeName) -> SyntaxError {
+    SyntaxError { offset: name.offset, kind: SyntaxErrorKind::UnknownType(name.name.clone()) }
+}
+
+// === impl SystemType ===
+
+impl SystemType {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "Any" => Self::Any,
+            "Boolean" => Self::Boolean,
+            "String" => Self::String,
+            "Integer" => Self::Integer,
+            "Decimal" => Self::Decimal,
+            "Date" => Self::Date,
+            "DateTime" => Self::DateTime,
+            "Time" => Self::Time,
+            "Quantity" => Self::Quantity,
+            _ => return None,
+        })
+    }
+
+    fn holds(self, item: &Item<'_>) -> bool {
+        matches!(
+            (self, item),
+            (Self::Any, _)
+                | (Self::Boolean, Item::Boolean(_))
+                | (Self::String, Item::String(_))
+                | (Self::Integer, Item::Integer(_))
+                | (Self::Decimal, Item::Decimal(_))
+                | (Self::Date, Item::Date(_))
+                | (Self::DateTime, Item::DateTime(_))
+                | (Self::Time, Item::Time(_))
+                | (Self::Quantity, Item::Quantity(_))
+        )
+    }
+
+    /// What the values of a FHIR type become.
+    pub(crate) fn of(def: &TypeDef) -> Option<Self> {
+        if def.name == "Quantity" {
+            return Some(Self::Quantity);
+        }
+        Reading::of(def).map(|reading| match reading {
+            Reading::Boolean => Self::Boolean,
+            Reading::Integer => Self::Integer,
+            Reading::Decimal => Self::Decimal,
+            Reading::String => Self::String,
+            Reading::Date => Self::Date,
+            Reading::DateTime => Self::DateTime,
+            Reading::Time => Self::Time,
+        })
+    }
+}
+
+// === impl Shape ===
+
+impl Shape {
+    /// The elements of that name below that type; none if it has no such element.
+    pub(crate) fn of(parent: &'static TypeDef, name: &str) -> Self {
+        let mut fields = Vec::new();
+        if let Some(element) = parent.element(name) {
+            for choice in &element.types {
+                if let Some(symbol) = Symbol::of(choice.json_name) {
+                    fields.push((symbol, type_named(choice.name)));
+                }
+            }
+            fields.sort_by_key(|(symbol, _)| *symbol);
+            fields.dedup_by_key(|(symbol, _)| *symbol);
+        }
+        Self { parent, fields }
+    }
+}
+
+/// An element at a field: what is a resource says itself of which type.
+pub(crate) fn element_at<'a>(
+    node: fhir::json::Node<'a>,
+    type_def: Option<&'static TypeDef>,
+) -> Element<'a> {
+    match type_def {
+        Some(def) if def.kind == TypeKind::Resource => Element::resource(node),
+        _ => Element::new(node, type_def),
+    }
+}
