@@ -26,7 +26,9 @@ pub enum QueryError {
         why: &'static str,
     },
     /// The modifier is not supported or makes no sense with the parameter's type.
-    #[error("modifier `:{modifier}` of search parameter `{name}` is not supported; accepted: {accepted}")]
+    #[error(
+        "modifier `:{modifier}` of search parameter `{name}` is not supported; accepted: {accepted}"
+    )]
     UnsupportedModifier {
         /// The parameter's name.
         name: String,

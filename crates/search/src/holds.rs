@@ -39,7 +39,10 @@ impl Test {
             (Self::Uri(uri), Value::Uri(value)) => uri.as_str() == &**value,
             (Self::Composite(tests), Value::Composite(values)) => {
                 tests.len() == values.len()
-                    && tests.iter().zip(values).all(|(test, value)| test.holds(value))
+                    && tests
+                        .iter()
+                        .zip(values)
+                        .all(|(test, value)| test.holds(value))
             }
             (
                 Self::Token(_)
@@ -140,12 +143,19 @@ impl ReferenceTest {
                 types.contains(resource_type) && **id == **wanted
             }
             (
-                Self::Local { resource_type: wanted_type, id: wanted },
+                Self::Local {
+                    resource_type: wanted_type,
+                    id: wanted,
+                },
                 Target::Local { resource_type, id },
             ) => wanted_type == resource_type && **id == **wanted,
-            (Self::Url { url: wanted, version: asked }, Target::Url { url, version }) => {
-                **url == **wanted && (asked.is_none() || asked.as_deref() == version.as_deref())
-            }
+            (
+                Self::Url {
+                    url: wanted,
+                    version: asked,
+                },
+                Target::Url { url, version },
+            ) => **url == **wanted && (asked.is_none() || asked.as_deref() == version.as_deref()),
             (Self::Id { .. } | Self::Local { .. }, Target::Url { .. })
             | (Self::Url { .. }, Target::Local { .. }) => false,
         }

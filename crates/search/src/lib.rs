@@ -8,16 +8,28 @@
 //! - nothing here panics on any document or any query.
 
 mod error;
+mod extract;
+mod fold;
 mod holds;
+mod matcher;
+mod number;
 mod param;
+mod parse;
 mod posting;
 mod query;
+mod reference;
+mod registry;
 
 pub use error::QueryError;
+pub use extract::{Extractor, extract};
+pub use fold::fold;
+pub use matcher::{Matcher, Nothing, World};
 pub use param::{Component, Param, ParamKey, ParamKind};
+pub use parse::{Parser, parse};
 pub use posting::{Extraction, Posting, Quantity, Range, Span, Target, Text, Token, Value};
 pub use query::{
-    Branch, DateTest, Filter, Handling, Include, NumberTest, Prefix, Query, QuantityTest,
+    Branch, DateTest, Filter, Handling, Include, NumberTest, Prefix, QuantityTest, Query,
     ReferenceTest, Sort, SortBy, StringMode, StringTest, Summary, SystemTest, Test, TokenTest,
     Total, UnitTest, Unknown,
 };
+pub use registry::Registry;

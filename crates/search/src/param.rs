@@ -50,6 +50,12 @@ pub struct Param {
     pub components: Vec<Component>,
     /// The FHIRPath expression.
     pub expression: &'static str,
+    /// The index follows the expression. False for what looks at no element (`_text`), needs code
+    /// of its own (`near`) or points at a whole resource (`Bundle.composition`).
+    pub is_indexed: bool,
+    /// For a token that looks at `code` elements only: the value sets that say which system each
+    /// code is of, as the element itself does not (search.html#token).
+    pub implicit_sets: Vec<&'static str>,
 }
 
 /// One part of a composite parameter.
@@ -59,8 +65,10 @@ pub struct Component {
     pub code: &'static str,
     /// How its value is written and compared.
     pub kind: ParamKind,
+    /// For a reference: the resource types it may point to.
+    pub targets: &'static [&'static str],
     /// The FHIRPath expression, from one instance of the composite's own expression.
-    pub expression: String,
+    pub expression: &'static str,
 }
 
 // === impl ParamKind ===
@@ -104,7 +112,9 @@ impl ParamKey {
     /// The number of `code` on `resource_type`: 32-bit FNV-1a of `Type.code`. A test holds that no
     /// two R4 parameters share one.
     pub fn of(resource_type: &str, code: &str) -> Self {
-        Self(fnv1a(resource_type.bytes().chain([b'.']).chain(code.bytes())))
+        Self(fnv1a(
+            resource_type.bytes().chain([b'.']).chain(code.bytes()),
+        ))
     }
 
     /// The number of the identifiers within a reference parameter.
@@ -115,5 +125,7 @@ impl ParamKey {
 }
 
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
-    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    bytes.fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }

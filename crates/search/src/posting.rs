@@ -55,7 +55,8 @@ pub struct Token {
 /// A text, folded for search and as it was for `:exact`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text {
-    /// By [`crate::fold`]: lower case, no accents, one space for any run of space or punctuation.
+    /// By [`crate::fold`]: lower case, no accents, no apostrophes, one space for any other run of
+    /// punctuation or space.
     pub folded: Box<str>,
     /// As written.
     pub exact: Box<str>,
@@ -138,6 +139,18 @@ impl Posting {
     }
 }
 
+// === impl Value ===
+
+impl Value {
+    /// A code without a system.
+    pub(crate) fn code(code: &str) -> Self {
+        Self::Token(Token {
+            system: None,
+            code: code.into(),
+        })
+    }
+}
+
 // === impl Span ===
 
 impl Span {
@@ -153,7 +166,10 @@ impl Range {
     /// One number. NaN becomes zero: no decimal is NaN, so it cannot come from a resource.
     pub fn point(value: f64) -> Self {
         let value = if value.is_nan() { 0.0 } else { value };
-        Self { low: value, high: value }
+        Self {
+            low: value,
+            high: value,
+        }
     }
 }
 
@@ -173,6 +189,8 @@ impl PartialOrd for Range {
 
 impl Ord for Range {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.low.total_cmp(&other.low).then_with(|| self.high.total_cmp(&other.high))
+        self.low
+            .total_cmp(&other.low)
+            .then_with(|| self.high.total_cmp(&other.high))
     }
 }

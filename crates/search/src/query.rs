@@ -37,7 +37,7 @@ pub struct Query {
     pub cursor: Option<String>,
     /// Parameters that were not understood and are not part of the search.
     pub unknown: Vec<Unknown>,
-    /// What was used, as `name=value` not yet percent-encoded; see [`Query::used`].
+    /// What was used, as `name=value` not yet percent-encoded; see [`Query::link`].
     pub(crate) used: Vec<(String, String)>,
 }
 
@@ -287,8 +287,8 @@ pub enum SortBy {
 pub struct Include {
     /// The type of the resource that holds the reference.
     pub source_type: &'static str,
-    /// The reference parameter on it; `None` for `Type:*`, all of them.
-    pub param: Option<&'static Param>,
+    /// The reference parameter on it; `Type:*` becomes one include for each.
+    pub param: &'static Param,
     /// Only references to this type.
     pub target_type: Option<&'static str>,
     /// `:iterate`: also for what was included.
@@ -344,9 +344,61 @@ pub struct Unknown {
 // === impl Query ===
 
 impl Query {
-    /// What was used, as `name=value` pairs not yet percent-encoded, in the order given: the self
-    /// link is made of these. Unknown parameters are not among them.
+    /// All resources of a type.
+    pub fn all_of(resource_type: &'static str) -> Self {
+        Self {
+            resource_type,
+            filters: Vec::new(),
+            sort: Vec::new(),
+            count: None,
+            includes: Vec::new(),
+            revincludes: Vec::new(),
+            total: None,
+            summary: Summary::False,
+            elements: Vec::new(),
+            person: false,
+            cursor: None,
+            unknown: Vec::new(),
+            used: Vec::new(),
+        }
+    }
+
+    /// What was used, as `name=value` pairs not yet percent-encoded, in the order given. Unknown
+    /// parameters are not among them.
     pub fn used(&self) -> &[(String, String)] {
         &self.used
+    }
+
+    /// The query string of the self link: what was used, percent-encoded, in the order given, with
+    /// this cursor in place of the one that came.
+    pub fn link(&self, cursor: Option<&str>) -> String {
+        let pairs = self.used.iter().filter(|(name, _)| name != "_cursor");
+        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut link = String::new();
+        for (name, value) in pairs.chain(cursor.map(|cursor| ("_cursor", cursor))) {
+            if !link.is_empty() {
+                link.push('&');
+            }
+            encode(name, &mut link);
+            link.push('=');
+            encode(value, &mut link);
+        }
+        link
+    }
+}
+
+/// Percent-encodes all but what may stand in a query and is often read by people (RFC 3986, 3.4).
+fn encode(text: &str, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"-._~:/,$*".contains(&byte);
+        if plain {
+            out.push(char::from(byte));
+            continue;
+        }
+        out.push('%');
+        for digit in [byte >> 4, byte & 15] {
+            out.extend(HEX.get(usize::from(digit)).map(|&hex| char::from(hex)));
+        }
     }
 }

@@ -1,0 +1,280 @@
+//! The walk that indexes one resource type: all its parameters' paths laid over each other.
+//!
+//! Invariant: every place of a plan has one FHIR type, known from the definitions; a choice element
+//! has a branch for each of its types (`valueQuantity`, `valueString`).
+
+use super::path::{self, Path, Step};
+use super::values::Shape;
+use crate::param::{Param, ParamKey, ParamKind};
+use fhir::definitions::{self, Strength, TypeDef, TypeKind};
+use fhir::json::Symbol;
+
+/// One place in a resource and what is to be done there.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Where to go on.
+    pub(crate) fields: Vec<(Symbol, Plan)>,
+    /// Where to go on at the same element, if it passes the guard.
+    pub(crate) guarded: Vec<(Guard, Plan)>,
+    /// What to take from the element.
+    pub(crate) takes: Vec<Take>,
+}
+
+/// A condition on an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// It is a Reference to that resource type.
+    ResolvesTo(&'static str),
+    /// Its child has that text.
+    Equals(String, String),
+    /// It has an extension of that URL.
+    HasExtension(String),
+}
+
+/// Postings that come from one element.
+#[derive(Debug)]
+pub(crate) struct Take {
+    pub(crate) key: ParamKey,
+    pub(crate) identifier_key: ParamKey,
+    pub(crate) how: How,
+}
+
+/// How the values are found.
+#[derive(Debug)]
+pub(crate) enum How {
+    /// From the element itself, read like this.
+    Element(Shape),
+    /// Each part from its own walk, all combinations.
+    Parts(Vec<Part>),
+    /// `Patient.deceased`: true unless absent or `false`. Taken at the resource.
+    Deceased,
+}
+
+/// One part of a composite.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// From the element that the composite is at.
+    pub(crate) here: Plan,
+    /// From the resource.
+    pub(crate) root: Plan,
+}
+
+/// What to lay down at the end of a path.
+struct Leaf<'p> {
+    param: &'p Param,
+    kind: ParamKind,
+    /// Filled with the value sets of `code` elements; `None` once any other type is met.
+    code_sets: Option<Vec<&'static str>>,
+    n_places: usize,
+}
+
+/// The plan of a resource type. Marks each parameter as indexed or not.
+pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan {
+    let mut plan = Plan::default();
+    let Some(root) = definitions::type_named(resource_type) else {
+        return plan;
+    };
+    for param in params {
+        if param.expression.starts_with("Patient.deceased.exists()") {
+            plan.takes.push(Take::new(param, How::Deceased));
+            param.is_indexed = true;
+            continue;
+        }
+        let Ok(paths) = path::parse(param.expression) else {
+            continue;
+        };
+        let mut leaf = Leaf {
+            param,
+            kind: param.kind,
+            code_sets: Some(Vec::new()),
+            n_places: 0,
+        };
+        let own = paths
+            .iter()
+            .filter_map(|path| path.for_type(|name| root.is_a(name)));
+        for steps in own {
+            plan.lay(Place::resource(root), steps, &mut leaf);
+        }
+        let (n_places, code_sets) = (leaf.n_places, leaf.code_sets);
+        param.is_indexed = n_places != 0 && param.kind != ParamKind::Special;
+        param.implicit_sets = code_sets.unwrap_or_default();
+    }
+    plan
+}
+
+/// The type at a place, and what its codes are bound to.
+#[derive(Clone, Copy)]
+struct Place {
+    type_name: &'static str,
+    value_set: Option<&'static str>,
+}
+
+// === impl Place ===
+
+impl Place {
+    fn resource(def: &TypeDef) -> Self {
+        Self {
+            type_name: def.name,
+            value_set: None,
+        }
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    fn lay(&mut self, place: Place, steps: &[Step], leaf: &mut Leaf<'_>) {
+        let Some((step, rest)) = steps.split_first() else {
+            return self.end(place, leaf);
+        };
+        match step {
+            Step::Field(name) => self.lay_field(place, name, rest, leaf),
+            Step::Type(name) => {
+                if is_type(place.type_name, name) {
+                    self.lay(place, rest, leaf);
+                }
+            }
+            Step::ResolvesTo(name) => {
+                if let Some(def) = definitions::type_named(name) {
+                    self.guarded(Guard::ResolvesTo(def.name))
+                        .lay(place, rest, leaf);
+                }
+            }
+            Step::Equals(name, text) => {
+                let guard = Guard::Equals(name.clone(), text.clone());
+                self.guarded(guard).lay(place, rest, leaf);
+            }
+            Step::HasExtension(url) => {
+                self.guarded(Guard::HasExtension(url.clone()))
+                    .lay(place, rest, leaf);
+            }
+        }
+    }
+
+    fn lay_field(&mut self, place: Place, name: &str, rest: &[Step], leaf: &mut Leaf<'_>) {
+        let def = definitions::type_named(place.type_name);
+        let Some(element) = def.and_then(|def| def.element(name)) else {
+            return;
+        };
+        // A type step right after a choice picks its branch, so that no empty one is laid.
+        let wanted = match rest.first() {
+            Some(Step::Type(wanted)) => Some(wanted),
+            _ => None,
+        };
+        for branch in &element.types {
+            if wanted.is_some_and(|wanted| !is_type(branch.name, wanted)) {
+                continue;
+            }
+            let Some(symbol) = Symbol::of(branch.json_name) else {
+                continue;
+            };
+            let required = element
+                .binding
+                .filter(|binding| binding.strength == Strength::Required);
+            let next = Place {
+                type_name: branch.name,
+                value_set: required.map(|binding| binding.value_set),
+            };
+            self.field(symbol).lay(next, rest, leaf);
+        }
+    }
+
+    fn end(&mut self, place: Place, leaf: &mut Leaf<'_>) {
+        match (place.type_name, place.value_set, &mut leaf.code_sets) {
+            ("code", Some(value_set), Some(sets)) => sets.push(value_set),
+            (_, _, sets) => *sets = None,
+        }
+        let how = if leaf.kind == ParamKind::Composite {
+            match parts(place, leaf.param) {
+                Some(parts) => How::Parts(parts),
+                None => return,
+            }
+        } else {
+            match Shape::of(leaf.kind, place.type_name) {
+                Some(shape) => How::Element(shape),
+                None => return,
+            }
+        };
+        leaf.n_places += 1;
+        let take = Take::new(leaf.param, how);
+        self.takes.push(take);
+    }
+
+    fn field(&mut self, symbol: Symbol) -> &mut Self {
+        under(&mut self.fields, symbol)
+    }
+
+    fn guarded(&mut self, guard: Guard) -> &mut Self {
+        under(&mut self.guarded, guard)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.guarded.is_empty() && self.takes.is_empty()
+    }
+}
+
+/// The plan under that key, a new one if there is none yet.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the place was found or filled just now"
+)]
+fn under<K: PartialEq>(entries: &mut Vec<(K, Plan)>, key: K) -> &mut Plan {
+    let at = entries
+        .iter()
+        .position(|(known, _)| *known == key)
+        .unwrap_or(entries.len());
+    if at == entries.len() {
+        entries.push((key, Plan::default()));
+    }
+    &mut entries[at].1
+}
+
+/// The walks for a composite's parts; none where one part cannot be followed.
+fn parts(place: Place, param: &Param) -> Option<Vec<Part>> {
+    let root = definitions::type_named(param.resource_type)?;
+    let mut parts = Vec::new();
+    for component in &param.components {
+        let paths = path::parse(component.expression).ok()?;
+        let mut part = Part {
+            here: Plan::default(),
+            root: Plan::default(),
+        };
+        let mut leaf = Leaf {
+            param,
+            kind: component.kind,
+            code_sets: None,
+            n_places: 0,
+        };
+        for Path { from_root, steps } in &paths {
+            if *from_root {
+                part.root.lay(Place::resource(root), steps, &mut leaf);
+            } else {
+                part.here.lay(place, steps, &mut leaf);
+            }
+        }
+        if part.here.is_empty() && part.root.is_empty() {
+            return None;
+        }
+        parts.push(part);
+    }
+    (!parts.is_empty()).then_some(parts)
+}
+
+/// FHIRPath's `as`. R4 writes `value.as(DateTime)` once where `dateTime` is meant.
+fn is_type(have: &str, wanted: &str) -> bool {
+    have.eq_ignore_ascii_case(wanted)
+        || definitions::type_named(have)
+            .is_some_and(|def| def.kind == TypeKind::Complex && def.is_a(wanted))
+}
+
+// === impl Take ===
+
+impl Take {
+    fn new(param: &Param, how: How) -> Self {
+        Self {
+            key: param.key,
+            identifier_key: param.identifier_key,
+            how,
+        }
+    }
+}

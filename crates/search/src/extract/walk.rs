@@ -1,0 +1,248 @@
+//! Following a plan through a document.
+
+use super::plan::{Guard, How, Part, Plan, Take};
+use super::values::Reading;
+use crate::posting::{Extraction, Posting, Target, Value};
+use crate::reference;
+use crate::registry::{Registry, TypeParams};
+use base::{DateTime, Issue, Zone};
+use fhir::json::{Document, Node};
+
+/// Postings of one composite instance at most, so that a hostile document cannot multiply.
+const MAX_COMBINATIONS: usize = 256;
+
+/// Reads resources for one server.
+#[derive(Clone, Debug, Default)]
+pub struct Extractor {
+    base: Option<String>,
+}
+
+/// One document under way.
+struct Walk<'a> {
+    document: &'a Document,
+    base: Option<&'a str>,
+    reading: Reading<'a>,
+    postings: Vec<Posting>,
+    issues: Vec<Issue>,
+}
+
+// === impl Extractor ===
+
+impl Extractor {
+    /// For a server at this base URL (no slash at the end): absolute references on it are local.
+    pub fn at(base: impl Into<String>) -> Self {
+        let base = base.into().trim_end_matches('/').to_owned();
+        Self {
+            base: Some(base).filter(|base| !base.is_empty()),
+        }
+    }
+
+    /// The postings of a resource. Never fails: what cannot be indexed is among the issues.
+    pub fn extract(&self, document: &Document) -> Extraction {
+        let of_type = document
+            .resource_type()
+            .and_then(|name| Registry::r4().of_type(name));
+        let Some(of_type) = of_type else {
+            let issue = Issue::error("not-supported", "", "not a resource type of FHIR R4");
+            return Extraction {
+                issues: vec![issue],
+                ..Extraction::default()
+            };
+        };
+        let base = self.base.as_deref();
+        let mut walk = Walk {
+            document,
+            base,
+            reading: Reading {
+                base,
+                ..Reading::default()
+            },
+            postings: Vec::with_capacity(32),
+            issues: Vec::new(),
+        };
+        walk.visit_one(document.root(), &of_type.plan);
+        walk.finish(of_type)
+    }
+}
+
+// === impl Walk ===
+
+impl Walk<'_> {
+    fn visit(&mut self, node: Node<'_>, plan: &Plan) {
+        if node.is_array() {
+            for item in node.items() {
+                self.visit_one(item, plan);
+            }
+        } else {
+            self.visit_one(node, plan);
+        }
+    }
+
+    fn visit_one(&mut self, node: Node<'_>, plan: &Plan) {
+        if node.is_null() || node.is_array() {
+            return;
+        }
+        for take in &plan.takes {
+            self.take(node, take);
+        }
+        for (guard, next) in &plan.guarded {
+            if guard.passes(node) {
+                self.visit_one(node, next);
+            }
+        }
+        if plan.fields.is_empty() {
+            return;
+        }
+        for field in node.fields() {
+            let next = plan
+                .fields
+                .iter()
+                .find(|(symbol, _)| Some(*symbol) == field.symbol());
+            if let Some((_, next)) = next
+                && !field.is_primitive_extension()
+            {
+                self.visit(field, next);
+            }
+        }
+    }
+
+    fn take(&mut self, node: Node<'_>, take: &Take) {
+        match &take.how {
+            How::Element(shape) => {
+                self.reading.read(*shape, node);
+                self.settle(node, take);
+            }
+            How::Parts(parts) => self.combine(node, take, parts),
+            How::Deceased => {
+                let alive = match (node.get("deceasedBoolean"), node.get("deceasedDateTime")) {
+                    (Some(flag), _) => flag.as_bool() == Some(false),
+                    (None, Some(_)) => false,
+                    (None, None) => true,
+                };
+                let code = if alive { "false" } else { "true" };
+                self.postings
+                    .push(Posting::new(take.key, Value::code(code)));
+            }
+        }
+    }
+
+    /// Moves what was read into the postings.
+    fn settle(&mut self, node: Node<'_>, take: &Take) {
+        let of_key = |value| Posting::new(take.key, value);
+        self.postings
+            .extend(self.reading.values.drain(..).map(of_key));
+        for identifier in self.reading.identifiers.drain(..) {
+            self.postings
+                .push(Posting::new(take.identifier_key, Value::Token(identifier)));
+        }
+        if let Some(fault) = self.reading.fault.take() {
+            let place = self.document.path_of(node);
+            self.issues.push(Issue::warning(
+                "value",
+                place,
+                format!("not indexed: {fault}"),
+            ));
+        }
+    }
+
+    fn combine(&mut self, node: Node<'_>, take: &Take, parts: &[Part]) {
+        let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
+        for part in parts {
+            // A walk of its own: its keys do not matter, its issues are told by the part itself.
+            let mut walk = Walk {
+                document: self.document,
+                base: self.base,
+                reading: Reading {
+                    base: self.base,
+                    ..Reading::default()
+                },
+                postings: Vec::new(),
+                issues: Vec::new(),
+            };
+            walk.visit_one(node, &part.here);
+            walk.visit_one(self.document.root(), &part.root);
+            let found = walk.postings;
+            rows = rows
+                .iter()
+                .flat_map(|row| found.iter().map(|posting| with(row, &posting.value)))
+                .take(MAX_COMBINATIONS)
+                .collect();
+            if rows.is_empty() {
+                return;
+            }
+        }
+        for row in rows {
+            self.postings
+                .push(Posting::new(take.key, Value::Composite(row.into())));
+        }
+    }
+
+    fn finish(mut self, of_type: &TypeParams) -> Extraction {
+        self.postings.sort_unstable();
+        self.postings.dedup();
+        let root = self.document.root();
+        let id = root.text("id").map(std::borrow::Cow::into_owned);
+        let last_updated = root
+            .get("meta")
+            .and_then(|meta| meta.text("lastUpdated"))
+            .and_then(|text| DateTime::parse_fhir(&text).ok())
+            .map(|at| at.timestamp(&Zone::utc()));
+        let mut patients = patients(of_type, &self.postings);
+        if of_type.is_patient {
+            patients.extend(id.clone());
+        }
+        patients.sort_unstable();
+        patients.dedup();
+        Extraction {
+            resource_type: of_type.resource_type,
+            id,
+            last_updated,
+            postings: self.postings,
+            patients,
+            issues: self.issues,
+        }
+    }
+}
+
+/// The patients that the resource's compartment parameters point to
+/// (compartmentdefinition-patient.html).
+fn patients(of_type: &TypeParams, postings: &[Posting]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for posting in postings {
+        if let Value::Reference(Target::Local {
+            resource_type: "Patient",
+            id,
+        }) = &posting.value
+            && of_type.patient_keys.contains(&posting.param)
+        {
+            ids.push(id.to_string());
+        }
+    }
+    ids
+}
+
+fn with(row: &[Value], value: &Value) -> Vec<Value> {
+    let mut row = row.to_vec();
+    row.push(value.clone());
+    row
+}
+
+// === impl Guard ===
+
+impl Guard {
+    fn passes(&self, node: Node<'_>) -> bool {
+        match self {
+            Self::ResolvesTo(wanted) => {
+                let by_text = node
+                    .text("reference")
+                    .and_then(|text| reference::type_in(&text));
+                let by_type = || node.text("type").is_some_and(|name| name == *wanted);
+                by_text.map_or_else(by_type, |found| found == *wanted)
+            }
+            Self::Equals(name, text) => node.text(name).is_some_and(|found| found == *text),
+            Self::HasExtension(url) => node
+                .each("extension")
+                .any(|extension| extension.text("url").is_some_and(|found| found == *url)),
+        }
+    }
+}

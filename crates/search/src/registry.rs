@@ -1,0 +1,158 @@
+//! The R4 search parameters, resource type by resource type.
+//!
+//! Invariants:
+//! - a type's parameters and the walk that indexes it are made on first use of the type, once, and
+//!   live as long as the program;
+//! - a code has one parameter per type; the type's own definition goes before one for all
+//!   resources.
+
+use crate::extract::{Plan, compile};
+use crate::param::{Component, Param, ParamKey, ParamKind};
+use fhir::definitions::{self, SearchKind, SearchParameter};
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
+
+/// All search parameters of R4.
+#[derive(Debug)]
+pub struct Registry {
+    types: HashMap<&'static str, OnceLock<TypeParams>>,
+}
+
+/// What there is for one resource type.
+#[derive(Debug)]
+pub(crate) struct TypeParams {
+    pub(crate) resource_type: &'static str,
+    /// By code.
+    pub(crate) params: Vec<Param>,
+    pub(crate) plan: Plan,
+    /// The keys of the parameters that put a resource into a Patient compartment.
+    pub(crate) patient_keys: Vec<ParamKey>,
+    /// The resource is a Patient: it is in its own compartment.
+    pub(crate) is_patient: bool,
+}
+
+static R4: LazyLock<Registry> = LazyLock::new(|| Registry {
+    types: definitions::resource_types()
+        .map(|name| (name, OnceLock::new()))
+        .collect(),
+});
+
+// === impl Registry ===
+
+impl Registry {
+    /// The registry of FHIR R4 (4.0.1).
+    pub fn r4() -> &'static Self {
+        &R4
+    }
+
+    /// The resource type of that name, as a name that lives for ever.
+    pub fn resource_type(&self, name: &str) -> Option<&'static str> {
+        self.types.get_key_value(name).map(|(name, _)| *name)
+    }
+
+    /// All resource types, in no order.
+    pub fn resource_types(&self) -> impl Iterator<Item = &'static str> {
+        self.types.keys().copied()
+    }
+
+    /// The parameters of a resource type by code; none if there is no such type.
+    pub fn params(&'static self, resource_type: &str) -> &'static [Param] {
+        self.of_type(resource_type)
+            .map_or(&[], |of_type| &of_type.params)
+    }
+
+    /// The parameter of that code on a resource type.
+    pub fn param(&'static self, resource_type: &str, code: &str) -> Option<&'static Param> {
+        let params = self.params(resource_type);
+        let at = params.binary_search_by(|param| param.code.cmp(code)).ok()?;
+        params.get(at)
+    }
+
+    /// The parameters of a type whose expressions the index cannot follow: they are accepted by no
+    /// query.
+    pub fn not_indexed(&'static self, resource_type: &str) -> Vec<&'static str> {
+        let params = self.params(resource_type).iter();
+        params
+            .filter(|param| !param.is_indexed)
+            .map(|param| param.code)
+            .collect()
+    }
+
+    pub(crate) fn of_type(&'static self, resource_type: &str) -> Option<&'static TypeParams> {
+        let (name, cell) = self.types.get_key_value(resource_type)?;
+        Some(cell.get_or_init(|| TypeParams::new(name)))
+    }
+}
+
+// === impl TypeParams ===
+
+impl TypeParams {
+    fn new(resource_type: &'static str) -> Self {
+        let mut params: Vec<(bool, Param)> = definitions::search_parameters_for(resource_type)
+            .map(|definition| {
+                let inherited = !definition.bases.contains(&resource_type);
+                (inherited, param(resource_type, definition))
+            })
+            .collect();
+        params.sort_by(|(a_inherited, a), (b_inherited, b)| {
+            a.code.cmp(b.code).then(a_inherited.cmp(b_inherited))
+        });
+        params.dedup_by(|(_, later), (_, earlier)| later.code == earlier.code);
+        let mut params: Vec<Param> = params.into_iter().map(|(_, param)| param).collect();
+        let plan = compile(resource_type, &mut params);
+        let ties = definitions::compartment("Patient").map_or(&[][..], |c| c.params(resource_type));
+        Self {
+            resource_type,
+            plan,
+            patient_keys: ties
+                .iter()
+                .map(|code| ParamKey::of(resource_type, code))
+                .collect(),
+            is_patient: resource_type == "Patient",
+            params,
+        }
+    }
+}
+
+fn param(resource_type: &'static str, definition: &'static SearchParameter) -> Param {
+    Param {
+        key: ParamKey::of(resource_type, definition.code),
+        identifier_key: ParamKey::of_identifier(resource_type, definition.code),
+        resource_type,
+        code: definition.code,
+        url: definition.url,
+        kind: kind(definition.kind),
+        targets: definition.targets.clone(),
+        components: definition.components.iter().filter_map(component).collect(),
+        expression: definition.expression,
+        is_indexed: false,
+        implicit_sets: Vec::new(),
+    }
+}
+
+fn component(part: &definitions::Component) -> Option<Component> {
+    let all = definitions::search_parameters();
+    let definition = all
+        .iter()
+        .find(|definition| definition.url == part.definition)?;
+    Some(Component {
+        code: definition.code,
+        kind: kind(definition.kind),
+        targets: &definition.targets,
+        expression: part.expression,
+    })
+}
+
+fn kind(kind: SearchKind) -> ParamKind {
+    match kind {
+        SearchKind::Number => ParamKind::Number,
+        SearchKind::Date => ParamKind::Date,
+        SearchKind::String => ParamKind::String,
+        SearchKind::Token => ParamKind::Token,
+        SearchKind::Reference => ParamKind::Reference,
+        SearchKind::Composite => ParamKind::Composite,
+        SearchKind::Quantity => ParamKind::Quantity,
+        SearchKind::Uri => ParamKind::Uri,
+        SearchKind::Special => ParamKind::Special,
+    }
+}
