@@ -1,0 +1,244 @@
+//! Which characters the bytes mean: MSH-18 (HL7 table 0211) and what senders write instead.
+//!
+//! What was declared is checked against the bytes. Bytes that are no text in the declared set, or
+//! that come without a declaration, are UTF-8 if they can be, else windows-1252 (ISO 8859-1 with
+//! the gaps filled), and there is an issue.
+
+use std::borrow::Cow;
+
+use encoding_rs::Encoding;
+
+use crate::issue::IssueKind;
+
+/// The character set that a message is read and written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charset {
+    encoding: &'static Encoding,
+    /// Nothing beyond ASCII occurs, so all sets read alike.
+    ascii: bool,
+}
+
+// === impl Charset ===
+
+impl Default for Charset {
+    fn default() -> Self {
+        Self::UTF_8
+    }
+}
+
+impl Charset {
+    /// Unicode as UTF-8.
+    pub const UTF_8: Self = Self {
+        encoding: encoding_rs::UTF_8,
+        ascii: false,
+    };
+
+    /// The set that a name of HL7 table 0211, or a sender's own spelling, means.
+    pub fn named(name: &str) -> Option<Self> {
+        let squeezed: String = name
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        let label = match squeezed.as_str() {
+            "ASCII" | "USASCII" | "ISOIR6" => {
+                return Some(Self {
+                    encoding: encoding_rs::UTF_8,
+                    ascii: true,
+                });
+            }
+            "UNICODE" | "UNICODEUTF8" | "UTF8" => "utf-8",
+            "ISOIR100" | "LATIN1" => "iso-8859-1",
+            "ISOIR101" => "iso-8859-2",
+            "ISOIR144" => "iso-8859-5",
+            "GB180302000" | "GB18030" => "gb18030",
+            "KSX1001" => "euc-kr",
+            "BIG5" => "big5",
+            "CNS116431992" => return None,
+            "WINDOWS1252" | "CP1252" | "WIN1252" | "ANSI" => "windows-1252",
+            other => {
+                return iso_8859(other)
+                    .or_else(|| windows(other))
+                    .or_else(|| Encoding::for_label(name.trim().as_bytes()))
+                    .filter(|encoding| encoding.is_ascii_compatible())
+                    .map(Self::of);
+            }
+        };
+        Encoding::for_label(label.as_bytes()).map(Self::of)
+    }
+
+    fn of(encoding: &'static Encoding) -> Self {
+        Self {
+            encoding,
+            ascii: false,
+        }
+    }
+
+    /// The set to read `raw` in, given what MSH-18 declares.
+    pub(crate) fn choose(declared: &str, raw: &[u8], ascii: bool) -> (Self, Option<IssueKind>) {
+        let named = Self::named(declared);
+        if ascii {
+            let unknown = !declared.is_empty() && named.is_none();
+            let encoding = named.map_or(encoding_rs::UTF_8, |set| set.encoding);
+            return (
+                Self {
+                    encoding,
+                    ascii: true,
+                },
+                unknown.then_some(IssueKind::UnknownCharset),
+            );
+        }
+        let is_utf8 = std::str::from_utf8(raw).is_ok();
+        let fallback = if is_utf8 {
+            Self::UTF_8
+        } else {
+            Self::of(encoding_rs::WINDOWS_1252)
+        };
+        match named {
+            None if declared.is_empty() => (fallback, Some(IssueKind::UndeclaredCharset)),
+            None => (fallback, Some(IssueKind::UnknownCharset)),
+            Some(set) if set.ascii => (fallback, Some(IssueKind::WrongCharset)),
+            Some(set) if set.encoding == encoding_rs::UTF_8 => {
+                (fallback, (!is_utf8).then_some(IssueKind::WrongCharset))
+            }
+            Some(_) if is_utf8 => (Self::UTF_8, Some(IssueKind::WrongCharset)),
+            Some(set) => (set, None),
+        }
+    }
+
+    /// Whether the second byte of a character may look like a delimiter.
+    pub(crate) fn has_ascii_trail_bytes(self) -> bool {
+        [
+            encoding_rs::GB18030,
+            encoding_rs::GBK,
+            encoding_rs::BIG5,
+            encoding_rs::SHIFT_JIS,
+        ]
+        .contains(&self.encoding)
+    }
+
+    /// The name of the encoding, such as `UTF-8` or `windows-1252`.
+    pub fn name(self) -> &'static str {
+        self.encoding.name()
+    }
+
+    /// The text of some bytes. Bytes that mean nothing become U+FFFD.
+    pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
+        if self.ascii || self.encoding == encoding_rs::UTF_8 {
+            return String::from_utf8_lossy(bytes);
+        }
+        self.encoding.decode_without_bom_handling(bytes).0
+    }
+
+    /// The bytes of some text. A character that the set lacks becomes `?`.
+    pub fn encode(self, text: &str) -> Cow<'_, [u8]> {
+        if self.encoding == encoding_rs::UTF_8 || text.is_ascii() {
+            return Cow::Borrowed(text.as_bytes());
+        }
+        let mut out = Vec::with_capacity(text.len());
+        for c in text.chars() {
+            let mut buffer = [0; 4];
+            let (bytes, _, lossy) = self.encoding.encode(c.encode_utf8(&mut buffer));
+            if lossy {
+                out.push(b'?');
+            } else {
+                out.extend_from_slice(&bytes);
+            }
+        }
+        Cow::Owned(out)
+    }
+}
+
+/// `8859/1` of table 0211, `ISO-8859-1`, `ISO8859_15`.
+fn iso_8859(squeezed: &str) -> Option<&'static Encoding> {
+    let part = squeezed
+        .strip_prefix("ISO")
+        .unwrap_or(squeezed)
+        .strip_prefix("8859")?;
+    Encoding::for_label(format!("iso-8859-{part}").as_bytes())
+}
+
+/// `windows-1250`, `CP1250`, `WIN1250`.
+fn windows(squeezed: &str) -> Option<&'static Encoding> {
+    let page = ["WINDOWS", "CP", "WIN"]
+        .iter()
+        .find_map(|prefix| squeezed.strip_prefix(prefix))?;
+    Encoding::for_label(format!("windows-{page}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_table_0211_and_others() {
+        let cases = [
+            ("ASCII", Some("UTF-8")),
+            ("8859/1", Some("windows-1252")),
+            ("8859/2", Some("ISO-8859-2")),
+            ("8859/9", Some("windows-1254")),
+            ("8859/15", Some("ISO-8859-15")),
+            ("UNICODE UTF-8", Some("UTF-8")),
+            ("UNICODE", Some("UTF-8")),
+            ("GB 18030-2000", Some("gb18030")),
+            ("KS X 1001", Some("EUC-KR")),
+            ("BIG-5", Some("Big5")),
+            ("ISO IR100", Some("windows-1252")),
+            ("utf8", Some("UTF-8")),
+            ("ISO-8859-1", Some("windows-1252")),
+            ("iso8859_15", Some("ISO-8859-15")),
+            ("windows-1252", Some("windows-1252")),
+            ("CP1250", Some("windows-1250")),
+            ("ISO IR87", None),
+            ("ISO IR159", None),
+            ("UNICODE UTF-16", None),
+            ("UNICODE UTF-32", None),
+            ("UTF-16LE", None),
+            ("NONSENSE", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(Charset::named(name).map(Charset::name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn wrong_declarations_are_issues() {
+        let cases: [(&str, &[u8], &str, Option<IssueKind>); 8] = [
+            ("UNICODE UTF-8", "Zoë".as_bytes(), "Zoë", None),
+            (
+                "UNICODE UTF-8",
+                b"Zo\xeb",
+                "Zoë",
+                Some(IssueKind::WrongCharset),
+            ),
+            ("8859/1", b"Zo\xeb", "Zoë", None),
+            (
+                "8859/1",
+                "Zoë".as_bytes(),
+                "Zoë",
+                Some(IssueKind::WrongCharset),
+            ),
+            ("", b"Zo\xeb", "Zoë", Some(IssueKind::UndeclaredCharset)),
+            (
+                "",
+                "Zoë".as_bytes(),
+                "Zoë",
+                Some(IssueKind::UndeclaredCharset),
+            ),
+            ("ASCII", b"Zo\xeb", "Zoë", Some(IssueKind::WrongCharset)),
+            ("8859/2", b"\xb3", "ł", None),
+        ];
+        for (declared, raw, text, issue) in cases {
+            let (set, found) = Charset::choose(declared, raw, false);
+            assert_eq!(
+                (set.decode(raw).as_ref(), found),
+                (text, issue),
+                "{declared} {raw:?}"
+            );
+        }
+        assert_eq!(
+            Charset::named("8859/2").unwrap().encode("łß漢").as_ref(),
+            b"\xb3\xdf?"
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! The separators that a message declares in MSH-1 and MSH-2.
+
+/// The bytes that separate and escape (2.8.2 chapter 2.5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Delimiters {
+    /// Between fields, `|`.
+    pub field: u8,
+    /// Between components, `^`.
+    pub component: u8,
+    /// Between repeats, `~`.
+    pub repeat: u8,
+    /// Around escape sequences, `\`. A sender without escapes may leave it out.
+    pub escape: Option<u8>,
+    /// Between subcomponents, `&`.
+    pub subcomponent: u8,
+    /// At the end of a truncated value, `#`, from 2.7 on.
+    pub truncation: Option<u8>,
+}
+
+/// What is wrong with a declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// MSH-1 cannot separate; `|` is taken.
+    Field,
+    /// MSH-2 is too short; the usual characters are taken.
+    Short,
+    /// MSH-2 is longer than five characters.
+    Long,
+    /// Two delimiters are the same, or one is a letter or a digit.
+    Ambiguous,
+}
+
+// === impl Delimiters ===
+
+impl Default for Delimiters {
+    fn default() -> Self {
+        Self {
+            field: b'|',
+            component: b'^',
+            repeat: b'~',
+            escape: Some(b'\\'),
+            subcomponent: b'&',
+            truncation: None,
+        }
+    }
+}
+
+impl Delimiters {
+    /// MSH-2 as this message writes it.
+    pub fn encoding_characters(&self) -> Vec<u8> {
+        let mut out = vec![self.component, self.repeat];
+        out.extend(self.escape);
+        out.push(self.subcomponent);
+        out.extend(self.truncation);
+        out
+    }
+
+    /// Reads the declaration from the bytes of a header segment (MSH, FHS, BHS).
+    pub(crate) fn read(header: &[u8]) -> (Self, Vec<Flaw>) {
+        let mut found = Self::default();
+        let mut flaws = Vec::new();
+        match header.get(3) {
+            Some(&byte) if can_separate(byte) => found.field = byte,
+            _ => flaws.push(Flaw::Field),
+        }
+        let rest = header.get(4..).unwrap_or_default();
+        let end = memchr::memchr(found.field, rest).unwrap_or(rest.len());
+        let declared = rest.get(..end).unwrap_or_default();
+        match *declared {
+            [] => flaws.push(Flaw::Short),
+            [component] => {
+                found.component = component;
+                flaws.push(Flaw::Short);
+            }
+            [component, repeat] => {
+                (found.component, found.repeat) = (component, repeat);
+                flaws.push(Flaw::Short);
+            }
+            [component, repeat, b'&'] => {
+                (found.component, found.repeat, found.escape) = (component, repeat, None);
+                flaws.push(Flaw::Short);
+            }
+            [component, repeat, escape] => {
+                (found.component, found.repeat, found.escape) = (component, repeat, Some(escape));
+                flaws.push(Flaw::Short);
+            }
+            [component, repeat, escape, subcomponent, ref more @ ..] => {
+                (found.component, found.repeat) = (component, repeat);
+                (found.escape, found.subcomponent) = (Some(escape), subcomponent);
+                found.truncation = more.first().copied();
+                if more.len() > 1 {
+                    flaws.push(Flaw::Long);
+                }
+            }
+        }
+        if found.is_ambiguous() {
+            flaws.push(Flaw::Ambiguous);
+        }
+        (found, flaws)
+    }
+
+    fn is_ambiguous(&self) -> bool {
+        let mut all = self.encoding_characters();
+        all.push(self.field);
+        let odd = all.iter().any(|&byte| !can_separate(byte) || byte == b' ');
+        all.sort_unstable();
+        odd || all.windows(2).any(|pair| pair.first() == pair.last())
+    }
+}
+
+fn can_separate(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && !matches!(byte, b'\r' | b'\n' | 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declarations() {
+        let usual = Delimiters::default();
+        let cases: [(&[u8], Delimiters, &[Flaw]); 8] = [
+            (b"MSH|^~\\&|X", usual, &[]),
+            (
+                b"MSH|^~\\&#|X",
+                Delimiters {
+                    truncation: Some(b'#'),
+                    ..usual
+                },
+                &[],
+            ),
+            (
+                b"MSH$%*/@$X",
+                Delimiters {
+                    field: b'$',
+                    component: b'%',
+                    repeat: b'*',
+                    escape: Some(b'/'),
+                    subcomponent: b'@',
+                    truncation: None,
+                },
+                &[],
+            ),
+            (b"MSH", usual, &[Flaw::Field, Flaw::Short]),
+            (b"MSH||X", usual, &[Flaw::Short]),
+            (
+                b"MSH|^~&|X",
+                Delimiters {
+                    escape: None,
+                    ..usual
+                },
+                &[Flaw::Short],
+            ),
+            (
+                b"MSH|^^\\&|X",
+                Delimiters {
+                    repeat: b'^',
+                    ..usual
+                },
+                &[Flaw::Ambiguous],
+            ),
+            (b"MSHA^~\\&|X", usual, &[Flaw::Field]),
+        ];
+        for (header, expected, flaws) in cases {
+            let (found, found_flaws) = Delimiters::read(header);
+            assert_eq!(
+                (found, found_flaws.as_slice()),
+                (expected, flaws),
+                "{header:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The rows of the dictionary in memory.
+//!
+//! The packed text has one row per line, cells separated by tabs; the last cell is the set of
+//! versions as hexadecimal bits, 2.1 lowest. The first cell says what it is:
+//!
+//! - `S PID "Patient Identification"`: a segment;
+//! - `F PID 3 "Patient Identifier List" CX 0106 R* 250`: a field, its data type, table, whether
+//!   required (`R`) and repeating (`*`), greatest length;
+//! - `C CX 4 "Assigning Authority" HD 0363`: a component;
+//! - `T 0001 "Administrative Sex"` and `V 0001 F Female`: a table and its codes;
+//! - `M ORU_R01 MSH! SFT* @PATIENT_RESULT+`: a message structure, `G ORU_R01.PATIENT_RESULT …` one
+//!   of its groups; `!` once, `?` at most once, `*` any number, `+` at least one;
+//! - `E ADT_A04 ADT_A01`: an event and its structure.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::LazyLock;
+
+/// A field of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldDef {
+    /// From one.
+    pub number: u8,
+    /// In words.
+    pub name: &'static str,
+    /// Such as `CX`; `varies` for OBX-5.
+    pub datatype: &'static str,
+    /// The HL7 table of its codes, four digits.
+    pub table: Option<&'static str>,
+    /// The standard requires it.
+    pub required: bool,
+    /// It may repeat.
+    pub repeats: bool,
+    /// The greatest length, where the standard gives one.
+    pub length: Option<u32>,
+}
+
+/// A component of a data type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentDef {
+    /// From one.
+    pub number: u8,
+    /// In words.
+    pub name: &'static str,
+    /// Its own data type; its components are the subcomponents.
+    pub datatype: &'static str,
+    /// The HL7 table of its codes, four digits.
+    pub table: Option<&'static str>,
+}
+
+/// A table of codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableDef {
+    /// In words.
+    pub name: &'static str,
+    /// The codes in the table's order.
+    pub codes: Vec<CodeDef>,
+}
+
+/// A code of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeDef {
+    /// The code.
+    pub code: &'static str,
+    /// What it means; empty where the sources do not say.
+    pub meaning: &'static str,
+}
+
+type Rows<T> = HashMap<&'static str, Vec<(u16, T)>>;
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) segments: Rows<&'static str>,
+    pub(super) fields: Rows<FieldDef>,
+    pub(super) components: Rows<ComponentDef>,
+    pub(super) tables: HashMap<&'static str, TableDef>,
+    /// Structures and groups by full name, with what stands in them.
+    pub(super) groups: Rows<&'static str>,
+    pub(super) events: Rows<&'static str>,
+}
+
+static PACKED: &[u8] = include_bytes!("../../data/dictionary.gz");
+
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    let mut text = String::with_capacity(PACKED.len() * 10);
+    // The packed text is part of the program; a test reads every row of it.
+    let _ = flate2::read::GzDecoder::new(PACKED).read_to_string(&mut text);
+    text
+});
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::read(&TEXT));
+
+// === impl TableDef ===
+
+impl TableDef {
+    /// What a code means.
+    pub fn meaning(&self, code: &str) -> Option<&'static str> {
+        self.codes
+            .iter()
+            .find(|def| def.code == code)
+            .map(|def| def.meaning)
+    }
+}
+
+// === impl Tables ===
+
+impl Tables {
+    pub(super) fn all() -> &'static Self {
+        &TABLES
+    }
+
+    fn read(text: &'static str) -> Self {
+        let mut tables = Self::default();
+        for line in text.lines() {
+            tables.row(line);
+        }
+        tables
+    }
+
+    /// Takes in one row; gives nothing where the row is malformed.
+    fn row(&mut self, line: &'static str) -> Option<()> {
+        let mut cells = line.split('\t');
+        let kind = cells.next()?;
+        let name = cells.next()?;
+        let mut next = || cells.next();
+        match kind {
+            "S" => {
+                let title = next()?;
+                add(&mut self.segments, name, title, next()?)
+            }
+            "F" => {
+                let number = next()?.parse().ok()?;
+                let (title, datatype, table, flags) = (next()?, next()?, next()?, next()?);
+                let field = FieldDef {
+                    number,
+                    name: title,
+                    datatype,
+                    table: filled(table),
+                    required: flags.contains('R'),
+                    repeats: flags.contains('*'),
+                    length: next()?.parse().ok(),
+                };
+                add(&mut self.fields, name, field, next()?)
+            }
+            "C" => {
+                let number = next()?.parse().ok()?;
+                let (title, datatype, table) = (next()?, next()?, filled(next()?));
+                let component = ComponentDef {
+                    number,
+                    name: title,
+                    datatype,
+                    table,
+                };
+                add(&mut self.components, name, component, next()?)
+            }
+            "T" => {
+                let codes = Vec::new();
+                self.tables.insert(
+                    name,
+                    TableDef {
+                        name: next()?,
+                        codes,
+                    },
+                );
+                Some(())
+            }
+            "V" => {
+                let (code, meaning) = (next()?, next()?);
+                self.tables
+                    .get_mut(name)?
+                    .codes
+                    .push(CodeDef { code, meaning });
+                Some(())
+            }
+            "M" | "G" => {
+                let body = next()?;
+                add(&mut self.groups, name, body, next()?)
+            }
+            "E" => {
+                let structure = next()?;
+                add(&mut self.events, name, structure, next()?)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn add<T>(rows: &mut Rows<T>, name: &'static str, row: T, versions: &str) -> Option<()> {
+    let versions = u16::from_str_radix(versions, 16).ok()?;
+    rows.entry(name).or_default().push((versions, row));
+    Some(())
+}
+
+fn filled(cell: &'static str) -> Option<&'static str> {
+    (!cell.is_empty()).then_some(cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_read() {
+        let mut tables = Tables::default();
+        for line in TEXT.lines() {
+            assert!(tables.row(line).is_some(), "{line}");
+        }
+        assert!(!tables.fields.is_empty());
+    }
+}

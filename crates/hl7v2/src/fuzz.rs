@@ -1,0 +1,97 @@
+//! What a fuzzer calls, and an ordinary test with seeded mutations: every law that holds for any
+//! bytes. A broken law is an `Err` that names it.
+
+use crate::batch;
+use crate::message::Message;
+use crate::mllp::{Decoder, Step};
+use crate::path::Path;
+
+/// Parses and reads everything.
+pub fn message(bytes: &[u8]) -> Result<(), &'static str> {
+    let message = Message::from(bytes);
+    if message.raw() != bytes {
+        return Err("writing back an untouched message changes no byte");
+    }
+    for segment in message.segments() {
+        let mut rebuilt = Vec::new();
+        for (n, field) in segment.fields() {
+            let length: usize = field.repeats().map(|repeat| repeat.raw().len() + 1).sum();
+            if !field.is_empty() && length != field.raw().len() + 1 {
+                return Err("the repeats make up the field");
+            }
+            for component in field.repeats().flat_map(|repeat| repeat.components()) {
+                component.subcomponents().for_each(|sub| drop(sub.text()));
+            }
+            if n > 1 {
+                rebuilt.push(message.delimiters().field);
+            }
+            rebuilt.extend_from_slice(field.raw());
+        }
+        let unsplit = message
+            .issues()
+            .iter()
+            .any(|issue| issue.kind == crate::IssueKind::TooManySeparators);
+        if segment.field_count() > 2 && !unsplit && !segment.raw().ends_with(&rebuilt) {
+            return Err("the fields make up the segment");
+        }
+    }
+    let placed = message.structure().root().segments().len();
+    if placed != message.segments().len() {
+        return Err("every segment has one place in the structure");
+    }
+    message
+        .issues()
+        .iter()
+        .chain(message.structure().issues())
+        .for_each(|issue| {
+            drop(issue.to_string());
+        });
+    drop(batch::Batch::from(bytes));
+    Ok(())
+}
+
+/// Decodes the same bytes whole and in pieces of odd sizes.
+pub fn mllp(bytes: &[u8]) -> Result<(), &'static str> {
+    let whole = decode(std::iter::once(bytes));
+    for size in [1, 2, 3, 7, 64] {
+        if decode(bytes.chunks(size)) != whole {
+            return Err("any split gives the same messages and noise");
+        }
+    }
+    Ok(())
+}
+
+/// Reads a path and writes it.
+pub fn path(bytes: &[u8]) -> Result<(), &'static str> {
+    let Some(path) = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| Path::parse(text).ok())
+    else {
+        return Ok(());
+    };
+    match Path::parse(&path.to_string()) {
+        Ok(again) if again == path => Ok(()),
+        Ok(_) | Err(_) => Err("a path reads back as it is written"),
+    }
+}
+
+/// The messages, and the noise joined.
+fn decode<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<bytes::Bytes>, Vec<u8>, bool) {
+    let mut decoder = Decoder::new(64);
+    let (mut messages, mut noise, mut refused) = (Vec::new(), Vec::new(), false);
+    for chunk in chunks {
+        decoder.feed(chunk);
+        loop {
+            match decoder.step() {
+                Step::NeedMore => break,
+                Step::Message(message) => messages.push(message),
+                Step::Noise(bytes) => noise.extend_from_slice(&bytes),
+                Step::TooLong { kept } => {
+                    refused = true;
+                    messages.push(kept);
+                }
+            }
+        }
+    }
+    (messages, noise, refused)
+}

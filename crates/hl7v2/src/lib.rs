@@ -1,0 +1,39 @@
+//! HL7 v2 in its ER7 form: text to message and back, and everything that is decided by the text alone.
+//!
+//! Invariants:
+//! - parsing never fails and never panics: it gives a [`Message`] and a list of [`Issue`]s;
+//! - nothing is dropped: the message keeps its bytes, [`Message::raw`] of an untouched message is
+//!   what came in, and every segment has a place in the [`structure`];
+//! - numbers count from one, as HL7 counts: `field(3)`, `repeat(1)`, `component(2)`;
+//! - nothing here does I/O: frames ([`mllp`]) and batches ([`batch`]) take and give bytes.
+//!
+//! Three states of a field: absent or empty ([`Piece::is_empty`]), null `""`
+//! ([`Piece::is_null`]: delete), a value ([`Piece::text`], [`Piece::value`]).
+
+pub mod ack;
+pub mod batch;
+pub mod build;
+mod charset;
+mod delimiters;
+pub mod dictionary;
+mod edit;
+pub mod escape;
+pub mod fuzz;
+mod issue;
+mod message;
+pub mod mllp;
+pub mod path;
+mod piece;
+mod review;
+mod scan;
+pub mod structure;
+
+pub use build::MessageBuilder;
+pub use charset::Charset;
+pub use delimiters::Delimiters;
+pub use dictionary::{Dictionary, Version};
+pub use edit::EditError;
+pub use issue::{Issue, IssueKind, Place};
+pub use message::{Message, Segment};
+pub use path::Path;
+pub use piece::{Component, Field, Piece, Repeat, Subcomponent};

@@ -1,0 +1,311 @@
+//! One pass over the bytes: where segments, fields and their parts begin.
+//!
+//! Layout: `marks` holds the offset of every separator in order (which one it is says the byte
+//! there), `fields` the places in `marks` where field separators stand, and each [`Line`] its
+//! first entries in both. The inner loop writes without branching on the data; what is rare
+//! (escapes, bytes beyond ASCII, control characters) is collected as flags and looked at later.
+
+use crate::delimiters::Delimiters;
+
+/// A separator of any kind.
+const SEPARATOR: u8 = 1;
+/// A separator of fields.
+const FIELD: u8 = 2;
+/// An escape character.
+pub(crate) const ESCAPE: u8 = 4;
+/// A byte beyond ASCII.
+pub(crate) const HIGH: u8 = 8;
+/// A control character other than the terminators and the tabulator.
+pub(crate) const CONTROL: u8 = 16;
+/// A line feed that ends no segment.
+pub(crate) const LINE_FEED: u8 = 32;
+
+/// Messages with more separators are indexed up to here; it bounds the memory at 128 MB.
+const MAX_MARKS: usize = 1 << 24;
+/// How many bytes are scanned between two looks at the arenas' room.
+const BLOCK: usize = 1024;
+
+/// One segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// The three letters, or zeros.
+    pub(crate) name: [u8; 3],
+    /// What was seen inside.
+    pub(crate) flags: u8,
+    pub(crate) first_mark: u32,
+    pub(crate) first_field: u32,
+}
+
+/// What ends the segments.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Endings {
+    /// Where the first LF or CRLF stands.
+    pub(crate) odd: Option<u32>,
+    /// Where the first empty line stands.
+    pub(crate) empty: Option<u32>,
+    /// The last segment has no terminator.
+    pub(crate) unterminated: bool,
+}
+
+/// The index of a message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) marks: Vec<u32>,
+    pub(crate) fields: Vec<u32>,
+    pub(crate) flags: u8,
+    pub(crate) endings: Endings,
+    /// Where indexing stopped for want of room.
+    pub(crate) stopped: Option<u32>,
+}
+
+/// How to scan.
+pub(crate) struct Scanner {
+    delimiters: Delimiters,
+    classes: [u8; 256],
+    /// Skip the second byte of characters in sets such as GB 18030.
+    skip_trail_bytes: bool,
+}
+
+// === impl Scanner ===
+
+impl Scanner {
+    pub(crate) fn new(delimiters: Delimiters, skip_trail_bytes: bool) -> Self {
+        let mut classes = BASE_CLASSES;
+        let mut set = |byte: u8, class: u8| {
+            if let Some(slot) = classes.get_mut(usize::from(byte)) {
+                *slot = class | (*slot & (HIGH | CONTROL));
+            }
+        };
+        if let Some(escape) = delimiters.escape {
+            set(escape, ESCAPE);
+        }
+        for byte in [
+            delimiters.subcomponent,
+            delimiters.component,
+            delimiters.repeat,
+        ] {
+            set(byte, SEPARATOR);
+        }
+        set(delimiters.field, SEPARATOR | FIELD);
+        Self {
+            delimiters,
+            classes,
+            skip_trail_bytes,
+        }
+    }
+
+    /// Indexes `raw` from `from` on.
+    pub(crate) fn scan(&self, raw: &[u8], from: usize) -> Index {
+        let raw = raw
+            .get(..raw.len().min(u32::MAX as usize - 1))
+            .unwrap_or_default();
+        let mut index = Index::default();
+        index.lines.reserve(raw.len() / 128 + 4);
+        let mut fill = Fill {
+            marks: 0,
+            fields: 0,
+        };
+        let mut start = from;
+        while start < raw.len() {
+            let (end, next) = self.line_end(raw, start, &mut index.endings);
+            if end == start {
+                index.endings.empty.get_or_insert(start as u32);
+            } else {
+                self.line(raw, start..end, &mut index, &mut fill);
+            }
+            index.endings.unterminated = next == end;
+            start = next;
+        }
+        index.marks.truncate(fill.marks);
+        index.fields.truncate(fill.fields);
+        index
+    }
+
+    /// Where the segment at `start` ends and where the next one begins.
+    fn line_end(&self, raw: &[u8], start: usize, endings: &mut Endings) -> (usize, usize) {
+        let mut from = start;
+        loop {
+            let rest = raw.get(from..).unwrap_or_default();
+            let Some(at) = memchr::memchr2(b'\r', b'\n', rest).map(|at| at + from) else {
+                return (raw.len(), raw.len());
+            };
+            if raw.get(at) == Some(&b'\r') {
+                if raw.get(at + 1) != Some(&b'\n') {
+                    return (at, at + 1);
+                }
+                endings.odd.get_or_insert(at as u32);
+                return (at, at + 2);
+            }
+            if self.begins_segment(raw.get(at + 1..).unwrap_or_default()) || at == start {
+                endings.odd.get_or_insert(at as u32);
+                return (at, at + 1);
+            }
+            from = at + 1;
+        }
+    }
+
+    /// Whether a line feed before `rest` ends a segment rather than standing in its text.
+    fn begins_segment(&self, rest: &[u8]) -> bool {
+        match rest {
+            [] | [b'\r' | b'\n' | 0x0B | 0x1C, ..] => true,
+            [a, b, c, d, ..] => {
+                is_name([*a, *b, *c]) && [self.delimiters.field, b'\r', b'\n'].contains(d)
+            }
+            [a, b, c] => is_name([*a, *b, *c]),
+            _ => false,
+        }
+    }
+
+    fn line(&self, raw: &[u8], range: std::ops::Range<usize>, index: &mut Index, fill: &mut Fill) {
+        let bytes = raw.get(range.clone()).unwrap_or_default();
+        let mut line = Line {
+            start: range.start as u32,
+            end: range.end as u32,
+            name: name_of(bytes, self.delimiters.field),
+            flags: 0,
+            first_mark: fill.marks as u32,
+            first_field: fill.fields as u32,
+        };
+        let mut skip_next = false;
+        for (number, block) in bytes.chunks(BLOCK).enumerate() {
+            if fill.marks > MAX_MARKS {
+                index.stopped.get_or_insert(line.start);
+                break;
+            }
+            make_room(&mut index.marks, fill.marks);
+            make_room(&mut index.fields, fill.fields);
+            let base = (range.start + number * BLOCK) as u32;
+            line.flags |= if self.skip_trail_bytes {
+                self.wide_block(block, base, index, fill, &mut skip_next)
+            } else {
+                self.block(block, base, index, fill)
+            };
+        }
+        index.flags |= line.flags;
+        index.lines.push(line);
+    }
+
+    #[inline]
+    fn block(&self, block: &[u8], base: u32, index: &mut Index, fill: &mut Fill) -> u8 {
+        let marks = index
+            .marks
+            .get_mut(fill.marks..fill.marks + BLOCK + 1)
+            .unwrap_or_default();
+        let fields = index
+            .fields
+            .get_mut(fill.fields..fill.fields + BLOCK + 1)
+            .unwrap_or_default();
+        let first = fill.marks as u32;
+        let (mut n_marks, mut n_fields, mut flags) = (0, 0, 0);
+        let mut at = base;
+        for &byte in block {
+            let class = self
+                .classes
+                .get(usize::from(byte))
+                .copied()
+                .unwrap_or_default();
+            if let Some(slot) = marks.get_mut(n_marks) {
+                *slot = at;
+            }
+            if let Some(slot) = fields.get_mut(n_fields) {
+                *slot = first + n_marks as u32;
+            }
+            n_marks += usize::from(class & SEPARATOR);
+            n_fields += usize::from((class & FIELD) >> 1);
+            flags |= class;
+            at += 1;
+        }
+        fill.marks += n_marks;
+        fill.fields += n_fields;
+        flags
+    }
+
+    /// The same for sets whose characters may end in a byte that looks like a delimiter.
+    fn wide_block(
+        &self,
+        block: &[u8],
+        base: u32,
+        index: &mut Index,
+        fill: &mut Fill,
+        skip_next: &mut bool,
+    ) -> u8 {
+        let mut flags = 0;
+        for (idx, &byte) in block.iter().enumerate() {
+            if std::mem::take(skip_next) {
+                continue;
+            }
+            *skip_next = byte > 0x80 && byte < 0xFF;
+            let class = self
+                .classes
+                .get(usize::from(byte))
+                .copied()
+                .unwrap_or_default();
+            flags |= class;
+            if class & SEPARATOR == 0 {
+                continue;
+            }
+            if class & FIELD != 0 {
+                if let Some(slot) = index.fields.get_mut(fill.fields) {
+                    *slot = fill.marks as u32;
+                }
+                fill.fields += 1;
+            }
+            if let Some(slot) = index.marks.get_mut(fill.marks) {
+                *slot = base + idx as u32;
+            }
+            fill.marks += 1;
+        }
+        flags
+    }
+}
+
+struct Fill {
+    marks: usize,
+    fields: usize,
+}
+
+/// What bytes are before any delimiter is declared.
+const BASE_CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a constant table, checked by the compiler"
+    )]
+    while byte < 256 {
+        classes[byte] = match byte {
+            0x09 | 0x0D => 0,
+            0x0A => LINE_FEED,
+            0x00..0x20 | 0x7F => CONTROL,
+            0x80.. => HIGH,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// Room for one more block.
+fn make_room(arena: &mut Vec<u32>, used: usize) {
+    let needed = used + BLOCK + 1;
+    if arena.len() < needed {
+        arena.resize(needed + used / 2, 0);
+    }
+}
+
+/// The name of a segment: three capital letters or digits and then a separator or the end.
+pub(crate) fn name_of(bytes: &[u8], field: u8) -> [u8; 3] {
+    match *bytes {
+        [a, b, c] if is_name([a, b, c]) => [a, b, c],
+        [a, b, c, d, ..] if d == field && is_name([a, b, c]) => [a, b, c],
+        _ => [0; 3],
+    }
+}
+
+fn is_name([first, second, third]: [u8; 3]) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    first.is_ascii_uppercase() && fits(second) && fits(third)
+}
