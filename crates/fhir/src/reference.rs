@@ -79,7 +79,8 @@ impl<'a> Reference<'a> {
         }
         let Some(scheme) = scheme(text) else {
             let target = Target::parse(text).filter(|(before, _)| before.is_empty());
-            return target
+            let relative = target.filter(|_| !text.starts_with('/'));
+            return relative
                 .map(|(_, target)| Self::Relative(target))
                 .ok_or(InvalidReference);
         };

@@ -23,3 +23,20 @@ pub(crate) fn gunzip(path: &std::path::Path) -> Vec<u8> {
         .unwrap();
     bytes
 }
+
+/// Names and contents of a tar's files.
+pub(crate) fn files(tar: &[u8]) -> Vec<(String, &[u8])> {
+    let mut files = Vec::new();
+    let mut at = 0;
+    while at + 512 <= tar.len() && tar[at] != 0 {
+        let text = |from: usize, n: usize| {
+            let field = &tar[at + from..at + from + n];
+            let end = field.iter().position(|&b| b == 0).unwrap_or(n);
+            String::from_utf8_lossy(&field[..end]).trim().to_owned()
+        };
+        let size = usize::from_str_radix(&text(124, 12), 8).unwrap();
+        files.push((text(0, 100), &tar[at + 512..at + 512 + size]));
+        at += 512 + size.next_multiple_of(512);
+    }
+    files
+}
