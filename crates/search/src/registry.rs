@@ -123,11 +123,25 @@ fn param(resource_type: &'static str, definition: &'static SearchParameter) -> P
         url: definition.url,
         kind: kind(definition.kind),
         targets: definition.targets.clone(),
-        components: definition.components.iter().filter_map(component).collect(),
+        components: components(definition),
         expression: definition.expression,
         is_indexed: false,
         implicit_sets: Vec::new(),
     }
+}
+
+fn components(definition: &'static SearchParameter) -> Vec<Component> {
+    let mut parts: Vec<Component> = definition.components.iter().filter_map(component).collect();
+    // R4 4.0.1 names the reference's definition for the code and the code's for the reference; its
+    // expressions are right.
+    if definition.url.ends_with("/DocumentReference-relationship")
+        && let [first, second] = parts.as_mut_slice()
+        && (first.kind, second.kind) == (ParamKind::Reference, ParamKind::Token)
+    {
+        std::mem::swap(&mut first.expression, &mut second.expression);
+        parts.reverse();
+    }
+    parts
 }
 
 fn component(part: &definitions::Component) -> Option<Component> {

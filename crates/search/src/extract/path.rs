@@ -176,9 +176,13 @@ impl<'a> Reader<'a> {
 
 impl Path {
     /// The steps after the leading type name, if the path is for that type or for all resources.
+    /// R4 leaves the type out once (`InsurancePlan.name`).
     pub(crate) fn for_type(&self, is_a: impl Fn(&str) -> bool) -> Option<&[Step]> {
         match self.steps.split_first() {
             Some((Step::Field(name), rest)) if is_a(name) => Some(rest),
+            Some((Step::Field(name), _)) if name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                Some(&self.steps)
+            }
             _ => None,
         }
     }

@@ -278,3 +278,31 @@ impl Take {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+
+    /// Each path of each parameter ends somewhere. The exceptions are what they should be.
+    #[test]
+    fn no_path_is_lost_unseen() {
+        let mut lost = Vec::new();
+        let registry = Registry::r4();
+        for param in registry.resource_types().flat_map(|name| registry.params(name)) {
+            let root = definitions::type_named(param.resource_type).unwrap();
+            let Ok(paths) = path::parse(param.expression) else { continue };
+            for path in &paths {
+                let Some(steps) = path.for_type(|name| root.is_a(name)) else { continue };
+                let mut leaf = Leaf { param, kind: param.kind, code_sets: None, n_places: 0 };
+                Plan::default().lay(Place::resource(root), steps, &mut leaf);
+                if leaf.n_places == 0 {
+                    lost.push(format!("{}.{} {steps:?}", param.resource_type, param.code));
+                }
+            }
+        }
+        // `near` is no path's business; SampledData has no one number.
+        lost.retain(|path| !path.contains("SampledData") && !path.starts_with("Location.near"));
+        assert_eq!(lost, Vec::<String>::new());
+    }
+}
