@@ -6,6 +6,7 @@
 )]
 
 mod definitions_fhir;
+mod definitions_hl7v2;
 mod peers;
 mod test;
 mod tidy;
@@ -34,6 +35,7 @@ fn definitions(which: Option<&str>) -> Result<(), String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     match which {
         Some("fhir") => definitions_fhir::run(&root),
-        _ => Err("usage: cargo xtask definitions fhir".to_owned()),
+        Some("hl7v2") => definitions_hl7v2::run(&root),
+        _ => Err("usage: cargo xtask definitions fhir | hl7v2".to_owned()),
     }
 }

@@ -264,7 +264,7 @@ mod tests {
             .map(|member| &member.bytes[..])
             .collect();
         assert_eq!(found, [&b"MSH|1\rPID|1\r"[..], b"MSH|2\r"]);
-        assert_eq!(batch.messages[1].offset, 17);
+        assert_eq!(batch.messages[1].offset, 16);
     }
 
     #[test]
