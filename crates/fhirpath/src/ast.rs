@@ -5,6 +5,7 @@
 use crate::quantity::Quantity;
 use crate::temporal::{Date, DateTime, Time};
 use rust_decimal::Decimal;
+use std::cmp::Ordering;
 
 /// How deep a tree may be.
 pub(crate) const MAX_DEPTH: u16 = 100;
@@ -67,17 +68,8 @@ pub(crate) enum Literal {
 /// Operators with two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operator {
-    Multiply,
-    Divide,
-    Div,
-    Mod,
-    Add,
-    Subtract,
-    Concatenate,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
+    Arithmetic(Arithmetic),
+    Compare(Comparison),
     Equal,
     NotEqual,
     Equivalent,
@@ -86,6 +78,27 @@ pub(crate) enum Operator {
     Contains,
     Xor,
     Implies,
+}
+
+/// Operators that give a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    Multiply,
+    Divide,
+    Div,
+    Mod,
+    Add,
+    Subtract,
+    Concatenate,
+}
+
+/// Operators that ask for an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
 }
 
 /// Associative operators.
@@ -124,5 +137,46 @@ impl AstKind {
             Self::Chain(_, operands) => operands.iter().map(|o| o.depth).max().unwrap_or(0),
         };
         deepest.saturating_add(1)
+    }
+}
+
+// === impl Arithmetic ===
+
+impl Arithmetic {
+    /// As it is written, for errors.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Div => "div",
+            Self::Mod => "mod",
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Concatenate => "&",
+        }
+    }
+}
+
+// === impl Comparison ===
+
+impl Comparison {
+    /// As it is written, for errors.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+
+    /// Does it hold for two values in that order?
+    pub(crate) fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
     }
 }

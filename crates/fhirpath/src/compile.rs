@@ -124,17 +124,16 @@ impl Compiler {
         let count_error = || {
             Err(SyntaxError { offset, kind: SyntaxErrorKind::WrongArgumentCount(name.to_owned()) })
         };
-        let input_box = Box::new;
         let op = match (name, arguments) {
             ("where", [criteria]) => return self.filter(input, criteria),
-            ("exists", []) => Test::Exists(input_box(input), None),
+            ("exists", []) => Test::Exists(Box::new(input), None),
             ("exists", [criteria]) => {
-                Test::Exists(input_box(input), Some(Box::new(self.op(criteria)?)))
+                Test::Exists(Box::new(input), Some(Box::new(self.op(criteria)?)))
             }
-            ("all", [criteria]) => Test::All(input_box(input), Box::new(self.op(criteria)?)),
-            ("empty", []) => Test::Empty(input_box(input)),
-            ("not", []) => Test::Not(input_box(input)),
-            ("hasValue", []) => Test::HasValue(input_box(input)),
+            ("all", [criteria]) => Test::All(Box::new(input), Box::new(self.op(criteria)?)),
+            ("empty", []) => Test::Empty(Box::new(input)),
+            ("not", []) => Test::Not(Box::new(input)),
+            ("hasValue", []) => Test::HasValue(Box::new(input)),
             ("is", [name]) => return Ok(is(input, TypeSpec::resolve(&type_name(name)?)?)),
             ("as", [name]) => return self.cast(input, &type_name(name)?),
             ("ofType", [name]) => {
@@ -231,12 +230,8 @@ fn is(input: Op, spec: TypeSpec) -> Op {
 fn binary(operator: Operator, left: Box<Op>, right: Box<Op>) -> Op {
     use Operator as O;
     Op::Test(match operator {
-        O::Multiply | O::Divide | O::Div | O::Mod | O::Add | O::Subtract | O::Concatenate => {
-            return Op::Arithmetic(operator, left, right);
-        }
-        O::Less | O::LessOrEqual | O::Greater | O::GreaterOrEqual => {
-            Test::Compare(operator, left, right)
-        }
+        O::Arithmetic(arithmetic) => return Op::Arithmetic(arithmetic, left, right),
+        O::Compare(comparison) => Test::Compare(comparison, left, right),
         O::Equal => Test::Equal { negated: false, left, right },
         O::NotEqual => Test::Equal { negated: true, left, right },
         O::Equivalent => Test::Equivalent { negated: false, left, right },

@@ -1,21 +1,23 @@
 //! One compiled expression.
 
-use crate::ast::Ast;
+use crate::compile::{Dialect, compile};
 use crate::context::Context;
 use crate::error::{EvaluationError, SyntaxError};
+use crate::evaluate::Evaluator;
 use crate::item::Items;
 use crate::parser;
+use crate::program::Op;
 
 /// A compiled expression: immutable, shared between threads.
 #[derive(Debug)]
 pub struct Expression {
-    ast: Ast,
+    program: Op,
 }
 
 impl Expression {
     /// Compiles an expression.
     pub fn compile(text: &str) -> Result<Self, SyntaxError> {
-        Ok(Self { ast: parser::parse(text)? })
+        Ok(Self { program: compile(&parser::parse(text)?, Dialect::Normative)? })
     }
 
     /// Compiles an expression for one type and refuses what can never be right on it: an unknown
@@ -27,8 +29,8 @@ impl Expression {
 
     /// Evaluates it.
     pub fn evaluate<'a>(&'a self, context: &Context<'a>) -> Result<Items<'a>, EvaluationError> {
-        let _ = (context, &self.ast);
-        Err(EvaluationError::NotSupported("evaluate"))
+        let evaluator = Evaluator::new(context);
+        evaluator.items(&self.program, evaluator.scope())
     }
 }
 

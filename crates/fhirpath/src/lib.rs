@@ -12,17 +12,22 @@
 //! One expression: [`Expression`]. Many of one resource type in one walk: [`Set`].
 
 mod ast;
+mod compile;
 mod context;
 mod element;
 mod error;
+mod evaluate;
 mod expression;
+mod function;
 mod item;
 mod lexer;
 mod number;
 mod parser;
+mod program;
 mod quantity;
 mod set;
 mod temporal;
+mod types;
 
 pub use context::{Context, Host, NoHost};
 pub use element::Element;

@@ -2,7 +2,9 @@
 //!
 //! Invariants: never panics; recursion is bounded by [`MAX_DEPTH`]; the text by [`MAX_BYTES`].
 
-use crate::ast::{Ast, AstKind, Chain, Literal, MAX_DEPTH, Operator, TypeName};
+use crate::ast::{
+    Arithmetic, Ast, AstKind, Chain, Comparison, Literal, MAX_DEPTH, Operator, TypeName,
+};
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::lexer::{Token, TokenKind, tokens};
 use crate::quantity::{CalendarUnit, Quantity, Unit};
@@ -49,20 +51,20 @@ fn infix(token: &TokenKind) -> Option<(u8, Infix)> {
         _ => return None,
     };
     Some(match text {
-        "*" => (11, Infix::Binary(O::Multiply)),
-        "/" => (11, Infix::Binary(O::Divide)),
-        "div" => (11, Infix::Binary(O::Div)),
-        "mod" => (11, Infix::Binary(O::Mod)),
-        "+" => (10, Infix::Binary(O::Add)),
-        "-" => (10, Infix::Binary(O::Subtract)),
-        "&" => (10, Infix::Binary(O::Concatenate)),
+        "*" => (11, Infix::Binary(O::Arithmetic(Arithmetic::Multiply))),
+        "/" => (11, Infix::Binary(O::Arithmetic(Arithmetic::Divide))),
+        "div" => (11, Infix::Binary(O::Arithmetic(Arithmetic::Div))),
+        "mod" => (11, Infix::Binary(O::Arithmetic(Arithmetic::Mod))),
+        "+" => (10, Infix::Binary(O::Arithmetic(Arithmetic::Add))),
+        "-" => (10, Infix::Binary(O::Arithmetic(Arithmetic::Subtract))),
+        "&" => (10, Infix::Binary(O::Arithmetic(Arithmetic::Concatenate))),
         "is" => (9, Infix::Is),
         "as" => (9, Infix::As),
         "|" => (8, Infix::Chain(Chain::Union)),
-        "<" => (7, Infix::Binary(O::Less)),
-        "<=" => (7, Infix::Binary(O::LessOrEqual)),
-        ">" => (7, Infix::Binary(O::Greater)),
-        ">=" => (7, Infix::Binary(O::GreaterOrEqual)),
+        "<" => (7, Infix::Binary(O::Compare(Comparison::Less))),
+        "<=" => (7, Infix::Binary(O::Compare(Comparison::LessOrEqual))),
+        ">" => (7, Infix::Binary(O::Compare(Comparison::Greater))),
+        ">=" => (7, Infix::Binary(O::Compare(Comparison::GreaterOrEqual))),
         "=" => (6, Infix::Binary(O::Equal)),
         "!=" => (6, Infix::Binary(O::NotEqual)),
         "~" => (6, Infix::Binary(O::Equivalent)),
@@ -241,7 +243,6 @@ impl Parser {
                 self.at += 1;
                 let inner = self.expression(0)?;
                 self.expect(")")?;
-                // A chain in parentheses is one operand: it may not be merged with its neighbours.
                 return Ok(inner);
             }
             TokenKind::Mark("{") => {

@@ -3,7 +3,7 @@
 //! Invariant: names of functions, types and variables are resolved, literal patterns are compiled;
 //! evaluating looks nothing up by text but elements, and those once per parent type.
 
-use crate::ast::{Literal, Operator};
+use crate::ast::{Arithmetic, Comparison, Literal};
 use crate::function::Function;
 use crate::types::{Shape, TypeSpec};
 use fhir::definitions::TypeDef;
@@ -23,7 +23,7 @@ pub(crate) enum Op {
     Call(Box<Call>),
     Indexer(Box<Op>, Box<Op>),
     Union(Vec<Op>),
-    Arithmetic(Operator, Box<Op>, Box<Op>),
+    Arithmetic(Arithmetic, Box<Op>, Box<Op>),
     Negate(Box<Op>),
     Plus(Box<Op>),
     As(Box<Op>, TypeSpec),
@@ -48,7 +48,7 @@ pub(crate) enum Test {
     Or(Vec<Op>),
     Xor(Box<Op>, Box<Op>),
     Implies(Box<Op>, Box<Op>),
-    Compare(Operator, Box<Op>, Box<Op>),
+    Compare(Comparison, Box<Op>, Box<Op>),
     Equal { negated: bool, left: Box<Op>, right: Box<Op> },
     Equivalent { negated: bool, left: Box<Op>, right: Box<Op> },
     In(Box<Op>, Box<Op>),

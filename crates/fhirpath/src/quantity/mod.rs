@@ -123,6 +123,20 @@ impl Quantity {
         self.unit == other.unit || self.both_in_base(other).is_some()
     }
 
+    /// The same in another unit, if it measures the same thing.
+    pub(crate) fn in_unit(self, unit: &str) -> Option<Self> {
+        let unit = match CalendarUnit::named(unit) {
+            Some(word) => Unit::Calendar(word),
+            None => Unit::Ucum(unit.into()),
+        };
+        if self.unit == unit {
+            return Some(self);
+        }
+        let one = Self { value: Decimal::ONE, unit };
+        let (value, factor) = self.both_in_base(&one)?;
+        Some(one.with_value(value.checked_div(factor)?))
+    }
+
     pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
         if self.unit == other.unit {
             return Some(self.with_value(self.value.checked_add(other.value)?));
