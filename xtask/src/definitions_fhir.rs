@@ -40,7 +40,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         types.rows.lines().count(),
         parameters.lines().count()
     );
-    let names: String = types.names.iter().map(|name| format!("{name}\n")).collect();
+    let names: String = types.names.iter().flat_map(|name| [name, "\n"]).collect();
     std::fs::write(target.join("names.txt"), names).map_err(|error| error.to_string())?;
     for (file, text) in [
         ("types.tsv.gz", types.rows),
@@ -76,7 +76,7 @@ fn read_package(path: &Path) -> Result<Package, String> {
             break;
         }
         let content = body.get(..size).ok_or("the package is cut off")?;
-        if name.ends_with(".json") && name.matches('/').count() == 1 {
+        if name.rsplit('.').next() == Some("json") && name.matches('/').count() == 1 {
             let value = serde_json::from_slice(content).map_err(|e| format!("{name}: {e}"))?;
             files.push((name, value));
         }
@@ -268,7 +268,7 @@ fn element_types(element: &Value, elements: &[&Value]) -> Vec<String> {
             .find(|e| text(e, "url") == FHIR_TYPE)
             .map(|e| text(e, "valueUrl"));
         // The package calls a resource's id a string; it is an `id`.
-        let is_resource_id = truth(element, "isSummary") && path.ends_with(".id");
+        let is_resource_id = truth(element, "isSummary") && path.rsplit('.').next() == Some("id");
         let code = if is_resource_id {
             "id"
         } else {

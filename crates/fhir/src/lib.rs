@@ -10,6 +10,7 @@ pub mod build;
 pub mod bundle;
 pub mod check;
 pub mod definitions;
+pub mod fuzz;
 pub mod json;
 pub mod meta;
 pub mod ndjson;

@@ -45,36 +45,37 @@ pub fn splice_document(document: &Document, stamp: &Stamp<'_>) -> Result<Vec<u8>
     }
     let mut edits: Vec<Edit> = Vec::with_capacity(4);
     let last_updated = stamp.last_updated.to_fhir();
-    let id_fields = [("id", stamp.id)];
     let meta_fields = [
         ("versionId", stamp.version),
         ("lastUpdated", last_updated.as_str()),
     ];
-    set(root, root.get("resourceType"), &id_fields, &mut edits);
+    let mut fresh = set(root, &[("id", stamp.id)], &mut edits);
     match root.get("meta") {
-        Some(meta) if meta.is_object() => set(meta, meta.get("id"), &meta_fields, &mut edits),
-        other => {
-            let value = object(&meta_fields);
-            match other {
-                Some(wrong) => edits.push((wrong.span(), value)),
-                None => {
-                    let field = [b"\"meta\":".as_slice(), &value].concat();
-                    insert(
-                        root,
-                        root.get("id").or(root.get("resourceType")),
-                        field,
-                        &mut edits,
-                    );
-                }
+        Some(meta) if meta.is_object() => {
+            let missing = set(meta, &meta_fields, &mut edits);
+            insert(meta, meta.get("id"), &missing, &mut edits);
+        }
+        Some(wrong) => edits.push((wrong.span(), object(&meta_fields))),
+        None => {
+            if !fresh.is_empty() {
+                fresh.push(b',');
             }
+            fresh.extend_from_slice(b"\"meta\":");
+            fresh.extend_from_slice(&object(&meta_fields));
         }
     }
+    insert(
+        root,
+        root.get("id").or(root.get("resourceType")),
+        &fresh,
+        &mut edits,
+    );
     edits.sort_by_key(|(range, _)| range.start);
     Ok(apply(document.source().as_bytes(), &edits))
 }
 
-/// Sets string fields of an object; new ones stand after the field `after`, or first.
-fn set(object: Node<'_>, after: Option<Node<'_>>, fields: &[(&str, &str)], edits: &mut Vec<Edit>) {
+/// Sets string fields that an object has; gives those that it has not, to be inserted.
+fn set(object: Node<'_>, fields: &[(&str, &str)], edits: &mut Vec<Edit>) -> Vec<u8> {
     let mut missing = Vec::new();
     for (name, text) in fields {
         match object.get(name) {
@@ -86,21 +87,21 @@ fn set(object: Node<'_>, after: Option<Node<'_>>, fields: &[(&str, &str)], edits
             None => missing.push((*name, *text)),
         }
     }
-    if !missing.is_empty() {
-        insert(object, after, inside(&missing), edits);
-    }
+    inside(&missing)
 }
 
-/// Puts a field after another, or first.
-fn insert(object: Node<'_>, after: Option<Node<'_>>, field: Vec<u8>, edits: &mut Vec<Edit>) {
-    let edit = match after {
-        Some(after) => (after.span().end, [b",".as_slice(), &field].concat()),
-        None => {
-            let comma: &[u8] = if object.is_empty() { b"" } else { b"," };
-            (object.span().start + 1, [field.as_slice(), comma].concat())
-        }
+/// Puts fields, if there are any, after another or first.
+fn insert(object: Node<'_>, after: Option<Node<'_>>, fields: &[u8], edits: &mut Vec<Edit>) {
+    if fields.is_empty() {
+        return;
+    }
+    let (at, bytes) = if let Some(after) = after {
+        (after.span().end, [b",", fields].concat())
+    } else {
+        let comma: &[u8] = if object.is_empty() { b"" } else { b"," };
+        (object.span().start + 1, [fields, comma].concat())
     };
-    edits.push((edit.0..edit.0, edit.1));
+    edits.push((at..at, bytes));
 }
 
 fn object(fields: &[(&str, &str)]) -> Vec<u8> {

@@ -211,6 +211,23 @@ impl Value {
         self.text("resourceType")
     }
 
+    /// Is it the same JSON, whatever the order of fields?
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Array(a), Self::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
+            }
+            (Self::Object(a), Self::Object(b)) => {
+                let there = |(name, value): (&str, &Self)| {
+                    b.get(name).is_some_and(|other| value.same(other))
+                };
+                a.len() == b.len() && a.iter().all(there)
+            }
+            _ => self == other,
+        }
+    }
+
     /// Takes away what FHIR does not allow: nulls, empty arrays and empty objects. Nulls in arrays
     /// stay: they keep `x` and `_x` aligned.
     pub fn prune(&mut self) {

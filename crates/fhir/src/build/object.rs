@@ -47,13 +47,11 @@ impl Object {
 
     /// The field's value, made `null` first if there is none.
     pub fn entry(&mut self, name: &str) -> &mut Value {
-        let place = match self.0.iter().position(|(own, _)| own.as_str() == name) {
-            Some(place) => place,
-            None => {
-                self.0.push((Name::new(name), Value::Null));
-                self.0.len() - 1
-            }
-        };
+        let found = self.0.iter().position(|(own, _)| own.as_str() == name);
+        let place = found.unwrap_or_else(|| {
+            self.0.push((Name::new(name), Value::Null));
+            self.0.len() - 1
+        });
         #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
         &mut self.0[place].1
     }

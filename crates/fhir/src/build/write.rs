@@ -60,7 +60,9 @@ fn object(object: &Object, expected: Option<&'static TypeDef>, out: &mut Vec<u8>
                 .map(|field| (rank(def, &field.0), field))
                 .collect();
             ranked.sort_by_key(|(rank, _)| *rank);
-            ranked.into_iter().for_each(|(_, ranked)| field(ranked));
+            for (_, ranked) in ranked {
+                field(ranked);
+            }
         }
         Some(_) | None => object.fields().iter().for_each(field),
     }

@@ -63,7 +63,7 @@ pub enum JsonErrorKind {
 impl JsonError {
     pub(super) fn at(kind: JsonErrorKind, source: &[u8], offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
-        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         Self {
             kind,

@@ -21,6 +21,7 @@ pub use node::{Children, Each, Node};
 pub(crate) use text::write_string;
 
 use base::Issue;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// How deep arrays and objects may lie in each other.
@@ -141,7 +142,9 @@ impl Document {
                     }
                     path.push_str(name);
                 }
-                None => path.push_str(&format!("[{place}]")),
+                None => {
+                    let _ = write!(path, "[{place}]");
+                }
             }
             at = child;
         }

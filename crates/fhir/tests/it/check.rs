@@ -78,7 +78,7 @@ fn r4_json_rules_2_6_2() {
             "structure Patient.active",
         ),
         (r#"{"resourceType":"Patience"}"#, "structure "),
-        (r#"[1]"#, "structure "),
+        ("[1]", "structure "),
         (
             r#"{"resourceType":"Patient","deceasedBoolean":true,"deceasedDateTime":"2020"}"#,
             "structure Patient.deceased",
@@ -226,33 +226,50 @@ fn synthea_bundles_have_no_errors() {
     assert_eq!(n_files, 50);
 }
 
+/// Faults that the packages themselves have: white space in codes, no base, an id of 65 letters.
+const FAULTY: [&str; 3] = [
+    "CodeSystem-v2-0550",
+    "-extensions-",
+    "questionnaireresponse-extensions",
+];
+
 #[test]
-fn the_package_has_no_errors() {
-    let Some(folder) = shared::folder("the_package_has_no_errors") else {
+fn published_packages_have_no_errors() {
+    let Some(folder) = shared::folder("published_packages_have_no_errors") else {
         return;
     };
-    let tar = shared::gunzip(&folder.join("packages/hl7.fhir.r4.core.tgz"));
-    let mut n_files = 0;
     let mut wrong = Vec::new();
-    for (name, content) in shared::files(&tar) {
-        if !name.ends_with(".json")
-            || name.matches('/').count() != 1
-            || name.ends_with("/package.json")
-        {
-            continue;
-        }
-        n_files += 1;
-        let document = Document::parse(content).unwrap();
-        for issue in check::structure(&document) {
-            if issue.severity == Severity::Error {
-                wrong.push(format!("{name}: {issue}"));
+    for (package, n_least) in [
+        ("hl7.fhir.r4.core", 4500),
+        ("us_core_610", 200),
+        ("us_core_311", 50),
+        ("us_core_700", 200),
+    ] {
+        let tar = shared::gunzip(&folder.join(format!("packages/{package}.tgz")));
+        let mut n_files = 0;
+        for (name, content) in shared::files(&tar) {
+            let Ok(document) = Document::parse(content) else {
+                continue;
+            };
+            let beside = name.starts_with("package/other/");
+            if beside
+                || document.resource_type().is_none()
+                || FAULTY.iter().any(|part| name.contains(part))
+            {
+                continue;
             }
+            n_files += 1;
+            let issues = check::structure(&document);
+            let errors = issues
+                .iter()
+                .filter(|issue| issue.severity == Severity::Error);
+            wrong.extend(errors.map(|issue| format!("{name}: {issue}")));
         }
+        assert!(n_least < n_files, "{package}: {n_files}");
     }
-    assert!(4000 < n_files, "{n_files}");
     assert!(
         wrong.is_empty(),
-        "{} of {n_files}:\n{}",
+        "{}:\n{}",
         wrong.len(),
         wrong[..wrong.len().min(40)].join("\n")
     );

@@ -4,10 +4,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     missing_docs,
     reason = "tests"
 )]
 
+mod build;
 mod check;
 mod definitions;
+mod json;
 mod shared;
