@@ -39,7 +39,11 @@ pub struct AuditLog {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), segment_bytes: 64 << 20, reserve_bytes: 4 << 20 }
+        Self {
+            clock: Arc::new(SystemClock),
+            segment_bytes: 64 << 20,
+            reserve_bytes: 4 << 20,
+        }
     }
 }
 
@@ -48,7 +52,9 @@ impl Default for Options {
 impl AuditLog {
     /// Opens or makes the log in `directory`.
     pub fn open(directory: &Path, _options: Options) -> Result<Self, OpenError> {
-        Ok(Self { _directory: directory.into() })
+        Ok(Self {
+            _directory: directory.into(),
+        })
     }
 
     /// Writes an entry down. The answer comes after its `fsync`: only then may the access answer.
@@ -69,6 +75,10 @@ impl AuditLog {
 
     /// Entries that match, newest first.
     pub fn entries(&self, _filter: &Filter, _page: Page) -> Result<Listing, ReadError> {
-        Ok(Listing { rows: Vec::new(), next: None, lag: 0 })
+        Ok(Listing {
+            rows: Vec::new(),
+            next: None,
+            lag: 0,
+        })
     }
 }

@@ -71,10 +71,12 @@ pub enum Appended {
         sequence: Sequence,
         /// When the journal says that it came; never before an earlier message.
         received: Timestamp,
-        /// The latest message with the same MSH-3, -4, -10 and another body: senders reset counters.
+        /// An earlier message of the flow with the same MSH-3, -4, -10 and another body (or the same
+        /// body before the window): senders reset their counters.
         reused_control_id: Option<Sequence>,
     },
-    /// The same MSH-3, -4, -10 and the same body within the window. Not kept again, only counted.
+    /// The same MSH-3, -4, -10 and the same body in the same flow within the window. The bytes are
+    /// not kept again; that they came again is.
     Repeated {
         /// The message that it repeats.
         original: Sequence,
@@ -163,12 +165,30 @@ impl fmt::Debug for Entry {
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Header").field("message_type", &self.message_type).finish_non_exhaustive()
+        f.debug_struct("Header")
+            .field("message_type", &self.message_type)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Acknowledgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acknowledgement").field("code", &self.code).finish_non_exhaustive()
+        f.debug_struct("Acknowledgement")
+            .field("code", &self.code)
+            .finish_non_exhaustive()
     }
+}
+
+/// Between values of one column; HL7 v2 text holds no control characters below CR that mean text.
+const UNIT: &str = "\u{1f}";
+
+pub(super) fn join(values: &[String]) -> String {
+    values.join(UNIT)
+}
+
+pub(super) fn split(joined: &str) -> Vec<String> {
+    if joined.is_empty() {
+        return Vec::new();
+    }
+    joined.split(UNIT).map(str::to_owned).collect()
 }

@@ -53,6 +53,9 @@ pub enum WriteError {
     /// More is queued than memory should hold.
     #[error("the journal's queue is full")]
     Overloaded,
+    /// More bytes than one entry may hold.
+    #[error("a message of {0} bytes is too large for the journal")]
+    TooLarge(usize),
     /// The retention class is no file name of ours.
     #[error("retention class `{0}`: use 1 to 32 of a-z, 0-9, `-`")]
     Retention(String),

@@ -9,22 +9,52 @@
 //! - the ledger (`flow.db`) can be thrown away: [`Journal::rebuild`] makes it again from the
 //!   journal and the chart.
 
+mod batch;
+mod checkpointer;
+mod day;
+mod days;
 mod entry;
 mod error;
+pub(crate) mod inbox;
+mod ledger;
 mod list;
 pub(crate) mod pending;
+mod rebuild;
+mod search;
 mod state;
+mod text;
+mod writer;
 
 pub use entry::{Acknowledgement, Appended, Entry, Header, Sequence, Stored, Summary};
 pub use error::{OpenError, PruneError, ReadError, WriteError};
+pub use ledger::Ledger;
 pub use list::{Filter, Listing, Page};
 pub use pending::{Pending, WriterGone};
 pub use state::{Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, State};
 
 use base::{Clock, SystemClock, Timestamp};
+use day::{DayFile, Name};
+use days::Days;
+use inbox::{Inbox, Refused};
+use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
+use text::Bell;
+use writer::{Order, Prepared, Writer};
+
+/// More bytes than this never wait in memory for the disk.
+const MAX_QUEUED_BYTES: usize = 256 << 20;
+/// No entry is larger.
+const MAX_BODY: usize = 256 << 20;
+/// No larger body is compressed.
+const MAX_COMPRESSED: usize = 1 << 20;
 
 /// How a journal behaves.
 #[derive(Clone)]
@@ -38,15 +68,17 @@ pub struct Options {
 }
 
 /// The journal of one data directory. A clone is another handle on the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Journal {
-    ledger: Ledger,
+    inner: Arc<Inner>,
 }
 
-/// The queues and states of `flow.db`. A clone is another handle.
-#[derive(Clone, Debug)]
-pub struct Ledger {
-    _directory: Arc<Path>,
+struct Inner {
+    days: Arc<Days>,
+    ledger: Ledger,
+    inbox: Arc<Inbox<Order>>,
+    bell: Arc<Bell>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the chart knows of a message that is in it.
@@ -80,131 +112,360 @@ impl Default for Options {
 // === impl Journal ===
 
 impl Journal {
-    /// Opens or makes the journal in `directory` (`journal/*.db`, `flow.db`).
-    pub fn open(directory: &Path, _options: Options) -> Result<Self, OpenError> {
-        Ok(Self { ledger: Ledger { _directory: directory.into() } })
+    /// Opens or makes the journal in `directory` (`journal/*.db` and `flow.db`).
+    pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        let (days, resume) = Days::open(&directory.join("journal"))?;
+        let days = Arc::new(days);
+        let ledger = Ledger::open(&directory.join("flow.db"), options.clock.clone())?;
+        let inbox = Arc::new(Inbox::new(MAX_QUEUED_BYTES));
+        let bell = Arc::new(Bell::default());
+        let notify = {
+            let bell = bell.clone();
+            Arc::new(move || bell.ring())
+        };
+        let writer = Writer::new(days.clone(), inbox.clone(), &options, resume, notify)?;
+        let mut inner = Inner {
+            days,
+            ledger,
+            inbox,
+            bell,
+            threads: Vec::new(),
+        };
+        inner.start("journal", move || writer.run())?;
+        if options.text_index {
+            let (days, bell) = (inner.days.clone(), inner.bell.clone());
+            inner.start("journal-text", move || text::run(&days, &bell))?;
+        }
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Keeps a message. The answer comes after its `fsync`.
-    pub fn append(&self, _entry: Entry) -> Pending<Appended, WriteError> {
-        Pending::ready(Err(WriteError::Overloaded))
+    pub fn append(&self, entry: Entry) -> Pending<Appended, WriteError> {
+        if let Some(error) = self.stopped() {
+            return Pending::ready(Err(error));
+        }
+        if !day::class_is_valid(&entry.retention) {
+            return Pending::ready(Err(WriteError::Retention(entry.retention)));
+        }
+        if MAX_BODY < entry.body.len() {
+            return Pending::ready(Err(WriteError::TooLarge(entry.body.len())));
+        }
+        let prepared = Box::new(prepare(entry));
+        let n_bytes = prepared.entry.body.len() + 1_024;
+        let (promise, pending) = pending::promise();
+        match self
+            .inner
+            .inbox
+            .push(Order::Append(prepared, promise), n_bytes)
+        {
+            Ok(()) => pending,
+            Err(Refused::Full(_)) => Pending::ready(Err(WriteError::Overloaded)),
+            Err(Refused::Closed(_)) => Pending::ready(Err(WriteError::Closed(WriterGone))),
+        }
     }
 
     /// Keeps the acknowledgement of a message, with the next batch. For flows that answer only
     /// after mapping; others give it with the [`Entry`].
-    pub fn acknowledged(&self, _sequence: Sequence, _acknowledgement: Acknowledgement) {}
+    pub fn acknowledged(&self, sequence: Sequence, acknowledgement: Acknowledgement) {
+        let n_bytes = acknowledgement.bytes.len() + 128;
+        let order = Order::Acknowledge(sequence, acknowledgement);
+        // Only a repeat would miss it, and then it is worked out again.
+        if self.inner.inbox.push_lazy(order, n_bytes).is_err() {
+            tracing::warn!("journal takes no more acknowledgements");
+        }
+    }
 
     /// One message.
-    pub fn read(&self, _sequence: Sequence) -> Result<Option<Stored>, ReadError> {
+    pub fn read(&self, sequence: Sequence) -> Result<Option<Stored>, ReadError> {
+        for file in self.days().holding(sequence) {
+            let found = file.read(|connection| {
+                search::attach(connection, self.ledger().path())?;
+                let Some(summary) = search::one(connection, sequence)? else {
+                    return Ok(None);
+                };
+                let body = connection
+                    .prepare_cached("SELECT coding, bytes FROM body WHERE seq = ?1")?
+                    .query_row([sequence.get() as i64], |row| {
+                        Ok(body_of(row.get(0)?, row.get(1)?))
+                    })?;
+                Ok(Some((
+                    summary,
+                    body,
+                    batch::acknowledgement(connection, sequence.get())?,
+                )))
+            })?;
+            let Some((summary, body, acknowledgement)) = found else {
+                continue;
+            };
+            let body = body.ok_or_else(|| ReadError::Damaged {
+                sequence: sequence.get(),
+                path: file.path.clone(),
+            })?;
+            let repeats = self.repeats(&file, sequence)?;
+            return Ok(Some(Stored {
+                summary,
+                body: body.into(),
+                acknowledgement,
+                repeats,
+            }));
+        }
         Ok(None)
     }
 
-    /// Messages that match, newest first.
-    pub fn list(&self, _filter: &Filter, _page: Page) -> Result<Listing, ReadError> {
-        Ok(Listing { rows: Vec::new(), next: None, text_lag: None })
-    }
-
     /// Messages after `after` that nobody has processed, oldest first: the journal minus what the
-    /// ledger knows as done. At most `limit`; ask again with the last one until it is empty.
+    /// ledger knows as done, held and parked ones included in what is done. At most `limit`; ask
+    /// again with the last one until it is empty. Bytes that are no message are not in it.
     pub fn unprocessed(
         &self,
-        _after: Sequence,
-        _limit: usize,
+        after: Sequence,
+        limit: usize,
     ) -> Result<Vec<Unprocessed>, ReadError> {
-        Ok(Vec::new())
+        let mut open = Vec::new();
+        let mut files = self.days().all();
+        files.retain(|file| after.get() < file.last.load(Ordering::Acquire));
+        // Files of one day interleave, so each gives its first ones and the sort decides.
+        let mut days = files.chunk_by(|one, other| one.name.day == other.name.day);
+        while let (true, Some(day)) = (open.len() < limit, days.next()) {
+            let mut found = Vec::new();
+            for file in day {
+                found.extend(file.read(|connection| {
+                    search::attach(connection, self.ledger().path())?;
+                    unprocessed_in(connection, after, limit)
+                })?);
+            }
+            found.sort_unstable_by_key(|unprocessed: &Unprocessed| unprocessed.sequence);
+            open.extend(found);
+        }
+        open.truncate(limit);
+        Ok(open)
     }
 
     /// Messages by flow and state.
     pub fn counts(&self) -> Result<Vec<Count>, ReadError> {
-        Ok(Vec::new())
+        // The ledger first: what moves on in between counts as received, and none is missed.
+        let mut counts = self.inner.ledger.counts()?;
+        counts.retain(|count| count.state != State::Received);
+        let mut received = self.totals()?;
+        for count in &counts {
+            if let Some(n) = received.get_mut(&count.flow) {
+                *n = n.saturating_sub(count.n);
+            }
+        }
+        let received = received.into_iter().filter(|(_, n)| 0 < *n);
+        counts.extend(received.map(|(flow, n)| Count {
+            flow,
+            state: State::Received,
+            n,
+        }));
+        counts.sort_by(|one, other| (&one.flow, one.state).cmp(&(&other.flow, other.state)));
+        Ok(counts)
     }
 
     /// What happened in each minute from `from` to before `until`.
-    pub fn rates(&self, _from: Timestamp, _until: Timestamp) -> Result<Vec<Rate>, ReadError> {
-        Ok(Vec::new())
+    pub fn rates(&self, from: Timestamp, until: Timestamp) -> Result<Vec<Rate>, ReadError> {
+        let minute = |at: Timestamp| at.micros().div_euclid(60_000_000);
+        let (first, last) = (Name::day_of(from), Name::day_of(until));
+        let mut rates = self.inner.ledger.rates(minute(from), minute(until))?;
+        for file in self.days().all() {
+            if first <= file.name.day && file.name.day <= last {
+                rates.extend(file.read(|connection| {
+                    ledger::rates_in(connection, minute(from), minute(until))
+                })?);
+            }
+        }
+        rates.sort_by_key(|rate| rate.minute);
+        Ok(rates)
     }
 
     /// The last message on disk.
     pub fn last(&self) -> Sequence {
-        Sequence::ZERO
+        Sequence::new(self.days().last.load(Ordering::Acquire))
     }
 
     /// Why the journal stopped taking messages, if it did.
     pub fn stopped(&self) -> Option<WriteError> {
-        None
+        self.days().stopped()
     }
 
-    /// Deletes the files of a retention class whose last message came before `before`; how many.
-    pub fn prune(&self, _retention: &str, _before: Timestamp) -> Result<usize, PruneError> {
-        Ok(0)
+    /// How many messages the text index is behind.
+    pub fn text_lag(&self) -> u64 {
+        let lag = |file: &Arc<DayFile>| {
+            let (first, last) = (
+                file.first.load(Ordering::Acquire),
+                file.last.load(Ordering::Acquire),
+            );
+            let text_to = file.text_to.load(Ordering::Acquire);
+            let reached = if text_to == u64::MAX { 0 } else { text_to };
+            if first <= last {
+                last.saturating_sub(reached.max(first - 1))
+            } else {
+                0
+            }
+        };
+        self.days().all().iter().map(lag).sum()
+    }
+
+    /// Deletes the files of a retention class whose day lies before `before`'s; how many. The
+    /// newest file of a class stays.
+    pub fn prune(&self, retention: &str, before: Timestamp) -> Result<usize, PruneError> {
+        let (n_files, gone) = self.days().prune(retention, before)?;
+        for gone in gone.chunks(1_000) {
+            // What stays behind in the ledger is only untidy: it names no message that can be read.
+            let forgotten = self
+                .inner
+                .ledger
+                .order(|promise| ledger::Order::Forget(gone.to_vec(), promise));
+            if forgotten.wait().is_err() {
+                break;
+            }
+        }
+        Ok(n_files)
     }
 
     /// The queues and states.
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        &self.inner.ledger
     }
 
-    /// Makes the states of the ledger again from the journal and what the chart has applied.
-    /// Messages that are not in the chart are unprocessed afterwards. Queues to other
-    /// destinations come back when those messages are processed.
-    pub fn rebuild(
-        &self,
-        _applied: &mut dyn FnMut(Sequence) -> Option<Applied>,
-    ) -> Result<u64, WriteError> {
-        Ok(0)
+    fn days(&self) -> &Days {
+        &self.inner.days
+    }
+
+    /// Repeats stand in the file of the day on which they came.
+    fn repeats(&self, file: &DayFile, sequence: Sequence) -> Result<Vec<Timestamp>, ReadError> {
+        let mut repeats = Vec::new();
+        for later in self.days().all() {
+            if later.name.class == file.name.class && file.name.day <= later.name.day {
+                repeats.extend(later.read(|connection| {
+                    let mut statement = connection.prepare_cached(
+                        "SELECT received FROM repeat WHERE seq = ?1 ORDER BY received",
+                    )?;
+                    let rows = statement.query_map([sequence.get() as i64], |row| {
+                        row.get(0).map(Timestamp::from_micros)
+                    })?;
+                    rows.collect::<rusqlite::Result<Vec<_>>>()
+                })?);
+            }
+        }
+        Ok(repeats)
+    }
+
+    /// Messages by flow. A day that is over is counted once.
+    fn totals(&self) -> Result<BTreeMap<String, u64>, ReadError> {
+        let mut totals = BTreeMap::new();
+        let files = self.days().all();
+        let today = files.last().map(|file| file.name.day.clone());
+        for file in files {
+            let mut kept = file.totals.lock().unwrap_or_else(PoisonError::into_inner);
+            let counted = match kept.take() {
+                Some(counted) => counted,
+                None => file.read(totals_in)?,
+            };
+            for (flow, n) in &counted {
+                *totals.entry(flow.clone()).or_default() += n;
+            }
+            if today.as_ref() != Some(&file.name.day) {
+                *kept = Some(counted);
+            }
+        }
+        Ok(totals)
     }
 }
 
-// === impl Ledger ===
-
-impl Ledger {
-    /// Writes down changes, all or none. The answer comes after their `fsync`.
-    pub fn record(&self, _changes: Vec<Change>) -> Pending<(), WriteError> {
-        Pending::ready(Err(WriteError::Overloaded))
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("directory", &self.days().directory)
+            .finish_non_exhaustive()
     }
+}
 
-    /// Writes down changes with the next batch, or soon. A crash may lose them: only for what the
-    /// journal and the chart can tell again, and for outcomes (an attempt without one is in doubt).
-    pub fn note(&self, _changes: Vec<Change>) {}
+// === impl Inner ===
 
-    /// What is to be sent to a destination by now: in sequence order, at most the head of each
-    /// partition, none behind a held or deferred head.
-    pub fn due(
-        &self,
-        _destination: &str,
-        _now: Timestamp,
-        _limit: usize,
-    ) -> Result<Vec<Queued>, ReadError> {
-        Ok(Vec::new())
+impl Inner {
+    fn start(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body);
+        self.threads.push(thread.map_err(OpenError::Thread)?);
+        Ok(())
     }
+}
 
-    /// Attempts without an outcome: ask once, before the first send after a start.
-    pub fn in_doubt(&self) -> Result<Vec<Queued>, ReadError> {
-        Ok(Vec::new())
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.bell.close();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
     }
+}
 
-    /// One message's deliveries.
-    pub fn deliveries(&self, _sequence: Sequence) -> Result<Vec<Queued>, ReadError> {
-        Ok(Vec::new())
+fn totals_in(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT flow, sum(n) FROM minute WHERE rated = ?1 GROUP BY flow")?;
+    let rows = statement.query_map([state::rated_code(Rated::Received)], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)? as u64))
+    })?;
+    rows.collect()
+}
+
+fn unprocessed_in(
+    connection: &Connection,
+    after: Sequence,
+    limit: usize,
+) -> rusqlite::Result<Vec<Unprocessed>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT e.seq, e.flow FROM entry e LEFT JOIN ledger.message m ON m.seq = e.seq
+         WHERE ?1 < e.seq AND ifnull(m.state, 0) = 0 AND e.no_message IS NULL
+         ORDER BY e.seq LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![after.get() as i64, limit as i64], |row| {
+        let sequence = Sequence::new(row.get::<_, i64>(0)? as u64);
+        Ok(Unprocessed {
+            sequence,
+            flow: row.get(1)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// What can be done on the caller's thread is done there: the one writer is what all wait for.
+fn prepare(entry: Entry) -> Prepared {
+    let hash = Sha256::digest(&entry.body).into();
+    let compressed = compress(&entry.body);
+    let coding = i64::from(compressed.is_some());
+    Prepared {
+        entry,
+        hash,
+        coding,
+        compressed,
     }
+}
 
-    /// Where a message stands; none where it is received and nothing else is known.
-    pub fn progress(&self, _sequence: Sequence) -> Result<Option<Progress>, ReadError> {
-        Ok(None)
+/// zstd where it pays: not for what is tiny, nor for what is so large that it would hold up others.
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
+            RefCell::new(zstd::bulk::Compressor::new(1).ok());
     }
-
-    /// The partitions that wait.
-    pub fn parked(&self) -> Result<Vec<Parked>, ReadError> {
-        Ok(Vec::new())
+    if !(200..=MAX_COMPRESSED).contains(&body.len()) {
+        return None;
     }
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        let compressed = compressor.as_mut()?.compress(body).ok()?;
+        (compressed.len() < body.len()).then_some(compressed)
+    })
+}
 
-    /// Replays that are asked for and not done, oldest first.
-    pub fn replays_open(&self) -> Result<Vec<Replay>, ReadError> {
-        Ok(Vec::new())
-    }
-
-    /// One message's replays.
-    pub fn replays_of(&self, _sequence: Sequence) -> Result<Vec<Replay>, ReadError> {
-        Ok(Vec::new())
+/// The bytes as they came.
+fn body_of(coding: i64, stored: Vec<u8>) -> Option<Vec<u8>> {
+    match coding {
+        0 => Some(stored),
+        1 => zstd::bulk::decompress(&stored, MAX_COMPRESSED).ok(),
+        _ => None,
     }
 }

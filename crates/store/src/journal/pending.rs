@@ -69,10 +69,12 @@ impl<T, E: From<WriterGone>> Future for Pending<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|received| match received {
-            Ok(answer) => answer,
-            Err(_) => Err(E::from(WriterGone)),
-        })
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|received| match received {
+                Ok(answer) => answer,
+                Err(_) => Err(E::from(WriterGone)),
+            })
     }
 }
 

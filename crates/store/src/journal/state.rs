@@ -255,3 +255,36 @@ impl State {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
 }
+
+// The numbers below are in the files: never change one.
+
+pub(super) fn state_code(state: State) -> i64 {
+    State::ALL
+        .iter()
+        .position(|known| *known == state)
+        .unwrap_or_default() as i64
+}
+
+pub(super) fn state_of(code: i64) -> State {
+    let index = usize::try_from(code).unwrap_or_default();
+    State::ALL
+        .get(index)
+        .copied()
+        .unwrap_or(State::NeedsAttention)
+}
+
+pub(super) fn rated_code(rated: Rated) -> i64 {
+    match rated {
+        Rated::Received => 100,
+        Rated::Repeated => 101,
+        Rated::Became(state) => state_code(state),
+    }
+}
+
+pub(super) fn rated_of(code: i64) -> Rated {
+    match code {
+        100 => Rated::Received,
+        101 => Rated::Repeated,
+        state => Rated::Became(state_of(state)),
+    }
+}

@@ -1,0 +1,355 @@
+//! One transaction of the journal's writer.
+
+use super::day::Term;
+use super::entry::join;
+use super::state::rated_code;
+use super::writer::{Order, Prepared};
+use super::{Acknowledgement, Appended, Rated, Sequence};
+use base::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// What one transaction gathers; its index rows are written last, sorted.
+pub(super) struct Batch<'a> {
+    next: u64,
+    now: Timestamp,
+    window_start: i64,
+    /// The other files of the class within the duplicate window.
+    others: &'a [&'a Connection],
+    terms: Vec<(Term, Vec<u8>, u64)>,
+    minutes: BTreeMap<(&'a str, i64), u64>,
+    /// Identity → bodies of this very transaction, whose terms are not written yet.
+    identities: HashMap<[u8; 8], Vec<([u8; 16], u64)>>,
+    answers: Vec<Appended>,
+    n_bytes: u64,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    pub(super) next: u64,
+    pub(super) answers: Vec<Appended>,
+    /// About how much the log grew.
+    pub(super) n_bytes: u64,
+}
+
+/// An earlier message with the same identity.
+enum Earlier {
+    Repeated(u64, Option<Acknowledgement>),
+    Reused(u64),
+}
+
+// === impl Batch ===
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        next: u64,
+        now: Timestamp,
+        window_start: i64,
+        others: &'a [&'a Connection],
+    ) -> Self {
+        Self {
+            next,
+            now,
+            window_start,
+            others,
+            terms: Vec::new(),
+            minutes: BTreeMap::new(),
+            identities: HashMap::new(),
+            answers: Vec::new(),
+            n_bytes: 0,
+        }
+    }
+
+    /// Writes the orders and waits for the disk. One answer per append, in order.
+    pub(super) fn write(
+        mut self,
+        connection: &Connection,
+        orders: &'a [Order],
+    ) -> rusqlite::Result<Done> {
+        let transaction = connection.unchecked_transaction()?;
+        for order in orders {
+            match order {
+                Order::Append(prepared, _) => self.append(connection, prepared)?,
+                Order::Acknowledge(sequence, acknowledgement) => {
+                    acknowledge(connection, sequence.get(), acknowledgement)?;
+                    self.n_bytes += acknowledgement.bytes.len() as u64 + 100;
+                }
+            }
+        }
+        self.index(connection)?;
+        transaction.commit()?;
+        Ok(Done {
+            next: self.next,
+            answers: self.answers,
+            n_bytes: self.n_bytes,
+        })
+    }
+
+    fn append(&mut self, connection: &Connection, prepared: &'a Prepared) -> rusqlite::Result<()> {
+        let entry = &prepared.entry;
+        let identity = identity(prepared);
+        let earlier = match identity {
+            Some(identity) => self.earlier(connection, identity, &prepared.hash)?,
+            None => None,
+        };
+        let reused = match earlier {
+            Some(Earlier::Repeated(original, acknowledgement)) => {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO repeat(seq, received, connection) VALUES(?1,?2,?3)",
+                    )?
+                    .execute(params![
+                        original as i64,
+                        self.now.micros(),
+                        entry.connection
+                    ])?;
+                *self
+                    .minutes
+                    .entry((&entry.flow, rated_code(Rated::Repeated)))
+                    .or_default() += 1;
+                let original = Sequence::new(original);
+                self.answers.push(Appended::Repeated {
+                    original,
+                    acknowledgement,
+                });
+                return Ok(());
+            }
+            Some(Earlier::Reused(sequence)) => Some(sequence),
+            None => None,
+        };
+        let sequence = self.next;
+        self.next += 1;
+        insert(connection, sequence, self.now, prepared, reused)?;
+        if let Some(acknowledgement) = &entry.acknowledgement {
+            acknowledge(connection, sequence, acknowledgement)?;
+        }
+        if let Some(identity) = identity {
+            let body = body_half(&prepared.hash);
+            self.identities
+                .entry(identity)
+                .or_default()
+                .push((body, sequence));
+            self.terms.push((
+                Term::Identity,
+                [&identity[..], &body[..]].concat(),
+                sequence,
+            ));
+        }
+        self.gather_terms(prepared, sequence);
+        *self
+            .minutes
+            .entry((&entry.flow, rated_code(Rated::Received)))
+            .or_default() += 1;
+        let n_body = prepared
+            .compressed
+            .as_ref()
+            .map_or(entry.body.len(), Vec::len);
+        self.n_bytes += n_body as u64 + 4_096;
+        self.answers.push(Appended::New {
+            sequence: Sequence::new(sequence),
+            received: self.now,
+            reused_control_id: reused.map(Sequence::new),
+        });
+        Ok(())
+    }
+
+    /// Looks in this transaction, then in today's file, then in the others of the window.
+    fn earlier(
+        &self,
+        connection: &Connection,
+        identity: [u8; 8],
+        hash: &[u8; 32],
+    ) -> rusqlite::Result<Option<Earlier>> {
+        let body = body_half(hash);
+        let mut reused = None;
+        for (known, sequence) in self.identities.get(&identity).into_iter().flatten().rev() {
+            if *known == body {
+                let acknowledgement = acknowledgement(connection, *sequence)?;
+                return Ok(Some(Earlier::Repeated(*sequence, acknowledgement)));
+            }
+            reused = reused.or(Some(*sequence));
+        }
+        for file in std::iter::once(&connection).chain(self.others) {
+            let Some(sequence) = any_with(file, &identity)? else {
+                continue;
+            };
+            let key = [&identity[..], &body[..]].concat();
+            if let Some(original) = repeated_in(file, &key, self.window_start)? {
+                let acknowledgement = acknowledgement(file, original)?;
+                return Ok(Some(Earlier::Repeated(original, acknowledgement)));
+            }
+            reused = reused.or(Some(sequence));
+        }
+        Ok(reused.map(Earlier::Reused))
+    }
+
+    fn gather_terms(&mut self, prepared: &Prepared, sequence: u64) {
+        let (entry, header) = (&prepared.entry, &prepared.entry.header);
+        let patients = header.patients.iter().map(|value| (Term::Patient, value));
+        let accessions = header
+            .accessions
+            .iter()
+            .map(|value| (Term::Accession, value));
+        let single = [
+            (Term::Control, &header.control_id),
+            (Term::Visit, &header.visit),
+            (Term::Type, &header.message_type),
+            (Term::Flow, &entry.flow),
+        ];
+        let all = single.into_iter().chain(patients).chain(accessions);
+        let terms = all.filter(|(_, value)| !value.is_empty());
+        self.terms
+            .extend(terms.map(|(kind, value)| (kind, value.clone().into_bytes(), sequence)));
+    }
+
+    fn index(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.terms.sort_unstable();
+        let mut term = connection
+            .prepare_cached("INSERT OR IGNORE INTO term(kind, value, seq) VALUES(?1,?2,?3)")?;
+        for (kind, value, sequence) in &self.terms {
+            term.execute(params![*kind as i64, value, *sequence as i64])?;
+        }
+        let mut minute = connection.prepare_cached(
+            "INSERT INTO minute(minute, flow, rated, n) VALUES(?1,?2,?3,?4)
+             ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        )?;
+        let this_minute = self.now.micros().div_euclid(60_000_000);
+        for ((flow, rated), n) in &self.minutes {
+            minute.execute(params![this_minute, flow, rated, *n as i64])?;
+        }
+        Ok(())
+    }
+}
+
+fn insert(
+    connection: &Connection,
+    sequence: u64,
+    now: Timestamp,
+    prepared: &Prepared,
+    reused: Option<u64>,
+) -> rusqlite::Result<()> {
+    let (entry, header) = (&prepared.entry, &prepared.entry.header);
+    connection
+        .prepare_cached(
+            "INSERT INTO entry(seq, received, flow, connection, application, facility, type,
+               structure, control, processing, version, patients, visit, accessions, n_bytes, hash,
+               no_message, reused)
+             VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+        )?
+        .execute(params![
+            sequence as i64,
+            now.micros(),
+            entry.flow,
+            entry.connection,
+            header.sending_application,
+            header.sending_facility,
+            header.message_type,
+            header.structure,
+            header.control_id,
+            header.processing_id,
+            header.version,
+            join(&header.patients),
+            header.visit,
+            join(&header.accessions),
+            entry.body.len() as i64,
+            prepared.hash,
+            entry.no_message,
+            reused.map(|sequence| sequence as i64),
+        ])?;
+    let bytes: &[u8] = prepared.compressed.as_deref().unwrap_or(&entry.body);
+    connection
+        .prepare_cached("INSERT INTO body(seq, coding, bytes) VALUES(?1,?2,?3)")?
+        .execute(params![sequence as i64, prepared.coding, bytes])?;
+    Ok(())
+}
+
+fn acknowledge(
+    connection: &Connection,
+    sequence: u64,
+    acknowledgement: &Acknowledgement,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO acknowledgement(seq, code, bytes) VALUES(?1,?2,?3)",
+        )?
+        .execute(params![
+            sequence as i64,
+            acknowledgement.code,
+            &acknowledgement.bytes[..]
+        ])?;
+    Ok(())
+}
+
+/// The answer that a message got, if it is known.
+pub(super) fn acknowledgement(
+    connection: &Connection,
+    sequence: u64,
+) -> rusqlite::Result<Option<Acknowledgement>> {
+    let read = |row: &Row<'_>| {
+        Ok(Acknowledgement {
+            code: row.get(0)?,
+            bytes: row.get::<_, Vec<u8>>(1)?.into(),
+        })
+    };
+    connection
+        .prepare_cached("SELECT code, bytes FROM acknowledgement WHERE seq = ?1")?
+        .query_row([sequence as i64], read)
+        .optional()
+}
+
+/// Any message with that identity. Most messages have none, and this is all that they cost.
+fn any_with(connection: &Connection, identity: &[u8; 8]) -> rusqlite::Result<Option<u64>> {
+    let above = [&identity[..], &[0xff; 17][..]].concat();
+    connection
+        .prepare_cached(
+            "SELECT seq FROM term WHERE kind = ?1 AND ?2 <= value AND value < ?3
+             ORDER BY value DESC, seq DESC LIMIT 1",
+        )?
+        .query_row(
+            params![Term::Identity as i64, &identity[..], above],
+            |row| row.get::<_, i64>(0).map(|sequence| sequence as u64),
+        )
+        .optional()
+}
+
+fn repeated_in(
+    connection: &Connection,
+    key: &[u8],
+    window_start: i64,
+) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT e.seq FROM term t CROSS JOIN entry e ON e.seq = t.seq
+             WHERE t.kind = ?1 AND t.value = ?2 AND ?3 <= e.received
+             ORDER BY t.seq DESC LIMIT 1",
+        )?
+        .query_row(params![Term::Identity as i64, key, window_start], |row| {
+            row.get::<_, i64>(0).map(|sequence| sequence as u64)
+        })
+        .optional()
+}
+
+/// Flow, MSH-3, -4 and -10. None for what has no control id: it can repeat nothing.
+fn identity(prepared: &Prepared) -> Option<[u8; 8]> {
+    let (entry, header) = (&prepared.entry, &prepared.entry.header);
+    if header.control_id.is_empty() || entry.no_message.is_some() {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    let parts = [
+        &entry.flow,
+        &header.sending_application,
+        &header.sending_facility,
+        &header.control_id,
+    ];
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().first_chunk().copied()
+}
+
+fn body_half(hash: &[u8; 32]) -> [u8; 16] {
+    hash.first_chunk().copied().unwrap_or_default()
+}

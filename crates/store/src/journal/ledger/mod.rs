@@ -1,0 +1,174 @@
+//! Queues and states: `flow.db`.
+//!
+//! Invariants:
+//! - a message without a row is received and nothing more: appending writes nothing here;
+//! - an attempt is on disk before the send that it speaks of; its outcome comes with a later write;
+//! - `count` is exactly the number of rows of `message` by flow and state, in every commit;
+//! - nothing here says what is in the chart: the chart's own `applied` does.
+//!
+//! | table | key | holds |
+//! |---|---|---|
+//! | `message` | `seq` | flow, partition, state, reason, issues, map version |
+//! | `delivery` | `(seq, destination)` | where a message stands with a destination |
+//! | `attempt` | `(seq, destination, n)` | when a send began, when it ended, how |
+//! | `parked` | `(flow, partition)` | the failing head that a partition waits behind |
+//! | `replay` | `(seq, map_version)` | who asked for it, when, what came of it |
+//! | `count` | `(flow, state)` | how many rows of `message` |
+//! | `minute` | `(minute, flow, rated)` | how many went into a state |
+
+mod read;
+mod write;
+
+use super::day;
+use super::error::{OpenError, WriteError};
+use super::inbox::{Inbox, Refused};
+use super::pending::{Pending, WriterGone, promise};
+use super::state::Change;
+use base::Clock;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+pub(super) use read::rates_in;
+pub(super) use write::Order;
+
+const FORMAT: i64 = 1;
+const SCHEMA: &str = "
+CREATE TABLE message(seq INTEGER PRIMARY KEY, flow TEXT NOT NULL, part TEXT NOT NULL,
+  state INTEGER NOT NULL, reason TEXT, n_issues INTEGER NOT NULL, map_version TEXT) STRICT;
+CREATE INDEX message_state ON message(state, seq);
+CREATE INDEX message_parked ON message(flow, part, seq) WHERE state = 5;
+CREATE INDEX message_issues ON message(seq) WHERE n_issues > 0;
+CREATE TABLE delivery(seq INTEGER NOT NULL, destination TEXT NOT NULL, part TEXT NOT NULL,
+  status INTEGER NOT NULL, n_attempts INTEGER NOT NULL, due INTEGER NOT NULL, detail TEXT,
+  PRIMARY KEY(seq, destination)) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_open ON delivery(destination, part, seq) WHERE status IN (0, 1, 3, 5);
+CREATE TABLE attempt(seq INTEGER NOT NULL, destination TEXT NOT NULL, n INTEGER NOT NULL,
+  began INTEGER NOT NULL, ended INTEGER, status INTEGER, detail TEXT,
+  PRIMARY KEY(seq, destination, n)) STRICT, WITHOUT ROWID;
+CREATE TABLE parked(flow TEXT NOT NULL, part TEXT NOT NULL, head INTEGER NOT NULL,
+  since INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(flow, part)) STRICT, WITHOUT ROWID;
+CREATE TABLE replay(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, map_version TEXT NOT NULL,
+  by TEXT NOT NULL, requested INTEGER NOT NULL, done INTEGER, detail TEXT) STRICT;
+CREATE UNIQUE INDEX replay_open ON replay(seq, map_version) WHERE done IS NULL;
+CREATE INDEX replay_seq ON replay(seq);
+CREATE TABLE count(flow TEXT NOT NULL, state INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(flow, state)) STRICT, WITHOUT ROWID;
+CREATE TABLE minute(minute INTEGER NOT NULL, flow TEXT NOT NULL, rated INTEGER NOT NULL,
+  n INTEGER NOT NULL, PRIMARY KEY(minute, flow, rated)) STRICT, WITHOUT ROWID;
+";
+
+/// More queued changes than this mean that the disk does not keep up.
+const MAX_QUEUED: usize = 1_000_000;
+
+/// The queues and states of `flow.db`. A clone is another handle.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    inbox: Arc<Inbox<Order>>,
+    failure: Arc<Mutex<Option<WriteError>>>,
+    readers: Mutex<Vec<Connection>>,
+    is_empty: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub(super) fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let connection = day::open_writer(path, SCHEMA, FORMAT)?;
+        let is_empty = connection
+            .query_row("SELECT NOT EXISTS(SELECT 1 FROM message)", [], |row| {
+                row.get(0)
+            })
+            .map_err(|source| OpenError::File {
+                path: path.to_owned(),
+                source,
+            })?;
+        let inbox = Arc::new(Inbox::new(MAX_QUEUED));
+        let failure = Arc::new(Mutex::new(None));
+        let writer = write::Writer::new(path, connection, inbox.clone(), failure.clone(), clock);
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer.run())
+            .map_err(OpenError::Thread)?;
+        let inner = Inner {
+            path: path.to_owned(),
+            inbox,
+            failure,
+            readers: Mutex::new(Vec::new()),
+            is_empty,
+            thread: Some(thread),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Writes down changes, all or none. The answer comes after their `fsync`.
+    pub fn record(&self, changes: Vec<Change>) -> Pending<(), WriteError> {
+        self.order(|promise| Order::Changes(changes, Some(promise)))
+    }
+
+    /// Writes down changes with the next batch, or soon. A crash may lose them: only for what the
+    /// journal and the chart can tell again, and for outcomes (an attempt without one is in doubt).
+    pub fn note(&self, changes: Vec<Change>) {
+        let n = changes.len();
+        // A ledger that stopped says so to whoever waits for it.
+        if self
+            .inner
+            .inbox
+            .push_lazy(Order::Changes(changes, None), n)
+            .is_err()
+        {
+            tracing::warn!("ledger takes no more notes");
+        }
+    }
+
+    /// Why the ledger stopped taking changes, if it did.
+    pub fn stopped(&self) -> Option<WriteError> {
+        self.inner
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// True if it knew of no message when it was opened.
+    pub(super) fn was_empty(&self) -> bool {
+        self.inner.is_empty
+    }
+
+    pub(super) fn order(
+        &self,
+        order: impl FnOnce(super::pending::Promise<(), WriteError>) -> Order,
+    ) -> Pending<(), WriteError> {
+        let (promise, pending) = promise();
+        match self.inner.inbox.push(order(promise), 1) {
+            Ok(()) => pending,
+            Err(Refused::Full(_)) => Pending::ready(Err(WriteError::Overloaded)),
+            Err(Refused::Closed(_)) => Pending::ready(Err(WriteError::Closed(WriterGone))),
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.inbox.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What the ledger tells.
+
+use super::Ledger;
+use crate::journal::Sequence;
+use crate::journal::day;
+use crate::journal::error::ReadError;
+use crate::journal::state::{
+    Count, Delivery, Parked, Progress, Queued, Rate, Replay, rated_of, state_of,
+};
+use base::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use std::sync::PoisonError;
+
+const QUEUED: &str = "seq, destination, part, n_attempts, status, due, detail";
+const REPLAY: &str = "seq, map_version, by, requested, done, detail";
+
+impl Ledger {
+    /// What is to be sent to a destination by `now`: in sequence order, at most the head of each
+    /// partition, none behind a head that is held, deferred or under way.
+    pub fn due(
+        &self,
+        destination: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Queued>, ReadError> {
+        let sql = format!(
+            "SELECT {QUEUED} FROM delivery d WHERE destination = ?1 AND status IN (0, 3) AND due <= ?2
+               AND NOT EXISTS(SELECT 1 FROM delivery h WHERE h.destination = ?1 AND h.part = d.part
+                 AND h.seq < d.seq AND h.status IN (0, 1, 3, 5))
+             ORDER BY seq LIMIT ?3"
+        );
+        self.rows(
+            &sql,
+            params![destination, now.micros(), limit as i64],
+            queued,
+        )
+    }
+
+    /// Attempts without an outcome: ask once, before the first send after a start.
+    pub fn in_doubt(&self) -> Result<Vec<Queued>, ReadError> {
+        let sql = format!("SELECT {QUEUED} FROM delivery WHERE status = 1 ORDER BY seq");
+        self.rows(&sql, [], queued)
+    }
+
+    /// One message's deliveries.
+    pub fn deliveries(&self, sequence: Sequence) -> Result<Vec<Queued>, ReadError> {
+        let sql = format!("SELECT {QUEUED} FROM delivery WHERE seq = ?1 ORDER BY destination");
+        self.rows(&sql, [sequence.get() as i64], queued)
+    }
+
+    /// Where a message stands; none where it is received and nothing else is known.
+    pub fn progress(&self, sequence: Sequence) -> Result<Option<Progress>, ReadError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, flow, part, state, reason, n_issues, map_version
+                     FROM message WHERE seq = ?1",
+                )?
+                .query_row([sequence.get() as i64], progress)
+                .optional()
+        })
+    }
+
+    /// The partitions that wait.
+    pub fn parked(&self) -> Result<Vec<Parked>, ReadError> {
+        self.rows(
+            "SELECT flow, part, head, since, reason FROM parked",
+            [],
+            |row| {
+                Ok(Parked {
+                    flow: row.get(0)?,
+                    partition: row.get(1)?,
+                    head: sequence(row, 2)?,
+                    since: Timestamp::from_micros(row.get(3)?),
+                    reason: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// Replays that are asked for and not done, oldest first.
+    pub fn replays_open(&self) -> Result<Vec<Replay>, ReadError> {
+        let sql = format!("SELECT {REPLAY} FROM replay WHERE done IS NULL ORDER BY id");
+        self.rows(&sql, [], replay)
+    }
+
+    /// One message's replays, oldest first.
+    pub fn replays_of(&self, sequence: Sequence) -> Result<Vec<Replay>, ReadError> {
+        let sql = format!("SELECT {REPLAY} FROM replay WHERE seq = ?1 ORDER BY id");
+        self.rows(&sql, [sequence.get() as i64], replay)
+    }
+
+    /// Rows by flow and state. Messages without a row are not in it.
+    pub(in crate::journal) fn counts(&self) -> Result<Vec<Count>, ReadError> {
+        self.rows("SELECT flow, state, n FROM count WHERE n > 0", [], |row| {
+            let n: i64 = row.get(2)?;
+            Ok(Count {
+                flow: row.get(0)?,
+                state: state_of(row.get(1)?),
+                n: n as u64,
+            })
+        })
+    }
+
+    pub(in crate::journal) fn rates(&self, from: i64, until: i64) -> Result<Vec<Rate>, ReadError> {
+        self.read(|connection| rates_in(connection, from, until))
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, ReadError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map(values, each)?
+                .collect()
+        })
+    }
+
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ReadError> {
+        let failed = |source| ReadError::File {
+            path: self.path().to_owned(),
+            source,
+        };
+        let pooled = self
+            .inner
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => day::open_reader(self.path()).map_err(failed)?,
+        };
+        let answer = query(&connection).map_err(failed)?;
+        let mut readers = self
+            .inner
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < 4 {
+            readers.push(connection);
+        }
+        Ok(answer)
+    }
+}
+
+/// The rows of a `minute` table from one minute to before another.
+pub(in crate::journal) fn rates_in(
+    connection: &Connection,
+    from: i64,
+    until: i64,
+) -> rusqlite::Result<Vec<Rate>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT minute, flow, rated, n FROM minute WHERE ?1 <= minute AND minute < ?2
+         ORDER BY minute",
+    )?;
+    let rows = statement.query_map([from, until], |row| {
+        Ok(Rate {
+            minute: Timestamp::from_micros(row.get::<_, i64>(0)? * 60_000_000),
+            flow: row.get(1)?,
+            rated: rated_of(row.get(2)?),
+            n: row.get::<_, i64>(3)? as u64,
+        })
+    })?;
+    rows.collect()
+}
+
+fn sequence(row: &Row<'_>, column: usize) -> rusqlite::Result<Sequence> {
+    row.get::<_, i64>(column)
+        .map(|number| Sequence::new(number as u64))
+}
+
+fn progress(row: &Row<'_>) -> rusqlite::Result<Progress> {
+    Ok(Progress {
+        sequence: sequence(row, 0)?,
+        flow: row.get(1)?,
+        partition: row.get(2)?,
+        state: state_of(row.get(3)?),
+        reason: row.get(4)?,
+        n_issues: row.get(5)?,
+        map_version: row.get(6)?,
+    })
+}
+
+fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
+    let due = Timestamp::from_micros(row.get(5)?);
+    let delivery = match row.get::<_, i64>(4)? {
+        0 => Delivery::Queued,
+        1 => Delivery::Sending,
+        2 => Delivery::Accepted,
+        3 => Delivery::Deferred { due },
+        4 => Delivery::Rejected,
+        // What this version does not know waits for a person.
+        _ => Delivery::Held,
+    };
+    Ok(Queued {
+        sequence: sequence(row, 0)?,
+        destination: row.get(1)?,
+        partition: row.get(2)?,
+        n_attempts: row.get(3)?,
+        delivery,
+        detail: row.get(6)?,
+    })
+}
+
+fn replay(row: &Row<'_>) -> rusqlite::Result<Replay> {
+    let done: Option<i64> = row.get(4)?;
+    let detail: Option<String> = row.get(5)?;
+    Ok(Replay {
+        sequence: sequence(row, 0)?,
+        map_version: row.get(1)?,
+        by: row.get(2)?,
+        requested: Timestamp::from_micros(row.get(3)?),
+        done: done.map(|at| (Timestamp::from_micros(at), detail.unwrap_or_default())),
+    })
+}

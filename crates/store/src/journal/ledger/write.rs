@@ -1,0 +1,341 @@
+//! The one thread that writes the ledger.
+
+use crate::journal::Sequence;
+use crate::journal::day::checkpoint;
+use crate::journal::error::{ReadError, WriteError};
+use crate::journal::inbox::Inbox;
+use crate::journal::pending::Promise;
+use crate::journal::state::{Change, Delivery, Progress, State, state_code};
+use base::{Clock, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long notes wait for company.
+const LINGER: Duration = Duration::from_millis(50);
+/// Changes between two checkpoints.
+const CHECKPOINT_EVERY: usize = 20_000;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(in crate::journal) enum Order {
+    /// Write changes down.
+    Changes(Vec<Change>, Option<Promise<(), WriteError>>),
+    /// Forget messages that were pruned.
+    Forget(Vec<Sequence>, Promise<(), WriteError>),
+    /// Forget where every message stands, before a rebuild.
+    Clear(Promise<(), WriteError>),
+}
+
+pub(super) struct Writer {
+    path: PathBuf,
+    connection: Connection,
+    inbox: Arc<Inbox<Order>>,
+    failure: Arc<Mutex<Option<WriteError>>>,
+    clock: Arc<dyn Clock>,
+    n_changes: usize,
+}
+
+/// One transaction.
+struct Batch<'a> {
+    connection: &'a Connection,
+    now: Timestamp,
+    counts: BTreeMap<(String, i64), i64>,
+    minutes: BTreeMap<(String, i64), i64>,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    pub(super) fn new(
+        path: &Path,
+        connection: Connection,
+        inbox: Arc<Inbox<Order>>,
+        failure: Arc<Mutex<Option<WriteError>>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            connection,
+            inbox,
+            failure,
+            clock,
+            n_changes: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        while let Some(orders) = self.inbox.take(LINGER) {
+            let done = match self.failed() {
+                Some(error) => Err(error),
+                None => self.write(&orders).map_err(|source| self.fail(source)),
+            };
+            for order in orders {
+                match order {
+                    Order::Changes(_, None) => {}
+                    Order::Changes(_, Some(promise))
+                    | Order::Forget(_, promise)
+                    | Order::Clear(promise) => promise.keep(done.clone()),
+                }
+            }
+            self.checkpoint();
+        }
+        if self.failed().is_none()
+            && let Err(source) = checkpoint(&self.connection, "TRUNCATE")
+        {
+            self.fail(source);
+        }
+    }
+
+    fn write(&mut self, orders: &[Order]) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut batch = Batch {
+            connection: &self.connection,
+            now: self.clock.now(),
+            counts: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+        };
+        for order in orders {
+            match order {
+                Order::Changes(changes, _) => {
+                    self.n_changes += changes.len();
+                    changes.iter().try_for_each(|change| batch.change(change))?;
+                }
+                Order::Forget(gone, _) => gone.iter().try_for_each(|gone| batch.forget(*gone))?,
+                Order::Clear(_) => batch.clear()?,
+            }
+        }
+        batch.finish()?;
+        transaction.commit()
+    }
+
+    fn checkpoint(&mut self) {
+        if self.n_changes < CHECKPOINT_EVERY || self.failed().is_some() {
+            return;
+        }
+        self.n_changes = 0;
+        if let Err(source) = checkpoint(&self.connection, "PASSIVE") {
+            self.fail(source);
+        }
+    }
+
+    fn failed(&self) -> Option<WriteError> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn fail(&self, source: rusqlite::Error) -> WriteError {
+        tracing::error!(error = %source, "ledger stopped after a failed write");
+        let cause = ReadError::File {
+            path: self.path.clone(),
+            source,
+        };
+        let error = WriteError::Stopped(Arc::new(cause));
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        error
+    }
+}
+
+// === impl Batch ===
+
+impl Batch<'_> {
+    fn change(&mut self, change: &Change) -> rusqlite::Result<()> {
+        let now = self.now.micros();
+        match change {
+            Change::Progress(progress) => self.progress(progress),
+            Change::Enqueued {
+                sequence,
+                destination,
+                partition,
+                due,
+            } => self.run(
+                "INSERT OR IGNORE INTO delivery(seq, destination, part, status, n_attempts, due)
+                 VALUES(?1,?2,?3,0,0,?4)",
+                params![sequence.get() as i64, destination, partition, due.micros()],
+            ),
+            Change::Attempt {
+                sequence,
+                destination,
+                n,
+            } => {
+                let key = sequence.get() as i64;
+                self.run(
+                    "INSERT OR IGNORE INTO attempt(seq, destination, n, began) VALUES(?1,?2,?3,?4)",
+                    params![key, destination, n, now],
+                )?;
+                self.run(
+                    "UPDATE delivery SET status = 1, n_attempts = max(n_attempts, ?3)
+                     WHERE seq = ?1 AND destination = ?2",
+                    params![key, destination, n],
+                )
+            }
+            Change::Outcome {
+                sequence,
+                destination,
+                n,
+                result,
+                detail,
+            } => {
+                let (status, due) = delivery_code(*result);
+                let key = sequence.get() as i64;
+                self.run(
+                    "UPDATE attempt SET ended = ?4, status = ?5, detail = ?6
+                     WHERE seq = ?1 AND destination = ?2 AND n = ?3",
+                    params![key, destination, n, now, status, detail],
+                )?;
+                self.run(
+                    "UPDATE delivery SET status = ?3, due = ifnull(?4, due), detail = ?5
+                     WHERE seq = ?1 AND destination = ?2",
+                    params![key, destination, status, due, detail],
+                )
+            }
+            Change::PartitionParked {
+                flow,
+                partition,
+                head,
+                reason,
+            } => self.run(
+                "INSERT OR IGNORE INTO parked(flow, part, head, since, reason)
+                 VALUES(?1,?2,?3,?4,?5)",
+                params![flow, partition, head.get() as i64, now, reason],
+            ),
+            Change::PartitionReleased { flow, partition } => self.release(flow, partition),
+            Change::ReplayRequested {
+                sequence,
+                map_version,
+                by,
+            } => self.run(
+                "INSERT OR IGNORE INTO replay(seq, map_version, by, requested) VALUES(?1,?2,?3,?4)",
+                params![sequence.get() as i64, map_version, by, now],
+            ),
+            Change::ReplayDone {
+                sequence,
+                map_version,
+                detail,
+            } => self.run(
+                "UPDATE replay SET done = ?3, detail = ?4
+                 WHERE seq = ?1 AND map_version = ?2 AND done IS NULL",
+                params![sequence.get() as i64, map_version, now, detail],
+            ),
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) -> rusqlite::Result<()> {
+        let key = progress.sequence.get() as i64;
+        let state = state_code(progress.state);
+        self.uncount(key)?;
+        self.run(
+            "INSERT INTO message(seq, flow, part, state, reason, n_issues, map_version)
+             VALUES(?1,?2,?3,?4,?5,?6,?7)
+             ON CONFLICT DO UPDATE SET flow = excluded.flow, part = excluded.part,
+               state = excluded.state, reason = excluded.reason, n_issues = excluded.n_issues,
+               map_version = ifnull(excluded.map_version, map_version)",
+            params![
+                key,
+                progress.flow,
+                progress.partition,
+                state,
+                progress.reason,
+                progress.n_issues,
+                progress.map_version,
+            ],
+        )?;
+        *self
+            .counts
+            .entry((progress.flow.clone(), state))
+            .or_default() += 1;
+        *self
+            .minutes
+            .entry((progress.flow.clone(), state))
+            .or_default() += 1;
+        Ok(())
+    }
+
+    fn release(&mut self, flow: &str, partition: &str) -> rusqlite::Result<()> {
+        self.run(
+            "DELETE FROM parked WHERE flow = ?1 AND part = ?2",
+            params![flow, partition],
+        )?;
+        let n = self
+            .connection
+            .prepare_cached(
+                "UPDATE message SET state = 0, reason = NULL
+                 WHERE flow = ?1 AND part = ?2 AND state = 5",
+            )?
+            .execute(params![flow, partition])? as i64;
+        let (parked, received) = (state_code(State::Parked), state_code(State::Received));
+        *self.counts.entry((flow.to_owned(), parked)).or_default() -= n;
+        *self.counts.entry((flow.to_owned(), received)).or_default() += n;
+        Ok(())
+    }
+
+    fn forget(&mut self, gone: Sequence) -> rusqlite::Result<()> {
+        let key = gone.get() as i64;
+        self.uncount(key)?;
+        self.run("DELETE FROM message WHERE seq = ?1", [key])?;
+        self.run("DELETE FROM delivery WHERE seq = ?1", [key])?;
+        self.run("DELETE FROM attempt WHERE seq = ?1", [key])?;
+        self.run("DELETE FROM replay WHERE seq = ?1", [key])
+    }
+
+    fn clear(&mut self) -> rusqlite::Result<()> {
+        self.counts.clear();
+        self.connection
+            .execute_batch("DELETE FROM message; DELETE FROM count; DELETE FROM parked;")
+    }
+
+    /// Takes a row out of its count before it changes or goes.
+    fn uncount(&mut self, key: i64) -> rusqlite::Result<()> {
+        let before: Option<(String, i64)> = self
+            .connection
+            .prepare_cached("SELECT flow, state FROM message WHERE seq = ?1")?
+            .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some(before) = before {
+            *self.counts.entry(before).or_default() -= 1;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> rusqlite::Result<()> {
+        let mut count = self.connection.prepare_cached(
+            "INSERT INTO count(flow, state, n) VALUES(?1,?2,?3)
+             ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        )?;
+        for ((flow, state), n) in self.counts.iter().filter(|(_, n)| **n != 0) {
+            count.execute(params![flow, state, n])?;
+        }
+        let mut minute = self.connection.prepare_cached(
+            "INSERT INTO minute(minute, flow, rated, n) VALUES(?1,?2,?3,?4)
+             ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        )?;
+        let this_minute = self.now.micros().div_euclid(60_000_000);
+        for ((flow, rated), n) in &self.minutes {
+            minute.execute(params![this_minute, flow, rated, n])?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(sql)?
+            .execute(values)
+            .map(drop)
+    }
+}
+
+/// The number in the file, and when to try again.
+fn delivery_code(delivery: Delivery) -> (i64, Option<i64>) {
+    match delivery {
+        Delivery::Queued => (0, None),
+        Delivery::Sending => (1, None),
+        Delivery::Accepted => (2, None),
+        Delivery::Deferred { due } => (3, Some(due.micros())),
+        Delivery::Rejected => (4, None),
+        Delivery::Held => (5, None),
+    }
+}
