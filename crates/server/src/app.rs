@@ -1,0 +1,61 @@
+//! What every handler is given.
+
+use base::Clock;
+use flow::Engine;
+use security::{Administrator, Sessions, Throttle, Tokens};
+use std::sync::Arc;
+use store::audit::AuditLog;
+use store::chart::Chart;
+use store::journal::Journal;
+
+/// Everything the handlers work on. The binary opens these.
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Resources.
+    pub chart: Chart,
+    /// Messages.
+    pub journal: Journal,
+    /// Who saw what.
+    pub audit: AuditLog,
+    /// The running flows.
+    pub engine: Arc<Engine>,
+    /// The one administrator.
+    pub administrator: Administrator,
+    /// Console sessions.
+    pub sessions: Sessions,
+    /// Bearer tokens.
+    pub tokens: Tokens,
+    /// Slows guessing at the login.
+    pub throttle: Throttle,
+    /// Where the server is reached, such as `http://127.0.0.1:8080`, for links in answers.
+    pub base_url: String,
+    /// True where the address is `https` for the browser (behind a TLS proxy): cookies say `Secure`.
+    pub is_https: bool,
+}
+
+/// A cheap handle on the parts.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+// === impl App ===
+
+impl App {
+    /// Shares the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The FHIR base URL, such as `http://127.0.0.1:8080/fhir`.
+    pub(crate) fn fhir_base(&self) -> String {
+        format!("{}/fhir", self.base_url)
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

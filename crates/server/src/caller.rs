@@ -1,0 +1,190 @@
+//! Who calls: a session cookie or a bearer token becomes a principal.
+//!
+//! A request with a token is judged by the token alone, also where it has a cookie. A cookie counts
+//! for a write only together with the session's CSRF token, so that a page of somebody else cannot
+//! write in the name of whoever is logged in.
+
+use crate::app::App;
+use access::{Principal, Scopes};
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use base::Purpose;
+use security::{Session, TokenError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The scope of the operator's own commands: what the administrator may do at the console.
+pub const ADMINISTRATOR_SCOPE: &str = "causeway/administrator";
+
+/// The session cookie's name.
+pub(crate) const COOKIE_NAME: &str = "causeway_session";
+
+/// The header that carries the CSRF token where a form field cannot.
+const CSRF_HEADER: &str = "x-csrf-token";
+
+/// Who calls, and from where.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    pub(crate) purpose: Purpose,
+    pub(crate) origin: Origin,
+    /// The console session, where the caller is one.
+    pub(crate) session: Option<Session>,
+}
+
+/// Where a request came from and what it is called in logs.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) address: IpAddr,
+    pub(crate) request_id: String,
+}
+
+/// Why nobody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unauthenticated {
+    /// Neither cookie nor token.
+    #[error("log in, or send a bearer token (`causeway token` makes one)")]
+    Missing,
+    /// A token that is not valid.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token's scopes cannot be read.
+    #[error("the token's scopes cannot be read; make another with `causeway token --scope`")]
+    Scopes,
+    /// A write with a cookie and without the page's CSRF token.
+    #[error("the page's token is missing or old; reload the page and try again")]
+    Csrf,
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// Whoever the headers say. For a request with effects (anything but GET and HEAD) a cookie
+    /// needs the CSRF token in a header; a form that carries it as a field is checked by its handler,
+    /// through [`Caller::of_page`].
+    pub(crate) fn of_request(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let caller = Self::of_page(app, parts)?;
+        let is_safe = matches!(parts.method, Method::GET | Method::HEAD);
+        if let (false, Some(session)) = (is_safe, &caller.session) {
+            let given = parts
+                .headers
+                .get(CSRF_HEADER)
+                .and_then(|value| value.to_str().ok());
+            if !session.csrf_matches(given.unwrap_or("")) {
+                return Err(Unauthenticated::Csrf);
+            }
+        }
+        Ok(caller)
+    }
+
+    /// As [`Caller::of_request`], for handlers that check the CSRF token themselves.
+    pub(crate) fn of_page(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let origin = Origin::of(parts);
+        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+            let token = value
+                .to_str()
+                .ok()
+                .and_then(|text| text.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+                .map(|(_, token)| token.trim())
+                .ok_or(TokenError::Invalid)?;
+            let bearer = app.tokens.check(token, app.clock.now())?;
+            let principal = principal(&bearer.id, &bearer.scope)?;
+            return Ok(Self {
+                principal,
+                purpose: Purpose::Treatment,
+                origin,
+                session: None,
+            });
+        }
+        let cookie = session_cookie(&parts.headers).ok_or(Unauthenticated::Missing)?;
+        let session = app
+            .sessions
+            .find(cookie, app.clock.now())
+            .ok_or(Unauthenticated::Missing)?;
+        let principal = Principal::Administrator {
+            name: session.user.clone(),
+        };
+        Ok(Self {
+            principal,
+            purpose: Purpose::Treatment,
+            origin,
+            session: Some(session),
+        })
+    }
+
+    /// The name in the audit log.
+    pub(crate) fn actor(&self) -> String {
+        self.principal.actor()
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = crate::fhir::Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let caller = Self::of_request(app, parts);
+        if let Err(error) = &caller {
+            crate::trail::refused_at_the_door(app, &Origin::of(parts), *error).await;
+        }
+        caller.map_err(crate::fhir::Failure::from)
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let address = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
+                address.ip()
+            });
+        let request_id = parts
+            .headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok())
+            .filter(|id| {
+                (1..=64).contains(&id.len())
+                    && id
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+            })
+            .map_or_else(security::random_text::<9>, str::to_owned);
+        Self {
+            address,
+            request_id,
+        }
+    }
+}
+
+/// The session cookie's value.
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE_NAME)
+        .map(|(_, value)| value)
+}
+
+fn principal(id: &str, scope: &str) -> Result<Principal, Unauthenticated> {
+    if scope
+        .split_whitespace()
+        .any(|word| word == ADMINISTRATOR_SCOPE)
+    {
+        return Ok(Principal::Administrator {
+            name: format!("token {id}"),
+        });
+    }
+    let scopes: Scopes = scope.parse().map_err(|_| Unauthenticated::Scopes)?;
+    Ok(Principal::Token {
+        id: id.to_owned(),
+        scopes,
+        patients: Vec::new(),
+    })
+}

@@ -1,0 +1,132 @@
+//! Reading a resource from a request's body: what is wrong with it, said by element.
+
+use super::failure::is_acceptable;
+use super::{Failure, known_type};
+use crate::app::App;
+use access::Permit;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use base::{Issue, Severity};
+use fhir::json::{Document, Node};
+use fhir::reference::Reference;
+use store::chart::Read;
+
+/// Refuses a body that says it is something else than JSON.
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = value.to_str().unwrap_or("");
+    let media = text
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
+    if matches!(
+        media.as_str(),
+        "application/fhir+json" | "application/json" | "text/json"
+    ) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not-supported",
+        format!("`{media}` is not taken; send application/fhir+json"),
+    ))
+}
+
+/// A resource of the given type that the definitions find nothing wrong with.
+pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, Failure> {
+    let document = Document::parse(bytes)?;
+    let Some(found) = document.resource_type() else {
+        return Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "structure",
+            "resourceType",
+            "the body is no resource: it has no resourceType",
+        ));
+    };
+    known_type(found).map_err(|failure| Failure {
+        status: StatusCode::BAD_REQUEST,
+        ..failure
+    })?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
+        return Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "resourceType",
+            format!("the body is a {found} and the address says {wanted}"),
+        ));
+    }
+    let mut issues = document.issues().to_vec();
+    issues.extend(fhir::check::structure(&document));
+    if !is_acceptable(&issues) {
+        issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
+        return Err(Failure {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            issues,
+        });
+    }
+    Ok(document)
+}
+
+/// Every relative reference of the resource names a resource that is here, or that `made_here`
+/// knows as part of the same request.
+pub(crate) fn check_references(
+    app: &App,
+    permit: &Permit,
+    document: &Document,
+    made_here: &dyn Fn(&str, &str) -> bool,
+) -> Result<(), Failure> {
+    let mut issues = Vec::new();
+    for node in references(document) {
+        let Some(text) = node.as_str() else { continue };
+        let Ok(Reference::Relative(target)) = Reference::parse(&text) else {
+            continue;
+        };
+        let (resource_type, id) = (target.resource_type, target.id);
+        if made_here(resource_type, id) {
+            continue;
+        }
+        if !matches!(app.chart.read(permit, resource_type, id)?, Read::Found(_)) {
+            issues.push(Issue {
+                severity: Severity::Error,
+                code: "not-found",
+                location: document.path_of(node),
+                text: format!("refers to {resource_type}/{id}, which is not here").into(),
+            });
+        }
+    }
+    if issues.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            issues,
+        })
+    }
+}
+
+/// Every `reference` element of the document.
+pub(crate) fn references(document: &Document) -> impl Iterator<Item = Node<'_>> {
+    (0..document.node_count() as u32)
+        .filter_map(|index| document.node(index))
+        .filter(|node| node.name() == Some("reference"))
+}
+
+/// The patients that the document speaks of: itself, or those that it refers to.
+pub(crate) fn patients(document: &Document, id: &str) -> Vec<String> {
+    if document.resource_type() == Some("Patient") {
+        return vec![id.to_owned()];
+    }
+    let mut found: Vec<String> = references(document)
+        .filter_map(|node| {
+            let text = node.as_str()?;
+            Some(text.strip_prefix("Patient/")?.split('/').next()?.to_owned())
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}

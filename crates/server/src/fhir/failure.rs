@@ -1,0 +1,245 @@
+//! What went wrong, as FHIR says it: a status and an OperationOutcome.
+
+use crate::caller::Unauthenticated;
+use access::Refusal;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base::{Issue, Severity};
+use fhir::json::JsonError;
+use search::QueryError;
+use store::audit::{Outcome, RecordError};
+use store::chart::{ApplyError, Conflict, PrepareError, ReadError};
+
+/// A request that did not succeed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) issues: Vec<Issue>,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// One issue for the whole request.
+    pub(crate) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self::at(status, code, "", text)
+    }
+
+    /// One issue at an element, or at a header or parameter.
+    pub(crate) fn at(
+        status: StatusCode,
+        code: &'static str,
+        location: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            issues: vec![Issue::error(code, location, text.into())],
+        }
+    }
+
+    /// Not there, or not to be seen by this caller: the two look alike.
+    pub(crate) fn not_found(resource_type: &str, id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("there is no {resource_type}/{id} here, or you may not see it"),
+        )
+    }
+
+    /// Exists in FHIR and not here.
+    pub(crate) fn not_supported(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "not-supported", what)
+    }
+
+    /// Our fault; the details are in the log, by the request's id.
+    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
+        let mut chain = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            chain = format!("{chain}: {error}");
+            cause = error.source();
+        }
+        tracing::error!(error = %chain, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "exception",
+            "the server could not do this; the operator finds the cause in the log",
+        )
+    }
+
+    /// How the audit log calls it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                Outcome::Refused
+            }
+            status if status.is_server_error() => Outcome::Error,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// The OperationOutcome's bytes.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        fhir::outcome::outcome(&self.issues).to_bytes()
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(super::FHIR_JSON));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"fhir\""),
+            );
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(
+                axum::http::header::RETRY_AFTER,
+                HeaderValue::from_static("1"),
+            );
+        }
+        response
+    }
+}
+
+impl From<Unauthenticated> for Failure {
+    fn from(error: Unauthenticated) -> Self {
+        let status = match error {
+            Unauthenticated::Csrf => StatusCode::FORBIDDEN,
+            Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
+                StatusCode::UNAUTHORIZED
+            }
+        };
+        let code = if status == StatusCode::FORBIDDEN {
+            "forbidden"
+        } else {
+            "login"
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Hidden => Self::new(StatusCode::NOT_FOUND, "not-found", "not found"),
+            Refusal::Forbidden { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", refusal.to_string())
+            }
+        }
+    }
+}
+
+impl From<JsonError> for Failure {
+    fn from(error: JsonError) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "structure",
+            format!("the body is not JSON: {error}"),
+        )
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            error.issue_code(),
+            error.to_string(),
+        )
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        tracing::error!(%error, "an access could not be audited, so it was not answered");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "transient",
+            "the audit log cannot be written, so nothing is answered; the operator has to look",
+        )
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Cursor => Self::at(
+                StatusCode::BAD_REQUEST,
+                "value",
+                "_cursor",
+                "the page link is not one of this search; start again from the first page",
+            ),
+            ReadError::File { .. } | ReadError::Damaged { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<PrepareError> for Failure {
+    fn from(error: PrepareError) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "structure",
+            error.to_string(),
+        )
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        match &error {
+            ApplyError::Conflict(Conflict::Version { found, .. }) => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "conflict",
+                match found {
+                    Some(version) => {
+                        format!("the resource is in version {version} now; read it and try again")
+                    }
+                    None => "the resource is not there".to_owned(),
+                },
+            ),
+            ApplyError::Conflict(Conflict::Condition { n_matches, .. }) => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "multiple-matches",
+                format!("{n_matches} or more resources match the condition"),
+            ),
+            ApplyError::Conflict(conflict) => {
+                Self::new(StatusCode::CONFLICT, "conflict", conflict.to_string())
+            }
+            ApplyError::Invalid(why) => Self::new(StatusCode::BAD_REQUEST, "invalid", *why),
+            ApplyError::NotPermitted { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string())
+            }
+            ApplyError::Overloaded => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "throttled",
+                error.to_string(),
+            ),
+            ApplyError::Stopped { .. } => {
+                tracing::error!(%error, "a write was refused");
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "no-store",
+                    "the server cannot write to its disk; nothing was stored, reads go on",
+                )
+            }
+            ApplyError::Closed(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "transient",
+                "the server is shutting down; nothing was stored",
+            ),
+        }
+    }
+}
+
+/// True where nothing is worse than a warning.
+pub(crate) fn is_acceptable(issues: &[Issue]) -> bool {
+    issues
+        .iter()
+        .all(|issue| issue.severity <= Severity::Warning)
+}

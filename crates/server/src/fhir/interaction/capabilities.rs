@@ -1,0 +1,141 @@
+//! `GET [base]/metadata`: what this server does, and nothing that it does not.
+
+use crate::app::App;
+use crate::fhir::preference::check_format;
+use crate::fhir::{Failure, answer};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use fhir::build::Value;
+use search::{ParamKind, Registry};
+
+const RESOURCE_INTERACTIONS: [&str; 8] = [
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+];
+
+/// Open to everybody, as FHIR asks.
+pub(crate) async fn metadata(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let pairs = crate::fhir::parameters::parse(query.as_deref().unwrap_or(""));
+    check_format(&headers, crate::fhir::parameters::value(&pairs, "_format"))?;
+    Ok(answer::json(
+        StatusCode::OK,
+        statement(&app.fhir_base()).to_bytes(),
+    ))
+}
+
+/// The CapabilityStatement of a server at `base`.
+pub fn statement(base: &str) -> Value {
+    let registry = Registry::r4();
+    let resources: Value = registry
+        .resource_types()
+        .map(|name| resource(registry, name))
+        .collect();
+    let rest = Value::object()
+        .with("mode", "server")
+        .with(
+            "security",
+            Value::object().with(
+                "description",
+                "A bearer token (`causeway token`) or a console session. Without one only this statement answers.",
+            ),
+        )
+        .with("resource", resources)
+        .with("interaction", codes(&["transaction", "batch", "history-system"]));
+    Value::resource("CapabilityStatement")
+        .with("status", "active")
+        // When this list of abilities last changed.
+        .with("date", "2026-11-23")
+        .with("kind", "instance")
+        .with(
+            "software",
+            Value::object()
+                .with("name", "Causeway")
+                .with("version", env!("CARGO_PKG_VERSION")),
+        )
+        .with(
+            "implementation",
+            Value::object()
+                .with("description", "Causeway FHIR API")
+                .with("url", base),
+        )
+        .with("fhirVersion", "4.0.1")
+        .with(
+            "format",
+            vec![Value::from("application/fhir+json"), Value::from("json")],
+        )
+        .with("rest", vec![rest])
+}
+
+fn resource(registry: &'static Registry, name: &'static str) -> Value {
+    let params = registry.params(name);
+    let search: Value = params
+        .iter()
+        .map(|param| {
+            Value::object()
+                .with("name", &*param.code)
+                .with("type", param.kind.code())
+        })
+        .collect();
+    let includes: Value = params
+        .iter()
+        .filter(|param| param.kind == ParamKind::Reference)
+        .map(|param| Value::from(format!("{name}:{}", param.code)))
+        .collect();
+    let mut resource = Value::object()
+        .with("type", name)
+        .with("interaction", codes(&RESOURCE_INTERACTIONS))
+        .with("versioning", "versioned-update")
+        .with("readHistory", Value::Bool(true))
+        .with("updateCreate", Value::Bool(true))
+        .with("conditionalCreate", Value::Bool(true))
+        .with("conditionalRead", "full-support")
+        .with("conditionalUpdate", Value::Bool(false))
+        .with("conditionalDelete", "not-supported")
+        .with(
+            "referencePolicy",
+            vec![
+                Value::from("literal"),
+                Value::from("enforced"),
+                Value::from("local"),
+            ],
+        );
+    if !includes.is_empty() {
+        resource.set("searchInclude", includes);
+    }
+    if !search.is_empty() {
+        resource.set("searchParam", search);
+    }
+    if name == "Patient" {
+        let operation = |name: &str, definition: &str| {
+            Value::object()
+                .with("name", name)
+                .with("definition", definition)
+        };
+        resource.set(
+            "operation",
+            vec![operation(
+                "everything",
+                "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+            )],
+        );
+    }
+    resource
+}
+
+fn codes(codes: &[&str]) -> Value {
+    codes
+        .iter()
+        .map(|code| Value::object().with("code", *code))
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! `POST [type]`, with `If-None-Exist`.
+
+use super::{audited_failure, permit};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::body::{check_content_type, check_references, patients, resource};
+use crate::fhir::parameters::parse;
+use crate::fhir::preference::{check_format, return_preference};
+use crate::fhir::transaction::new_id;
+use crate::fhir::{Failure, answer, known_type};
+use crate::trail::{self, Touched};
+use access::{Interaction, Permit};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use search::{Handling, Query};
+use store::audit::Outcome;
+use store::chart::{Batch, Change, Condition, Lane, Prepared, Read, Resource};
+
+/// Creates a resource under a new id.
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path(resource_type): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    check_format(&headers, None)?;
+    let permit = permit(&app, &caller, Interaction::Create, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        ..Touched::default()
+    };
+    let work = store(&app, &caller, &permit, resource_type, &headers, &body);
+    audited_failure(&app, &caller, Interaction::Create, touched, work).await
+}
+
+async fn store(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    resource_type: &'static str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Failure> {
+    check_content_type(headers)?;
+    let document = resource(body, Some(resource_type))?;
+    check_references(app, permit, &document, &|_, _| false)?;
+    let mut conditions = Vec::new();
+    if let Some(criteria) = headers.get("if-none-exist") {
+        let criteria = criteria.to_str().unwrap_or("");
+        let query = condition(resource_type, criteria)?;
+        match existing(app, permit, &query).await? {
+            Some(found) => {
+                let touched = touched(resource_type, &found);
+                trail::record(
+                    app,
+                    caller,
+                    Interaction::Create.code(),
+                    touched,
+                    Outcome::Success,
+                )
+                .await?;
+                return Ok(answer::written(
+                    app,
+                    StatusCode::OK,
+                    return_preference(headers),
+                    found,
+                ));
+            }
+            None => conditions.push(Condition {
+                query,
+                matches: None,
+            }),
+        }
+    }
+    let id = new_id();
+    let entry = trail::entry(
+        caller,
+        Interaction::Create.code(),
+        Touched {
+            resource_type: resource_type.to_owned(),
+            target: id.clone(),
+            patients: patients(&document, &id),
+        },
+        Outcome::Success,
+    );
+    let change = Change::create(id.clone(), Prepared::new(&document)?);
+    let batch = Batch {
+        conditions,
+        audit: vec![entry],
+        ..Batch::of(change)
+    };
+    app.chart.apply(permit, batch, Lane::Interactive).await?;
+    match app.chart.read(permit, resource_type, &id)? {
+        Read::Found(stored) => Ok(answer::written(
+            app,
+            StatusCode::CREATED,
+            return_preference(headers),
+            *stored,
+        )),
+        // Somebody deleted it in the same moment; it was created all the same.
+        Read::Gone { .. } | Read::Missing => {
+            Ok(answer::json(StatusCode::CREATED, answer::done("created")))
+        }
+    }
+}
+
+/// The criteria of a conditional interaction: a search without anything that is not understood.
+pub(crate) fn condition(resource_type: &'static str, criteria: &str) -> Result<Query, Failure> {
+    let criteria = criteria
+        .split_once('?')
+        .map_or(criteria, |(_, query)| query);
+    let query = search::parse(resource_type, &parse(criteria), Handling::Strict)?;
+    if query.filters.is_empty() {
+        return Err(Failure::new(
+            StatusCode::PRECONDITION_FAILED,
+            "value",
+            "the condition has no search parameter, so it would match everything",
+        ));
+    }
+    Ok(query)
+}
+
+/// The one resource that matches; an error where several do.
+pub(crate) async fn existing(
+    app: &App,
+    permit: &Permit,
+    query: &Query,
+) -> Result<Option<Resource>, Failure> {
+    let mut query = query.clone();
+    query.count = Some(2);
+    let (_, page) = super::search::run(app, permit.clone(), query).await?;
+    let mut matches = page.matches.into_iter();
+    match (matches.next(), matches.next()) {
+        (found, None) => Ok(found),
+        (_, Some(_)) => Err(Failure::new(
+            StatusCode::PRECONDITION_FAILED,
+            "multiple-matches",
+            "several resources match the condition",
+        )),
+    }
+}
+
+fn touched(resource_type: &str, found: &Resource) -> Touched {
+    Touched {
+        resource_type: resource_type.to_owned(),
+        target: found.id.clone(),
+        patients: super::read::patients_in(found),
+    }
+}

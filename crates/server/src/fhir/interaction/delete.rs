@@ -1,0 +1,79 @@
+//! `DELETE [type]/[id]`. History stays, and the id can be written again.
+
+use super::update::{expectation, refuse_source_fed};
+use super::{audited_failure, permit};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::{Failure, answer, known_type};
+use crate::trail::{self, Touched};
+use access::{Interaction, Permit};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use store::audit::Outcome as AuditOutcome;
+use store::chart::{Batch, Change, Expect, Lane, Read};
+
+/// Deletes; deleting what is not there is done already.
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Path((resource_type, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    let permit = permit(&app, &caller, Interaction::Delete, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: id.clone(),
+        patients: Vec::new(),
+    };
+    let work = remove(&app, &caller, &permit, (resource_type, &id), &headers);
+    audited_failure(&app, &caller, Interaction::Delete, touched, work).await
+}
+
+/// `DELETE [type]?…`
+pub(crate) async fn conditional(_caller: Caller) -> Failure {
+    Failure::not_supported("conditional delete is not supported; search, then DELETE [type]/[id]")
+}
+
+async fn remove(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    (resource_type, id): (&'static str, &str),
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let current = app.chart.read(permit, resource_type, id)?;
+    refuse_source_fed(&current)?;
+    let patients = match &current {
+        Read::Found(found) => super::read::patients_in(found),
+        Read::Gone { .. } | Read::Missing => Vec::new(),
+    };
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: id.to_owned(),
+        patients,
+    };
+    let entry = trail::entry(
+        caller,
+        Interaction::Delete.code(),
+        touched,
+        AuditOutcome::Success,
+    );
+    let expect = expectation(headers)?.unwrap_or(Expect::Anything);
+    let change = Change::delete(resource_type, id).expecting(expect);
+    let batch = Batch {
+        audit: vec![entry],
+        ..Batch::of(change)
+    };
+    let receipt = app.chart.apply(permit, batch, Lane::Interactive).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(written) = receipt
+        .written
+        .first()
+        .filter(|written| 0 < written.version)
+    {
+        answer::version_headers(&mut response, written.version, written.updated);
+    }
+    Ok(response)
+}

@@ -1,0 +1,140 @@
+//! `GET [type]/[id]` and `GET [type]/[id]/_history/[vid]`.
+
+use super::permit;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::body::patients;
+use crate::fhir::{Failure, answer, known_type, preference};
+use crate::trail::{self, Touched};
+use access::Interaction;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use fhir::json::Document;
+use store::audit::Outcome;
+use store::chart::{Read, Resource};
+
+/// The current version.
+pub(crate) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path((resource_type, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    check_format(&headers, query.as_deref())?;
+    let resource_type = known_type(&resource_type)?;
+    let permit = permit(&app, &caller, Interaction::Read, Some(resource_type)).await?;
+    let read = app.chart.read(&permit, resource_type, &id)?;
+    found(
+        &app,
+        &caller,
+        Interaction::Read,
+        (resource_type, &id),
+        read,
+        &headers,
+    )
+    .await
+}
+
+/// One version.
+pub(crate) async fn vread(
+    State(app): State<App>,
+    caller: Caller,
+    Path((resource_type, id, version)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    check_format(&headers, query.as_deref())?;
+    let resource_type = known_type(&resource_type)?;
+    let permit = permit(&app, &caller, Interaction::Vread, Some(resource_type)).await?;
+    // A version that is no number is one that this server never gave.
+    let read = match version.parse() {
+        Ok(version) => app.chart.vread(&permit, resource_type, &id, version)?,
+        Err(_) => Read::Missing,
+    };
+    found(
+        &app,
+        &caller,
+        Interaction::Vread,
+        (resource_type, &id),
+        read,
+        &headers,
+    )
+    .await
+}
+
+async fn found(
+    app: &App,
+    caller: &Caller,
+    interaction: Interaction,
+    (resource_type, id): (&'static str, &str),
+    read: Read,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let mut touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: id.to_owned(),
+        patients: Vec::new(),
+    };
+    match read {
+        Read::Found(resource) => {
+            touched.patients = patients_in(&resource);
+            trail::record(app, caller, interaction.code(), touched, Outcome::Success).await?;
+            if is_unchanged(&resource, headers) {
+                let mut response = StatusCode::NOT_MODIFIED.into_response();
+                answer::version_headers(&mut response, resource.version, resource.updated);
+                return Ok(response);
+            }
+            Ok(answer::resource(StatusCode::OK, *resource))
+        }
+        Read::Gone { version, updated } => {
+            trail::record(app, caller, interaction.code(), touched, Outcome::Success).await?;
+            let failure = Failure::new(
+                StatusCode::GONE,
+                "deleted",
+                format!(
+                    "{resource_type}/{id} was deleted; its history is at {resource_type}/{id}/_history"
+                ),
+            );
+            let mut response = failure.into_response();
+            answer::version_headers(&mut response, version, updated);
+            Ok(response)
+        }
+        Read::Missing => {
+            trail::record(app, caller, interaction.code(), touched, Outcome::Refused).await?;
+            Err(Failure::not_found(resource_type, id))
+        }
+    }
+}
+
+/// The patients that a stored resource speaks of.
+pub(crate) fn patients_in(resource: &Resource) -> Vec<String> {
+    match Document::parse(&resource.body) {
+        Ok(document) => patients(&document, &resource.id),
+        // It was a document when it was stored; the store would have said that it is damaged.
+        Err(_) => Vec::new(),
+    }
+}
+
+/// `If-None-Match` and `If-Modified-Since` (http.html#cread).
+fn is_unchanged(resource: &Resource, headers: &HeaderMap) -> bool {
+    let header = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+    };
+    if let Some(tags) = header(IF_NONE_MATCH) {
+        let own = answer::etag(resource.version);
+        return tags
+            .split(',')
+            .any(|tag| tag.trim() == own || tag.trim() == "*");
+    }
+    header(IF_MODIFIED_SINCE).is_some_and(|since| since == answer::http_date(resource.updated))
+}
+
+fn check_format(headers: &HeaderMap, query: Option<&str>) -> Result<(), Failure> {
+    let pairs = crate::fhir::parameters::parse(query.unwrap_or(""));
+    preference::check_format(headers, crate::fhir::parameters::value(&pairs, "_format"))
+}

@@ -1,0 +1,149 @@
+//! `GET [type]?…`, `POST [type]/_search`.
+
+use super::permit;
+use super::read::patients_in;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::bundle::{self, Found};
+use crate::fhir::parameters::{parse, value};
+use crate::fhir::{Failure, answer, known_type, preference};
+use crate::trail::{self, Touched};
+use access::{Interaction, Permit};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use search::{Handling, Query};
+use store::audit::Outcome;
+use store::chart::{Limits, Page};
+
+/// `GET [type]?…`
+pub(crate) async fn by_get(
+    State(app): State<App>,
+    caller: Caller,
+    Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let pairs = parse(query.as_deref().unwrap_or(""));
+    on_type(app, caller, known_type(&resource_type)?, pairs, headers).await
+}
+
+/// `POST [type]/_search`: parameters in the body, so that no log of a proxy has them; those in the
+/// address count too.
+pub(crate) async fn by_post(
+    State(app): State<App>,
+    caller: Caller,
+    Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Response, Failure> {
+    let is_form = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_none_or(|media| media.starts_with("application/x-www-form-urlencoded"));
+    if !is_form {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "_search takes application/x-www-form-urlencoded",
+        ));
+    }
+    let mut pairs = parse(query.as_deref().unwrap_or(""));
+    pairs.extend(parse(&body));
+    on_type(app, caller, known_type(&resource_type)?, pairs, headers).await
+}
+
+/// `GET ?…` over all types.
+pub(crate) async fn system(_caller: Caller) -> Failure {
+    Failure::not_supported(
+        "search over all types is not supported; search one type, such as /fhir/Patient?name=…",
+    )
+}
+
+async fn on_type(
+    app: App,
+    caller: Caller,
+    resource_type: &'static str,
+    pairs: Vec<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    preference::check_format(&headers, value(&pairs, "_format"))?;
+    let permit = permit(&app, &caller, Interaction::SearchType, Some(resource_type)).await?;
+    let body = searchset(
+        &app,
+        &caller,
+        permit,
+        resource_type,
+        &pairs,
+        preference::handling(&headers),
+    )
+    .await?;
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+/// The search bundle, with the access in the audit log.
+pub(crate) async fn searchset(
+    app: &App,
+    caller: &Caller,
+    permit: Permit,
+    resource_type: &'static str,
+    pairs: &[(String, String)],
+    handling: Handling,
+) -> Result<Vec<u8>, Failure> {
+    let query = search::parse(resource_type, pairs, handling)?;
+    let (query, page) = run(app, permit, query).await?;
+    let mut patients: Vec<String> = page
+        .matches
+        .iter()
+        .chain(&page.included)
+        .flat_map(patients_in)
+        .collect();
+    patients.sort();
+    patients.dedup();
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: shape(resource_type, &query),
+        patients,
+    };
+    trail::record(
+        app,
+        caller,
+        Interaction::SearchType.code(),
+        touched,
+        Outcome::Success,
+    )
+    .await?;
+    Ok(bundle::searchset(
+        app,
+        &query,
+        &Found {
+            page: &page,
+            path: resource_type,
+        },
+    ))
+}
+
+/// Runs a search off the event loop: it may take milliseconds.
+pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<(Query, Page), Failure> {
+    let chart = app.chart.clone();
+    let work = move || {
+        let page = chart.search(&permit, &query, Limits::default());
+        page.map(|page| (query, page))
+    };
+    let result = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::internal(&error))?;
+    Ok(result?)
+}
+
+/// The query without its values: `Observation?patient&code&_sort`.
+fn shape(resource_type: &str, query: &Query) -> String {
+    let names: Vec<&str> = query.used().iter().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
+        resource_type.to_owned()
+    } else {
+        format!("{resource_type}?{}", names.join("&"))
+    }
+}

@@ -1,0 +1,313 @@
+//! `POST [base]` with a transaction or batch bundle.
+
+use super::{audited_failure, permit};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::body::check_content_type;
+use crate::fhir::parameters::parse;
+use crate::fhir::transaction::{Ask, Intent, Planned, Prepared, plan, plan_all, prepare};
+use crate::fhir::{Failure, answer, known_type, preference};
+use crate::trail::{self, Touched};
+use access::{Interaction, Permit};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use fhir::bundle::{BundleKind, EntryParts, Header, Writer, entries};
+use fhir::json::Document;
+use search::Handling;
+use store::audit::Outcome as AuditOutcome;
+use store::chart::{Lane, Outcome, Read, Receipt};
+
+/// What one entry is answered with.
+#[derive(Default)]
+struct Answered {
+    status: &'static str,
+    location: Option<String>,
+    version: Option<u32>,
+    updated: Option<base::Timestamp>,
+    resource: Option<Vec<u8>>,
+    outcome: Option<Vec<u8>>,
+}
+
+/// Both kinds of bundle.
+pub(crate) async fn root(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    preference::check_format(&headers, None)?;
+    let work = answer_bundle(&app, &caller, &headers, &body);
+    let touched = Touched {
+        resource_type: "Bundle".to_owned(),
+        ..Touched::default()
+    };
+    audited_failure(&app, &caller, Interaction::Create, touched, work).await
+}
+
+async fn answer_bundle(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Failure> {
+    check_content_type(headers)?;
+    let document = Document::parse(body)?;
+    let kind = (document.resource_type() == Some("Bundle"))
+        .then(|| BundleKind::of(document.root()))
+        .flatten();
+    let (answered, kind) = match kind {
+        Some(BundleKind::Transaction) => {
+            let planned = plan_all(&document)?;
+            (
+                transaction(app, caller, &planned).await?,
+                BundleKind::TransactionResponse,
+            )
+        }
+        Some(BundleKind::Batch) => (
+            batch(app, caller, &document).await?,
+            BundleKind::BatchResponse,
+        ),
+        _ => {
+            return Err(Failure::at(
+                StatusCode::BAD_REQUEST,
+                "invalid",
+                "Bundle.type",
+                "the base takes a Bundle of type transaction or batch; single resources go to [base]/[type]",
+            ));
+        }
+    };
+    let mut bundle = Writer::new(&Header {
+        kind,
+        id: None,
+        timestamp: Some(app.clock.now()),
+        total: None,
+        links: &[("self", &app.fhir_base())],
+    });
+    for entry in &answered {
+        let etag = entry.version.map(answer::etag);
+        bundle.entry(&EntryParts {
+            resource: entry.resource.as_deref(),
+            status: Some(entry.status),
+            location: entry.location.as_deref(),
+            etag: etag.as_deref(),
+            last_modified: entry.updated,
+            outcome: entry.outcome.as_deref(),
+            ..EntryParts::default()
+        });
+    }
+    Ok(answer::json(StatusCode::OK, bundle.finish()))
+}
+
+/// All or nothing.
+async fn transaction(
+    app: &App,
+    caller: &Caller,
+    planned: &[Planned<'_>],
+) -> Result<Vec<Answered>, Failure> {
+    let permit = permits(app, caller, planned).await?;
+    let Some(permit) = permit else {
+        return Ok(Vec::new());
+    };
+    let mut prepared = prepare(&app.chart, &permit, planned)?;
+    let touched = Touched {
+        resource_type: "Bundle".to_owned(),
+        target: format!("transaction of {}", planned.len()),
+        patients: std::mem::take(&mut prepared.patients),
+    };
+    let entry = trail::entry(caller, "transaction", touched, AuditOutcome::Success);
+    let receipt = if prepared.batch.changes.is_empty() {
+        app.audit.record(entry).await?;
+        Receipt::default()
+    } else {
+        prepared.batch.audit.push(entry);
+        let batch = std::mem::take(&mut prepared.batch);
+        app.chart.apply(&permit, batch, Lane::Interactive).await?
+    };
+    answers(app, caller, &prepared, &receipt).await
+}
+
+/// One by one; each entry succeeds or fails alone.
+async fn batch(app: &App, caller: &Caller, document: &Document) -> Result<Vec<Answered>, Failure> {
+    let mut answered = Vec::new();
+    for (place, entry) in entries(document.root()).enumerate() {
+        let result = match plan(place, entry) {
+            Ok(planned) => transaction(app, caller, std::slice::from_ref(&planned)).await,
+            Err(failure) => Err(failure),
+        };
+        answered.push(match result {
+            Ok(mut one) => one.pop().unwrap_or_default(),
+            Err(failure) => {
+                let touched = Touched {
+                    resource_type: "Bundle".to_owned(),
+                    ..Touched::default()
+                };
+                trail::record(app, caller, "batch", touched, failure.outcome()).await?;
+                Answered {
+                    status: status_line(failure.status),
+                    outcome: Some(failure.body()),
+                    ..Answered::default()
+                }
+            }
+        });
+    }
+    Ok(answered)
+}
+
+/// A permit for every entry. The first writing one is what the store is shown; it refuses any type
+/// that this one does not cover.
+async fn permits(
+    app: &App,
+    caller: &Caller,
+    planned: &[Planned<'_>],
+) -> Result<Option<Permit>, Failure> {
+    let mut writing = None;
+    let mut reading = None;
+    for entry in planned {
+        let (interaction, resource_type) = match &entry.ask {
+            Ask::Create { body, .. } => (Interaction::Create, body.resource_type),
+            Ask::Update { body, .. } => (Interaction::Update, body.resource_type),
+            Ask::Delete { resource_type, .. } => (Interaction::Delete, *resource_type),
+            Ask::Get { url } => {
+                let name = url.split(['/', '?']).next().unwrap_or("");
+                (Interaction::SearchType, known_type(name)?)
+            }
+        };
+        let granted = permit(app, caller, interaction, Some(resource_type)).await?;
+        let slot = if interaction == Interaction::SearchType {
+            &mut reading
+        } else {
+            &mut writing
+        };
+        slot.get_or_insert(granted);
+    }
+    Ok(writing.or(reading))
+}
+
+async fn answers(
+    app: &App,
+    caller: &Caller,
+    prepared: &Prepared,
+    receipt: &Receipt,
+) -> Result<Vec<Answered>, Failure> {
+    let mut answered = Vec::with_capacity(prepared.results.len());
+    for intent in &prepared.results {
+        answered.push(match intent {
+            Intent::Change(place) => changed(app, receipt, *place),
+            Intent::Exists {
+                resource_type,
+                id,
+                version,
+            } => Answered {
+                status: "200 OK",
+                location: Some(location(app, resource_type, id, *version)),
+                version: Some(*version),
+                ..Answered::default()
+            },
+            Intent::Get(url) => get(app, caller, url).await?,
+        });
+    }
+    Ok(answered)
+}
+
+fn changed(app: &App, receipt: &Receipt, place: usize) -> Answered {
+    let Some(written) = receipt.written.get(place) else {
+        return Answered::default();
+    };
+    let status = match written.outcome {
+        Outcome::Created => "201 Created",
+        Outcome::Updated | Outcome::Unchanged => "200 OK",
+        Outcome::Deleted => "204 No Content",
+    };
+    Answered {
+        status,
+        location: Some(location(
+            app,
+            written.resource_type,
+            &written.id,
+            written.version,
+        )),
+        version: Some(written.version),
+        updated: Some(written.updated),
+        ..Answered::default()
+    }
+}
+
+async fn get(app: &App, caller: &Caller, url: &str) -> Result<Answered, Failure> {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut parts = path.split('/');
+    let resource_type = known_type(parts.next().unwrap_or(""))?;
+    match (parts.next(), parts.next()) {
+        (None, _) => {
+            let granted = permit(app, caller, Interaction::SearchType, Some(resource_type)).await?;
+            let pairs = parse(query);
+            let body = super::search::searchset(
+                app,
+                caller,
+                granted,
+                resource_type,
+                &pairs,
+                Handling::Lenient,
+            )
+            .await?;
+            Ok(Answered {
+                status: "200 OK",
+                resource: Some(body),
+                ..Answered::default()
+            })
+        }
+        (Some(id), None) => {
+            let granted = permit(app, caller, Interaction::Read, Some(resource_type)).await?;
+            let Read::Found(found) = app.chart.read(&granted, resource_type, id)? else {
+                return Err(Failure::not_found(resource_type, id));
+            };
+            let touched = Touched {
+                resource_type: resource_type.to_owned(),
+                target: id.to_owned(),
+                patients: super::read::patients_in(&found),
+            };
+            trail::record(
+                app,
+                caller,
+                Interaction::Read.code(),
+                touched,
+                AuditOutcome::Success,
+            )
+            .await?;
+            Ok(Answered {
+                status: "200 OK",
+                version: Some(found.version),
+                updated: Some(found.updated),
+                resource: Some(found.body),
+                ..Answered::default()
+            })
+        }
+        (Some(_), Some(_)) => Err(Failure::not_supported(
+            "in a bundle, GET takes [type]/[id] or [type]?…",
+        )),
+    }
+}
+
+fn location(app: &App, resource_type: &str, id: &str, version: u32) -> String {
+    format!(
+        "{}/{resource_type}/{id}/_history/{version}",
+        app.fhir_base()
+    )
+}
+
+fn status_line(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "400 Bad Request",
+        403 => "403 Forbidden",
+        404 => "404 Not Found",
+        409 => "409 Conflict",
+        410 => "410 Gone",
+        412 => "412 Precondition Failed",
+        422 => "422 Unprocessable Entity",
+        501 => "501 Not Implemented",
+        503 => "503 Service Unavailable",
+        507 => "507 Insufficient Storage",
+        _ => "500 Internal Server Error",
+    }
+}

@@ -1,0 +1,175 @@
+//! `PUT [type]/[id]`, with `If-Match`. A PUT to an id that is free creates the resource.
+
+use super::{audited_failure, permit};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::body::{check_content_type, check_references, patients, resource};
+use crate::fhir::preference::{check_format, return_preference};
+use crate::fhir::{Failure, answer, known_type};
+use crate::trail::{self, Touched};
+use access::{Interaction, Permit};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header::IF_MATCH;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use store::audit::Outcome as AuditOutcome;
+use store::chart::{Batch, Change, Expect, Lane, Outcome, Prepared, Read};
+
+/// Updates or creates.
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Path((resource_type, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    check_format(&headers, None)?;
+    let permit = permit(&app, &caller, Interaction::Update, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: id.clone(),
+        patients: Vec::new(),
+    };
+    let work = store(
+        &app,
+        &caller,
+        &permit,
+        (resource_type, &id),
+        &headers,
+        &body,
+    );
+    audited_failure(&app, &caller, Interaction::Update, touched, work).await
+}
+
+/// `PUT [type]?…`
+pub(crate) async fn conditional(_caller: Caller) -> Failure {
+    Failure::not_supported(
+        "conditional update is not supported; search, then PUT [type]/[id] with If-Match",
+    )
+}
+
+/// `PATCH [type]/[id]`
+pub(crate) async fn patch(_caller: Caller) -> Failure {
+    Failure::not_supported(
+        "PATCH is not supported; read, change, then PUT [type]/[id] with If-Match",
+    )
+}
+
+async fn store(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    (resource_type, id): (&'static str, &str),
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Failure> {
+    check_content_type(headers)?;
+    let document = resource(body, Some(resource_type))?;
+    check_id(document.root().text("id").as_deref(), id)?;
+    check_references(app, permit, &document, &|kind, other| {
+        kind == resource_type && other == id
+    })?;
+    let current = app.chart.read(permit, resource_type, id)?;
+    refuse_source_fed(&current)?;
+    let expect = expectation(headers)?.unwrap_or(match &current {
+        // What was decided above must still hold when it is written.
+        Read::Found(found) => Expect::Version(found.version),
+        Read::Gone { .. } | Read::Missing => Expect::Absent,
+    });
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: id.to_owned(),
+        patients: patients(&document, id),
+    };
+    let entry = trail::entry(
+        caller,
+        Interaction::Update.code(),
+        touched,
+        AuditOutcome::Success,
+    );
+    let change = Change::put(id, Prepared::new(&document)?).expecting(expect);
+    let batch = Batch {
+        audit: vec![entry],
+        ..Batch::of(change)
+    };
+    let receipt = app.chart.apply(permit, batch, Lane::Interactive).await?;
+    let was_created = receipt
+        .written
+        .first()
+        .is_some_and(|written| written.outcome == Outcome::Created);
+    let status = if was_created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    match app.chart.read(permit, resource_type, id)? {
+        Read::Found(stored) => Ok(answer::written(
+            app,
+            status,
+            return_preference(headers),
+            *stored,
+        )),
+        Read::Gone { .. } | Read::Missing => Ok(answer::json(status, answer::done("stored"))),
+    }
+}
+
+/// The body's id is the address's (http.html#update).
+pub(crate) fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
+    if !fhir::reference::is_id(wanted) {
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "value",
+            "the id in the address is no FHIR id: 1 to 64 letters, digits, `-` or `.`",
+        ));
+    }
+    match found {
+        Some(found) if found == wanted => Ok(()),
+        Some(_) => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "id",
+            "the id in the body is not the one in the address",
+        )),
+        None => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "required",
+            "id",
+            "an update needs the id in the body too",
+        )),
+    }
+}
+
+/// `If-Match: W/"3"`.
+pub(crate) fn expectation(headers: &HeaderMap) -> Result<Option<Expect>, Failure> {
+    match headers.get(IF_MATCH) {
+        Some(value) => parse_etag(value.to_str().unwrap_or("")).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The version of an ETag.
+pub(crate) fn parse_etag(text: &str) -> Result<Expect, Failure> {
+    let digits = text.trim().trim_start_matches("W/").trim_matches('"');
+    digits.parse().map(Expect::Version).map_err(|_| {
+        Failure::at(
+            StatusCode::BAD_REQUEST,
+            "value",
+            "If-Match",
+            "If-Match takes one version, such as W/\"3\"",
+        )
+    })
+}
+
+/// What a source feeds is not edited from outside: its next message would undo the edit unseen.
+pub(crate) fn refuse_source_fed(current: &Read) -> Result<(), Failure> {
+    match current {
+        Read::Found(found) if found.event.is_some() => Err(Failure::new(
+            StatusCode::CONFLICT,
+            "business-rule",
+            "a source's messages feed this resource; correct it at the source, or store your own resource beside it",
+        )),
+        Read::Found(_) | Read::Gone { .. } | Read::Missing => Ok(()),
+    }
+}

@@ -1,0 +1,341 @@
+//! A transaction bundle as one batch of the chart: all or nothing (http.html#transaction).
+//!
+//! Used by `POST /fhir` and by `causeway import`, which brings its own permit.
+
+mod plan;
+mod rewrite;
+
+pub(crate) use plan::{Ask, Body, Planned, expression, plan, plan_all};
+
+use super::Failure;
+use super::interaction::update::parse_etag;
+use super::parameters::parse;
+use access::Permit;
+use axum::http::StatusCode;
+use base::Issue;
+use fhir::json::Document;
+use fhir::reference::Reference;
+use search::Handling;
+use std::collections::{HashMap, HashSet};
+use store::chart::{Batch, Change, Chart, Condition, Expect, Limits, Read};
+
+/// What is to be written, and what each entry will be answered with.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    pub(crate) batch: Batch,
+    /// One for each entry, in order.
+    pub(crate) results: Vec<Intent>,
+    /// The patients that the bodies speak of.
+    pub(crate) patients: Vec<String>,
+}
+
+/// What becomes of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// The batch's change at this place.
+    Change(usize),
+    /// `ifNoneExist` found this one, so nothing is created.
+    Exists {
+        resource_type: &'static str,
+        id: String,
+        version: u32,
+    },
+    /// To be read after the commit.
+    Get(String),
+}
+
+/// Turns entries into one batch. Nothing is written here.
+pub(crate) fn prepare(
+    chart: &Chart,
+    permit: &Permit,
+    entries: &[Planned<'_>],
+) -> Result<Prepared, Failure> {
+    let mut work = Work {
+        chart,
+        permit,
+        prepared: Prepared::default(),
+        known: HashMap::new(),
+        taken: HashSet::new(),
+    };
+    let ids = work.name(entries)?;
+    let own: HashSet<String> = work.known.values().cloned().collect();
+    for (entry, id) in entries.iter().zip(ids) {
+        let intent = work.intent(entry, id, &own)?;
+        work.prepared.results.push(intent);
+    }
+    work.prepared.patients.sort();
+    work.prepared.patients.dedup();
+    Ok(work.prepared)
+}
+
+struct Work<'a> {
+    chart: &'a Chart,
+    permit: &'a Permit,
+    prepared: Prepared,
+    /// Full URL → `Type/id`.
+    known: HashMap<String, String>,
+    /// What the batch writes, to find what it would write twice.
+    taken: HashSet<(&'static str, String)>,
+}
+
+/// The id that an entry's resource has or gets.
+enum Named {
+    New(String),
+    Old { id: String, version: u32 },
+    None,
+}
+
+// === impl Work ===
+
+impl Work<'_> {
+    /// Gives every entry its id, before any reference is looked at.
+    fn name(&mut self, entries: &[Planned<'_>]) -> Result<Vec<Named>, Failure> {
+        let mut ids = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let (resource_type, named) = match &entry.ask {
+                Ask::Create {
+                    body,
+                    if_none_exist,
+                } => {
+                    let found = match if_none_exist {
+                        Some(criteria) => {
+                            self.existing(entry.place, body.resource_type, criteria)?
+                        }
+                        None => None,
+                    };
+                    let new = || Named::New(new_id());
+                    (
+                        body.resource_type,
+                        found.map_or_else(new, |(id, version)| Named::Old { id, version }),
+                    )
+                }
+                Ask::Update { body, id, .. } => (body.resource_type, Named::New(id.clone())),
+                Ask::Delete { .. } | Ask::Get { .. } => ("", Named::None),
+            };
+            if let (Some(url), Named::New(id) | Named::Old { id, .. }) = (&entry.full_url, &named) {
+                let relative = format!("{resource_type}/{id}");
+                if self.known.insert(url.clone(), relative).is_some() {
+                    return Err(at(
+                        entry.place,
+                        "invalid",
+                        "two entries have the same fullUrl",
+                    ));
+                }
+            }
+            ids.push(named);
+        }
+        Ok(ids)
+    }
+
+    fn intent(
+        &mut self,
+        entry: &Planned<'_>,
+        named: Named,
+        own: &HashSet<String>,
+    ) -> Result<Intent, Failure> {
+        let place = entry.place;
+        match (&entry.ask, named) {
+            (Ask::Create { body, .. }, Named::Old { id, version }) => Ok(Intent::Exists {
+                resource_type: body.resource_type,
+                id,
+                version,
+            }),
+            (Ask::Create { body, .. }, Named::New(id)) => {
+                self.put(place, *body, id, Expect::Absent, own)
+            }
+            (Ask::Update { body, id, if_match }, _) => {
+                let expect = match if_match {
+                    Some(tag) => parse_etag(tag)?,
+                    None => Expect::Anything,
+                };
+                self.refuse_source_fed(place, body.resource_type, id)?;
+                self.put(place, *body, id.clone(), expect, own)
+            }
+            (Ask::Delete { resource_type, id }, _) => {
+                self.refuse_source_fed(place, resource_type, id)?;
+                self.take(place, resource_type, id)?;
+                self.prepared
+                    .batch
+                    .changes
+                    .push(Change::delete(resource_type, id.clone()));
+                Ok(Intent::Change(self.prepared.batch.changes.len() - 1))
+            }
+            (Ask::Get { url }, _) => Ok(Intent::Get(url.clone())),
+            (Ask::Create { .. }, Named::None) => Err(at(place, "exception", "the entry got no id")),
+        }
+    }
+
+    fn put(
+        &mut self,
+        place: usize,
+        body: Body<'_>,
+        id: String,
+        expect: Expect,
+        own: &HashSet<String>,
+    ) -> Result<Intent, Failure> {
+        self.take(place, body.resource_type, &id)?;
+        self.resolve_conditional(place, body)?;
+        let bytes = rewrite::rewrite(body.node, &self.known);
+        let document = super::body::resource(&bytes, Some(body.resource_type))
+            .map_err(|failure| inside(place, failure))?;
+        self.check_references(place, &document, own)?;
+        self.prepared
+            .patients
+            .extend(super::body::patients(&document, &id));
+        let change = Change::put(id, store::chart::Prepared::new(&document)?).expecting(expect);
+        self.prepared.batch.changes.push(change);
+        Ok(Intent::Change(self.prepared.batch.changes.len() - 1))
+    }
+
+    /// `Patient?identifier=…` in a reference names the one resource that matches.
+    fn resolve_conditional(&mut self, place: usize, body: Body<'_>) -> Result<(), Failure> {
+        let document = body.node.document();
+        for index in body.node.index()..body.node.subtree_end() {
+            let Some(node) = document
+                .node(index)
+                .filter(|node| node.name() == Some("reference"))
+            else {
+                continue;
+            };
+            let Some(text) = node.as_str() else { continue };
+            let Ok(Reference::Conditional {
+                resource_type,
+                query,
+            }) = Reference::parse(&text)
+            else {
+                continue;
+            };
+            if self.known.contains_key(text.as_ref()) {
+                continue;
+            }
+            let resource_type = super::known_type(resource_type)?;
+            let Some((id, _)) = self.existing(place, resource_type, query)? else {
+                return Err(Failure::at(
+                    StatusCode::PRECONDITION_FAILED,
+                    "not-found",
+                    document.path_of(node),
+                    "no resource matches the conditional reference",
+                ));
+            };
+            self.known
+                .insert(text.into_owned(), format!("{resource_type}/{id}"));
+        }
+        Ok(())
+    }
+
+    fn check_references(
+        &self,
+        place: usize,
+        document: &Document,
+        own: &HashSet<String>,
+    ) -> Result<(), Failure> {
+        let mut issues = Vec::new();
+        for node in super::body::references(document) {
+            let Some(text) = node.as_str() else { continue };
+            let problem = match Reference::parse(&text) {
+                Ok(Reference::Relative(target)) => {
+                    let is_own = own.contains(&target.relative());
+                    let is_there = is_own
+                        || matches!(
+                            self.chart
+                                .read(self.permit, target.resource_type, target.id)?,
+                            Read::Found(_)
+                        );
+                    (!is_there)
+                        .then_some("refers to a resource that is neither here nor in the bundle")
+                }
+                Ok(Reference::Urn(_)) => {
+                    Some("refers to a fullUrl that no entry of the bundle has")
+                }
+                Ok(_) | Err(_) => None,
+            };
+            if let Some(problem) = problem {
+                let location = format!(
+                    "{}.resource.ofType({})",
+                    expression(place),
+                    document.path_of(node)
+                );
+                issues.push(Issue::error("not-found", location, problem));
+            }
+        }
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(Failure {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            issues,
+        })
+    }
+
+    fn take(&mut self, place: usize, resource_type: &'static str, id: &str) -> Result<(), Failure> {
+        if self.taken.insert((resource_type, id.to_owned())) {
+            return Ok(());
+        }
+        Err(at(place, "invalid", "two entries write the same resource"))
+    }
+
+    fn refuse_source_fed(
+        &self,
+        place: usize,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<(), Failure> {
+        let current = self.chart.read(self.permit, resource_type, id)?;
+        super::interaction::update::refuse_source_fed(&current)
+            .map_err(|failure| inside(place, failure))
+    }
+
+    /// The id and version of the one resource that matches, with a condition in the batch that it
+    /// stays so where there is none.
+    fn existing(
+        &mut self,
+        place: usize,
+        resource_type: &'static str,
+        criteria: &str,
+    ) -> Result<Option<(String, u32)>, Failure> {
+        let criteria = criteria
+            .split_once('?')
+            .map_or(criteria, |(_, query)| query);
+        let mut query = search::parse(resource_type, &parse(criteria), Handling::Strict)?;
+        if query.filters.is_empty() {
+            return Err(at(place, "value", "the condition has no search parameter"));
+        }
+        query.count = Some(2);
+        let page = self.chart.search(self.permit, &query, Limits::default())?;
+        let mut matches = page.matches.into_iter();
+        match (matches.next(), matches.next()) {
+            (None, _) => {
+                self.prepared.batch.conditions.push(Condition {
+                    query,
+                    matches: None,
+                });
+                Ok(None)
+            }
+            (Some(found), None) => Ok(Some((found.id, found.version))),
+            (Some(_), Some(_)) => Err(Failure::at(
+                StatusCode::PRECONDITION_FAILED,
+                "multiple-matches",
+                expression(place),
+                "several resources match the condition",
+            )),
+        }
+    }
+}
+
+/// A new logical id: 128 random bits.
+pub(crate) fn new_id() -> String {
+    security::random_text::<16>().replace('_', ".")
+}
+
+fn at(place: usize, code: &'static str, text: &str) -> Failure {
+    Failure::at(StatusCode::BAD_REQUEST, code, expression(place), text)
+}
+
+/// The failure of an entry's resource, with the entry's place before each location.
+fn inside(place: usize, mut failure: Failure) -> Failure {
+    for issue in &mut failure.issues {
+        let dot = if issue.location.is_empty() { "" } else { "." };
+        issue.location = format!("{}.resource{dot}{}", expression(place), issue.location);
+    }
+    failure
+}

@@ -1,0 +1,21 @@
+//! HTTP: FHIR REST under `/fhir`, the console under `/`, metrics, health.
+//!
+//! Invariants:
+//! - nothing but health, metadata and login answers without a [`caller::Caller`];
+//! - every access to patient data is in the audit log, durably, before the first byte of the answer
+//!   ([`trail`]); where the log cannot be written, nothing is answered;
+//! - a 2xx to a write means on disk;
+//! - every failure under `/fhir` is an OperationOutcome; nothing of a request's content is logged.
+
+pub mod app;
+mod caller;
+mod console;
+mod fhir;
+mod listen;
+mod operate;
+mod secure;
+mod trail;
+
+pub use app::{App, Parts};
+pub use caller::ADMINISTRATOR_SCOPE;
+pub use listen::{Listener, ServeError, serve};

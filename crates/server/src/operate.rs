@@ -1,0 +1,48 @@
+//! For whoever runs it: `/healthz`, `/readyz`, `/metrics`.
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::Failure;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// 200 where everything that a message or a request needs can be written; else what cannot.
+async fn ready(State(app): State<App>) -> Response {
+    let mut wrong = Vec::new();
+    if let Some(error) = app.journal.stopped() {
+        wrong.push(format!("journal: {error}"));
+    }
+    if let Some(error) = app.chart.stopped() {
+        wrong.push(format!("chart: {error}"));
+    }
+    if wrong.is_empty() {
+        "ready\n".into_response()
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{}\n", wrong.join("\n")),
+        )
+            .into_response()
+    }
+}
+
+/// Prometheus text format. Flow names and numbers only, and yet not for everybody.
+async fn metrics(State(app): State<App>, _caller: Caller) -> Result<Response, Failure> {
+    let text = app.engine.render_metrics();
+    Ok((
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response())
+}

@@ -1,0 +1,84 @@
+//! The audit trail: what is answered is written down first.
+
+use crate::app::App;
+use crate::caller::{Caller, Origin, Unauthenticated};
+use access::Permit;
+use store::audit::{Entry, Outcome, RecordError};
+
+/// What an access touched.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    /// The resource type, or the kind of thing.
+    pub(crate) resource_type: String,
+    /// The id, or the query's shape without values.
+    pub(crate) target: String,
+    /// The patients whose data it is.
+    pub(crate) patients: Vec<String>,
+}
+
+/// Waits until the access is in the audit log, on disk. Only then may the answer go out.
+pub(crate) async fn record(
+    app: &App,
+    caller: &Caller,
+    action: &str,
+    touched: Touched,
+    outcome: Outcome,
+) -> Result<(), RecordError> {
+    app.audit
+        .record(entry(caller, action, touched, outcome))
+        .await
+        .map(|_| ())
+}
+
+/// The entry of an access, for those that commit with a write.
+pub(crate) fn entry(caller: &Caller, action: &str, touched: Touched, outcome: Outcome) -> Entry {
+    Entry {
+        actor: caller.actor(),
+        action: action.to_owned(),
+        resource_type: touched.resource_type,
+        target: touched.target,
+        patients: touched.patients,
+        purpose: caller.purpose.code().to_owned(),
+        outcome,
+        source: caller.origin.address.to_string(),
+        request_id: caller.origin.request_id.clone(),
+        emergency: false,
+    }
+}
+
+/// Somebody came without a valid session or token. Nothing is answered but the refusal, so a log
+/// that cannot be written does not change it.
+pub(crate) async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthenticated) {
+    let action = match why {
+        // Every browser asks without a cookie first; that is no event.
+        Unauthenticated::Missing => return,
+        Unauthenticated::Token(_) | Unauthenticated::Scopes => "authenticate",
+        Unauthenticated::Csrf => "csrf",
+    };
+    let entry = Entry {
+        actor: "nobody".to_owned(),
+        action: action.to_owned(),
+        outcome: Outcome::Refused,
+        source: origin.address.to_string(),
+        request_id: origin.request_id.clone(),
+        ..Entry::default()
+    };
+    if app.audit.record(entry).await.is_err() {
+        tracing::error!(request_id = %origin.request_id, "a refused login could not be audited");
+    }
+}
+
+/// The patients that a resource speaks of, for the entry: itself if it is a Patient, else the
+/// patients of its compartment as far as its own references say.
+pub(crate) fn patients_of(resource_type: &str, id: &str, extraction: &[String]) -> Vec<String> {
+    if resource_type == "Patient" {
+        vec![id.to_owned()]
+    } else {
+        extraction.to_vec()
+    }
+}
+
+/// The purpose and actor of a permit, for messages that name them.
+pub(crate) fn describe(permit: &Permit) -> String {
+    format!("{} for {}", permit.actor(), permit.purpose().code())
+}
