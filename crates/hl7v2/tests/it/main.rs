@@ -9,3 +9,4 @@
 )]
 
 mod laws;
+mod shared;

@@ -1,0 +1,62 @@
+//! Messages that we did not write: the HL7 v2 files beside the checkout.
+
+use std::path::{Path, PathBuf};
+
+use hl7v2::{IssueKind, Message};
+
+/// The folder beside the checkout, or nothing (and a word about it).
+fn shared(test: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let root = std::env::var_os("CAUSEWAY_SHARED").map_or(beside, PathBuf::from);
+    let found = root.join("hl7v2-pairs").is_dir();
+    if !found {
+        eprintln!("skipped: {test} (no ../shared)");
+    }
+    found.then_some(root)
+}
+
+fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "hl7") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_file_has_its_structure_and_keeps_its_bytes() {
+    let Some(root) = shared("each_file_has_its_structure_and_keeps_its_bytes") else {
+        return;
+    };
+    let mut found = Vec::new();
+    files(&root.join("hl7v2-pairs"), &mut found);
+    assert!(!found.is_empty());
+    for path in &found {
+        let bytes = std::fs::read(path).unwrap();
+        assert_eq!(hl7v2::fuzz::message(&bytes), Ok(()), "{}", path.display());
+        let message = Message::from(&bytes[..]);
+        let issues: Vec<String> = message
+            .structure()
+            .issues()
+            .iter()
+            .chain(message.issues())
+            .filter(|issue| {
+                !matches!(
+                    issue.kind,
+                    IssueKind::WrongTerminator | IssueKind::NoFinalTerminator
+                )
+            })
+            .map(ToString::to_string)
+            .collect();
+        if std::env::var_os("SHOW").is_some() {
+            eprintln!(
+                "{} {:?} {issues:?}",
+                path.file_name().unwrap().display(),
+                message.structure().name()
+            );
+        }
+    }
+}
