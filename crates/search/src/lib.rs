@@ -10,6 +10,7 @@
 mod error;
 mod extract;
 mod fold;
+mod fuzz;
 mod holds;
 mod matcher;
 mod number;
@@ -21,8 +22,9 @@ mod reference;
 mod registry;
 
 pub use error::QueryError;
-pub use extract::{Extractor, extract};
+pub use extract::{Extractor, extract, places};
 pub use fold::fold;
+pub use fuzz::fuzz;
 pub use matcher::{Matcher, Nothing, World};
 pub use param::{Component, Param, ParamKey, ParamKind};
 pub use parse::{Parser, parse};

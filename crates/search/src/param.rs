@@ -56,6 +56,9 @@ pub struct Param {
     /// For a token that looks at `code` elements only: the value sets that say which system each
     /// code is of, as the element itself does not (search.html#token).
     pub implicit_sets: Vec<&'static str>,
+    /// For a token that looks at plain strings only: case does not count, and the index keeps
+    /// lower case.
+    pub is_caseless: bool,
 }
 
 /// One part of a composite parameter.

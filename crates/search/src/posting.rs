@@ -7,6 +7,7 @@
 //!   compared in one pass and an update writes only the difference;
 //! - numbers are the nearest `f64` and never NaN; `low <= high` always.
 
+use crate::fold::fold;
 use crate::param::ParamKey;
 use base::Issue;
 use base::Timestamp;
@@ -52,7 +53,8 @@ pub struct Token {
     pub code: Box<str>,
 }
 
-/// A text, folded for search and as it was for `:exact`.
+/// A text, folded for search and as it was for `:exact`; of each no more than its first
+/// [`Text::MAX_CHARS`] characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text {
     /// By [`crate::fold`]: lower case, no accents, no apostrophes, one space for any other run of
@@ -148,6 +150,30 @@ impl Value {
             system: None,
             code: code.into(),
         })
+    }
+}
+
+// === impl Text ===
+
+impl Text {
+    /// A report's text may be a page long; what is looked for stands in its beginning. A query's
+    /// text is cut at the same place, so that `:exact` still finds the whole.
+    pub const MAX_CHARS: usize = 1_000;
+
+    /// A text as the index keeps it.
+    pub fn of(text: &str) -> Self {
+        Self {
+            folded: Self::cut(&fold(text)).into(),
+            exact: Self::cut(text).into(),
+        }
+    }
+
+    /// The first [`Text::MAX_CHARS`] characters.
+    pub(crate) fn cut(text: &str) -> &str {
+        match text.char_indices().nth(Self::MAX_CHARS) {
+            Some((end, _)) => text.get(..end).unwrap_or(text),
+            None => text,
+        }
     }
 }
 

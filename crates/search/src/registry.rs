@@ -127,6 +127,7 @@ fn param(resource_type: &'static str, definition: &'static SearchParameter) -> P
         expression: definition.expression,
         is_indexed: false,
         implicit_sets: Vec::new(),
+        is_caseless: false,
     }
 }
 

@@ -8,7 +8,7 @@ mod walk;
 
 pub(crate) use plan::{Plan, compile};
 pub(crate) use values::date_span;
-pub use walk::Extractor;
+pub use walk::{Extractor, places};
 
 use crate::posting::Extraction;
 use fhir::json::Document;

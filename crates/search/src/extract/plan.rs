@@ -66,6 +66,8 @@ struct Leaf<'p> {
     /// Filled with the value sets of `code` elements; `None` once any other type is met.
     code_sets: Option<Vec<&'static str>>,
     n_places: usize,
+    /// Those of them that are plain strings.
+    n_strings: usize,
 }
 
 /// The plan of a resource type. Marks each parameter as indexed or not.
@@ -83,20 +85,21 @@ pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan
         let Ok(paths) = path::parse(param.expression) else {
             continue;
         };
-        let mut leaf = Leaf {
-            param,
-            kind: param.kind,
-            code_sets: Some(Vec::new()),
-            n_places: 0,
-        };
+        let mut leaf = Leaf::new(param, param.kind);
         let own = paths
             .iter()
             .filter_map(|path| path.for_type(|name| root.is_a(name)));
         for steps in own {
             plan.lay(Place::resource(root), steps, &mut leaf);
         }
-        let (n_places, code_sets) = (leaf.n_places, leaf.code_sets);
+        let Leaf {
+            n_places,
+            n_strings,
+            code_sets,
+            ..
+        } = leaf;
         param.is_indexed = n_places != 0 && param.kind != ParamKind::Special;
+        param.is_caseless = n_strings != 0 && n_strings == n_places;
         param.implicit_sets = code_sets.unwrap_or_default();
     }
     plan
@@ -107,6 +110,20 @@ pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan
 struct Place {
     type_name: &'static str,
     value_set: Option<&'static str>,
+}
+
+// === impl Leaf ===
+
+impl<'p> Leaf<'p> {
+    fn new(param: &'p Param, kind: ParamKind) -> Self {
+        Self {
+            param,
+            kind,
+            code_sets: Some(Vec::new()),
+            n_places: 0,
+            n_strings: 0,
+        }
+    }
 }
 
 // === impl Place ===
@@ -196,6 +213,7 @@ impl Plan {
             }
         };
         leaf.n_places += 1;
+        leaf.n_strings += usize::from(matches!(how, How::Element(Shape::CaselessCode)));
         let take = Take::new(leaf.param, how);
         self.takes.push(take);
     }
@@ -239,12 +257,7 @@ fn parts(place: Place, param: &Param) -> Option<Vec<Part>> {
             here: Plan::default(),
             root: Plan::default(),
         };
-        let mut leaf = Leaf {
-            param,
-            kind: component.kind,
-            code_sets: None,
-            n_places: 0,
-        };
+        let mut leaf = Leaf::new(param, component.kind);
         for Path { from_root, steps } in &paths {
             if *from_root {
                 part.root.lay(Place::resource(root), steps, &mut leaf);
@@ -284,19 +297,27 @@ mod tests {
     use super::*;
     use crate::registry::Registry;
 
-    /// Each path of each parameter ends somewhere. The exceptions are what they should be.
+    /// Each path of each parameter ends somewhere, and no token is a string here and a code there.
     #[test]
     fn no_path_is_lost_unseen() {
         let mut lost = Vec::new();
         let registry = Registry::r4();
-        for param in registry.resource_types().flat_map(|name| registry.params(name)) {
+        for param in registry
+            .resource_types()
+            .flat_map(|name| registry.params(name))
+        {
             let root = definitions::type_named(param.resource_type).unwrap();
-            let Ok(paths) = path::parse(param.expression) else { continue };
+            let Ok(paths) = path::parse(param.expression) else {
+                continue;
+            };
             for path in &paths {
-                let Some(steps) = path.for_type(|name| root.is_a(name)) else { continue };
-                let mut leaf = Leaf { param, kind: param.kind, code_sets: None, n_places: 0 };
+                let Some(steps) = path.for_type(|name| root.is_a(name)) else {
+                    continue;
+                };
+                let mut leaf = Leaf::new(param, param.kind);
                 Plan::default().lay(Place::resource(root), steps, &mut leaf);
-                if leaf.n_places == 0 {
+                let mixed = leaf.n_strings != 0 && leaf.n_strings != leaf.n_places;
+                if leaf.n_places == 0 || mixed {
                     lost.push(format!("{}.{} {steps:?}", param.resource_type, param.code));
                 }
             }

@@ -2,7 +2,6 @@
 //!
 //! Invariant: nothing is invented. What cannot be read gives no value and one fault.
 
-use crate::fold::fold;
 use crate::param::ParamKind;
 use crate::posting::{Quantity, Range, Span, Text, Token, Value};
 use crate::reference;
@@ -19,6 +18,8 @@ pub(crate) enum Shape {
     ContactPoint,
     /// A primitive whose text is the code.
     Code,
+    /// A plain string as a code: case does not count (search.html#token).
+    CaselessCode,
     Boolean,
     HumanName,
     Address,
@@ -104,7 +105,8 @@ fn token_shape(type_name: &str) -> Option<Shape> {
         "Identifier" => Shape::Identifier,
         "ContactPoint" => Shape::ContactPoint,
         "boolean" => Shape::Boolean,
-        "code" | "string" | "id" | "uri" | "url" | "canonical" | "oid" | "uuid" => Shape::Code,
+        "string" => Shape::CaselessCode,
+        "code" | "id" | "uri" | "url" | "canonical" | "oid" | "uuid" => Shape::Code,
         _ => return None,
     })
 }
@@ -129,6 +131,10 @@ impl Reading<'_> {
             // search.html#token: for a ContactPoint the system is its use.
             Shape::ContactPoint => self.token(node, "use", "value"),
             Shape::Code => self.code(node),
+            Shape::CaselessCode => match node.as_str() {
+                Some(text) => self.push_code(&text.to_lowercase()),
+                None => self.fault = Some("not a text"),
+            },
             Shape::Boolean => match node.as_bool() {
                 Some(value) => self.push_code(if value { "true" } else { "false" }),
                 None => self.fault = Some("not a boolean"),
@@ -216,11 +222,7 @@ impl Reading<'_> {
     fn text(&mut self, node: Node<'_>) {
         match node.as_str() {
             Some(text) => {
-                let folded = fold(&text).into();
-                self.values.push(Value::String(Text {
-                    folded,
-                    exact: text.into(),
-                }));
+                self.values.push(Value::String(Text::of(&text)));
             }
             None => self.fault = Some("not a text"),
         }

@@ -2,6 +2,7 @@
 
 use super::plan::{Guard, How, Part, Plan, Take};
 use super::values::Reading;
+use crate::param::ParamKey;
 use crate::posting::{Extraction, Posting, Target, Value};
 use crate::reference;
 use crate::registry::{Registry, TypeParams};
@@ -60,50 +61,72 @@ impl Extractor {
             postings: Vec::with_capacity(32),
             issues: Vec::new(),
         };
-        walk.visit_one(document.root(), &of_type.plan);
+        walk.run(document.root(), &of_type.plan);
         walk.finish(of_type)
     }
+}
+
+/// Calls `found` at each place of the document that the plan takes something from.
+fn follow<'d>(node: Node<'d>, plan: &Plan, found: &mut impl FnMut(Node<'d>, &Take)) {
+    if node.is_array() {
+        for item in node.items() {
+            follow_one(item, plan, found);
+        }
+    } else {
+        follow_one(node, plan, found);
+    }
+}
+
+fn follow_one<'d>(node: Node<'d>, plan: &Plan, found: &mut impl FnMut(Node<'d>, &Take)) {
+    if node.is_null() || node.is_array() {
+        return;
+    }
+    for take in &plan.takes {
+        found(node, take);
+    }
+    for (guard, next) in &plan.guarded {
+        if guard.passes(node) {
+            follow_one(node, next, found);
+        }
+    }
+    if plan.fields.is_empty() {
+        return;
+    }
+    for field in node.fields() {
+        let next = plan
+            .fields
+            .iter()
+            .find(|(symbol, _)| Some(*symbol) == field.symbol());
+        if let Some((_, next)) = next
+            && !field.is_primitive_extension()
+        {
+            follow(field, next, found);
+        }
+    }
+}
+
+/// Where each parameter finds its elements: pairs of key and [`Node::index`], sorted, without
+/// repeats. It says why a resource is found, and a test holds it against FHIRPath.
+pub fn places(document: &Document) -> Vec<(ParamKey, u32)> {
+    let of_type = document
+        .resource_type()
+        .and_then(|name| Registry::r4().of_type(name));
+    let mut places = Vec::new();
+    if let Some(of_type) = of_type {
+        follow_one(document.root(), &of_type.plan, &mut |node, take| {
+            places.push((take.key, node.index()));
+        });
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
 }
 
 // === impl Walk ===
 
 impl Walk<'_> {
-    fn visit(&mut self, node: Node<'_>, plan: &Plan) {
-        if node.is_array() {
-            for item in node.items() {
-                self.visit_one(item, plan);
-            }
-        } else {
-            self.visit_one(node, plan);
-        }
-    }
-
-    fn visit_one(&mut self, node: Node<'_>, plan: &Plan) {
-        if node.is_null() || node.is_array() {
-            return;
-        }
-        for take in &plan.takes {
-            self.take(node, take);
-        }
-        for (guard, next) in &plan.guarded {
-            if guard.passes(node) {
-                self.visit_one(node, next);
-            }
-        }
-        if plan.fields.is_empty() {
-            return;
-        }
-        for field in node.fields() {
-            let next = plan
-                .fields
-                .iter()
-                .find(|(symbol, _)| Some(*symbol) == field.symbol());
-            if let Some((_, next)) = next
-                && !field.is_primitive_extension()
-            {
-                self.visit(field, next);
-            }
-        }
+    fn run(&mut self, node: Node<'_>, plan: &Plan) {
+        follow_one(node, plan, &mut |node, take| self.take(node, take));
     }
 
     fn take(&mut self, node: Node<'_>, take: &Take) {
@@ -159,8 +182,8 @@ impl Walk<'_> {
                 postings: Vec::new(),
                 issues: Vec::new(),
             };
-            walk.visit_one(node, &part.here);
-            walk.visit_one(self.document.root(), &part.root);
+            walk.run(node, &part.here);
+            walk.run(self.document.root(), &part.root);
             let found = walk.postings;
             rows = rows
                 .iter()

@@ -6,7 +6,7 @@ use crate::extract::date_span;
 use crate::fold::fold;
 use crate::number::implicit_range;
 use crate::param::{Component, Param, ParamKind};
-use crate::posting::{Span, Target};
+use crate::posting::{Span, Target, Text};
 use crate::query::{
     DateTest, NumberTest, Prefix, QuantityTest, ReferenceTest, StringMode, StringTest, SystemTest,
     Test, TokenTest, UnitTest,
@@ -39,6 +39,7 @@ impl Values<'_> {
         match self.param.kind {
             ParamKind::Composite => self.composite(value),
             ParamKind::Token if !self.param.implicit_sets.is_empty() => self.implicit_token(value),
+            ParamKind::Token if self.param.is_caseless => self.token(&value.to_lowercase()),
             kind @ (ParamKind::Token
             | ParamKind::String
             | ParamKind::Date
@@ -61,7 +62,10 @@ impl Values<'_> {
             // Every text starts with nothing: the search would be wider than it looks.
             return Err(self.bad(value, "nothing is left to compare", TEXT));
         }
-        Ok(Test::String(StringTest { mode, text }))
+        Ok(Test::String(StringTest {
+            mode,
+            text: Text::cut(&text).to_owned(),
+        }))
     }
 
     /// A token, also for `:identifier`.

@@ -21,8 +21,20 @@ fn show(value: &Value) -> String {
             format!("{}..{}", end(span.low), end(span.high))
         }
         Value::Number(range) => format!("{}..{}", range.low, range.high),
-        Value::Quantity(Quantity { range, system, code, unit }) => {
-            format!("{}..{}|{}|{}|{}", range.low, range.high, opt(system), opt(code), opt(unit))
+        Value::Quantity(Quantity {
+            range,
+            system,
+            code,
+            unit,
+        }) => {
+            format!(
+                "{}..{}|{}|{}|{}",
+                range.low,
+                range.high,
+                opt(system),
+                opt(code),
+                opt(unit)
+            )
         }
         Value::Reference(Target::Local { resource_type, id }) => format!("{resource_type}/{id}"),
         Value::Reference(Target::Url { url, version }) => format!("<{url}>{}", opt(version)),
@@ -32,7 +44,10 @@ fn show(value: &Value) -> String {
 }
 
 fn under(extraction: &Extraction, key: ParamKey) -> Vec<String> {
-    let found = extraction.postings.iter().filter(|posting| posting.param == key);
+    let found = extraction
+        .postings
+        .iter()
+        .filter(|posting| posting.param == key);
     found.map(|posting| show(&posting.value)).collect()
 }
 
@@ -95,7 +110,12 @@ fn token() {
         (r#","deceasedDateTime":"2020""#, "|true"),
     ] {
         let json = format!(r#"{{"resourceType":"Patient"{deceased}}}"#);
-        check("Patient-deceased: exists and is not false", &json, "deceased", &[code]);
+        check(
+            "Patient-deceased: exists and is not false",
+            &json,
+            "deceased",
+            &[code],
+        );
     }
     check(
         "_tag, _security and _profile are on every resource",
@@ -111,7 +131,13 @@ fn string() {
         "search.html#string HumanName: any of its string parts",
         r#"{"resourceType":"Patient","name":[{"family":"Müller","given":["Zoë","TEST"],"prefix":["Dr."],"text":"Dr. Zoë"}]}"#,
         "name",
-        &["dr/Dr.", "dr zoe/Dr. Zoë", "muller/Müller", "test/TEST", "zoe/Zoë"],
+        &[
+            "dr/Dr.",
+            "dr zoe/Dr. Zoë",
+            "muller/Müller",
+            "test/TEST",
+            "zoe/Zoë",
+        ],
     );
     check(
         "search.html#string Address: any of its string parts",
@@ -163,7 +189,12 @@ fn date() {
         (r#"{"end":"2024-05-17"}"#, "*..2024-05-17T23:59:59.999Z"),
     ] {
         let json = format!(r#"{{"resourceType":"Encounter","period":{period}}}"#);
-        check("search.html#date Period: a missing end is open", &json, "date", &[span]);
+        check(
+            "search.html#date Period: a missing end is open",
+            &json,
+            "date",
+            &[span],
+        );
     }
     check(
         "search.html#date Timing: the outer limits",
@@ -188,8 +219,14 @@ fn number_and_quantity() {
         &["22..22"],
     );
     for (value, expected) in [
-        (r#"{"value":5.4,"unit":"milligram","system":"http://u","code":"mg"}"#, "5.4..5.4|http://u|mg|milligram"),
-        (r#"{"value":5,"comparator":"<","unit":"mg"}"#, "-inf..5|||mg"),
+        (
+            r#"{"value":5.4,"unit":"milligram","system":"http://u","code":"mg"}"#,
+            "5.4..5.4|http://u|mg|milligram",
+        ),
+        (
+            r#"{"value":5,"comparator":"<","unit":"mg"}"#,
+            "-inf..5|||mg",
+        ),
         (r#"{"value":5,"comparator":">="}"#, "5..inf|||"),
     ] {
         let json = format!(r#"{{"resourceType":"Observation","valueQuantity":{value}}}"#);
@@ -220,26 +257,46 @@ fn reference() {
     for (text, expected) in [
         ("Patient/1", &["Patient/1"][..]),
         ("Patient/1/_history/3", &["Patient/1"]),
-        ("http://there.example.org/fhir/Patient/1", &["<http://there.example.org/fhir/Patient/1>"]),
-        ("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", &["<urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0>"]),
+        (
+            "http://there.example.org/fhir/Patient/1",
+            &["<http://there.example.org/fhir/Patient/1>"],
+        ),
+        (
+            "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0",
+            &["<urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0>"],
+        ),
         ("#p1", &[]),
     ] {
-        let json = format!(r#"{{"resourceType":"Observation","subject":{{"reference":"{text}"}}}}"#);
+        let json =
+            format!(r#"{{"resourceType":"Observation","subject":{{"reference":"{text}"}}}}"#);
         check("search.html#reference", &json, "subject", expected);
     }
     let json = r#"{"resourceType":"Observation","subject":{"reference":"Group/1"}}"#;
     check("where(resolve() is Patient)", json, "patient", &[]);
     let json = r#"{"resourceType":"Observation","subject":{"reference":"Patient/1"}}"#;
-    check("where(resolve() is Patient)", json, "patient", &["Patient/1"]);
+    check(
+        "where(resolve() is Patient)",
+        json,
+        "patient",
+        &["Patient/1"],
+    );
     let json = r#"{"resourceType":"PlanDefinition","library":["http://x/Library/l|1.0"]}"#;
-    check("a canonical keeps its version apart", json, "depends-on", &["<http://x/Library/l>1.0"]);
+    check(
+        "a canonical keeps its version apart",
+        json,
+        "depends-on",
+        &["<http://x/Library/l>1.0"],
+    );
 }
 
 #[test]
 fn absolute_references_on_our_base_are_local() {
     let json = r#"{"resourceType":"Observation","id":"o","subject":{"reference":"http://here/fhir/Patient/1"}}"#;
     let found = Extractor::at("http://here/fhir/").extract(&Document::parse(json).unwrap());
-    assert_eq!(under(&found, ParamKey::of("Observation", "subject")), ["Patient/1"]);
+    assert_eq!(
+        under(&found, ParamKey::of("Observation", "subject")),
+        ["Patient/1"]
+    );
     assert_eq!(found.patients, ["1"]);
 }
 
@@ -251,7 +308,10 @@ fn identifiers_of_references_are_tokens() {
         let key = ParamKey::of_identifier("Observation", code);
         assert_eq!(under(&found, key), ["s|ZZTEST"], "{code}");
     }
-    assert_eq!(under(&found, ParamKey::of("Observation", "subject")), [""; 0]);
+    assert_eq!(
+        under(&found, ParamKey::of("Observation", "subject")),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -282,7 +342,12 @@ fn composite() {
         "component-code-value-quantity",
         &["l|dia $ 80..80||mmHg|", "l|sys $ 120..120||mmHg|"],
     );
-    check("no value at the top, no instance", panel, "code-value-quantity", &[]);
+    check(
+        "no value at the top, no instance",
+        panel,
+        "code-value-quantity",
+        &[],
+    );
     check(
         "combo looks at both",
         panel,
@@ -322,7 +387,10 @@ fn patient_compartment() {
             r#"{"resourceType":"Observation","subject":{"reference":"Patient/a"},"performer":[{"reference":"Patient/b"},{"reference":"Practitioner/c"}]}"#,
             &["a", "b"],
         ),
-        (r#"{"resourceType":"Observation","subject":{"reference":"Group/g"}}"#, &[]),
+        (
+            r#"{"resourceType":"Observation","subject":{"reference":"Group/g"}}"#,
+            &[],
+        ),
         (r#"{"resourceType":"Practitioner","id":"x"}"#, &[]),
     ] {
         assert_eq!(read(json).patients, patients, "{json}");
@@ -332,8 +400,14 @@ fn patient_compartment() {
 #[test]
 fn what_cannot_be_read_is_told_and_not_invented() {
     for (json, place) in [
-        (r#"{"resourceType":"Patient","birthDate":"1970-13"}"#, "Patient.birthDate"),
-        (r#"{"resourceType":"Patient","gender":{"x":1}}"#, "Patient.gender"),
+        (
+            r#"{"resourceType":"Patient","birthDate":"1970-13"}"#,
+            "Patient.birthDate",
+        ),
+        (
+            r#"{"resourceType":"Patient","gender":{"x":1}}"#,
+            "Patient.gender",
+        ),
         (
             r#"{"resourceType":"Encounter","period":{"start":"2024-05-17","end":"2024-05-16"}}"#,
             "Encounter.period",

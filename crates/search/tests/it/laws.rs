@@ -15,19 +15,54 @@ fn any_json() -> impl Strategy<Value = String> {
             .prop_map(|text| format!("\"{text}\"")),
     ];
     let name = prop::sample::select(vec![
-        "code", "coding", "system", "value", "valueQuantity", "valueString", "valuePeriod",
-        "subject", "reference", "identifier", "name", "family", "given", "component", "period",
-        "start", "end", "effectiveDateTime", "effectiveTiming", "event", "repeat", "boundsPeriod",
-        "meta", "tag", "lastUpdated", "extension", "url", "low", "high", "comparator", "_value",
-        "telecom", "onsetRange", "onsetAge", "link", "other", "deceasedBoolean", "id",
+        "code",
+        "coding",
+        "system",
+        "value",
+        "valueQuantity",
+        "valueString",
+        "valuePeriod",
+        "subject",
+        "reference",
+        "identifier",
+        "name",
+        "family",
+        "given",
+        "component",
+        "period",
+        "start",
+        "end",
+        "effectiveDateTime",
+        "effectiveTiming",
+        "event",
+        "repeat",
+        "boundsPeriod",
+        "meta",
+        "tag",
+        "lastUpdated",
+        "extension",
+        "url",
+        "low",
+        "high",
+        "comparator",
+        "_value",
+        "telecom",
+        "onsetRange",
+        "onsetAge",
+        "link",
+        "other",
+        "deceasedBoolean",
+        "id",
     ]);
     leaf.prop_recursive(5, 60, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4)
                 .prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec((name.clone(), inner), 0..6).prop_map(|fields| {
-                let fields: Vec<String> =
-                    fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                let fields: Vec<String> = fields
+                    .iter()
+                    .map(|(name, value)| format!("\"{name}\":{value}"))
+                    .collect();
                 format!("{{{}}}", fields.join(","))
             }),
         ]
@@ -36,12 +71,36 @@ fn any_json() -> impl Strategy<Value = String> {
 
 fn any_name() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "name", "code", "subject", "patient", "_has", "_id", "_lastUpdated", "_include", "_sort",
-        "_count", "value-quantity", "code-value-quantity", "Observation", "Patient", "identifier",
-        "missing", "not", "exact", "iterate", "date", "_summary", "_elements", "url", "gender",
+        "name",
+        "code",
+        "subject",
+        "patient",
+        "_has",
+        "_id",
+        "_lastUpdated",
+        "_include",
+        "_sort",
+        "_count",
+        "value-quantity",
+        "code-value-quantity",
+        "Observation",
+        "Patient",
+        "identifier",
+        "missing",
+        "not",
+        "exact",
+        "iterate",
+        "date",
+        "_summary",
+        "_elements",
+        "url",
+        "gender",
     ]);
     prop::collection::vec((word, prop::sample::select(vec![":", "."])), 1..6).prop_map(|words| {
-        let mut name: String = words.iter().flat_map(|(word, mark)| [*word, *mark]).collect();
+        let mut name: String = words
+            .iter()
+            .flat_map(|(word, mark)| [*word, *mark])
+            .collect();
         name.pop();
         name
     })
@@ -118,5 +177,34 @@ fn every_type_compiles() {
         let found = extract(&Document::parse(json.as_str()).unwrap());
         assert_eq!(found.resource_type, name);
         assert_eq!(found.issues, [], "{name}");
+    }
+}
+
+/// What a fuzzer would do, with mutations from a fixed seed.
+#[test]
+fn fuzz_replays() {
+    let seeds = [
+        r#"{"resourceType":"Observation","code":{"coding":[{"code":"a"}]},"valueQuantity":{"value":1},"effectivePeriod":{"start":"2024"},"subject":{"reference":"Patient/1"}}"#,
+        "name:exact=a&subject:Patient.name=b&_has:Observation:patient:code=s|c&_sort=-date&_include=Observation:subject",
+        "value-quantity=gt5.4|http://unitsofmeasure.org|mg&date=ge2024-05-17&code-value-quantity=a$5",
+    ];
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for round in 0..3_000 {
+        let mut bytes = seeds[round % seeds.len()].as_bytes().to_vec();
+        for _ in 0..=random(4) {
+            let at = random(bytes.len());
+            match random(3) {
+                0 => bytes[at] = random(256) as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, b"\"{}[]:,.$|\\=&"[random(13)]),
+            }
+        }
+        assert!(search::fuzz(&bytes), "{}", String::from_utf8_lossy(&bytes));
     }
 }

@@ -10,6 +10,8 @@
 mod extraction;
 mod laws;
 mod matching;
+mod oracle;
 mod parsing;
 mod registry;
+mod shared;
 mod synthea;

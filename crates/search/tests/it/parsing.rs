@@ -23,7 +23,10 @@ fn refused(resource_type: &str, query: &str, words: &[&str]) {
 #[test]
 fn errors_name_parameter_value_and_what_is_accepted() {
     for (query, words) in [
-        ("birthdate=1970-13", &["birthdate", "1970-13", "not a date", "ge2024"][..]),
+        (
+            "birthdate=1970-13",
+            &["birthdate", "1970-13", "not a date", "ge2024"][..],
+        ),
         ("birthdate=", &["birthdate", "not a date"]),
         ("name=--", &["name", "--", "letters"]),
         ("name:phonetic=x", &["name", ":phonetic", "exact, contains"]),
@@ -42,15 +45,30 @@ fn errors_name_parameter_value_and_what_is_accepted() {
         ("_total=x", &["_total", "accurate"]),
         ("_elements=nonsense", &["_elements", "nonsense"]),
         ("_include=x", &["_include", "Type:parameter"]),
-        ("_include=Patient:name", &["_include", "reference parameter"]),
+        (
+            "_include=Patient:name",
+            &["_include", "reference parameter"],
+        ),
         ("_revinclude=*", &["_revinclude", "*"]),
         ("_include:deep=*", &["_include", ":deep", "iterate"]),
         ("_person=maybe", &["_person", "true, false"]),
-        ("general-practitioner:Patient=1", &["general-practitioner", ":Patient"]),
-        ("general-practitioner:Patient.name=x", &["general-practitioner", "Patient"]),
+        (
+            "general-practitioner:Patient=1",
+            &["general-practitioner", ":Patient"],
+        ),
+        (
+            "general-practitioner:Patient.name=x",
+            &["general-practitioner", "Patient"],
+        ),
         ("name.given=x", &["name", "not a reference"]),
-        ("_has:Observation:patient=x", &["_has:Type:reference:parameter"]),
-        ("_has:Observation:encounter:code=x", &["does not point to Patient"]),
+        (
+            "_has:Observation:patient=x",
+            &["_has:Type:reference:parameter"],
+        ),
+        (
+            "_has:Observation:encounter:code=x",
+            &["does not point to Patient"],
+        ),
         ("_has:Nonsense:patient:code=x", &["Nonsense"]),
         (
             "link.link.link.link.link.name=x",
@@ -59,8 +77,16 @@ fn errors_name_parameter_value_and_what_is_accepted() {
     ] {
         refused("Patient", query, words);
     }
-    refused("Observation", "value-quantity=x", &["value-quantity", "not a number"]);
-    refused("Observation", "value-quantity=5|http://u|", &["without a code"]);
+    refused(
+        "Observation",
+        "value-quantity=x",
+        &["value-quantity", "not a number"],
+    );
+    refused(
+        "Observation",
+        "value-quantity=5|http://u|",
+        &["without a code"],
+    );
     refused("Observation", "code-value-quantity=a", &["separated by $"]);
     refused("Location", "near=1|2", &["near"]);
     refused("Nonsense", "", &["Nonsense"]);
@@ -70,10 +96,17 @@ fn errors_name_parameter_value_and_what_is_accepted() {
 #[test]
 fn unknown_parameters_are_never_ignored_in_silence() {
     // search.html#errors: strict refuses, lenient says what it left out
-    for name in ["nonsense", "nonsense:exact", "general-practitioner:Practitioner.nonsense"] {
+    for name in [
+        "nonsense",
+        "nonsense:exact",
+        "general-practitioner:Practitioner.nonsense",
+    ] {
         let query = format!("gender=male&{name}=1");
         let error = read("Patient", &query, Handling::Strict).unwrap_err();
-        assert!(matches!(error, QueryError::UnknownParameter { .. }), "{error}");
+        assert!(
+            matches!(error, QueryError::UnknownParameter { .. }),
+            "{error}"
+        );
         let lenient = read("Patient", &query, Handling::Lenient).unwrap();
         assert_eq!(lenient.unknown.len(), 1);
         assert_eq!(lenient.unknown[0].name, name);
@@ -99,7 +132,10 @@ fn result_parameters() {
         })
         .collect();
     let expected = [("birthdate", true), ("_id", false), ("_lastUpdated", true)];
-    assert_eq!(sort, expected.map(|(code, descending)| (code.to_owned(), descending)));
+    assert_eq!(
+        sort,
+        expected.map(|(code, descending)| (code.to_owned(), descending))
+    );
     assert_eq!(read.count, Some(5));
     assert_eq!(read.total, Some(Total::Accurate));
     assert_eq!(read.summary, Summary::Data);
@@ -115,10 +151,22 @@ fn result_parameters() {
 #[test]
 fn wildcard_includes_are_each_reference() {
     let all = read("Observation", "_include=*", Handling::Strict).unwrap();
-    assert!(all.includes.iter().any(|include| include.param.code == "encounter"));
+    assert!(
+        all.includes
+            .iter()
+            .any(|include| include.param.code == "encounter")
+    );
     let back = read("Patient", "_revinclude=Observation:*", Handling::Strict).unwrap();
-    assert!(back.revincludes.iter().any(|include| include.param.code == "subject"));
-    assert!(back.revincludes.iter().all(|include| include.param.targets.contains(&"Patient")));
+    assert!(
+        back.revincludes
+            .iter()
+            .any(|include| include.param.code == "subject")
+    );
+    assert!(
+        back.revincludes
+            .iter()
+            .all(|include| include.param.targets.contains(&"Patient"))
+    );
 }
 
 #[test]
@@ -132,7 +180,10 @@ fn count_of_zero_is_summary_count() {
 fn the_link_says_what_was_used() {
     let query = "name=a b\\,c&identifier=http://s|1&_cursor=old&_count=2&nonsense=1";
     let query = read("Patient", query, Handling::Lenient).unwrap();
-    assert_eq!(query.link(None), "name=a%20b%5C,c&identifier=http://s%7C1&_count=2");
+    assert_eq!(
+        query.link(None),
+        "name=a%20b%5C,c&identifier=http://s%7C1&_count=2"
+    );
     assert_eq!(
         query.link(Some("n/1")),
         "name=a%20b%5C,c&identifier=http://s%7C1&_count=2&_cursor=n/1"

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 fn all_params() -> impl Iterator<Item = &'static search::Param> {
     let registry = Registry::r4();
-    registry.resource_types().flat_map(|name| registry.params(name))
+    registry
+        .resource_types()
+        .flat_map(|name| registry.params(name))
 }
 
 #[test]
@@ -30,7 +32,11 @@ fn keys_are_stable() {
         ("Observation", "code", 0xa34e_42b0),
         ("Observation", "_tag", 0xf784_bdca),
     ] {
-        assert_eq!(ParamKey::of(resource_type, code).0, key, "{resource_type}.{code}");
+        assert_eq!(
+            ParamKey::of(resource_type, code).0,
+            key,
+            "{resource_type}.{code}"
+        );
     }
 }
 
@@ -40,7 +46,11 @@ fn what_is_not_indexed_is_known() {
         .filter(|param| !param.is_indexed)
         .map(|param| {
             let of_all = param.code.starts_with('_');
-            let owner = if of_all { String::new() } else { format!("{}.", param.resource_type) };
+            let owner = if of_all {
+                String::new()
+            } else {
+                format!("{}.", param.resource_type)
+            };
             owner + param.code
         })
         .collect();
@@ -48,15 +58,23 @@ fn what_is_not_indexed_is_known() {
     codes.dedup();
     // `composition` and `message` point at the whole first entry; `near` needs geography; the
     // others look at no element.
-    let known =
-        ["Bundle.composition", "Bundle.message", "Location.near", "_content", "_query", "_text"];
+    let known = [
+        "Bundle.composition",
+        "Bundle.message",
+        "Location.near",
+        "_content",
+        "_query",
+        "_text",
+    ];
     assert_eq!(codes, known);
 }
 
 #[test]
 fn kinds_and_targets() {
     let registry = Registry::r4();
-    let code = registry.param("Observation", "code-value-quantity").unwrap();
+    let code = registry
+        .param("Observation", "code-value-quantity")
+        .unwrap();
     assert_eq!(code.kind, ParamKind::Composite);
     let kinds: Vec<ParamKind> = code.components.iter().map(|part| part.kind).collect();
     assert_eq!(kinds, [ParamKind::Token, ParamKind::Quantity]);
@@ -64,5 +82,9 @@ fn kinds_and_targets() {
     assert!(patient.targets.contains(&"Patient"));
     assert!(registry.param("Observation", "nonsense").is_none());
     assert!(registry.params("Nonsense").is_empty());
-    assert!(registry.param("Patient", "_tag").is_some_and(|tag| tag.is_indexed));
+    assert!(
+        registry
+            .param("Patient", "_tag")
+            .is_some_and(|tag| tag.is_indexed)
+    );
 }
