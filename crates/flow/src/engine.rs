@@ -1,32 +1,66 @@
 //! The running flows: start, look, replay, release, drain.
+//!
+//! Invariants:
+//! - what an earlier run journaled and did not apply is on the board before a socket is bound, so
+//!   it comes before every new message of its partition;
+//! - stopping takes nothing back: what is not done at the deadline is done after the next start.
 
-use crate::snapshot::Snapshot;
+use crate::control::ControlError;
+use crate::destination::Destination;
+use crate::events::{Event, Events};
+use crate::flow::Flow;
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::recovery;
+use crate::snapshot::{FlowState, Snapshot};
+use crate::source::answer::Desk;
+use crate::source::connection::Shared;
+use crate::source::mllp;
+use crate::step::work::Work;
 use crate::topology::{EngineConfig, Problem};
-use base::{Clock, Timestamp};
+use base::Clock;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
+use store::journal::Journal;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// What the engine works on. The binary opens these and shares them with the server.
 #[derive(Clone)]
 pub struct Handles {
+    /// Every message.
+    pub journal: Journal,
+    /// Where messages go: `flow::ChartDestination` over the chart and the maps.
+    pub destination: Arc<dyn Destination>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where to count; the server renders it.
+    pub metrics: Metrics,
 }
 
-/// The running flows. Dropping it stops taking messages; [`Engine::drain`] also finishes them.
+/// The running flows. Dropping it without [`Engine::drain`] is like a crash: nothing is lost.
 pub struct Engine {
-    clock: Arc<dyn Clock>,
+    pub(crate) flows: Vec<Arc<Flow>>,
+    pub(crate) work: Arc<Work>,
+    stop: watch::Sender<bool>,
+    sources: Mutex<JoinSet<()>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The engine could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration is wrong.
-    #[error("the configuration of the flows is wrong")]
+    #[error("the configuration of the flows is wrong: {}", first(.0))]
     Config(Vec<Problem>),
     /// A listener's address could not be bound.
-    #[error("flow `{flow}` could not listen on {address}")]
+    #[error(
+        "flow `{flow}` could not listen on {address}; stop what listens there, or choose another port"
+    )]
     Listen {
         /// The flow.
         flow: String,
@@ -37,7 +71,10 @@ pub enum StartError {
     },
     /// What the journal holds could not be read.
     #[error("the journal could not be read")]
-    Journal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Journal(#[from] store::journal::ReadError),
+    /// A thread could not be started.
+    #[error("could not start a worker")]
+    Thread(#[source] std::io::Error),
 }
 
 /// How a drain ended.
@@ -45,62 +82,12 @@ pub enum StartError {
 pub enum Drained {
     /// Everything journaled was applied or came to rest where a person sees it.
     Completely,
-    /// The deadline came first; the rest is in the journal and goes on at the next start.
+    /// The deadline came first; so many are in the journal and go on at the next start.
     WithWaiting(u64),
 }
 
-/// What a replay or a release was asked to do could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum ControlError {
-    /// The journal has no such message.
-    #[error("the journal has no message {0}")]
-    NoSuchMessage(u64),
-    /// The message's flow is not configured any more.
-    #[error("flow `{0}` is not configured")]
-    NoSuchFlow(String),
-    /// The message is not in a state that allows it.
-    #[error("the message is {state}, so it cannot be {wanted}")]
-    WrongState {
-        /// Its state.
-        state: &'static str,
-        /// What was asked.
-        wanted: &'static str,
-    },
-    /// The journal or the chart failed.
-    #[error("the store failed")]
-    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// What became of a replayed message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replayed {
-    /// The journal's sequence.
-    pub sequence: u64,
-    /// Queued for the chart; false where this map version was applied before.
-    pub queued: bool,
-}
-
-/// What a message would change in the chart, were it applied now.
-#[derive(Clone, Debug)]
-pub struct DryRun {
-    /// One per resource.
-    pub changes: Vec<Change>,
-    /// The mapping's report as text lines, without effect.
-    pub report: Vec<String>,
-}
-
-/// What one message changes, or would change, in one resource. Holds PHI: show it under a permit.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// The FHIR type.
-    pub resource_type: String,
-    /// The id; none for a resource that would be new.
-    pub id: Option<String>,
-    /// The body before.
-    pub before: Option<Vec<u8>>,
-    /// The body after.
-    pub after: Vec<u8>,
-}
+/// Kilobytes that all connections together may hold of unfinished frames.
+const MEMORY_KB: usize = 256 << 10;
 
 // === impl Engine ===
 
@@ -112,60 +99,132 @@ impl Engine {
         if !problems.is_empty() {
             return Err(StartError::Config(problems));
         }
+        let flows: Vec<_> = config
+            .flows
+            .into_iter()
+            .map(|flow| Arc::new(Flow::new(flow)))
+            .collect();
+        let events = Events::new(handles.metrics);
+        let work = Arc::new(Work::new(
+            handles.journal,
+            events.clone(),
+            handles.clock,
+            handles.destination,
+            config.max_waiting,
+        ));
+        let mut listeners = Vec::new();
+        // Bound first: a port that is taken should not cost the recovery. Nothing is accepted yet.
+        for flow in &flows {
+            listeners.push((mllp::bind(flow).await?, Arc::clone(flow)));
+        }
+        recovery::take_up(&work, &flows)?;
+        let workers = start_workers(&work, config.workers)?;
+        let (stop, stopped) = watch::channel(false);
+        let shared = Shared {
+            intake: Intake::start(work.journal.clone(), Arc::clone(&work)),
+            events: events.clone(),
+            desk: Arc::new(Desk::new(Arc::clone(&work))),
+            stop: stopped,
+            memory: Arc::new(Semaphore::new(MEMORY_KB)),
+        };
+        let mut sources = JoinSet::new();
+        for (listener, flow) in listeners {
+            if let Some(address) = flow.address.get().copied() {
+                events.emit(Event::Listening {
+                    flow: flow.name(),
+                    address,
+                });
+            }
+            sources.spawn(mllp::serve(listener, flow, shared.clone()));
+        }
         Ok(Self {
-            clock: handles.clock,
+            flows,
+            work,
+            stop,
+            sources: Mutex::new(sources),
+            workers: Mutex::new(workers),
         })
     }
 
     /// Each flow's name and the address it listens on.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
-        Vec::new()
+        let bound = |flow: &Arc<Flow>| Some((flow.name().to_owned(), *flow.address.get()?));
+        self.flows.iter().filter_map(bound).collect()
     }
 
-    /// The picture now.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            at: self.now(),
-            flows: Vec::new(),
-        }
+    /// The picture now. Its numbers are read from the journal; not for an async task's own thread.
+    pub fn snapshot(&self) -> Result<Snapshot, ControlError> {
+        crate::snapshot::take(&self.work, &self.flows)
     }
 
     /// The metrics in Prometheus text format.
     pub fn render_metrics(&self) -> String {
-        String::new()
-    }
-
-    /// Sends a message to the chart again, under the maps as they are now.
-    pub async fn replay(&self, sequence: u64) -> Result<Replayed, ControlError> {
-        Err(ControlError::NoSuchMessage(sequence))
-    }
-
-    /// Lets a held or blocked message go on.
-    pub async fn release(&self, sequence: u64) -> Result<(), ControlError> {
-        Err(ControlError::NoSuchMessage(sequence))
-    }
-
-    /// Sets a message aside until it is released.
-    pub async fn hold(&self, sequence: u64) -> Result<(), ControlError> {
-        Err(ControlError::NoSuchMessage(sequence))
-    }
-
-    /// Marks a failed message as done with: a person looked, nothing is to be applied.
-    pub async fn dismiss(&self, sequence: u64) -> Result<(), ControlError> {
-        Err(ControlError::NoSuchMessage(sequence))
-    }
-
-    /// What `body` would change if `flow` received it now. Nothing is stored.
-    pub async fn dry_run(&self, flow: &str, _body: &[u8]) -> Result<DryRun, ControlError> {
-        Err(ControlError::NoSuchFlow(flow.to_owned()))
+        let metrics = self.work.events.metrics();
+        for flow in &self.flows {
+            metrics.set_waiting(flow.name(), flow.waiting.load(Ordering::Relaxed));
+        }
+        metrics.render()
     }
 
     /// Takes no new messages, finishes what is journaled, and says how far it came.
-    pub async fn drain(&self, _deadline: Duration) -> Drained {
-        Drained::Completely
+    pub async fn drain(&self, deadline: Duration) -> Drained {
+        let until = Instant::now() + deadline;
+        for flow in &self.flows {
+            flow.set_state(FlowState::Draining);
+        }
+        // Everybody who listens to it has ended where nobody does.
+        let _ = self.stop.send(true);
+        let mut sources =
+            std::mem::take(&mut *self.sources.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = async { while sources.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout_at(until, all).await;
+        while 0 < self.work.board.len() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let n_left = self.work.board.len() as u64;
+        self.work.board.close();
+        let workers =
+            std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        // A worker ends after the message that it has; its commit takes milliseconds.
+        let joined =
+            tokio::task::spawn_blocking(move || workers.into_iter().map(JoinHandle::join).count());
+        let _ = joined.await;
+        if n_left == 0 {
+            Drained::Completely
+        } else {
+            Drained::WithWaiting(n_left)
+        }
     }
+}
 
-    fn now(&self) -> Timestamp {
-        self.clock.now()
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.work.board.close();
     }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("addresses", &self.addresses())
+            .finish_non_exhaustive()
+    }
+}
+
+fn start_workers(work: &Arc<Work>, n_workers: usize) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let one = |idx| {
+        let work = Arc::clone(work);
+        std::thread::Builder::new()
+            .name(format!("flow-{idx}"))
+            .spawn(move || work.run())
+            .map_err(StartError::Thread)
+    };
+    (0..n_workers.max(1)).map(one).collect()
+}
+
+fn first(problems: &[Problem]) -> String {
+    problems
+        .first()
+        .map(|problem| format!("{}: {}. {}", problem.at, problem.reason, problem.remedy))
+        .unwrap_or_default()
 }

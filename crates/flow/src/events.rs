@@ -154,6 +154,8 @@ pub enum CloseReason {
     Network,
     /// The journal cannot write.
     JournalFailed,
+    /// More waits for the journal than memory should hold.
+    Overloaded,
     /// The flow is draining.
     Draining,
 }
@@ -220,38 +222,89 @@ impl Events {
 fn log(event: Event<'_>) {
     match event {
         Event::Listening { flow, address } => tracing::info!(flow, %address, "listening"),
-        Event::ConnectionOpened { flow, connection, peer } => {
+        Event::ConnectionOpened {
+            flow,
+            connection,
+            peer,
+        } => {
             tracing::info!(flow, connection, %peer, "connection opened");
         }
-        Event::ConnectionClosed { flow, connection, reason, n_messages } => {
+        Event::ConnectionClosed {
+            flow,
+            connection,
+            reason,
+            n_messages,
+        } => {
             if reason.is_usual() {
-                tracing::info!(flow, connection, reason = reason.word(), n_messages, "connection closed");
+                tracing::info!(
+                    flow,
+                    connection,
+                    reason = reason.word(),
+                    n_messages,
+                    "connection closed"
+                );
             } else {
-                tracing::warn!(flow, connection, reason = reason.word(), n_messages, "connection closed");
+                tracing::warn!(
+                    flow,
+                    connection,
+                    reason = reason.word(),
+                    n_messages,
+                    "connection closed"
+                );
             }
         }
-        Event::MessageReceived { flow, sequence, n_bytes, .. } => {
+        Event::MessageReceived {
+            flow,
+            sequence,
+            n_bytes,
+            ..
+        } => {
             tracing::debug!(flow, sequence, n_bytes, "message received");
         }
         Event::MessageRepeated { flow, sequence } => {
-            tracing::info!(flow, sequence, "message repeated, stored acknowledgement sent");
+            tracing::info!(
+                flow,
+                sequence,
+                "message repeated, stored acknowledgement sent"
+            );
         }
         Event::ControlIdReused { flow, sequence } => {
             tracing::warn!(flow, sequence, "control id used again by another message");
         }
         Event::Acknowledged { flow, code } => tracing::debug!(flow, code, "acknowledged"),
-        Event::MessageApplied { flow, sequence, n_changed, .. } => {
+        Event::MessageApplied {
+            flow,
+            sequence,
+            n_changed,
+            ..
+        } => {
             tracing::debug!(flow, sequence, n_changed, "message applied");
         }
-        Event::NeedsAttention { flow, sequence, reason } => {
-            tracing::warn!(flow, sequence, reason = reason.code(), "message needs attention");
+        Event::NeedsAttention {
+            flow,
+            sequence,
+            reason,
+        } => {
+            tracing::warn!(
+                flow,
+                sequence,
+                reason = reason.code(),
+                "message needs attention"
+            );
         }
         Event::MessageHeld { flow, sequence } => tracing::warn!(flow, sequence, "message held"),
-        Event::Retried { flow, sequence, n_attempts, wait } => {
+        Event::Retried {
+            flow,
+            sequence,
+            n_attempts,
+            wait,
+        } => {
             let wait_ms = wait.as_millis();
             tracing::warn!(flow, sequence, n_attempts, %wait_ms, "message will be tried again");
         }
-        Event::Conflict { flow, sequence } => tracing::debug!(flow, sequence, "conflict, done again"),
+        Event::Conflict { flow, sequence } => {
+            tracing::debug!(flow, sequence, "conflict, done again");
+        }
         Event::Recovered { flow, n_messages } => {
             tracing::info!(flow, n_messages, "messages of an earlier run taken up");
         }
@@ -279,8 +332,17 @@ impl CloseReason {
             Self::TooManyConnections => "too_many_connections",
             Self::Network => "network",
             Self::JournalFailed => "journal_failed",
+            Self::Overloaded => "overloaded",
             Self::Draining => "draining",
         }
+    }
+
+    /// True where the peer may still be sending what nobody reads.
+    pub(crate) fn throws_away(self) -> bool {
+        matches!(
+            self,
+            Self::TooLong | Self::Noise | Self::Http | Self::Tls | Self::FrameTimeout
+        )
     }
 
     fn is_usual(self) -> bool {
@@ -329,6 +391,25 @@ impl Attention {
         }
     }
 
+    /// True where later messages of the partition build on this one, so the flow's policy for a
+    /// failing head counts. A message that was refused at the door, or a merge that makes no sense,
+    /// leaves nothing behind that others could miss.
+    pub fn blocks(self) -> bool {
+        match self {
+            Self::MapFailed | Self::ChartRefused | Self::Ambiguous | Self::TooManyAttempts => true,
+            Self::NoMessage
+            | Self::NoMessageType
+            | Self::NoControlId
+            | Self::NoProcessingId
+            | Self::WrongProcessingId
+            | Self::NoMap
+            | Self::UnknownVersion
+            | Self::MergeWithItself
+            | Self::MergeCircle
+            | Self::MergeUnknown => false,
+        }
+    }
+
     /// Reads [`Self::code`].
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
@@ -339,20 +420,32 @@ impl Attention {
         match self {
             Self::NoMessage => "These bytes do not begin with MSH. Look at what the sender is.",
             Self::NoMessageType => "MSH-9 is missing. The sender must say the message type.",
-            Self::NoControlId => "MSH-10 is missing. The sender must give each message a control id.",
+            Self::NoControlId => {
+                "MSH-10 is missing. The sender must give each message a control id."
+            }
             Self::NoProcessingId => "MSH-11 is missing. The sender must say P, T or D.",
             Self::WrongProcessingId => {
                 "MSH-11 says that this is no production message, so it stays out of the chart."
             }
             Self::NoMap => "No map takes this type of message. Write one, then replay.",
-            Self::UnknownVersion => "MSH-12 is no version that the maps know. Correct it in a dialect, then replay.",
+            Self::UnknownVersion => {
+                "MSH-12 is no version that the maps know. Correct it in a dialect, then replay."
+            }
             Self::MapFailed => "The map could make nothing of it. See its issues, then replay.",
-            Self::ChartRefused => "The chart refused what the map made. See its issues, then replay.",
+            Self::ChartRefused => {
+                "The chart refused what the map made. See its issues, then replay."
+            }
             Self::Ambiguous => "Its numbers name two different records. Decide which is meant.",
-            Self::MergeWithItself => "It merges a patient with the same patient. Nothing was changed.",
+            Self::MergeWithItself => {
+                "It merges a patient with the same patient. Nothing was changed."
+            }
             Self::MergeCircle => "It would merge patients in a circle. Nothing was changed.",
-            Self::MergeUnknown => "It merges a patient that no message told of. Nothing was changed.",
-            Self::TooManyAttempts => "It was tried as often as the flow allows. Find the cause, then replay.",
+            Self::MergeUnknown => {
+                "It merges a patient that no message told of. Nothing was changed."
+            }
+            Self::TooManyAttempts => {
+                "It was tried as often as the flow allows. Find the cause, then replay."
+            }
         }
     }
 }

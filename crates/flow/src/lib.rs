@@ -7,14 +7,24 @@
 //! - the messages of one partition reach the chart in the order in which the journal numbered them;
 //! - every message ends applied, or in a state that a person sees.
 
+pub mod control;
+pub mod destination;
 pub mod engine;
 pub mod events;
+mod flow;
+mod intake;
 pub mod metrics;
+mod recovery;
 pub mod snapshot;
-pub mod step;
+mod source;
+mod step;
 pub mod topology;
 
-pub use engine::{Change, ControlError, Drained, DryRun, Engine, Handles, Replayed, StartError};
+pub use control::{ControlError, Replayed};
+pub use destination::{Applied, Change, Destination, DryRun, Outcome, Task};
+pub use engine::{Drained, Engine, Handles, StartError};
+pub use events::{Attention, CloseReason, Event, Events};
+pub use metrics::Metrics;
 pub use snapshot::{FlowSnapshot, FlowState, Minute, Snapshot};
 pub use topology::{
     AckPolicy, EngineConfig, FailingHead, FlowConfig, MapConfig, MllpConfig, PartitionKey, Problem,

@@ -77,22 +77,82 @@ impl Metrics {
 
     fn register(&self) {
         self.with_registry(|r| {
-            r.register("flow_messages_received", "Messages on disk", self.received.clone());
-            r.register("flow_received_bytes", "Bytes of messages on disk", self.received_bytes.clone());
-            r.register("flow_messages_repeated", "Repeats answered from the store", self.repeated.clone());
-            r.register("flow_control_ids_reused", "Control ids used again", self.reused_ids.clone());
-            r.register("flow_acknowledgements", "Acknowledgements by MSA-1", self.acknowledged.clone());
-            r.register("flow_messages_applied", "Messages in the chart", self.applied.clone());
-            r.register("flow_resources_changed", "Resources made or changed", self.changed.clone());
-            r.register("flow_needs_attention", "Messages for a person", self.attention.clone());
+            r.register(
+                "flow_messages_received",
+                "Messages on disk",
+                self.received.clone(),
+            );
+            r.register(
+                "flow_received_bytes",
+                "Bytes of messages on disk",
+                self.received_bytes.clone(),
+            );
+            r.register(
+                "flow_messages_repeated",
+                "Repeats answered from the store",
+                self.repeated.clone(),
+            );
+            r.register(
+                "flow_control_ids_reused",
+                "Control ids used again",
+                self.reused_ids.clone(),
+            );
+            r.register(
+                "flow_acknowledgements",
+                "Acknowledgements by MSA-1",
+                self.acknowledged.clone(),
+            );
+            r.register(
+                "flow_messages_applied",
+                "Messages in the chart",
+                self.applied.clone(),
+            );
+            r.register(
+                "flow_resources_changed",
+                "Resources made or changed",
+                self.changed.clone(),
+            );
+            r.register(
+                "flow_needs_attention",
+                "Messages for a person",
+                self.attention.clone(),
+            );
             r.register("flow_messages_held", "Messages held", self.held.clone());
-            r.register("flow_retries", "Applications tried again", self.retried.clone());
-            r.register("flow_conflicts", "Applications done again", self.conflicts.clone());
-            r.register("flow_connections", "Connections open now", self.connections.clone());
-            r.register("flow_connections_closed", "Connections closed", self.closed.clone());
-            r.register("flow_messages_waiting", "Messages on their way", self.waiting.clone());
-            r.register("flow_journal_seconds", "Last byte to fsync", self.journal_seconds.clone());
-            r.register("flow_applied_seconds", "Receipt to chart commit", self.applied_seconds.clone());
+            r.register(
+                "flow_retries",
+                "Applications tried again",
+                self.retried.clone(),
+            );
+            r.register(
+                "flow_conflicts",
+                "Applications done again",
+                self.conflicts.clone(),
+            );
+            r.register(
+                "flow_connections",
+                "Connections open now",
+                self.connections.clone(),
+            );
+            r.register(
+                "flow_connections_closed",
+                "Connections closed",
+                self.closed.clone(),
+            );
+            r.register(
+                "flow_messages_waiting",
+                "Messages on their way",
+                self.waiting.clone(),
+            );
+            r.register(
+                "flow_journal_seconds",
+                "Last byte to fsync",
+                self.journal_seconds.clone(),
+            );
+            r.register(
+                "flow_applied_seconds",
+                "Receipt to chart commit",
+                self.applied_seconds.clone(),
+            );
         });
     }
 
@@ -111,7 +171,9 @@ impl Metrics {
 
     /// Messages of `flow` on their way now.
     pub fn set_waiting(&self, flow: &str, n_messages: u64) {
-        self.waiting.get_or_create(&label(flow)).set(i64::try_from(n_messages).unwrap_or(i64::MAX));
+        self.waiting
+            .get_or_create(&label(flow))
+            .set(i64::try_from(n_messages).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn count(&self, event: Event<'_>) {
@@ -123,10 +185,19 @@ impl Metrics {
                 self.connections.get_or_create(&label(flow)).dec();
                 self.closed.get_or_create(&word(flow, reason.word())).inc();
             }
-            Event::MessageReceived { flow, n_bytes, took, .. } => {
+            Event::MessageReceived {
+                flow,
+                n_bytes,
+                took,
+                ..
+            } => {
                 self.received.get_or_create(&label(flow)).inc();
-                self.received_bytes.get_or_create(&label(flow)).inc_by(n_bytes as u64);
-                self.journal_seconds.get_or_create(&label(flow)).observe(took.as_secs_f64());
+                self.received_bytes
+                    .get_or_create(&label(flow))
+                    .inc_by(n_bytes as u64);
+                self.journal_seconds
+                    .get_or_create(&label(flow))
+                    .observe(took.as_secs_f64());
             }
             Event::MessageRepeated { flow, .. } => {
                 self.repeated.get_or_create(&label(flow)).inc();
@@ -137,13 +208,24 @@ impl Metrics {
             Event::Acknowledged { flow, code } => {
                 self.acknowledged.get_or_create(&word(flow, code)).inc();
             }
-            Event::MessageApplied { flow, n_changed, took, .. } => {
+            Event::MessageApplied {
+                flow,
+                n_changed,
+                took,
+                ..
+            } => {
                 self.applied.get_or_create(&label(flow)).inc();
-                self.changed.get_or_create(&label(flow)).inc_by(n_changed as u64);
-                self.applied_seconds.get_or_create(&label(flow)).observe(took.as_secs_f64());
+                self.changed
+                    .get_or_create(&label(flow))
+                    .inc_by(n_changed as u64);
+                self.applied_seconds
+                    .get_or_create(&label(flow))
+                    .observe(took.as_secs_f64());
             }
             Event::NeedsAttention { flow, reason, .. } => {
-                self.attention.get_or_create(&word(flow, reason.code())).inc();
+                self.attention
+                    .get_or_create(&word(flow, reason.code()))
+                    .inc();
             }
             Event::MessageHeld { flow, .. } => {
                 self.held.get_or_create(&label(flow)).inc();
@@ -160,15 +242,22 @@ impl Metrics {
 }
 
 fn label(flow: &str) -> FlowLabel {
-    FlowLabel { flow: flow.to_owned() }
+    FlowLabel {
+        flow: flow.to_owned(),
+    }
 }
 
 fn word(flow: &str, reason: &'static str) -> FlowWordLabel {
-    FlowWordLabel { flow: flow.to_owned(), reason }
+    FlowWordLabel {
+        flow: flow.to_owned(),
+        reason,
+    }
 }
 
 fn seconds() -> Histogram {
-    Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0])
+    Histogram::new([
+        0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+    ])
 }
 
 #[cfg(test)]
@@ -181,8 +270,16 @@ mod tests {
     fn prometheus_text() {
         let events = Events::default();
         let took = Duration::from_millis(3);
-        events.emit(Event::MessageReceived { flow: "adt", sequence: 1, n_bytes: 900, took });
-        events.emit(Event::Acknowledged { flow: "adt", code: "AA" });
+        events.emit(Event::MessageReceived {
+            flow: "adt",
+            sequence: 1,
+            n_bytes: 900,
+            took,
+        });
+        events.emit(Event::Acknowledged {
+            flow: "adt",
+            code: "AA",
+        });
         let text = events.metrics().render();
         for line in [
             "causeway_flow_messages_received_total{flow=\"adt\"} 1",

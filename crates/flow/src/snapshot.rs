@@ -1,7 +1,13 @@
 //! What the console's picture shows. Every number comes from the journal and survives a restart.
 
+use crate::control::ControlError;
+use crate::flow::Flow;
+use crate::step::work::Work;
 use base::Timestamp;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use store::journal::{Filter, Page, Rated, State};
 
 /// All flows at one moment.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct FlowSnapshot {
     pub waiting: u64,
     /// Of these, for a person to look at: refused, failed, dead.
     pub needs_attention: u64,
+    /// Of these, set aside for good: a filter or a person said so.
+    pub filtered: u64,
     /// Of these, held until somebody releases them.
     pub held: u64,
     /// When the last message came.
@@ -80,6 +88,92 @@ impl FlowState {
             Self::Running => "running",
             Self::Draining => "draining",
             Self::Stopped => "stopped",
+        }
+    }
+}
+
+const MINUTE: i64 = 60_000_000;
+const MINUTES: i64 = 60;
+
+/// Reads the picture from the journal.
+pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, ControlError> {
+    let at = work.clock.now();
+    let this_minute = at.micros() - at.micros().rem_euclid(MINUTE);
+    let first = this_minute - (MINUTES - 1) * MINUTE;
+    let mut shown: Vec<FlowSnapshot> = flows.iter().map(|flow| at_rest(flow)).collect();
+    for count in work.journal.counts()? {
+        if let Some(flow) = shown.iter_mut().find(|flow| flow.name == count.flow) {
+            flow.add(count.state, count.n);
+        }
+    }
+    let (from, until) = (
+        Timestamp::from_micros(first),
+        Timestamp::from_micros(this_minute + MINUTE),
+    );
+    for rate in work.journal.rates(from, until)? {
+        let idx = (rate.minute.micros() - first) / MINUTE;
+        let minute = shown
+            .iter_mut()
+            .find(|flow| flow.name == rate.flow)
+            .and_then(|flow| flow.minutes.get_mut(usize::try_from(idx).ok()?));
+        if let Some(minute) = minute {
+            minute.add(rate.rated, u32::try_from(rate.n).unwrap_or(u32::MAX));
+        }
+    }
+    for flow in &mut shown {
+        let filter = Filter {
+            flow: Some(flow.name.clone()),
+            ..Filter::default()
+        };
+        let newest = work.journal.list(
+            &filter,
+            Page {
+                before: None,
+                limit: 1,
+            },
+        )?;
+        flow.last_received = newest.rows.first().map(|row| row.received);
+    }
+    Ok(Snapshot { at, flows: shown })
+}
+
+fn at_rest(flow: &Flow) -> FlowSnapshot {
+    FlowSnapshot {
+        name: flow.name().to_owned(),
+        address: flow.address.get().copied(),
+        state: flow.state(),
+        connections: flow.connections.load(Ordering::Relaxed),
+        minutes: vec![Minute::default(); MINUTES as usize],
+        ..FlowSnapshot::default()
+    }
+}
+
+// === impl FlowSnapshot ===
+
+impl FlowSnapshot {
+    fn add(&mut self, state: State, n_messages: u64) {
+        self.received += n_messages;
+        match state {
+            State::Received => self.waiting += n_messages,
+            State::Mapped | State::Delivered => self.applied += n_messages,
+            State::Filtered => self.filtered += n_messages,
+            State::Held | State::Parked => self.held += n_messages,
+            State::Dead | State::NeedsAttention => self.needs_attention += n_messages,
+        }
+    }
+}
+
+// === impl Minute ===
+
+impl Minute {
+    fn add(&mut self, rated: Rated, n_messages: u32) {
+        match rated {
+            Rated::Received => self.received += n_messages,
+            Rated::Became(State::Mapped | State::Delivered) => self.applied += n_messages,
+            Rated::Became(State::Held | State::Dead | State::NeedsAttention) => {
+                self.failed += n_messages;
+            }
+            Rated::Repeated | Rated::Became(State::Received | State::Filtered | State::Parked) => {}
         }
     }
 }

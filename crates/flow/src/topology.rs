@@ -7,7 +7,6 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// One named way through: a source, steps, a destination. (HL7 people say *channel*.)
 #[derive(Clone, Debug, Deserialize)]
@@ -35,9 +34,6 @@ pub struct FlowConfig {
     /// How messages are answered that this flow cannot take.
     #[serde(default)]
     pub refusals: Refusals,
-    /// How long a repeated message is recognised and gets its stored acknowledgement again.
-    #[serde(default = "a_day")]
-    pub repeats_window_seconds: u64,
     /// How often a message is tried again after an error that may pass, before a person must look.
     #[serde(default = "eight")]
     pub max_attempts: u32,
@@ -184,6 +180,10 @@ pub struct EngineConfig {
     /// How many messages are translated and applied at once.
     #[serde(default = "workers")]
     pub workers: usize,
+    /// How long a repeated message is recognised and gets its stored acknowledgement again. The
+    /// journal is opened with it.
+    #[serde(default = "a_day")]
+    pub repeats_window_seconds: u64,
     /// How many journaled messages may wait in memory; more are read back from the journal.
     #[serde(default = "max_waiting")]
     pub max_waiting: usize,
@@ -270,10 +270,10 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
         ));
     }
     let SourceConfig::Mllp(mllp) = &flow.source;
-    if mllp.max_frame_bytes < 1024 {
+    if !(1 << 10..=32 << 20).contains(&mllp.max_frame_bytes) {
         problems.push(flow.problem(
             "source.mllp.max_frame_bytes",
-            "hardly any message fits",
+            "it must lie between 1 KiB and 32 MiB",
             "Leave it out for 16 MiB.",
         ));
     }
@@ -300,14 +300,8 @@ impl FlowConfig {
             failing_head: FailingHead::default(),
             processing_ids: production_only(),
             refusals: Refusals::default(),
-            repeats_window_seconds: a_day(),
             max_attempts: eight(),
         }
-    }
-
-    /// How long a repeat is recognised.
-    pub fn repeats_window(&self) -> Duration {
-        Duration::from_secs(self.repeats_window_seconds)
     }
 
     fn problem(&self, key: &str, reason: &str, remedy: &str) -> Problem {
@@ -357,6 +351,7 @@ impl EngineConfig {
             flows,
             production: true,
             workers: workers(),
+            repeats_window_seconds: a_day(),
             max_waiting: max_waiting(),
         }
     }

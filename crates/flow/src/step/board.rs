@@ -1,20 +1,47 @@
-//! The schedule as threads see it: a worker waits here for the next job.
+//! The schedule and the parked partitions as threads see them: a worker waits here for the next job.
+//!
+//! Invariant: whether a job is parked is decided in the moment in which it is taken, under the lock
+//! under which a release puts the parked ones back; so no later message slips in between.
 
+use super::parking::{Lot, Parking};
 use super::schedule::{Key, Schedule};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A [`Schedule`] behind a lock. Times are milliseconds since the board was made.
+/// A [`Schedule`] and a [`Parking`] behind one lock.
 #[derive(Debug)]
-pub struct Board<J> {
+pub(crate) struct Board<J> {
     state: Mutex<State<J>>,
     changed: Condvar,
     started: Instant,
 }
 
+/// What a worker got.
+#[derive(Debug)]
+pub(crate) enum Taken<J> {
+    /// Run it, then [`Board::finish`] it.
+    Run(u64, J),
+    /// It waits behind a failing head and is off the schedule; write that down.
+    Parked {
+        /// The job's number.
+        number: u64,
+        /// The job.
+        job: J,
+        /// The failing head.
+        head: u64,
+    },
+}
+
+/// A job that may be parked.
+pub(crate) trait Park {
+    /// What it waits for when parked: its patient, or its partition.
+    fn parking_keys(&self) -> &[Key];
+}
+
 #[derive(Debug)]
 struct State<J> {
     schedule: Schedule<J>,
+    parking: Parking,
     closed: bool,
 }
 
@@ -22,75 +49,109 @@ struct State<J> {
 
 impl<J> Default for Board<J> {
     fn default() -> Self {
+        let state = State {
+            schedule: Schedule::default(),
+            parking: Parking::default(),
+            closed: false,
+        };
         Self {
-            state: Mutex::new(State { schedule: Schedule::default(), closed: false }),
+            state: Mutex::new(state),
             changed: Condvar::new(),
             started: Instant::now(),
         }
     }
 }
 
-impl<J> Board<J> {
+impl<J: Park> Board<J> {
     /// See [`Schedule::push`].
-    pub fn push(&self, number: u64, keys: Vec<Key>, job: J) -> bool {
+    pub(crate) fn push(&self, number: u64, keys: Vec<Key>, job: J) -> bool {
         let pushed = self.lock().schedule.push(number, keys, job);
         self.changed.notify_one();
         pushed
     }
 
     /// Waits for a job; none after [`Self::close`].
-    pub fn take(&self) -> Option<(u64, J)> {
+    pub(crate) fn take(&self) -> Option<Taken<J>> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return None;
             }
             let now = self.now();
-            if let Some(taken) = state.schedule.take(now) {
-                return Some(taken);
+            if let Some((number, job)) = state.schedule.take(now) {
+                let Some(head) = state.parking.stand_behind(number, job.parking_keys()) else {
+                    return Some(Taken::Run(number, job));
+                };
+                state.schedule.finish(number);
+                self.changed.notify_one();
+                return Some(Taken::Parked { number, job, head });
             }
             // A retry may fall due without anybody to wake us.
-            let wait = state.schedule.next_due().map_or(60_000, |due| due.saturating_sub(now).max(1));
-            let waited = self.changed.wait_timeout(state, Duration::from_millis(wait));
+            let next = state.schedule.next_due();
+            let wait = next.map_or(60_000, |due| due.saturating_sub(now).max(1));
+            let waited = self
+                .changed
+                .wait_timeout(state, Duration::from_millis(wait));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// See [`Schedule::retry`].
-    pub fn retry(&self, number: u64, job: J, wait: Duration) {
+    pub(crate) fn retry(&self, number: u64, job: J, wait: Duration) {
         let due = self.now() + wait.as_millis() as u64;
         self.lock().schedule.retry(number, job, due);
         self.changed.notify_one();
     }
 
     /// See [`Schedule::finish`].
-    pub fn finish(&self, number: u64) {
+    pub(crate) fn finish(&self, number: u64) {
         self.lock().schedule.finish(number);
         // Several may have moved up.
         self.changed.notify_all();
     }
 
+    /// From now on everything with one of `keys` waits behind `head`; `behind` waits already.
+    pub(crate) fn park(&self, head: u64, keys: &[Key], behind: &[(u64, Vec<Key>)]) {
+        let mut state = self.lock();
+        state.parking.park(head, keys);
+        for (number, keys) in behind {
+            state.parking.stand_behind(*number, keys);
+        }
+    }
+
+    /// Lets everything behind `head` go, and puts `jobs`, made from it, back at their old places.
+    pub(crate) fn release(&self, head: u64, jobs: impl FnOnce(&Lot) -> Vec<(u64, Vec<Key>, J)>) {
+        let mut state = self.lock();
+        let lot = state.parking.release(head).unwrap_or_default();
+        for (number, keys, job) in jobs(&lot) {
+            state.schedule.push(number, keys, job);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// What waits behind `head`.
+    pub(crate) fn behind(&self, head: u64) -> Option<Vec<u64>> {
+        self.lock().parking.lot(head).map(|lot| lot.behind.clone())
+    }
+
     /// The number of jobs not finished.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().schedule.len()
     }
 
-    /// True where nothing is left.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// True where a job of this number is not finished.
-    pub fn contains(&self, number: u64) -> bool {
+    pub(crate) fn contains(&self, number: u64) -> bool {
         self.lock().schedule.contains(number)
     }
 
     /// Lets every worker go home after its job.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
+    /// Milliseconds since the board was made.
     fn now(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }

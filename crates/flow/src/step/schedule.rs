@@ -1,40 +1,46 @@
-//! What may run next: messages stand in one line per key and run when first in all of theirs.
+//! What may run next: messages stand in one line per key, by number, and run when first in all.
 //!
 //! Invariants:
-//! - of two jobs that share a key the one pushed first finishes first: this is *order in a
-//!   partition*, and a merge, which has the keys of both patients, is a barrier on both;
+//! - of two waiting jobs that share a key the one with the lower number runs first and finishes
+//!   before the other begins: this is *order in a partition*; a merge, which has the keys of both
+//!   patients, is a barrier on both;
+//! - a job that comes back (a release, a replay) gets its old place before all that still wait;
 //! - jobs without a common key never wait for one another;
-//! - there is no deadlock: a job enters all its lines at one moment, so the oldest job of all is
-//!   always first everywhere.
+//! - there is no deadlock: the lowest number of all is first in every line of its own.
 //!
-//! Pure: no thread, no clock. A row of lines, with `m` the merge of `a` and `b`:
+//! Pure: no thread, no clock. Two lines, with `m` the merge of `a` and `b`:
 //!
 //! ```text
 //! a: 1 3 m 5      runs now: 1, 2 (first in every line of theirs)
 //! b: 2 m 4        then 3, then m, then 4 and 5 at once
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a line is about: a hash of a patient's identifier or of a connection.
-pub type Key = u64;
+pub(crate) type Key = u64;
 
 /// Every job that is not finished.
 #[derive(Debug)]
-pub struct Schedule<J> {
+pub(crate) struct Schedule<J> {
     jobs: BTreeMap<u64, Entry<J>>,
-    lines: HashMap<Key, VecDeque<u64>>,
-    ready: BTreeSet<u64>,
+    lines: HashMap<Key, Line>,
+    /// Those that may have come to the head of their lines; looked at again when taken.
+    candidates: BTreeSet<u64>,
     delayed: BTreeSet<(u64, u64)>,
 }
 
 #[derive(Debug)]
 struct Entry<J> {
     keys: Box<[Key]>,
-    /// In how many lines somebody stands before it.
-    n_behind: usize,
     /// None while it runs.
     job: Option<J>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: BTreeSet<u64>,
+    running: Option<u64>,
 }
 
 // === impl Schedule ===
@@ -44,51 +50,80 @@ impl<J> Default for Schedule<J> {
         Self {
             jobs: BTreeMap::new(),
             lines: HashMap::new(),
-            ready: BTreeSet::new(),
+            candidates: BTreeSet::new(),
             delayed: BTreeSet::new(),
         }
     }
 }
 
 impl<J> Schedule<J> {
-    /// Puts a job at the end of each of its lines. Its number must be new; false where it is not.
-    pub fn push(&mut self, number: u64, mut keys: Vec<Key>, job: J) -> bool {
+    /// Puts a job into its lines, at the place of its number; false where it is there already.
+    pub(crate) fn push(&mut self, number: u64, mut keys: Vec<Key>, job: J) -> bool {
         if self.jobs.contains_key(&number) {
             return false;
         }
         keys.sort_unstable();
         keys.dedup();
-        let mut n_behind = 0;
         for key in &keys {
-            let line = self.lines.entry(*key).or_default();
-            n_behind += usize::from(!line.is_empty());
-            line.push_back(number);
+            self.lines.entry(*key).or_default().waiting.insert(number);
         }
-        if n_behind == 0 {
-            self.ready.insert(number);
-        }
-        self.jobs.insert(number, Entry { keys: keys.into(), n_behind, job: Some(job) });
+        self.jobs.insert(
+            number,
+            Entry {
+                keys: keys.into(),
+                job: Some(job),
+            },
+        );
+        self.candidates.insert(number);
         true
     }
 
-    /// The oldest job that may run; it keeps its places until [`Self::finish`].
-    pub fn take(&mut self, now: u64) -> Option<(u64, J)> {
+    /// The oldest job that may run; its lines wait for it until [`Self::finish`].
+    pub(crate) fn take(&mut self, now: u64) -> Option<(u64, J)> {
         while let Some((due, number)) = self.delayed.first().copied()
             && due <= now
         {
             self.delayed.remove(&(due, number));
-            self.ready.insert(number);
+            if let Some(job) = self
+                .jobs
+                .get_mut(&number)
+                .and_then(|entry| entry.job.take())
+            {
+                return Some((number, job));
+            }
         }
-        while let Some(number) = self.ready.pop_first() {
-            if let Some(job) = self.jobs.get_mut(&number).and_then(|entry| entry.job.take()) {
+        while let Some(number) = self.candidates.pop_first() {
+            if let Some(job) = self.start(number) {
                 return Some((number, job));
             }
         }
         None
     }
 
-    /// Puts a job that ran back to the head of its lines, to run again from `due` on.
-    pub fn retry(&mut self, number: u64, job: J, due: u64) {
+    /// Runs a candidate, if it is first in all its lines. If not, whoever stands before it makes it
+    /// a candidate again on finishing.
+    fn start(&mut self, number: u64) -> Option<J> {
+        let entry = self.jobs.get_mut(&number)?;
+        for key in &entry.keys {
+            let line = self.lines.get(key)?;
+            if line.running.is_some() || line.waiting.first() != Some(&number) {
+                return None;
+            }
+        }
+        let job = entry.job.take()?;
+        for line in entry
+            .keys
+            .iter()
+            .map(|key| self.lines.entry(*key).or_default())
+        {
+            line.waiting.remove(&number);
+            line.running = Some(number);
+        }
+        Some(job)
+    }
+
+    /// Lets a job that ran keep its lines, and run again from `due` on.
+    pub(crate) fn retry(&mut self, number: u64, job: J, due: u64) {
         if let Some(entry) = self.jobs.get_mut(&number) {
             entry.job = Some(job);
             self.delayed.insert((due, number));
@@ -96,53 +131,45 @@ impl<J> Schedule<J> {
     }
 
     /// The moment of the next retry.
-    pub fn next_due(&self) -> Option<u64> {
+    pub(crate) fn next_due(&self) -> Option<u64> {
         self.delayed.first().map(|(due, _)| *due)
     }
 
     /// Takes a job out of its lines, run or not; whoever stood behind it moves up.
-    pub fn finish(&mut self, number: u64) {
-        let Some(entry) = self.jobs.remove(&number) else { return };
-        self.ready.remove(&number);
+    pub(crate) fn finish(&mut self, number: u64) {
+        let Some(entry) = self.jobs.remove(&number) else {
+            return;
+        };
+        self.candidates.remove(&number);
         self.delayed.retain(|(_, other)| *other != number);
         for key in entry.keys {
-            let Some(line) = self.lines.get_mut(&key) else { continue };
-            let was_first = line.front() == Some(&number);
-            line.retain(|other| *other != number);
-            let next = line.front().copied();
-            if line.is_empty() {
-                self.lines.remove(&key);
+            let Some(line) = self.lines.get_mut(&key) else {
+                continue;
+            };
+            line.waiting.remove(&number);
+            if line.running == Some(number) {
+                line.running = None;
             }
-            if let Some(next) = next
-                && was_first
-            {
-                self.move_up(next);
+            match line.waiting.first() {
+                Some(next) => {
+                    self.candidates.insert(*next);
+                }
+                None if line.running.is_none() => {
+                    self.lines.remove(&key);
+                }
+                None => {}
             }
         }
     }
 
     /// The number of jobs not finished.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.jobs.len()
     }
 
-    /// True where nothing is left.
-    pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
     /// True where a job of this number is not finished.
-    pub fn contains(&self, number: u64) -> bool {
+    pub(crate) fn contains(&self, number: u64) -> bool {
         self.jobs.contains_key(&number)
-    }
-
-    fn move_up(&mut self, number: u64) {
-        if let Some(entry) = self.jobs.get_mut(&number) {
-            entry.n_behind -= 1;
-            if entry.n_behind == 0 {
-                self.ready.insert(number);
-            }
-        }
     }
 }
 
@@ -154,14 +181,27 @@ mod tests {
     #[test]
     fn a_merge_is_a_barrier_on_both() {
         let mut schedule = Schedule::default();
-        for (number, keys) in [(1, vec![10]), (2, vec![20]), (3, vec![10, 20]), (4, vec![20]), (5, vec![30])] {
+        for (number, keys) in [
+            (1, vec![10]),
+            (2, vec![20]),
+            (3, vec![10, 20]),
+            (4, vec![20]),
+            (5, vec![30]),
+        ] {
             assert!(schedule.push(number, keys, ()));
         }
         assert!(!schedule.push(5, vec![], ()), "a number is pushed once");
         let mut run = || schedule.take(0).map(|(number, ())| number);
-        assert_eq!([run(), run(), run(), run()], [Some(1), Some(2), Some(5), None]);
+        assert_eq!(
+            [run(), run(), run(), run()],
+            [Some(1), Some(2), Some(5), None]
+        );
         schedule.finish(1);
-        assert_eq!(schedule.take(0), None, "the merge waits for the other patient too");
+        assert_eq!(
+            schedule.take(0),
+            None,
+            "the merge waits for the other patient too"
+        );
         schedule.finish(2);
         assert_eq!(schedule.take(0), Some((3, ())));
         assert_eq!(schedule.take(0), None, "nobody overtakes the merge");
@@ -181,6 +221,23 @@ mod tests {
         assert_eq!(schedule.take(5), Some((1, "one")));
     }
 
+    #[test]
+    fn one_that_comes_back_gets_its_old_place() {
+        let mut schedule = Schedule::default();
+        for number in [4, 5, 6] {
+            schedule.push(number, vec![10], ());
+        }
+        assert_eq!(schedule.take(0), Some((4, ())));
+        schedule.push(3, vec![10], ());
+        assert_eq!(schedule.take(0), None, "4 runs");
+        schedule.finish(4);
+        for number in [3, 5, 6] {
+            assert_eq!(schedule.take(0), Some((number, ())));
+            schedule.finish(number);
+        }
+        assert!(schedule.len() == 0);
+    }
+
     proptest! {
         #[test]
         fn jobs_with_a_common_key_finish_in_order(
@@ -193,7 +250,7 @@ mod tests {
             }
             let (mut running, mut finished): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
             for (pick, again) in picks.into_iter().chain(std::iter::repeat((0, false))) {
-                if schedule.is_empty() { break; }
+                if schedule.len() == 0 { break; }
                 while running.len() < 4 && let Some((number, ())) = schedule.take(0) { running.push(number); }
                 prop_assert!(!running.is_empty(), "deadlock");
                 let number = running.remove(pick % running.len());

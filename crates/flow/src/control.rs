@@ -1,0 +1,203 @@
+//! What a person may ask of a message: replay, release, hold, dismiss, a dry run.
+
+use crate::destination::{DryRun, Task};
+use crate::engine::Engine;
+use crate::flow::Flow;
+use crate::recovery::job_of;
+use crate::step::work::{Job, partition_of};
+use hl7v2::Message;
+use std::sync::Arc;
+use store::journal::{Change, Progress, ReadError, Sequence, State, Stored, WriteError};
+
+/// What was asked could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The journal has no such message.
+    #[error("the journal has no message {0}")]
+    NoSuchMessage(Sequence),
+    /// The message's flow is not configured any more.
+    #[error("flow `{0}` is not configured; add it to the configuration and start again")]
+    NoSuchFlow(String),
+    /// The message is not in a state that allows it.
+    #[error("the message is {state}, so it cannot be {wanted}")]
+    WrongState {
+        /// Its state.
+        state: &'static str,
+        /// What was asked.
+        wanted: &'static str,
+    },
+    /// The journal could not be read.
+    #[error("the journal could not be read")]
+    Read(#[from] ReadError),
+    /// The journal could not be written.
+    #[error("the journal could not be written")]
+    Write(#[from] WriteError),
+}
+
+/// What became of a replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// The message.
+    pub sequence: Sequence,
+    /// The version of the maps that it goes through.
+    pub map_version: String,
+    /// False where it is on its way already.
+    pub queued: bool,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Sends a message to the chart again, under the maps as they are now. Where these maps have
+    /// applied it already, nothing changes. Blocks for an fsync.
+    pub fn replay(&self, sequence: Sequence, by: &str) -> Result<Replayed, ControlError> {
+        let (flow, stored) = self.find(sequence)?;
+        let map_version = self.work.destination.map_version();
+        if self.work.board.contains(sequence.get()) {
+            return Ok(Replayed {
+                sequence,
+                map_version,
+                queued: false,
+            });
+        }
+        let asked = Change::ReplayRequested {
+            sequence,
+            map_version: map_version.clone(),
+            by: by.to_owned(),
+        };
+        self.work.journal.ledger().record(vec![asked]).wait()?;
+        let is_head = self.work.board.behind(sequence.get()).is_some();
+        if is_head {
+            // A head that others wait for goes on in its own place, and they behind it.
+            self.let_go(&flow, &stored)?;
+        } else {
+            self.work
+                .push(sequence, job_of(&flow, &stored).replay(map_version.clone()));
+        }
+        Ok(Replayed {
+            sequence,
+            map_version,
+            queued: true,
+        })
+    }
+
+    /// Lets a held, parked or failed message go on, and what waits behind it. Blocks for an fsync.
+    pub fn release(&self, sequence: Sequence) -> Result<(), ControlError> {
+        let (flow, stored) = self.find(sequence)?;
+        self.must_rest(sequence, "released")?;
+        self.let_go(&flow, &stored)
+    }
+
+    /// Marks a message as done with: a person looked, and nothing of it is to be applied. What
+    /// waits behind it goes on. Blocks for an fsync.
+    pub fn dismiss(&self, sequence: Sequence, by: &str) -> Result<(), ControlError> {
+        let (flow, stored) = self.find(sequence)?;
+        self.must_rest(sequence, "dismissed")?;
+        let state = State::Filtered;
+        let done = Change::Progress(at_rest(&stored, state, &format!("dismissed by {by}")));
+        let mut changes = vec![done];
+        changes.extend(self.unpark(&flow, sequence));
+        self.work.journal.ledger().record(changes).wait()?;
+        self.go_on_behind(&flow, sequence, None);
+        Ok(())
+    }
+
+    /// What `body` would change if `flow` received it now. Nothing is stored.
+    pub fn dry_run(&self, flow: &str, body: &[u8]) -> Result<DryRun, ControlError> {
+        let flow = self.flow(flow)?;
+        let message = Message::parse(body.to_vec());
+        let task = Task {
+            sequence: Sequence::ZERO,
+            received: self.work.clock.now(),
+            flow: &flow.config,
+            message: &message,
+            replay: true,
+        };
+        Ok(self.work.destination.dry_run(&task))
+    }
+
+    fn let_go(&self, flow: &Arc<Flow>, stored: &Stored) -> Result<(), ControlError> {
+        let sequence = stored.summary.sequence;
+        let mut changes = vec![Change::Progress(at_rest(
+            stored,
+            State::Received,
+            "released",
+        ))];
+        changes.extend(self.unpark(flow, sequence));
+        self.work.journal.ledger().record(changes).wait()?;
+        self.go_on_behind(flow, sequence, Some(job_of(flow, stored)));
+        Ok(())
+    }
+
+    fn unpark(&self, flow: &Flow, head: Sequence) -> Option<Change> {
+        self.work.board.behind(head.get())?;
+        let partition = partition_of(head);
+        Some(Change::PartitionReleased {
+            flow: flow.name().to_owned(),
+            partition,
+        })
+    }
+
+    fn go_on_behind(&self, flow: &Arc<Flow>, head: Sequence, job: Option<Job>) {
+        let mut of_head = job;
+        self.work.board.release(head.get(), |lot| {
+            let behind = lot.behind.iter().filter_map(|number| {
+                let stored = self
+                    .work
+                    .journal
+                    .read(Sequence::new(*number))
+                    .ok()
+                    .flatten()?;
+                Some((*number, job_of(flow, &stored)))
+            });
+            let first = of_head.take().map(|job| (head.get(), job));
+            first
+                .into_iter()
+                .chain(behind)
+                .map(|(number, job)| (number, job.lines(), job))
+                .collect()
+        });
+    }
+
+    fn must_rest(&self, sequence: Sequence, wanted: &'static str) -> Result<(), ControlError> {
+        let progress = self.work.journal.ledger().progress(sequence)?;
+        let state = progress.map_or(State::Received, |progress| progress.state);
+        match state {
+            State::Held | State::Parked | State::Dead | State::NeedsAttention => Ok(()),
+            State::Received | State::Mapped | State::Delivered | State::Filtered => {
+                Err(ControlError::WrongState {
+                    state: state.word(),
+                    wanted,
+                })
+            }
+        }
+    }
+
+    fn find(&self, sequence: Sequence) -> Result<(Arc<Flow>, Stored), ControlError> {
+        let stored = self
+            .work
+            .journal
+            .read(sequence)?
+            .ok_or(ControlError::NoSuchMessage(sequence))?;
+        Ok((self.flow(&stored.summary.flow)?, stored))
+    }
+
+    fn flow(&self, name: &str) -> Result<Arc<Flow>, ControlError> {
+        let found = self.flows.iter().find(|flow| flow.name() == name);
+        found
+            .cloned()
+            .ok_or_else(|| ControlError::NoSuchFlow(name.to_owned()))
+    }
+}
+
+fn at_rest(stored: &Stored, state: State, reason: &str) -> Progress {
+    Progress {
+        sequence: stored.summary.sequence,
+        flow: stored.summary.flow.clone(),
+        partition: String::new(),
+        state,
+        reason: Some(reason.to_owned()),
+        n_issues: stored.summary.n_issues,
+        map_version: stored.summary.map_version.clone(),
+    }
+}

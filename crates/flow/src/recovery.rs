@@ -1,0 +1,136 @@
+//! Taking up what an earlier run left.
+//!
+//! Invariant: the board knows every unfinished message, every parked partition and every open
+//! replay before the first new message comes.
+
+use crate::events::Event;
+use crate::flow::Flow;
+use crate::step::decode;
+use crate::step::work::{Job, Work};
+use hl7v2::Message;
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::journal::{Filter, Page, ReadError, Sequence, State, Stored};
+
+const SLICE: usize = 1024;
+
+/// Puts what is unfinished onto the board.
+pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
+    let by_name: HashMap<&str, &Arc<Flow>> = flows.iter().map(|flow| (flow.name(), flow)).collect();
+    take_up_parked(work, &by_name)?;
+    let mut counted: HashMap<&str, u64> = HashMap::new();
+    let mut after = Sequence::ZERO;
+    loop {
+        let slice = work.journal.unprocessed(after, SLICE)?;
+        let Some(last) = slice.last() else { break };
+        after = last.sequence;
+        for unprocessed in slice {
+            // A flow that is configured no more keeps its messages where they are.
+            let Some((name, flow)) = by_name.get_key_value(unprocessed.flow.as_str()) else {
+                continue;
+            };
+            let Some(stored) = work.journal.read(unprocessed.sequence)? else {
+                continue;
+            };
+            *counted.entry(name).or_default() += 1;
+            work.take_up(flow, &stored);
+        }
+    }
+    for replay in work.journal.ledger().replays_open()? {
+        let Some(stored) = work.journal.read(replay.sequence)? else {
+            continue;
+        };
+        let Some(flow) = by_name.get(stored.summary.flow.as_str()) else {
+            continue;
+        };
+        let job = job_of(flow, &stored).replay(replay.map_version);
+        work.push(replay.sequence, job);
+    }
+    for (flow, n_messages) in counted {
+        work.events.emit(Event::Recovered { flow, n_messages });
+    }
+    Ok(())
+}
+
+fn take_up_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), ReadError> {
+    for parked in work.journal.ledger().parked()? {
+        let Some(flow) = flows.get(parked.flow.as_str()) else {
+            continue;
+        };
+        let Some(stored) = work.journal.read(parked.head)? else {
+            continue;
+        };
+        let mut behind = Vec::new();
+        for sequence in parked_behind(work, flow, &parked.partition)? {
+            if let Some(stored) = work.journal.read(sequence)? {
+                behind.push((sequence.get(), keys_of(flow, &stored).parking));
+            }
+        }
+        work.board
+            .park(parked.head.get(), &keys_of(flow, &stored).parking, &behind);
+    }
+    Ok(())
+}
+
+/// The messages that the ledger has as parked in a partition, oldest first.
+fn parked_behind(work: &Work, flow: &Flow, partition: &str) -> Result<Vec<Sequence>, ReadError> {
+    let filter = Filter {
+        flow: Some(flow.name().to_owned()),
+        state: Some(State::Parked),
+        ..Filter::default()
+    };
+    let mut found = Vec::new();
+    let mut before = None;
+    loop {
+        let listing = work.journal.list(
+            &filter,
+            Page {
+                before,
+                limit: SLICE,
+            },
+        )?;
+        for row in listing.rows {
+            let progress = work.journal.ledger().progress(row.sequence)?;
+            if progress.is_some_and(|progress| progress.partition == partition) {
+                found.push(row.sequence);
+            }
+        }
+        before = listing.next;
+        if before.is_none() {
+            found.reverse();
+            return Ok(found);
+        }
+    }
+}
+
+/// A job for a message that is in the journal.
+pub(crate) fn job_of(flow: &Arc<Flow>, stored: &Stored) -> Job {
+    let keys = keys_of(flow, stored);
+    Job::new(
+        Arc::clone(flow),
+        stored.summary.received,
+        keys,
+        Some(stored.body.clone()),
+        None,
+    )
+}
+
+fn keys_of(flow: &Flow, stored: &Stored) -> crate::step::work::Keys {
+    decode::keys(
+        &Message::parse(stored.body.clone()),
+        &stored.summary.connection,
+        &flow.config,
+    )
+}
+
+impl Work {
+    fn take_up(&self, flow: &Arc<Flow>, stored: &Stored) {
+        let sequence = stored.summary.sequence;
+        let summary = &stored.summary;
+        // The state was lost in the crash, and is found again from the bytes.
+        match decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config) {
+            Some(reason) => self.show(flow, sequence, reason),
+            None => self.push(sequence, job_of(flow, stored)),
+        }
+    }
+}

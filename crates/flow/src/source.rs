@@ -1,0 +1,5 @@
+//! Where messages come in.
+
+pub(crate) mod answer;
+pub(crate) mod connection;
+pub(crate) mod mllp;

@@ -1,0 +1,378 @@
+//! What a sender is answered, and when.
+//!
+//! Invariants:
+//! - nothing positive is said before the journal said that the message is on disk;
+//! - a repeat gets the stored answer of the message that it repeats; where that is not decided
+//!   yet, it waits for it like the first one;
+//! - what is answered is kept with the message.
+
+use crate::events::{Attention, CloseReason, Event};
+use crate::flow::Flow;
+use crate::snapshot::FlowState;
+use crate::step::work::{Finished, Work};
+use crate::topology::{AckPolicy, Refusal};
+use bytes::Bytes;
+use hl7v2::ack::{self, AckCode, AckError, Condition, Outcome};
+use hl7v2::{Message, Place};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use store::journal::{Acknowledgement, Appended, Sequence, State, WriteError};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// Writes answers.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    work: Arc<Work>,
+    /// Makes our own MSH-10: the start in milliseconds, then a counter.
+    run: String,
+    last: AtomicU64,
+}
+
+/// An answer that is owed.
+pub(crate) struct Answer {
+    pub(crate) message: Message,
+    pub(crate) kept: oneshot::Receiver<Result<Appended, WriteError>>,
+    /// Where the outcome comes, for a flow that acknowledges what is mapped.
+    pub(crate) finished: Option<oneshot::Receiver<Finished>>,
+    pub(crate) prepared: Prepared,
+    pub(crate) since: Instant,
+    /// The memory that the message takes, given back once it is answered.
+    pub(crate) memory: Option<OwnedSemaphorePermit>,
+}
+
+/// What can be said as soon as a message is on disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prepared {
+    /// The accept acknowledgement of enhanced mode, where the sender wants one.
+    pub(crate) accept: Option<Acknowledgement>,
+    /// The application acknowledgement.
+    pub(crate) application: Application,
+}
+
+/// What is said for the application.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Application {
+    /// Nothing: the sender does not want it, or has had a refusal.
+    #[default]
+    Silent,
+    /// This.
+    Known(Acknowledgement),
+    /// What the outcome decides.
+    Outcome,
+}
+
+/// How long a sender waits for an outcome before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often an outcome is looked for that somebody else waits for.
+const GLANCE: Duration = Duration::from_millis(50);
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// What is stored with the message: the answer that a repeat gets again.
+    pub(crate) fn stored(&self) -> Option<&Acknowledgement> {
+        match &self.application {
+            Application::Known(known) => Some(known),
+            Application::Silent => self.accept.as_ref(),
+            Application::Outcome => None,
+        }
+    }
+}
+
+// === impl Desk ===
+
+impl Desk {
+    pub(crate) fn new(work: Arc<Work>) -> Self {
+        let run = format!("{:x}", work.clock.now().micros() / 1000);
+        Self {
+            work,
+            run,
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// What can be said as soon as the message is on disk.
+    pub(crate) fn prepare(
+        &self,
+        flow: &Flow,
+        message: &Message,
+        refusal: Option<Attention>,
+    ) -> Prepared {
+        let Some(reason) = refusal else {
+            let accept = ack::accept_code(message, Outcome::Accepted);
+            return Prepared {
+                accept: accept.map(|code| self.write(message, code, &[])),
+                application: self.promise(flow, message),
+            };
+        };
+        let (outcome, error) = blame(flow, reason);
+        let errors = [error];
+        // 2.9.3.2: a refused receipt ends the matter, no application acknowledgement follows.
+        if let Some(code) = ack::accept_code(message, outcome) {
+            let accept = Some(self.write(message, code, &errors));
+            return Prepared {
+                accept,
+                application: Application::Silent,
+            };
+        }
+        let application = ack::application_code(message, outcome)
+            .map_or(Application::Silent, |code| {
+                Application::Known(self.write(message, code, &errors))
+            });
+        Prepared {
+            accept: None,
+            application,
+        }
+    }
+
+    fn promise(&self, flow: &Flow, message: &Message) -> Application {
+        match flow.config.acknowledge {
+            AckPolicy::Received => ack::application_code(message, Outcome::Accepted)
+                .map_or(Application::Silent, |code| {
+                    Application::Known(self.write(message, code, &[]))
+                }),
+            AckPolicy::Mapped | AckPolicy::Delivered => Application::Outcome,
+        }
+    }
+
+    /// Waits until the answer may be given: what to send, in order.
+    pub(crate) async fn settle(
+        &self,
+        flow: &Flow,
+        mut answer: Answer,
+    ) -> Result<Vec<Bytes>, CloseReason> {
+        let appended = match (&mut answer.kept).await {
+            Ok(Ok(appended)) => appended,
+            Ok(Err(error)) => return Err(self.not_kept(flow, &error)),
+            Err(_) => return Err(CloseReason::JournalFailed),
+        };
+        self.tell(flow, &answer, &appended);
+        let (sequence, stored) = match appended {
+            Appended::New { sequence, .. } => (sequence, None),
+            Appended::Repeated {
+                original,
+                acknowledgement,
+            } => (original, acknowledgement),
+        };
+        let application = match (stored, answer.prepared.application) {
+            (Some(stored), _) => Some(stored),
+            (None, Application::Known(known)) => Some(known),
+            (None, Application::Silent) => None,
+            (None, Application::Outcome) => {
+                self.decided(flow, &answer.message, sequence, answer.finished.take())
+                    .await
+            }
+        };
+        // A stored accept acknowledgement takes the place of the one just made.
+        let accept = answer
+            .prepared
+            .accept
+            .filter(|_| !application.as_ref().is_some_and(is_accept));
+        let said = accept.into_iter().chain(application);
+        Ok(said
+            .map(|said| {
+                let code = AckCode::named(&said.code).map_or("", AckCode::as_str);
+                self.work.events.emit(Event::Acknowledged {
+                    flow: flow.name(),
+                    code,
+                });
+                said.bytes
+            })
+            .collect())
+    }
+
+    /// The application acknowledgement of what became of a message, kept with it once it is final.
+    async fn decided(
+        &self,
+        flow: &Flow,
+        message: &Message,
+        sequence: Sequence,
+        finished: Option<oneshot::Receiver<Finished>>,
+    ) -> Option<Acknowledgement> {
+        let outcome = self.outcome(sequence, finished).await;
+        let (outcome, errors, is_final) = match outcome {
+            Some(Finished::Applied) => (Outcome::Accepted, Vec::new(), true),
+            Some(Finished::Refused(reason)) => {
+                let (outcome, error) = blame(flow, reason);
+                (outcome, vec![error], true)
+            }
+            // It is safe here and goes on by itself; the sender may ask again.
+            Some(Finished::Waits) | None => {
+                let text = "the message is kept and not decided yet; ask again";
+                (
+                    Outcome::Rejected,
+                    vec![AckError::new(Condition::InternalError, text)],
+                    false,
+                )
+            }
+        };
+        let code = ack::application_code(message, outcome)?;
+        let decided = self.write(message, code, &errors);
+        if is_final {
+            self.work.journal.acknowledged(sequence, decided.clone());
+        }
+        Some(decided)
+    }
+
+    async fn outcome(
+        &self,
+        sequence: Sequence,
+        finished: Option<oneshot::Receiver<Finished>>,
+    ) -> Option<Finished> {
+        if let Some(finished) = finished
+            && let Ok(told) = tokio::time::timeout(PATIENCE, finished).await
+            && let Ok(told) = told
+        {
+            return Some(told);
+        }
+        self.look_up(sequence).await
+    }
+
+    /// The outcome of a message that another connection sent, or that an earlier run took.
+    async fn look_up(&self, sequence: Sequence) -> Option<Finished> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let progress = self.work.journal.ledger().progress(sequence).ok()?;
+            let state = progress
+                .as_ref()
+                .map_or(State::Received, |progress| progress.state);
+            match state {
+                State::Mapped | State::Delivered | State::Filtered => {
+                    return Some(Finished::Applied);
+                }
+                State::NeedsAttention | State::Held | State::Dead => {
+                    let text = progress
+                        .and_then(|progress| progress.reason)
+                        .unwrap_or_default();
+                    let code = text.split(';').next().unwrap_or_default();
+                    let reason = Attention::parse(code).unwrap_or(Attention::ChartRefused);
+                    return Some(Finished::Refused(reason));
+                }
+                State::Parked => return Some(Finished::Waits),
+                State::Received if until < Instant::now() => return None,
+                State::Received => tokio::time::sleep(GLANCE).await,
+            }
+        }
+    }
+
+    fn write(&self, message: &Message, code: AckCode, errors: &[AckError]) -> Acknowledgement {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let control_id = format!("{}-{number}", self.run);
+        let bytes = ack::acknowledge(message, code, errors, self.work.clock.now(), &control_id);
+        Acknowledgement {
+            code: code.as_str().to_owned(),
+            bytes: bytes.into(),
+        }
+    }
+
+    fn tell(&self, flow: &Flow, answer: &Answer, appended: &Appended) {
+        let events = &self.work.events;
+        match appended {
+            Appended::New {
+                sequence,
+                reused_control_id,
+                ..
+            } => {
+                let (flow, sequence) = (flow.name(), sequence.get());
+                let (n_bytes, took) = (answer.message.raw().len(), answer.since.elapsed());
+                events.emit(Event::MessageReceived {
+                    flow,
+                    sequence,
+                    n_bytes,
+                    took,
+                });
+                if reused_control_id.is_some() {
+                    events.emit(Event::ControlIdReused { flow, sequence });
+                }
+            }
+            Appended::Repeated { original, .. } => {
+                events.emit(Event::MessageRepeated {
+                    flow: flow.name(),
+                    sequence: original.get(),
+                });
+            }
+        }
+    }
+
+    fn not_kept(&self, flow: &Flow, error: &WriteError) -> CloseReason {
+        match error {
+            // The sender has no answer and sends it again when there is room.
+            WriteError::Overloaded => CloseReason::Overloaded,
+            WriteError::TooLarge(_) => CloseReason::TooLong,
+            WriteError::Stopped(_) | WriteError::Closed(_) | WriteError::Retention(_) => {
+                if flow.state() != FlowState::Stopped {
+                    flow.set_state(FlowState::Stopped);
+                    self.work
+                        .events
+                        .emit(Event::JournalFailed { flow: flow.name() });
+                    tracing::error!(flow = flow.name(), %error, "the journal cannot write");
+                }
+                CloseReason::JournalFailed
+            }
+        }
+    }
+}
+
+fn is_accept(said: &Acknowledgement) -> bool {
+    said.code.starts_with('C')
+}
+
+/// Who is to blame, by the flow's policy, in the words of table 0357.
+fn blame(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
+    let refusals = flow.config.refusals;
+    let by = |refusal: Refusal| match refusal {
+        Refusal::Ae => Outcome::Error,
+        Refusal::Ar => Outcome::Rejected,
+    };
+    let (outcome, condition, field) = match reason {
+        Attention::NoMessage => (by(refusals.header), Condition::SegmentSequence, None),
+        Attention::NoMessageType => (
+            by(refusals.header),
+            Condition::RequiredFieldMissing,
+            Some(9),
+        ),
+        Attention::NoControlId => (
+            by(refusals.header),
+            Condition::RequiredFieldMissing,
+            Some(10),
+        ),
+        Attention::NoProcessingId => (
+            by(refusals.header),
+            Condition::RequiredFieldMissing,
+            Some(11),
+        ),
+        Attention::WrongProcessingId => (
+            by(refusals.processing_id),
+            Condition::UnsupportedProcessingId,
+            Some(11),
+        ),
+        Attention::NoMap => (
+            by(refusals.no_map),
+            Condition::UnsupportedMessageType,
+            Some(9),
+        ),
+        Attention::UnknownVersion => (by(refusals.no_map), Condition::UnsupportedVersion, Some(12)),
+        Attention::MergeUnknown => (Outcome::Error, Condition::UnknownKey, None),
+        Attention::Ambiguous | Attention::MergeWithItself | Attention::MergeCircle => {
+            (Outcome::Error, Condition::DuplicateKey, None)
+        }
+        Attention::MapFailed | Attention::ChartRefused => {
+            (Outcome::Error, Condition::DataType, None)
+        }
+        Attention::TooManyAttempts => (Outcome::Rejected, Condition::InternalError, None),
+    };
+    let error = AckError::new(condition, reason.explain());
+    (
+        outcome,
+        match field {
+            Some(field) => error.at(Place {
+                name: Some(*b"MSH"),
+                occurrence: 1,
+                field,
+                ..Place::default()
+            }),
+            None => error,
+        },
+    )
+}

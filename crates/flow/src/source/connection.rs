@@ -1,0 +1,380 @@
+//! One MLLP connection: frames in, acknowledgements out, in the same order.
+//!
+//! Invariants:
+//! - an acknowledgement is written only after the journal answered for its message;
+//! - answers go out in the order in which their messages came;
+//! - a peer holds no more memory than one frame up to the cap and `max_pipelined` messages: beyond
+//!   that nothing is read from it until the journal and the peer have caught up;
+//! - bytes that are no frame are kept up to the cap, and the connection is closed.
+
+use super::answer::{Answer, Desk, Prepared};
+use crate::events::{CloseReason, Events};
+use crate::flow::Flow;
+use crate::intake::{Intake, Then};
+use crate::step::decode;
+use crate::topology::MllpConfig;
+use bytes::Bytes;
+use hl7v2::Message;
+use hl7v2::mllp::{Decoder, Step, frame};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use store::journal::Entry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// What all connections share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) intake: Intake,
+    pub(crate) events: Events,
+    pub(crate) desk: Arc<Desk>,
+    /// True once the engine drains.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Kilobytes that all connections together may hold of unfinished frames.
+    pub(crate) memory: Arc<Semaphore>,
+}
+
+struct Reader<'a> {
+    flow: &'a Arc<Flow>,
+    config: &'a MllpConfig,
+    shared: &'a Shared,
+    peer: String,
+    decoder: Decoder,
+    n_messages: u64,
+    /// Bytes outside of frames since the last good frame.
+    noise: Vec<u8>,
+    /// Room for the large frame that is being read.
+    memory: Option<OwnedSemaphorePermit>,
+}
+
+/// How long a peer that sent noise may take to begin a frame.
+const NOISE_GRACE: Duration = Duration::from_secs(1);
+/// More noise than this is not the dirt on a line.
+const MAX_NOISE: usize = 64 << 10;
+/// A frame that is larger asks for memory before more of it is read.
+const LARGE: usize = 64 << 10;
+/// The retention class of messages.
+const RETENTION: &str = "messages";
+/// How an HTTP request begins.
+const HTTP: [&[u8]; 7] = [
+    b"GET ",
+    b"POST ",
+    b"PUT ",
+    b"HEAD ",
+    b"DELETE ",
+    b"OPTIONS ",
+    b"PRI * ",
+];
+/// After an answer to bytes that we do not take, how long the rest is read and thrown away, so that
+/// the answer is not lost with the connection.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Serves one connection to its end: why it ended, and how many messages came.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    flow: &Arc<Flow>,
+    config: &MllpConfig,
+    shared: &Shared,
+) -> (CloseReason, u64) {
+    // Acknowledgements are small and awaited; without this they wait for more to send.
+    let _ = stream.set_nodelay(true);
+    let (mut read, write) = stream.into_split();
+    let (queue, answers) = mpsc::channel(config.max_pipelined);
+    let writer = tokio::spawn(write_answers(
+        write,
+        answers,
+        Arc::clone(flow),
+        shared.clone(),
+        Duration::from_secs(config.frame_timeout_seconds),
+    ));
+    let mut reader = Reader {
+        flow,
+        config,
+        shared,
+        peer: peer.to_string(),
+        decoder: Decoder::new(config.max_frame_bytes),
+        n_messages: 0,
+        noise: Vec::new(),
+        memory: None,
+    };
+    let mut reason = reader.run(&mut read, &queue).await;
+    let n_messages = reader.n_messages;
+    drop(queue);
+    match writer.await {
+        Ok(Err(of_writer)) => reason = of_writer,
+        Ok(Ok(mut write)) => {
+            // The peer reads our last answers, then the end.
+            let _ = write.shutdown().await;
+            if reason.throws_away() {
+                let _ = timeout(LINGER, throw_away(&mut read)).await;
+            }
+        }
+        Err(_) => reason = CloseReason::Network,
+    }
+    (reason, n_messages)
+}
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    async fn run(&mut self, read: &mut OwnedReadHalf, queue: &mpsc::Sender<Answer>) -> CloseReason {
+        let mut stop = self.shared.stop.clone();
+        let mut frame_began = None;
+        loop {
+            if let Some(reason) = self.take_frames(queue).await {
+                return reason;
+            }
+            let inside = self.decoder.is_inside_frame();
+            frame_began = inside.then(|| frame_began.unwrap_or_else(Instant::now));
+            let (until, late) = self.patience(frame_began);
+            self.reserve().await;
+            let got = tokio::select! {
+                got = timeout_at(until, read.read_buf(self.decoder.buffer())) => got,
+                _ = stop.wait_for(|stop| *stop) => Ok(Err(std::io::ErrorKind::Interrupted.into())),
+                () = queue.closed() => return CloseReason::Network,
+            };
+            match got {
+                Err(_) => return self.leave(queue, late).await,
+                Ok(Err(_)) if *stop.borrow() => {
+                    return self.leave(queue, CloseReason::Draining).await;
+                }
+                Ok(Err(_)) => return self.leave(queue, CloseReason::Network).await,
+                Ok(Ok(0)) => return self.leave(queue, CloseReason::PeerClosed).await,
+                Ok(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Until when to wait for more bytes, and what it means if none come.
+    fn patience(&self, frame_began: Option<Instant>) -> (Instant, CloseReason) {
+        let seconds = Duration::from_secs;
+        match frame_began {
+            Some(began) => (
+                began + seconds(self.config.frame_timeout_seconds),
+                CloseReason::FrameTimeout,
+            ),
+            None if self.noise.is_empty() => (
+                Instant::now() + seconds(self.config.idle_timeout_seconds),
+                CloseReason::Idle,
+            ),
+            None => (Instant::now() + NOISE_GRACE, CloseReason::Noise),
+        }
+    }
+
+    async fn take_frames(&mut self, queue: &mpsc::Sender<Answer>) -> Option<CloseReason> {
+        loop {
+            let closing = match self.decoder.step() {
+                Step::NeedMore => return None,
+                Step::Message(body) => {
+                    self.keep_noise(queue).await;
+                    self.message(body, None, queue).await
+                }
+                Step::Noise(bytes) => self.hear(&bytes),
+                Step::TooLong { kept } => {
+                    self.message(kept, Some(CloseReason::TooLong), queue).await
+                }
+            };
+            if closing.is_some() {
+                self.keep_noise(queue).await;
+                return closing;
+            }
+        }
+    }
+
+    /// Notes bytes that lie outside of frames.
+    fn hear(&mut self, bytes: &[u8]) -> Option<CloseReason> {
+        // Line ends between frames are the habit of some senders, and say nothing.
+        if self.noise.is_empty()
+            && bytes
+                .iter()
+                .all(|byte| byte.is_ascii_whitespace() || *byte == 0)
+        {
+            return None;
+        }
+        let room = self
+            .config
+            .max_frame_bytes
+            .min(MAX_NOISE)
+            .saturating_sub(self.noise.len());
+        self.noise
+            .extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
+        match &*self.noise {
+            [0x16, 0x03, ..] => Some(CloseReason::Tls),
+            noise if HTTP.iter().any(|method| noise.starts_with(method)) => Some(CloseReason::Http),
+            noise if noise.len() == MAX_NOISE => Some(CloseReason::Noise),
+            _ => None,
+        }
+    }
+
+    /// Keeps what lay outside of frames.
+    async fn keep_noise(&mut self, queue: &mpsc::Sender<Answer>) {
+        let noise = std::mem::take(&mut self.noise);
+        if !noise.is_empty() {
+            self.message(noise.into(), Some(CloseReason::Noise), queue)
+                .await;
+        }
+    }
+
+    /// The end of the connection: keeps what is unfinished.
+    async fn leave(&mut self, queue: &mpsc::Sender<Answer>, reason: CloseReason) -> CloseReason {
+        let noisy = !self.noise.is_empty();
+        self.keep_noise(queue).await;
+        let rest = self.decoder.finish().map(|rest| rest.slice(1..));
+        let unfinished = rest.filter(|rest| !rest.is_empty());
+        let reason = match (reason, &unfinished) {
+            (CloseReason::PeerClosed, Some(_)) => CloseReason::UnfinishedFrame,
+            (CloseReason::PeerClosed, None) if noisy => CloseReason::Noise,
+            (reason, _) => reason,
+        };
+        // A frame that the drain cut off is no fault of the sender's: it sends it again.
+        if let Some(rest) = unfinished.filter(|_| reason != CloseReason::Draining) {
+            self.message(rest, Some(reason), queue).await;
+        }
+        reason
+    }
+
+    /// Takes one message, or what should have been one. Says why to close, if so.
+    async fn message(
+        &mut self,
+        body: Bytes,
+        broken: Option<CloseReason>,
+        queue: &mpsc::Sender<Answer>,
+    ) -> Option<CloseReason> {
+        let since = std::time::Instant::now();
+        let memory = self.memory_of(body.len()).await;
+        let message = Message::parse(body.clone());
+        let header = decode::header(&message);
+        let is_message = broken.is_none() && message.first("MSH").is_some();
+        let refusal = decode::refusal(&header, is_message, &self.flow.config);
+        let answerable = is_message || !header.control_id.is_empty();
+        let prepared = if answerable {
+            self.shared.desk.prepare(self.flow, &message, refusal)
+        } else {
+            Prepared::default()
+        };
+        let why = match (is_message, broken) {
+            (true, _) => None,
+            (false, Some(broken)) => Some(broken),
+            (false, None) => Some(CloseReason::Noise),
+        };
+        let (then, finished) = if let Some(reason) = refusal {
+            (Then::Show(reason), None)
+        } else {
+            let (reply, finished) = oneshot::channel();
+            let keys = decode::keys(&message, &self.peer, &self.flow.config);
+            (
+                Then::Apply {
+                    keys,
+                    reply: Some(reply),
+                },
+                Some(finished),
+            )
+        };
+        let entry = Entry {
+            flow: self.flow.name().to_owned(),
+            connection: self.peer.clone(),
+            retention: RETENTION.to_owned(),
+            header,
+            body,
+            no_message: why.map(|why| why.word().to_owned()),
+            acknowledgement: prepared.stored().cloned(),
+        };
+        let kept = self.shared.intake.keep(self.flow, entry, then);
+        self.n_messages += 1;
+        let answer = Answer {
+            message,
+            kept,
+            finished,
+            prepared,
+            since,
+            memory,
+        };
+        if queue.send(answer).await.is_err() {
+            return Some(CloseReason::Network);
+        }
+        why
+    }
+
+    /// Waits until all connections together leave room for so many bytes.
+    async fn memory_of(&mut self, n_bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let wanted = kilobytes(n_bytes);
+        if let Some(held) = self.memory.take()
+            && wanted as usize <= held.num_permits()
+        {
+            return Some(held);
+        }
+        // The semaphore is never closed.
+        Arc::clone(&self.shared.memory)
+            .acquire_many_owned(wanted)
+            .await
+            .ok()
+    }
+
+    /// Before more of a large frame is read: waits for room for it.
+    async fn reserve(&mut self) {
+        let buffered = self.decoder.buffer().len();
+        if buffered < LARGE {
+            self.memory = None;
+            return;
+        }
+        let held = self
+            .memory
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = (kilobytes(buffered + LARGE) as usize).saturating_sub(held);
+        if wanted == 0 {
+            return;
+        }
+        let more = Arc::clone(&self.shared.memory)
+            .acquire_many_owned(wanted as u32)
+            .await;
+        match (&mut self.memory, more) {
+            (Some(held), Ok(more)) => held.merge(more),
+            (empty @ None, Ok(more)) => *empty = Some(more),
+            (_, Err(_)) => {}
+        }
+    }
+}
+
+async fn write_answers(
+    mut write: OwnedWriteHalf,
+    mut answers: mpsc::Receiver<Answer>,
+    flow: Arc<Flow>,
+    shared: Shared,
+    patience: Duration,
+) -> Result<OwnedWriteHalf, CloseReason> {
+    let mut out = Vec::new();
+    while let Some(mut answer) = answers.recv().await {
+        let memory = answer.memory.take();
+        for said in shared.desk.settle(&flow, answer).await? {
+            out.extend(frame(&said));
+        }
+        drop(memory);
+        // Answers that are there already go out in one write.
+        if !answers.is_empty() && out.len() < LARGE {
+            continue;
+        }
+        match timeout(patience, write.write_all(&out)).await {
+            Ok(Ok(())) => out.clear(),
+            Ok(Err(_)) => return Err(CloseReason::Network),
+            Err(_) => return Err(CloseReason::SlowReader),
+        }
+    }
+    Ok(write)
+}
+
+async fn throw_away(read: &mut OwnedReadHalf) {
+    let mut chunk = vec![0; 64 << 10];
+    while let Ok(n_bytes) = read.read(&mut chunk).await
+        && n_bytes != 0
+    {}
+}
+
+fn kilobytes(n_bytes: usize) -> u32 {
+    n_bytes.div_ceil(1024) as u32
+}

@@ -1,0 +1,93 @@
+//! The MLLP listener: takes connections, within bounds, until it is told to stop.
+
+use super::connection::{self, Shared};
+use crate::engine::StartError;
+use crate::events::{CloseReason, Event};
+use crate::flow::Flow;
+use crate::snapshot::FlowState;
+use crate::topology::{MllpConfig, SourceConfig};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// Binds the flow's address.
+pub(crate) async fn bind(flow: &Flow) -> Result<TcpListener, StartError> {
+    let SourceConfig::Mllp(config) = &flow.config.source;
+    let failed = |source| StartError::Listen {
+        flow: flow.name().to_owned(),
+        address: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    // A flow is bound once.
+    let _ = flow.address.set(address);
+    Ok(listener)
+}
+
+/// Serves until the engine drains; then waits until every connection has got its answers.
+pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared) {
+    let SourceConfig::Mllp(config) = flow.config.source.clone();
+    let mut connections = JoinSet::new();
+    let mut stop = shared.stop.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let one = one_connection(
+                    stream,
+                    peer,
+                    Arc::clone(&flow),
+                    config.clone(),
+                    shared.clone(),
+                );
+                connections.spawn(one);
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: the next try comes when some are free.
+                tracing::warn!(flow = flow.name(), %error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn one_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    flow: Arc<Flow>,
+    config: MllpConfig,
+    shared: Shared,
+) {
+    let number = flow.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
+    let n_open = flow.connections.fetch_add(1, Ordering::Relaxed) + 1;
+    let events = &shared.events;
+    events.emit(Event::ConnectionOpened {
+        flow: flow.name(),
+        connection: number,
+        peer,
+    });
+    let (reason, n_messages) = if config.max_connections < n_open {
+        (CloseReason::TooManyConnections, 0)
+    } else if flow.state() == FlowState::Stopped {
+        (CloseReason::JournalFailed, 0)
+    } else {
+        connection::serve(stream, peer, &flow, &config, &shared).await
+    };
+    flow.connections.fetch_sub(1, Ordering::Relaxed);
+    events.emit(Event::ConnectionClosed {
+        flow: flow.name(),
+        connection: number,
+        reason,
+        n_messages,
+    });
+}

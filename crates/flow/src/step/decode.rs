@@ -1,0 +1,153 @@
+//! What a message says of itself: enough to index, partition and answer it, without a map.
+//!
+//! Invariant: the first thing that keeps a message out of the chart is named; nothing is guessed.
+
+use super::schedule::Key;
+use super::work::Keys;
+use crate::events::Attention;
+use crate::topology::{FailingHead, FlowConfig, PartitionKey, ProcessingId};
+use hl7v2::{Message, Segment};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use store::journal::Header;
+
+/// The fields that the journal indexes.
+pub(crate) fn header(message: &Message) -> Header {
+    let Some(msh) = message.first("MSH") else {
+        return Header::default();
+    };
+    let part = |field: usize, component: usize| {
+        msh.field(field)
+            .repeat(1)
+            .component(component)
+            .text()
+            .into_owned()
+    };
+    let kind = [part(9, 1), part(9, 2)];
+    let message_type = if kind[1].is_empty() {
+        kind[0].clone()
+    } else {
+        kind.join("^")
+    };
+    Header {
+        sending_application: whole(&msh, 3),
+        sending_facility: whole(&msh, 4),
+        message_type,
+        structure: part(9, 3),
+        control_id: whole(&msh, 10),
+        processing_id: part(11, 1),
+        version: part(12, 1),
+        patients: patients(message).map(|(id, _)| id).collect(),
+        visit: first_of(message, "PV1", 19),
+        accessions: accessions(message),
+    }
+}
+
+/// What keeps the message out of the chart, as far as its header tells.
+pub(crate) fn refusal(header: &Header, is_message: bool, flow: &FlowConfig) -> Option<Attention> {
+    if !is_message {
+        return Some(Attention::NoMessage);
+    }
+    if header.message_type.is_empty() {
+        return Some(Attention::NoMessageType);
+    }
+    if header.control_id.is_empty() {
+        return Some(Attention::NoControlId);
+    }
+    if header.processing_id.is_empty() {
+        return Some(Attention::NoProcessingId);
+    }
+    match ProcessingId::parse(&header.processing_id) {
+        Some(id) if flow.processing_ids.contains(&id) => None,
+        Some(_) | None => Some(Attention::WrongProcessingId),
+    }
+}
+
+/// What the message waits for, and what waits for it.
+pub(crate) fn keys(message: &Message, connection: &str, flow: &FlowConfig) -> Keys {
+    // Two flows do not wait for each other: their sources are ordered by nobody. Where they meet in
+    // one resource, the chart says so and the work is done again.
+    let of_connection = vec![hash(&(&flow.name, connection))];
+    let mut of_patient: Vec<Key> = patients(message)
+        .map(|(id, authority)| hash(&(&flow.name, "patient", id, authority)))
+        .collect();
+    if of_patient.is_empty() {
+        of_patient.clone_from(&of_connection);
+    }
+    let lines = match flow.partition {
+        PartitionKey::Connection => of_connection,
+        PartitionKey::Patient => of_patient.clone(),
+    };
+    let parking = match flow.failing_head {
+        FailingHead::Block | FailingHead::Hold => lines.clone(),
+        FailingHead::ParkPatient => of_patient,
+    };
+    Keys { lines, parking }
+}
+
+/// Every number that PID and MRG give the patients of a message, with its authority.
+fn patients(message: &Message) -> impl Iterator<Item = (String, String)> {
+    let fields = message.segments().flat_map(|segment| match segment.name() {
+        "PID" => vec![segment.field(3)],
+        "MRG" => vec![segment.field(1)],
+        _ => Vec::new(),
+    });
+    fields
+        .flat_map(|field| {
+            field
+                .repeats()
+                .map(|cx| {
+                    (
+                        cx.component(1).text().into_owned(),
+                        cx.component(4).text().into_owned(),
+                    )
+                })
+                .collect::<Vec<_>>()
+        })
+        .filter(|(id, _)| !id.is_empty())
+}
+
+fn accessions(message: &Message) -> Vec<String> {
+    let mut found = Vec::new();
+    for segment in message.segments() {
+        if !matches!(segment.name(), "ORC" | "OBR") {
+            continue;
+        }
+        for field in [2, 3] {
+            let number = segment
+                .field(field)
+                .repeat(1)
+                .component(1)
+                .text()
+                .into_owned();
+            if !number.is_empty() && !found.contains(&number) {
+                found.push(number);
+            }
+        }
+    }
+    found
+}
+
+fn first_of(message: &Message, segment: &str, field: usize) -> String {
+    message
+        .first(segment)
+        .map(|found| {
+            found
+                .field(field)
+                .repeat(1)
+                .component(1)
+                .text()
+                .into_owned()
+        })
+        .unwrap_or_default()
+}
+
+/// A field as the sender wrote it.
+fn whole(segment: &Segment<'_>, field: usize) -> String {
+    String::from_utf8_lossy(segment.field(field).raw()).into_owned()
+}
+
+fn hash(of: &impl Hash) -> Key {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}

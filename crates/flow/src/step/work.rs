@@ -1,0 +1,420 @@
+//! The workers: they take what may run, hand it to the destination, and write down what became
+//! of it.
+//!
+//! Invariants:
+//! - the chart's transaction decides what was applied; the states written here are only shown, may
+//!   be lost in a crash, and are then found again by doing the work again;
+//! - a parked partition is on disk before the next message of it is looked at;
+//! - a message that makes a worker panic is set aside like any other that cannot be applied.
+
+use super::board::{Board, Park, Taken};
+use super::schedule::Key;
+use crate::destination::{Applied, Destination, Outcome, Task};
+use crate::events::{Attention, Event, Events};
+use crate::flow::Flow;
+use crate::topology::FailingHead;
+use base::{Clock, Timestamp};
+use bytes::Bytes;
+use hl7v2::Message;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use store::journal::{Change, Journal, Progress, ReadError, Sequence, State};
+use tokio::sync::oneshot;
+
+/// Where the outcome is awaited, by a flow that acknowledges what is mapped.
+pub(crate) type Reply = oneshot::Sender<Finished>;
+
+/// How the work on a message ended, for its acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finished {
+    /// It is in the chart.
+    Applied,
+    /// A person has to look.
+    Refused(Attention),
+    /// It waits behind another one, or for a person.
+    Waits,
+}
+
+/// A message on its way.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) flow: Arc<Flow>,
+    received: Timestamp,
+    keys: Keys,
+    /// None where memory is short: read back from the journal.
+    body: Option<Bytes>,
+    reply: Option<Reply>,
+    /// The map version that a person asked for.
+    replay: Option<String>,
+    n_attempts: u32,
+}
+
+/// What a message waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// Its partition: the lines that it stands in.
+    pub(crate) lines: Vec<Key>,
+    /// What later messages wait for if it fails and parks them.
+    pub(crate) parking: Vec<Key>,
+}
+
+/// What the workers share.
+pub(crate) struct Work {
+    pub(crate) board: Board<Job>,
+    pub(crate) journal: Journal,
+    pub(crate) events: Events,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) destination: Arc<dyn Destination>,
+    bytes_in_memory: AtomicUsize,
+    max_waiting: usize,
+}
+
+/// Bodies of waiting messages beyond this are read back from the journal.
+const MAX_BYTES_IN_MEMORY: usize = 64 << 20;
+
+// === impl Job ===
+
+impl Job {
+    pub(crate) fn new(
+        flow: Arc<Flow>,
+        received: Timestamp,
+        keys: Keys,
+        body: Option<Bytes>,
+        reply: Option<Reply>,
+    ) -> Self {
+        flow.waiting.fetch_add(1, Ordering::Relaxed);
+        Self {
+            flow,
+            received,
+            keys,
+            body,
+            reply,
+            replay: None,
+            n_attempts: 0,
+        }
+    }
+
+    /// Asked for again, under this map version.
+    pub(crate) fn replay(mut self, map_version: String) -> Self {
+        self.replay = Some(map_version);
+        self
+    }
+
+    /// The lines that it stands in.
+    pub(crate) fn lines(&self) -> Vec<Key> {
+        self.keys.lines.clone()
+    }
+
+    fn answer(&mut self, finished: Finished) {
+        if let Some(reply) = self.reply.take() {
+            // The sender may have gone; its message is safe all the same.
+            let _ = reply.send(finished);
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.flow.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Park for Job {
+    fn parking_keys(&self) -> &[Key] {
+        &self.keys.parking
+    }
+}
+
+// === impl Work ===
+
+impl Work {
+    pub(crate) fn new(
+        journal: Journal,
+        events: Events,
+        clock: Arc<dyn Clock>,
+        destination: Arc<dyn Destination>,
+        max_waiting: usize,
+    ) -> Self {
+        Self {
+            board: Board::default(),
+            journal,
+            events,
+            clock,
+            destination,
+            bytes_in_memory: AtomicUsize::new(0),
+            max_waiting,
+        }
+    }
+
+    /// Puts a message onto the board.
+    pub(crate) fn push(&self, sequence: Sequence, mut job: Job) {
+        let n_bytes = job.body.as_ref().map_or(0, Bytes::len);
+        let full = MAX_BYTES_IN_MEMORY < self.bytes_in_memory.load(Ordering::Relaxed) + n_bytes
+            || self.max_waiting < self.board.len();
+        if full {
+            job.body = None;
+        } else {
+            self.bytes_in_memory.fetch_add(n_bytes, Ordering::Relaxed);
+        }
+        let keys = job.keys.lines.clone();
+        self.board.push(sequence.get(), keys, job);
+    }
+
+    /// What a worker thread does until the board closes.
+    pub(crate) fn run(&self) {
+        while let Some(taken) = self.board.take() {
+            match taken {
+                Taken::Run(number, mut job) => {
+                    let sequence = Sequence::new(number);
+                    let outcome = self.apply(sequence, &mut job);
+                    self.settle(sequence, job, outcome);
+                }
+                Taken::Parked {
+                    number,
+                    mut job,
+                    head,
+                } => {
+                    self.parked(Sequence::new(number), &mut job, Sequence::new(head));
+                    self.forget(&job);
+                }
+            }
+        }
+    }
+
+    fn apply(&self, sequence: Sequence, job: &mut Job) -> Outcome {
+        let body = match self.body(sequence, job) {
+            Ok(Some(body)) => body,
+            // Pruned while it waited: nothing is left to apply.
+            Ok(None) => {
+                return Outcome::Refused {
+                    reason: Attention::NoMessage,
+                    issues: Vec::new(),
+                };
+            }
+            Err(error) => {
+                tracing::error!(sequence = sequence.get(), %error, "cannot read back from the journal");
+                return Outcome::Unavailable;
+            }
+        };
+        let message = Message::parse(body);
+        let task = Task {
+            sequence,
+            received: job.received,
+            flow: &job.flow.config,
+            message: &message,
+            replay: job.replay.is_some(),
+        };
+        let applied = catch_unwind(AssertUnwindSafe(|| self.destination.apply(&task)));
+        applied.unwrap_or_else(|_| {
+            tracing::error!(sequence = sequence.get(), "applying a message panicked");
+            Outcome::Refused {
+                reason: Attention::MapFailed,
+                issues: Vec::new(),
+            }
+        })
+    }
+
+    fn body(&self, sequence: Sequence, job: &Job) -> Result<Option<Bytes>, ReadError> {
+        match &job.body {
+            Some(body) => Ok(Some(body.clone())),
+            None => Ok(self.journal.read(sequence)?.map(|stored| stored.body)),
+        }
+    }
+
+    fn settle(&self, sequence: Sequence, mut job: Job, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Deferred if job.flow.config.max_attempts <= job.n_attempts + 1 => {
+                Outcome::Refused {
+                    reason: Attention::TooManyAttempts,
+                    issues: Vec::new(),
+                }
+            }
+            other => other,
+        };
+        match outcome {
+            Outcome::Applied(applied) => self.applied(sequence, &mut job, applied),
+            Outcome::Refused { reason, issues } => {
+                self.refused(sequence, &mut job, reason, &issues);
+            }
+            Outcome::Deferred | Outcome::Unavailable => {
+                job.n_attempts = job.n_attempts.saturating_add(1);
+                let (n_attempts, wait) = (job.n_attempts, backoff(job.n_attempts));
+                let flow = job.flow.name();
+                self.events.emit(Event::Retried {
+                    flow,
+                    sequence: sequence.get(),
+                    n_attempts,
+                    wait,
+                });
+                return self.board.retry(sequence.get(), job, wait);
+            }
+        }
+        self.forget(&job);
+        self.board.finish(sequence.get());
+    }
+
+    fn applied(&self, sequence: Sequence, job: &mut Job, applied: Applied) {
+        let took = Duration::from_micros(
+            u64::try_from(self.clock.now().micros() - job.received.micros()).unwrap_or(0),
+        );
+        let n_changed = applied.n_changed;
+        let mut changes = vec![Change::Progress(Progress {
+            n_issues: applied.n_issues,
+            map_version: Some(applied.map_version),
+            ..progress(sequence, job, State::Mapped, None)
+        })];
+        if let Some(map_version) = &job.replay {
+            let detail = format!("{n_changed} resources changed");
+            changes.push(Change::ReplayDone {
+                sequence,
+                map_version: map_version.clone(),
+                detail,
+            });
+        }
+        self.journal.ledger().note(changes);
+        let flow = job.flow.name();
+        self.events.emit(Event::MessageApplied {
+            flow,
+            sequence: sequence.get(),
+            n_changed,
+            took,
+        });
+        job.answer(Finished::Applied);
+    }
+
+    fn refused(&self, sequence: Sequence, job: &mut Job, reason: Attention, issues: &[String]) {
+        let hold = job.flow.config.failing_head == FailingHead::Hold;
+        let state = match (
+            reason == Attention::TooManyAttempts,
+            reason.blocks() && hold,
+        ) {
+            (true, _) => State::Dead,
+            (false, true) => State::Held,
+            (false, false) => State::NeedsAttention,
+        };
+        let mut text = reason.code().to_owned();
+        for issue in issues.iter().take(3) {
+            text.push_str("; ");
+            text.push_str(issue);
+        }
+        let mut changes = vec![Change::Progress(Progress {
+            n_issues: issues.len().max(1) as u32,
+            ..progress(sequence, job, state, Some(text.clone()))
+        })];
+        if let Some(map_version) = &job.replay {
+            let map_version = map_version.clone();
+            changes.push(Change::ReplayDone {
+                sequence,
+                map_version,
+                detail: text,
+            });
+        }
+        // A replay stands outside the order, so nothing waits for it.
+        let parks = job.replay.is_none() && reason.blocks() && !hold;
+        if parks {
+            self.park(sequence, job, reason, changes);
+        } else {
+            self.journal.ledger().note(changes);
+        }
+        let flow = job.flow.name();
+        self.events.emit(Event::NeedsAttention {
+            flow,
+            sequence: sequence.get(),
+            reason,
+        });
+        job.answer(Finished::Refused(reason));
+    }
+
+    fn park(&self, head: Sequence, job: &Job, reason: Attention, mut changes: Vec<Change>) {
+        self.board.park(head.get(), job.parking_keys(), &[]);
+        changes.push(Change::PartitionParked {
+            flow: job.flow.name().to_owned(),
+            partition: partition_of(head),
+            head,
+            reason: reason.code().to_owned(),
+        });
+        if let Err(error) = self.journal.ledger().record(changes).wait() {
+            // In memory it holds until the end of this run; after it the head fails again.
+            tracing::error!(%error, "a parked partition could not be written down");
+        }
+    }
+
+    fn parked(&self, sequence: Sequence, job: &mut Job, head: Sequence) {
+        let parked = Progress {
+            partition: partition_of(head),
+            ..progress(
+                sequence,
+                job,
+                State::Parked,
+                Some(format!("behind message {head}")),
+            )
+        };
+        self.journal.ledger().note(vec![Change::Progress(parked)]);
+        self.events.emit(Event::MessageHeld {
+            flow: job.flow.name(),
+            sequence: sequence.get(),
+        });
+        job.answer(Finished::Waits);
+    }
+
+    /// Sets a message aside that was refused at the door.
+    pub(crate) fn show(&self, flow: &Flow, sequence: Sequence, reason: Attention) {
+        let shown = Progress {
+            sequence,
+            flow: flow.name().to_owned(),
+            partition: String::new(),
+            state: State::NeedsAttention,
+            reason: Some(reason.code().to_owned()),
+            n_issues: 1,
+            map_version: None,
+        };
+        // Bytes that are no message are not taken up after a crash, so this is not left to chance.
+        drop(self.journal.ledger().record(vec![Change::Progress(shown)]));
+        let flow = flow.name();
+        self.events.emit(Event::NeedsAttention {
+            flow,
+            sequence: sequence.get(),
+            reason,
+        });
+    }
+
+    fn forget(&self, job: &Job) {
+        if let Some(body) = &job.body {
+            self.bytes_in_memory
+                .fetch_sub(body.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work")
+            .field("waiting", &self.board.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The name of what waits behind `head`, in the ledger. It tells nothing of the patient.
+pub(crate) fn partition_of(head: Sequence) -> String {
+    format!("behind-{head}")
+}
+
+fn progress(sequence: Sequence, job: &Job, state: State, reason: Option<String>) -> Progress {
+    Progress {
+        sequence,
+        flow: job.flow.name().to_owned(),
+        partition: String::new(),
+        state,
+        reason,
+        n_issues: 0,
+        map_version: None,
+    }
+}
+
+/// How long a message waits before it is tried again.
+fn backoff(n_attempts: u32) -> Duration {
+    // Capped at half a minute: a chart that comes back should not find everybody asleep.
+    Duration::from_millis((50 << n_attempts.min(10)).min(30_000))
+}

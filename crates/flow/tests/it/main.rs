@@ -1,0 +1,14 @@
+//! Real sockets on free ports, a real journal in a temporary directory, a plain client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod client;
+mod kill;
+mod mllp;
+mod site;

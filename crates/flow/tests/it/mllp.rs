@@ -1,0 +1,493 @@
+//! MLLP in, journal, acknowledgement: policies, repeats, and every row of bad input.
+
+use crate::client::{Client, adt, field, framed, msa1};
+use crate::site::Site;
+use flow::{AckPolicy, FailingHead, FlowConfig, SourceConfig};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use store::journal::State;
+use tempfile::tempdir;
+
+const AT: &str = "20240517120000";
+
+fn short_frames(flow: &mut FlowConfig) {
+    let SourceConfig::Mllp(mllp) = &mut flow.source;
+    mllp.max_frame_bytes = 64 << 10;
+    mllp.frame_timeout_seconds = 1;
+}
+
+#[test]
+fn an_acknowledged_message_is_in_the_journal_and_goes_on() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    client.post(&adt("A01", "C1", "1", "ANNA", AT));
+    let ack = client.answer().unwrap();
+    assert_eq!(
+        (msa1(&ack).as_str(), field(&ack, "MSA", 2).as_str()),
+        ("AA", "C1")
+    );
+    assert_eq!(
+        field(&ack, "MSH", 3),
+        "CW",
+        "the receiver answers in its own name"
+    );
+    assert_eq!(site.rows().len(), 1);
+    assert_eq!(site.settled()[0].state, State::Mapped);
+    assert_eq!(site.seen(), ["C1"]);
+    let snapshot = site.engine.snapshot().unwrap();
+    assert_eq!(
+        (snapshot.flows[0].received, snapshot.flows[0].applied),
+        (1, 1)
+    );
+    assert_eq!(snapshot.flows[0].connections, 1);
+    assert!(
+        site.engine
+            .render_metrics()
+            .contains("causeway_flow_messages_applied_total{flow=\"adt\"} 1")
+    );
+}
+
+#[test]
+fn pipelined_messages_are_answered_in_order() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    let all: Vec<u8> = (0..300)
+        .flat_map(|n| framed(adt("A08", &format!("C{n}"), "7", "ANNA", AT).as_bytes()))
+        .collect();
+    client.raw(&all);
+    for n in 0..300 {
+        assert_eq!(field(&client.answer().unwrap(), "MSA", 2), format!("C{n}"));
+    }
+    site.settled();
+    let expected: Vec<String> = (0..300).map(|n| format!("C{n}")).collect();
+    assert_eq!(
+        site.seen(),
+        expected,
+        "one patient's messages stay in order"
+    );
+}
+
+#[test]
+fn a_slow_patient_holds_nobody_else_up() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    for (control, patient, given) in [("C1", "1", "SLOW"), ("C2", "1", "A"), ("C3", "2", "B")] {
+        assert_eq!(client.send(&adt("A08", control, patient, given, AT)), "AA");
+    }
+    site.settled();
+    assert_eq!(site.seen(), ["C3", "C1", "C2"]);
+}
+
+#[test]
+fn a_repeat_gets_the_stored_acknowledgement_and_a_reused_id_is_a_new_message() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    let mut answer = |message: &str| {
+        client.post(message);
+        client.answer().unwrap()
+    };
+    let first = answer(&adt("A01", "C1", "1", "ANNA", AT));
+    let again = answer(&adt("A01", "C1", "1", "ANNA", AT));
+    assert_eq!(first, again, "the stored one, byte for byte");
+    let other = answer(&adt("A01", "C1", "2", "BERTA", AT));
+    assert_eq!(msa1(&other), "AA");
+    let rows = site.settled();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[1].reused_control_id, Some(rows[0].sequence), "flagged");
+    assert_eq!(site.seen().len(), 2, "processed");
+}
+
+#[test]
+fn acknowledged_when_mapped_tells_the_outcome() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |flow| flow.acknowledge = AckPolicy::Mapped);
+    site.memory.fail.store(true, Ordering::SeqCst);
+    let mut client = Client::connect(site.address);
+    assert_eq!(client.send(&adt("A01", "C1", "1", "ANNA", AT)), "AA");
+    assert_eq!(site.seen(), ["C1"], "in the chart before the answer");
+    client.post(&adt("A01", "C2", "2", "FAIL", AT));
+    let ack = client.answer().unwrap();
+    assert_eq!(
+        (msa1(&ack).as_str(), field(&ack, "ERR", 4).as_str()),
+        ("AE", "E")
+    );
+    client.post(&adt("A01", "C2", "2", "FAIL", AT));
+    assert_eq!(
+        client.answer().unwrap(),
+        ack,
+        "a repeat gets the stored one"
+    );
+    assert_eq!(
+        client.send(&adt("A01", "C3", "3", "PANIC", AT)),
+        "AE",
+        "a worker's panic is caught"
+    );
+    assert_eq!(client.send(&adt("A01", "C4", "3", "ANNA", AT)), "AA");
+}
+
+#[test]
+fn enhanced_mode_answers_as_msh_15_and_16_ask() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |flow| flow.acknowledge = AckPolicy::Mapped);
+    site.memory.fail.store(true, Ordering::SeqCst);
+    for (idx, (accept, application, given, expected)) in [
+        ("AL", "NE", "ANNA", vec!["CA"]),
+        ("AL", "AL", "ANNA", vec!["CA", "AA"]),
+        ("NE", "AL", "FAIL", vec!["AE"]),
+        ("AL", "ER", "ANNA", vec!["CA"]),
+        ("AL", "ER", "FAIL", vec!["CA", "AE"]),
+        ("SU", "SU", "ANNA", vec!["CA", "AA"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let plain = adt("A01", &format!("E{idx}"), &format!("{idx}"), given, AT);
+        let message = plain.replacen("|P|2.5.1", &format!("|P|2.5.1|||{accept}|{application}"), 1);
+        let mut client = Client::connect(site.address);
+        client.post(&message);
+        client.half_close();
+        let codes: Vec<String> = std::iter::from_fn(|| client.answer())
+            .map(|ack| msa1(&ack))
+            .collect();
+        assert_eq!(
+            codes, expected,
+            "MSH-15 {accept} MSH-16 {application} {given}"
+        );
+    }
+}
+
+#[test]
+fn what_the_flow_cannot_take_is_kept_answered_and_shown() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    let plain = adt("A01", "C1", "1", "ANNA", AT);
+    for (clause, from, to, code, condition, reason) in [
+        (
+            "MSH-9 missing",
+            "ADT^A01^ADT_A01",
+            "",
+            "AR",
+            "101",
+            "no_message_type",
+        ),
+        ("MSH-10 missing", "|C1|", "||", "AR", "101", "no_control_id"),
+        (
+            "MSH-11 missing",
+            "|P|",
+            "||",
+            "AR",
+            "101",
+            "no_processing_id",
+        ),
+        (
+            "MSH-11 training",
+            "|P|",
+            "|T|",
+            "AR",
+            "202",
+            "wrong_processing_id",
+        ),
+        (
+            "MSH-11 debugging",
+            "|P|",
+            "|D|",
+            "AR",
+            "202",
+            "wrong_processing_id",
+        ),
+    ] {
+        client.post(&plain.replacen(from, to, 1));
+        let ack = client.answer().unwrap();
+        assert_eq!(msa1(&ack), code, "{clause}");
+        assert!(
+            field(&ack, "ERR", 3).starts_with(condition),
+            "{clause}: {ack}"
+        );
+        let rows = site.settled();
+        let last = rows.last().unwrap();
+        assert_eq!(
+            (last.state, last.reason.as_deref()),
+            (State::NeedsAttention, Some(reason)),
+            "{clause}"
+        );
+    }
+    assert_eq!(site.seen(), Vec::<String>::new());
+    assert_eq!(client.send(&plain), "AA", "the connection goes on");
+}
+
+/// Sends bytes, and gives the answers until the peer closes.
+fn closed_after(site: &Site, bytes: &[u8]) -> Vec<String> {
+    let mut client = Client::connect(site.address);
+    client.raw_while_open(bytes);
+    std::iter::from_fn(|| client.answer()).collect()
+}
+
+#[test]
+fn bytes_that_are_no_message_are_kept_and_the_connection_is_closed() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), short_frames);
+    let garbage: Vec<u8> = (0..5000u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let unfinished = [
+        b"\x0b".as_slice(),
+        adt("A01", "U1", "1", "ANNA", AT).as_bytes(),
+    ]
+    .concat();
+    let huge = [
+        b"\x0b".as_slice(),
+        adt("A01", "H1", "1", "ANNA", AT).as_bytes(),
+        &vec![b'x'; 50 << 20],
+    ]
+    .concat();
+    let unframed = adt("A01", "N1", "1", "ANNA", AT);
+    for (clause, bytes, codes, why, n_kept) in [
+        (
+            "binary without a frame",
+            vec![1, 2, 3, 200, 201],
+            vec![],
+            "noise",
+            Some(5),
+        ),
+        (
+            "HTTP",
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+            vec![],
+            "noise",
+            None,
+        ),
+        (
+            "TLS",
+            vec![0x16, 0x03, 0x01, 0x02, 0x00],
+            vec![],
+            "noise",
+            None,
+        ),
+        (
+            "a frame of text that is no message",
+            framed(b"hello"),
+            vec![],
+            "noise",
+            Some(5),
+        ),
+        (
+            "a message without a frame",
+            unframed.clone().into_bytes(),
+            vec!["AR"],
+            "noise",
+            None,
+        ),
+        (
+            "a frame without end",
+            unfinished,
+            vec!["AR"],
+            "frame_timeout",
+            None,
+        ),
+        ("50 MB", huge, vec!["AR"], "frame_too_long", Some(64 << 10)),
+    ] {
+        let before = site.rows().len();
+        let answers = closed_after(&site, &bytes);
+        let found: Vec<String> = answers.iter().map(|ack| msa1(ack)).collect();
+        assert_eq!(found, codes, "{clause}");
+        let rows = site.settled();
+        let row = &rows[before];
+        assert_eq!(row.no_message.as_deref(), Some(why), "{clause}");
+        assert_eq!(
+            (row.state, row.reason.as_deref()),
+            (State::NeedsAttention, Some("no_message")),
+            "{clause}"
+        );
+        if let Some(n_kept) = n_kept {
+            assert_eq!(row.n_bytes, n_kept, "{clause}");
+        }
+    }
+    closed_after(&site, &garbage);
+    assert_eq!(
+        Client::connect(site.address).send(&unframed),
+        "AA",
+        "others go on"
+    );
+    let metrics = site.engine.render_metrics();
+    for reason in [
+        "noise",
+        "http_on_mllp_port",
+        "tls_on_plain_port",
+        "frame_timeout",
+        "frame_too_long",
+    ] {
+        let counted =
+            format!("causeway_flow_connections_closed_total{{flow=\"adt\",reason=\"{reason}\"}}");
+        assert!(metrics.contains(&counted), "{reason} in {metrics}");
+    }
+}
+
+#[test]
+fn a_frame_that_the_peer_cut_off_is_kept() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    client.raw(b"\x0bMSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240517||ADT^A01|CUT|P|2.5\rPID|1");
+    client.half_close();
+    assert_eq!(
+        msa1(&client.answer().unwrap()),
+        "AR",
+        "there is a control id"
+    );
+    assert_eq!(client.answer(), None);
+    assert_eq!(
+        site.settled()[0].no_message.as_deref(),
+        Some("unfinished_frame")
+    );
+}
+
+#[test]
+fn line_ends_and_a_little_noise_around_frames_do_no_harm() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    client.raw(b"\r\n");
+    assert_eq!(client.send(&adt("A01", "C1", "1", "ANNA", AT)), "AA");
+    client.raw(b"\r\nping");
+    assert_eq!(client.send(&adt("A01", "C2", "1", "ANNA", AT)), "AA");
+    let rows = site.settled();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(
+        rows[1].no_message.as_deref(),
+        Some("noise"),
+        "the noise is kept too"
+    );
+}
+
+#[test]
+fn one_connection_too_many_is_turned_away() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |flow| {
+        let SourceConfig::Mllp(mllp) = &mut flow.source;
+        mllp.max_connections = 1;
+    });
+    let mut first = Client::connect(site.address);
+    assert_eq!(first.send(&adt("A01", "C1", "1", "ANNA", AT)), "AA");
+    let mut second = Client::connect(site.address);
+    assert_eq!(second.answer(), None);
+    assert_eq!(first.send(&adt("A01", "C2", "1", "ANNA", AT)), "AA");
+}
+
+#[test]
+fn a_failing_head_holds_only_its_patient_until_it_is_released() {
+    for policy in [FailingHead::Block, FailingHead::ParkPatient] {
+        let dir = tempdir().unwrap();
+        let site = Site::start(dir.path(), |flow| flow.failing_head = policy);
+        site.memory.fail.store(true, Ordering::SeqCst);
+        let mut client = Client::connect(site.address);
+        for (control, patient, given) in [
+            ("C1", "1", "FAIL"),
+            ("C2", "1", "B"),
+            ("C3", "2", "C"),
+            ("C4", "1", "D"),
+        ] {
+            assert_eq!(client.send(&adt("A08", control, patient, given, AT)), "AA");
+        }
+        let states: Vec<State> = site.settled().iter().map(|row| row.state).collect();
+        assert_eq!(
+            states,
+            [
+                State::NeedsAttention,
+                State::Parked,
+                State::Mapped,
+                State::Parked
+            ]
+        );
+        assert_eq!(site.seen(), ["C3"]);
+        // A restart changes nothing of it.
+        let (memory, address) = (std::sync::Arc::clone(&site.memory), site.address);
+        site.drain();
+        drop(site);
+        let site = Site::start_with(dir.path(), memory, |flow| flow.failing_head = policy);
+        assert_ne!(address, site.address);
+        let mut client = Client::connect(site.address);
+        assert_eq!(client.send(&adt("A08", "C5", "1", "E", AT)), "AA");
+        assert_eq!(site.settled()[4].state, State::Parked);
+        site.memory.fail.store(false, Ordering::SeqCst);
+        let head = site.rows()[0].sequence;
+        site.engine.release(head).unwrap();
+        let rows = site.settled();
+        assert!(
+            rows.iter().all(|row| row.state == State::Mapped),
+            "{rows:?}"
+        );
+        assert_eq!(
+            site.seen(),
+            ["C3", "C1", "C2", "C4", "C5"],
+            "in their old order"
+        );
+        assert!(site.engine.release(head).is_err(), "it is in the chart");
+    }
+}
+
+#[test]
+fn a_held_message_lets_others_go_and_can_be_replayed_or_dismissed() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    site.memory.fail.store(true, Ordering::SeqCst);
+    let mut client = Client::connect(site.address);
+    for (control, given) in [("C1", "FAIL"), ("C2", "FAIL"), ("C3", "C")] {
+        assert_eq!(client.send(&adt("A08", control, "1", given, AT)), "AA");
+    }
+    let rows = site.settled();
+    let states: Vec<State> = rows.iter().map(|row| row.state).collect();
+    assert_eq!(states, [State::Held, State::Held, State::Mapped]);
+    site.memory.fail.store(false, Ordering::SeqCst);
+    assert!(
+        site.engine
+            .replay(rows[0].sequence, "zztest")
+            .unwrap()
+            .queued
+    );
+    site.engine.dismiss(rows[1].sequence, "zztest").unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while site.seen() != ["C3", "C1"] {
+        assert!(Instant::now() < until, "{:?}", site.seen());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    site.drain();
+    let states: Vec<State> = site.rows().iter().map(|row| row.state).collect();
+    assert_eq!(states, [State::Mapped, State::Filtered, State::Mapped]);
+}
+
+#[test]
+fn a_destination_that_is_down_is_waited_for() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    site.memory.down.store(true, Ordering::SeqCst);
+    let mut client = Client::connect(site.address);
+    assert_eq!(
+        client.send(&adt("A08", "C1", "1", "A", AT)),
+        "AA",
+        "it is on disk"
+    );
+    assert_eq!(client.send(&adt("A08", "C2", "1", "B", AT)), "AA");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(site.seen(), Vec::<String>::new());
+    site.memory.down.store(false, Ordering::SeqCst);
+    site.settled();
+    assert_eq!(site.seen(), ["C1", "C2"]);
+}
+
+#[test]
+fn a_drain_answers_what_came_and_finishes_it() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |flow| flow.acknowledge = AckPolicy::Mapped);
+    let mut client = Client::connect(site.address);
+    client.post(&adt("A08", "C1", "1", "SLOW", AT));
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(site.drain(), flow::Drained::Completely);
+    assert_eq!(msa1(&client.answer().unwrap()), "AA");
+    assert_eq!(client.answer(), None);
+    assert!(Client::try_connect(site.address).is_err(), "nobody listens");
+}

@@ -1,0 +1,150 @@
+//! A small site: a journal in a directory, an engine, and a destination that only remembers.
+
+use base::SystemClock;
+use flow::{
+    Applied, Attention, Destination, DryRun, Engine, EngineConfig, FlowConfig, Handles, Metrics,
+    Outcome, Task,
+};
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use store::journal::{Filter, Journal, Options, Page, State, Summary};
+
+/// Remembers what it was given, by control id, in order. `FAIL` in PID-5 is refused while told so,
+/// `SLOW` takes its time.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) seen: Mutex<Vec<String>>,
+    pub(crate) fail: AtomicBool,
+    pub(crate) down: AtomicBool,
+    known: Mutex<HashSet<u64>>,
+}
+
+impl Destination for Memory {
+    fn apply(&self, task: &Task<'_>) -> Outcome {
+        if self.down.load(Ordering::SeqCst) {
+            return Outcome::Unavailable;
+        }
+        let text = String::from_utf8_lossy(task.message.raw()).into_owned();
+        if text.contains("SLOW") {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        if text.contains("FAIL") && self.fail.load(Ordering::SeqCst) {
+            return Outcome::Refused {
+                reason: Attention::ChartRefused,
+                issues: Vec::new(),
+            };
+        }
+        if text.contains("PANIC") {
+            panic!("as asked");
+        }
+        let already = !self.known.lock().unwrap().insert(task.sequence.get());
+        if !already {
+            self.seen
+                .lock()
+                .unwrap()
+                .push(task.message.control_id().into_owned());
+        }
+        Outcome::Applied(Applied {
+            n_changed: 1,
+            n_issues: 0,
+            map_version: "1".to_owned(),
+            already,
+        })
+    }
+
+    fn dry_run(&self, _task: &Task<'_>) -> DryRun {
+        DryRun::default()
+    }
+
+    fn map_version(&self) -> String {
+        "1".to_owned()
+    }
+}
+
+/// An engine with one flow.
+pub(crate) struct Site {
+    pub(crate) engine: Engine,
+    pub(crate) journal: Journal,
+    pub(crate) address: SocketAddr,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) runtime: tokio::runtime::Runtime,
+}
+
+impl Site {
+    pub(crate) fn start(directory: &Path, change: impl FnOnce(&mut FlowConfig)) -> Self {
+        Self::start_with(directory, Arc::new(Memory::default()), change)
+    }
+
+    pub(crate) fn start_with(
+        directory: &Path,
+        memory: Arc<Memory>,
+        change: impl FnOnce(&mut FlowConfig),
+    ) -> Self {
+        let mut flow = FlowConfig::mllp("adt", (Ipv4Addr::LOCALHOST, 0).into());
+        change(&mut flow);
+        let journal = Journal::open(directory, Options::default()).unwrap();
+        let handles = Handles {
+            journal: journal.clone(),
+            destination: Arc::clone(&memory) as Arc<dyn Destination>,
+            clock: Arc::new(SystemClock),
+            metrics: Metrics::default(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let engine = runtime
+            .block_on(Engine::start(EngineConfig::new(vec![flow]), handles))
+            .unwrap();
+        let address = engine.addresses()[0].1;
+        Self {
+            engine,
+            journal,
+            address,
+            memory,
+            runtime,
+        }
+    }
+
+    pub(crate) fn drain(&self) -> flow::Drained {
+        self.runtime
+            .block_on(self.engine.drain(Duration::from_secs(20)))
+    }
+
+    /// All messages, oldest first, once none waits any more.
+    pub(crate) fn settled(&self) -> Vec<Summary> {
+        for _ in 0..400 {
+            let rows = self.rows();
+            if rows.iter().all(|row| row.state != State::Received) {
+                return rows;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("messages still wait: {:?}", self.rows());
+    }
+
+    pub(crate) fn rows(&self) -> Vec<Summary> {
+        let mut rows = self
+            .journal
+            .list(
+                &Filter::default(),
+                Page {
+                    before: None,
+                    limit: 1000,
+                },
+            )
+            .unwrap()
+            .rows;
+        rows.reverse();
+        rows
+    }
+
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.memory.seen.lock().unwrap().clone()
+    }
+}
