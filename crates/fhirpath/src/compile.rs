@@ -264,7 +264,7 @@ fn no_type(offset: usize) -> SyntaxError {
     SyntaxError { offset, kind: SyntaxErrorKind::Unexpected { found, expected: "a type" } }
 }
 
-fn mentions_index(tree: &Ast) -> bool {
+pub(crate) fn mentions_index(tree: &Ast) -> bool {
     match &tree.kind {
         AstKind::Index => true,
         AstKind::Literal(_) | AstKind::This | AstKind::Total => false,

@@ -1,7 +1,7 @@
 //! What an expression is evaluated against.
 
 use crate::element::Element;
-use crate::item::{Item, Items};
+use crate::item::Item;
 use crate::temporal::DateTime;
 use fhir::definitions::type_named;
 use fhir::json::Node;
@@ -51,7 +51,7 @@ pub struct Context<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) now: Option<DateTime>,
     pub(crate) fuel: u64,
-    pub(crate) variables: Vec<(&'a str, Items<'a>)>,
+    pub(crate) variables: Vec<(&'a str, Vec<Item<'a>>)>,
 }
 
 // === impl Context ===
@@ -118,7 +118,7 @@ impl<'a> Context<'a> {
 
     /// The same with `%name`.
     #[must_use]
-    pub fn with_variable(mut self, name: &'a str, items: Items<'a>) -> Self {
+    pub fn with_variable(mut self, name: &'a str, items: Vec<Item<'a>>) -> Self {
         self.variables.push((name, items));
         self
     }

@@ -1,12 +1,14 @@
 //! One compiled expression.
 
+use crate::check::check;
 use crate::compile::{Dialect, compile};
 use crate::context::Context;
-use crate::error::{EvaluationError, SyntaxError};
+use crate::error::{EvaluationError, SyntaxError, SyntaxErrorKind};
 use crate::evaluate::Evaluator;
 use crate::item::Items;
 use crate::parser;
 use crate::program::Op;
+use fhir::definitions::type_named;
 
 /// A compiled expression: immutable, shared between threads.
 #[derive(Debug)]
@@ -23,8 +25,14 @@ impl Expression {
     /// Compiles an expression for one type and refuses what can never be right on it: an unknown
     /// element, `valueQuantity` for `value`, an order where there is none.
     pub fn compile_strict(text: &str, root_type: &str) -> Result<Self, SyntaxError> {
-        let _ = root_type;
-        Self::compile(text)
+        let tree = parser::parse(text)?;
+        let Some(root) = type_named(root_type) else {
+            let kind = SyntaxErrorKind::UnknownType(root_type.to_owned());
+            return Err(SyntaxError { offset: 0, kind });
+        };
+        let program = compile(&tree, Dialect::Normative)?;
+        check(&tree, root)?;
+        Ok(Self { program })
     }
 
     /// Evaluates it.

@@ -12,6 +12,7 @@
 //! One expression: [`Expression`]. Many of one resource type in one walk: [`Set`].
 
 mod ast;
+mod check;
 mod compile;
 mod context;
 mod element;

@@ -3,7 +3,7 @@
 //! Invariant: a type is looked up once, when compiling; a shape once per step and parent type.
 
 use crate::ast::TypeName;
-use crate::element::{Element, Reading};
+use crate::element::Element;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::item::Item;
 use fhir::definitions::{TypeDef, TypeKind, type_named};
@@ -88,18 +88,24 @@ impl TypeSpec {
     pub(crate) fn selects(self, item: &Item<'_>) -> bool {
         match (self, item) {
             (Self::Fhir(def) | Self::Either(def, _), Item::Element(element)) => {
-                selects_def(def, element.type_def())
+                element.type_def().is_some_and(|own| selects(def, own))
             }
             _ => self.holds(item),
         }
     }
+
+    /// As [`TypeSpec::selects`], for any element of a type.
+    pub(crate) fn selects_def(self, own: &'static TypeDef) -> bool {
+        match self {
+            Self::Fhir(def) | Self::Either(def, _) => selects(def, own),
+            Self::System(SystemType::Any) => true,
+            Self::System(_) | Self::Nothing => false,
+        }
+    }
 }
 
-/// Does `as` of the one type let elements of the other pass?
-pub(crate) fn selects_def(wanted: &'static TypeDef, own: Option<&'static TypeDef>) -> bool {
-    own.is_some_and(|own| {
-        std::ptr::eq(own, wanted) || own.kind != TypeKind::Primitive && own.is_a(wanted.name)
-    })
+fn selects(wanted: &'static TypeDef, own: &'static TypeDef) -> bool {
+    std::ptr::eq(own, wanted) || own.kind != TypeKind::Primitive && own.is_a(wanted.name)
 }
 
 fn unknown(name: &TypeName) -> SyntaxError {
@@ -137,22 +143,6 @@ impl SystemType {
                 | (Self::Time, Item::Time(_))
                 | (Self::Quantity, Item::Quantity(_))
         )
-    }
-
-    /// What the values of a FHIR type become.
-    pub(crate) fn of(def: &TypeDef) -> Option<Self> {
-        if def.name == "Quantity" {
-            return Some(Self::Quantity);
-        }
-        Reading::of(def).map(|reading| match reading {
-            Reading::Boolean => Self::Boolean,
-            Reading::Integer => Self::Integer,
-            Reading::Decimal => Self::Decimal,
-            Reading::String => Self::String,
-            Reading::Date => Self::Date,
-            Reading::DateTime => Self::DateTime,
-            Reading::Time => Self::Time,
-        })
     }
 }
 

@@ -95,11 +95,27 @@ fn unescape(text: &str, format: &str) -> Option<String> {
             plain.push_str(rest);
             Some(plain)
         }
-        "json" => {
-            let source = format!("\"{text}\"");
-            let document = fhir::json::Document::parse(&source).ok()?;
-            document.root().as_str().map(Cow::into_owned)
-        }
+        "json" => unescape_json(text),
         _ => None,
     }
+}
+
+/// Takes quotes that should have been escaped as they are.
+fn unescape_json(text: &str) -> Option<String> {
+    let source = format!("\"{}\"", escape_bare_quotes(text));
+    let document = fhir::json::Document::parse(&source).ok()?;
+    document.root().as_str().map(Cow::into_owned)
+}
+
+fn escape_bare_quotes(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut after_backslash = false;
+    for c in text.chars() {
+        if c == '"' && !after_backslash {
+            escaped.push('\\');
+        }
+        after_backslash = c == '\\' && !after_backslash;
+        escaped.push(c);
+    }
+    escaped
 }

@@ -126,10 +126,12 @@ impl<'e, 'a> Evaluator<'e, 'a> {
                 out.extend(usize::try_from(index).ok().and_then(|i| items.into_iter().nth(i)));
             }
             Op::Union(operands) => {
+                let mut union = Items::new();
                 for operand in operands {
                     let items = self.items(operand, scope)?;
-                    self.add_distinct(items, out)?;
+                    self.add_distinct(items, &mut union)?;
                 }
+                out.append(&mut union);
             }
             Op::Arithmetic(operator, left, right) => {
                 out.extend(self.arithmetic(*operator, left, right, scope)?);

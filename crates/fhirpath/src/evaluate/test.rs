@@ -7,12 +7,12 @@ use crate::item::Item;
 use crate::program::{Op, Test};
 
 /// True, false, or unknown.
-pub(super) type Truth = Result<Option<bool>, EvaluationError>;
+pub(crate) type Truth = Result<Option<bool>, EvaluationError>;
 
 impl<'a> Evaluator<'_, 'a> {
     /// Evaluates where a boolean is wanted: a single item that is none counts as true
     /// (FHIRPath N1 §Singleton Evaluation of Collections).
-    pub(super) fn condition(&self, op: &'a Op, scope: Scope<'_, 'a>, name: &'static str) -> Truth {
+    pub(crate) fn condition(&self, op: &'a Op, scope: Scope<'_, 'a>, name: &'static str) -> Truth {
         if let Op::Test(test) = op {
             return self.test(test, scope);
         }

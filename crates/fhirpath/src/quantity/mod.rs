@@ -5,6 +5,7 @@
 
 mod ucum;
 
+use crate::number;
 use crate::temporal::Duration;
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
@@ -75,7 +76,7 @@ impl Quantity {
     pub fn parse(text: &str) -> Option<Self> {
         let split = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'));
         let (number, rest) = text.split_at(split.unwrap_or(text.len()));
-        let value = crate::number::parse(number)?;
+        let value = number::parse(number)?;
         let rest = rest.trim();
         if rest.is_empty() {
             return Some(Self::number(value));
@@ -100,22 +101,19 @@ impl Quantity {
         Some(a.cmp(&b))
     }
 
-    /// The same to the precision of the coarser number.
+    /// The same to the precision of the coarser number, in the unit of the larger unit.
     pub(crate) fn is_equivalent(&self, other: &Self) -> bool {
-        let (a, b) = (self.measure_loosely(), other.measure_loosely());
-        match (a, b) {
-            (Some(a), Some(b)) if a.dimension == b.dimension => {
-                // Compared in the unit of the coarser number, so that its digits count.
-                let (coarse, fine, ratio) = if other.value.scale() <= self.value.scale() && a.factor <= b.factor {
-                    (other.value, self.value, a.factor.checked_div(b.factor))
-                } else {
-                    (self.value, other.value, b.factor.checked_div(a.factor))
-                };
-                let fine = ratio.and_then(|ratio| fine.checked_mul(ratio));
-                fine.is_some_and(|fine| crate::number::is_equivalent(coarse, fine))
-            }
-            _ => self.unit == other.unit && crate::number::is_equivalent(self.value, other.value),
-        }
+        let measures = self.measure_loosely().zip(other.measure_loosely());
+        let Some((a, b)) = measures.and_then(|(a, b)| a.factors(&b)) else {
+            return self.unit == other.unit && number::is_equivalent(self.value, other.value);
+        };
+        let (kept, moved, ratio) = if b <= a {
+            (self.value, other.value, b.checked_div(a))
+        } else {
+            (other.value, self.value, a.checked_div(b))
+        };
+        let moved = ratio.and_then(|ratio| moved.checked_mul(ratio));
+        moved.is_some_and(|moved| number::is_equivalent(kept, moved))
     }
 
     /// Do both measure the same thing?
@@ -142,12 +140,9 @@ impl Quantity {
             return Some(self.with_value(self.value.checked_add(other.value)?));
         }
         // In the finer unit, so that no digit is lost.
-        let (a, b) = (self.measure()?, other.measure()?);
-        if a.dimension != b.dimension {
-            return None;
-        }
-        let (finer, coarser) = if a.factor <= b.factor { (self, other) } else { (other, self) };
-        let ratio = coarser.measure()?.factor.checked_div(finer.measure()?.factor)?;
+        let (a, b) = self.measure()?.factors(&other.measure()?)?;
+        let (finer, coarser, ratio) =
+            if a <= b { (self, other, b.checked_div(a)?) } else { (other, self, a.checked_div(b)?) };
         let sum = coarser.value.checked_mul(ratio)?.checked_add(finer.value)?;
         Some(finer.with_value(sum))
     }
@@ -189,11 +184,8 @@ impl Quantity {
         if self.unit == other.unit {
             return Some((self.value, other.value));
         }
-        let (a, b) = (self.measure()?, other.measure()?);
-        if a.dimension != b.dimension {
-            return None;
-        }
-        Some((self.value.checked_mul(a.factor)?, other.value.checked_mul(b.factor)?))
+        let (a, b) = self.measure()?.factors(&other.measure()?)?;
+        Some((self.value.checked_mul(a)?, other.value.checked_mul(b)?))
     }
 
     fn measure(&self) -> Option<Measure> {

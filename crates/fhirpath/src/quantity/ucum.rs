@@ -7,11 +7,12 @@ use rust_decimal::Decimal;
 /// Length, mass, time, amount, plane angle or temperature, calendar months: exponents of each.
 pub(super) type Dimension = [i8; 6];
 
-/// How many base units (m, g, s, mol, K, month) a unit is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How many base units (m, g, s, mol, K, month) a unit is: a fraction, so that `/min` is exact.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Measure {
-    pub(super) factor: Decimal,
-    pub(super) dimension: Dimension,
+    times: Decimal,
+    over: Decimal,
+    dimension: Dimension,
 }
 
 const NONE: Dimension = [0; 6];
@@ -102,11 +103,23 @@ struct Reader<'c> {
 // === impl Measure ===
 
 impl Measure {
-    const ONE: Self = Self { factor: Decimal::ONE, dimension: NONE };
+    const ONE: Self = Self::new(Decimal::ONE, NONE);
+
+    const fn new(times: Decimal, dimension: Dimension) -> Self {
+        Self { times, over: Decimal::ONE, dimension }
+    }
 
     /// Months of the calendar, which are no number of seconds.
     pub(super) fn calendar_months(n_months: u64) -> Self {
-        Self { factor: dec(n_months, 0), dimension: CALENDAR }
+        Self::new(dec(n_months, 0), CALENDAR)
+    }
+
+    /// Both factors over one denominator; `None` where they measure different things.
+    pub(super) fn factors(&self, other: &Self) -> Option<(Decimal, Decimal)> {
+        if self.dimension != other.dimension {
+            return None;
+        }
+        Some((self.times.checked_mul(other.over)?, other.times.checked_mul(self.over)?))
     }
 
     fn power(self, exponent: i8) -> Option<Self> {
@@ -119,16 +132,14 @@ impl Measure {
 
     /// Times `other` (`sign` 1) or divided by it (`sign` -1).
     fn times(self, other: Self, sign: i8) -> Option<Self> {
-        let factor = if sign < 0 {
-            self.factor.checked_div(other.factor)?
-        } else {
-            self.factor.checked_mul(other.factor)?
-        };
+        let (times, over) =
+            if sign < 0 { (other.over, other.times) } else { (other.times, other.over) };
         let mut dimension = self.dimension;
         for (own, theirs) in dimension.iter_mut().zip(other.dimension) {
             *own = own.checked_add(theirs.checked_mul(sign)?)?;
         }
-        Some(Self { factor, dimension })
+        let (times, over) = (self.times.checked_mul(times)?, self.over.checked_mul(over)?);
+        Some(Self { times, over, dimension })
     }
 }
 
@@ -192,9 +203,10 @@ impl<'c> Reader<'c> {
             let (digits, rest) = self.rest.split_at_checked(n_digits)?;
             self.rest = rest;
             if let (Some(power), "10") = (self.power_of_ten(), digits) {
-                return Some(Measure { factor: power, dimension: NONE });
+                return Some(Measure::new(power, NONE));
             }
-            return Some(Measure { factor: digits.parse().ok()?, dimension: NONE });
+            let number: Decimal = digits.parse().ok().filter(|number: &Decimal| !number.is_zero())?;
+            return Some(Measure::new(number, NONE));
         }
         let symbol = self.symbol();
         atom(symbol)
@@ -238,13 +250,13 @@ impl<'c> Reader<'c> {
 fn atom(symbol: &str) -> Option<Measure> {
     let plain = ATOMS.iter().find(|(code, ..)| *code == symbol);
     if let Some(&(_, factor, dimension, _)) = plain {
-        return Some(Measure { factor, dimension });
+        return Some(Measure::new(factor, dimension));
     }
     for (prefix, power) in PREFIXES {
         let Some(rest) = symbol.strip_prefix(prefix) else { continue };
         let metric = ATOMS.iter().find(|(code, _, _, metric)| *metric && *code == rest);
         if let Some(&(_, factor, dimension, _)) = metric {
-            return Some(Measure { factor: factor.checked_mul(ten_to(*power)?)?, dimension });
+            return Some(Measure::new(factor.checked_mul(ten_to(*power)?)?, dimension));
         }
     }
     None
@@ -275,7 +287,8 @@ mod tests {
             ("%", "10*-2"),
             ("mg{total}", "mg"),
         ] {
-            assert_eq!(measure(a).unwrap(), measure(b).unwrap(), "{a} {b}");
+            let (left, right) = measure(a).unwrap().factors(&measure(b).unwrap()).unwrap();
+            assert_eq!(left, right, "{a} {b}");
         }
     }
 
