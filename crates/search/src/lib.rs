@@ -6,6 +6,17 @@
 //!   the same, and a property test compares the two;
 //! - a parameter that is not understood is never ignored in silence;
 //! - nothing here panics on any document or any query.
+//!
+//! A resource becomes an [`Extraction`] in one walk: all parameters of its type are laid over each
+//! other as a plan of typed places, made from FHIR's definitions on first use of the type. R4 writes
+//! its parameters in a small part of FHIRPath that this covers; a test holds the walk against the
+//! real evaluator. A query becomes a [`Query`] of checked parts; [`Matcher`] is the definition of
+//! what it finds.
+//!
+//! Deliberately absent: conversion of units (`1 g` is not `1000 mg`), `near`, full-text search
+//! (`_text`, `_content`, `_filter`), and the modifiers `:text`, `:in`, `:not-in`, `:above`, `:below`,
+//! `:of-type`. Each is refused with an error of its own. Of a text the index keeps the first 1,000
+//! characters.
 
 mod error;
 mod extract;

@@ -77,6 +77,11 @@ pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan
         return plan;
     };
     for param in params {
+        if matches!(param.code, "_id" | "_lastUpdated") {
+            // The store has these itself, and knows them better than the document.
+            param.is_indexed = true;
+            continue;
+        }
         if param.expression.starts_with("Patient.deceased.exists()") {
             plan.takes.push(Take::new(param, How::Deceased));
             param.is_indexed = true;

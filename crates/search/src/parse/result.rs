@@ -192,11 +192,16 @@ impl Pair<'_> {
         if code == "*" {
             return Ok(links.filter(points_here).map(include).collect());
         }
-        let link = links.find(|param| param.code == code);
-        match link {
-            Some(param) => Ok(vec![include(param)]),
-            None => Err(self.bad("the type has no such reference parameter", accepted)),
+        let Some(param) = links.find(|param| param.code == code) else {
+            return Err(self.bad("the type has no such reference parameter", accepted));
+        };
+        // What an iterated include refers to may have come along and need not be of this type.
+        let is_possible = (iterate || points_here(&param))
+            && target_type.is_none_or(|target| param.targets.contains(&target));
+        if !is_possible {
+            return Err(self.bad("the parameter does not point to that type", accepted));
         }
+        Ok(vec![include(param)])
     }
 
     fn once(&self, is_first: bool) -> Result<(), QueryError> {

@@ -424,3 +424,34 @@ fn what_cannot_be_read_is_told_and_not_invented() {
         assert_eq!(found.issues[0].location, place, "{json}");
     }
 }
+
+#[test]
+fn id_and_last_updated_are_no_postings() {
+    let found = read(
+        r#"{"resourceType":"Basic","id":"x","meta":{"lastUpdated":"2024-05-17T10:00:00.123Z"}}"#,
+    );
+    assert_eq!(found.postings, []);
+    assert_eq!(found.id.as_deref(), Some("x"));
+    let at = found.last_updated.map(base::Timestamp::to_fhir);
+    assert_eq!(at.as_deref(), Some("2024-05-17T10:00:00.123Z"));
+}
+
+#[test]
+fn long_texts_are_cut_and_still_found() {
+    let long = "Zé ".repeat(2_000);
+    let json = format!(r#"{{"resourceType":"Observation","valueString":"{long}"}}"#);
+    let found = read(&json);
+    for posting in &found.postings {
+        if let Value::String(text) = &posting.value {
+            assert!(text.exact.chars().count() == 1_000 && text.folded.chars().count() == 1_000);
+        }
+    }
+    for modifier in ["", ":exact"] {
+        let pairs = [(format!("value-string{modifier}"), long.clone())];
+        let query = search::parse("Observation", &pairs, search::Handling::Strict).unwrap();
+        assert!(
+            search::Matcher::new(&search::Nothing).matches(&query, &found),
+            "{modifier}"
+        );
+    }
+}

@@ -50,6 +50,14 @@ fn errors_name_parameter_value_and_what_is_accepted() {
             &["_include", "reference parameter"],
         ),
         ("_revinclude=*", &["_revinclude", "*"]),
+        (
+            "_revinclude=Observation:encounter",
+            &["_revinclude", "does not point to that type"],
+        ),
+        (
+            "_include=Patient:link:Encounter",
+            &["_include", "does not point to that type"],
+        ),
         ("_include:deep=*", &["_include", ":deep", "iterate"]),
         ("_person=maybe", &["_person", "true, false"]),
         (
