@@ -69,7 +69,7 @@ pub struct Component {
     /// How its value is written and compared.
     pub kind: ParamKind,
     /// For a reference: the resource types it may point to.
-    pub targets: &'static [&'static str],
+    pub targets: Vec<&'static str>,
     /// The FHIRPath expression, from one instance of the composite's own expression.
     pub expression: &'static str,
 }

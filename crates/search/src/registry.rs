@@ -122,7 +122,7 @@ fn param(resource_type: &'static str, definition: &'static SearchParameter) -> P
         code: definition.code,
         url: definition.url,
         kind: kind(definition.kind),
-        targets: definition.targets.clone(),
+        targets: targets(definition),
         components: components(definition),
         expression: definition.expression,
         is_indexed: false,
@@ -145,6 +145,17 @@ fn components(definition: &'static SearchParameter) -> Vec<Component> {
     parts
 }
 
+/// A canonical says nothing of its targets: they may be of any type.
+fn targets(definition: &SearchParameter) -> Vec<&'static str> {
+    let open = definition.targets.is_empty() || definition.targets.contains(&"Resource");
+    if definition.kind == SearchKind::Reference && open {
+        let mut all: Vec<&str> = definitions::resource_types().collect();
+        all.sort_unstable();
+        return all;
+    }
+    definition.targets.clone()
+}
+
 fn component(part: &definitions::Component) -> Option<Component> {
     let all = definitions::search_parameters();
     let definition = all
@@ -153,7 +164,7 @@ fn component(part: &definitions::Component) -> Option<Component> {
     Some(Component {
         code: definition.code,
         kind: kind(definition.kind),
-        targets: &definition.targets,
+        targets: targets(definition),
         expression: part.expression,
     })
 }

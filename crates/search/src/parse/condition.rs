@@ -331,7 +331,7 @@ fn alternatives<T>(
 }
 
 fn points_to(param: &Param, resource_type: &str) -> bool {
-    param.targets.is_empty() || param.targets.contains(&resource_type)
+    param.targets.contains(&resource_type)
 }
 
 fn unsupported(param: &Param, modifier: &str) -> QueryError {

@@ -249,7 +249,7 @@ impl Values<'_> {
             return Err(self.bad(value, "the number of its parts is wrong", accepted));
         }
         let read = |(part, component): (&str, &Component)| {
-            self.of_kind(component.kind, component.targets, part)
+            self.of_kind(component.kind, &component.targets, part)
         };
         let tests: Result<Vec<Test>, QueryError> =
             parts.into_iter().zip(components).map(read).collect();

@@ -88,3 +88,20 @@ fn kinds_and_targets() {
             .is_some_and(|tag| tag.is_indexed)
     );
 }
+
+/// Bare ids and includes go by the targets.
+#[test]
+fn every_reference_says_where_it_may_point() {
+    let registry = Registry::r4();
+    for param in all_params().filter(|param| param.kind == ParamKind::Reference) {
+        let name = (param.resource_type, param.code);
+        assert!(!param.targets.is_empty(), "{name:?}");
+        assert!(
+            param
+                .targets
+                .iter()
+                .all(|target| registry.resource_type(target).is_some()),
+            "{name:?}"
+        );
+    }
+}
