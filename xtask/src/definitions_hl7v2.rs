@@ -28,6 +28,9 @@ const NAMED_VERSIONS: [&str; 10] = [
     "2.7.1", "2.7", "2.6", "2.5.1", "2.5", "2.4", "2.3.1", "2.3", "2.2", "2.1",
 ];
 
+/// The place of 2.3.1 in [`VERSIONS`].
+const FIRST_WITH_TABLE: usize = 3;
+
 /// A row's sort key and cells, and the versions it is true for.
 type Rows = BTreeMap<(u8, String, u32, String), u16>;
 
@@ -360,7 +363,8 @@ fn short_name(root: &str, group: &str) -> String {
     own.or_else(foreign).unwrap_or(group).to_owned()
 }
 
-/// Table 0354 says `ADT_A01: "A01, A04, A08, A13"`: rows for versions without an own ADT_A04.
+/// Table 0354 says `ADT_A01: "A01, A04, A08, A13"`: rows for versions where ADT_A04 is
+/// no structure of its own.
 fn events(names: &Names, structures: &[HashMap<String, String>], rows: &mut Rows) {
     let values = names
         .tables
@@ -377,13 +381,19 @@ fn events(names: &Names, structures: &[HashMap<String, String>], rows: &mut Rows
             .filter(|event| event.len() == 3)
         {
             let name = format!("{code}_{event}");
-            let fits = |known: &&HashMap<String, String>| {
-                !known.contains_key(&name) && known.contains_key(structure)
+            // From 2.3.1 on MSH-9.3 names the structure and the table rules; before, an own
+            // structure counts unless it is the same in all but its name.
+            let fits = |bit: usize, known: &HashMap<String, String>| match known.get(&name) {
+                None => known.contains_key(structure),
+                Some(_) if name == *structure => false,
+                Some(own) => known
+                    .get(structure)
+                    .is_some_and(|theirs| bit >= FIRST_WITH_TABLE || theirs == own),
             };
             for (bit, _) in structures
                 .iter()
                 .enumerate()
-                .filter(|(_, known)| fits(known))
+                .filter(|(bit, known)| fits(*bit, known))
             {
                 let cells = format!("E\t{name}\t{structure}");
                 *rows.entry((b'E', name.clone(), 0, cells)).or_default() |= 1 << bit;

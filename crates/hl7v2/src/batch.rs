@@ -167,15 +167,17 @@ impl Reader {
             return;
         };
         let mut bytes = self.bytes.slice(start..end);
-        let tail: &[u8] = &[b'\r', b'\n', 0x1C];
         // Framing bytes of MLLP, where somebody wrote frames into a file.
-        if let Some(at) = bytes.iter().rposition(|byte| !tail.contains(byte)) {
-            if bytes.get(at + 1..).is_some_and(|rest| rest.contains(&0x1C)) {
-                let keep = bytes
-                    .get(at + 1..)
-                    .and_then(|rest| rest.iter().position(|b| *b == 0x1C));
-                bytes.truncate(at + 1 + keep.unwrap_or(0));
-            }
+        let framing = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0x1C);
+        let text = bytes
+            .iter()
+            .rposition(|byte| !framing(byte))
+            .map_or(0, |at| at + 1);
+        if let Some(at) = bytes
+            .get(text..)
+            .and_then(|tail| memchr::memchr(0x1C, tail))
+        {
+            bytes.truncate(text + at);
         }
         let batch = self
             .in_batch

@@ -158,14 +158,14 @@ impl SegmentBuilder<'_> {
         let first = if header { 3 } else { 1 };
         if spot.field >= first {
             let field = spot.field - usize::from(header);
-            *raw = put(raw, &delimiters, Spot { field, ..spot }, value);
+            *raw = put(raw, delimiters, Spot { field, ..spot }, value);
         }
         self
     }
 }
 
 /// The segment with the value at the spot. Separators are added as needed; other bytes stay.
-pub(crate) fn put(raw: &[u8], delimiters: &Delimiters, spot: Spot, value: &[u8]) -> Vec<u8> {
+pub(crate) fn put(raw: &[u8], delimiters: Delimiters, spot: Spot, value: &[u8]) -> Vec<u8> {
     let levels = [
         (delimiters.field, spot.field + 1),
         (delimiters.repeat, spot.repeat.max(1)),

@@ -99,7 +99,7 @@ impl Delimiters {
         (found, flaws)
     }
 
-    fn is_ambiguous(&self) -> bool {
+    fn is_ambiguous(self) -> bool {
         let mut all = self.encoding_characters();
         all.push(self.field);
         let odd = all.iter().any(|&byte| !can_separate(byte) || byte == b' ');

@@ -57,7 +57,7 @@ impl Message {
         let start = segment.offset();
         let end = start + segment.raw().len();
         let mut out = self.raw.get(..start).unwrap_or_default().to_vec();
-        out.extend(build::put(segment.raw(), &self.delimiters, spot, value));
+        out.extend(build::put(segment.raw(), self.delimiters, spot, value));
         out.extend_from_slice(self.raw.get(end..).unwrap_or_default());
         Ok(Self::parse(out))
     }
@@ -86,7 +86,7 @@ impl Message {
         }
         out.extend(build::put(
             path.segment.name.as_bytes(),
-            &self.delimiters,
+            self.delimiters,
             spot,
             value,
         ));

@@ -91,13 +91,13 @@ pub fn escape(text: &str, delimiters: &Delimiters, charset: Charset) -> Vec<u8> 
     let bytes = charset.encode(text);
     let mut out = Vec::with_capacity(bytes.len() + 8);
     if text == "\"\"" {
-        out.extend_from_slice(&hex(b"\"\"", delimiters));
+        out.extend_from_slice(&hex(b"\"\"", *delimiters));
         return out;
     }
     for &byte in bytes.iter() {
-        match letter(byte, delimiters) {
-            Some(letter) => out.extend(wrapped(&[letter], delimiters)),
-            None if byte < 0x20 || byte == 0x7F => out.extend(hex(&[byte], delimiters)),
+        match letter(byte, *delimiters) {
+            Some(letter) => out.extend(wrapped(&[letter], *delimiters)),
+            None if byte < 0x20 || byte == 0x7F => out.extend(hex(&[byte], *delimiters)),
             None => out.push(byte),
         }
     }
@@ -109,7 +109,7 @@ pub fn escape_formatted(text: &str, delimiters: &Delimiters, charset: Charset) -
     let mut out = Vec::with_capacity(text.len() + 8);
     for (idx, line) in text.split('\n').enumerate() {
         if idx > 0 {
-            out.extend(wrapped(b".br", delimiters));
+            out.extend(wrapped(b".br", *delimiters));
         }
         let line = line.strip_suffix('\r').unwrap_or(line);
         out.extend(escape(line, delimiters, charset));
@@ -117,7 +117,7 @@ pub fn escape_formatted(text: &str, delimiters: &Delimiters, charset: Charset) -
     out
 }
 
-fn letter(byte: u8, delimiters: &Delimiters) -> Option<u8> {
+fn letter(byte: u8, delimiters: Delimiters) -> Option<u8> {
     Some(match byte {
         _ if byte == delimiters.field => b'F',
         _ if byte == delimiters.component => b'S',
@@ -130,16 +130,20 @@ fn letter(byte: u8, delimiters: &Delimiters) -> Option<u8> {
 }
 
 /// A sequence between escape characters; nothing where the sender has no escape character.
-fn wrapped(sequence: &[u8], delimiters: &Delimiters) -> Vec<u8> {
+fn wrapped(sequence: &[u8], delimiters: Delimiters) -> Vec<u8> {
     match delimiters.escape {
         Some(escape) => [&[escape], sequence, &[escape]].concat(),
         None => vec![b' '],
     }
 }
 
-fn hex(bytes: &[u8], delimiters: &Delimiters) -> Vec<u8> {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    wrapped(format!("X{digits}").as_bytes(), delimiters)
+fn hex(bytes: &[u8], delimiters: Delimiters) -> Vec<u8> {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let pairs = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let sequence: String = std::iter::once('X').chain(pairs).collect();
+    wrapped(sequence.to_ascii_uppercase().as_bytes(), delimiters)
 }
 
 // === impl Tokens ===
@@ -176,7 +180,7 @@ impl<'a> Iterator for Tokens<'a> {
             return Some(Token::Unterminated(rest));
         };
         let (whole, after) = rest.split_at(end + 2);
-        let token = classify(body.get(..end).unwrap_or_default(), whole, &self.delimiters);
+        let token = classify(body.get(..end).unwrap_or_default(), whole, self.delimiters);
         // What cannot be a sequence (`C:\dir and D:\other`) is text up to the next escape character.
         if matches!(token, Token::Unterminated(_)) {
             let (text, after) = rest.split_at(end + 1);
@@ -188,7 +192,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-fn classify<'a>(body: &'a [u8], whole: &'a [u8], delimiters: &Delimiters) -> Token<'a> {
+fn classify<'a>(body: &'a [u8], whole: &'a [u8], delimiters: Delimiters) -> Token<'a> {
     match body {
         b"F" => Token::Delimiter(delimiters.field),
         b"S" => Token::Delimiter(delimiters.component),
@@ -283,8 +287,7 @@ impl Token<'_> {
                 Format::Break | Format::Centre => out.push(b'\n'),
                 Format::Space(n) => out.extend(std::iter::repeat_n(b'\n', usize::from(*n))),
                 Format::Skip(n) => out.extend(std::iter::repeat_n(b' ', usize::from(*n))),
-                Format::Indent(_) | Format::TemporaryIndent(_) => {}
-                Format::Wrap | Format::NoWrap => {}
+                Format::Indent(_) | Format::TemporaryIndent(_) | Format::Wrap | Format::NoWrap => {}
             },
         }
     }
@@ -292,8 +295,12 @@ impl Token<'_> {
     /// What is wrong with it.
     pub fn issue(&self) -> Option<IssueKind> {
         match self {
-            Self::Text(_) | Self::Delimiter(_) | Self::Hex(_) => None,
-            Self::Highlight(_) | Self::Format(_) | Self::Local(_) => None,
+            Self::Text(_)
+            | Self::Delimiter(_)
+            | Self::Hex(_)
+            | Self::Highlight(_)
+            | Self::Format(_)
+            | Self::Local(_) => None,
             Self::Charset(_) => Some(IssueKind::CharsetEscape),
             Self::Unknown(_) => Some(IssueKind::UnknownEscape),
             Self::BadHex(_) => Some(IssueKind::BadHexEscape),

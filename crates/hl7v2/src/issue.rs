@@ -107,8 +107,13 @@ impl Issue {
     pub fn severity(&self) -> Severity {
         use IssueKind as K;
         match self.kind {
-            K::NoHeader | K::SecondHeader | K::BadDelimiters | K::TooLong => Severity::Error,
-            K::TooManySeparators | K::MissingHeaderField | K::WrongCount => Severity::Error,
+            K::NoHeader
+            | K::SecondHeader
+            | K::BadDelimiters
+            | K::TooLong
+            | K::TooManySeparators
+            | K::MissingHeaderField
+            | K::WrongCount => Severity::Error,
             K::BadSegmentName
             | K::BytesBeforeHeader
             | K::LineFeedInData
@@ -179,12 +184,19 @@ impl Issue {
         use IssueKind as K;
         match self.kind {
             K::MissingHeaderField | K::MissingSegment => "required",
-            K::UnknownCharset | K::AlternateCharsets | K::CharsetEscape => "not-supported",
-            K::UnknownVersion | K::UnknownStructure => "not-supported",
+            K::UnknownCharset
+            | K::AlternateCharsets
+            | K::CharsetEscape
+            | K::UnknownVersion
+            | K::UnknownStructure => "not-supported",
             K::TooLong | K::TooManySeparators | K::TooManyIssues => "too-long",
-            K::UnterminatedEscape | K::UnknownEscape | K::BadHexEscape => "value",
-            K::ControlCharacter | K::LineFeedInData => "value",
-            K::UndeclaredCharset | K::WrongCharset => "value",
+            K::UnterminatedEscape
+            | K::UnknownEscape
+            | K::BadHexEscape
+            | K::ControlCharacter
+            | K::LineFeedInData
+            | K::UndeclaredCharset
+            | K::WrongCharset => "value",
             K::NoHeader
             | K::BytesBeforeHeader
             | K::SecondHeader

@@ -256,9 +256,9 @@ impl<'m> Found<'m> {
                 for (sub_idx, sub) in component.subcomponents().enumerate() {
                     let numbers = [n, repeat_idx + 1, component_idx + 1, sub_idx + 1];
                     self.leaf(segment, numbers, *sub);
-                    if self.is_full() {
-                        return;
-                    }
+                }
+                if self.is_full() {
+                    return;
                 }
             }
         }

@@ -188,35 +188,39 @@ impl Scanner {
         index.lines.push(line);
     }
 
-    #[inline]
+    /// The inner loop: one byte, one look, one write that counts only behind a separator.
     fn block(&self, block: &[u8], base: u32, index: &mut Index, fill: &mut Fill) -> u8 {
-        let marks = index
+        let room = index
             .marks
-            .get_mut(fill.marks..fill.marks + BLOCK + 1)
-            .unwrap_or_default();
-        let fields = index
-            .fields
-            .get_mut(fill.fields..fill.fields + BLOCK + 1)
-            .unwrap_or_default();
-        let first = fill.marks as u32;
-        let (mut n_marks, mut n_fields, mut flags) = (0, 0, 0);
-        let mut at = base;
-        for &byte in block {
+            .get_mut(fill.marks..)
+            .and_then(<[u32]>::first_chunk_mut::<BLOCK>);
+        let Some(marks) = room else { return 0 };
+        let (mut n_marks, mut flags) = (0, 0);
+        for (at, &byte) in (base..).zip(block) {
             let class = self
                 .classes
                 .get(usize::from(byte))
                 .copied()
                 .unwrap_or_default();
-            if let Some(slot) = marks.get_mut(n_marks) {
+            // Fewer marks than bytes, so nothing is cut off; it spares the check of the bounds.
+            if let Some(slot) = marks.get_mut(n_marks % BLOCK) {
                 *slot = at;
             }
-            if let Some(slot) = fields.get_mut(n_fields) {
-                *slot = first + n_marks as u32;
-            }
             n_marks += usize::from(class & SEPARATOR);
-            n_fields += usize::from((class & FIELD) >> 1);
             flags |= class;
-            at += 1;
+        }
+        let room = index
+            .fields
+            .get_mut(fill.fields..)
+            .and_then(<[u32]>::first_chunk_mut::<BLOCK>);
+        let Some(fields) = room else { return 0 };
+        let mut n_fields = 0;
+        for (number, &at) in (fill.marks as u32..).zip(marks.iter().take(n_marks)) {
+            if let Some(slot) = fields.get_mut(n_fields % BLOCK) {
+                *slot = number;
+            }
+            let byte = block.get((at - base) as usize);
+            n_fields += usize::from(byte == Some(&self.delimiters.field));
         }
         fill.marks += n_marks;
         fill.fields += n_fields;

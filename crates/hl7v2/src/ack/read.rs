@@ -83,10 +83,14 @@ fn old_error(repeat: Repeat<'_>) -> AckError {
 
 /// Segment, sequence, field, and from 2.5 on repeat, component, subcomponent.
 fn place(repeat: Repeat<'_>, n_parts: usize) -> Place {
-    let number = |n: usize| match n <= n_parts {
-        true => repeat.component(n).text().trim().parse().unwrap_or(0),
-        false => 0,
+    let text = |n: usize| {
+        if n <= n_parts {
+            repeat.component(n).text()
+        } else {
+            "".into()
+        }
     };
+    let number = |n: usize| text(n).trim().parse().unwrap_or(0);
     Place {
         segment: u32::MAX,
         name: repeat.component(1).raw().first_chunk().copied(),

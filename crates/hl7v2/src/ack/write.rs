@@ -38,9 +38,9 @@ pub fn acknowledge(
         msa.field(3, &error.text);
     }
     if version >= Version::V2_5 {
-        errors
-            .iter()
-            .for_each(|error| modern_error(&mut builder, error));
+        for error in errors {
+            modern_error(&mut builder, error);
+        }
     } else if !errors.is_empty() {
         old_errors(&mut builder, errors);
     }

@@ -78,7 +78,7 @@ impl Dictionary {
 
     /// An HL7 table by its four digits. Tables are the same for all versions.
     pub fn table(self, number: &str) -> Option<&'static TableDef> {
-        Tables::all().tables.get(number)
+        Tables::all().codes_of.get(number)
     }
 
     /// Whether the version has a message structure of this name, such as `ORU_R01`.

@@ -74,7 +74,7 @@ pub(super) struct Tables {
     pub(super) segments: Rows<&'static str>,
     pub(super) fields: Rows<FieldDef>,
     pub(super) components: Rows<ComponentDef>,
-    pub(super) tables: HashMap<&'static str, TableDef>,
+    pub(super) codes_of: HashMap<&'static str, TableDef>,
     /// Structures and groups by full name, with what stands in them.
     pub(super) groups: Rows<&'static str>,
     pub(super) events: Rows<&'static str>,
@@ -156,7 +156,7 @@ impl Tables {
             }
             "T" => {
                 let codes = Vec::new();
-                self.tables.insert(
+                self.codes_of.insert(
                     name,
                     TableDef {
                         name: next()?,
@@ -167,7 +167,7 @@ impl Tables {
             }
             "V" => {
                 let (code, meaning) = (next()?, next()?);
-                self.tables
+                self.codes_of
                     .get_mut(name)?
                     .codes
                     .push(CodeDef { code, meaning });

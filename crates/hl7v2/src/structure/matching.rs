@@ -197,10 +197,9 @@ impl<'m> Matcher<'m> {
             return false;
         };
         let mut from = open.passed;
-        if let Some(current) = from.checked_sub(1).and_then(|idx| group.slots.get(idx)) {
-            if current.segment == name && current.repeats {
-                from -= 1;
-            }
+        let current = from.checked_sub(1).and_then(|idx| group.slots.get(idx));
+        if current.is_some_and(|slot| slot.segment == name && slot.repeats) {
+            from -= 1;
         }
         self.find(group, from, name, strict)
     }
@@ -336,11 +335,9 @@ impl<'m> Matcher<'m> {
             let below = spec
                 .and_then(|group| group.slots.get(slot))
                 .map_or(NO_GROUP, |slot| slot.group);
-            if level.is_some() {
-                if let Some(open) = self.open.last_mut() {
-                    open.passed = slot + 1;
-                    open.has_groups |= below != NO_GROUP;
-                }
+            if let Some(open) = self.open.last_mut().filter(|_| level.is_some()) {
+                open.passed = slot + 1;
+                open.has_groups |= below != NO_GROUP;
             }
             if below == NO_GROUP {
                 self.add(node, "", index);

@@ -10,3 +10,4 @@
 
 mod laws;
 mod shared;
+mod testdata;
