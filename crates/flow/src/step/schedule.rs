@@ -111,11 +111,8 @@ impl<J> Schedule<J> {
             }
         }
         let job = entry.job.take()?;
-        for line in entry
-            .keys
-            .iter()
-            .map(|key| self.lines.entry(*key).or_default())
-        {
+        for key in &entry.keys {
+            let line = self.lines.entry(*key).or_default();
             line.waiting.remove(&number);
             line.running = Some(number);
         }

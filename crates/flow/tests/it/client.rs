@@ -42,6 +42,10 @@ impl Client {
         self.raw(&framed(message.as_bytes()));
     }
 
+    pub(crate) fn try_post(&mut self, message: &str) -> bool {
+        self.stream.write_all(&framed(message.as_bytes())).is_ok()
+    }
+
     /// The next acknowledgement; none where the peer closed.
     pub(crate) fn answer(&mut self) -> Option<String> {
         loop {

@@ -1,1 +1,151 @@
+//! kill -9 at any moment, under load, again and again: no acknowledged message is lost, none is
+//! applied twice, none out of order in its partition.
+//!
+//! The child is this test binary run again; its destination is a file that takes one line per
+//! message in one write, and is read at the start: it stands for the chart's `applied` table.
 
+use crate::client::{Client, adt, field, msa1};
+use crate::site::{Site, memory_in};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use store::journal::State;
+
+const CHILD: &str = "CAUSEWAY_FLOW_CHILD";
+const N_KILLS: usize = 50;
+const N_SENDERS: usize = 8;
+
+/// What one sender did: its acknowledged control ids in order, and the message without an answer.
+#[derive(Default)]
+struct Sender {
+    number: usize,
+    n_sent: usize,
+    acknowledged: Vec<String>,
+    owed: Option<(String, String)>,
+}
+
+impl Sender {
+    /// Sends until the connection breaks. What had no answer is sent again first, as senders do.
+    fn run(&mut self, address: SocketAddr, stop: &AtomicBool) {
+        let Ok(mut client) = Client::try_connect(address) else { return };
+        while !stop.load(Ordering::SeqCst) {
+            let (control, message) = self.owed.take().unwrap_or_else(|| self.next());
+            self.owed = Some((control.clone(), message.clone()));
+            if !client.try_post(&message) {
+                return;
+            }
+            let Some(ack) = client.answer() else { return };
+            assert_eq!((msa1(&ack), field(&ack, "MSA", 2)), ("AA".to_owned(), control.clone()));
+            self.owed = None;
+            self.acknowledged.push(control);
+        }
+    }
+
+    /// Patients 0 to 3 come over every connection, the others over this one alone.
+    fn next(&mut self) -> (String, String) {
+        self.n_sent += 1;
+        let n = self.n_sent;
+        let patient = if n.is_multiple_of(3) { n % 4 } else { 10 + self.number * 10 + n % 5 };
+        let control = format!("S{}N{n}", self.number);
+        let message = adt("A08", &control, &patient.to_string(), &format!("N{n}"), "20240517120000");
+        (control, message)
+    }
+}
+
+#[test]
+fn killed_fifty_times_under_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut senders: Vec<Sender> =
+        (0..N_SENDERS).map(|number| Sender { number, ..Sender::default() }).collect();
+    let mut random = std::process::id();
+    for _ in 0..N_KILLS {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let alive = Duration::from_millis(u64::from(100 + (random >> 16) % 700));
+        senders = one_life(dir.path(), senders, alive);
+    }
+    let n_acknowledged: usize = senders.iter().map(|sender| sender.acknowledged.len()).sum();
+    assert!(500 < n_acknowledged, "the test sends under load: {n_acknowledged}");
+    check(dir.path(), &senders);
+    eprintln!("{N_KILLS} kills, {n_acknowledged} acknowledged, none lost, twice or out of order");
+}
+
+fn one_life(dir: &Path, senders: Vec<Sender>, alive: Duration) -> Vec<Sender> {
+    let (mut child, address) = start_child(dir);
+    let stop = Arc::new(AtomicBool::new(false));
+    let running: Vec<_> = senders
+        .into_iter()
+        .map(|mut sender| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                sender.run(address, &stop);
+                sender
+            })
+        })
+        .collect();
+    std::thread::sleep(alive);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stop.store(true, Ordering::SeqCst);
+    running.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+fn check(dir: &Path, senders: &[Sender]) {
+    let site = Site::start_with(dir, memory_in(dir), |_| {});
+    site.settled();
+    site.drain();
+    let rows = site.rows();
+    assert!(rows.iter().all(|row| row.state == State::Mapped));
+    let mut sequence_of: HashMap<&str, u64> = HashMap::new();
+    for row in &rows {
+        let earlier = sequence_of.insert(&row.header.control_id, row.sequence.get());
+        assert_eq!(earlier, None, "{} is in the journal twice", row.header.control_id);
+    }
+    for sender in senders {
+        let sequences: Vec<u64> =
+            sender.acknowledged.iter().map(|control| sequence_of[control.as_str()]).collect();
+        assert!(sequences.is_sorted(), "a connection's messages are journaled in its order");
+    }
+    let mut seen = HashSet::new();
+    let mut last_of_patient: BTreeMap<String, u64> = BTreeMap::new();
+    for line in std::fs::read_to_string(dir.join("applied.log")).unwrap().lines() {
+        let (sequence, patient) = line.split_once(' ').unwrap();
+        let sequence: u64 = sequence.parse().unwrap();
+        assert!(seen.insert(sequence), "message {sequence} applied twice");
+        let last = last_of_patient.insert(patient.to_owned(), sequence);
+        assert!(last < Some(sequence), "patient {patient}: {sequence} after {last:?}");
+    }
+    let journaled: HashSet<u64> = sequence_of.values().copied().collect();
+    assert_eq!(seen, journaled, "what is journaled is applied, and nothing else");
+}
+
+fn start_child(dir: &Path) -> (Child, SocketAddr) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::child", "--nocapture"])
+        .env(CHILD, dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut address = lines.map_while(Result::ok).filter_map(|line| {
+        line.split_once("listening ").and_then(|(_, address)| address.trim().parse().ok())
+    });
+    let address = address.next().expect("the child starts");
+    (child, address)
+}
+
+/// The engine that is killed. Does nothing where nobody asked for it.
+#[test]
+fn child() {
+    let Some(dir) = std::env::var_os(CHILD) else { return };
+    let dir = Path::new(&dir);
+    let site = Site::start_with(dir, memory_in(dir), |_| {});
+    println!("\nlistening {}", site.address);
+    loop {
+        std::thread::park();
+    }
+}

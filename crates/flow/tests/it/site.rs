@@ -6,6 +6,8 @@ use flow::{
     Outcome, Task,
 };
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +23,17 @@ pub(crate) struct Memory {
     pub(crate) fail: AtomicBool,
     pub(crate) down: AtomicBool,
     known: Mutex<HashSet<u64>>,
+    /// Where it is written down, one line per message in one write.
+    log: Option<File>,
+}
+
+/// One that outlives its process.
+pub(crate) fn memory_in(dir: &Path) -> Arc<Memory> {
+    let path = dir.join("applied.log");
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let known = written.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+    let log = File::options().create(true).append(true).open(path).unwrap();
+    Arc::new(Memory { known: Mutex::new(known), log: Some(log), ..Memory::default() })
 }
 
 impl Destination for Memory {
@@ -42,6 +55,11 @@ impl Destination for Memory {
             panic!("as asked");
         }
         let already = !self.known.lock().unwrap().insert(task.sequence.get());
+        if let Some(mut log) = self.log.as_ref().filter(|_| !already) {
+            let patient = task.message.first("PID").unwrap().field(3).component(1).text().into_owned();
+            log.write_all(format!("{} {patient}\n", task.sequence).as_bytes()).unwrap();
+            log.sync_data().unwrap();
+        }
         if !already {
             self.seen
                 .lock()
@@ -129,19 +147,17 @@ impl Site {
     }
 
     pub(crate) fn rows(&self) -> Vec<Summary> {
-        let mut rows = self
-            .journal
-            .list(
-                &Filter::default(),
-                Page {
-                    before: None,
-                    limit: 1000,
-                },
-            )
-            .unwrap()
-            .rows;
-        rows.reverse();
-        rows
+        let mut rows = Vec::new();
+        let mut before = None;
+        loop {
+            let listing = self.journal.list(&Filter::default(), Page { before, limit: 1000 }).unwrap();
+            rows.extend(listing.rows);
+            before = listing.next;
+            if before.is_none() {
+                rows.reverse();
+                return rows;
+            }
+        }
     }
 
     pub(crate) fn seen(&self) -> Vec<String> {
