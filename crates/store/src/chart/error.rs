@@ -114,6 +114,9 @@ pub enum ApplyError {
         /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// The engine refused this batch alone; others go on.
+    #[error("the batch could not be written")]
+    Failed(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// More waits for the writer than memory should hold. Try again later.
     #[error("too much waits for the chart's writer; try again later")]
     Overloaded,
@@ -187,6 +190,9 @@ pub enum ReadError {
         /// The cause.
         source: rusqlite::Error,
     },
+    /// There is no resource type of this name.
+    #[error("`{0}` is no resource type of FHIR R4")]
+    UnknownType(String),
     /// What was read makes no sense.
     #[error("the chart is damaged: {what}")]
     Damaged {

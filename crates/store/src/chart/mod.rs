@@ -7,10 +7,14 @@
 //! - after a failed write nothing is written until a restart; reads go on.
 
 pub(crate) mod batch;
+pub(crate) mod body;
 mod directory;
 mod error;
+mod packed;
 pub(crate) mod person;
+pub(crate) mod queue;
 mod resource;
+mod view;
 
 pub use crate::journal::Pending;
 pub use batch::{
@@ -23,10 +27,11 @@ pub use resource::{
     Person, Read, Resource, Statistics, Traced,
 };
 
-use crate::audit;
-use access::Permit;
+use crate::backend::sqlite::Sqlite;
+use access::{Permit, RowFilter};
 use base::{Clock, SystemClock};
-use search::Query;
+use directory::DataDirectory;
+use queue::Work;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +55,16 @@ pub struct Options {
     pub link_persons: bool,
 }
 
-/// The chart of one data directory. A clone is another handle on the same one.
+/// The chart of one data directory. A clone is another handle on the same one; when the last is gone,
+/// what waits is written and the directory is let go.
 #[derive(Clone, Debug)]
-pub struct Chart {
-    _directory: Arc<Path>,
+pub struct Chart(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    // Before the directory, so that the writer has ended when the lock goes.
+    engine: Sqlite,
+    _directory: DataDirectory,
 }
 
 // === impl Options ===
@@ -75,146 +86,70 @@ impl Default for Options {
 // === impl Chart ===
 
 impl Chart {
-    /// Opens or makes the chart in `directory` (`chart.db`).
-    pub fn open(directory: &Path, _options: Options) -> Result<Self, OpenError> {
-        Ok(Self {
-            _directory: directory.into(),
-        })
-    }
-
-    /// One resource as it is now.
-    pub fn read(
-        &self,
-        _permit: &Permit,
-        _resource_type: &str,
-        _id: &str,
-    ) -> Result<Read, ReadError> {
-        Ok(Read::Missing)
-    }
-
-    /// One version of a resource.
-    pub fn vread(
-        &self,
-        _permit: &Permit,
-        _resource_type: &str,
-        _id: &str,
-        _version: u32,
-    ) -> Result<Read, ReadError> {
-        Ok(Read::Missing)
-    }
-
-    /// Versions, newest first.
-    pub fn history(
-        &self,
-        _permit: &Permit,
-        _of: HistoryOf<'_>,
-        _page: &HistoryPage,
-    ) -> Result<History, ReadError> {
-        Ok(History::default())
-    }
-
-    /// Resources that match, a page at a time. May take milliseconds: not for an async task's own
-    /// thread.
-    pub fn search(
-        &self,
-        _permit: &Permit,
-        _query: &Query,
-        _limits: Limits,
-    ) -> Result<Page, ReadError> {
-        Ok(Page::default())
-    }
-
-    /// The patients themselves and all that is in their compartments, a page at a time.
-    pub fn everything(
-        &self,
-        _permit: &Permit,
-        _patients: &[String],
-        _page: &EverythingPage,
-    ) -> Result<Page, ReadError> {
-        Ok(Page::default())
+    /// Opens or makes the chart in `directory` (`chart.db`), and holds the directory against other
+    /// processes.
+    pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        let directory = DataDirectory::open(directory)?;
+        let engine = Sqlite::open(&directory.path().join("chart.db"), &options)?;
+        Ok(Self(Arc::new(Open { engine, _directory: directory })))
     }
 
     /// Writes a batch. The answer comes after its `fsync`.
     pub fn apply(
         &self,
-        _permit: &Permit,
-        _batch: Batch,
-        _lane: Lane,
+        permit: &Permit,
+        batch: Batch,
+        lane: Lane,
     ) -> Pending<Receipt, ApplyError> {
-        Pending::ready(Err(ApplyError::Overloaded))
-    }
-
-    /// The resource that a business key names: its type and id.
-    pub fn lookup(
-        &self,
-        _permit: &Permit,
-        _key: &BusinessKey,
-    ) -> Result<Option<(&'static str, String)>, ReadError> {
-        Ok(None)
-    }
-
-    /// The business keys of a resource.
-    pub fn keys_of(
-        &self,
-        _permit: &Permit,
-        _resource_type: &str,
-        _id: &str,
-    ) -> Result<Vec<BusinessKey>, ReadError> {
-        Ok(Vec::new())
-    }
-
-    /// Where the values of a resource came from, newest first; `element` keeps to one element and
-    /// what is below it.
-    pub fn lineage(
-        &self,
-        _permit: &Permit,
-        _resource_type: &str,
-        _id: &str,
-        _element: Option<&str>,
-    ) -> Result<Vec<Traced>, ReadError> {
-        Ok(Vec::new())
-    }
-
-    /// The resources that a message changed: type, id and version.
-    pub fn made_of(
-        &self,
-        _permit: &Permit,
-        _message: &[u8],
-    ) -> Result<Vec<(&'static str, String, u32)>, ReadError> {
-        Ok(Vec::new())
-    }
-
-    /// Every application of a message, the latest first; empty where it is not in the chart.
-    pub fn applied(&self, _message: &[u8]) -> Result<Vec<AppliedAt>, ReadError> {
-        Ok(Vec::new())
-    }
-
-    /// The person that a source Patient, or the person's own Patient, belongs to.
-    pub fn person_of(&self, _permit: &Permit, _patient: &str) -> Result<Option<Person>, ReadError> {
-        Ok(None)
-    }
-
-    /// Audit entries that committed with writes and are not relayed yet, in order.
-    pub fn audit_relay(&self, _limit: usize) -> Result<Vec<(u64, audit::Entry)>, ReadError> {
-        Ok(Vec::new())
+        if let Err(error) = self.check_rows(permit, &batch) {
+            return Pending::ready(Err(error));
+        }
+        let lineage = batch.lineage.iter().map(|lineage| packed::origins(&lineage.origins));
+        let lineage = lineage.collect();
+        let audit = batch.audit.iter().map(packed::audit).collect();
+        let work = Work::Apply { batch: Box::new(batch), lineage, audit };
+        self.0.engine.submit(work, lane)
     }
 
     /// Forgets audit entries up to this relay number: they are on disk in the audit log.
-    pub fn audit_relayed(&self, _up_to: u64) -> Pending<Receipt, ApplyError> {
-        Pending::ready(Err(ApplyError::Overloaded))
-    }
-
-    /// Numbers for metrics and the console.
-    pub fn statistics(&self) -> Result<Statistics, ReadError> {
-        Ok(Statistics::default())
+    pub fn audit_relayed(&self, up_to: u64) -> Pending<Receipt, ApplyError> {
+        self.0.engine.submit(Work::Relayed { up_to }, Lane::Interactive)
     }
 
     /// Why the writer stopped, if it did.
     pub fn stopped(&self) -> Option<ApplyError> {
-        None
+        self.0.engine.shared.stopped()
     }
 
     /// Writes what waits, then closes. Later writes are refused; reads go on until the last handle
     /// is gone.
-    pub fn close(&self) {}
+    pub fn close(&self) {
+        self.0.engine.close();
+    }
+
+    /// A permit covers a write where it covers the row before it and the row after it.
+    fn check_rows(&self, permit: &Permit, batch: &Batch) -> Result<(), ApplyError> {
+        for change in &batch.changes {
+            let resource_type = change.resource_type();
+            let after = match (&change.state, permit.filter()) {
+                (_, RowFilter::Everything) => continue,
+                (NewState::Body(body), RowFilter::Patients { patients, types }) => {
+                    let own = &body.extraction.patients;
+                    types.contains(resource_type)
+                        && own.iter().any(|own| patients.iter().any(|id| **id == **own))
+                }
+                (_, filter) => filter.covers_type(resource_type),
+            };
+            if !after || !self.covers_before(permit, resource_type, &change.id) {
+                return Err(ApplyError::NotPermitted { resource_type });
+            }
+        }
+        Ok(())
+    }
+
+    fn covers_before(&self, permit: &Permit, resource_type: &str, id: &str) -> bool {
+        let everything = Permit::system(access::SystemCaller::Linking);
+        let exists = matches!(self.read(&everything, resource_type, id), Ok(Read::Found(_)));
+        !exists || matches!(self.read(permit, resource_type, id), Ok(Read::Found(_)))
+    }
 }

@@ -1,0 +1,55 @@
+//! What a database engine does for the chart.
+//!
+//! Invariants:
+//! - the interface is coarse: a [`Plan`] in, hits out; a batch in, a receipt out; what FHIR says
+//!   about versions, search and transactions is written once above it;
+//! - keys are integers and bytes compared as bytes, so that engines order alike;
+//! - a [`Session`] sees one state of the chart from its first question to its last.
+
+pub(crate) mod check;
+pub(crate) mod cursor;
+pub(crate) mod key;
+pub(crate) mod order;
+pub(crate) mod plan;
+pub(crate) mod planner;
+pub(crate) mod resolve;
+pub(crate) mod sqlite;
+pub(crate) mod stored;
+
+use crate::backend::plan::{Drive, Found, Plan};
+use crate::backend::stored::Res;
+
+/// What goes wrong in an engine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the database refused")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the chart is damaged: {0}")]
+    Damaged(&'static str),
+    #[error("the cursor is not one of this search")]
+    Cursor,
+}
+
+/// Names, numbers and plans against one state of the chart.
+pub(crate) trait Session {
+    /// The number of a resource type.
+    fn type_number(&self, resource_type: &str) -> Option<i64>;
+    /// The number of a code system, if anything has it.
+    fn system(&self, uri: &str) -> Result<Option<i64>, Fault>;
+    /// The URI of a code system.
+    fn system_uri(&self, number: i64) -> Result<String, Fault>;
+    /// The number of a resource, if anything names it.
+    fn resource(&self, resource_type: &str, id: &str) -> Result<Option<Res>, Fault>;
+    /// The type and id of a resource.
+    fn name(&self, res: Res) -> Result<(&'static str, String), Fault>;
+    /// The source Patients of a person; none where it is no person.
+    fn members(&self, res: Res) -> Result<Vec<Res>, Fault>;
+    /// How many resources of a type there are.
+    fn census(&self, type_number: i64) -> Result<u64, Fault>;
+    /// How many rows a drive gives, counted up to `cap`.
+    fn estimate(&self, type_number: i64, drive: &Drive, cap: u64) -> Result<u64, Fault>;
+    /// Runs a plan.
+    fn execute(&self, plan: &Plan) -> Result<Found, Fault>;
+    /// The posting set of a live resource.
+    fn set(&self, res: Res) -> Result<Option<Vec<u8>>, Fault>;
+}

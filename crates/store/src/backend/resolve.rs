@@ -1,0 +1,217 @@
+//! A search's names to numbers.
+
+use crate::backend::check::{Check, System, Unit};
+use crate::backend::plan::{Exact, Rows};
+use crate::backend::stored::{Res, Stored};
+use crate::backend::{Fault, Session, key};
+use access::{RowFilter, Types};
+use search::{Prefix, Quantity, ReferenceTest, StringMode, SystemTest, Target, Test, Text, Token};
+use search::{UnitTest, Value};
+use std::collections::HashSet;
+
+/// The rows that a permit covers.
+pub(crate) fn rows(session: &dyn Session, filter: &RowFilter) -> Result<Rows, Fault> {
+    Ok(match filter {
+        RowFilter::Everything => Rows::Everything,
+        RowFilter::Nothing => Rows::Nothing,
+        RowFilter::Types(types) => match types_in_numbers(session, types) {
+            Some(types) => Rows::Types(types),
+            None => Rows::Everything,
+        },
+        RowFilter::Patients { patients, types } => {
+            let mut numbers = Vec::new();
+            for patient in patients {
+                numbers.extend(targets(session, "Patient", patient)?);
+            }
+            Rows::Patients { patients: numbers, types: types_in_numbers(session, types) }
+        }
+    })
+}
+
+fn types_in_numbers(session: &dyn Session, types: &Types) -> Option<HashSet<i64>> {
+    match types {
+        Types::All => None,
+        Types::Only(names) => {
+            Some(names.iter().filter_map(|name| session.type_number(name)).collect())
+        }
+    }
+}
+
+/// A resource by its number; a person stands for all its source records as well.
+pub(crate) fn targets(
+    session: &dyn Session,
+    resource_type: &str,
+    id: &str,
+) -> Result<Vec<Res>, Fault> {
+    let Some(res) = session.resource(resource_type, id)? else { return Ok(Vec::new()) };
+    let mut all = vec![res];
+    if resource_type == "Patient" {
+        all.extend(session.members(res)?);
+    }
+    Ok(all)
+}
+
+/// One test with its names as numbers.
+pub(crate) fn check(session: &dyn Session, test: &Test) -> Result<Check, Fault> {
+    Ok(match test {
+        Test::Token(token) => Check::Token {
+            system: match &token.system {
+                SystemTest::Any => System::Any,
+                SystemTest::Absent => System::Absent,
+                SystemTest::Is(uri) => System::Is(session.system(uri)?.unwrap_or(-1)),
+            },
+            code: token.code.as_deref().map(Box::from),
+        },
+        Test::String(test) => Check::String(test.clone()),
+        Test::Date(test) => Check::Date(*test),
+        Test::Number(test) => Check::Number(*test),
+        Test::Quantity(test) => Check::Quantity {
+            number: test.number,
+            unit: match &test.unit {
+                UnitTest::Any => Unit::Any,
+                UnitTest::Code { system, code } => Unit::Code {
+                    system: session.system(system)?.unwrap_or(-1),
+                    code: code.as_str().into(),
+                },
+                UnitTest::CodeOrUnit(text) => Unit::CodeOrUnit(text.as_str().into()),
+            },
+        },
+        Test::Reference(reference) => reference_check(session, reference)?,
+        Test::Uri(uri) => Check::Uri(uri.as_str().into()),
+        Test::Composite(parts) => {
+            let parts: Result<_, _> = parts.iter().map(|part| check(session, part)).collect();
+            Check::Composite(parts?)
+        }
+    })
+}
+
+fn reference_check(session: &dyn Session, test: &ReferenceTest) -> Result<Check, Fault> {
+    let mut found = match test {
+        ReferenceTest::Url { url, version } => {
+            return Ok(Check::Url {
+                url: url.as_str().into(),
+                version: version.as_deref().map(Box::from),
+            });
+        }
+        ReferenceTest::Local { resource_type, id } => targets(session, resource_type, id)?,
+        ReferenceTest::Id { types, id } => {
+            let mut found = Vec::new();
+            for resource_type in types {
+                found.extend(targets(session, resource_type, id)?);
+            }
+            found
+        }
+    };
+    found.sort_unstable();
+    found.dedup();
+    Ok(Check::Local(found))
+}
+
+/// The exact rows of a check, and whether having one is all that the check asks. `None` where the
+/// check is no matter of exact rows.
+pub(crate) fn exact(param: u32, check: &Check) -> Option<(Vec<Exact>, bool)> {
+    match check {
+        Check::Token { system, code: Some(code) } => {
+            let whole = code.len() <= key::MAX_TEXT;
+            Some((vec![Exact::Token { param, code: key::cut(code).into(), system: *system }], whole))
+        }
+        Check::Local(targets) => {
+            let rows = targets.iter().map(|&target| Exact::Reference { param, target });
+            Some((rows.collect(), true))
+        }
+        Check::Url { url, version } => {
+            let whole = version.is_none() && url.len() <= key::MAX_TEXT;
+            // A URI of the same text under the same parameter is no reference, but a parameter has
+            // one kind of values.
+            Some((vec![Exact::Uri { param, uri: key::cut(url).into() }], whole))
+        }
+        Check::Uri(uri) => {
+            let whole = uri.len() <= key::MAX_TEXT;
+            Some((vec![Exact::Uri { param, uri: key::cut(uri).into() }], whole))
+        }
+        Check::Composite(parts) => match parts.first() {
+            Some(Check::Token { code: Some(code), .. }) => {
+                Some((vec![Exact::Composite { param, code: key::cut(code).into() }], false))
+            }
+            _ => None,
+        },
+        Check::Token { code: None, .. }
+        | Check::String(_)
+        | Check::Date(_)
+        | Check::Number(_)
+        | Check::Quantity { .. } => None,
+    }
+}
+
+/// The starts of folded texts among which all that pass lie.
+pub(crate) fn prefix(check: &Check) -> Option<Box<str>> {
+    let Check::String(test) = check else { return None };
+    match test.mode {
+        StringMode::Starts => Some(key::cut(&test.text).into()),
+        StringMode::Exact => Some(key::cut(&search::fold(&test.text)).into()),
+        StringMode::Contains => None,
+    }
+}
+
+/// The low ends of spans among which all that pass lie; `None` where the low end says nothing.
+pub(crate) fn date_range(check: &Check) -> Option<(i64, i64)> {
+    let Check::Date(test) = check else { return None };
+    let (low, high) = (test.span.low.micros(), test.span.high.micros());
+    match test.prefix {
+        Prefix::Eq => Some((low, high)),
+        Prefix::Lt | Prefix::Eb => Some((i64::MIN, low)),
+        Prefix::Le | Prefix::Ap => Some((i64::MIN, high)),
+        Prefix::Sa => Some((high, i64::MAX)),
+        Prefix::Ne | Prefix::Gt | Prefix::Ge => None,
+    }
+}
+
+/// The same for numbers.
+pub(crate) fn number_range(check: &Check) -> Option<(i64, i64)> {
+    use crate::backend::stored::sortable;
+    let (Check::Number(test) | Check::Quantity { number: test, .. }) = check else { return None };
+    match test.prefix {
+        Prefix::Eq => Some((sortable(test.low), sortable(test.high))),
+        Prefix::Lt | Prefix::Le | Prefix::Eb => Some((i64::MIN, sortable(test.value))),
+        Prefix::Ap => Some((i64::MIN, sortable(test.high))),
+        Prefix::Sa => Some((sortable(test.value), i64::MAX)),
+        Prefix::Ne | Prefix::Gt | Prefix::Ge => None,
+    }
+}
+
+/// A stored value with its names: what results are sorted by.
+pub(crate) fn value(session: &dyn Session, stored: &Stored<'_>) -> Result<Value, Fault> {
+    let system = |number| match number {
+        0 => Ok(None),
+        number => session.system_uri(number).map(|uri| Some(uri.into_boxed_str())),
+    };
+    Ok(match stored {
+        Stored::Token { system: number, code } => {
+            Value::Token(Token { system: system(*number)?, code: (*code).into() })
+        }
+        Stored::String { folded, exact } => {
+            Value::String(Text { folded: (*folded).into(), exact: (*exact).into() })
+        }
+        Stored::Date(span) => Value::Date(*span),
+        Stored::Number(range) => Value::Number(*range),
+        Stored::Quantity { range, system: number, code, unit } => Value::Quantity(Quantity {
+            range: *range,
+            system: system(*number)?,
+            code: code.map(Box::from),
+            unit: unit.map(Box::from),
+        }),
+        Stored::Local(res) => {
+            let (resource_type, id) = session.name(*res)?;
+            Value::Reference(Target::Local { resource_type, id: id.into() })
+        }
+        Stored::Url { url, version } => Value::Reference(Target::Url {
+            url: (*url).into(),
+            version: version.map(Box::from),
+        }),
+        Stored::Uri(uri) => Value::Uri((*uri).into()),
+        Stored::Composite(parts) => {
+            let parts: Result<Vec<_>, _> = parts.iter().map(|part| value(session, part)).collect();
+            Value::Composite(parts?.into())
+        }
+    })
+}

@@ -1,0 +1,495 @@
+//! One batch into the transaction that is open.
+//!
+//! Invariant: all that can be refused is refused before the first row is written, so a conflict
+//! leaves the transaction as it was and the next batch goes into the same commit.
+
+use super::numbers::{Names, WriterNumbers};
+use super::schema::{DELETED, LIVE, TypeNumbers};
+use super::session::SqliteSession;
+use super::stage::Stage;
+use crate::backend::plan::Rows;
+use crate::backend::planner::Planner;
+use crate::backend::stored::{self, PERSON, Res, Set};
+use crate::backend::{Fault, Session, key};
+use crate::chart::batch::{Batch, Change, Condition, KeyClaim, NewState, Outcome, Prepared};
+use crate::chart::{ApplyError, Conflict, Expect, Receipt, Written};
+use base::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+
+/// What the writer knows between commits.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) last_rid: i64,
+    /// The time of this commit; never before the last one's.
+    pub(crate) now: Timestamp,
+}
+
+/// The transaction that is open.
+pub(crate) struct Writing<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) types: &'a TypeNumbers,
+    pub(crate) names: &'a mut Names,
+    pub(crate) stage: &'a mut Stage,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) link_persons: bool,
+}
+
+/// A resource before a change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    pub(crate) res: Res,
+    pub(crate) version: u32,
+    pub(crate) updated: Timestamp,
+    pub(crate) event: Option<i64>,
+    pub(crate) digest: i64,
+    pub(crate) live: bool,
+}
+
+/// Why a batch was not written: its own fault, or the engine's.
+pub(crate) enum NotWritten {
+    Refused(ApplyError),
+    Fault(Fault),
+}
+
+// === impl Writing ===
+
+impl Writing<'_> {
+    pub(crate) fn apply(
+        &mut self,
+        batch: &Batch,
+        lineage: &[Vec<u8>],
+        audit: &[Vec<u8>],
+    ) -> Result<Receipt, NotWritten> {
+        if self.is_applied(batch)? {
+            return Ok(Receipt { written: Vec::new(), already_applied: true });
+        }
+        let before = self.check_changes(&batch.changes)?;
+        for claim in &batch.keys {
+            self.check_key(claim)?;
+        }
+        for (idx, condition) in batch.conditions.iter().enumerate() {
+            self.check_condition(idx, condition)?;
+        }
+        Ok(self.write(batch, &before, lineage, audit)?)
+    }
+
+    fn write(
+        &mut self,
+        batch: &Batch,
+        before: &[Option<Before>],
+        lineage: &[Vec<u8>],
+        audit: &[Vec<u8>],
+    ) -> Result<Receipt, Fault> {
+        let mut receipt = Receipt::default();
+        for (change, before) in batch.changes.iter().zip(before) {
+            receipt.written.push(self.change(change, *before)?);
+        }
+        for claim in &batch.keys {
+            self.take_key(claim)?;
+        }
+        if let Some(applied) = &batch.applied {
+            let mut insert = self.conn.prepare_cached("INSERT INTO applied VALUES (?, ?, ?)")?;
+            let at = self.counters.now.micros();
+            insert.execute(params![applied.message, applied.map_version, at])?;
+        }
+        for (lineage, origins) in batch.lineage.iter().zip(lineage) {
+            if let Some(written) = receipt.written.get(lineage.change) {
+                self.keep_lineage(written, &lineage.message, origins)?;
+            }
+        }
+        for entry in audit {
+            self.conn
+                .prepare_cached("INSERT INTO audit_relay (entry) VALUES (?)")?
+                .execute([entry])?;
+        }
+        Ok(receipt)
+    }
+
+    fn is_applied(&self, batch: &Batch) -> Result<bool, Fault> {
+        let Some(applied) = &batch.applied else { return Ok(false) };
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT 1 FROM applied WHERE message = ? AND map_version = ?")?;
+        Ok(select.exists(params![applied.message, applied.map_version])?)
+    }
+
+    fn check_changes(&mut self, changes: &[Change]) -> Result<Vec<Option<Before>>, NotWritten> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::with_capacity(changes.len());
+        for change in changes {
+            let resource_type = change.resource_type();
+            if !seen.insert((resource_type, change.id.as_str())) {
+                return Err(invalid("a resource is changed twice"));
+            }
+            let type_number = self.type_number(resource_type)?;
+            let before = self.before(type_number, &change.id)?;
+            check_expectation(change, before.as_ref())?;
+            if resource_type == "Patient" && self.is_person(before.as_ref())? {
+                return Err(invalid("a person is made by linking and is not written to"));
+            }
+            found.push(before);
+        }
+        Ok(found)
+    }
+
+    /// The newest version of a resource, if it ever had one.
+    pub(crate) fn before(&mut self, type_number: i64, id: &str) -> Result<Option<Before>, Fault> {
+        let Some(res) = self.numbers().find(type_number, id)? else { return Ok(None) };
+        self.before_of(res)
+    }
+
+    pub(crate) fn before_of(&self, res: Res) -> Result<Option<Before>, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT version, updated, event, digest, state FROM resource \
+             WHERE res = ? AND state > 0",
+        )?;
+        let found = select.query_row([res], |row| {
+            Ok(Before {
+                res,
+                version: row.get(0)?,
+                updated: Timestamp::from_micros(row.get(1)?),
+                event: row.get(2)?,
+                digest: row.get(3)?,
+                live: row.get::<_, i64>(4)? == LIVE,
+            })
+        });
+        Ok(found.optional()?)
+    }
+
+    fn is_person(&self, before: Option<&Before>) -> Result<bool, Fault> {
+        let Some(before) = before else { return Ok(false) };
+        let bytes = self.set_of(before.res)?;
+        Ok(Set::read(&bytes).is_some_and(|set| set.flags & PERSON != 0))
+    }
+
+    fn check_key(&self, claim: &KeyClaim) -> Result<(), NotWritten> {
+        let Some(holder) = self.holder(claim)? else { return Ok(()) };
+        let (resource_type, id) = self.session().name(holder)?;
+        let same = resource_type == claim.resource_type
+            && (id == claim.id || claim.moved_from.as_ref() == Some(&id));
+        if same { Ok(()) } else { Err(conflict(Conflict::Key { resource_type, id })) }
+    }
+
+    fn holder(&self, claim: &KeyClaim) -> Result<Option<Res>, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT res FROM business_key WHERE system = ? AND kind = ? AND value = ?",
+        )?;
+        let key = &claim.key;
+        let found = select.query_row(params![key.system, key.kind, key.value], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    fn take_key(&mut self, claim: &KeyClaim) -> Result<(), Fault> {
+        let res = stored::Numbers::resource(&mut self.numbers(), claim.resource_type, &claim.id)?;
+        let mut insert =
+            self.conn.prepare_cached("INSERT OR REPLACE INTO business_key VALUES (?, ?, ?, ?)")?;
+        let key = &claim.key;
+        insert.execute(params![key.system, key.kind, key.value, res])?;
+        Ok(())
+    }
+
+    fn check_condition(&mut self, idx: usize, condition: &Condition) -> Result<(), NotWritten> {
+        // Earlier batches of this commit count.
+        self.flush()?;
+        let session = self.session();
+        let planner = Planner { session: &session, rows: &Rows::Everything };
+        let plan = planner.plan(&condition.query, None, 2)?;
+        let hits = session.execute(&plan)?.hits;
+        let only = match hits.as_slice() {
+            [] => None,
+            [hit] => Some(session.name(hit.res)?.1),
+            _ => return Err(conflict(Conflict::Condition { condition: idx, n_matches: 2 })),
+        };
+        if only == condition.matches {
+            return Ok(());
+        }
+        Err(conflict(Conflict::Condition { condition: idx, n_matches: hits.len() }))
+    }
+
+    fn change(&mut self, change: &Change, before: Option<Before>) -> Result<Written, Fault> {
+        let resource_type = change.resource_type();
+        match &change.state {
+            NewState::Body(body) => {
+                let written = self.put(&change.id, body, before, change.event)?;
+                if let Some(identity) = body.identity.as_ref().filter(|_| self.link_persons) {
+                    self.link(&change.id, Some(identity))?;
+                }
+                Ok(written)
+            }
+            NewState::Deleted { .. } => {
+                let written = self.delete(resource_type, &change.id, before, change.event)?;
+                if resource_type == "Patient" && self.link_persons && before.is_some() {
+                    self.link(&change.id, None)?;
+                }
+                Ok(written)
+            }
+        }
+    }
+
+    fn put(
+        &mut self,
+        id: &str,
+        body: &Prepared,
+        before: Option<Before>,
+        event: Option<Timestamp>,
+    ) -> Result<Written, Fault> {
+        let (written, _) = self.put_flagged(id, body, before, (event, 0))?;
+        Ok(written)
+    }
+
+    /// Writes a version. `marks` are the event's time and the flags of the posting set.
+    pub(crate) fn put_flagged(
+        &mut self,
+        id: &str,
+        body: &Prepared,
+        before: Option<Before>,
+        marks: (Option<Timestamp>, u8),
+    ) -> Result<(Written, Res), Fault> {
+        let (event, flags) = marks;
+        let resource_type = body.extraction.resource_type;
+        let type_number = self.type_number(resource_type)?;
+        let event = latest(event, before.as_ref());
+        if let Some(before) = before.filter(|b| b.live && b.digest == body.body.digest) {
+            if event != before.event {
+                self.conn
+                    .prepare_cached("UPDATE resource SET event = ? WHERE res = ?")?
+                    .execute(params![event, before.res])?;
+            }
+            let written = written(resource_type, id, &before, Outcome::Unchanged);
+            return Ok((written, before.res));
+        }
+        let (res, fresh) = self.numbers().claim(type_number, id)?;
+        let new_set = stored::encode(&body.extraction, flags, &mut self.numbers())?;
+        self.replace_set(res, before.is_some_and(|b| b.live), Some(&new_set))?;
+        let outcome =
+            if before.is_some_and(|b| b.live) { Outcome::Updated } else { Outcome::Created };
+        let version = before.map_or(0, |b| b.version) + 1;
+        let row = Row { res, type_number, id, version, event, digest: body.body.digest };
+        let stored = Some((i64::from(body.body.dictionary), &*body.body.bytes));
+        let updated = self.add_version(&row, outcome, stored)?;
+        self.set_resource(&row, fresh, LIVE)?;
+        if outcome == Outcome::Created {
+            self.count(type_number, 1)?;
+        }
+        let id = id.to_owned();
+        Ok((Written { resource_type, id, version, updated, outcome }, res))
+    }
+
+    pub(crate) fn delete(
+        &mut self,
+        resource_type: &'static str,
+        id: &str,
+        before: Option<Before>,
+        event: Option<Timestamp>,
+    ) -> Result<Written, Fault> {
+        let Some(before) = before else {
+            let none = Before {
+                res: 0,
+                version: 0,
+                updated: self.counters.now,
+                event: None,
+                digest: 0,
+                live: false,
+            };
+            return Ok(written(resource_type, id, &none, Outcome::Unchanged));
+        };
+        if !before.live {
+            return Ok(written(resource_type, id, &before, Outcome::Unchanged));
+        }
+        let type_number = self.type_number(resource_type)?;
+        self.replace_set(before.res, true, None)?;
+        let event = latest(event, Some(&before));
+        let version = before.version + 1;
+        let row = Row { res: before.res, type_number, id, version, event, digest: 0 };
+        let updated = self.add_version(&row, Outcome::Deleted, None)?;
+        self.set_resource(&row, false, DELETED)?;
+        self.count(type_number, -1)?;
+        let id = id.to_owned();
+        Ok(Written { resource_type, id, version, updated, outcome: Outcome::Deleted })
+    }
+
+    fn replace_set(&mut self, res: Res, had: bool, new: Option<&[u8]>) -> Result<(), Fault> {
+        let old = if had { self.set_of(res)? } else { Vec::new() };
+        let keys = |bytes: &[u8]| Set::read(bytes).map(|set| key::keys(&set)).unwrap_or_default();
+        let difference = key::difference(keys(&old), keys(new.unwrap_or_default()));
+        self.stage.put(res, difference);
+        match new {
+            Some(new) if old != new => {
+                self.conn
+                    .prepare_cached("INSERT OR REPLACE INTO posting_set VALUES (?, ?)")?
+                    .execute(params![res, new])?;
+            }
+            Some(_) => {}
+            None => {
+                self.conn
+                    .prepare_cached("DELETE FROM posting_set WHERE res = ?")?
+                    .execute([res])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_of(&self, res: Res) -> Result<Vec<u8>, Fault> {
+        Ok(self.session().set(res)?.unwrap_or_default())
+    }
+
+    fn add_version(
+        &mut self,
+        row: &Row<'_>,
+        outcome: Outcome,
+        body: Option<(i64, &[u8])>,
+    ) -> Result<Timestamp, Fault> {
+        self.counters.last_rid += 1;
+        let (dictionary, bytes) = body.unzip();
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        insert.execute(params![
+            self.counters.last_rid,
+            row.res,
+            row.type_number,
+            row.version,
+            self.counters.now.micros(),
+            row.event,
+            outcome_number(outcome),
+            dictionary.unwrap_or(0),
+            bytes,
+        ])?;
+        Ok(self.counters.now)
+    }
+
+    fn set_resource(&self, row: &Row<'_>, fresh: bool, state: i64) -> Result<(), Fault> {
+        let sql = if fresh {
+            "INSERT INTO resource (type, id, rid, version, updated, event, digest, state, res) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        } else {
+            "UPDATE resource SET type = ?, id = ?, rid = ?, version = ?, updated = ?, event = ?, \
+             digest = ?, state = ? WHERE res = ?"
+        };
+        self.conn.prepare_cached(sql)?.execute(params![
+            row.type_number,
+            row.id,
+            self.counters.last_rid,
+            row.version,
+            self.counters.now.micros(),
+            row.event,
+            row.digest,
+            state,
+            row.res,
+        ])?;
+        Ok(())
+    }
+
+    fn count(&self, type_number: i64, by: i64) -> Result<(), Fault> {
+        self.conn
+            .prepare_cached("UPDATE type SET n_live = n_live + ? WHERE number = ?")?
+            .execute([by, type_number])?;
+        Ok(())
+    }
+
+    fn keep_lineage(
+        &mut self,
+        written: &Written,
+        message: &[u8],
+        origins: &[u8],
+    ) -> Result<(), Fault> {
+        // What changed nothing brought no value.
+        if matches!(written.outcome, Outcome::Unchanged) {
+            return Ok(());
+        }
+        let type_number = self.type_number(written.resource_type)?;
+        let Some(res) = self.numbers().find(type_number, &written.id)? else {
+            return Err(Fault::Damaged("a written resource has no number"));
+        };
+        let mut insert =
+            self.conn.prepare_cached("INSERT OR REPLACE INTO lineage VALUES (?, ?, ?, ?, ?)")?;
+        let updated = written.updated.micros();
+        insert.execute(params![res, written.version, message, updated, origins])?;
+        Ok(())
+    }
+
+    /// Writes the rows that wait.
+    pub(crate) fn flush(&mut self) -> Result<(), Fault> {
+        self.names.flush(self.conn)?;
+        self.stage.flush(self.conn)
+    }
+
+    pub(crate) fn session(&self) -> SqliteSession<'_> {
+        SqliteSession::new(self.conn, self.types)
+    }
+
+    pub(crate) fn numbers(&mut self) -> WriterNumbers<'_> {
+        WriterNumbers { conn: self.conn, types: self.types, names: self.names }
+    }
+
+    pub(crate) fn type_number(&self, resource_type: &str) -> Result<i64, Fault> {
+        self.types.number(resource_type).ok_or(Fault::Damaged("a type has no number"))
+    }
+}
+
+/// A row of `resource`.
+struct Row<'a> {
+    res: Res,
+    type_number: i64,
+    id: &'a str,
+    version: u32,
+    event: Option<i64>,
+    digest: i64,
+}
+
+fn check_expectation(change: &Change, before: Option<&Before>) -> Result<(), NotWritten> {
+    let live = before.filter(|before| before.live);
+    let found = live.map(|before| before.version);
+    let holds = match change.expect {
+        Expect::Anything => true,
+        Expect::Absent => found.is_none(),
+        Expect::Version(version) => found == Some(version),
+    };
+    let resource_type = change.resource_type();
+    let id = change.id.clone();
+    if !holds {
+        return Err(conflict(Conflict::Version { resource_type, id, found }));
+    }
+    let stored = before.and_then(|before| before.event).map(Timestamp::from_micros);
+    match (stored, change.event) {
+        (Some(stored), Some(event)) if change.refuse_older && event < stored => {
+            Err(conflict(Conflict::OlderNews { resource_type, id, stored }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn latest(event: Option<Timestamp>, before: Option<&Before>) -> Option<i64> {
+    event.map(Timestamp::micros).max(before.and_then(|before| before.event))
+}
+
+fn written(resource_type: &'static str, id: &str, before: &Before, outcome: Outcome) -> Written {
+    let Before { version, updated, .. } = *before;
+    Written { resource_type, id: id.to_owned(), version, updated, outcome }
+}
+
+fn outcome_number(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::Created => 1,
+        Outcome::Updated => 2,
+        Outcome::Deleted => 3,
+        Outcome::Unchanged => 0,
+    }
+}
+
+fn conflict(conflict: Conflict) -> NotWritten {
+    NotWritten::Refused(ApplyError::Conflict(conflict))
+}
+
+fn invalid(what: &'static str) -> NotWritten {
+    NotWritten::Refused(ApplyError::Invalid(what))
+}
+
+// === impl NotWritten ===
+
+impl From<Fault> for NotWritten {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

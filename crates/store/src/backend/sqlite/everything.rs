@@ -1,0 +1,112 @@
+//! All about some patients: the Patients, their compartments, and what those refer to.
+
+use super::execute::visible;
+use super::session::SqliteSession;
+use crate::backend::plan::{After, Rows};
+use crate::backend::stored::{Res, Set, Stored, decode_value};
+use crate::backend::{Fault, Session, cursor, resolve};
+use crate::chart::{EverythingPage, Page};
+use std::collections::BTreeSet;
+
+/// Marks its cursors.
+const EVERYTHING: u32 = 0x6576_7279;
+
+// === impl SqliteSession ===
+
+impl SqliteSession<'_> {
+    /// In order of: Patients first, then by type, then by number. A person stands for its records.
+    pub(crate) fn everything(
+        &self,
+        rows: &Rows,
+        patients: &[String],
+        page: &EverythingPage,
+    ) -> Result<Page, Fault> {
+        let count = if page.count == 0 { 100 } else { page.count as usize };
+        let mut all: BTreeSet<(i64, Res)> = BTreeSet::new();
+        for patient in patients {
+            for res in resolve::targets(self, "Patient", patient)? {
+                self.compartment(res, &mut all)?;
+            }
+        }
+        if let Some(text) = &page.cursor {
+            all = all.split_off(&position_after(&cursor::read(self, EVERYTHING, text)?)?);
+        }
+        let types: Vec<i64> = page.types.iter().filter_map(|name| self.type_number(name)).collect();
+        let mut hits: Vec<(i64, Res)> = Vec::new();
+        let mut answer = Page::default();
+        let mut around = BTreeSet::new();
+        for (type_number, res) in all {
+            if !self.is_wanted(res, &types, page)? {
+                continue;
+            }
+            let Some(bytes) = self.set(res)? else { continue };
+            let Some(set) = Set::read(&bytes).filter(|set| visible(rows, set)) else { continue };
+            if hits.len() == count {
+                let last = hits.last().copied().unwrap_or_default();
+                answer.next = Some(cursor::write(self, EVERYTHING, &after(last))?);
+                break;
+            }
+            hits.push((type_number, res));
+            around.extend(set.postings().filter_map(|(_, value)| match decode_value(value) {
+                Some(Stored::Local(target)) => Some(target),
+                _ => None,
+            }));
+        }
+        let found: Vec<Res> = hits.into_iter().map(|(_, res)| res).collect();
+        answer.matches = self.load(&found)?;
+        let around: Result<Vec<Res>, Fault> = around
+            .into_iter()
+            .filter_map(|res| self.stands_alone(rows, res).map(|yes| yes.then_some(res)).transpose())
+            .collect();
+        answer.included = self.load(&around?)?;
+        Ok(answer)
+    }
+
+    /// Patients sort as type 0.
+    fn compartment(&self, patient: Res, all: &mut BTreeSet<(i64, Res)>) -> Result<(), Fault> {
+        let patients = self.type_number("Patient").unwrap_or_default();
+        let mut statement =
+            self.conn.prepare_cached("SELECT type, res FROM compartment WHERE patient = ?")?;
+        let mut rows = statement.query([patient])?;
+        while let Some(row) = rows.next()? {
+            let type_number: i64 = row.get(0)?;
+            let place = if type_number == patients { 0 } else { type_number };
+            all.insert((place, row.get(1)?));
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, res: Res, types: &[i64], page: &EverythingPage) -> Result<bool, Fault> {
+        if !types.is_empty() {
+            let (name, _) = self.name(res)?;
+            if !self.type_number(name).is_some_and(|number| types.contains(&number)) {
+                return Ok(false);
+            }
+        }
+        match page.since {
+            Some(since) => Ok(since.micros() <= self.newest(res)?.1),
+            None => Ok(true),
+        }
+    }
+
+    /// Practitioners, organizations, medications: in no patient's compartment, and so not among the
+    /// matches of any page.
+    fn stands_alone(&self, rows: &Rows, res: Res) -> Result<bool, Fault> {
+        let bytes = self.set(res)?.unwrap_or_default();
+        let set = Set::read(&bytes);
+        Ok(set.is_some_and(|set| set.patients().next().is_none() && visible(rows, &set)))
+    }
+}
+
+fn after((place, res): (i64, Res)) -> After {
+    use crate::backend::plan::SortValue;
+    After { keys: vec![Some(SortValue::Number(place))], res }
+}
+
+fn position_after(after: &After) -> Result<(i64, Res), Fault> {
+    use crate::backend::plan::SortValue;
+    match after.keys.as_slice() {
+        [Some(SortValue::Number(place))] => Ok((*place, after.res + 1)),
+        _ => Err(Fault::Cursor),
+    }
+}

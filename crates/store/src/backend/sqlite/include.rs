@@ -1,0 +1,124 @@
+//! What comes along with matches: `_include` and `_revinclude`.
+//!
+//! Invariant: what the row filter does not cover does not come along; nothing comes twice, nor what
+//! is a match already.
+
+use super::execute::visible;
+use super::session::SqliteSession;
+use super::sql;
+use crate::backend::plan::{Exact, Rows};
+use crate::backend::stored::{Res, Set, Stored};
+use crate::backend::{Fault, Session};
+use search::{Include, Query};
+use std::collections::HashSet;
+
+/// Rounds of `:iterate`.
+const MAX_ROUNDS: usize = 8;
+
+/// What came along.
+#[derive(Debug, Default)]
+pub(crate) struct Included {
+    pub(crate) found: Vec<Res>,
+    /// There was more than the limit.
+    pub(crate) cut: bool,
+}
+
+struct Gather<'a> {
+    session: &'a SqliteSession<'a>,
+    rows: &'a Rows,
+    max: usize,
+    seen: HashSet<Res>,
+    included: Included,
+}
+
+/// All that a query includes for its matches.
+pub(crate) fn gather(
+    session: &SqliteSession<'_>,
+    rows: &Rows,
+    query: &Query,
+    matches: &[Res],
+    max: usize,
+) -> Result<Included, Fault> {
+    if query.includes.is_empty() && query.revincludes.is_empty() {
+        return Ok(Included::default());
+    }
+    let seen = matches.iter().copied().collect();
+    let mut gather = Gather { session, rows, max, seen, included: Included::default() };
+    let mut from = 0;
+    gather.round(query, matches, false)?;
+    for _ in 1..MAX_ROUNDS {
+        let fresh = gather.included.found.get(from..).unwrap_or_default().to_vec();
+        from = gather.included.found.len();
+        if fresh.is_empty() {
+            break;
+        }
+        gather.round(query, &fresh, true)?;
+    }
+    Ok(gather.included)
+}
+
+// === impl Gather ===
+
+impl Gather<'_> {
+    fn round(&mut self, query: &Query, from: &[Res], iterate: bool) -> Result<(), Fault> {
+        for &res in from {
+            let Some(bytes) = self.session.set(res)? else { continue };
+            let Some(set) = Set::read(&bytes) else { continue };
+            for include in query.includes.iter().filter(|include| include.iterate || !iterate) {
+                self.forward(include, &set)?;
+            }
+            for include in query.revincludes.iter().filter(|include| include.iterate || !iterate) {
+                self.backward(include, res, &set)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, include: &Include, set: &Set<'_>) -> Result<(), Fault> {
+        if self.session.type_number(include.source_type) != Some(set.type_number) {
+            return Ok(());
+        }
+        for value in set.values(include.param.key.0) {
+            if let Stored::Local(target) = value {
+                self.add(target, include.target_type)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, include: &Include, res: Res, set: &Set<'_>) -> Result<(), Fault> {
+        let asked = include.target_type.map(|name| self.session.type_number(name));
+        if asked.is_some_and(|asked| asked != Some(set.type_number)) {
+            return Ok(());
+        }
+        let row = Exact::Reference { param: include.param.key.0, target: res };
+        let mut rows = sql::exact_rows(&row);
+        rows.sql.push_str(" LIMIT ?");
+        rows.params.push((self.max as i64 + 1).into());
+        for source in self.session.numbers(&rows)? {
+            self.add(source, Some(include.source_type))?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, res: Res, resource_type: Option<&str>) -> Result<(), Fault> {
+        if self.seen.contains(&res) || self.included.cut {
+            return Ok(());
+        }
+        let Some(bytes) = self.session.set(res)? else { return Ok(()) };
+        let Some(set) = Set::read(&bytes) else { return Ok(()) };
+        let wanted = resource_type.map(|name| self.session.type_number(name));
+        if wanted.is_some_and(|wanted| wanted != Some(set.type_number))
+            || !visible(self.rows, &set)
+        {
+            return Ok(());
+        }
+        if self.max <= self.included.found.len() {
+            self.included.cut = true;
+            return Ok(());
+        }
+        self.seen.insert(res);
+        self.included.found.push(res);
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Linking source Patients to persons, in the transaction that changes one.
+//!
+//! Invariant: source records are read and never written. What is written is who belongs to which
+//! person, and the persons' own Patients, as versions like any other.
+
+use super::apply::Writing;
+use crate::backend::stored::{Numbers, PERSON, Res};
+use crate::backend::{Fault, Session};
+use crate::chart::batch::Prepared;
+use crate::chart::person::{self, Group, Identity, Joint, Record};
+use fhir::json::Document;
+use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
+
+/// An identifier that more records than this have is nobody's: `UNKNOWN`, `0000`.
+const MAX_HOLDERS: usize = 64;
+
+/// A record's row.
+struct Kept {
+    person: Res,
+    identity: Identity,
+}
+
+// === impl Writing ===
+
+impl Writing<'_> {
+    /// Links a source Patient anew after its change; `None` after its delete.
+    pub(crate) fn link(&mut self, id: &str, identity: Option<&Identity>) -> Result<(), Fault> {
+        let patient = self.numbers().resource("Patient", id)?;
+        let kept = self.kept(patient)?;
+        if kept.as_ref().map(|kept| &kept.identity) == identity {
+            return Ok(());
+        }
+        let old = kept.as_ref().map(|kept| kept.identity.joints(id)).unwrap_or_default();
+        let new = identity.map(|identity| identity.joints(id)).unwrap_or_default();
+        self.replace_joints(patient, &old, &new)?;
+        let mut around: BTreeSet<Res> = BTreeSet::new();
+        if let Some(kept) = &kept {
+            around.extend(self.members(kept.person)?);
+        }
+        match identity {
+            Some(identity) => {
+                let person = kept.as_ref().map_or(0, |kept| kept.person);
+                self.conn
+                    .prepare_cached("INSERT OR REPLACE INTO record VALUES (?, ?, ?)")?
+                    .execute(params![patient, person, identity.0])?;
+                around.insert(patient);
+            }
+            None => {
+                self.conn
+                    .prepare_cached("DELETE FROM record WHERE patient = ?")?
+                    .execute([patient])?;
+                around.remove(&patient);
+            }
+        }
+        for joint in &new {
+            for holder in self.holders(joint)? {
+                let person = self.kept(holder)?.map_or(0, |kept| kept.person);
+                around.insert(holder);
+                around.extend(self.members(person)?);
+            }
+        }
+        if let (true, Some(kept)) = (around.is_empty(), kept) {
+            return self.remove_person(kept.person);
+        }
+        self.regroup(&around)
+    }
+
+    fn regroup(&mut self, around: &BTreeSet<Res>) -> Result<(), Fault> {
+        let mut records = Vec::with_capacity(around.len());
+        for &patient in around {
+            // A record that is gone may still be named by another's link.
+            let Some(kept) = self.kept(patient)? else { continue };
+            let (_, id) = self.session().name(patient)?;
+            let mut usable = Vec::new();
+            for joint in kept.identity.joints(&id) {
+                if !self.holders(&joint)?.is_empty() {
+                    usable.push(joint);
+                }
+            }
+            let person = (kept.person != 0).then_some(kept.person);
+            records.push(Record { patient, person, joints: usable });
+        }
+        let grouping = person::group(&records);
+        let mut persons = Vec::with_capacity(grouping.groups.len());
+        for group in &grouping.groups {
+            persons.push(self.write_person(group)?);
+        }
+        for (retired, idx) in grouping.retired {
+            if let Some(survivor) = persons.get(idx) {
+                let (_, id) = self.session().name(retired)?;
+                let body = prepare(&person::retired(survivor))?;
+                let before = self.before_of(retired)?;
+                self.put_flagged(&id, &body, before, (None, PERSON))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the person of a group; gives its id.
+    fn write_person(&mut self, group: &Group) -> Result<String, Fault> {
+        let mut members = Vec::with_capacity(group.patients.len());
+        for &patient in &group.patients {
+            if let Some(kept) = self.kept(patient)? {
+                let (_, id) = self.session().name(patient)?;
+                let (newest, _) = self.session().newest(patient)?;
+                members.push((newest, id, kept.identity));
+            }
+        }
+        members.sort_unstable_by_key(|(newest, ..)| std::cmp::Reverse(*newest));
+        let members: Vec<_> = members.into_iter().map(|(_, id, identity)| (id, identity)).collect();
+        let body = prepare(&person::golden(&members))?;
+        let (id, before) = match group.person {
+            Some(person) => (self.session().name(person)?.1, self.before_of(person)?),
+            None => (self.random_id()?, None),
+        };
+        let (_, person) = self.put_flagged(&id, &body, before, (None, PERSON))?;
+        for patient in &group.patients {
+            self.conn
+                .prepare_cached("UPDATE record SET person = ? WHERE patient = ?")?
+                .execute([person, *patient])?;
+        }
+        Ok(id)
+    }
+
+    fn remove_person(&mut self, person: Res) -> Result<(), Fault> {
+        let (resource_type, id) = self.session().name(person)?;
+        let before = self.before_of(person)?;
+        self.delete(resource_type, &id, before, None)?;
+        Ok(())
+    }
+
+    fn kept(&self, patient: Res) -> Result<Option<Kept>, Fault> {
+        let mut select =
+            self.conn.prepare_cached("SELECT person, identity FROM record WHERE patient = ?")?;
+        let found = select.query_row([patient], |row| {
+            Ok(Kept { person: row.get(0)?, identity: Identity(row.get(1)?) })
+        });
+        Ok(found.optional()?)
+    }
+
+    fn members(&self, person: Res) -> Result<Vec<Res>, Fault> {
+        if person == 0 { Ok(Vec::new()) } else { self.session().members(person) }
+    }
+
+    fn replace_joints(&self, patient: Res, old: &[Joint], new: &[Joint]) -> Result<(), Fault> {
+        let mut delete = self.conn.prepare_cached(
+            "DELETE FROM identity WHERE system = ? AND kind = ? AND value = ? AND patient = ?",
+        )?;
+        for joint in old.iter().filter(|joint| !new.contains(joint)) {
+            delete.execute(params![joint.system, joint.kind, joint.value, patient])?;
+        }
+        let mut insert =
+            self.conn.prepare_cached("INSERT OR IGNORE INTO identity VALUES (?, ?, ?, ?)")?;
+        for joint in new.iter().filter(|joint| !old.contains(joint)) {
+            insert.execute(params![joint.system, joint.kind, joint.value, patient])?;
+        }
+        Ok(())
+    }
+
+    /// Who has it; none where too many do.
+    fn holders(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT patient FROM identity WHERE system = ? AND kind = ? AND value = ? LIMIT ?",
+        )?;
+        let limit = MAX_HOLDERS as i64 + 1;
+        let rows = select
+            .query_map(params![joint.system, joint.kind, joint.value, limit], |row| row.get(0))?;
+        let found: Vec<Res> = rows.collect::<Result<_, _>>()?;
+        let shared_by_all = MAX_HOLDERS < found.len() && !joint.system.is_empty();
+        Ok(if shared_by_all { Vec::new() } else { found })
+    }
+
+    fn random_id(&self) -> Result<String, Fault> {
+        let mut select = self.conn.prepare_cached("SELECT lower(hex(randomblob(16)))")?;
+        Ok(select.query_row([], |row| row.get(0))?)
+    }
+}
+
+fn prepare(body: &[u8]) -> Result<Prepared, Fault> {
+    let document = Document::parse(body).map_err(|_| Fault::Damaged("a person's identity"))?;
+    Prepared::new(&document).map_err(|_| Fault::Damaged("a person's body"))
+}

@@ -1,0 +1,198 @@
+//! Reading versions: one, a history, a page's resources.
+
+use super::execute::visible;
+use super::session::SqliteSession;
+use crate::backend::plan::Rows;
+use crate::backend::stored::{Res, Set};
+use crate::backend::{Fault, Session, cursor};
+use crate::chart::body;
+use crate::chart::{History, HistoryEntry, HistoryPage, Outcome, Read, Resource};
+use base::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
+
+const CURRENT: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
+     v.dictionary, v.body, r.res FROM name n JOIN resource r ON r.res = n.res \
+     JOIN version v ON v.rid = r.rid WHERE n.type = ? AND n.id = ?";
+const BY_NUMBER: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
+     v.dictionary, v.body, r.res FROM resource r JOIN version v ON v.rid = r.rid \
+     WHERE r.res = ? AND r.state = 1";
+const ONE_VERSION: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
+     v.dictionary, v.body, r.res FROM name n JOIN resource r ON r.res = n.res \
+     JOIN version v ON v.res = r.res AND v.version = ? WHERE n.type = ? AND n.id = ?";
+const VERSIONS: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
+     v.dictionary, v.body, r.res FROM version v JOIN resource r ON r.res = v.res WHERE ";
+
+/// Whose versions, in numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Versions {
+    Of(Res),
+    OfType(i64),
+    All,
+}
+
+/// A version as its row says.
+struct Stored {
+    outcome: Outcome,
+    resource: Resource,
+    res: Res,
+}
+
+// === impl SqliteSession ===
+
+impl SqliteSession<'_> {
+    pub(crate) fn read(&self, rows: &Rows, type_number: i64, id: &str) -> Result<Read, Fault> {
+        let mut statement = self.conn.prepare_cached(CURRENT)?;
+        let found =
+            statement.query_row(params![type_number, id], |row| Ok(self.version(row))).optional()?;
+        self.answer(rows, found)
+    }
+
+    pub(crate) fn vread(
+        &self,
+        rows: &Rows,
+        (type_number, id): (i64, &str),
+        version: u32,
+    ) -> Result<Read, Fault> {
+        let mut statement = self.conn.prepare_cached(ONE_VERSION)?;
+        let found = statement
+            .query_row(params![version, type_number, id], |row| Ok(self.version(row)))
+            .optional()?;
+        self.answer(rows, found)
+    }
+
+    fn answer(
+        &self,
+        rows: &Rows,
+        found: Option<Result<Stored, Fault>>,
+    ) -> Result<Read, Fault> {
+        let Some(found) = found.transpose()? else { return Ok(Read::Missing) };
+        if !self.may_see(rows, found.resource.resource_type, found.res)? {
+            return Ok(Read::Missing);
+        }
+        Ok(match found.outcome {
+            Outcome::Deleted => {
+                Read::Gone { version: found.resource.version, updated: found.resource.updated }
+            }
+            Outcome::Created | Outcome::Updated | Outcome::Unchanged => {
+                Read::Found(Box::new(found.resource))
+            }
+        })
+    }
+
+    /// What is deleted is in no compartment, so only who may see all of the type sees that it was.
+    pub(crate) fn may_see(
+        &self,
+        rows: &Rows,
+        resource_type: &str,
+        res: Res,
+    ) -> Result<bool, Fault> {
+        match rows {
+            Rows::Everything => Ok(true),
+            Rows::Nothing => Ok(false),
+            Rows::Types(_) => {
+                Ok(self.type_number(resource_type).is_some_and(|n| rows.covers_type(n)))
+            }
+            Rows::Patients { .. } => {
+                let bytes = self.set(res)?.unwrap_or_default();
+                Ok(Set::read(&bytes).is_some_and(|set| visible(rows, &set)))
+            }
+        }
+    }
+
+    /// The current versions of some resources, in their order.
+    pub(crate) fn load(&self, found: &[Res]) -> Result<Vec<Resource>, Fault> {
+        let mut statement = self.conn.prepare_cached(BY_NUMBER)?;
+        let mut resources = Vec::with_capacity(found.len());
+        for res in found {
+            let row = statement.query_row([res], |row| Ok(self.version(row))).optional()?;
+            if let Some(stored) = row.transpose()? {
+                resources.push(stored.resource);
+            }
+        }
+        Ok(resources)
+    }
+
+    pub(crate) fn history(
+        &self,
+        rows: &Rows,
+        versions: Versions,
+        page: &HistoryPage,
+    ) -> Result<History, Fault> {
+        let count = if page.count == 0 { 100 } else { page.count as usize };
+        let mut sql = VERSIONS.to_owned();
+        let mut values: Vec<Value> = Vec::new();
+        match versions {
+            Versions::Of(res) => {
+                sql.push_str("v.res = ?");
+                values.push(res.into());
+            }
+            Versions::OfType(type_number) => {
+                sql.push_str("v.type = ?");
+                values.push(type_number.into());
+            }
+            Versions::All => sql.push('1'),
+        }
+        if let Some(text) = &page.cursor {
+            sql.push_str(" AND v.rid < ?");
+            values.push(cursor::read(self, HISTORY, text)?.res.into());
+        }
+        let order = if matches!(versions, Versions::Of(_)) { "version" } else { "rid" };
+        sql.push_str(&format!(" ORDER BY v.{order} DESC"));
+        let mut history = History::default();
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut found = statement.query(params_from_iter(&values))?;
+        while let Some(row) = found.next()? {
+            // Times run with the versions, so all that follow are older.
+            if page.since.is_some_and(|since| at(row, 3).is_ok_and(|at| at < since)) {
+                break;
+            }
+            let resource_type = self.types.name(row.get(0)?).unwrap_or_default();
+            if !self.may_see(rows, resource_type, row.get(9)?)? {
+                continue;
+            }
+            if history.entries.len() == count {
+                let last = history.entries.last().map_or(0, |entry| entry.resource.rid);
+                let after = crate::backend::plan::After { keys: Vec::new(), res: last as Res };
+                history.next = Some(cursor::write(self, HISTORY, &after)?);
+                break;
+            }
+            let Stored { outcome, resource, .. } = self.version(row)?;
+            history.entries.push(HistoryEntry { outcome, resource });
+        }
+        Ok(history)
+    }
+
+    fn version(&self, row: &Row<'_>) -> Result<Stored, Fault> {
+        let resource_type =
+            self.types.name(row.get(0)?).ok_or(Fault::Damaged("a type has no name"))?;
+        let (id, version): (String, u32) = (row.get(1)?, row.get(2)?);
+        let updated = at(row, 3)?;
+        let bytes = row.get_ref(8)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+        let body = match bytes {
+            Some(bytes) => {
+                let plain = body::decompress(row.get(7)?, bytes)
+                    .ok_or(Fault::Damaged("a body cannot be unpacked"))?;
+                body::splice(&plain, &id, version, updated)
+            }
+            None => Vec::new(),
+        };
+        let outcome = match row.get::<_, i64>(6)? {
+            1 => Outcome::Created,
+            2 => Outcome::Updated,
+            3 => Outcome::Deleted,
+            _ => return Err(Fault::Damaged("a version has no outcome")),
+        };
+        let event = row.get::<_, Option<i64>>(5)?.map(Timestamp::from_micros);
+        let rid = row.get::<_, i64>(4)? as u64;
+        let resource = Resource { resource_type, id, version, updated, rid, event, body };
+        Ok(Stored { outcome, resource, res: row.get(9)? })
+    }
+}
+
+/// Marks the cursors of histories.
+const HISTORY: u32 = 0x6869_7374;
+
+fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_micros)
+}

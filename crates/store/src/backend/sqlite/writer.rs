@@ -1,0 +1,293 @@
+//! The one writer, and the checkpoints beside it.
+//!
+//! Invariants:
+//! - an answer is given only after `COMMIT` returned, which under `synchronous=FULL` is after the
+//!   `fsync` of the log;
+//! - a batch is what queued up during the last `fsync`: nobody waits for company;
+//! - after a disk error nothing is written and no `fsync` is tried again; all that waits is refused
+//!   with the cause;
+//! - an error that is not the disk's hurts only the batch that caused it.
+
+use super::apply::{Counters, NotWritten, Writing};
+use super::numbers::Names;
+use super::schema::{self, TypeNumbers};
+use super::stage::Stage;
+use crate::backend::Fault;
+use crate::chart::queue::{Job, Queue, Slice, Work};
+use crate::chart::{ApplyError, Receipt, StopKind};
+use base::Clock;
+use rusqlite::{Connection, ErrorCode};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The log may grow to this many pages before the writer helps to empty it.
+const MAX_LOG_PAGES: u64 = 32_768;
+/// A checkpoint gathers the commits of this long.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(300);
+
+/// What the writer, the checkpoints and the readers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) path: PathBuf,
+    pub(crate) queue: Queue,
+    pub(crate) stopped: Mutex<Option<ApplyError>>,
+    pub(crate) versions: AtomicU64,
+    checkpoints: Checkpoints,
+}
+
+#[derive(Debug, Default)]
+struct Checkpoints {
+    dirty: Mutex<bool>,
+    wake: Condvar,
+    /// Pages in the log that lie only there.
+    behind: AtomicU64,
+    ended: AtomicBool,
+}
+
+/// The writer thread's own state.
+pub(crate) struct Writer {
+    pub(crate) conn: Connection,
+    pub(crate) types: Arc<TypeNumbers>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counters: Counters,
+    pub(crate) names: Names,
+    pub(crate) stage: Stage,
+    pub(crate) link_persons: bool,
+}
+
+type Answer = Result<Receipt, ApplyError>;
+
+// === impl Writer ===
+
+impl Writer {
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        while self.shared.queue.wait() {
+            self.commit_one();
+        }
+        // So that a copy of the one file is whole. If it fails, the log is read at the next start.
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
+    fn commit_one(&mut self) {
+        let mut slice = Slice::new();
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut answers: Vec<Answer> = Vec::new();
+        let done = self.transaction(|writer| {
+            while let Some(job) = writer.shared.queue.next(&mut slice) {
+                jobs.push(job);
+                if let Some(job) = jobs.last() {
+                    answers.push(writer.work(job)?);
+                }
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => {
+                for (job, answer) in jobs.into_iter().zip(answers) {
+                    job.promise.keep(answer);
+                }
+                self.after_commit();
+            }
+            Err(fault) => self.after_fault(fault, jobs),
+        }
+    }
+
+    /// Runs `work` in a transaction and commits. On a fault nothing of it is left.
+    fn transaction(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let before = self.counters.last_rid;
+        // The clock may run back; the chart does not.
+        self.counters.now = self.counters.now.max(self.clock.now());
+        let done = self.begin().and_then(|()| work(self)).and_then(|()| self.commit());
+        if done.is_err() {
+            self.counters.last_rid = before;
+            self.stage.clear();
+            // Where it fails there is no transaction any more, which is what is wanted.
+            let _ = self.conn.execute_batch("ROLLBACK");
+            let last_res = schema::left_at(&self.conn).map_or(i64::MAX / 2, |left| left.res);
+            self.names.reset(last_res);
+        }
+        done
+    }
+
+    fn begin(&self) -> Result<(), Fault> {
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Fault> {
+        self.writing().flush()?;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// One batch. The outer error is the engine's and ends the transaction.
+    fn work(&mut self, job: &Job) -> Result<Answer, Fault> {
+        match &job.work {
+            Work::Apply { batch, lineage, audit } => {
+                match self.writing().apply(batch, lineage, audit) {
+                    Ok(receipt) => Ok(Ok(receipt)),
+                    Err(NotWritten::Refused(error)) => Ok(Err(error)),
+                    Err(NotWritten::Fault(fault)) => Err(fault),
+                }
+            }
+            Work::Relayed { up_to } => {
+                self.conn
+                    .prepare_cached("DELETE FROM audit_relay WHERE number <= ?")?
+                    .execute([*up_to as i64])?;
+                Ok(Ok(Receipt::default()))
+            }
+        }
+    }
+
+    fn writing(&mut self) -> Writing<'_> {
+        Writing {
+            conn: &self.conn,
+            types: &self.types,
+            names: &mut self.names,
+            stage: &mut self.stage,
+            counters: &mut self.counters,
+            link_persons: self.link_persons,
+        }
+    }
+
+    fn after_commit(&mut self) {
+        self.shared.versions.store(self.counters.last_rid as u64, Ordering::Relaxed);
+        self.shared.checkpoints.mark();
+        if MAX_LOG_PAGES < self.shared.checkpoints.behind.load(Ordering::Relaxed) {
+            // While nothing is added the log can be emptied to its end and starts anew.
+            let behind = checkpoint(&self.conn).unwrap_or(0);
+            self.shared.checkpoints.behind.store(behind, Ordering::Relaxed);
+        }
+    }
+
+    fn after_fault(&mut self, fault: Fault, jobs: Vec<Job>) {
+        let kind = stop_kind(&fault);
+        if kind != StopKind::Internal {
+            return self.stop(kind, fault, jobs);
+        }
+        // One of them is to blame, and the others should not suffer for it.
+        let mut jobs = jobs.into_iter();
+        while let Some(job) = jobs.next() {
+            let mut answer = None;
+            match self.transaction(|writer| {
+                answer = Some(writer.work(&job)?);
+                Ok(())
+            }) {
+                Ok(()) => {
+                    if let Some(answer) = answer {
+                        job.promise.keep(answer);
+                    }
+                    self.after_commit();
+                }
+                Err(fault) => match stop_kind(&fault) {
+                    StopKind::Internal => {
+                        job.promise.keep(Err(ApplyError::Failed(Arc::new(fault))));
+                    }
+                    kind => {
+                        let left = std::iter::once(job).chain(jobs).collect();
+                        return self.stop(kind, fault, left);
+                    }
+                },
+            }
+        }
+    }
+
+    fn stop(&self, kind: StopKind, fault: Fault, jobs: Vec<Job>) {
+        let path = self.shared.path.clone();
+        let error = ApplyError::Stopped { path, kind, source: Arc::new(fault) };
+        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        for job in jobs.into_iter().chain(self.shared.queue.abandon()) {
+            job.promise.keep(Err(error.clone()));
+        }
+    }
+}
+
+fn stop_kind(fault: &Fault) -> StopKind {
+    match fault {
+        Fault::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => match failure.code {
+            ErrorCode::DiskFull => StopKind::DiskFull,
+            ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::FileLockingProtocolFailed => StopKind::Disk,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StopKind::Damaged,
+            _ => StopKind::Internal,
+        },
+        Fault::Sqlite(_) | Fault::Cursor | Fault::Damaged(_) => StopKind::Internal,
+    }
+}
+
+/// Moves what it can from the log into the file; gives the pages left behind.
+fn checkpoint(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(if all <= moved { 0 } else { all.max(0) as u64 })
+    })
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(crate) fn new(path: PathBuf, max_queued: usize, versions: u64) -> Self {
+        Self {
+            path,
+            queue: Queue::new(max_queued),
+            stopped: Mutex::new(None),
+            versions: AtomicU64::new(versions),
+            checkpoints: Checkpoints::default(),
+        }
+    }
+
+    /// Why nothing is written any more.
+    pub(crate) fn stopped(&self) -> Option<ApplyError> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Moves pages from the log into the file, beside the writer, until it is told to end.
+    pub(crate) fn run_checkpoints(&self, conn: &Connection) {
+        while self.checkpoints.wait() {
+            // A checkpoint that fails is tried again after the next commit; if the disk is broken
+            // the writer finds out by itself.
+            if let Ok(behind) = checkpoint(conn) {
+                self.checkpoints.behind.store(behind, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn end_checkpoints(&self) {
+        self.checkpoints.ended.store(true, Ordering::Relaxed);
+        self.checkpoints.mark();
+    }
+}
+
+// === impl Checkpoints ===
+
+impl Checkpoints {
+    fn mark(&self) {
+        *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.wake.notify_one();
+    }
+
+    /// Waits for commits, then a little for more of them. False: the end.
+    fn wait(&self) -> bool {
+        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*dirty {
+            dirty = self.wake.wait(dirty).unwrap_or_else(PoisonError::into_inner);
+        }
+        *dirty = false;
+        drop(dirty);
+        if self.ended.load(Ordering::Relaxed) {
+            return false;
+        }
+        std::thread::sleep(CHECKPOINT_EVERY);
+        !self.ended.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,414 @@
+//! Looking into the chart.
+
+use crate::audit;
+use crate::backend::plan::{After, Plan, Rows};
+use crate::backend::planner::Planner;
+use crate::backend::sqlite::include;
+use crate::backend::sqlite::read::Versions;
+use crate::backend::sqlite::session::SqliteSession;
+use crate::backend::stored::Res;
+use crate::backend::{Fault, Session, cursor, resolve};
+use crate::chart::packed;
+use crate::chart::{
+    AppliedAt, BusinessKey, Chart, Count, EverythingPage, History, HistoryOf, HistoryPage, Limits,
+    Page, Person, Read, ReadError, Statistics, Traced,
+};
+use access::Permit;
+use base::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use search::{Query, SortBy, Summary, Total};
+use std::sync::atomic::Ordering;
+
+// === impl Chart ===
+
+impl Chart {
+    /// One resource as it is now.
+    pub fn read(&self, permit: &Permit, resource_type: &str, id: &str) -> Result<Read, ReadError> {
+        let number = self.type_number(resource_type)?;
+        self.look(|session| {
+            let rows = resolve::rows(session, permit.filter())?;
+            session.read(&rows, number, id)
+        })
+    }
+
+    /// One version of a resource.
+    pub fn vread(
+        &self,
+        permit: &Permit,
+        resource_type: &str,
+        id: &str,
+        version: u32,
+    ) -> Result<Read, ReadError> {
+        let number = self.type_number(resource_type)?;
+        self.look(|session| {
+            let rows = resolve::rows(session, permit.filter())?;
+            session.vread(&rows, (number, id), version)
+        })
+    }
+
+    /// Versions, newest first. The history of a resource that was never there is empty.
+    pub fn history(
+        &self,
+        permit: &Permit,
+        of: HistoryOf<'_>,
+        page: &HistoryPage,
+    ) -> Result<History, ReadError> {
+        let number = match of {
+            HistoryOf::Resource { resource_type, .. } | HistoryOf::Type(resource_type) => {
+                self.type_number(resource_type)?
+            }
+            HistoryOf::System => 0,
+        };
+        self.look_once(|session| {
+            let rows = resolve::rows(session, permit.filter())?;
+            let versions = match of {
+                HistoryOf::Resource { resource_type, id } => {
+                    match session.resource(resource_type, id)? {
+                        Some(res) => Versions::Of(res),
+                        None => return Ok(History::default()),
+                    }
+                }
+                HistoryOf::Type(_) => Versions::OfType(number),
+                HistoryOf::System => Versions::All,
+            };
+            session.history(&rows, versions, page)
+        })
+    }
+
+    /// Resources that match, a page at a time. May take milliseconds: not for an async task's own
+    /// thread.
+    pub fn search(
+        &self,
+        permit: &Permit,
+        query: &Query,
+        limits: Limits,
+    ) -> Result<Page, ReadError> {
+        self.look_once(|session| {
+            let rows = resolve::rows(session, permit.filter())?;
+            search(session, &rows, query, limits)
+        })
+    }
+
+    /// The patients themselves and all that is in their compartments, a page at a time. A person
+    /// stands for all its records.
+    pub fn everything(
+        &self,
+        permit: &Permit,
+        patients: &[String],
+        page: &EverythingPage,
+    ) -> Result<Page, ReadError> {
+        self.look_once(|session| {
+            let rows = resolve::rows(session, permit.filter())?;
+            session.everything(&rows, patients, page)
+        })
+    }
+
+    /// The resource that a business key names: its type and id. A key may name a resource that is
+    /// deleted.
+    pub fn lookup(
+        &self,
+        permit: &Permit,
+        key: &BusinessKey,
+    ) -> Result<Option<(&'static str, String)>, ReadError> {
+        self.look(|session| {
+            let mut statement = session.conn.prepare_cached(
+                "SELECT res FROM business_key WHERE system = ? AND kind = ? AND value = ?",
+            )?;
+            let found: Option<Res> = statement
+                .query_row(params![key.system, key.kind, key.value], |row| row.get(0))
+                .optional()?;
+            let Some(res) = found else { return Ok(None) };
+            let name = session.name(res)?;
+            let rows = resolve::rows(session, permit.filter())?;
+            Ok(session.may_see(&rows, name.0, res)?.then_some(name))
+        })
+    }
+
+    /// The business keys of a resource.
+    pub fn keys_of(
+        &self,
+        permit: &Permit,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Vec<BusinessKey>, ReadError> {
+        self.look_at(permit, resource_type, id, |session, res| {
+            let mut statement = session
+                .conn
+                .prepare_cached("SELECT system, kind, value FROM business_key WHERE res = ?")?;
+            let keys = statement.query_map([res], |row| {
+                Ok(BusinessKey { system: row.get(0)?, kind: row.get(1)?, value: row.get(2)? })
+            })?;
+            Ok(keys.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Where the values of a resource came from, newest first; `element` keeps to one element and
+    /// what is below it.
+    pub fn lineage(
+        &self,
+        permit: &Permit,
+        resource_type: &str,
+        id: &str,
+        element: Option<&str>,
+    ) -> Result<Vec<Traced>, ReadError> {
+        self.look_at(permit, resource_type, id, |session, res| {
+            let mut statement = session.conn.prepare_cached(
+                "SELECT version, updated, message, origins FROM lineage WHERE res = ? \
+                 ORDER BY version DESC",
+            )?;
+            let mut rows = statement.query([res])?;
+            let mut traced = Vec::new();
+            while let Some(row) = rows.next()? {
+                let bytes: Vec<u8> = row.get(3)?;
+                let origins =
+                    packed::read_origins(&bytes).ok_or(Fault::Damaged("a version's lineage"))?;
+                for origin in origins {
+                    if element.is_none_or(|element| is_within(&origin.element, element)) {
+                        traced.push(Traced {
+                            version: row.get(0)?,
+                            updated: row.get(1).map(Timestamp::from_micros)?,
+                            message: row.get(2)?,
+                            origin,
+                        });
+                    }
+                }
+            }
+            Ok(traced)
+        })
+    }
+
+    /// The resources that a message changed: type, id and version.
+    pub fn made_of(
+        &self,
+        permit: &Permit,
+        message: &[u8],
+    ) -> Result<Vec<(&'static str, String, u32)>, ReadError> {
+        self.look(|session| {
+            let rows = resolve::rows(session, permit.filter())?;
+            let mut statement = session
+                .conn
+                .prepare_cached("SELECT res, version FROM lineage WHERE message = ?")?;
+            let mut found = statement.query([message])?;
+            let mut made = Vec::new();
+            while let Some(row) = found.next()? {
+                let res = row.get(0)?;
+                let (resource_type, id) = session.name(res)?;
+                if session.may_see(&rows, resource_type, res)? {
+                    made.push((resource_type, id, row.get(1)?));
+                }
+            }
+            Ok(made)
+        })
+    }
+
+    /// Every application of a message, the latest first; empty where it is not in the chart.
+    pub fn applied(&self, message: &[u8]) -> Result<Vec<AppliedAt>, ReadError> {
+        self.look(|session| {
+            let mut statement = session.conn.prepare_cached(
+                "SELECT map_version, at FROM applied WHERE message = ? ORDER BY at DESC",
+            )?;
+            let rows = statement.query_map([message], |row| {
+                let at = row.get(1).map(Timestamp::from_micros)?;
+                Ok(AppliedAt { map_version: row.get(0)?, at })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The person that a source Patient, or the person's own Patient, belongs to.
+    pub fn person_of(&self, permit: &Permit, patient: &str) -> Result<Option<Person>, ReadError> {
+        self.look_once(|session| {
+            let Some(res) = session.resource("Patient", patient)? else { return Ok(None) };
+            let rows = resolve::rows(session, permit.filter())?;
+            let mut statement =
+                session.conn.prepare_cached("SELECT person FROM record WHERE patient = ?")?;
+            let person = statement.query_row([res], |row| row.get(0)).optional()?.unwrap_or(res);
+            let mut members = session.members(person)?;
+            if members.is_empty() {
+                return Ok(None);
+            }
+            members.sort_unstable();
+            let mut ids = Vec::with_capacity(members.len());
+            for member in members {
+                if session.may_see(&rows, "Patient", member)? {
+                    ids.push(session.name(member)?.1);
+                }
+            }
+            if ids.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some(Person { id: session.name(person)?.1, members: ids }))
+        })
+    }
+
+    /// Audit entries that committed with writes and are not relayed yet, in order.
+    pub fn audit_relay(&self, limit: usize) -> Result<Vec<(u64, audit::Entry)>, ReadError> {
+        self.look(|session| {
+            let mut statement = session
+                .conn
+                .prepare_cached("SELECT number, entry FROM audit_relay ORDER BY number LIMIT ?")?;
+            let mut rows = statement.query([limit as i64])?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next()? {
+                let bytes: Vec<u8> = row.get(1)?;
+                let entry =
+                    packed::read_audit(&bytes).ok_or(Fault::Damaged("an audit entry"))?;
+                entries.push((row.get::<_, i64>(0)? as u64, entry));
+            }
+            Ok(entries)
+        })
+    }
+
+    /// Numbers for metrics and the console.
+    pub fn statistics(&self) -> Result<Statistics, ReadError> {
+        let engine = &self.0.engine;
+        let mut statistics = self.look_once(|session| {
+            let mut resources = Vec::new();
+            for (name, number) in engine.types.names() {
+                let n_live = session.census(number)?;
+                if 0 < n_live {
+                    resources.push((name, n_live));
+                }
+            }
+            resources.sort_unstable();
+            let updated = newest(session.conn)?;
+            Ok(Statistics { resources, updated, ..Statistics::default() })
+        })?;
+        statistics.versions = engine.shared.versions.load(Ordering::Relaxed);
+        statistics.queued = engine.shared.queue.len();
+        // A log that is not there holds nothing.
+        let sizes = engine.files().map(|file| file.metadata().map_or(0, |found| found.len()));
+        statistics.bytes = sizes.iter().sum();
+        Ok(statistics)
+    }
+
+    fn type_number(&self, resource_type: &str) -> Result<i64, ReadError> {
+        let number = self.0.engine.types.number(resource_type);
+        number.ok_or_else(|| ReadError::UnknownType(resource_type.to_owned()))
+    }
+
+    /// For one statement, or several that need not see the same state.
+    fn look<T>(
+        &self,
+        work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
+    ) -> Result<T, ReadError> {
+        let engine = &self.0.engine;
+        let found = engine.pool.with(|conn| work(&SqliteSession::new(conn, &engine.types)));
+        found.map_err(|fault| self.read_error(fault))
+    }
+
+    /// For several statements that must see one state.
+    fn look_once<T>(
+        &self,
+        work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
+    ) -> Result<T, ReadError> {
+        let engine = &self.0.engine;
+        let found = engine.pool.with_snapshot(|conn| work(&SqliteSession::new(conn, &engine.types)));
+        found.map_err(|fault| self.read_error(fault))
+    }
+
+    /// For what hangs on one resource that must be visible.
+    fn look_at<T: Default>(
+        &self,
+        permit: &Permit,
+        resource_type: &str,
+        id: &str,
+        work: impl FnOnce(&SqliteSession<'_>, Res) -> Result<T, Fault>,
+    ) -> Result<T, ReadError> {
+        self.look_once(|session| {
+            let Some(res) = session.resource(resource_type, id)? else { return Ok(T::default()) };
+            let rows = resolve::rows(session, permit.filter())?;
+            if !session.may_see(&rows, resource_type, res)? {
+                return Ok(T::default());
+            }
+            work(session, res)
+        })
+    }
+
+    fn read_error(&self, fault: Fault) -> ReadError {
+        match fault {
+            Fault::Sqlite(source) => {
+                ReadError::File { path: self.0.engine.shared.path.clone(), source }
+            }
+            Fault::Damaged(what) => ReadError::Damaged { what },
+            Fault::Cursor => ReadError::Cursor,
+        }
+    }
+}
+
+fn search(
+    session: &SqliteSession<'_>,
+    rows: &Rows,
+    query: &Query,
+    limits: Limits,
+) -> Result<Page, Fault> {
+    let planner = Planner { session, rows };
+    let marks = marks(query);
+    let after = match &query.cursor {
+        Some(text) => Some(cursor::read(session, marks, text)?),
+        None => None,
+    };
+    let only_count = query.summary == Summary::Count || query.count == Some(0);
+    let count = query.count.unwrap_or(limits.default_count).min(limits.max_count) as usize;
+    let mut page = Page::default();
+    if only_count || matches!(query.total, Some(Total::Accurate | Total::Estimate)) {
+        let plan = planner.plan(query, None, limits.max_total as usize)?;
+        page.total = Some(count_all(session, plan)?);
+    }
+    if only_count {
+        return Ok(page);
+    }
+    let plan = planner.plan(query, after, count)?;
+    let found = session.execute(&plan)?;
+    if let (true, Some(last)) = (found.more, found.hits.last()) {
+        let after = After { keys: last.keys.clone(), res: last.res };
+        page.next = Some(cursor::write(session, marks, &after)?);
+    }
+    let matches: Vec<Res> = found.hits.iter().map(|hit| hit.res).collect();
+    let included = include::gather(session, rows, query, &matches, limits.max_included)?;
+    page.matches = session.load(&matches)?;
+    page.included = session.load(&included.found)?;
+    page.includes_cut = included.cut;
+    Ok(page)
+}
+
+/// Counts in no order, up to the plan's limit.
+fn count_all(session: &dyn Session, mut plan: Plan) -> Result<Count, Fault> {
+    use crate::backend::plan::Drive;
+    plan.order.clear();
+    if matches!(plan.drive, Drive::Commits { .. } | Drive::Dates { .. }) {
+        plan.drive = Drive::Type;
+    }
+    let found = session.execute(&plan)?;
+    let n_found = found.hits.len() as u64;
+    Ok(if found.more { Count::AtLeast(n_found) } else { Count::Exact(n_found) })
+}
+
+/// A number of what the keys in a cursor depend on (FNV-1a).
+fn marks(query: &Query) -> u32 {
+    let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let mut marks = query.resource_type.bytes().fold(0x811c_9dc5, hash);
+    for sort in &query.sort {
+        let by = match sort.by {
+            SortBy::Id => 1,
+            SortBy::LastUpdated => 2,
+            SortBy::Param(param) => param.key.0,
+        };
+        marks = by.to_le_bytes().into_iter().fold(marks, hash);
+        marks = hash(marks, u8::from(sort.descending));
+    }
+    marks
+}
+
+fn is_within(element: &str, asked: &str) -> bool {
+    element
+        .strip_prefix(asked)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn newest(conn: &Connection) -> Result<Option<Timestamp>, Fault> {
+    let mut statement =
+        conn.prepare_cached("SELECT updated FROM version ORDER BY rid DESC LIMIT 1")?;
+    let found: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(found.map(Timestamp::from_micros))
+}
