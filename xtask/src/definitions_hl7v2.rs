@@ -14,7 +14,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use python::{Blocks, Entry, Fact, blocks, cardinality, number_of, quoted};
+use python::{Blocks, Entry, Fact, begins_block, blocks, cardinality, number_of, quoted};
 
 const HL7APY: &str = "hl7apy==1.3.5";
 const HL7_DICTIONARY: &str = "hl7-dictionary@1.0.1";
@@ -220,7 +220,7 @@ impl Source {
         let mut segment = String::new();
         for line in text.lines() {
             let quotes = quoted(line);
-            if line.starts_with("    '") {
+            if begins_block(line) {
                 segment = quotes.first().cloned().unwrap_or_default();
                 let title = names.segments.get(&segment).cloned().unwrap_or_default();
                 self.add(rows, b'S', &segment, 0, format!("S\t{segment}\t{title}"));

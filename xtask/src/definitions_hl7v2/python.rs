@@ -61,7 +61,7 @@ pub(super) fn blocks(text: &str) -> Blocks {
     let mut current = String::new();
     for line in text.lines() {
         let quotes = quoted(line);
-        if line.starts_with("    '") {
+        if begins_block(line) {
             current = quotes.first().cloned().unwrap_or_default();
             blocks.insert(current.clone(), (line.contains("'choice'"), Vec::new()));
         }
@@ -121,4 +121,9 @@ pub(super) fn quoted(line: &str) -> Vec<String> {
         found.push(text);
     }
     found
+}
+
+/// `'SIU_S13': ('sequence',`: some of these lines have lost their indent in the source.
+pub(super) fn begins_block(line: &str) -> bool {
+    line.trim_start().starts_with('\'') && line.contains("': (")
 }
