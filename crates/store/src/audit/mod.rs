@@ -9,14 +9,34 @@
 
 mod entry;
 mod error;
+mod head;
+mod index;
+mod open;
+mod record;
+mod segment;
+mod verify;
+mod writer;
 
 pub use crate::journal::{Pending, WriterGone};
 pub use entry::{Entry, Filter, Listing, Outcome, Page, Position, Recorded};
 pub use error::{OpenError, ReadError, RecordError};
+pub use head::Head;
+pub use verify::{Fault, Note, Report, verify};
 
+use crate::journal::inbox::{Inbox, Refused};
+use crate::journal::pending::promise;
 use base::{Clock, SystemClock};
-use std::path::Path;
-use std::sync::Arc;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use writer::Order;
+
+/// More bytes than this never wait in memory for the disk.
+const MAX_QUEUED_BYTES: usize = 64 << 20;
 
 /// How the log behaves.
 #[derive(Clone)]
@@ -30,9 +50,37 @@ pub struct Options {
 }
 
 /// The audit log of one node. A clone is another handle on the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AuditLog {
-    _directory: Arc<Path>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox<Order>>,
+    writer: Option<JoinHandle<()>>,
+    behind: Option<JoinHandle<()>>,
+}
+
+/// What the writer, the thread behind it and the handles know together.
+pub(crate) struct Shared {
+    directory: PathBuf,
+    state: Mutex<State>,
+    news: Condvar,
+    /// Held while the log is open; another process fails to take it.
+    _lock: File,
+}
+
+struct State {
+    /// The end of what is on disk.
+    head: Head,
+    /// What the next record links to: the last one, or the header of a new segment.
+    link: record::Hash,
+    relay: u64,
+    indexed: u64,
+    stopped: Option<RecordError>,
+    full: bool,
+    closed: bool,
 }
 
 // === impl Options ===
@@ -41,7 +89,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            segment_bytes: 64 << 20,
+            segment_bytes: 32 << 20,
             reserve_bytes: 4 << 20,
         }
     }
@@ -50,35 +98,174 @@ impl Default for Options {
 // === impl AuditLog ===
 
 impl AuditLog {
-    /// Opens or makes the log in `directory`.
-    pub fn open(directory: &Path, _options: Options) -> Result<Self, OpenError> {
-        Ok(Self {
-            _directory: directory.into(),
-        })
-    }
-
     /// Writes an entry down. The answer comes after its `fsync`: only then may the access answer.
-    pub fn record(&self, _entry: Entry) -> Pending<Position, RecordError> {
-        Pending::ready(Err(RecordError::Full))
+    pub fn record(&self, entry: Entry) -> Pending<Position, RecordError> {
+        self.order(0, &entry)
     }
 
-    /// Writes down what the chart committed with a write, under the chart's own relay number.
-    /// Doing it twice does nothing twice. Numbers must come in order.
-    pub fn relay(&self, _relay: u64, _entry: Entry) -> Pending<(), RecordError> {
-        Pending::ready(Err(RecordError::Full))
+    /// Writes down what the chart committed with a write, under the chart's own relay number
+    /// (from 1, in order). Doing it again does nothing; the answer is then a later position.
+    pub fn relay(&self, relay: u64, entry: Entry) -> Pending<Position, RecordError> {
+        self.order(relay, &entry)
     }
 
     /// The highest relay number on disk: the chart may forget up to there.
     pub fn relayed(&self) -> u64 {
-        0
+        self.inner.shared.lock().relay
     }
 
-    /// Entries that match, newest first.
-    pub fn entries(&self, _filter: &Filter, _page: Page) -> Result<Listing, ReadError> {
-        Ok(Listing {
-            rows: Vec::new(),
-            next: None,
-            lag: 0,
-        })
+    /// Entries that match, newest first. What came last may not be in it yet: see
+    /// [`Listing::lag`].
+    pub fn entries(&self, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
+        index::entries(&self.inner.shared, filter, page)
+    }
+
+    /// The end of the chain: what a signer signs and sends off the machine.
+    pub fn head(&self) -> Head {
+        self.inner.shared.head()
+    }
+
+    /// Why the log stopped, if it did; [`RecordError::Full`] while it takes emergency entries only.
+    pub fn stopped(&self) -> Option<RecordError> {
+        let state = self.inner.shared.lock();
+        state
+            .stopped
+            .clone()
+            .or_else(|| state.full.then_some(RecordError::Full))
+    }
+
+    fn order(&self, relay: u64, entry: &Entry) -> Pending<Position, RecordError> {
+        let Some(payload) = record::encode(entry, relay) else {
+            return Pending::ready(Err(RecordError::TooLarge));
+        };
+        let n_bytes = payload.len() + 128;
+        let (promise, pending) = promise();
+        let order = Order {
+            payload,
+            relay,
+            emergency: entry.emergency,
+            promise,
+        };
+        match self.inner.inbox.push(order, n_bytes) {
+            Ok(()) => pending,
+            Err(Refused::Full(_)) => Pending::ready(Err(RecordError::Overloaded)),
+            Err(Refused::Closed(_)) => Pending::ready(Err(RecordError::Closed(WriterGone))),
+        }
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = &self.inner.shared.directory;
+        f.debug_struct("AuditLog")
+            .field("directory", directory)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.inbox.close();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+        // Last, so that the head file ends at the end.
+        self.shared.lock().closed = true;
+        self.shared.wake();
+        if let Some(behind) = self.behind.take() {
+            let _ = behind.join();
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn head(&self) -> Head {
+        self.lock().head
+    }
+
+    fn link(&self) -> record::Hash {
+        self.lock().link
+    }
+
+    /// More is on disk.
+    fn advance(&self, head: Head, relay: u64) {
+        let mut state = self.lock();
+        state.head = head;
+        state.link = head.hash;
+        state.relay = relay;
+    }
+
+    /// A new segment is on disk, without records.
+    fn begin(&self, segment: u64, offset: u64, link: record::Hash) {
+        let mut state = self.lock();
+        state.head.segment = segment;
+        state.head.offset = offset;
+        state.link = link;
+    }
+
+    fn stop(&self, cause: io::Error) -> RecordError {
+        tracing::error!(error = %cause, "audit log stopped after a failed write");
+        let mut state = self.lock();
+        state
+            .stopped
+            .get_or_insert_with(|| RecordError::Stopped(Arc::new(cause)))
+            .clone()
+    }
+
+    fn stopped(&self) -> Option<RecordError> {
+        self.lock().stopped.clone()
+    }
+
+    fn set_full(&self, full: bool) {
+        self.lock().full = full;
+    }
+
+    fn indexed(&self, position: u64) {
+        self.lock().indexed = position;
+    }
+
+    fn lag(&self) -> u64 {
+        let state = self.lock();
+        state.head.position.saturating_sub(state.indexed)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn wake(&self) {
+        self.news.notify_all();
+    }
+
+    /// Waits until something is not indexed, or is not in the head file and `every` has passed.
+    /// False once closed.
+    fn wait_for_news(&self, written: u64, every: Duration) -> bool {
+        let state = self.lock();
+        let is_idle = |state: &mut State| {
+            !state.closed && state.head.position <= state.indexed && state.head.position == written
+        };
+        let mut state = self
+            .news
+            .wait_while(state, is_idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !state.closed && state.head.position <= state.indexed {
+            let waits = |state: &mut State| !state.closed && state.head.position <= state.indexed;
+            let waited = self.news.wait_timeout_while(state, every, waits);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !state.closed
+    }
+
+    fn pause(&self, pause: Duration) {
+        let open = |state: &mut State| !state.closed;
+        drop(self.news.wait_timeout_while(self.lock(), pause, open));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

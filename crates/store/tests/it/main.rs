@@ -8,5 +8,6 @@
     reason = "tests"
 )]
 
+mod audit;
 mod journal;
 mod journal_fixture;

@@ -1,0 +1,300 @@
+//! Search over the log, built behind it; and the head file, written behind it.
+//!
+//! The index (`index.db`) is derived: it is not synced, may be deleted at any time, and is made
+//! again from the segments.
+
+use super::Shared;
+use super::entry::{Filter, Listing, Page, Position, Recorded};
+use super::error::ReadError;
+use super::head::{Head, HeadFile};
+use super::record;
+use super::segment::{self, BadHeader, Walk, path_of};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS entry(position INTEGER PRIMARY KEY, segment INTEGER NOT NULL,
+  offset INTEGER NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS entry_at ON entry(at);
+CREATE INDEX IF NOT EXISTS entry_actor ON entry(actor, position);
+CREATE TABLE IF NOT EXISTS touched(patient TEXT NOT NULL, position INTEGER NOT NULL,
+  PRIMARY KEY(patient, position)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS progress(one INTEGER PRIMARY KEY CHECK(one = 1),
+  position INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO progress VALUES(1, 0, 0, 0);
+";
+const NAME: &str = "index.db";
+/// Entries per transaction of the index.
+const STEP: usize = 500;
+/// The head file is at most this much behind.
+const HEAD_EVERY: Duration = Duration::from_secs(1);
+
+/// How far the index has come.
+#[derive(Clone, Copy)]
+struct Progress {
+    position: u64,
+    segment: u64,
+    offset: u64,
+}
+
+/// One entry to index.
+struct Found {
+    position: u64,
+    segment: u64,
+    offset: u64,
+    decoded: record::Decoded,
+}
+
+/// The thread behind the log.
+pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile) {
+    let mut index = open(&shared.directory).inspect_err(|error| {
+        tracing::error!(error = %error, "audit log: no search index");
+    });
+    let mut written = Head::default();
+    let mut written_at = Instant::now();
+    while shared.wait_for_news(written.position, HEAD_EVERY) {
+        let head = shared.head();
+        if let Ok(index) = &mut index
+            && let Err(error) = catch_up(shared, index, &head)
+        {
+            tracing::warn!(error = %error, "audit log: search index is behind");
+        }
+        if written != head && HEAD_EVERY <= written_at.elapsed() {
+            write_head(&mut head_file, &head);
+            (written, written_at) = (head, Instant::now());
+        }
+    }
+    let head = shared.head();
+    if written != head {
+        write_head(&mut head_file, &head);
+    }
+}
+
+fn write_head(head_file: &mut HeadFile, head: &Head) {
+    // The chain itself is whole; a head that is behind only makes `verify` know less.
+    if let Err(error) = head_file.write(head) {
+        tracing::error!(error = %error, "audit log: head file not written");
+    }
+}
+
+fn open(directory: &Path) -> rusqlite::Result<Connection> {
+    let path = directory.join(NAME);
+    let open = || {
+        let connection = Connection::open(&path)?;
+        connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "cache_size", -4_000)?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(connection)
+    };
+    open().or_else(|_: rusqlite::Error| {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+        open()
+    })
+}
+
+fn catch_up(shared: &Shared, index: &mut Connection, head: &Head) -> rusqlite::Result<()> {
+    let mut progress = index.query_row(
+        "SELECT position, segment, offset FROM progress",
+        [],
+        |row| {
+            Ok(Progress {
+                position: row.get::<_, i64>(0)? as u64,
+                segment: row.get::<_, i64>(1)? as u64,
+                offset: row.get::<_, i64>(2)? as u64,
+            })
+        },
+    )?;
+    shared.indexed(progress.position);
+    while progress.position < head.position && !shared.is_closed() {
+        let began = Instant::now();
+        let read = read_on(&shared.directory, &mut progress, head);
+        let found = read.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        add(index, &found, &progress)?;
+        shared.indexed(progress.position);
+        if found.is_empty() {
+            break;
+        }
+        // A quarter of one core at most: accesses come first.
+        shared.pause(began.elapsed() * 3);
+    }
+    Ok(())
+}
+
+/// The next entries, up to what is on disk.
+fn read_on(directory: &Path, progress: &mut Progress, head: &Head) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for (number, path) in segment::list(directory)? {
+        if number < progress.segment || head.segment < number || STEP <= found.len() {
+            continue;
+        }
+        let mut walk = match Walk::open(&path) {
+            Ok(walk) => walk,
+            Err(BadHeader::Read(error)) => return Err(error),
+            // It never held an entry that anybody was promised.
+            Err(BadHeader::Damaged | BadHeader::Newer(_)) => continue,
+        };
+        if number == progress.segment && progress.offset != 0 {
+            walk.seek(progress.offset, progress.position + 1)?;
+        }
+        while found.len() < STEP && walk.next <= head.position {
+            let (position, offset) = (walk.next, walk.offset);
+            let Some(payload) = walk.any()? else { break };
+            if let Some(decoded) = record::decode(payload) {
+                found.push(Found {
+                    position,
+                    segment: number,
+                    offset,
+                    decoded,
+                });
+            }
+            *progress = Progress {
+                position,
+                segment: number,
+                offset: walk.offset,
+            };
+        }
+    }
+    Ok(found)
+}
+
+fn add(index: &mut Connection, found: &[Found], progress: &Progress) -> rusqlite::Result<()> {
+    let transaction = index.transaction()?;
+    {
+        let mut entry = transaction.prepare_cached(
+            "INSERT OR REPLACE INTO entry(position, segment, offset, at, actor) VALUES(?1,?2,?3,?4,?5)",
+        )?;
+        let mut touches: Vec<(&str, u64)> = Vec::new();
+        for found in found {
+            let Found {
+                position,
+                segment,
+                offset,
+                decoded,
+            } = found;
+            entry.execute(params![
+                *position as i64,
+                *segment as i64,
+                *offset as i64,
+                decoded.at.micros(),
+                decoded.entry.actor
+            ])?;
+            touches.extend(
+                decoded
+                    .entry
+                    .patients
+                    .iter()
+                    .map(|patient| (patient.as_str(), *position)),
+            );
+        }
+        touches.sort_unstable();
+        let mut touched = transaction
+            .prepare_cached("INSERT OR IGNORE INTO touched(patient, position) VALUES(?1,?2)")?;
+        for (patient, position) in touches {
+            touched.execute(params![patient, position as i64])?;
+        }
+        transaction
+            .prepare_cached("UPDATE progress SET position = ?1, segment = ?2, offset = ?3")?
+            .execute([progress.position, progress.segment, progress.offset].map(|n| n as i64))?;
+    }
+    transaction.commit()
+}
+
+/// Entries that match, newest first.
+pub(super) fn entries(shared: &Shared, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
+    let path = shared.directory.join(NAME);
+    let lag = shared.lag();
+    if !path.exists() {
+        return Ok(Listing {
+            rows: Vec::new(),
+            next: None,
+            lag,
+        });
+    }
+    let places = places(&path, filter, page).map_err(ReadError::Index)?;
+    let mut rows = Vec::with_capacity(places.len());
+    let mut open: Option<(u64, File)> = None;
+    for (position, segment, offset) in places {
+        let path = path_of(&shared.directory, segment);
+        let failed = |source| ReadError::Segment {
+            path: path.clone(),
+            source,
+        };
+        let file = match open.take().filter(|(known, _)| *known == segment) {
+            Some((_, file)) => file,
+            None => File::open(&path).map_err(failed)?,
+        };
+        let decoded = read_at(&file, offset).map_err(failed)?;
+        open = Some((segment, file));
+        rows.push(Recorded {
+            position: Position::new(position),
+            at: decoded.at,
+            relay: (decoded.relay != 0).then_some(decoded.relay),
+            entry: decoded.entry,
+        });
+    }
+    let next = if rows.len() < page.limit {
+        None
+    } else {
+        rows.last().map(|row| row.position)
+    };
+    Ok(Listing { rows, next, lag })
+}
+
+fn places(path: &Path, filter: &Filter, page: Page) -> rusqlite::Result<Vec<(u64, u64, u64)>> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let mut sql = "SELECT e.position, e.segment, e.offset FROM ".to_owned();
+    let mut values = Vec::new();
+    let key = if let Some(patient) = &filter.patient {
+        sql.push_str("touched t CROSS JOIN entry e ON e.position = t.position WHERE t.patient = ?");
+        values.push(Value::from(patient.clone()));
+        "t.position"
+    } else {
+        sql.push_str("entry e WHERE 1");
+        "e.position"
+    };
+    if let Some(actor) = &filter.actor {
+        sql.push_str(" AND e.actor = ?");
+        values.push(Value::from(actor.clone()));
+    }
+    // Times grow with positions, so a time is a position.
+    for (at, side) in [(filter.from, ">="), (filter.until, "<")] {
+        let Some(at) = at else { continue };
+        sql.push_str(" AND ");
+        sql.push_str(key);
+        sql.push_str(side);
+        sql.push_str(
+            " ifnull((SELECT position FROM entry WHERE at >= ? ORDER BY at, position LIMIT 1),
+              9223372036854775807)",
+        );
+        values.push(Value::from(at.micros()));
+    }
+    if let Some(before) = page.before {
+        sql.push_str(&format!(" AND {key} < {}", before.get() as i64));
+    }
+    sql.push_str(&format!(" ORDER BY {key} DESC LIMIT {}", page.limit as i64));
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| {
+        let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
+        Ok((number(0)?, number(1)?, number(2)?))
+    })?;
+    rows.collect()
+}
+
+fn read_at(file: &File, offset: u64) -> io::Result<record::Decoded> {
+    let mut length = [0; 4];
+    file.read_exact_at(&mut length, offset)?;
+    let length = (u32::from_be_bytes(length) as usize).min(record::MAX_PAYLOAD);
+    let mut payload = vec![0; length];
+    file.read_exact_at(&mut payload, offset + 4)?;
+    record::decode(&payload).ok_or_else(|| io::Error::other("no audit entry where one should be"))
+}

@@ -1,0 +1,210 @@
+//! Opening a log: where the chain ends, and how it goes on.
+
+use super::error::OpenError;
+use super::head::{Head, HeadFile};
+use super::record::{self, Hash};
+use super::segment::{self, BadHeader, Walk};
+use super::writer::{Writer, Writing, make_reserve};
+use super::{AuditLog, Inner, MAX_QUEUED_BYTES, Options, Shared, State, index};
+use crate::journal::inbox::Inbox;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+/// The end of the chain, as the segments say.
+#[derive(Default)]
+struct End {
+    node: Option<[u8; 16]>,
+    head: Head,
+    /// What the next record links to.
+    link: Hash,
+    time: i64,
+    relay: u64,
+    /// The last segment, if it can be written on: nothing stands behind its records.
+    file: Option<File>,
+}
+
+impl AuditLog {
+    /// Opens or makes the log in `directory`.
+    ///
+    /// A log that ends before its head file says was cut by somebody: it goes on after a gap that
+    /// `verify` reports for ever, because a hospital must go on.
+    pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Path {
+            path: directory.to_owned(),
+            source,
+        };
+        fs::create_dir_all(directory).map_err(failed)?;
+        let lock = lock(directory)?;
+        let segments = segment::list(directory).map_err(failed)?;
+        let mut end = End::find(&segments)?;
+        let promised = Head::read(directory).map_err(failed)?.unwrap_or_default();
+        if end.head.position < promised.position {
+            tracing::error!(
+                found = end.head.position,
+                expected = promised.position,
+                "audit log was cut off; it goes on after a gap"
+            );
+            end.head = promised;
+            end.link = promised.hash;
+            end.file = None;
+        }
+        if let Err(error) = make_reserve(directory, options.reserve_bytes) {
+            tracing::warn!(error = %error, "audit log has no reserve for a full disk");
+        }
+        let head_file = HeadFile::open(directory).map_err(failed)?;
+        let mut node = [0; 16];
+        fill_node(&mut node, end.node);
+        let shared = Arc::new(Shared {
+            directory: directory.to_owned(),
+            state: Mutex::new(State {
+                head: end.head,
+                link: end.link,
+                relay: end.relay,
+                indexed: 0,
+                stopped: None,
+                full: false,
+                closed: false,
+            }),
+            news: Condvar::new(),
+            _lock: lock,
+        });
+        let inbox = Arc::new(Inbox::new(MAX_QUEUED_BYTES));
+        let writer = Writer {
+            shared: shared.clone(),
+            inbox: inbox.clone(),
+            clock: options.clock,
+            node,
+            segment_bytes: options.segment_bytes,
+            reserve_bytes: options.reserve_bytes,
+            at: Writing {
+                file: end.file,
+                segment: segments.last().map_or(0, |(number, _)| *number),
+                time: end.time,
+                relay: end.relay,
+            },
+            full: None,
+        };
+        let start = |name: &str, body: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(body)
+                .map_err(failed)
+        };
+        let behind = {
+            let shared = shared.clone();
+            start(
+                "audit-behind",
+                Box::new(move || index::run(&shared, head_file)),
+            )?
+        };
+        let writer = start("audit", Box::new(move || writer.run()))?;
+        let inner = Inner {
+            shared,
+            inbox,
+            writer: Some(writer),
+            behind: Some(behind),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join("lock");
+    let failed = |source| OpenError::Path {
+        path: path.clone(),
+        source,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse {
+            path: directory.to_owned(),
+        }),
+        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// A chain has a name of its own, so that segments of two logs cannot be mixed.
+fn fill_node(node: &mut [u8; 16], known: Option<[u8; 16]>) {
+    match known {
+        Some(known) => *node = known,
+        None => {
+            use std::hash::{BuildHasher, Hasher};
+            // Each hasher has random keys of its own; this needs to differ, not to be secret.
+            for half in node.chunks_exact_mut(8) {
+                let random = std::hash::RandomState::new().build_hasher().finish();
+                half.copy_from_slice(&random.to_be_bytes());
+            }
+        }
+    }
+}
+
+// === impl End ===
+
+impl End {
+    /// Walks the last segment that has a header. Files after it hold no entry.
+    fn find(segments: &[(u64, std::path::PathBuf)]) -> Result<Self, OpenError> {
+        let mut n_bad = 0;
+        for (number, path) in segments.iter().rev() {
+            let failed = |source| OpenError::Path {
+                path: path.clone(),
+                source,
+            };
+            match Walk::open(path) {
+                Ok(walk) => return Self::walk(*number, path, walk, n_bad == 0).map_err(failed),
+                Err(BadHeader::Read(source)) => return Err(failed(source)),
+                Err(BadHeader::Newer(found)) => {
+                    let known = segment::FORMAT;
+                    return Err(OpenError::Newer {
+                        path: path.clone(),
+                        found,
+                        known,
+                    });
+                }
+                Err(BadHeader::Damaged) => n_bad += 1,
+            }
+        }
+        Ok(Self::default())
+    }
+
+    fn walk(number: u64, path: &Path, mut walk: Walk, is_last: bool) -> io::Result<Self> {
+        let header = walk.header;
+        let mut last_record = header.before;
+        let mut end = Self {
+            node: Some(header.node),
+            time: header.at as i64,
+            relay: header.relay,
+            ..Self::default()
+        };
+        while let Some(payload) = walk.good()? {
+            if let Some(decoded) = record::decode(payload) {
+                end.time = end.time.max(decoded.at.micros());
+                end.relay = end.relay.max(decoded.relay);
+            }
+            last_record = walk.hash;
+        }
+        let (position, offset) = (walk.next - 1, walk.offset);
+        end.head = Head {
+            position,
+            segment: number,
+            offset,
+            hash: last_record,
+        };
+        end.link = walk.hash;
+        let file = File::options().append(true).open(path)?;
+        // A killed process may have left entries that nobody was promised; now they are on disk.
+        file.sync_all()?;
+        let is_whole = file.metadata()?.len() == walk.offset;
+        end.file = (is_last && is_whole).then_some(file);
+        Ok(end)
+    }
+}

@@ -1,0 +1,222 @@
+//! Finds what was changed, taken out, moved or cut off.
+
+use super::error::ReadError;
+use super::head::Head;
+use super::record::Hash;
+use super::segment::{self, BadHeader, Walk};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a log is like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Segment files.
+    pub n_segments: u64,
+    /// Entries whose place in the chain is right.
+    pub n_entries: u64,
+    /// The end of the chain.
+    pub head: Head,
+    /// What is wrong. Empty: nothing in it was changed since it was written.
+    pub faults: Vec<Fault>,
+    /// What is not wrong but worth a look: what a crash or a full disk leaves behind.
+    pub notes: Vec<Note>,
+}
+
+/// Something that was changed after it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The chain breaks.
+    #[error("the entry after {after} was changed, moved or cut in `{path}`")]
+    Changed {
+        /// The segment.
+        path: PathBuf,
+        /// The last entry that is right.
+        after: u64,
+    },
+    /// Entries are gone between two that are there.
+    #[error("entries {from} to {to} are missing before `{path}`")]
+    Missing {
+        /// The segment after the gap.
+        path: PathBuf,
+        /// The first missing one.
+        from: u64,
+        /// The last missing one.
+        to: u64,
+    },
+    /// A segment's header is not what was written.
+    #[error("the header of `{path}` was changed")]
+    Header {
+        /// The segment.
+        path: PathBuf,
+    },
+    /// The log ends before its head.
+    #[error("the log ends at entry {last}, its head is {expected}")]
+    CutOff {
+        /// The last entry that is there.
+        last: u64,
+        /// The last entry that there was.
+        expected: u64,
+    },
+    /// The entry at the head is another one.
+    #[error("entry {position} is not the one that the head names")]
+    OtherHead {
+        /// The head's entry.
+        position: u64,
+    },
+    /// There are entries and no head.
+    #[error("the head file is gone or damaged")]
+    NoHead,
+}
+
+/// What a crash or a full disk leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Note {
+    /// A write that was cut short, before anybody was promised anything; or a reserve's rest.
+    #[error("{n_bytes} bytes after entry {after} in `{path}` are no entries")]
+    Unfinished {
+        /// The segment.
+        path: PathBuf,
+        /// The last entry before.
+        after: u64,
+        /// How many bytes.
+        n_bytes: u64,
+    },
+}
+
+/// The walk through all segments.
+#[derive(Default)]
+struct Check {
+    report: Report,
+    /// The hash of the last record.
+    last: Hash,
+    node: Option<[u8; 16]>,
+    promised: Option<Head>,
+    /// What stood behind the good records of the last segment; right only if the chain goes on.
+    rest: Option<(PathBuf, u64, u64)>,
+}
+
+/// Checks a whole log. It may be open and growing.
+pub fn verify(directory: &Path) -> Result<Report, ReadError> {
+    let failed = |source| ReadError::Segment {
+        path: directory.to_owned(),
+        source,
+    };
+    // The head first: what is written meanwhile lies behind it.
+    let mut check = Check {
+        promised: Head::read(directory).map_err(failed)?,
+        ..Check::default()
+    };
+    for (number, path) in segment::list(directory).map_err(failed)? {
+        check
+            .segment(number, &path)
+            .map_err(|source| ReadError::Segment { path, source })?;
+    }
+    Ok(check.finish())
+}
+
+// === impl Check ===
+
+impl Check {
+    fn segment(&mut self, number: u64, path: &Path) -> io::Result<()> {
+        self.report.n_segments += 1;
+        let n_bytes = std::fs::metadata(path)?.len();
+        let mut walk = match Walk::open(path) {
+            Ok(walk) => walk,
+            Err(BadHeader::Read(error)) => return Err(error),
+            Err(BadHeader::Newer(format)) => {
+                return Err(io::Error::other(format!(
+                    "written by a newer version ({format})"
+                )));
+            }
+            Err(BadHeader::Damaged) => {
+                self.settle(false);
+                self.rest = Some((path.to_owned(), self.report.head.position, n_bytes));
+                return Ok(());
+            }
+        };
+        self.join(number, path, &walk);
+        while walk.good()?.is_some() {
+            self.report.n_entries += 1;
+            self.last = walk.hash;
+            self.meet(walk.next - 1, &walk.hash);
+        }
+        let position = walk.next - 1;
+        self.report.head = Head {
+            position,
+            segment: number,
+            offset: walk.offset,
+            hash: self.last,
+        };
+        if walk.offset < n_bytes {
+            self.rest = Some((path.to_owned(), position, n_bytes - walk.offset));
+        }
+        Ok(())
+    }
+
+    /// Does this segment go on where the last one ended?
+    fn join(&mut self, number: u64, path: &Path, walk: &Walk) {
+        let header = &walk.header;
+        let expected = self.report.head.position + 1;
+        let goes_on = header.first == expected && header.before == self.last;
+        self.settle(goes_on);
+        if header.segment != number || *self.node.get_or_insert(header.node) != header.node {
+            self.report.faults.push(Fault::Header {
+                path: path.to_owned(),
+            });
+        } else if expected < header.first {
+            let (from, to) = (expected, header.first - 1);
+            self.report.faults.push(Fault::Missing {
+                path: path.to_owned(),
+                from,
+                to,
+            });
+        } else if !goes_on {
+            let after = header.first.saturating_sub(1);
+            self.report.faults.push(Fault::Changed {
+                path: path.to_owned(),
+                after,
+            });
+        }
+        self.last = header.before;
+    }
+
+    /// What stood behind the last segment's records is a fault unless the chain goes on after it.
+    fn settle(&mut self, goes_on: bool) {
+        let Some((path, after, n_bytes)) = self.rest.take() else {
+            return;
+        };
+        if goes_on {
+            self.report.notes.push(Note::Unfinished {
+                path,
+                after,
+                n_bytes,
+            });
+        } else {
+            self.report.faults.push(Fault::Changed { path, after });
+        }
+    }
+
+    fn meet(&mut self, position: u64, hash: &Hash) {
+        let Some(promised) = self.promised.filter(|head| head.position == position) else {
+            return;
+        };
+        if promised.hash != *hash {
+            self.report.faults.push(Fault::OtherHead { position });
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        let last = self.report.head.position;
+        let promised = self.promised.unwrap_or_default();
+        // The last write may be cut short; but not before what the head says was there.
+        self.settle(promised.position <= last);
+        if self.promised.is_none() && 0 < last {
+            self.report.faults.push(Fault::NoHead);
+        }
+        if last < promised.position {
+            let expected = promised.position;
+            self.report.faults.push(Fault::CutOff { last, expected });
+        }
+        self.report
+    }
+}
