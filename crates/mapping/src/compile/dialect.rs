@@ -1,0 +1,175 @@
+//! What a dialect changes before its rows are bound.
+
+use super::Binder;
+use crate::diagnostic::Spot;
+use crate::syntax::{
+    Block, DialectBlock, DialectRow, File, MapBlock, MapKind, Row, Source,
+};
+use std::sync::Arc;
+
+// === impl Binder ===
+
+impl Binder<'_> {
+    /// Zone, authorities and code systems.
+    pub(super) fn settings(&mut self, dialect: &DialectBlock) {
+        for row in &dialect.rows {
+            match row {
+                DialectRow::Zone(spot, name) => {
+                    if base::Zone::named(name).is_none() {
+                        self.error_with(*spot, "no such time zone", "zone \"America/Chicago\"");
+                    }
+                    self.program.zone = Some(name.clone());
+                }
+                DialectRow::Authority(name, uri) => {
+                    self.program.authorities.push((name.clone(), uri.clone()));
+                }
+                DialectRow::System(name, uri) => {
+                    self.program.systems.uris.insert(name.clone(), uri.clone());
+                    self.program.systems.names.insert(uri.clone(), name.clone());
+                }
+                DialectRow::Means { .. } | DialectRow::Choice { .. } | DialectRow::Change { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn choose(&mut self, dialect: &DialectBlock) {
+        for row in &dialect.rows {
+            let DialectRow::Choice { spot, name, option } = row else { continue };
+            match self.choices.get_mut(name) {
+                Some((options, chosen)) if options.contains(option) => chosen.clone_from(option),
+                Some((options, _)) => {
+                    let known = options.join(" or ");
+                    self.error_with(*spot, format!("choice {name} has no option {option}"), known);
+                }
+                None => self.error(*spot, format!("there is no choice {name}")),
+            }
+        }
+    }
+
+    pub(super) fn change(
+        &mut self,
+        maps: &mut [(Arc<str>, MapBlock)],
+        files: &[File],
+        dialect: &DialectBlock,
+    ) {
+        for row in &dialect.rows {
+            match row {
+                DialectRow::Means { spot, source, meaning } => {
+                    self.means(maps, files, *spot, (source, meaning));
+                }
+                DialectRow::Change { spot, replace, on, row } => {
+                    self.exchange(maps, *spot, (*replace, on.as_deref()), row);
+                }
+                DialectRow::Zone(..)
+                | DialectRow::Authority(..)
+                | DialectRow::System(..)
+                | DialectRow::Choice { .. } => {}
+            }
+        }
+    }
+
+    fn means(
+        &mut self,
+        maps: &mut [(Arc<str>, MapBlock)],
+        files: &[File],
+        spot: Spot,
+        (source, meaning): (&Source, &str),
+    ) {
+        let mut found = false;
+        for (_, map) in maps {
+            for row in &mut map.rows {
+                let Row::Map(row) = row else { continue };
+                let here = row.sources.iter().any(|own| is_same_field(own, source));
+                let meant = meaning_of(files, &map.fhir_type, meaning);
+                if let (true, Some((path, convert))) = (here, meant) {
+                    row.target = path;
+                    row.convert = convert;
+                    found = true;
+                }
+            }
+        }
+        if !found {
+            self.error_with(
+                spot,
+                format!("no map says what `{meaning}` means for this field"),
+                format!("meaning TYPE with a row: {meaning} = element : converter"),
+            );
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        maps: &mut [(Arc<str>, MapBlock)],
+        spot: Spot,
+        (replace, on): (bool, Option<&str>),
+        row: &Row,
+    ) {
+        let Some(source) = source_of(row) else {
+            self.error(spot, "a dialect changes rows that begin with a field");
+            return;
+        };
+        let Source::Field { segment, .. } = &source else {
+            self.error(spot, "a dialect changes rows that begin with a field");
+            return;
+        };
+        let mut found = false;
+        for (_, map) in maps.iter_mut() {
+            let MapKind::Segments(segments) = &map.kind else { continue };
+            let fits = segments.contains(segment) && on.is_none_or(|on| on == map.fhir_type);
+            if !fits {
+                continue;
+            }
+            let is_old =
+                |old: &Row| source_of(old).is_some_and(|own| is_same_field(&own, &source));
+            let at = map.rows.iter().position(is_old);
+            match (replace, at) {
+                (true, Some(at)) => {
+                    map.rows.retain(|old| !is_old(old));
+                    map.rows.insert(at.min(map.rows.len()), row.clone());
+                    found = true;
+                }
+                (false, _) if !found => {
+                    map.rows.push(row.clone());
+                    found = true;
+                }
+                (true, None) | (false, _) => {}
+            }
+        }
+        if !found {
+            self.error(spot, "the base has no such row to replace");
+        }
+    }
+}
+
+fn meaning_of(
+    files: &[File],
+    fhir_type: &str,
+    meaning: &str,
+) -> Option<(crate::syntax::Path, crate::syntax::Convert)> {
+    let blocks = files.iter().flat_map(|file| &file.blocks);
+    let meanings = blocks.filter_map(|block| match block {
+        Block::Meaning(block) if block.fhir_type == fhir_type => Some(block),
+        _ => None,
+    });
+    let mut rows = meanings.flat_map(|block| &block.rows);
+    let (_, path, convert) = rows.find(|(name, ..)| name == meaning)?;
+    Some((path.clone(), convert.clone()))
+}
+
+fn source_of(row: &Row) -> Option<Source> {
+    match row {
+        Row::Map(row) => row.sources.first().cloned(),
+        Row::Drop { source, .. } => Some(source.clone()),
+        Row::Set(_) | Row::Each(_) => None,
+    }
+}
+
+fn is_same_field(one: &Source, other: &Source) -> bool {
+    match (one, other) {
+        (
+            Source::Field { segment, field, .. },
+            Source::Field { segment: other_segment, field: other_field, .. },
+        ) => segment == other_segment && field == other_field,
+        _ => false,
+    }
+}

@@ -1,0 +1,224 @@
+//! Paths against the FHIR definitions.
+
+use super::{Binder, intern};
+use crate::diagnostic::Spot;
+use crate::program::{Hop, Literal, Slice, Target, Told};
+use crate::syntax::{self, Many, Path, Step, StepName};
+use fhir::definitions::{TypeDef, TypeKind, type_named};
+
+const CORE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
+const US_CORE_EXTENSION: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";
+
+/// Where a path has got to.
+struct At {
+    def: &'static TypeDef,
+    target: Target,
+}
+
+// === impl Binder ===
+
+impl Binder<'_> {
+    /// Binds a path from a type.
+    pub(super) fn target(&mut self, base: &'static str, path: &Path) -> Option<Target> {
+        let def = type_named(base)?;
+        let target = Target { fhir_type: def.name, ..Target::default() };
+        let mut at = At { def, target };
+        for step in &path.steps {
+            match &step.name {
+                StepName::Element(name) => self.element(&mut at, step, name)?,
+                StepName::Extension(name) => self.extension(&mut at, step, name)?,
+            }
+        }
+        Some(at.target)
+    }
+
+    fn element(&mut self, at: &mut At, step: &Step, name: &str) -> Option<()> {
+        let Some((element, type_ref)) = at.def.element_for(name) else {
+            self.unknown_element(at.def, step.spot, name);
+            return None;
+        };
+        let json_name = type_ref.json_name;
+        let def = type_named(type_ref.name)?;
+        let hop = if element.is_array() {
+            let slice = self.slice(at.def, def, step)?;
+            match step.many {
+                Many::One => Hop::One(json_name, slice),
+                Many::All | Many::New => Hop::Many(json_name, slice),
+            }
+        } else if step.many != Many::One {
+            let message = format!("{}.{name} is there once and takes no [*] or [+]", at.def.name);
+            self.error_with(step.spot, message, name);
+            return None;
+        } else if !step.told.is_empty() {
+            let message = format!("{}.{name} is there once: nothing to tell apart", at.def.name);
+            self.error_with(step.spot, message, name);
+            return None;
+        } else {
+            Hop::Field(json_name)
+        };
+        at.target.rivals.clear();
+        if element.choice {
+            let others = element.types.iter().map(|other| other.json_name);
+            at.target.rivals = others.filter(|other| *other != json_name).collect();
+        }
+        at.target.hops.push(hop);
+        at.target.fhir_type = def.name;
+        at.def = def;
+        Some(())
+    }
+
+    fn unknown_element(&mut self, def: &TypeDef, spot: Spot, name: &str) {
+        let message = format!("{} has no element {name}", def.name);
+        let choice = def.elements.iter().find(|element| element.choice && element.name == name);
+        let remedy = match choice {
+            Some(choice) => {
+                let names: Vec<&str> = choice.types.iter().map(|each| each.json_name).collect();
+                names.join(" or ")
+            }
+            None => {
+                let names: Vec<&str> = def.elements.iter().map(|element| element.name).collect();
+                format!("one of {}", names.join(", "))
+            }
+        };
+        self.error_with(spot, message, remedy);
+    }
+
+    fn extension(&mut self, at: &mut At, step: &Step, name: &str) -> Option<()> {
+        if at.def.kind == TypeKind::Primitive {
+            // `_birthDate` holds the extensions of `birthDate`.
+            let Some(Hop::Field(last)) = at.target.hops.last_mut() else {
+                self.error(step.spot, "an extension stands on an element that is there once");
+                return None;
+            };
+            *last = intern(&format!("_{last}"));
+        }
+        let url = self.extension_url(name);
+        let mut slice = self.slice(type_named("Element")?, type_named("Extension")?, step)?;
+        slice.told.push(Told {
+            path: vec!["url"],
+            values: vec![Literal::Text(url.into())],
+            default: false,
+            absent: false,
+        });
+        at.target.hops.push(match step.many {
+            Many::One => Hop::One("extension", slice),
+            Many::All | Many::New => Hop::Many("extension", slice),
+        });
+        at.def = type_named("Extension")?;
+        at.target.fhir_type = at.def.name;
+        at.target.rivals.clear();
+        Some(())
+    }
+
+    fn extension_url(&self, name: &str) -> String {
+        if name.contains(':') {
+            return name.to_owned();
+        }
+        if let Some(url) = self.extensions.get(name) {
+            return url.clone();
+        }
+        // The parts of a complex extension have bare words for urls (`ombCategory`, `text`).
+        if !name.contains('-') {
+            return name.to_owned();
+        }
+        let base = if name.starts_with("us-core-") { US_CORE_EXTENSION } else { CORE_EXTENSION };
+        format!("{base}{name}")
+    }
+
+    fn slice(
+        &mut self,
+        parent: &'static TypeDef,
+        def: &'static TypeDef,
+        step: &Step,
+    ) -> Option<Slice> {
+        let mut told = Vec::new();
+        for each in &step.told {
+            told.push(self.told(parent, def, each)?);
+        }
+        Some(Slice { told, others: Vec::new() })
+    }
+
+    fn told(
+        &mut self,
+        parent: &'static TypeDef,
+        def: &'static TypeDef,
+        told: &syntax::Told,
+    ) -> Option<Told> {
+        let mut at = def;
+        let mut path = Vec::new();
+        for step in &told.path.steps {
+            let StepName::Element(name) = &step.name else {
+                self.error(step.spot, "an extension cannot tell elements apart");
+                return None;
+            };
+            let Some((_, type_ref)) = at.element_for(name) else {
+                self.unknown_element(at, step.spot, name);
+                return None;
+            };
+            path.push(type_ref.json_name);
+            at = type_named(type_ref.name)?;
+        }
+        let owner = if told.path.steps.len() == 1 { def } else { parent };
+        let mut values = Vec::new();
+        for value in &told.values {
+            values.push(self.literal(told.path.spot, owner.name, at, value)?);
+        }
+        Some(Told { path, values, default: told.default, absent: told.absent })
+    }
+
+    /// A constant for an element of type `def` that `owner` has.
+    pub(super) fn literal(
+        &mut self,
+        spot: Spot,
+        owner: &str,
+        def: &TypeDef,
+        value: &str,
+    ) -> Option<Literal> {
+        let text = || Literal::Text(value.into());
+        match def.name {
+            "CodeableConcept" | "Coding" => {
+                let (system, code) = match value.split_once('|') {
+                    Some((system, code)) => (self.program.systems.short(system), code),
+                    None => (self.usual_system(spot, owner, value)?, value),
+                };
+                let (system, code) = (system.into(), code.into());
+                Some(if def.name == "Coding" {
+                    Literal::Coding { system, code }
+                } else {
+                    Literal::Concept { system, code }
+                })
+            }
+            "boolean" => match value {
+                "true" => Some(Literal::Bool(true)),
+                "false" => Some(Literal::Bool(false)),
+                _ => {
+                    self.error_with(spot, "a boolean is true or false", "true");
+                    None
+                }
+            },
+            "integer" | "positiveInt" | "unsignedInt" | "decimal" => {
+                Some(Literal::Number(value.into()))
+            }
+            "uri" | "url" | "canonical" if !value.contains(':') => {
+                Some(Literal::Text(self.program.systems.short(value).into()))
+            }
+            _ if def.kind == TypeKind::Primitive => Some(text()),
+            other => {
+                self.error(spot, format!("a constant cannot be a {other}"));
+                None
+            }
+        }
+    }
+
+    fn usual_system(&mut self, spot: Spot, owner: &str, code: &str) -> Option<String> {
+        if owner == "Identifier" {
+            return Some(self.program.systems.short("v2-0203"));
+        }
+        if owner.ends_with(".participant") {
+            return Some(self.program.systems.short("v3-ParticipationType"));
+        }
+        let message = format!("the system of the code {code} is not known here");
+        self.error_with(spot, message, format!("SYSTEM|{code}"));
+        None
+    }
+}

@@ -1,0 +1,250 @@
+//! Rows of segment, type and `each` bodies.
+
+use super::{Binder, segment_name, source};
+use crate::program::{
+    Body, Condition, Convert, DropRow, EachRow, Hop, MapRow, Over, ReferenceSpec,
+    ResourceCondition, Row, SetRow, Source, Target,
+};
+use crate::syntax::{self, KeyPart, Ownership, Place};
+use fhir::definitions::{TypeKind, type_named};
+use std::sync::Arc;
+
+// === impl Binder ===
+
+impl Binder<'_> {
+    /// Binds the rows of a body of that type. `of_type` is a `type` map: it has no segments.
+    pub(super) fn body(
+        &mut self,
+        fhir_type: &'static str,
+        rows: &[syntax::Row],
+        of_type: bool,
+    ) -> Body {
+        let rows = rows.iter().filter_map(|row| self.row(fhir_type, row, of_type)).collect();
+        Body { fhir_type, rows }
+    }
+
+    fn row(&mut self, base: &'static str, row: &syntax::Row, of_type: bool) -> Option<Row> {
+        match row {
+            syntax::Row::Map(row) => self.map_row(base, row, of_type).map(Row::Map),
+            syntax::Row::Set(row) => self.set_row(base, row).map(Row::Set),
+            syntax::Row::Drop { spot, source: from, reason, when } => Some(Row::Drop(DropRow {
+                id: self.row_id(*spot),
+                source: source(from),
+                reason: reason.as_str().into(),
+                when: self.optional(when.as_ref())?,
+            })),
+            syntax::Row::Each(row) => self.each_row(base, row, of_type).map(Row::Each),
+        }
+    }
+
+    pub(super) fn set_row(&mut self, base: &'static str, row: &syntax::SetRow) -> Option<SetRow> {
+        let target = self.target(base, &row.target)?;
+        let def = type_named(target.fhir_type)?;
+        let value = self.literal(row.spot, base, def, &row.value)?;
+        let when = self.optional(row.when.as_ref())?;
+        Some(SetRow { id: self.row_id(row.spot), target: Arc::new(target), value, when })
+    }
+
+    fn map_row(
+        &mut self,
+        base: &'static str,
+        row: &syntax::MapRow,
+        of_type: bool,
+    ) -> Option<MapRow> {
+        let mut target = self.target(base, &row.target)?;
+        let sources: Vec<Source> = row.sources.iter().map(source).collect();
+        if of_type && sources.iter().any(|from| matches!(from, Source::Field { .. })) {
+            self.error_with(row.spot, "a type map has components, no fields", ".4");
+            return None;
+        }
+        self.place_fits(row, &mut target)?;
+        let reference = match &row.reference {
+            Some(resource_type) => Some(self.reference(row, &target, resource_type)?),
+            None if target.fhir_type == "Reference" && row.convert.name.is_none() => {
+                self.error_with(row.spot, "a reference says what it leads to", "=> Practitioner : XCN");
+                return None;
+            }
+            None => None,
+        };
+        let convert = match &reference {
+            Some(reference) => Convert::Type { map: reference.type_map, codes: None },
+            None => {
+                let assigner = row.clauses.otherwise.as_deref() == Some("assigner");
+                self.convert(row.spot, &row.convert, target.fhir_type, assigner)?
+            }
+        };
+        let when = self.optional(row.clauses.when.as_ref())?;
+        let (resource_base, when_resource) =
+            self.optional_resource(base, &row.target, row.clauses.when_resource.as_ref())?;
+        if let Some(path) = &row.clauses.merge_by {
+            target.merge_by = self.target(target.fhir_type, path)?.hops;
+        }
+        Some(MapRow {
+            id: self.row_id(row.spot),
+            sources,
+            arrow: row.arrow,
+            target: Arc::new(target),
+            place: row.place,
+            convert,
+            when,
+            when_resource,
+            resource_base,
+            otherwise: row.clauses.otherwise.clone(),
+            report: row.clauses.report,
+            reference,
+        })
+    }
+
+    /// `first` and its like stand on a list of primitives; repeats do not go into one element.
+    fn place_fits(&mut self, row: &syntax::MapRow, target: &mut Target) -> Option<()> {
+        let primitive =
+            type_named(target.fhir_type).is_some_and(|def| def.kind == TypeKind::Primitive);
+        match (row.place, target.hops.pop()) {
+            (Some(_), Some(Hop::One(name, _))) if primitive => target.hops.push(Hop::Field(name)),
+            (Some(Place::At(_) | Place::Rest), _) => {
+                self.error(row.spot, "`first` and `rest` stand after a list of texts");
+                return None;
+            }
+            (None, Some(Hop::One(name, _))) if primitive => {
+                let remedy = format!("{name}[*], {name}[+] or {name} first");
+                self.error_with(row.target.spot, format!("{name} is a list"), remedy);
+                return None;
+            }
+            (None, Some(last)) => target.hops.push(last),
+            (None, None) => {}
+        }
+        let repeats = row.sources.iter().any(|from| {
+            matches!(from, syntax::Source::Field { repeat: syntax::Repeat::All, .. })
+        });
+        let into_list = target.hops.iter().any(|hop| matches!(hop, Hop::Many(..)));
+        if repeats && !into_list {
+            self.error_with(
+                row.target.spot,
+                "each repeat of a field cannot go into one element",
+                "[*] or [+] on a list of the right side, or no [*] on the left",
+            );
+            return None;
+        }
+        Some(())
+    }
+
+    fn reference(
+        &mut self,
+        row: &syntax::MapRow,
+        target: &Target,
+        resource_type: &str,
+    ) -> Option<ReferenceSpec> {
+        if target.fhir_type != "Reference" {
+            self.error(row.target.spot, "`=>` stands after an element that is a Reference");
+            return None;
+        }
+        let Some(def) = type_named(resource_type) else {
+            self.error(row.spot, format!("FHIR R4 has no resource {resource_type}"));
+            return None;
+        };
+        let Some(name) = &row.convert.name else {
+            self.error_with(row.spot, "a reference needs a data type map", ": XCN");
+            return None;
+        };
+        let Some(type_map) = self.type_map(name, def.name) else {
+            let remedy = format!("type {name} <-> {}", def.name);
+            self.error_with(row.convert.spot, format!("there is no map {remedy}"), remedy);
+            return None;
+        };
+        let Some(clause) = &row.key else {
+            let message = format!("how is the {} found again?", def.name);
+            self.error_with(row.spot, message, "a line below: key .1 + .9, only links");
+            return None;
+        };
+        let keys = clause.alternatives.iter().map(|parts| {
+            let sources = parts.iter().filter_map(|part| match part {
+                KeyPart::Source(from) => Some(source(from)),
+                KeyPart::Identifier | KeyPart::Label(..) => None,
+            });
+            sources.collect()
+        });
+        let keys = keys.collect();
+        let ownership = clause.ownership.unwrap_or(Ownership::OnlyLinks);
+        Some(ReferenceSpec { resource_type: def.name, type_map, keys, ownership })
+    }
+
+    fn each_row(
+        &mut self,
+        base: &'static str,
+        row: &syntax::EachRow,
+        of_type: bool,
+    ) -> Option<EachRow> {
+        let target = self.target(base, &row.target)?;
+        if !matches!(target.hops.last(), Some(Hop::Many(..))) {
+            self.error_with(row.target.spot, "`each` makes elements of a list", "component[+]");
+            return None;
+        }
+        let over = match &row.over {
+            syntax::Over::Segment(name) => Over::Segment(segment_name(name)?),
+            syntax::Over::Repeats(from) => Over::Repeats(match source(from) {
+                Source::Field { segment, field, component, sub, .. } => Source::Field {
+                    segment,
+                    field,
+                    repeat: crate::program::Repeat::All,
+                    component,
+                    sub,
+                },
+                other @ (Source::Cell { .. } | Source::Member(_) | Source::This) => other,
+            }),
+            syntax::Over::Groups(groups) => {
+                let bind = |group: &Vec<syntax::Source>| group.iter().map(source).collect();
+                Over::Groups(groups.iter().map(bind).collect())
+            }
+        };
+        let when = self.optional(row.clauses.when.as_ref())?;
+        let (_, when_resource) =
+            self.optional_resource(base, &row.target, row.clauses.when_resource.as_ref())?;
+        let filter = self.optional(row.filter.as_ref())?;
+        let body = self.body(target.fhir_type, &row.rows, of_type);
+        Some(EachRow {
+            id: self.row_id(row.spot),
+            over,
+            by: row.by.as_ref().map(source),
+            filter,
+            arrow: row.arrow,
+            target: Arc::new(target),
+            when,
+            when_resource,
+            body,
+        })
+    }
+
+    /// `Some(None)` without a condition, `None` if it could not be bound.
+    #[expect(clippy::option_option, reason = "absent and wrong are different answers")]
+    pub(super) fn optional(
+        &mut self,
+        condition: Option<&syntax::Condition>,
+    ) -> Option<Option<Condition>> {
+        match condition {
+            None => Some(None),
+            Some(condition) => self.condition(condition).map(Some),
+        }
+    }
+
+    /// The condition and how many hops lead to what it reads: the row's element, or what holds it
+    /// where it is a primitive.
+    fn optional_resource(
+        &mut self,
+        base: &'static str,
+        path: &syntax::Path,
+        condition: Option<&syntax::Condition>,
+    ) -> Option<(usize, Option<ResourceCondition>)> {
+        let Some(condition) = condition else { return Some((0, None)) };
+        let target = self.target(base, path)?;
+        let def = type_named(target.fhir_type)?;
+        if def.kind != TypeKind::Primitive {
+            let bound = self.resource_condition(target.fhir_type, condition)?;
+            return Some((target.hops.len(), Some(bound)));
+        }
+        let mut steps = path.steps.clone();
+        steps.pop();
+        let holder = self.target(base, &syntax::Path { spot: path.spot, steps })?;
+        let bound = self.resource_condition(holder.fhir_type, condition)?;
+        Some((holder.hops.len(), Some(bound)))
+    }
+}

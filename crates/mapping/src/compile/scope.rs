@@ -1,0 +1,90 @@
+//! What rows of one resource or data type mean to each other: which elements another row tells
+//! apart, and which row is the first on a place.
+
+use crate::program::{Body, Hop, Program, Row, Target, Told};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A list by its path.
+type Place = String;
+
+/// What is told apart, by list.
+type Apart = HashMap<Place, Vec<Vec<Told>>>;
+
+pub(super) fn settle(program: &mut Program) {
+    for map in &mut program.types {
+        settle_body(&mut map.body);
+    }
+    let mut by_type: HashMap<&'static str, Vec<usize>> = HashMap::new();
+    for (place, map) in program.segments.iter().enumerate() {
+        by_type.entry(map.body.fhir_type).or_default().push(place);
+    }
+    for places in by_type.values() {
+        let mut apart = Apart::new();
+        for map in places.iter().filter_map(|place| program.segments.get(*place)) {
+            collect(&map.body, &mut apart);
+        }
+        let mut seen = HashSet::new();
+        for place in places {
+            if let Some(map) = program.segments.get_mut(*place) {
+                apply(&mut map.body, &apart, &mut seen);
+            }
+        }
+    }
+}
+
+fn settle_body(body: &mut Body) {
+    let mut apart = Apart::new();
+    collect(body, &mut apart);
+    apply(body, &apart, &mut HashSet::new());
+}
+
+fn collect(body: &Body, apart: &mut Apart) {
+    for row in &body.rows {
+        let target = match row {
+            Row::Map(row) => &row.target,
+            Row::Each(row) => &row.target,
+            Row::Set(row) => &row.target,
+            Row::Drop(_) => continue,
+        };
+        let mut place = Place::new();
+        for hop in &target.hops {
+            place.push('.');
+            place.push_str(hop.name());
+            let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else { continue };
+            let list = apart.entry(place.clone()).or_default();
+            if !slice.told.is_empty() {
+                list.push(slice.told.clone());
+            }
+        }
+    }
+}
+
+fn apply(body: &mut Body, apart: &Apart, seen: &mut HashSet<String>) {
+    for row in &mut body.rows {
+        match row {
+            Row::Map(row) => {
+                others(Arc::make_mut(&mut row.target), apart);
+                let place = format!("{:?}", row.target.hops);
+                Arc::make_mut(&mut row.target).principal = seen.insert(place);
+            }
+            Row::Set(row) => others(Arc::make_mut(&mut row.target), apart),
+            Row::Each(row) => {
+                others(Arc::make_mut(&mut row.target), apart);
+                Arc::make_mut(&mut row.target).principal = true;
+                settle_body(&mut row.body);
+            }
+            Row::Drop(_) => {}
+        }
+    }
+}
+
+fn others(target: &mut Target, apart: &Apart) {
+    let mut place = Place::new();
+    for hop in &mut target.hops {
+        place.push('.');
+        place.push_str(hop.name());
+        let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else { continue };
+        slice.others = apart.get(&place).cloned().unwrap_or_default();
+    }
+}

@@ -1,0 +1,251 @@
+//! What became of each field: the books from which the report is made.
+
+use super::cell::{Cell, Origin, Reading};
+use crate::program::RowId;
+use crate::report::{Entry, FieldPlace, Report, Unusable};
+use hl7v2::Message;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Untouched,
+    Dropped,
+    Mapped,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    state: State,
+    row: RowId,
+    /// Repeats that were read: bit 0 for the first, all bits for each.
+    repeats: u64,
+    /// Components that were read by name; zero is the whole.
+    components: u64,
+    whole: bool,
+}
+
+/// A value that a `type` map took apart: which parts it has and which were used.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    origin: Origin,
+    used: u64,
+    valued: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    segments: Vec<Vec<Account>>,
+    taken: Vec<Taken>,
+    pub(crate) unusable: Vec<Unusable>,
+    reasons: Vec<(RowId, Arc<str>)>,
+}
+
+// === impl Accounts ===
+
+impl Accounts {
+    pub(crate) fn new(message: &Message) -> Self {
+        let segments = message.segments();
+        let fields = segments.map(|segment| vec![Account::default(); segment.field_count() + 1]);
+        Self { segments: fields.collect(), ..Self::default() }
+    }
+
+    fn account(&mut self, origin: Origin) -> Option<&mut Account> {
+        let fields = self.segments.get_mut(origin.segment as usize)?;
+        fields.get_mut(usize::from(origin.field))
+    }
+
+    /// A row took the value.
+    pub(crate) fn mapped(&mut self, origin: Origin, row: RowId) {
+        let Some(account) = self.account(origin) else { return };
+        if account.state != State::Mapped {
+            account.row = row;
+        }
+        account.state = State::Mapped;
+        account.note(origin);
+    }
+
+    pub(crate) fn dropped(&mut self, origin: Origin, row: RowId, reason: &Arc<str>) {
+        let Some(account) = self.account(origin) else { return };
+        if account.state == State::Untouched {
+            account.state = State::Dropped;
+            account.row = row;
+        }
+        account.note(origin);
+        if !self.reasons.iter().any(|(own, _)| *own == row) {
+            self.reasons.push((row, Arc::clone(reason)));
+        }
+    }
+
+    /// A value was taken apart, using these of its parts.
+    pub(crate) fn taken(&mut self, cell: Cell<'_>, used: u64, reading: &Reading) {
+        let valued = cell.valued_parts(reading);
+        self.taken.push(Taken { origin: cell.origin, used, valued });
+    }
+
+    pub(crate) fn unusable(&mut self, unusable: Unusable) {
+        self.unusable.push(unusable);
+    }
+
+    /// The report: every field of every segment once, and the parts that nobody took.
+    pub(crate) fn report(mut self, message: &Message, reading: &Reading) -> Report {
+        let mut report = Report::default();
+        let leftovers = self.leftovers();
+        for segment in message.segments() {
+            let index = segment.index() as u32;
+            let fields = self.segments.get(segment.index());
+            for (number, account) in fields.into_iter().flatten().enumerate().skip(1) {
+                let is_header = segment.raw().starts_with(b"MSH") && number <= 2;
+                let field = segment.field(number);
+                if is_header || field.is_empty() {
+                    continue;
+                }
+                let origin = Origin { segment: index, field: number as u16, ..Origin::default() };
+                let cell = Cell { raw: field.raw(), origin };
+                self.enter(&mut report, message, *account, cell, reading);
+            }
+        }
+        for origin in leftovers {
+            let raw = raw_at(message, origin, reading);
+            report.unmapped.push(Entry::at(message, origin).with_raw(raw));
+        }
+        for unusable in &self.unusable {
+            let known = report.unmapped.iter().any(|entry| entry.place == unusable.place);
+            if !known && !unusable.replaced {
+                let entry = Entry { raw: unusable.raw.clone(), ..Entry::new(unusable.place) };
+                report.unmapped.push(Entry { row: Some(unusable.row), ..entry });
+            }
+        }
+        report.unusable = std::mem::take(&mut self.unusable);
+        report
+    }
+
+    fn enter(
+        &self,
+        report: &mut Report,
+        message: &Message,
+        account: Account,
+        cell: Cell<'_>,
+        reading: &Reading,
+    ) {
+        let entry = Entry { row: Some(account.row), ..Entry::at(message, cell.origin) };
+        match account.state {
+            State::Untouched => {
+                let entry = Entry { row: None, ..entry }.with_raw(cell.raw_text(reading));
+                report.unmapped.push(entry);
+            }
+            State::Dropped => {
+                let reason = self.reasons.iter().find(|(row, _)| *row == account.row);
+                let reason = reason.map(|(_, reason)| Arc::clone(reason));
+                report.dropped.push(Entry { reason, ..entry });
+            }
+            State::Mapped => {
+                let field_failed = self.unusable.iter().any(|unusable| {
+                    unusable.place == entry.place && !unusable.replaced && unusable.row == account.row
+                });
+                if field_failed {
+                    return;
+                }
+                report.mapped.push(entry);
+                self.unread(report, message, account, cell, reading);
+            }
+        }
+    }
+
+    /// Repeats that no row read, components that no row named.
+    fn unread(
+        &self,
+        report: &mut Report,
+        message: &Message,
+        account: Account,
+        cell: Cell<'_>,
+        reading: &Reading,
+    ) {
+        let repeat = reading.delimiters.repeat;
+        if account.repeats != u64::MAX && cell.raw.contains(&repeat) {
+            for (place, raw) in cell.raw.split(|&byte| byte == repeat).enumerate().take(64) {
+                if account.repeats & (1 << place) == 0 && !raw.is_empty() {
+                    let origin = Origin { repeat: place as u16 + 1, ..cell.origin };
+                    let raw = Cell { raw, origin }.raw_text(reading);
+                    report.unmapped.push(Entry::at(message, origin).with_raw(raw));
+                }
+            }
+        }
+        if account.whole || account.components == 0 {
+            return;
+        }
+        let first = cell.raw.split(|&byte| byte == repeat).next().unwrap_or_default();
+        let cell = Cell { raw: first, origin: Origin { repeat: 1, ..cell.origin } };
+        for part in cell.parts(reading).take(64) {
+            let bit = 1_u64 << (part.origin.component - 1);
+            if account.components & bit == 0 && !part.is_empty(reading) {
+                let raw = part.raw_text(reading);
+                report.unmapped.push(Entry::at(message, part.origin).with_raw(raw));
+            }
+        }
+    }
+
+    fn leftovers(&self) -> Vec<Origin> {
+        let mut found: Vec<Origin> = Vec::new();
+        for taken in self.taken.iter().filter(|taken| taken.valued & !taken.used != 0) {
+            let same = self.taken.iter().filter(|other| other.origin == taken.origin);
+            let used = same.fold(0, |used, other| used | other.used);
+            for place in 0..64_u8 {
+                if taken.valued & !used & (1 << place) == 0 {
+                    continue;
+                }
+                let origin = match taken.origin.component {
+                    0 => Origin { component: place + 1, ..taken.origin },
+                    _ => Origin { sub: place + 1, ..taken.origin },
+                };
+                if !found.contains(&origin) {
+                    found.push(origin);
+                }
+            }
+        }
+        found
+    }
+}
+
+// === impl Account ===
+
+impl Account {
+    fn note(&mut self, origin: Origin) {
+        self.repeats |= match origin.repeat {
+            0 => u64::MAX,
+            n => 1_u64.checked_shl(u32::from(n) - 1).unwrap_or(0),
+        };
+        match origin.component {
+            0 => self.whole = true,
+            n => self.components |= 1_u64.checked_shl(u32::from(n) - 1).unwrap_or(0),
+        }
+    }
+}
+
+fn raw_at(message: &Message, origin: Origin, reading: &Reading) -> Box<str> {
+    let Some(segment) = message.segment_at(origin.segment as usize) else { return "".into() };
+    let repeat = segment.field(usize::from(origin.field)).repeat(usize::from(origin.repeat.max(1)));
+    let place = Origin { component: 0, sub: 0, ..origin };
+    let mut cell = Cell { raw: repeat.raw(), origin: place };
+    for part in [origin.component, origin.sub] {
+        if part != 0 {
+            cell = cell.part(part, reading);
+        }
+    }
+    cell.raw_text(reading)
+}
+
+impl FieldPlace {
+    pub(crate) fn of(message: &Message, origin: Origin) -> Self {
+        let segment = message.segment_at(origin.segment as usize);
+        let name = segment.and_then(|segment| segment.name().as_bytes().try_into().ok());
+        Self {
+            segment: name.unwrap_or(*b"???"),
+            occurrence: segment.map_or(0, |segment| segment.occurrence() as u16),
+            field: origin.field,
+            repeat: origin.repeat,
+            component: origin.component,
+            sub: origin.sub,
+        }
+    }
+}

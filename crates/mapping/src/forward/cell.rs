@@ -1,0 +1,137 @@
+//! A value of the message at hand: a repeat, a component or a subcomponent, as bytes and a place.
+
+use hl7v2::{Charset, Delimiters, escape};
+use std::borrow::Cow;
+
+/// Where in the message a value stood. Zero stands for the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Place of the segment in the message, from zero; [`Origin::NOWHERE`] for constants.
+    pub(crate) segment: u32,
+    pub(crate) field: u16,
+    pub(crate) repeat: u16,
+    pub(crate) component: u8,
+    pub(crate) sub: u8,
+}
+
+/// How to read bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) delimiters: Delimiters,
+    pub(crate) charset: Charset,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell<'m> {
+    pub(crate) raw: &'m [u8],
+    pub(crate) origin: Origin,
+}
+
+// === impl Origin ===
+
+impl Origin {
+    pub(crate) const NOWHERE: Self =
+        Self { segment: u32::MAX, field: 0, repeat: 0, component: 0, sub: 0 };
+
+    pub(crate) fn is_field(self) -> bool {
+        self.component == 0
+    }
+}
+
+// === impl Cell ===
+
+impl<'m> Cell<'m> {
+    /// The separator between the parts of this value; none inside a subcomponent.
+    fn separator(self, reading: &Reading) -> Option<u8> {
+        match (self.origin.component, self.origin.sub) {
+            (0, _) => Some(reading.delimiters.component),
+            (_, 0) => Some(reading.delimiters.subcomponent),
+            _ => None,
+        }
+    }
+
+    /// Part `n` from one; of a value without parts the first is the value itself.
+    pub(crate) fn part(self, n: u8, reading: &Reading) -> Self {
+        let origin = self.place_of(n);
+        let raw: &'m [u8] = match self.separator(reading) {
+            Some(separator) => {
+                let mut parts = self.raw.split(move |&byte| byte == separator);
+                parts.nth(usize::from(n).wrapping_sub(1)).unwrap_or_default()
+            }
+            None if n == 1 => self.raw,
+            None => &[],
+        };
+        Self { raw, origin }
+    }
+
+    fn place_of(self, n: u8) -> Origin {
+        match (self.origin.component, self.origin.sub) {
+            (0, _) => Origin { component: n, ..self.origin },
+            (_, 0) => Origin { sub: n, ..self.origin },
+            _ => self.origin,
+        }
+    }
+
+    pub(crate) fn parts(self, reading: &Reading) -> impl Iterator<Item = Self> + use<'m> {
+        let separator = self.separator(reading);
+        let parts = self.raw.split(move |&byte| Some(byte) == separator);
+        parts.enumerate().map(move |(place, raw)| {
+            let n = u8::try_from(place + 1).unwrap_or(u8::MAX);
+            Self { raw, origin: self.place_of(n) }
+        })
+    }
+
+    /// Bits of the parts that hold something: bit 0 for part 1.
+    pub(crate) fn valued_parts(self, reading: &Reading) -> u64 {
+        let mut mask = 0;
+        for (place, part) in self.parts(reading).enumerate().take(64) {
+            if !part.is_empty(reading) {
+                mask |= 1 << place;
+            }
+        }
+        mask
+    }
+
+    pub(crate) fn has_parts(self, reading: &Reading) -> bool {
+        self.separator(reading).is_some_and(|separator| self.raw.contains(&separator))
+    }
+
+    /// Nothing but separators.
+    pub(crate) fn is_empty(self, reading: &Reading) -> bool {
+        let Delimiters { component, subcomponent, .. } = reading.delimiters;
+        self.raw.iter().all(|&byte| byte == component || byte == subcomponent)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.raw == b"\"\""
+    }
+
+    /// The first component's first subcomponent, as bytes.
+    fn plain_raw(self, reading: &Reading) -> &'m [u8] {
+        let Delimiters { component, subcomponent, .. } = reading.delimiters;
+        let end = self.raw.iter().position(|&byte| byte == component || byte == subcomponent);
+        self.raw.get(..end.unwrap_or(self.raw.len())).unwrap_or_default()
+    }
+
+    /// The text of the first part.
+    pub(crate) fn plain(self, reading: &Reading) -> Cow<'m, str> {
+        let raw = self.plain_raw(reading);
+        if raw == b"\"\"" {
+            return Cow::Borrowed("");
+        }
+        escape::unescape(raw, &reading.delimiters, reading.charset)
+    }
+
+    /// The text with the separators inside.
+    pub(crate) fn whole(self, reading: &Reading) -> Cow<'m, str> {
+        escape::unescape(self.raw, &reading.delimiters, reading.charset)
+    }
+
+    /// The bytes as text, escapes and all: for lineage and reports.
+    pub(crate) fn raw_text(self, reading: &Reading) -> Box<str> {
+        match std::str::from_utf8(self.raw) {
+            Ok(text) => text.into(),
+            Err(_) => reading.charset.decode(self.raw).into(),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From a field's text to an element's value.
+
+use super::Run;
+use super::build::{Build, Seg};
+use super::cell::Cell;
+use super::rows::Level;
+use super::scope::Scope;
+use crate::program::{CodeTable, Convert, MapRow, ReferenceSpec, Translation};
+use crate::values::{number, time};
+use fhir::build::Value;
+
+// === impl Run ===
+
+impl<'m> Run<'_, 'm> {
+    /// The value, with its traces noted; none if the text cannot be used (which is noted too).
+    pub(super) fn convert(
+        &mut self,
+        row: &MapRow,
+        convert: Convert,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+    ) -> Option<Value> {
+        if let Some(spec) = &row.reference {
+            return self.reference(row, spec, cell, scope, build);
+        }
+        if let Convert::Type { map, codes } = convert {
+            return match codes {
+                Some(table) => self.coded(row, map, table, cell, scope, build),
+                None => self.typed(map, cell, scope, build, Value::Null),
+            };
+        }
+        match convert {
+            Convert::Whole | Convert::Phone | Convert::Place => {}
+            Convert::Endpoint => self.accounts.taken(cell, u64::MAX, scope.reading),
+            _ => self.plain_taken(cell, scope.reading),
+        }
+        let value = self.primitive(row, convert, cell, scope)?;
+        build.trace(cell.origin, row.id, cell.raw_text(scope.reading));
+        Some(value)
+    }
+
+    fn primitive(
+        &mut self,
+        row: &MapRow,
+        convert: Convert,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+    ) -> Option<Value> {
+        let text = match convert {
+            Convert::Whole => cell.whole(scope.reading),
+            Convert::Phone => crate::values::phone::forward(cell, scope.reading).into(),
+            Convert::Place => crate::values::phone::place(cell, scope.reading).into(),
+            _ => cell.plain(scope.reading),
+        };
+        let text = text.as_ref();
+        if text.is_empty() {
+            return None;
+        }
+        let made = match convert {
+            Convert::Text | Convert::Words | Convert::Whole => Ok(Value::from(text)),
+            Convert::Phone | Convert::Place => Ok(Value::from(text)),
+            Convert::Code => Ok(Value::from(text.trim())),
+            Convert::Date => time::date(text),
+            Convert::DateTime => time::date_time(text, &self.times),
+            Convert::Instant => time::instant(text, &self.times),
+            Convert::Time => time::time(text),
+            Convert::Number => number::decimal(text),
+            Convert::Integer => number::integer(text, row.target.fhir_type),
+            Convert::Endpoint => Ok(Value::from(self.endpoint(cell, scope))),
+            Convert::Uri => Ok(Value::from(text.trim())),
+            Convert::Base64 => Ok(Value::from(text.split_whitespace().collect::<String>())),
+            Convert::System => Ok(Value::from(self.program.systems.uri(text))),
+            Convert::Codes(table) => return self.code(row, table, cell, scope),
+            Convert::Authority { .. } | Convert::Type { .. } => Err("not a primitive"),
+        };
+        match made {
+            Ok(value) => {
+                if matches!(convert, Convert::DateTime | Convert::Instant) {
+                    if let Some(why) = time::doubt(text, &self.times) {
+                        self.note(cell, row.id, "value", why, scope.reading);
+                    }
+                }
+                Some(value)
+            }
+            Err(why) => {
+                self.fail(cell, row.id, "value", why, scope.reading);
+                None
+            }
+        }
+    }
+
+    fn endpoint(&self, cell: Cell<'m>, scope: &Scope<'_, 'm>) -> String {
+        let found = crate::values::authority::forward(cell, 1, scope.reading, &self.authorities);
+        match (found.uri, found.name) {
+            (Some(uri), _) => uri,
+            (None, name) => self.program.systems.uri(&name.unwrap_or_default()).into_owned(),
+        }
+    }
+
+    fn code(
+        &mut self,
+        row: &MapRow,
+        table: usize,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+    ) -> Option<Value> {
+        let program = self.program;
+        let table = program.table(table)?;
+        let text = cell.plain(scope.reading);
+        let code = match (table.translate(&text), &row.otherwise) {
+            (Some(found), _) => {
+                // The code's own name and table come with it.
+                if cell.has_parts(scope.reading) {
+                    self.accounts.taken(cell, 0b111, scope.reading);
+                }
+                found.code.as_str()
+            }
+            (None, Some(otherwise)) => {
+                let why = format!("no row of {} has this code: took {otherwise}", table.name);
+                if row.report {
+                    self.note(cell, row.id, "code-invalid", &why, scope.reading);
+                }
+                otherwise
+            }
+            (None, None) => {
+                let why = format!("no row of {} has this code", table.name);
+                self.fail(cell, row.id, "code-invalid", &why, scope.reading);
+                return None;
+            }
+        };
+        Some(match (row.target.fhir_type, code) {
+            ("boolean", "true") => Value::Bool(true),
+            ("boolean", _) => Value::Bool(false),
+            _ => Value::from(code),
+        })
+    }
+
+    /// Runs a type map on the value; `start` holds what stands there already.
+    pub(super) fn typed(
+        &mut self,
+        map: usize,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        start: Value,
+    ) -> Option<Value> {
+        let program = self.program;
+        let body = &program.type_map(map)?.body;
+        if 12 < self.depth {
+            return None;
+        }
+        let inner = Scope { cell: Some(cell), members: &[], ..*scope };
+        let mut value = start;
+        self.depth += 1;
+        let used = self.rows(body, &inner, build, &mut value, Level::Inner);
+        self.depth -= 1;
+        self.accounts.taken(cell, used.parts, scope.reading);
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// A CodeableConcept or Coding: the translated code first, the sender's own beside it.
+    fn coded(
+        &mut self,
+        row: &MapRow,
+        map: usize,
+        table: usize,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+    ) -> Option<Value> {
+        let program = self.program;
+        let table = program.table(table)?;
+        let code = cell.part(1, scope.reading).plain(scope.reading);
+        let system = cell.part(3, scope.reading).plain(scope.reading);
+        let own = system.is_empty() || system == table.table;
+        let translation = if own && !code.is_empty() { table.translate(&code) } else { None };
+        let Some(translation) = translation else {
+            if own && !code.is_empty() {
+                let why = format!("no row of {} has this code: kept as sent", table.name);
+                self.note(cell, row.id, "code-invalid", &why, scope.reading);
+            }
+            return self.typed(map, cell, scope, build, Value::Null);
+        };
+        let coding = translated(table, translation);
+        let single = row.target.fhir_type == "Coding";
+        let first = Seg::Index(0);
+        let below: &[Seg] = if single { &[] } else { &[Seg::Name("coding"), first] };
+        for name in ["system", "code"] {
+            let path: Vec<Seg> = below.iter().copied().chain([Seg::Name(name)]).collect();
+            let part = cell.part(1, scope.reading);
+            build.trace_at(&path, part.origin, row.id, part.raw_text(scope.reading));
+        }
+        let valued = cell.valued_parts(scope.reading);
+        if single {
+            self.accounts.taken(cell, 0b111, scope.reading);
+            return Some(coding);
+        }
+        let start = Value::object().with("coding", vec![coding]);
+        if valued == 1 {
+            self.accounts.taken(cell, 1, scope.reading);
+            return Some(start);
+        }
+        self.typed(map, cell, scope, build, start)
+    }
+
+    fn reference(
+        &mut self,
+        row: &MapRow,
+        spec: &ReferenceSpec,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+    ) -> Option<Value> {
+        let inner = Scope { cell: Some(cell), members: &[], ..*scope };
+        let key = spec.keys.iter().find_map(|parts| {
+            let texts: Vec<String> = parts
+                .iter()
+                .map(|part| inner.cell(*part).map(|cell| cell.whole(scope.reading).into_owned()))
+                .map(Option::unwrap_or_default)
+                .collect();
+            let first = texts.first().is_some_and(|first| !first.is_empty());
+            first.then(|| texts.join("|").trim_end_matches('|').to_owned())
+        });
+        let Some(key) = key else {
+            let why = format!("no part of the key of {} has a value", spec.resource_type);
+            self.fail(cell, row.id, "required", &why, scope.reading);
+            return None;
+        };
+        let url = self.referenced(row, spec, key, cell, scope)?;
+        let depth = build.trail.len();
+        build.trail.push(Seg::Name("reference"));
+        build.trace(cell.origin, row.id, cell.raw_text(scope.reading));
+        build.trail.truncate(depth);
+        Some(Value::object().with("reference", url))
+    }
+}
+
+pub(crate) fn translated(table: &CodeTable, translation: &Translation) -> Value {
+    let mut coding = Value::object()
+        .with("system", table.system_of(translation))
+        .with("code", translation.code.as_str());
+    if let Some(display) = &translation.display {
+        coding.set("display", display.as_str());
+    }
+    coding
+}

@@ -1,0 +1,188 @@
+//! Once all drafts of a message are there: what ties them, and how they are found again.
+
+use super::Run;
+use super::build::{Touch, put};
+use super::cell::Origin;
+use super::message::{Context, Made, touch};
+use super::scope::Scope;
+use super::{reading, scope};
+use crate::draft::BusinessKey;
+use crate::program::{KeyPart, Repeat, Source};
+use crate::report::FieldPlace;
+use fhir::build::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Sets links and keys.
+pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>]) {
+    let reading = reading(run.message);
+    let mut seen: HashMap<(Option<usize>, String), u32> = HashMap::new();
+    for own in made {
+        links(run, contexts, made, own);
+        let scope = scope(run.message, &reading, &own.bound);
+        let keys = keys(run, contexts, made, own, &scope, &mut seen);
+        if let Some(draft) = run.drafts.get_mut(own.draft) {
+            draft.keys = keys;
+        }
+    }
+}
+
+fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>) {
+    for link in &own.item.links {
+        let found = labelled(contexts, made, own, &link.label);
+        let n_taken = if link.is_list { found.len() } else { 1 };
+        let mut urls = Vec::new();
+        for place in found.into_iter().take(n_taken) {
+            if let Some(draft) = run.drafts.get(place).filter(|draft| !draft.is_bare()) {
+                urls.push(draft.full_url.clone());
+            }
+        }
+        let Some(draft) = run.drafts.get_mut(own.draft) else { continue };
+        let wrote = !urls.is_empty();
+        for url in urls {
+            let depth = draft.build.trail.len();
+            draft.build.walk(&draft.value, &link.target.hops);
+            draft.build.trail.push(super::build::Seg::Name("reference"));
+            let reference = Value::object().with("reference", url);
+            if put(&mut draft.value, &link.target, reference).is_ok() {
+                draft.build.trace(Origin::NOWHERE, link.id, "".into());
+                draft.places.push(FieldPlace::of(run.message, Origin::NOWHERE));
+            }
+            draft.build.trail.truncate(depth);
+        }
+        if wrote {
+            let target = Arc::clone(&link.target);
+            touch(draft, Touch { target, row: link.id, delete: false, adds: link.adds });
+        }
+    }
+}
+
+/// The drafts of a label that are nearest, looking outward.
+fn labelled(contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>, label: &str) -> Vec<usize> {
+    let mut at = Some(own.context);
+    while let Some(around) = at {
+        let inside = made.iter().filter(|other| {
+            &*other.item.label == label
+                && other.draft != own.draft
+                && is_within(contexts, other.context, around)
+        });
+        let found: Vec<usize> = inside.map(|other| other.draft).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        at = contexts.get(around).and_then(|context| context.parent);
+    }
+    Vec::new()
+}
+
+/// Is that context the outer one or below it?
+fn is_within(contexts: &[Context<'_>], inner: usize, outer: usize) -> bool {
+    let mut at = Some(inner);
+    while let Some(place) = at {
+        if place == outer {
+            return true;
+        }
+        at = contexts.get(place).and_then(|context| context.parent);
+    }
+    false
+}
+
+fn keys(
+    run: &Run<'_, '_>,
+    contexts: &[Context<'_>],
+    made: &[Made<'_>],
+    own: &Made<'_>,
+    scope: &Scope<'_, '_>,
+    seen: &mut HashMap<(Option<usize>, String), u32>,
+) -> Vec<BusinessKey> {
+    let key = &own.item.key;
+    let mut found = Vec::new();
+    for parts in &key.alternatives {
+        if let [KeyPart::Identifier] = parts.as_slice() {
+            if let Some(draft) = run.drafts.get(own.draft) {
+                found.extend(draft.value.each("identifier").filter_map(identifier_key));
+            }
+            continue;
+        }
+        let mut within = None;
+        let mut texts = Vec::new();
+        let mut authority = String::new();
+        for part in parts {
+            match part {
+                KeyPart::Label(label) => {
+                    within = labelled(contexts, made, own, label).first().copied();
+                }
+                KeyPart::Identifier => {}
+                KeyPart::Source(source) => {
+                    let (text, by) = entity(scope, *source, run);
+                    texts.push(text);
+                    authority = by;
+                }
+            }
+        }
+        if texts.iter().all(String::is_empty) {
+            continue;
+        }
+        let mut value = texts.join("|");
+        if key.place_among_equals {
+            let n_before = seen.entry((within, value.clone())).or_default();
+            *n_before += 1;
+            if 1 < *n_before {
+                value.push_str(&format!("|#{n_before}"));
+            }
+        }
+        let authority = if parts.len() == 1 { authority } else { String::new() };
+        found.push(BusinessKey { authority, kind: own.item.label.to_string(), value, within });
+        if !key.any_of {
+            break;
+        }
+    }
+    found
+}
+
+/// The identity of a field: an EI's or CX's value and authority, a code with its system, a text.
+fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, String) {
+    let first = match source {
+        Source::Field { segment, field, repeat: Repeat::All, component, sub } => {
+            Source::Field { segment, field, repeat: Repeat::At(1), component, sub }
+        }
+        other => other,
+    };
+    let Some(cell) = scope.cell(first).filter(|cell| !cell.is_null()) else {
+        return (String::new(), String::new());
+    };
+    let part = |n| cell.part(n, scope.reading).plain(scope.reading).into_owned();
+    if part(1).is_empty() {
+        return (cell.whole(scope.reading).into_owned(), String::new());
+    }
+    if let Some((_, uri)) = run.authorities.iter().find(|(name, _)| *name == part(2)) {
+        return (part(1), uri.clone());
+    }
+    match (part(2), part(3)) {
+        (_, id) if id.contains('.') || id.contains(':') => (part(1), id),
+        (name, _) => (part(1), name),
+    }
+}
+
+fn identifier_key(identifier: &Value) -> Option<BusinessKey> {
+    let value = identifier.text("value")?.to_owned();
+    let assigner = || identifier.get("assigner").and_then(|assigner| assigner.text("display"));
+    let authority = identifier.text("system").or_else(assigner).unwrap_or_default().to_owned();
+    let codings = identifier.get("type").map(|concept| concept.each("coding"));
+    let code = codings.and_then(|mut codings| codings.find_map(|coding| coding.text("code")));
+    Some(BusinessKey { authority, kind: code.unwrap_or_default().to_owned(), value, within: None })
+}
+
+/// The raw status of a result or order.
+pub(super) fn status_code(resource_type: &str, scope: &Scope<'_, '_>) -> Option<String> {
+    let (segment, field) = match resource_type {
+        "Observation" => (*b"OBX", 11),
+        "DiagnosticReport" => (*b"OBR", 25),
+        "ServiceRequest" => (*b"ORC", 5),
+        _ => return None,
+    };
+    let source =
+        Source::Field { segment, field, repeat: Repeat::At(1), component: 0, sub: 0 };
+    let text = scope.cell(source)?.plain(scope.reading).into_owned();
+    (!text.is_empty()).then_some(text)
+}

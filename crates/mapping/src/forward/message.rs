@@ -1,0 +1,345 @@
+//! Walks a message's groups by its message map.
+
+use super::build::{Build, Touch};
+use super::cell::Reading;
+use super::rows::Level;
+use super::scope::Bound;
+use super::{Run, full_url, keys, reading, scope};
+use crate::draft::Draft;
+use crate::program::{Item, Program, ResourceItem, SegmentName, SegmentPlace};
+use crate::report::{FieldPlace, Report};
+use crate::{Conversion, Source};
+use fhir::build::Value;
+use hl7v2::Message;
+use hl7v2::structure::{Child, Group};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An instance of a group, and the one around it.
+pub(super) struct Context<'s> {
+    pub(super) parent: Option<usize>,
+    group: Group<'s>,
+}
+
+type Places = SmallVec<[u32; 2]>;
+
+/// Converts a whole message. Without a map for its structure everything is unmapped.
+pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source) -> Conversion {
+    let reading = reading(message);
+    let mut run = Run::new(program, message, source);
+    let structure = message.structure();
+    let map = program.messages.get(structure.name()).cloned();
+    if let Some(map) = &map {
+        let mut walk = Walk {
+            run: &mut run,
+            reading: &reading,
+            contexts: vec![Context { parent: None, group: structure.root() }],
+            made: Vec::new(),
+            known: HashMap::new(),
+        };
+        walk.items(&map.items, 0);
+        let (contexts, made) = (walk.contexts, walk.made);
+        keys::settle(&mut run, &contexts, &made);
+    }
+    let mut conversion = finish(run, &reading);
+    conversion.structure = structure.name();
+    conversion.supported = map.is_some();
+    conversion.report.issues.extend(message.issues().iter().map(hl7v2::Issue::to_base));
+    conversion.report.issues.extend(structure.issues().iter().map(hl7v2::Issue::to_base));
+    conversion
+}
+
+/// Runs the segment maps of one type over a message without looking at its structure: for tests.
+pub(crate) fn segments(
+    program: &Arc<Program>,
+    message: &Message,
+    source: &Source,
+    fhir_type: &'static str,
+) -> Conversion {
+    let reading = reading(message);
+    let mut run = Run::new(program, message, source);
+    let mut bound = Bound::new();
+    for segment in message.segments() {
+        let Ok(name) = SegmentName::try_from(segment.name().as_bytes()) else { continue };
+        bind(&mut bound, name, segment.index() as u32);
+    }
+    let maps: Vec<usize> = program
+        .segments
+        .iter()
+        .enumerate()
+        .filter(|(_, map)| {
+            let has = |name: &SegmentName| bound.iter().any(|(own, _)| own == name);
+            map.body.fhir_type == fhir_type && map.segments.first().is_some_and(has)
+        })
+        .map(|(place, _)| place)
+        .collect();
+    if let Some((value, build)) = run.resource(fhir_type, &maps, &bound, &reading) {
+        let draft = run.draft(fhir_type, fhir_type.into(), value, build);
+        run.drafts.push(draft);
+    }
+    finish(run, &reading)
+}
+
+fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
+    let Run { accounts, drafts, message, event_time, times, program, .. } = run;
+    let report: Report = accounts.report(message, reading);
+    let drafts = without_bare(drafts);
+    Conversion {
+        drafts,
+        report,
+        event_time: event_time.map(|time| time.timestamp(&times.zone)),
+        structure: "",
+        supported: true,
+        program: Arc::clone(program),
+    }
+}
+
+/// Leaves out drafts that say nothing; keys keep pointing to the drafts that they lie within.
+fn without_bare(drafts: Vec<Draft>) -> Vec<Draft> {
+    if !drafts.iter().any(Draft::is_bare) {
+        return drafts;
+    }
+    let mut place = 0;
+    let places: Vec<Option<usize>> = drafts
+        .iter()
+        .map(|draft| {
+            let kept = !draft.is_bare();
+            place += usize::from(kept);
+            kept.then(|| place - 1)
+        })
+        .collect();
+    let mut kept: Vec<Draft> = drafts.into_iter().filter(|draft| !draft.is_bare()).collect();
+    for key in kept.iter_mut().flat_map(|draft| &mut draft.keys) {
+        key.within = key.within.and_then(|place| places.get(place).copied().flatten());
+    }
+    kept
+}
+
+fn bind(bound: &mut Bound, name: SegmentName, index: u32) {
+    match bound.iter_mut().find(|(own, _)| *own == name) {
+        Some((_, places)) => places.push(index),
+        None => bound.push((name, SmallVec::from_slice(&[index]))),
+    }
+}
+
+/// A draft that a resource item made, and where.
+pub(super) struct Made<'a> {
+    pub(super) draft: usize,
+    pub(super) context: usize,
+    pub(super) item: &'a ResourceItem,
+    pub(super) bound: Bound,
+}
+
+struct Walk<'w, 'a, 'm, 's, 'i> {
+    run: &'w mut Run<'a, 'm>,
+    reading: &'w Reading,
+    contexts: Vec<Context<'s>>,
+    made: Vec<Made<'i>>,
+    /// The instances of a group below another, so that each has one context.
+    known: HashMap<(usize, String), Vec<usize>>,
+}
+
+// === impl Walk ===
+
+impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
+    fn items(&mut self, items: &'i [Item], context: usize) {
+        for item in items {
+            match item {
+                Item::Group { name, items } => {
+                    let groups = self.groups(context, std::slice::from_ref(name));
+                    for at in groups {
+                        self.items(items, at);
+                    }
+                }
+                Item::Resource(item) => self.resource(item, context),
+            }
+        }
+    }
+
+    /// The instances that the names lead to; a group that is not there is passed over.
+    fn groups(&mut self, context: usize, names: &[String]) -> Vec<usize> {
+        let mut at = vec![context];
+        for name in names {
+            let mut next = Vec::new();
+            for &parent in &at {
+                next.extend(self.below(parent, name));
+            }
+            if !next.is_empty() {
+                at = next;
+            }
+        }
+        at
+    }
+
+    fn below(&mut self, parent: usize, name: &str) -> Vec<usize> {
+        if let Some(found) = self.known.get(&(parent, name.to_owned())) {
+            return found.clone();
+        }
+        let mut found = Vec::new();
+        let group = self.contexts.get(parent).map(|context| context.group);
+        for child in group.into_iter().flat_map(|group| group.children()) {
+            if let Child::Group(child) = child {
+                if child.name() == name {
+                    self.contexts.push(Context { parent: Some(parent), group: child });
+                    found.push(self.contexts.len() - 1);
+                }
+            }
+        }
+        self.known.insert((parent, name.to_owned()), found.clone());
+        found
+    }
+
+    fn resource(&mut self, item: &'i ResourceItem, context: usize) {
+        let Some((first, others)) = item.places.split_first() else { return };
+        for at in self.groups(context, &first.groups) {
+            let leading = self.own(at, first.segment);
+            if leading.is_empty() {
+                let mut bound = Bound::new();
+                for other in others {
+                    self.beside(&mut bound, other, (at, context), (0, u32::MAX));
+                }
+                if !bound.is_empty() {
+                    self.make(item, at, bound);
+                }
+                continue;
+            }
+            for (place, &index) in leading.iter().enumerate() {
+                let span = match (leading.len(), leading.get(place + 1)) {
+                    (1, _) => (0, u32::MAX),
+                    (_, Some(next)) => (index, *next),
+                    (_, None) => (index, u32::MAX),
+                };
+                let mut bound = Bound::new();
+                bind(&mut bound, first.segment, index);
+                for other in others {
+                    self.beside(&mut bound, other, (at, context), span);
+                }
+                self.make(item, at, bound);
+            }
+        }
+    }
+
+    fn own(&self, context: usize, name: SegmentName) -> Places {
+        let Some(context) = self.contexts.get(context) else { return Places::new() };
+        let message = self.run.message;
+        let own = context.group.own_segments().filter(|index| {
+            message.segment_at(*index).is_some_and(|segment| segment.name().as_bytes() == name)
+        });
+        own.map(|index| index as u32).collect()
+    }
+
+    /// Binds the segments of a place: in the same group, else where the place says, else around.
+    fn beside(
+        &mut self,
+        bound: &mut Bound,
+        place: &SegmentPlace,
+        (at, context): (usize, usize),
+        (from, to): (u32, u32),
+    ) {
+        let inside = |index: &u32| from <= *index && *index < to;
+        let mut found: Places = self.own(at, place.segment).into_iter().filter(inside).collect();
+        if found.is_empty() && !place.groups.is_empty() {
+            for group in self.groups(context, &place.groups) {
+                found.extend(self.own(group, place.segment));
+            }
+        }
+        if found.is_empty() && at != context {
+            found = self.own(context, place.segment);
+        }
+        for index in found {
+            bind(bound, place.segment, index);
+        }
+    }
+
+    fn make(&mut self, item: &'i ResourceItem, context: usize, mut bound: Bound) {
+        self.around(&mut bound, context);
+        let fits = {
+            let scope = scope(self.run.message, self.reading, &bound);
+            item.when.as_ref().is_none_or(|when| scope.holds(when, None))
+        };
+        if !fits {
+            return;
+        }
+        let made = self.run.resource(item.resource_type, &item.maps, &bound, self.reading);
+        let Some((mut value, mut build)) = made else { return };
+        let scope = scope(self.run.message, self.reading, &bound);
+        for set in &item.sets {
+            self.run.set_row(set, &scope, &mut build, &mut value, Level::Top);
+        }
+        let mut draft = self.run.draft(item.resource_type, Arc::clone(&item.label), value, build);
+        draft.ownership = item.ownership;
+        draft.status_code = keys::status_code(item.resource_type, &scope);
+        self.run.drafts.push(draft);
+        let draft = self.run.drafts.len() - 1;
+        self.made.push(Made { draft, context, item, bound });
+    }
+
+    /// The segments of the groups around can be read too; nearer ones first.
+    fn around(&self, bound: &mut Bound, context: usize) {
+        let mut at = Some(context);
+        while let Some(context) = at.and_then(|at| self.contexts.get(at)) {
+            let message = self.run.message;
+            let mut found = Bound::new();
+            for index in context.group.own_segments() {
+                let name = message.segment_at(index).map(|segment| segment.name().as_bytes());
+                if let Some(Ok(name)) = name.map(SegmentName::try_from) {
+                    if !bound.iter().any(|(own, _)| *own == name) {
+                        bind(&mut found, name, index as u32);
+                    }
+                }
+            }
+            bound.extend(found);
+            at = context.parent;
+        }
+    }
+}
+
+// === impl Run ===
+
+impl<'m> Run<'_, 'm> {
+    /// Runs the maps over the bound segments; none if nothing came of it.
+    fn resource(
+        &mut self,
+        fhir_type: &'static str,
+        maps: &[usize],
+        bound: &Bound,
+        reading: &Reading,
+    ) -> Option<(Value, Build)> {
+        let program = self.program;
+        let mut build = Build::default();
+        let mut value = Value::resource(fhir_type);
+        let scope = scope(self.message, reading, bound);
+        for map in maps.iter().filter_map(|map| program.segments.get(*map)) {
+            self.rows(&map.body, &scope, &mut build, &mut value, Level::Top);
+        }
+        let bare = value.as_object().is_none_or(|fields| fields.len() < 2);
+        (!bare || !build.touches.is_empty()).then_some((value, build))
+    }
+
+    fn draft(
+        &self,
+        resource_type: &'static str,
+        label: Arc<str>,
+        value: Value,
+        build: Build,
+    ) -> Draft {
+        let places = build.traces.iter().map(|trace| FieldPlace::of(self.message, trace.origin));
+        Draft {
+            resource_type,
+            label,
+            event_time: self.event_time,
+            full_url: full_url(self.fingerprint, self.drafts.len()),
+            program: Arc::clone(self.program),
+            places: places.collect(),
+            value,
+            build,
+            ..Draft::default()
+        }
+    }
+}
+
+/// Notes what a link wrote.
+pub(super) fn touch(draft: &mut Draft, touch: Touch) {
+    draft.build.touches.push(touch);
+}

@@ -1,0 +1,212 @@
+//! From a message to drafts of resources.
+//!
+//! Invariants:
+//! - a run changes nothing outside of itself: the same message under the same map gives the same
+//!   drafts, and no row reads the clock;
+//! - a row that cannot use its value notes it and the others go on.
+
+pub(crate) mod accounts;
+pub(crate) mod build;
+pub(crate) mod cell;
+mod convert;
+mod keys;
+mod message;
+mod rows;
+pub(crate) mod scope;
+
+use crate::draft::{BusinessKey, Draft};
+use crate::program::{MapRow, Program, ReferenceSpec, RowId};
+use crate::report::{FieldPlace, Unusable};
+use crate::values::time::Times;
+use accounts::Accounts;
+use base::{DateTime, Severity, Zone};
+use build::Build;
+use cell::{Cell, Reading};
+use fhir::build::Value;
+use hl7v2::Message;
+use scope::{Bound, Scope};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(crate) use message::{convert, segments};
+
+/// One message being converted.
+pub(crate) struct Run<'a, 'm> {
+    pub(crate) program: &'a Arc<Program>,
+    message: &'m Message,
+    accounts: Accounts,
+    times: Times,
+    authorities: Vec<(String, String)>,
+    drafts: Vec<Draft>,
+    /// Resources made by `=>`, by type and key.
+    referenced: HashMap<(&'static str, String), usize>,
+    fingerprint: u128,
+    event_time: Option<DateTime>,
+    depth: u8,
+}
+
+// === impl Run ===
+
+impl<'a, 'm> Run<'a, 'm> {
+    fn new(program: &'a Arc<Program>, message: &'m Message, source: &crate::Source) -> Self {
+        let zone = program.zone.as_deref().and_then(Zone::named);
+        let header = DateTime::parse_hl7(&message.header(7, 1)).ok();
+        let times = Times {
+            header: header.and_then(|time| time.offset()),
+            zone: zone.unwrap_or_else(|| source.zone.clone()),
+        };
+        let mut authorities = program.authorities.clone();
+        authorities.extend(source.authorities.iter().cloned());
+        let event_time = event_time(message).or(header).map(|time| match times.header {
+            Some(offset) if time.offset().is_none() => time.with_offset(offset),
+            _ => time,
+        });
+        Self {
+            program,
+            message,
+            accounts: Accounts::new(message),
+            times,
+            authorities,
+            drafts: Vec::new(),
+            referenced: HashMap::new(),
+            fingerprint: fingerprint(message.raw()),
+            event_time,
+            depth: 0,
+        }
+    }
+
+    fn unusable(
+        &mut self,
+        (cell, reading): (Cell<'m>, &Reading),
+        row: RowId,
+        (severity, code): (Severity, &'static str),
+        why: &str,
+        replaced: bool,
+    ) {
+        self.accounts.unusable(Unusable {
+            place: FieldPlace::of(self.message, cell.origin),
+            row,
+            severity,
+            code,
+            why: why.to_owned(),
+            raw: cell.raw_text(reading),
+            replaced,
+        });
+    }
+
+    /// The full url of the resource that a `=>` leads to; equal keys make one resource.
+    fn referenced(
+        &mut self,
+        row: &MapRow,
+        spec: &ReferenceSpec,
+        key: String,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+    ) -> Option<String> {
+        let name = (spec.resource_type, key.clone());
+        if let Some(draft) = self.referenced.get(&name).and_then(|at| self.drafts.get(*at)) {
+            let url = draft.full_url.clone();
+            // The same field was read to make it: its parts are accounted for alike.
+            self.accounts.taken(cell, u64::MAX, scope.reading);
+            return Some(url);
+        }
+        let place = self.drafts.len();
+        let url = full_url(self.fingerprint, place);
+        let draft = Draft {
+            resource_type: spec.resource_type,
+            label: spec.resource_type.into(),
+            keys: vec![BusinessKey {
+                authority: String::new(),
+                kind: spec.resource_type.to_owned(),
+                value: key,
+                within: None,
+            }],
+            ownership: spec.ownership,
+            event_time: self.event_time,
+            status_code: None,
+            full_url: url.clone(),
+            program: Arc::clone(self.program),
+            ..Draft::default()
+        };
+        // It takes its place before its own rows run: they may refer on.
+        self.drafts.push(draft);
+        self.referenced.insert(name, place);
+        let mut build = Build::default();
+        let start = Value::resource(spec.resource_type);
+        let value = self.typed(spec.type_map, cell, scope, &mut build, start)?;
+        let origins = build.traces.clone();
+        if let Some(draft) = self.drafts.get_mut(place) {
+            draft.value = value;
+            draft.places = origins
+                .iter()
+                .map(|trace| FieldPlace::of(self.message, trace.origin))
+                .collect();
+            draft.build = build;
+            draft.whole = true;
+        }
+        let _ = row;
+        Some(url)
+    }
+}
+
+/// EVN-6, else EVN-2.
+fn event_time(message: &Message) -> Option<DateTime> {
+    let event = message.first("EVN")?;
+    [6, 2].into_iter().find_map(|field| {
+        DateTime::parse_hl7(&event.field(field).value()).ok()
+    })
+}
+
+/// `urn:uuid:…`, the same for the same message and place (a version 8 UUID).
+pub(crate) fn full_url(fingerprint: u128, place: usize) -> String {
+    let mixed = mix(fingerprint as u64 ^ (place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let low = mix(mixed ^ (fingerprint >> 64) as u64);
+    let bits = (u128::from(mixed) << 64 | u128::from(low)) & !(0xF_u128 << 76) & !(0x3_u128 << 62);
+    let bits = bits | 0x8_u128 << 76 | 0x2_u128 << 62;
+    let hex = format!("{bits:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32)
+    )
+}
+
+fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
+
+/// A number for the bytes of a message, the same on every machine.
+fn fingerprint(bytes: &[u8]) -> u128 {
+    let (mut a, mut b) = (0x243F_6A88_85A3_08D3_u64, 0x1319_8A2E_0370_7344_u64);
+    for chunk in bytes.chunks(8) {
+        let mut word = [0_u8; 8];
+        for (to, from) in word.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        let word = u64::from_le_bytes(word);
+        a = (a ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        b = (b ^ word.rotate_left(32)).wrapping_mul(0xC2B2_AE3D_27D4_EB4F).rotate_left(31);
+    }
+    let length = bytes.len() as u64;
+    u128::from(mix(a ^ length)) << 64 | u128::from(mix(b ^ length.rotate_left(17)))
+}
+
+/// How a message's bytes are read.
+pub(crate) fn reading(message: &Message) -> Reading {
+    Reading { delimiters: *message.delimiters(), charset: message.charset() }
+}
+
+/// A scope without a value at hand.
+pub(crate) fn scope<'a, 'm>(
+    message: &'m Message,
+    reading: &'a Reading,
+    bound: &'a Bound,
+) -> Scope<'a, 'm> {
+    Scope { message, reading, bound, current: None, cell: None, members: &[] }
+}

@@ -1,0 +1,443 @@
+//! Runs the rows of a body.
+
+use super::Run;
+use super::build::{Build, Touch, append, put};
+use super::cell::{Cell, Origin, Reading};
+use super::scope::{Cells, Scope};
+use crate::program::{Body, Convert, EachRow, Hop, MapRow, Over, Row, SetRow, Source, Target};
+use crate::syntax::Place;
+use base::Severity;
+use fhir::build::Value;
+use smallvec::SmallVec;
+use std::sync::{Arc, LazyLock};
+
+/// Where the rows of a body stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Of a resource: rows own places and delete.
+    Top,
+    /// Of a data type or an `each`.
+    Inner,
+}
+
+/// Which parts of the value at hand rows have read.
+#[derive(Default)]
+pub(super) struct Used {
+    pub(super) parts: u64,
+    subs: SmallVec<[(u8, u64); 2]>,
+}
+
+// === impl Run ===
+
+impl<'m> Run<'_, 'm> {
+    pub(super) fn rows(
+        &mut self,
+        body: &Body,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+        level: Level,
+    ) -> Used {
+        let mut used = Used::default();
+        for row in &body.rows {
+            match row {
+                Row::Map(row) => self.map_row(row, scope, build, here, (level, &mut used)),
+                Row::Set(row) => self.set_row(row, scope, build, here, level),
+                Row::Drop(row) => {
+                    for cell in scope.cells(row.source) {
+                        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
+                        if !fits {
+                            continue;
+                        }
+                        used.read(row.source);
+                        self.accounts.dropped(whole(cell.origin, row.source), row.id, &row.reason);
+                    }
+                }
+                Row::Each(row) => self.each_row(row, scope, build, here, (level, &mut used)),
+            }
+        }
+        if let Some(cell) = scope.cell {
+            for (part, subs) in &used.subs {
+                self.accounts.taken(cell.part(*part, scope.reading), *subs, scope.reading);
+            }
+        }
+        used
+    }
+
+    fn map_row(
+        &mut self,
+        row: &MapRow,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+        (level, used): (Level, &mut Used),
+    ) {
+        if !row.arrow.forward() {
+            return;
+        }
+        let Some(cells) = self.source_cells(row, scope) else { return };
+        let mut set = false;
+        let mut deleted = false;
+        for cell in cells {
+            let base = if row.reads_field() { Some(cell) } else { scope.cell };
+            let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, base));
+            if cell.is_empty(scope.reading) || !fits {
+                continue;
+            }
+            for source in &row.sources {
+                match row.convert {
+                    Convert::Authority { first: 2, .. } | Convert::Phone | Convert::Place => {}
+                    _ => used.read(*source),
+                }
+                if let Source::Member(number) = source {
+                    if let Some(member) = scope.members.get(usize::from(*number) - 1) {
+                        used.read(*member);
+                    }
+                }
+            }
+            if level == Level::Top || cell.origin.is_field() {
+                self.accounts.mapped(cell.origin, row.id);
+            }
+            if cell.is_null() {
+                deleted = true;
+                continue;
+            }
+            set |= self.value(row, cell, scope, build, here);
+        }
+        if level == Level::Top && (set || deleted) {
+            let target = Arc::clone(&row.target);
+            build.touches.push(Touch { target, row: row.id, delete: !set, adds: false });
+        }
+    }
+
+    /// The values of the first source that has any; the mirrors beside it must agree.
+    fn source_cells(&mut self, row: &MapRow, scope: &Scope<'_, 'm>) -> Option<Cells<'m>> {
+        let (first, mirrors) = row.sources.split_first()?;
+        let mut cells = scope.cells(*first);
+        for mirror in mirrors {
+            let others = scope.cells(*mirror);
+            let empty = |cells: &Cells<'_>| cells.iter().all(|cell| cell.is_empty(scope.reading));
+            if empty(&others) {
+                continue;
+            }
+            if empty(&cells) {
+                cells = others;
+                continue;
+            }
+            let fits = cells
+                .first()
+                .is_some_and(|cell| row.when.as_ref().is_none_or(|when| scope.holds(when, Some(*cell))));
+            if !fits {
+                continue;
+            }
+            for (cell, other) in cells.iter().zip(&others) {
+                self.accounts.mapped(other.origin, row.id);
+                if cell.raw != other.raw {
+                    let why = "differs from its mirror, which was taken";
+                    self.note(*other, row.id, "conflict", why, scope.reading);
+                }
+            }
+        }
+        Some(cells)
+    }
+
+    /// Makes one value and puts it where it belongs. True if something was written.
+    fn value(
+        &mut self,
+        row: &MapRow,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+    ) -> bool {
+        let before = build.trail.len();
+        build.walk(here, &row.target.hops);
+        let done = match (row.place, row.convert) {
+            (Some(place), _) => self.items(row, place, cell, scope.reading, build, here),
+            (None, Convert::Authority { assigner, first }) => {
+                self.authority(row, cell, (assigner, first), scope.reading, build, here)
+            }
+            (None, convert) => {
+                let traces = build.traces.len();
+                let segs = build.segs.len();
+                let leaf = self.convert(row, convert, cell, scope, build);
+                match leaf.map(|leaf| put(here, &row.target, leaf)) {
+                    Some(Ok(())) => true,
+                    Some(Err(_)) => {
+                        build.traces.truncate(traces);
+                        build.segs.truncate(segs);
+                        let why = "another row has set this element in another type";
+                        self.fail(cell, row.id, "conflict", why, scope.reading);
+                        false
+                    }
+                    None => false,
+                }
+            }
+        };
+        build.trail.truncate(before);
+        done
+    }
+
+    fn items(
+        &mut self,
+        row: &MapRow,
+        place: Place,
+        cell: Cell<'m>,
+        reading: &Reading,
+        build: &mut Build,
+        here: &mut Value,
+    ) -> bool {
+        let text = cell.plain(reading);
+        if text.is_empty() {
+            return false;
+        }
+        self.plain_taken(cell, reading);
+        let depth = build.trail.len();
+        let n_items = append(here, &row.target.hops, place, &text, build);
+        for _ in 0..n_items {
+            build.trace(cell.origin, row.id, cell.raw_text(reading));
+            if let Some(super::build::Seg::Index(index)) = build.trail.last_mut() {
+                *index += 1;
+            }
+        }
+        build.trail.truncate(depth);
+        0 < n_items
+    }
+
+    /// An HD as the URI of an identifier's system, the name beside it in `assigner`.
+    fn authority(
+        &mut self,
+        row: &MapRow,
+        cell: Cell<'m>,
+        (assigner, first): (bool, u8),
+        reading: &Reading,
+        build: &mut Build,
+        here: &mut Value,
+    ) -> bool {
+        static ASSIGNER: LazyLock<Target> = LazyLock::new(|| Target {
+            hops: vec![Hop::Field("assigner"), Hop::Field("display")],
+            ..Target::default()
+        });
+        let found = crate::values::authority::forward(cell, first, reading, &self.authorities);
+        let mut done = false;
+        let mut used = 0;
+        if let Some(uri) = found.uri {
+            let raw = cell.raw_text(reading);
+            build.trace(cell.origin, row.id, raw);
+            done = put(here, &row.target, Value::from(uri)).is_ok();
+            used |= found.used;
+        }
+        if let Some(name) = found.name.filter(|_| assigner) {
+            let depth = build.trail.len();
+            build.trail.pop();
+            build.walk(here, &ASSIGNER.hops);
+            let part = cell.part(first, reading);
+            build.trace(part.origin, row.id, part.raw_text(reading));
+            build.trail.truncate(depth - 1);
+            build.trail.push(super::build::Seg::Name("system"));
+            done |= put(here, &ASSIGNER, Value::from(name)).is_ok();
+            used |= 1;
+        }
+        // Of an EI the first part is its value; the others are the HD's.
+        let used = if first == 2 { used << 1 | 1 | !0b1111 } else { used };
+        self.accounts.taken(cell, used, reading);
+        if !done {
+            let why = "no registered authority and no URI";
+            self.fail(cell, row.id, "not-found", why, reading);
+        }
+        done
+    }
+
+    pub(super) fn set_row(
+        &mut self,
+        row: &SetRow,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+        level: Level,
+    ) {
+        let bare = here.as_object().is_none_or(|fields| fields.iter().all(|(name, _)| name == "resourceType"));
+        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
+        if bare || !fits {
+            return;
+        }
+        let before = build.trail.len();
+        build.walk(here, &row.target.hops);
+        let put_in = put(here, &row.target, row.value.to_value());
+        if put_in.is_ok() {
+            build.trace(Origin::NOWHERE, row.id, "".into());
+            if level == Level::Top {
+                let target = Arc::clone(&row.target);
+                build.touches.push(Touch { target, row: row.id, delete: false, adds: false });
+            }
+        }
+        build.trail.truncate(before);
+    }
+
+    fn each_row(
+        &mut self,
+        row: &EachRow,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+        (level, used): (Level, &mut Used),
+    ) {
+        if !row.arrow.forward() {
+            return;
+        }
+        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
+        if !fits {
+            return;
+        }
+        let mut set = false;
+        let mut keys: SmallVec<[(Box<str>, Value, Build); 2]> = SmallVec::new();
+        match &row.over {
+            Over::Segment(name) => {
+                for index in scope.segments(*name) {
+                    let inner = Scope { current: Some((*name, index)), ..*scope };
+                    if row.filter.as_ref().is_some_and(|filter| !inner.holds(filter, scope.cell)) {
+                        continue;
+                    }
+                    let key = row.by.and_then(|by| inner.cell(by));
+                    match key {
+                        Some(key) => {
+                            let text = key.plain(scope.reading).into_owned().into_boxed_str();
+                            self.accounts.mapped(key.origin, row.id);
+                            self.grouped(row, &inner, &mut keys, text);
+                        }
+                        None => set |= self.element(row, &inner, build, here),
+                    }
+                }
+            }
+            Over::Repeats(source) => {
+                used.read(*source);
+                for cell in scope.cells(*source) {
+                    let inner = Scope { cell: Some(cell), ..*scope };
+                    let out = row.filter.as_ref().is_some_and(|filter| !inner.holds(filter, Some(cell)));
+                    if out || cell.is_empty(scope.reading) || cell.is_null() {
+                        continue;
+                    }
+                    self.accounts.mapped(cell.origin, row.id);
+                    set |= self.element(row, &inner, build, here);
+                }
+            }
+            Over::Groups(groups) => {
+                for group in groups {
+                    group.iter().for_each(|member| used.read(*member));
+                    let inner = Scope { members: group, ..*scope };
+                    set |= self.element(row, &inner, build, here);
+                }
+            }
+        }
+        for (_, value, made) in keys {
+            set |= Self::adopt(row, value, &made, build, here);
+        }
+        if level == Level::Top && set {
+            let target = Arc::clone(&row.target);
+            build.touches.push(Touch { target, row: row.id, delete: false, adds: false });
+        }
+    }
+
+    /// One element of an `each`.
+    fn element(
+        &mut self,
+        row: &EachRow,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+    ) -> bool {
+        let before = build.trail.len();
+        build.walk(here, &row.target.hops);
+        let mut value = Value::Null;
+        let used = self.rows(&row.body, scope, build, &mut value, Level::Inner);
+        if let (Over::Repeats(_), Some(cell)) = (&row.over, scope.cell) {
+            let reads_whole = row.body.rows.iter().any(|row| match row {
+                Row::Map(row) => row.sources.contains(&Source::This),
+                Row::Set(_) | Row::Drop(_) | Row::Each(_) => false,
+            });
+            if !reads_whole {
+                self.accounts.taken(cell, used.parts, scope.reading);
+            }
+        }
+        build.trail.truncate(before);
+        !value.is_empty() && put(here, &row.target, value).is_ok()
+    }
+
+    /// Rows of segments with one key write into one element, which is put in at the end.
+    fn grouped(
+        &mut self,
+        row: &EachRow,
+        scope: &Scope<'_, 'm>,
+        keys: &mut SmallVec<[(Box<str>, Value, Build); 2]>,
+        key: Box<str>,
+    ) {
+        let found = keys.iter().position(|(own, ..)| *own == key);
+        let place = found.unwrap_or_else(|| {
+            keys.push((key, Value::Null, Build::default()));
+            keys.len() - 1
+        });
+        if let Some((_, value, build)) = keys.get_mut(place) {
+            self.rows(&row.body, scope, build, value, Level::Inner);
+        }
+    }
+
+    fn adopt(row: &EachRow, value: Value, made: &Build, build: &mut Build, here: &mut Value) -> bool {
+        if value.is_empty() {
+            return false;
+        }
+        let before = build.trail.len();
+        build.walk(here, &row.target.hops);
+        for trace in &made.traces {
+            build.trace_at(made.path(trace), trace.origin, trace.row, trace.raw.clone());
+        }
+        build.trail.truncate(before);
+        put(here, &row.target, value).is_ok()
+    }
+
+    /// A primitive was read from a value that has parts: the first was used.
+    pub(super) fn plain_taken(&mut self, cell: Cell<'m>, reading: &Reading) {
+        if cell.has_parts(reading) {
+            self.accounts.taken(cell, 1, reading);
+        }
+    }
+
+    pub(super) fn fail(&mut self, cell: Cell<'m>, row: crate::program::RowId, code: &'static str, why: &str, reading: &Reading) {
+        self.unusable((cell, reading), row, (Severity::Warning, code), why, false);
+    }
+
+    /// The value went through, but not as it was.
+    pub(super) fn note(&mut self, cell: Cell<'m>, row: crate::program::RowId, code: &'static str, why: &str, reading: &Reading) {
+        self.unusable((cell, reading), row, (Severity::Information, code), why, true);
+    }
+}
+
+/// A whole field where the source names no part of it.
+fn whole(origin: Origin, source: Source) -> Origin {
+    match source {
+        Source::Field { component: 0, repeat: crate::program::Repeat::At(1), .. } => {
+            Origin { repeat: 0, ..origin }
+        }
+        Source::Field { .. } | Source::Cell { .. } | Source::Member(_) | Source::This => origin,
+    }
+}
+
+// === impl Used ===
+
+impl Used {
+    fn read(&mut self, source: Source) {
+        let Source::Cell { component, sub } = source else {
+            if source == Source::This {
+                self.parts = u64::MAX;
+            }
+            return;
+        };
+        self.parts |= 1_u64.checked_shl(u32::from(component) - 1).unwrap_or(0);
+        if sub != 0 {
+            let bit = 1_u64.checked_shl(u32::from(sub) - 1).unwrap_or(0);
+            match self.subs.iter_mut().find(|(part, _)| *part == component) {
+                Some((_, subs)) => *subs |= bit,
+                None => self.subs.push((component, bit)),
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Which segments a row can read, and how conditions read them.
+
+use super::cell::{Cell, Origin, Reading};
+use crate::program::{Condition, Op, Repeat, SegmentName, Source};
+use hl7v2::Message;
+use smallvec::SmallVec;
+
+/// The segments of one name that belong to what is being made.
+pub(crate) type Bound = SmallVec<[(SegmentName, SmallVec<[u32; 2]>); 4]>;
+
+/// What a row sees.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a, 'm> {
+    pub(crate) message: &'m Message,
+    pub(crate) reading: &'a Reading,
+    pub(crate) bound: &'a Bound,
+    /// In an `each` over segments, the one at hand.
+    pub(crate) current: Option<(SegmentName, u32)>,
+    /// In a type map or an `each` over repeats, the value at hand.
+    pub(crate) cell: Option<Cell<'m>>,
+    /// In an `each` over groups, the group at hand.
+    pub(crate) members: &'a [Source],
+}
+
+pub(crate) type Cells<'m> = SmallVec<[Cell<'m>; 4]>;
+
+// === impl Scope ===
+
+impl<'m> Scope<'_, 'm> {
+    pub(crate) fn segments(&self, name: SegmentName) -> SmallVec<[u32; 2]> {
+        match self.current {
+            Some((current, index)) if current == name => SmallVec::from_slice(&[index]),
+            _ => {
+                let found = self.bound.iter().find(|(bound, _)| *bound == name);
+                found.map(|(_, places)| places.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    fn first_segment(&self, name: SegmentName) -> Option<u32> {
+        match self.current {
+            Some((current, index)) if current == name => Some(index),
+            _ => {
+                let found = self.bound.iter().find(|(bound, _)| *bound == name);
+                found.and_then(|(_, places)| places.first().copied())
+            }
+        }
+    }
+
+    /// The values of a source; empty ones are among them only if the source is one value.
+    pub(crate) fn cells(&self, source: Source) -> Cells<'m> {
+        match source {
+            Source::Field { segment, field, repeat: Repeat::All, component, sub } => {
+                let mut cells = Cells::new();
+                let Some(index) = self.first_segment(segment) else { return cells };
+                let Some(found) = self.message.segment_at(index as usize) else { return cells };
+                for (place, repeat) in found.field(usize::from(field)).repeats().enumerate() {
+                    let origin = Origin {
+                        segment: index,
+                        field,
+                        repeat: place as u16 + 1,
+                        ..Origin::default()
+                    };
+                    let cell = Cell { raw: repeat.raw(), origin };
+                    cells.push(self.part(cell, component, sub));
+                }
+                cells
+            }
+            other => self.cell(other).into_iter().collect(),
+        }
+    }
+
+    /// The one value of a source; the first repeat where it asks for all.
+    pub(crate) fn cell(&self, source: Source) -> Option<Cell<'m>> {
+        match source {
+            Source::Field { segment, field, repeat, component, sub } => {
+                let index = self.first_segment(segment)?;
+                let found = self.message.segment_at(index as usize)?;
+                let number = match repeat {
+                    Repeat::All => 1,
+                    Repeat::At(number) => number,
+                };
+                let piece = found.field(usize::from(field));
+                // One repeat only is the common case: no search.
+                let raw = if number == 1 && !piece.raw().contains(&self.reading.delimiters.repeat) {
+                    piece.raw()
+                } else {
+                    piece.repeat(usize::from(number)).raw()
+                };
+                let origin = Origin { segment: index, field, repeat: number, ..Origin::default() };
+                Some(self.part(Cell { raw, origin }, component, sub))
+            }
+            Source::Cell { component, sub } => Some(self.part(self.cell?, component, sub)),
+            Source::Member(number) => {
+                let member = self.members.get(usize::from(number) - 1)?;
+                match member {
+                    Source::Member(_) => None,
+                    Source::Field { .. } | Source::Cell { .. } | Source::This => self.cell(*member),
+                }
+            }
+            Source::This => self.cell,
+        }
+    }
+
+    fn part(&self, cell: Cell<'m>, component: u8, sub: u8) -> Cell<'m> {
+        match (component, sub) {
+            (0, _) => cell,
+            (_, 0) => cell.part(component, self.reading),
+            _ => cell.part(component, self.reading).part(sub, self.reading),
+        }
+    }
+
+    /// How many repeats hold something, or how many segments of a name there are.
+    fn count(&self, source: Source) -> u32 {
+        let all = match source {
+            Source::Field { segment, field, component, sub, .. } => {
+                Source::Field { segment, field, repeat: Repeat::All, component, sub }
+            }
+            Source::Cell { .. } | Source::Member(_) | Source::This => source,
+        };
+        self.cells(all).iter().filter(|cell| !cell.is_empty(self.reading)).count() as u32
+    }
+
+    /// Does the condition hold? `.n` and `this` in it read `base`.
+    pub(crate) fn holds(&self, condition: &Condition, base: Option<Cell<'m>>) -> bool {
+        match condition {
+            Condition::Is(truth) => *truth,
+            Condition::All(parts) => parts.iter().all(|part| self.holds(part, base)),
+            Condition::Any(parts) => parts.iter().any(|part| self.holds(part, base)),
+            Condition::Not(part) => !self.holds(part, base),
+            Condition::Test { source, op } => {
+                let scope = match source {
+                    Source::Cell { .. } | Source::This => Self { cell: base, ..*self },
+                    Source::Field { .. } | Source::Member(_) => *self,
+                };
+                scope.test(*source, op)
+            }
+        }
+    }
+
+    fn test(&self, source: Source, op: &Op) -> bool {
+        if let Op::Count(compare, number) = op {
+            return compare.holds(self.count(source), *number);
+        }
+        let cell = self.cell(source);
+        let valued = cell.filter(|cell| !cell.is_empty(self.reading) && !cell.is_null());
+        match op {
+            Op::Empty => valued.is_none(),
+            Op::Valued => valued.is_some(),
+            Op::HasTime => valued.is_some_and(|cell| {
+                let text = cell.plain(self.reading);
+                base::DateTime::parse_hl7(&text).is_ok_and(|time| time.has_time())
+            }),
+            Op::In(values) => valued.is_some_and(|cell| {
+                let text = cell.plain(self.reading);
+                values.iter().any(|value| **value == *text)
+            }),
+            Op::NotIn(values) => valued.is_none_or(|cell| {
+                let text = cell.plain(self.reading);
+                !values.iter().any(|value| **value == *text)
+            }),
+            Op::Count(..) => false,
+        }
+    }
+}

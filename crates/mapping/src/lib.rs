@@ -1,0 +1,31 @@
+//! Maps between HL7 v2 and FHIR R4: read, checked, run forward and back, explained.
+//!
+//! The language is described in `docs/reference/maps.md`; the maps lie in `maps/`.
+//!
+//! Invariants:
+//! - nothing here does I/O or reads a clock: the same message under the same map gives the same
+//!   resources;
+//! - reading a map and converting a message never fail: what could not be understood is a
+//!   [`Diagnostic`] or stands in the [`Report`];
+//! - every field of a message ends in the report, every value of a resource in its lineage;
+//! - what a message does not say stays as it was, nothing is invented.
+
+mod bundle;
+mod builtin;
+mod compile;
+mod diagnostic;
+mod draft;
+mod forward;
+pub mod lifecycle;
+mod program;
+mod report;
+mod set;
+mod syntax;
+mod values;
+
+pub use diagnostic::{Diagnostic, Spot};
+pub use draft::{Applied, BusinessKey, Draft, Lineage};
+pub use program::{RowId, RowInfo};
+pub use report::{Entry, FieldPlace, Report, Unusable};
+pub use set::{Conversion, MapSet, Source};
+pub use syntax::Ownership;

@@ -1,0 +1,81 @@
+//! Conditions, bound.
+
+use super::{Hop, Source};
+use crate::syntax::Compare;
+
+/// A test of the message.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    Is(bool),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Test { source: Source, op: Op },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Empty,
+    Valued,
+    HasTime,
+    In(Vec<Box<str>>),
+    NotIn(Vec<Box<str>>),
+    Count(Compare, u32),
+}
+
+/// A test of the resource, read from the row's element.
+#[derive(Clone, Debug)]
+pub(crate) enum ResourceCondition {
+    All(Vec<ResourceCondition>),
+    Any(Vec<ResourceCondition>),
+    Not(Box<ResourceCondition>),
+    Test { path: Vec<Hop>, op: ResourceOp },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ResourceOp {
+    Absent,
+    Exists,
+    In(Vec<Box<str>>),
+    NotIn(Vec<Box<str>>),
+    Count(Compare, u32),
+    SameAs(Vec<Hop>),
+}
+
+// === impl Condition ===
+
+impl Condition {
+    /// The tests that must all hold, where it is nothing but such.
+    pub(crate) fn conjuncts(&self) -> Vec<(&Source, &Op)> {
+        match self {
+            Self::All(parts) => parts.iter().flat_map(Self::conjuncts).collect(),
+            Self::Test { source, op } => vec![(source, op)],
+            Self::Is(_) | Self::Any(_) | Self::Not(_) => Vec::new(),
+        }
+    }
+
+    /// Every source that it reads.
+    pub(crate) fn sources(&self, found: &mut Vec<Source>) {
+        match self {
+            Self::Is(_) => {}
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.sources(found));
+            }
+            Self::Not(part) => part.sources(found),
+            Self::Test { source, .. } => found.push(*source),
+        }
+    }
+}
+
+impl Compare {
+    pub(crate) fn holds(self, left: u32, right: u32) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Less => left < right,
+            Self::LessEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterEqual => left >= right,
+        }
+    }
+}

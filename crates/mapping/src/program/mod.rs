@@ -1,0 +1,280 @@
+//! A map bound to the v2 dictionary and the FHIR definitions, ready to run.
+//!
+//! Invariants:
+//! - no name is looked up and no path is read at run time: elements are `&'static str` from the
+//!   definitions, types and tables are places in vectors of the program;
+//! - every row keeps the number under which its file and line are found.
+
+mod codes;
+mod condition;
+mod systems;
+mod target;
+
+pub(crate) use codes::{CodeTable, Translation};
+pub(crate) use condition::{Condition, Op, ResourceCondition, ResourceOp};
+pub(crate) use systems::Systems;
+pub(crate) use target::{Hop, Literal, Slice, Target, Told, walk};
+
+use crate::syntax::{Arrow, Ownership, Place};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A row of a map: where lineage and reports point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub(crate) u32);
+
+/// Where a row stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowInfo {
+    /// The file: `v2/pid.map`.
+    pub file: Arc<str>,
+    /// The line.
+    pub line: u32,
+}
+
+/// A segment's name: three letters or digits.
+pub(crate) type SegmentName = [u8; 3];
+
+/// Everything of one dialect.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) rows: Vec<RowInfo>,
+    pub(crate) segments: Vec<SegmentMap>,
+    pub(crate) types: Vec<TypeMap>,
+    pub(crate) tables: Vec<CodeTable>,
+    pub(crate) messages: HashMap<String, Arc<MessageMap>>,
+    pub(crate) systems: Systems,
+    /// Assigning authorities: name and URI.
+    pub(crate) authorities: Vec<(String, String)>,
+    pub(crate) zone: Option<String>,
+}
+
+/// `segment PID <-> Patient`.
+#[derive(Debug)]
+pub(crate) struct SegmentMap {
+    pub(crate) segments: Vec<SegmentName>,
+    pub(crate) body: Body,
+    pub(crate) spot: RowId,
+}
+
+/// `type CX <-> Identifier`.
+#[derive(Debug)]
+pub(crate) struct TypeMap {
+    pub(crate) name: String,
+    pub(crate) body: Body,
+    pub(crate) spot: RowId,
+}
+
+/// The rows of a map or of an `each`.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) fhir_type: &'static str,
+    pub(crate) rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Row {
+    Map(MapRow),
+    Set(SetRow),
+    Drop(DropRow),
+    Each(EachRow),
+}
+
+#[derive(Debug)]
+pub(crate) struct MapRow {
+    pub(crate) id: RowId,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) arrow: Arrow,
+    pub(crate) target: Arc<Target>,
+    pub(crate) place: Option<Place>,
+    pub(crate) convert: Convert,
+    pub(crate) when: Option<Condition>,
+    pub(crate) when_resource: Option<ResourceCondition>,
+    /// How many hops lead to what `when_resource` reads: the element, or what holds a primitive.
+    pub(crate) resource_base: usize,
+    pub(crate) otherwise: Option<String>,
+    pub(crate) report: bool,
+    pub(crate) reference: Option<ReferenceSpec>,
+}
+
+/// `=> Practitioner : XCN` with its key.
+#[derive(Debug)]
+pub(crate) struct ReferenceSpec {
+    pub(crate) resource_type: &'static str,
+    pub(crate) type_map: usize,
+    pub(crate) keys: Vec<Vec<Source>>,
+    pub(crate) ownership: Ownership,
+}
+
+#[derive(Debug)]
+pub(crate) struct SetRow {
+    pub(crate) id: RowId,
+    pub(crate) target: Arc<Target>,
+    pub(crate) value: Literal,
+    pub(crate) when: Option<Condition>,
+}
+
+#[derive(Debug)]
+pub(crate) struct DropRow {
+    pub(crate) id: RowId,
+    pub(crate) source: Source,
+    pub(crate) reason: Arc<str>,
+    pub(crate) when: Option<Condition>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EachRow {
+    pub(crate) id: RowId,
+    pub(crate) over: Over,
+    pub(crate) by: Option<Source>,
+    pub(crate) filter: Option<Condition>,
+    pub(crate) arrow: Arrow,
+    pub(crate) target: Arc<Target>,
+    pub(crate) when: Option<Condition>,
+    pub(crate) when_resource: Option<ResourceCondition>,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Over {
+    Segment(SegmentName),
+    Repeats(Source),
+    Groups(Vec<Vec<Source>>),
+}
+
+/// The left side of a row. Component and sub 0 stand for the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Field { segment: SegmentName, field: u16, repeat: Repeat, component: u8, sub: u8 },
+    Cell { component: u8, sub: u8 },
+    Member(u8),
+    This,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    All,
+    At(u16),
+}
+
+/// How a field's value becomes an element's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Convert {
+    Text,
+    /// The text with the separators that stand in it.
+    Whole,
+    Words,
+    /// The number of an XTN that comes in parts: country, area, local, extension.
+    Phone,
+    /// A PL in words: point of care, room, bed.
+    Place,
+    Code,
+    Date,
+    DateTime,
+    Instant,
+    Time,
+    Number,
+    Integer,
+    Uri,
+    /// An HD as an address that need not be reachable.
+    Endpoint,
+    Base64,
+    System,
+    /// An HD whose parts begin at `first`: 1 of a component, 2 of an EI.
+    Authority { assigner: bool, first: u8 },
+    Codes(usize),
+    Type { map: usize, codes: Option<usize> },
+}
+
+/// `message ORU_R01 -> Bundle`.
+#[derive(Debug)]
+pub(crate) struct MessageMap {
+    pub(crate) items: Vec<Item>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Item {
+    Group { name: String, items: Vec<Item> },
+    Resource(ResourceItem),
+}
+
+#[derive(Debug)]
+pub(crate) struct ResourceItem {
+    pub(crate) id: RowId,
+    pub(crate) places: Vec<SegmentPlace>,
+    pub(crate) resource_type: &'static str,
+    pub(crate) label: Arc<str>,
+    pub(crate) when: Option<Condition>,
+    pub(crate) maps: Vec<usize>,
+    pub(crate) key: Key,
+    pub(crate) ownership: Ownership,
+    pub(crate) links: Vec<Link>,
+    pub(crate) sets: Vec<SetRow>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentPlace {
+    pub(crate) groups: Vec<String>,
+    pub(crate) segment: SegmentName,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Key {
+    pub(crate) alternatives: Vec<Vec<KeyPart>>,
+    pub(crate) any_of: bool,
+    pub(crate) place_among_equals: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum KeyPart {
+    Identifier,
+    Label(Arc<str>),
+    Source(Source),
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: RowId,
+    pub(crate) target: Arc<Target>,
+    pub(crate) is_list: bool,
+    pub(crate) adds: bool,
+    pub(crate) label: Arc<str>,
+}
+
+// === impl Program ===
+
+impl Program {
+    pub(crate) fn row(&self, id: RowId) -> Option<&RowInfo> {
+        self.rows.get(id.0 as usize)
+    }
+
+    pub(crate) fn table(&self, place: usize) -> Option<&CodeTable> {
+        self.tables.get(place)
+    }
+
+    pub(crate) fn type_map(&self, place: usize) -> Option<&TypeMap> {
+        self.types.get(place)
+    }
+}
+
+// === impl MapRow ===
+
+impl MapRow {
+    /// Is its source a field? Then `.n` in its condition is a component of that field, else of the
+    /// value at hand.
+    pub(crate) fn reads_field(&self) -> bool {
+        matches!(self.sources.first(), Some(Source::Field { .. }))
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// The component that it reads of the value at hand.
+    pub(crate) fn cell_component(self) -> Option<u8> {
+        match self {
+            Self::Cell { component, .. } => Some(component),
+            Self::Field { .. } | Self::Member(_) | Self::This => None,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Where a row writes: hops through elements, slices of lists.
+
+use fhir::build::Value;
+
+/// The right side of a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Target {
+    pub(crate) hops: Vec<Hop>,
+    /// The FHIR type at the end.
+    pub(crate) fhir_type: &'static str,
+    /// The other JSON names of the same choice: `valueString` beside `valueQuantity`.
+    pub(crate) rivals: Vec<&'static str>,
+    /// Is this the first row of its map on this place? Others only add parts.
+    pub(crate) principal: bool,
+    /// `merge by`: only elements whose value here is equal are replaced.
+    pub(crate) merge_by: Vec<Hop>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Hop {
+    /// An element that is there once.
+    Field(&'static str),
+    /// The one element of a list that is told apart.
+    One(&'static str, Slice),
+    /// New elements of a list.
+    Many(&'static str, Slice),
+}
+
+/// Which elements of a list belong to a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slice {
+    pub(crate) told: Vec<Told>,
+    /// What rows tell apart in this list, this row among them.
+    pub(crate) others: Vec<Vec<Told>>,
+}
+
+/// `type = PLAC` or `use default home, also mobile, absent`.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) path: Vec<&'static str>,
+    pub(crate) values: Vec<Literal>,
+    pub(crate) default: bool,
+    pub(crate) absent: bool,
+}
+
+/// A constant of a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Literal {
+    Text(Box<str>),
+    Bool(bool),
+    Number(Box<str>),
+    Coding { system: Box<str>, code: Box<str> },
+    Concept { system: Box<str>, code: Box<str> },
+}
+
+// === impl Hop ===
+
+impl Hop {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Field(name) | Self::One(name, _) | Self::Many(name, _) => name,
+        }
+    }
+}
+
+// === impl Slice ===
+
+impl Slice {
+    pub(crate) fn holds(&self, element: &Value) -> bool {
+        if self.told.is_empty() {
+            let claimed = |told: &Vec<Told>| told.iter().all(|told| told.holds(element));
+            return !self.others.iter().any(claimed);
+        }
+        self.told.iter().all(|told| told.holds(element))
+    }
+
+    /// Writes what tells the row's elements apart.
+    pub(crate) fn mark(&self, element: &mut Value) {
+        for told in &self.told {
+            told.mark(element);
+        }
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    fn holds(&self, element: &Value) -> bool {
+        match walk(element, &self.path) {
+            None => self.absent || self.values.is_empty(),
+            Some(found) => self.values.iter().any(|value| value.is_in(found)),
+        }
+    }
+
+    fn mark(&self, element: &mut Value) {
+        let Some(first) = self.values.first() else { return };
+        if let Some(found) = walk(element, &self.path) {
+            if self.default || self.values.iter().any(|value| value.is_in(found)) {
+                return;
+            }
+            if let (Literal::Concept { system, code }, [name]) = (first, self.path.as_slice()) {
+                // A concept of the sender stays beside the one that tells the row.
+                let coding = Literal::coding(system, code);
+                if let Some(Value::Array(codings)) =
+                    element.get_mut(name).and_then(|concept| concept.get_mut("coding"))
+                {
+                    codings.push(coding);
+                    return;
+                }
+            }
+        }
+        let mut place = element;
+        for name in &self.path {
+            place = place.entry(name);
+        }
+        *place = first.to_value();
+    }
+}
+
+/// Follows names; of a list the first item counts.
+pub(crate) fn walk<'v>(value: &'v Value, path: &[&'static str]) -> Option<&'v Value> {
+    let mut at = value;
+    for name in path {
+        if let Value::Array(items) = at {
+            at = items.first()?;
+        }
+        at = at.get(name)?;
+    }
+    Some(at)
+}
+
+// === impl Literal ===
+
+impl Literal {
+    pub(crate) fn to_value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Bool(truth) => Value::Bool(*truth),
+            Self::Number(digits) => Value::Number(digits.clone()),
+            Self::Coding { system, code } => Self::coding(system, code),
+            Self::Concept { system, code } => {
+                Value::object().with("coding", vec![Self::coding(system, code)])
+            }
+        }
+    }
+
+    pub(crate) fn is_in(&self, found: &Value) -> bool {
+        match self {
+            Self::Coding { system, code } => is_coding(found, system, code),
+            Self::Concept { system, code } => {
+                found.each("coding").any(|coding| is_coding(coding, system, code))
+            }
+            Self::Text(_) | Self::Bool(_) | Self::Number(_) => match found {
+                Value::Array(items) => items.iter().any(|item| *item == self.to_value()),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Object(_) => *found == self.to_value(),
+            },
+        }
+    }
+
+    fn coding(system: &str, code: &str) -> Value {
+        Value::object().with("system", system).with("code", code)
+    }
+}
+
+fn is_coding(found: &Value, system: &str, code: &str) -> bool {
+    found.text("code") == Some(code) && found.text("system") == Some(system)
+}

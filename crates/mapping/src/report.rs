@@ -1,0 +1,179 @@
+//! What became of a message's fields.
+//!
+//! Invariant: every field of the message that is not empty is in exactly one of `mapped`, `dropped`,
+//! `withheld` and `unmapped`; parts of a mapped field that nobody took stand in `unmapped` beside it.
+
+use crate::forward::cell::Origin;
+use crate::program::RowId;
+use base::Severity;
+use hl7v2::Message;
+use std::fmt;
+use std::sync::Arc;
+
+/// A place in a message. Zero stands for the whole.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldPlace {
+    /// The segment's name.
+    pub segment: [u8; 3],
+    /// Which of the segments of that name, from one.
+    pub occurrence: u16,
+    /// The field.
+    pub field: u16,
+    /// The repeat, from one.
+    pub repeat: u16,
+    /// The component.
+    pub component: u8,
+    /// The subcomponent.
+    pub sub: u8,
+}
+
+/// One line of the report.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The field or part.
+    pub place: FieldPlace,
+    /// The row that decided.
+    pub row: Option<RowId>,
+    /// Why it was dropped.
+    pub reason: Option<Arc<str>>,
+    /// What stood there, where it was not mapped. PHI.
+    pub raw: Box<str>,
+}
+
+/// A value that a row could not use.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Where.
+    pub place: FieldPlace,
+    /// The row that could not use it.
+    pub row: RowId,
+    /// How bad it is.
+    pub severity: Severity,
+    /// A code of FHIR's `issue-type`.
+    pub code: &'static str,
+    /// Why. Free of PHI.
+    pub why: String,
+    /// What stood there. PHI.
+    pub raw: Box<str>,
+    /// The value went through in another form (`otherwise`, an unknown code kept as it is).
+    pub replaced: bool,
+}
+
+/// What became of each field.
+#[derive(Clone, Default)]
+pub struct Report {
+    /// Fields that a row took.
+    pub mapped: Vec<Entry>,
+    /// Fields left out for a reason that the map gives.
+    pub dropped: Vec<Entry>,
+    /// Fields whose elements another source owns: known once a draft was applied.
+    pub withheld: Vec<Entry>,
+    /// Fields and parts that no row took or could use.
+    pub unmapped: Vec<Entry>,
+    /// Values that rows could not use, or not as they were.
+    pub unusable: Vec<Unusable>,
+    /// What was odd about the message as a whole.
+    pub issues: Vec<base::Issue>,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(crate) fn new(place: FieldPlace) -> Self {
+        Self { place, row: None, reason: None, raw: "".into() }
+    }
+
+    pub(crate) fn at(message: &Message, origin: Origin) -> Self {
+        Self::new(FieldPlace::of(message, origin))
+    }
+
+    pub(crate) fn with_raw(mut self, raw: Box<str>) -> Self {
+        self.raw = raw;
+        self
+    }
+}
+
+impl fmt::Debug for Entry {
+    /// Without the raw text: it may be PHI.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.place)
+    }
+}
+
+impl fmt::Debug for Unusable {
+    /// Without the raw text: it may be PHI.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.why)
+    }
+}
+
+// === impl FieldPlace ===
+
+impl FieldPlace {
+    /// The segment's name.
+    pub fn segment_name(&self) -> &str {
+        std::str::from_utf8(&self.segment).unwrap_or("???")
+    }
+
+    /// The same place without repeat and parts.
+    #[must_use]
+    pub fn whole_field(self) -> Self {
+        Self { repeat: 0, component: 0, sub: 0, ..self }
+    }
+}
+
+impl fmt::Display for FieldPlace {
+    /// A path that `hl7v2::Path` reads: `OBX[3]-5[2].1`. Numbers that are 1 are left out before parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.segment_name())?;
+        if 1 < self.occurrence {
+            write!(f, "[{}]", self.occurrence)?;
+        }
+        if self.field != 0 {
+            write!(f, "-{}", self.field)?;
+        }
+        if 1 < self.repeat {
+            write!(f, "[{}]", self.repeat)?;
+        }
+        if self.component != 0 {
+            write!(f, ".{}", self.component)?;
+        }
+        if self.sub != 0 {
+            write!(f, ".{}", self.sub)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FieldPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("mapped", &self.mapped.len())
+            .field("dropped", &self.dropped)
+            .field("withheld", &self.withheld)
+            .field("unmapped", &self.unmapped)
+            .field("unusable", &self.unusable)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Report {
+    /// Fields that were mapped and now turn out to be another source's: they move to `withheld`.
+    pub fn withhold(&mut self, places: &[FieldPlace]) {
+        let fields: Vec<FieldPlace> = places.iter().map(|place| place.whole_field()).collect();
+        let all = std::mem::take(&mut self.mapped);
+        for entry in all {
+            if fields.contains(&entry.place.whole_field()) {
+                self.withheld.push(entry);
+            } else {
+                self.mapped.push(entry);
+            }
+        }
+    }
+}

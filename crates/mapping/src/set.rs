@@ -1,0 +1,168 @@
+//! A set of maps, and what it makes of a message.
+
+use crate::compile;
+use crate::diagnostic::Diagnostic;
+use crate::draft::Draft;
+use crate::forward;
+use crate::program::{Program, RowId, RowInfo};
+use crate::report::Report;
+use crate::syntax::{self, Block, File};
+use base::{Timestamp, Zone};
+use hl7v2::Message;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+/// The base maps and their dialects.
+pub struct MapSet {
+    pub(crate) files: Vec<File>,
+    base: Arc<Program>,
+    dialects: HashMap<String, Arc<Program>>,
+}
+
+/// What is known of a message's sender.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The zone of times without an offset, unless the dialect has one.
+    pub zone: Zone,
+    /// Assigning authorities: name and URI.
+    pub authorities: Vec<(String, String)>,
+    /// The dialect; none is the base.
+    pub dialect: Option<String>,
+}
+
+/// What a message wants to change, and the account of it.
+#[derive(Clone)]
+pub struct Conversion {
+    /// One for each resource, what is referred to not always before what refers.
+    pub drafts: Vec<Draft>,
+    /// What became of each field.
+    pub report: Report,
+    /// EVN-6, EVN-2, else MSH-7.
+    pub event_time: Option<Timestamp>,
+    /// The message structure: `ORU_R01`.
+    pub structure: &'static str,
+    /// Is there a map for this structure?
+    pub supported: bool,
+    pub(crate) program: Arc<Program>,
+}
+
+// === impl MapSet ===
+
+impl MapSet {
+    /// The maps that come with Causeway.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<MapSet> = LazyLock::new(|| {
+            // What is wrong with them fails a test, not a start.
+            MapSet::read(crate::builtin::FILES.iter().copied()).0
+        });
+        &BUILTIN
+    }
+
+    /// The built-in maps with other files beside them (dialects of a site).
+    pub fn with<'f>(
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let all: Vec<(&str, &str)> = crate::builtin::FILES.iter().copied().chain(files).collect();
+        Self::load(all)
+    }
+
+    /// Reads files (name and text). Warnings do not refuse a map.
+    pub fn load<'f>(
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let (set, mut diagnostics) = Self::read(files);
+        diagnostics.extend(set.check());
+        if diagnostics.iter().any(Diagnostic::is_error) { Err(diagnostics) } else { Ok(set) }
+    }
+
+    /// Reads and binds files: the set as far as it could be understood, and what is wrong.
+    pub fn read<'f>(
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> (Self, Vec<Diagnostic>) {
+        let mut diagnostics = Vec::new();
+        let mut read = Vec::new();
+        for (name, text) in files {
+            let (file, found) = syntax::parse(name, text);
+            diagnostics.extend(found);
+            read.push(file);
+        }
+        let base = Arc::new(compile::compile(&read, None, &mut diagnostics));
+        let mut dialects = HashMap::new();
+        for file in &read {
+            for block in &file.blocks {
+                let Block::Dialect(dialect) = block else { continue };
+                let mut found = Vec::new();
+                let program = compile::compile(&read, Some(dialect), &mut found);
+                // The base's own faults are said already.
+                diagnostics.extend(found.into_iter().filter(|found| found.file == file.name));
+                dialects.insert(dialect.name.clone(), Arc::new(program));
+            }
+        }
+        diagnostics.dedup();
+        (Self { files: read, base, dialects }, diagnostics)
+    }
+
+    /// What can be known of the maps without a message.
+    pub fn check(&self) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    /// The dialects' names.
+    pub fn dialects(&self) -> impl Iterator<Item = &str> {
+        self.dialects.keys().map(String::as_str)
+    }
+
+    /// Is there a message map for that structure?
+    pub fn supports(&self, structure: &str) -> bool {
+        self.base.messages.contains_key(structure)
+    }
+
+    /// The program of a dialect; an unknown one has the base's.
+    pub(crate) fn program(&self, dialect: Option<&str>) -> &Arc<Program> {
+        dialect.and_then(|name| self.dialects.get(name)).unwrap_or(&self.base)
+    }
+
+    /// From a message to what it wants to change.
+    pub fn forward(&self, message: &Message, source: &Source) -> Conversion {
+        forward::convert(self.program(source.dialect.as_deref()), message, source)
+    }
+
+    /// A number that changes when a map changes: what was applied under another is applied anew.
+    pub fn version(&self) -> String {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in format!("{:?}", self.files).bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+        }
+        format!("{hash:016x}")
+    }
+}
+
+impl fmt::Debug for MapSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MapSet({} files)", self.files.len())
+    }
+}
+
+// === impl Source ===
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { zone: Zone::utc(), authorities: Vec::new(), dialect: None }
+    }
+}
+
+// === impl Conversion ===
+
+impl Conversion {
+    /// Where a row stands.
+    pub fn row(&self, row: RowId) -> Option<&RowInfo> {
+        self.program.row(row)
+    }
+}
+
+impl fmt::Debug for Conversion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Conversion({}: {:?}, {:?})", self.structure, self.drafts, self.report)
+    }
+}

@@ -1,0 +1,374 @@
+//! Blocks: what begins at the left margin.
+
+use super::cursor::{Read, Stuck};
+use super::lines::Line;
+use super::path::{arrow, is_segment, path, source};
+use super::row::{convert, row, rows};
+use super::{
+    Arrow, Block, CodeRow, CodesBlock, Cursor, DialectBlock, DialectRow, Expectation, MapBlock,
+    MapKind, MeaningBlock, SystemRow, TestBlock, message,
+};
+use crate::diagnostic::Diagnostic;
+use std::sync::Arc;
+
+const HEADS: [&str; 10] = [
+    "segment", "type", "codes", "systems", "extensions", "meaning", "message", "dialect", "choice",
+    "test",
+];
+
+/// The blocks of a file's lines.
+pub(super) fn blocks(
+    file: &Arc<str>,
+    lines: Vec<Line<'_>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut stuck = Vec::new();
+    let mut pending: Option<(Line<'_>, Vec<Line<'_>>)> = None;
+    for line in lines {
+        if line.indent == 0 && is_head(&line, pending.as_ref().map(|(head, _)| head)) {
+            finish(pending.take(), &mut blocks, &mut stuck);
+            let mut head = line;
+            let body = std::mem::take(&mut head.children);
+            pending = Some((head, body));
+        } else if let Some((_, body)) = &mut pending {
+            body.push(line);
+        } else {
+            stuck.push(Stuck {
+                spot: line.cursor().spot(),
+                message: "a row before any block".to_owned(),
+                remedy: Some("segment PID <-> Patient".to_owned()),
+            });
+        }
+    }
+    finish(pending, &mut blocks, &mut stuck);
+    diagnostics.extend(stuck.into_iter().map(|stuck| {
+        let found = Diagnostic::error(file, stuck.spot, stuck.message);
+        match stuck.remedy {
+            Some(remedy) => found.or_write(remedy),
+            None => found,
+        }
+    }));
+    blocks
+}
+
+/// Inside a dialect `choice NK1 = contact` and inside a message nothing but rows may follow.
+fn is_head(line: &Line<'_>, current: Option<&Line<'_>>) -> bool {
+    let mut cursor = line.cursor();
+    let Some(word) = cursor.word() else { return false };
+    let in_dialect = current.is_some_and(|head| head.cursor().next_word_is("dialect"));
+    HEADS.contains(&word) && !(in_dialect && word == "choice")
+}
+
+fn finish(
+    pending: Option<(Line<'_>, Vec<Line<'_>>)>,
+    blocks: &mut Vec<Block>,
+    stuck: &mut Vec<Stuck>,
+) {
+    if let Some((head, body)) = pending {
+        match block(&head, &body, stuck) {
+            Ok(block) => blocks.push(block),
+            Err(error) => stuck.push(error),
+        }
+    }
+}
+
+fn block(head: &Line<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<Block> {
+    let mut cursor = head.cursor();
+    match cursor.clone().word().unwrap_or_default() {
+        "segment" => segment(&mut cursor, body, stuck).map(Block::Map),
+        "type" => data_type(&mut cursor, body, stuck).map(Block::Map),
+        "codes" => codes(&mut cursor, body, stuck).map(Block::Codes),
+        "systems" => Ok(Block::Systems(each_line(body, stuck, system))),
+        "extensions" => Ok(Block::Extensions(each_line(body, stuck, |cursor| {
+            let spot = cursor.spot();
+            let name = cursor.name("a short name")?;
+            cursor.expect("=")?;
+            Ok((spot, name, cursor.quoted()?))
+        }))),
+        "meaning" => meaning(&mut cursor, body, stuck).map(Block::Meaning),
+        "message" => message::message(&mut cursor, body, stuck).map(Block::Message),
+        "dialect" => dialect(&mut cursor, body, stuck).map(Block::Dialect),
+        "choice" => choice(&mut cursor),
+        "test" => test(&mut cursor, body, stuck).map(Block::Test),
+        _ => cursor.stuck("not a block"),
+    }
+}
+
+fn each_line<T>(
+    body: &[Line<'_>],
+    stuck: &mut Vec<Stuck>,
+    mut read: impl FnMut(&mut Cursor<'_>) -> Read<T>,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for line in body {
+        let mut cursor = line.cursor();
+        match read(&mut cursor).and_then(|value| cursor.finish().map(|()| value)) {
+            Ok(value) => found.push(value),
+            Err(error) => stuck.push(error),
+        }
+    }
+    found
+}
+
+fn segment(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<MapBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("segment")?;
+    let mut segments = Vec::new();
+    loop {
+        cursor.spot();
+        match cursor.plain_word() {
+            Some(name) if is_segment(name) => segments.push(name.to_owned()),
+            _ => return cursor.stuck_with("expected a segment's name", "segment PID <-> Patient"),
+        }
+        if !cursor.take("+") {
+            break;
+        }
+    }
+    let arrow = arrow(cursor)?;
+    let fhir_type = cursor.name("a resource type")?;
+    cursor.finish()?;
+    let kind = MapKind::Segments(segments);
+    Ok(MapBlock { spot, kind, arrow, fhir_type, rows: rows(body, stuck) })
+}
+
+fn data_type(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<MapBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("type")?;
+    let kind = MapKind::Type(cursor.name("a data type")?);
+    let arrow = arrow(cursor)?;
+    let fhir_type = cursor.name("a FHIR type")?;
+    cursor.finish()?;
+    Ok(MapBlock { spot, kind, arrow, fhir_type, rows: rows(body, stuck) })
+}
+
+fn codes(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<CodesBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("codes")?;
+    let name = cursor.name("the table's name")?;
+    let table = cursor.name("the HL7 table, such as HL70001")?;
+    arrow(cursor)?;
+    let system = cursor.value(&[])?;
+    cursor.finish()?;
+    let mut found = Vec::new();
+    for line in body {
+        let mut cursor = line.cursor();
+        while !cursor.is_done() {
+            match code(&mut cursor) {
+                Ok(row) => found.push(row),
+                Err(error) => {
+                    stuck.push(error);
+                    break;
+                }
+            }
+        }
+    }
+    Ok(CodesBlock { spot, name, table, system, rows: found })
+}
+
+fn code(cursor: &mut Cursor<'_>) -> Read<CodeRow> {
+    let spot = cursor.spot();
+    let from = cursor.value(&[])?;
+    let arrow = arrow(cursor)?;
+    let to = cursor.value(&[])?;
+    let mut row = CodeRow { spot, from, arrow, to, system: None, display: None };
+    if cursor.next_word_is("in") && !is_code_row(cursor) {
+        cursor.expect_keyword("in")?;
+        row.system = Some(cursor.value(&[])?);
+    }
+    if cursor.next_is("\"") && !is_code_row(cursor) {
+        row.display = Some(cursor.quoted()?);
+    }
+    Ok(row)
+}
+
+/// Does another row follow on the same line?
+fn is_code_row(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    ahead.value(&[]).is_ok() && arrow(&mut ahead).is_ok()
+}
+
+fn system(cursor: &mut Cursor<'_>) -> Read<SystemRow> {
+    let name = cursor.value(&[])?;
+    let arrow = arrow(cursor)?;
+    let uri = cursor.quoted()?;
+    let short = if cursor.keyword("as") { Some(cursor.name("a short name")?) } else { None };
+    Ok(SystemRow { name, arrow, uri, short })
+}
+
+fn meaning(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    stuck: &mut Vec<Stuck>,
+) -> Read<MeaningBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("meaning")?;
+    let fhir_type = cursor.name("a resource type")?;
+    cursor.finish()?;
+    let rows = each_line(body, stuck, |cursor| {
+        let name = cursor.name("a meaning")?;
+        cursor.expect("=")?;
+        Ok((name, path(cursor)?, convert(cursor)?))
+    });
+    Ok(MeaningBlock { spot, fhir_type, rows })
+}
+
+fn choice(cursor: &mut Cursor<'_>) -> Read<Block> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("choice")?;
+    let name = cursor.name("the choice's name")?;
+    cursor.expect("=")?;
+    let mut options = vec![cursor.name("an option")?];
+    while cursor.take("|") {
+        options.push(cursor.name("an option")?);
+    }
+    cursor.finish()?;
+    Ok(Block::Choice { spot, name, options })
+}
+
+fn dialect(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    stuck: &mut Vec<Stuck>,
+) -> Read<DialectBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("dialect")?;
+    let name = cursor.name("the dialect's name")?;
+    cursor.expect_keyword("extends")?;
+    let extends = cursor.name("what it extends")?;
+    cursor.finish()?;
+    let mut found = Vec::new();
+    for line in body {
+        match dialect_row(line, stuck) {
+            Ok(Some(row)) => found.push(row),
+            Ok(None) => {}
+            Err(error) => stuck.push(error),
+        }
+    }
+    Ok(DialectBlock { spot, name, extends, rows: found })
+}
+
+fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRow>> {
+    let mut cursor = line.cursor();
+    let spot = cursor.spot();
+    if cursor.keyword("zone") {
+        return Ok(Some(DialectRow::Zone(spot, cursor.quoted()?)));
+    }
+    for head in ["authority", "system"] {
+        if cursor.keyword(head) {
+            let name = cursor.quoted()?;
+            cursor.expect("=")?;
+            let uri = cursor.quoted()?;
+            cursor.finish()?;
+            return Ok(Some(if head == "system" {
+                DialectRow::System(name, uri)
+            } else {
+                DialectRow::Authority(name, uri)
+            }));
+        }
+    }
+    if cursor.keyword("choice") {
+        let name = cursor.name("the choice's name")?;
+        cursor.expect("=")?;
+        let option = cursor.name("one of its options")?;
+        cursor.finish()?;
+        return Ok(Some(DialectRow::Choice { spot, name, option }));
+    }
+    let replace = cursor.next_word_is("replace");
+    if replace || cursor.next_word_is("add") {
+        cursor.word();
+        let on = if cursor.keyword("on") { Some(cursor.name("a resource type")?) } else { None };
+        let column = cursor.spot().column;
+        let inner = Line {
+            number: line.number,
+            indent: column as usize - 1,
+            text: cursor.take_rest(),
+            children: Vec::new(),
+        };
+        // The lines below belong to the row; they are read in place.
+        let children = std::iter::once(inner).map(|inner| with_children(inner, line));
+        let row = children.filter_map(|inner| row(&inner, stuck)).next();
+        return Ok(row.map(|row| DialectRow::Change { spot, replace, on, row }));
+    }
+    let source = source(&mut cursor)?;
+    cursor.expect_keyword("means")?;
+    let meaning = cursor.name("a meaning")?;
+    cursor.finish()?;
+    Ok(Some(DialectRow::Means { spot, source, meaning }))
+}
+
+fn with_children<'a>(mut inner: Line<'a>, outer: &Line<'a>) -> Line<'a> {
+    inner.children = outer.children.iter().map(copy).collect();
+    inner
+}
+
+fn copy<'a>(line: &Line<'a>) -> Line<'a> {
+    Line {
+        number: line.number,
+        indent: line.indent,
+        text: line.text,
+        children: line.children.iter().map(copy).collect(),
+    }
+}
+
+fn test(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<TestBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("test")?;
+    let name = cursor.quoted()?;
+    cursor.finish()?;
+    let mut test = TestBlock { spot, name, given: Vec::new(), expectations: Vec::new() };
+    for line in body {
+        if let Err(error) = test_line(line, &mut test) {
+            stuck.push(error);
+        }
+        for child in &line.children {
+            if let Err(error) = test_line(child, &mut test) {
+                stuck.push(error);
+            }
+        }
+    }
+    Ok(test)
+}
+
+fn test_line(line: &Line<'_>, test: &mut TestBlock) -> Read<()> {
+    let mut cursor = line.cursor();
+    let given = cursor.keyword("given");
+    if !given && !cursor.keyword("and") && !cursor.keyword("then") {
+        return cursor.stuck_with("expected `given`, `then` or `and`", "given PID|1||123^^^HOSP^MR");
+    }
+    let spot = cursor.spot();
+    let text = cursor.take_rest();
+    let is_segment_line = text.get(..3).is_some_and(is_segment)
+        && text.get(3..4).is_none_or(|mark| !mark.starts_with(|ch: char| ch.is_alphanumeric()));
+    if given || (is_segment_line && test.expectations.is_empty()) {
+        test.given.push(text.to_owned());
+        return Ok(());
+    }
+    test.expectations.push((spot, expectation(text)));
+    Ok(())
+}
+
+fn expectation(text: &str) -> Expectation {
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some("back"), None, None) => Expectation::Back,
+        (Some("issues"), Some("none"), None) => Expectation::IssuesNone,
+        (Some("unmapped"), Some("none"), None) => Expectation::Unmapped(Vec::new()),
+        (Some("unmapped"), Some(_), _) => {
+            let fields = text.trim_start_matches("unmapped").split(',');
+            Expectation::Unmapped(fields.map(|field| field.trim().to_owned()).collect())
+        }
+        _ => Expectation::Holds(text.to_owned()),
+    }
+}
+
+/// The arrow of a block is kept for rows that leave theirs open; none do yet.
+impl Arrow {
+    pub(crate) fn forward(self) -> bool {
+        matches!(self, Self::Forward | Self::Both)
+    }
+
+    pub(crate) fn back(self) -> bool {
+        matches!(self, Self::Back | Self::Both)
+    }
+}

@@ -1,0 +1,216 @@
+//! Reads one line from left to right.
+
+use crate::diagnostic::Spot;
+
+/// Where a line could not be read on, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Stuck {
+    pub(crate) spot: Spot,
+    pub(crate) message: String,
+    pub(crate) remedy: Option<String>,
+}
+
+/// What reading gives.
+pub(crate) type Read<T> = Result<T, Stuck>;
+
+/// A place in a line.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    line: u32,
+    first_column: u32,
+}
+
+// === impl Cursor ===
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(text: &'a str, line: u32, first_column: u32) -> Self {
+        Self { text, at: 0, line, first_column }
+    }
+
+    /// The place of the next token.
+    pub(crate) fn spot(&mut self) -> Spot {
+        self.skip_space();
+        Spot { line: self.line, column: self.first_column + self.at as u32 }
+    }
+
+    pub(crate) fn stuck<T>(&mut self, message: impl Into<String>) -> Read<T> {
+        Err(Stuck { spot: self.spot(), message: message.into(), remedy: None })
+    }
+
+    pub(crate) fn stuck_with<T>(
+        &mut self,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Read<T> {
+        let remedy = Some(remedy.into());
+        Err(Stuck { spot: self.spot(), message: message.into(), remedy })
+    }
+
+    pub(crate) fn is_done(&mut self) -> bool {
+        self.skip_space();
+        self.rest().is_empty()
+    }
+
+    /// Everything that is left.
+    pub(crate) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    pub(crate) fn take_rest(&mut self) -> &'a str {
+        self.skip_space();
+        let rest = self.rest();
+        self.at = self.text.len();
+        rest
+    }
+
+    pub(crate) fn finish(&mut self) -> Read<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        let rest: String = self.rest().chars().take(24).collect();
+        self.stuck(format!("nothing more was expected here, found `{rest}`"))
+    }
+
+    /// The next characters without white space before them.
+    pub(crate) fn next_is(&mut self, mark: &str) -> bool {
+        self.skip_space();
+        self.rest().starts_with(mark)
+    }
+
+    /// Is this very place the mark?
+    pub(crate) fn touches(&self, mark: &str) -> bool {
+        self.rest().starts_with(mark)
+    }
+
+    /// Takes a mark such as `<->`.
+    pub(crate) fn take(&mut self, mark: &str) -> bool {
+        let found = self.next_is(mark);
+        if found {
+            self.at += mark.len();
+        }
+        found
+    }
+
+    pub(crate) fn expect(&mut self, mark: &str) -> Read<()> {
+        if self.take(mark) { Ok(()) } else { self.stuck(format!("expected `{mark}`")) }
+    }
+
+    /// Is the next word this one?
+    pub(crate) fn next_word_is(&mut self, word: &str) -> bool {
+        let mut ahead = self.clone();
+        ahead.word() == Some(word)
+    }
+
+    /// Takes a keyword; a longer word that begins with it is another one.
+    pub(crate) fn keyword(&mut self, word: &str) -> bool {
+        let mut ahead = self.clone();
+        let found = ahead.word() == Some(word);
+        if found {
+            *self = ahead;
+        }
+        found
+    }
+
+    pub(crate) fn expect_keyword(&mut self, word: &str) -> Read<()> {
+        if self.keyword(word) { Ok(()) } else { self.stuck(format!("expected `{word}`")) }
+    }
+
+    /// A word of letters, digits, `_` and `-` that begins with a letter or `_`.
+    pub(crate) fn word(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let rest = self.rest();
+        let end = rest
+            .find(|ch: char| !(ch.is_ascii_alphanumeric() || ch == '_' || ch == '-'))
+            .unwrap_or(rest.len());
+        // `a->b`: the dash is the arrow's.
+        let end = match rest.get(..end) {
+            Some(word) if rest.get(end..).is_some_and(|more| more.starts_with('>')) => {
+                word.trim_end_matches('-').len()
+            }
+            _ => end,
+        };
+        let word = rest.get(..end)?;
+        if !word.starts_with(|ch: char| ch.is_ascii_alphabetic() || ch == '_') {
+            return None;
+        }
+        self.at += end;
+        Some(word)
+    }
+
+    pub(crate) fn name(&mut self, what: &str) -> Read<String> {
+        match self.word() {
+            Some(word) => Ok(word.to_owned()),
+            None => self.stuck(format!("expected {what}")),
+        }
+    }
+
+    /// Letters, digits and `_` only: an element or segment name.
+    pub(crate) fn plain_word(&mut self) -> Option<&'a str> {
+        let rest = self.rest();
+        let end = rest
+            .find(|ch: char| !(ch.is_ascii_alphanumeric() || ch == '_'))
+            .unwrap_or(rest.len());
+        let word = rest.get(..end).filter(|word| !word.is_empty())?;
+        self.at += end;
+        Some(word)
+    }
+
+    pub(crate) fn number(&mut self) -> Read<u32> {
+        let rest = self.rest();
+        let end = rest.find(|ch: char| !ch.is_ascii_digit()).unwrap_or(rest.len());
+        match rest.get(..end).and_then(|digits| digits.parse().ok()) {
+            Some(number) => {
+                self.at += end;
+                Ok(number)
+            }
+            None => self.stuck("expected a number"),
+        }
+    }
+
+    /// Text in quotes.
+    pub(crate) fn quoted(&mut self) -> Read<String> {
+        self.expect("\"")?;
+        let mut text = String::new();
+        let mut escaped = false;
+        for (offset, ch) in self.rest().char_indices() {
+            match ch {
+                _ if escaped => {
+                    text.push(ch);
+                    escaped = false;
+                }
+                '\\' => escaped = true,
+                '"' => {
+                    self.at += offset + 1;
+                    return Ok(text);
+                }
+                _ => text.push(ch),
+            }
+        }
+        self.stuck_with("the quote is not closed", "\"…\"")
+    }
+
+    /// Text in quotes, or characters up to white space or one of `stops`.
+    pub(crate) fn value(&mut self, stops: &[char]) -> Read<String> {
+        if self.next_is("\"") {
+            return self.quoted();
+        }
+        let rest = self.rest();
+        let end = rest
+            .find(|ch: char| ch.is_whitespace() || stops.contains(&ch))
+            .unwrap_or(rest.len());
+        match rest.get(..end).filter(|value| !value.is_empty()) {
+            Some(value) => {
+                self.at += end;
+                Ok(value.to_owned())
+            }
+            None => self.stuck("expected a value"),
+        }
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+}

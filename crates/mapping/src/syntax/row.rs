@@ -1,0 +1,275 @@
+//! Rows of segment and type maps.
+
+use super::condition::{Side, condition};
+use super::cursor::Read;
+use super::lines::Line;
+use super::path::{arrow, is_segment, is_source, path, source};
+use super::{
+    Clauses, Convert, Cursor, EachRow, KeyClause, KeyPart, MapRow, Over, Ownership, Place, Row,
+    SetRow,
+};
+
+/// A row with the lines under it. Lines that could not be read go to `stuck`.
+pub(super) fn row(line: &Line<'_>, stuck: &mut Vec<super::cursor::Stuck>) -> Option<Row> {
+    let mut cursor = line.cursor();
+    let read = if cursor.next_word_is("each") {
+        each(&mut cursor, line, stuck)
+    } else if cursor.next_word_is("set") {
+        set(&mut cursor).map(Row::Set)
+    } else {
+        mapping(&mut cursor, line)
+    };
+    match read.and_then(|row| cursor.finish().map(|()| row)) {
+        Ok(row) => Some(row),
+        Err(error) => {
+            stuck.push(error);
+            None
+        }
+    }
+}
+
+pub(super) fn rows(lines: &[Line<'_>], stuck: &mut Vec<super::cursor::Stuck>) -> Vec<Row> {
+    lines.iter().filter_map(|line| row(line, stuck)).collect()
+}
+
+pub(super) fn set(cursor: &mut Cursor<'_>) -> Read<SetRow> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("set")?;
+    let target = path(cursor)?;
+    cursor.expect("=")?;
+    let value = cursor.value(&[])?;
+    let when = optional_when(cursor)?;
+    Ok(SetRow { spot, target, value, when })
+}
+
+fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condition>> {
+    if cursor.keyword("when") { condition(cursor, Side::Message).map(Some) } else { Ok(None) }
+}
+
+fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
+    let spot = cursor.spot();
+    let mut sources = vec![source(cursor)?];
+    while cursor.take("=") {
+        sources.push(source(cursor)?);
+    }
+    if cursor.keyword("drop") {
+        let reason = cursor.quoted()?;
+        return match (sources.len(), sources.pop()) {
+            (1, Some(source)) => {
+                let when = optional_when(cursor)?;
+                Ok(Row::Drop { spot, source, reason, when })
+            }
+            _ => cursor.stuck("a drop names one field"),
+        };
+    }
+    let arrow = arrow(cursor)?;
+    let target = path(cursor)?;
+    let place = place(cursor);
+    let reference = if cursor.take("=>") { Some(cursor.name("a resource type")?) } else { None };
+    let convert = convert(cursor)?;
+    let clauses = clauses(cursor)?;
+    let key = match line.children.as_slice() {
+        [] => None,
+        [child] => Some(key_line(&mut child.cursor())?),
+        [_, more, ..] => {
+            return more.cursor().stuck("only one key line may stand under a row");
+        }
+    };
+    Ok(Row::Map(MapRow { spot, sources, arrow, target, place, reference, convert, clauses, key }))
+}
+
+fn place(cursor: &mut Cursor<'_>) -> Option<Place> {
+    let words = [
+        ("first", Place::At(0)),
+        ("second", Place::At(1)),
+        ("third", Place::At(2)),
+        ("rest", Place::Rest),
+    ];
+    words.into_iter().find(|(word, _)| cursor.keyword(word)).map(|(_, place)| place)
+}
+
+/// `: NAME [codes TABLE]`, `: codes TABLE`, or nothing.
+pub(super) fn convert(cursor: &mut Cursor<'_>) -> Read<Convert> {
+    if !cursor.take(":") {
+        return Ok(Convert::default());
+    }
+    let spot = cursor.spot();
+    let name =
+        if cursor.next_word_is("codes") { None } else { Some(cursor.name("a converter")?) };
+    let codes = if cursor.keyword("codes") { Some(cursor.name("a code table")?) } else { None };
+    if cursor.next_is("rhai") || name.as_deref() == Some("rhai") {
+        return cursor.stuck_with("functions in Rhai are not supported", "rows and code tables");
+    }
+    Ok(Convert { spot, name, codes })
+}
+
+fn clauses(cursor: &mut Cursor<'_>) -> Read<Clauses> {
+    let mut clauses = Clauses::default();
+    loop {
+        if cursor.keyword("when") {
+            if !cursor.next_is("|") {
+                clauses.when = Some(condition(cursor, Side::Message)?);
+            }
+            if cursor.take("|") {
+                clauses.when_resource = Some(condition(cursor, Side::Resource)?);
+            }
+        } else if cursor.take("|") {
+            clauses.when_resource = Some(condition(cursor, Side::Resource)?);
+        } else if cursor.keyword("otherwise") {
+            clauses.otherwise = Some(cursor.value(&[])?);
+            if cursor.keyword("and") {
+                cursor.expect_keyword("report")?;
+                clauses.report = true;
+            }
+        } else if cursor.keyword("merge") {
+            cursor.expect_keyword("by")?;
+            clauses.merge_by = Some(path(cursor)?);
+        } else if cursor.next_is("=") && cursor.rest().contains("rhai") {
+            return cursor.stuck_with("functions in Rhai are not supported", "rows and code tables");
+        } else {
+            return Ok(clauses);
+        }
+    }
+}
+
+fn each(
+    cursor: &mut Cursor<'_>,
+    line: &Line<'_>,
+    stuck: &mut Vec<super::cursor::Stuck>,
+) -> Read<Row> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("each")?;
+    let over = over(cursor)?;
+    let by = if cursor.keyword("by") { Some(source(cursor)?) } else { None };
+    let filter =
+        if cursor.keyword("where") { Some(condition(cursor, Side::Message)?) } else { None };
+    let arrow = arrow(cursor)?;
+    let target = path(cursor)?;
+    let clauses = clauses(cursor)?;
+    if line.children.is_empty() {
+        return cursor.stuck_with("an `each` without rows", "the rows, indented, on the lines below");
+    }
+    let rows = rows(&line.children, stuck);
+    Ok(Row::Each(EachRow { spot, over, by, filter, arrow, target, clauses, rows }))
+}
+
+fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
+    if cursor.next_is("(") {
+        let mut groups = Vec::new();
+        while cursor.take("(") {
+            let mut group = Vec::new();
+            while !cursor.take(")") {
+                group.push(source(cursor)?);
+            }
+            groups.push(group);
+        }
+        return Ok(Over::Groups(groups));
+    }
+    if is_source(cursor) {
+        return source(cursor).map(Over::Repeats);
+    }
+    cursor.spot();
+    match cursor.plain_word() {
+        Some(name) if is_segment(name) => Ok(Over::Segment(name.to_owned())),
+        _ => cursor.stuck_with("expected a segment, a field or groups of components", "each OBX-5"),
+    }
+}
+
+/// `key …, only links` under a reference row.
+fn key_line(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
+    cursor.expect_keyword("key")?;
+    let key = key(cursor)?;
+    cursor.finish()?;
+    Ok(key)
+}
+
+/// What stands after `key`, and an ownership if one follows.
+pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
+    let mut key = KeyClause { spot: cursor.spot(), ..KeyClause::default() };
+    if cursor.keyword("any") {
+        cursor.expect_keyword("of")?;
+        key.any_of = true;
+        key.alternatives.push(vec![KeyPart::Source(source(cursor)?)]);
+        while cursor.next_is(",") {
+            let mut ahead = cursor.clone();
+            ahead.expect(",")?;
+            if !is_source(&mut ahead) {
+                break;
+            }
+            key.alternatives.push(vec![KeyPart::Source(source(&mut ahead)?)]);
+            *cursor = ahead;
+        }
+    } else {
+        key.alternatives.push(vec![part(cursor)?]);
+        parts(cursor, &mut key)?;
+    }
+    if cursor.next_is(",") {
+        let mut ahead = cursor.clone();
+        ahead.expect(",")?;
+        if let Some(found) = ownership(&mut ahead)? {
+            key.ownership = Some(found);
+            *cursor = ahead;
+        }
+    }
+    Ok(key)
+}
+
+fn parts(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
+    loop {
+        let mut ahead = cursor.clone();
+        let joined = ahead.take("+") || ahead.take(",");
+        if joined && ahead.keyword("else") {
+            if ahead.keyword("its") {
+                ahead.expect_keyword("place")?;
+                ahead.expect_keyword("among")?;
+                ahead.expect_keyword("equals")?;
+                key.place_among_equals = true;
+            } else {
+                key.alternatives.push(vec![part(&mut ahead)?]);
+            }
+        } else if joined && ownership(&mut ahead.clone())?.is_none() && !is_link(&mut ahead) {
+            let part = part(&mut ahead)?;
+            if let Some(last) = key.alternatives.last_mut() {
+                last.push(part);
+            }
+        } else {
+            return Ok(());
+        }
+        *cursor = ahead;
+    }
+}
+
+/// `subject = patient` after a comma is no part of the key.
+fn is_link(cursor: &mut Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    path(&mut ahead).is_ok() && (ahead.next_is("=") || ahead.next_is("+="))
+}
+
+fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
+    if cursor.keyword("identifier") {
+        return Ok(KeyPart::Identifier);
+    }
+    if is_source(cursor) {
+        return source(cursor).map(KeyPart::Source);
+    }
+    let spot = cursor.spot();
+    match cursor.word() {
+        Some(label) => Ok(KeyPart::Label(spot, label.to_owned())),
+        None => cursor.stuck_with("expected a part of a key", "identifier, a field or a label"),
+    }
+}
+
+pub(super) fn ownership(cursor: &mut Cursor<'_>) -> Read<Option<Ownership>> {
+    if cursor.keyword("owns") {
+        return Ok(Some(Ownership::Owns));
+    }
+    if cursor.keyword("fills") {
+        cursor.expect_keyword("gaps")?;
+        return Ok(Some(Ownership::FillsGaps));
+    }
+    if cursor.keyword("only") {
+        cursor.expect_keyword("links")?;
+        return Ok(Some(Ownership::OnlyLinks));
+    }
+    Ok(None)
+}

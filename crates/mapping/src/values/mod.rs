@@ -1,0 +1,9 @@
+//! Primitive values, both ways.
+
+pub(crate) mod authority;
+pub(crate) mod number;
+pub(crate) mod phone;
+pub(crate) mod time;
+
+/// What a converter says of a text that it cannot use. It never repeats the text.
+pub(crate) type Made<T> = Result<T, &'static str>;

@@ -1,0 +1,36 @@
+//! Words made of parts: telephone numbers and places.
+
+use crate::forward::cell::{Cell, Reading};
+
+/// `+1 555 5550100 X12` (HL7 v2-to-FHIR, XTN[ContactPoint]).
+pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
+    let part = |n| cell.part(n, reading).plain(reading);
+    let (country, area, local, extension) = (part(5), part(6), part(7), part(8));
+    let mut text = String::new();
+    if !country.is_empty() {
+        text.push('+');
+        text.push_str(country.trim_start_matches('+'));
+        text.push(' ');
+    }
+    if !area.is_empty() {
+        text.push_str(&area);
+        text.push(' ');
+    }
+    text.push_str(&local);
+    if !extension.is_empty() {
+        text.push_str(" X");
+        text.push_str(&extension);
+    }
+    text
+}
+
+/// `ICU 101 A`: the point of care, the room, the bed; the facility where there is nothing else.
+pub(crate) fn place(cell: Cell<'_>, reading: &Reading) -> String {
+    let words = |numbers: &[u8]| {
+        let parts = numbers.iter().map(|n| cell.part(*n, reading).plain(reading));
+        let valued: Vec<String> = parts.map(Into::into).filter(|text: &String| !text.is_empty()).collect();
+        valued.join(" ")
+    };
+    let narrow = words(&[1, 2, 3]);
+    if narrow.is_empty() { words(&[7, 8, 4]) } else { narrow }
+}

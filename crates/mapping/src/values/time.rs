@@ -1,0 +1,78 @@
+//! Dates and times: as precise as they were, with an offset where FHIR asks for one.
+
+use super::Made;
+use base::{DateTime, Precision, UtcOffset, Zone};
+use fhir::build::Value;
+
+/// Where an offset comes from when the value has none.
+#[derive(Clone, Debug)]
+pub(crate) struct Times {
+    /// The offset of MSH-7.
+    pub(crate) header: Option<UtcOffset>,
+    /// The source's zone.
+    pub(crate) zone: Zone,
+}
+
+const NO_DATE: &str = "not a date or time";
+
+pub(crate) fn read(text: &str) -> Made<DateTime> {
+    DateTime::parse_hl7(text.trim()).map_err(|_| NO_DATE)
+}
+
+pub(crate) fn date(text: &str) -> Made<Value> {
+    let time = read(text)?;
+    Ok(Value::from(time.date_only().to_fhir(&Zone::utc())))
+}
+
+pub(crate) fn date_time(text: &str, times: &Times) -> Made<Value> {
+    Ok(Value::from(with_offset(read(text)?, times).to_fhir(&times.zone)))
+}
+
+pub(crate) fn instant(text: &str, times: &Times) -> Made<Value> {
+    let time = read(text)?;
+    if time.precision() < Precision::Minute {
+        return Err("an instant needs a time of day");
+    }
+    Ok(Value::from(with_offset(time, times).to_fhir(&times.zone)))
+}
+
+/// `HHMM[SS[.S…]]`; an offset cannot be said by a FHIR time.
+pub(crate) fn time(text: &str) -> Made<Value> {
+    let stamp = format!("20000101{}", text.trim());
+    let parsed = DateTime::parse_hl7(&stamp).map_err(|_| "not a time of day")?;
+    if parsed.precision() < Precision::Minute || parsed.offset().is_some() {
+        return Err("not a time of day that FHIR can say");
+    }
+    let whole = parsed.with_offset(UtcOffset::Zulu).to_fhir(&Zone::utc());
+    let time = whole.split('T').nth(1).and_then(|time| time.strip_suffix('Z'));
+    time.map(Value::from).ok_or("not a time of day")
+}
+
+/// What is doubtful about a value that went through.
+pub(crate) fn doubt(text: &str, times: &Times) -> Option<&'static str> {
+    let time = read(text).ok()?;
+    if time.precision() == Precision::Hour {
+        return Some("an hour without minutes: FHIR has only the date");
+    }
+    let floating = time.has_time() && time.offset().is_none() && times.header.is_none();
+    (floating && times.zone.offset_at(&time).1)
+        .then_some("a time that the change of summer time makes doubtful: took the earlier reading")
+}
+
+fn with_offset(time: DateTime, times: &Times) -> DateTime {
+    match (time.offset(), times.header) {
+        (None, Some(offset)) => time.with_offset(offset),
+        _ => time,
+    }
+}
+
+/// The v2 text of a FHIR date, dateTime or instant.
+pub(crate) fn back(text: &str) -> Option<String> {
+    DateTime::parse_fhir(text).ok().map(|time| time.to_hl7())
+}
+
+/// The v2 text of a FHIR time.
+pub(crate) fn time_back(text: &str) -> Option<String> {
+    let time = DateTime::parse_fhir(&format!("2000-01-01T{text}Z")).ok()?.to_hl7();
+    time.strip_prefix("20000101").and_then(|time| time.strip_suffix("+0000")).map(str::to_owned)
+}

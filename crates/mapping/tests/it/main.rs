@@ -1,0 +1,11 @@
+//! Integration tests of the map language and the built-in maps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod builtin;
