@@ -36,7 +36,11 @@ pub(crate) enum AstKind {
     /// `input.name`
     Member(Box<Ast>, String),
     /// `function(…)` or `input.function(…)`
-    Call { input: Option<Box<Ast>>, name: String, arguments: Vec<Ast> },
+    Call {
+        input: Option<Box<Ast>>,
+        name: String,
+        arguments: Vec<Ast>,
+    },
     /// `input[index]`
     Indexer(Box<Ast>, Box<Ast>),
     /// `-operand`, `+operand`
@@ -140,9 +144,14 @@ impl AstKind {
             Self::Variable(_) | Self::Name(_) => 0,
             // A path does not grow deeper by its length: it compiles to a list of steps.
             Self::Member(input, _) => return input.depth,
-            Self::Call { input, arguments, .. } => {
+            Self::Call {
+                input, arguments, ..
+            } => {
                 let input = input.as_ref().map_or(0, |input| input.depth);
-                arguments.iter().map(|argument| argument.depth).fold(input, u16::max)
+                arguments
+                    .iter()
+                    .map(|argument| argument.depth)
+                    .fold(input, u16::max)
             }
             Self::Indexer(a, b) | Self::Binary(_, a, b) => a.depth.max(b.depth),
             Self::Negate(operand) | Self::Plus(operand) => operand.depth,

@@ -27,10 +27,16 @@ pub(crate) fn check(tree: &Ast, root: &'static TypeDef) -> Result<(), SyntaxErro
 // === impl Known ===
 
 impl Known {
-    const ANYTHING: Self = Self { types: None, ordered: true };
+    const ANYTHING: Self = Self {
+        types: None,
+        ordered: true,
+    };
 
     fn of(types: Vec<&'static TypeDef>) -> Self {
-        Self { types: Some(types), ordered: true }
+        Self {
+            types: Some(types),
+            ordered: true,
+        }
     }
 
     fn named(name: &str) -> Self {
@@ -54,9 +60,16 @@ fn infer(tree: &Ast, focus: &Known) -> Checked {
                 at = input;
             }
             let start = infer(at, focus)?;
-            names.iter().rev().try_fold(start, |input, name| member(tree, &input, name))
+            names
+                .iter()
+                .rev()
+                .try_fold(start, |input, name| member(tree, &input, name))
         }
-        AstKind::Call { input, name, arguments } => {
+        AstKind::Call {
+            input,
+            name,
+            arguments,
+        } => {
             let input = match input {
                 Some(input) => infer(input, focus)?,
                 None => focus.clone(),
@@ -100,7 +113,10 @@ fn operators(chain: Chain, operands: &[Ast], focus: &Known) -> Checked {
         });
     }
     match chain {
-        Chain::Union => Ok(Known { types: union, ordered: true }),
+        Chain::Union => Ok(Known {
+            types: union,
+            ordered: true,
+        }),
         Chain::And | Chain::Or => Ok(Known::ANYTHING),
     }
 }
@@ -119,7 +135,9 @@ fn first_name(tree: &Ast, name: &str, focus: &Known) -> Checked {
 }
 
 fn member(tree: &Ast, input: &Known, name: &str) -> Checked {
-    let Some(types) = &input.types else { return Ok(Known::ANYTHING) };
+    let Some(types) = &input.types else {
+        return Ok(Known::ANYTHING);
+    };
     let mut found = Vec::new();
     for def in types {
         // What an abstract type has under its concrete ones is not known.
@@ -132,13 +150,18 @@ fn member(tree: &Ast, input: &Known, name: &str) -> Checked {
     if found.is_empty() && !types.is_empty() {
         return Err(unknown(tree, types, name));
     }
-    Ok(Known { types: Some(found), ordered: input.ordered })
+    Ok(Known {
+        types: Some(found),
+        ordered: input.ordered,
+    })
 }
 
 fn call(tree: &Ast, input: &Known, name: &str, arguments: &[Ast], focus: &Known) -> Checked {
     match name {
         "is" | "as" | "ofType" => {
-            let Some(argument) = arguments.first() else { return Ok(Known::ANYTHING) };
+            let Some(argument) = arguments.first() else {
+                return Ok(Known::ANYTHING);
+            };
             let known = cast(&type_name(argument)?)?;
             return Ok(if name == "is" { Known::ANYTHING } else { known });
         }
@@ -158,7 +181,10 @@ fn call(tree: &Ast, input: &Known, name: &str, arguments: &[Ast], focus: &Known)
         "where" | "first" | "last" | "tail" | "skip" | "take" | "single" | "distinct" | "trace"
         | "exclude" | "intersect" | "sort" => input.clone(),
         "select" => projected,
-        "children" | "descendants" => Known { types: None, ordered: false },
+        "children" | "descendants" => Known {
+            types: None,
+            ordered: false,
+        },
         "extension" => Known::named("Extension"),
         _ => Known::ANYTHING,
     })
@@ -175,7 +201,10 @@ fn ordered(tree: &Ast, input: &Known, name: &str) -> Result<(), SyntaxError> {
     if input.ordered {
         return Ok(());
     }
-    Err(SyntaxError { offset: tree.offset, kind: SyntaxErrorKind::Unordered(name.to_owned()) })
+    Err(SyntaxError {
+        offset: tree.offset,
+        kind: SyntaxErrorKind::Unordered(name.to_owned()),
+    })
 }
 
 fn unknown(tree: &Ast, types: &[&'static TypeDef], element: &str) -> SyntaxError {
@@ -184,5 +213,8 @@ fn unknown(tree: &Ast, types: &[&'static TypeDef], element: &str) -> SyntaxError
         type_name: names.join(" or "),
         element: element.to_owned(),
     };
-    SyntaxError { offset: tree.offset, kind }
+    SyntaxError {
+        offset: tree.offset,
+        kind,
+    }
 }

@@ -28,7 +28,10 @@ pub(crate) fn compile(tree: &Ast, dialect: Dialect) -> Result<Op, SyntaxError> {
 /// Compiles a pattern: `.` takes line ends, and no pattern may grow large.
 pub(crate) fn pattern(text: &str) -> Option<Regex> {
     let mut builder = RegexBuilder::new(text);
-    builder.dot_matches_new_line(true).size_limit(REGEX_BYTES).dfa_size_limit(REGEX_BYTES);
+    builder
+        .dot_matches_new_line(true)
+        .size_limit(REGEX_BYTES)
+        .dfa_size_limit(REGEX_BYTES);
     builder.build().ok()
 }
 
@@ -53,7 +56,11 @@ impl Compiler {
             AstKind::Variable(name) => Op::Variable(Variable::named(name.clone())),
             AstKind::Name(name) => step(Op::This, first_step(name)),
             AstKind::Member(..) => self.path(tree)?,
-            AstKind::Call { input, name, arguments } => {
+            AstKind::Call {
+                input,
+                name,
+                arguments,
+            } => {
                 let input = match input {
                     Some(input) => self.op(input)?,
                     None => Op::This,
@@ -69,9 +76,11 @@ impl Compiler {
                 operand => Op::Negate(Box::new(operand)),
             },
             AstKind::Plus(operand) => Op::Plus(Box::new(self.op(operand)?)),
-            AstKind::Binary(operator, left, right) => {
-                binary(*operator, Box::new(self.op(left)?), Box::new(self.op(right)?))
-            }
+            AstKind::Binary(operator, left, right) => binary(
+                *operator,
+                Box::new(self.op(left)?),
+                Box::new(self.op(right)?),
+            ),
             AstKind::Chain(chain, operands) => {
                 let operands = self.ops(operands)?;
                 match chain {
@@ -122,7 +131,10 @@ impl Compiler {
         offset: usize,
     ) -> Result<Op, SyntaxError> {
         let count_error = || {
-            Err(SyntaxError { offset, kind: SyntaxErrorKind::WrongArgumentCount(name.to_owned()) })
+            Err(SyntaxError {
+                offset,
+                kind: SyntaxErrorKind::WrongArgumentCount(name.to_owned()),
+            })
         };
         let op = match (name, arguments) {
             ("where", [criteria]) => return self.filter(input, criteria),
@@ -144,7 +156,10 @@ impl Compiler {
                 };
                 return Ok(step(input, Step::OfType(spec)));
             }
-            ("where" | "exists" | "all" | "empty" | "not" | "hasValue" | "is" | "as" | "ofType", _) => {
+            (
+                "where" | "exists" | "all" | "empty" | "not" | "hasValue" | "is" | "as" | "ofType",
+                _,
+            ) => {
                 return count_error();
             }
             _ => return self.function(input, name, arguments, offset),
@@ -158,7 +173,12 @@ impl Compiler {
             return Ok(step(input, Step::Where(compiled)));
         }
         // With `$index` the whole collection must be counted.
-        let call = Call { function: Function::Where, input, arguments: vec![compiled], regex: None };
+        let call = Call {
+            function: Function::Where,
+            input,
+            arguments: vec![compiled],
+            regex: None,
+        };
         Ok(Op::Call(Box::new(call)))
     }
 
@@ -190,10 +210,18 @@ impl Compiler {
             _ => None,
         };
         if matches!(regex, Some(None)) {
-            return Err(SyntaxError { offset, kind: SyntaxErrorKind::BadRegex });
+            return Err(SyntaxError {
+                offset,
+                kind: SyntaxErrorKind::BadRegex,
+            });
         }
         let arguments = self.ops(arguments)?;
-        Ok(Op::Call(Box::new(Call { function, input, arguments, regex: regex.flatten() })))
+        Ok(Op::Call(Box::new(Call {
+            function,
+            input,
+            arguments,
+            regex: regex.flatten(),
+        })))
     }
 }
 
@@ -232,10 +260,26 @@ fn binary(operator: Operator, left: Box<Op>, right: Box<Op>) -> Op {
     Op::Test(match operator {
         O::Arithmetic(arithmetic) => return Op::Arithmetic(arithmetic, left, right),
         O::Compare(comparison) => Test::Compare(comparison, left, right),
-        O::Equal => Test::Equal { negated: false, left, right },
-        O::NotEqual => Test::Equal { negated: true, left, right },
-        O::Equivalent => Test::Equivalent { negated: false, left, right },
-        O::NotEquivalent => Test::Equivalent { negated: true, left, right },
+        O::Equal => Test::Equal {
+            negated: false,
+            left,
+            right,
+        },
+        O::NotEqual => Test::Equal {
+            negated: true,
+            left,
+            right,
+        },
+        O::Equivalent => Test::Equivalent {
+            negated: false,
+            left,
+            right,
+        },
+        O::NotEquivalent => Test::Equivalent {
+            negated: true,
+            left,
+            right,
+        },
         O::In => Test::In(left, right),
         O::Contains => Test::In(right, left),
         O::Xor => Test::Xor(left, right),
@@ -247,11 +291,19 @@ fn binary(operator: Operator, left: Box<Op>, right: Box<Op>) -> Op {
 pub(crate) fn type_name(argument: &Ast) -> Result<TypeName, SyntaxError> {
     let offset = argument.offset;
     match &argument.kind {
-        AstKind::Name(name) => Ok(TypeName { namespace: None, name: name.clone(), offset }),
+        AstKind::Name(name) => Ok(TypeName {
+            namespace: None,
+            name: name.clone(),
+            offset,
+        }),
         AstKind::Member(input, name) => match &input.kind {
             AstKind::Name(namespace) => {
                 let namespace = Some(namespace.clone());
-                Ok(TypeName { namespace, name: name.clone(), offset })
+                Ok(TypeName {
+                    namespace,
+                    name: name.clone(),
+                    offset,
+                })
             }
             _ => Err(no_type(offset)),
         },
@@ -261,7 +313,13 @@ pub(crate) fn type_name(argument: &Ast) -> Result<TypeName, SyntaxError> {
 
 fn no_type(offset: usize) -> SyntaxError {
     let found = "expression".to_owned();
-    SyntaxError { offset, kind: SyntaxErrorKind::Unexpected { found, expected: "a type" } }
+    SyntaxError {
+        offset,
+        kind: SyntaxErrorKind::Unexpected {
+            found,
+            expected: "a type",
+        },
+    }
 }
 
 pub(crate) fn mentions_index(tree: &Ast) -> bool {
@@ -270,9 +328,9 @@ pub(crate) fn mentions_index(tree: &Ast) -> bool {
         AstKind::Literal(_) | AstKind::This | AstKind::Total => false,
         AstKind::Variable(_) | AstKind::Name(_) => false,
         AstKind::Member(input, _) => mentions_index(input),
-        AstKind::Call { input, arguments, .. } => {
-            input.as_deref().is_some_and(mentions_index) || arguments.iter().any(mentions_index)
-        }
+        AstKind::Call {
+            input, arguments, ..
+        } => input.as_deref().is_some_and(mentions_index) || arguments.iter().any(mentions_index),
         AstKind::Indexer(a, b) | AstKind::Binary(_, a, b) => mentions_index(a) || mentions_index(b),
         AstKind::Negate(a) | AstKind::Plus(a) => mentions_index(a),
         AstKind::Is(a, _) | AstKind::As(a, _) => mentions_index(a),

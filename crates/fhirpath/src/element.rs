@@ -40,7 +40,10 @@ impl<'a> Element<'a> {
 
     /// A resource: its type is the one it names.
     pub fn resource(node: Node<'a>) -> Self {
-        Self { node, type_def: node.resource_type().and_then(type_named) }
+        Self {
+            node,
+            type_def: node.resource_type().and_then(type_named),
+        }
     }
 
     /// Where it stands. Of a primitive without a value it is the `_x`.
@@ -64,7 +67,8 @@ impl<'a> Element<'a> {
 
     /// Is its type that one, or a specialisation of it?
     pub(crate) fn is_a(&self, ancestor: &'static TypeDef) -> bool {
-        self.type_def.is_some_and(|own| std::ptr::eq(own, ancestor) || own.is_a(ancestor.name))
+        self.type_def
+            .is_some_and(|own| std::ptr::eq(own, ancestor) || own.is_a(ancestor.name))
     }
 
     /// Is it of a primitive type, or, its type unknown, no object?
@@ -82,13 +86,19 @@ impl<'a> Element<'a> {
 
     /// The object that holds its children: itself, or the `_x` of a primitive.
     pub(crate) fn holder(&self) -> Option<Node<'a>> {
-        if self.node.is_object() { Some(self.node) } else { self.node.extension_sibling() }
+        if self.node.is_object() {
+            Some(self.node)
+        } else {
+            self.node.extension_sibling()
+        }
     }
 
     /// The value in FHIRPath's own types: of a primitive, or of a quantity.
     pub fn value(&self) -> Option<Item<'a>> {
         if self.node.is_object() {
-            return self.quantity().map(|quantity| Item::Quantity(Box::new(quantity)));
+            return self
+                .quantity()
+                .map(|quantity| Item::Quantity(Box::new(quantity)));
         }
         let reading = self.type_def.and_then(Reading::of);
         match self.node.kind() {
@@ -96,8 +106,14 @@ impl<'a> Element<'a> {
             Kind::Bool => self.node.as_bool().map(Item::Boolean),
             Kind::Number => {
                 let text = self.node.number_text()?;
-                let whole = if reading == Some(Reading::Decimal) { None } else { text.parse().ok() };
-                whole.map(Item::Integer).or_else(|| number::parse(text).map(Item::Decimal))
+                let whole = if reading == Some(Reading::Decimal) {
+                    None
+                } else {
+                    text.parse().ok()
+                };
+                whole
+                    .map(Item::Integer)
+                    .or_else(|| number::parse(text).map(Item::Decimal))
             }
             Kind::String => {
                 let text = self.node.as_str()?;
@@ -121,9 +137,14 @@ impl<'a> Element<'a> {
             return None;
         }
         let value = number::parse(self.node.get("value")?.number_text()?)?;
-        let ucum = self.node.text("system").is_some_and(|url| url == "http://unitsofmeasure.org");
+        let ucum = self
+            .node
+            .text("system")
+            .is_some_and(|url| url == "http://unitsofmeasure.org");
         let code = if ucum { self.node.text("code") } else { None };
-        let unit = code.or_else(|| self.node.text("unit")).unwrap_or(Cow::Borrowed("1"));
+        let unit = code
+            .or_else(|| self.node.text("unit"))
+            .unwrap_or(Cow::Borrowed("1"));
         Some(Quantity::new(value, Unit::Ucum(unit.into())))
     }
 }
@@ -133,7 +154,9 @@ fn read_text(reading: Option<Reading>, text: Cow<'_, str>) -> Item<'_> {
         Some(Reading::Date) => Date::parse(&text).map(Item::Date),
         Some(Reading::DateTime) => DateTime::parse(&text).map(Item::DateTime),
         Some(Reading::Time) => Time::parse(&text).map(Item::Time),
-        Some(Reading::Boolean | Reading::Integer | Reading::Decimal | Reading::String) | None => None,
+        Some(Reading::Boolean | Reading::Integer | Reading::Decimal | Reading::String) | None => {
+            None
+        }
     };
     // What cannot be read as what it should be stays the text that it is.
     read.unwrap_or(Item::String(text))

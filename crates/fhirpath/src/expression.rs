@@ -19,7 +19,9 @@ pub struct Expression {
 impl Expression {
     /// Compiles an expression.
     pub fn compile(text: &str) -> Result<Self, SyntaxError> {
-        Ok(Self { program: compile(&parser::parse(text)?, Dialect::Normative)? })
+        Ok(Self {
+            program: compile(&parser::parse(text)?, Dialect::Normative)?,
+        })
     }
 
     /// Compiles an expression for one type and refuses what can never be right on it: an unknown

@@ -87,7 +87,10 @@ impl<'a> Item<'a> {
     pub fn type_info(&self) -> TypeInfo {
         let name = match self {
             Self::Element(element) => {
-                return TypeInfo { namespace: "FHIR", name: element.type_name().unwrap_or("Element") };
+                return TypeInfo {
+                    namespace: "FHIR",
+                    name: element.type_name().unwrap_or("Element"),
+                };
             }
             Self::Boolean(_) => "Boolean",
             Self::Integer(_) => "Integer",
@@ -99,7 +102,10 @@ impl<'a> Item<'a> {
             Self::Quantity(_) => "Quantity",
             Self::Type(_) => "TypeInfo",
         };
-        TypeInfo { namespace: "System", name }
+        TypeInfo {
+            namespace: "System",
+            name,
+        }
     }
 
     /// The value as FHIRPath's own types have it; a complex element has none.

@@ -103,7 +103,10 @@ impl<'t> Lexer<'t> {
             } else if self.rest().starts_with("/*") {
                 let end = self.rest().find("*/").filter(|&end| 2 <= end).or_else(|| {
                     // `/*/` does not end the comment that it begins.
-                    self.rest().get(2..).and_then(|rest| rest.find("*/")).map(|end| end + 2)
+                    self.rest()
+                        .get(2..)
+                        .and_then(|rest| rest.find("*/"))
+                        .map(|end| end + 2)
                 });
                 match end {
                     Some(end) => self.at += end + 2,
@@ -117,7 +120,9 @@ impl<'t> Lexer<'t> {
 
     fn token(&mut self) -> Result<TokenKind, SyntaxError> {
         let start = self.at;
-        let Some(first) = self.peek() else { return Ok(TokenKind::End) };
+        let Some(first) = self.peek() else {
+            return Ok(TokenKind::End);
+        };
         match first {
             'A'..='Z' | 'a'..='z' | '_' => Ok(TokenKind::Name(self.name().to_owned())),
             '0'..='9' => self.number(),
@@ -167,7 +172,8 @@ impl<'t> Lexer<'t> {
         let start = self.at;
         self.run(|c| c.is_ascii_digit());
         let mut after = self.rest().chars();
-        let is_decimal = after.next() == Some('.') && after.next().is_some_and(|c| c.is_ascii_digit());
+        let is_decimal =
+            after.next() == Some('.') && after.next().is_some_and(|c| c.is_ascii_digit());
         if is_decimal {
             self.at += 1;
             self.run(|c| c.is_ascii_digit());
@@ -220,7 +226,8 @@ impl<'t> Lexer<'t> {
             Some('Z') => self.at += 1,
             Some('+' | '-') => {
                 let looks_right = self.rest().get(1..6).is_some_and(|text| {
-                    text.char_indices().all(|(i, c)| if i == 2 { c == ':' } else { c.is_ascii_digit() })
+                    text.char_indices()
+                        .all(|(i, c)| if i == 2 { c == ':' } else { c.is_ascii_digit() })
                 });
                 if looks_right {
                     self.at += 6;
@@ -252,7 +259,9 @@ impl<'t> Lexer<'t> {
         let start = self.at;
         let bad = self.error(start, SyntaxErrorKind::BadEscape);
         self.at += 1;
-        let Some(escaped) = self.peek() else { return Err(bad) };
+        let Some(escaped) = self.peek() else {
+            return Err(bad);
+        };
         self.at += escaped.len_utf8();
         match escaped {
             '\'' | '"' | '`' | '\\' | '/' => Ok(escaped),
@@ -272,12 +281,17 @@ impl<'t> Lexer<'t> {
             return char::from_u32(high);
         }
         self.at += self.rest().starts_with("\\u").then_some(2)?;
-        let low = self.hexadecimal().filter(|low| (0xDC00..0xE000).contains(low))?;
+        let low = self
+            .hexadecimal()
+            .filter(|low| (0xDC00..0xE000).contains(low))?;
         char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00))
     }
 
     fn hexadecimal(&mut self) -> Option<u32> {
-        let digits = self.rest().get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits = self
+            .rest()
+            .get(..4)
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
         self.at += 4;
         u32::from_str_radix(digits, 16).ok()
     }
@@ -288,13 +302,20 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<TokenKind> {
-        tokens(text).unwrap().into_iter().map(|token| token.kind).collect()
+        tokens(text)
+            .unwrap()
+            .into_iter()
+            .map(|token| token.kind)
+            .collect()
     }
 
     #[test]
     fn a_point_after_a_number_is_a_path_unless_a_digit_follows() {
         use TokenKind::{Decimal as D, End, Integer, Mark, Name};
-        assert_eq!(kinds("1.abs"), [Integer(1), Mark("."), Name("abs".into()), End]);
+        assert_eq!(
+            kinds("1.abs"),
+            [Integer(1), Mark("."), Name("abs".into()), End]
+        );
         assert_eq!(kinds("1.5"), [D("1.5".parse().unwrap()), End]);
     }
 
@@ -307,7 +328,15 @@ mod tests {
 
     #[test]
     fn refused() {
-        for (text, offset) in [("'a", 0), ("a `b", 2), ("1 /* x", 2), ("@", 0), ("a # b", 2), ("'\\x'", 1), ("/*/", 0)] {
+        for (text, offset) in [
+            ("'a", 0),
+            ("a `b", 2),
+            ("1 /* x", 2),
+            ("@", 0),
+            ("a # b", 2),
+            ("'\\x'", 1),
+            ("/*/", 0),
+        ] {
             assert_eq!(tokens(text).unwrap_err().offset, offset, "{text}");
         }
     }

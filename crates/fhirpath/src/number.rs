@@ -32,7 +32,9 @@ pub(crate) fn from_f64(value: f64) -> Option<Decimal> {
     if !value.is_finite() {
         return None;
     }
-    Decimal::from_scientific(&format!("{value:.14e}")).ok().map(|value| value.normalize())
+    Decimal::from_scientific(&format!("{value:.14e}"))
+        .ok()
+        .map(|value| value.normalize())
 }
 
 /// The nearest `f64`.
@@ -53,7 +55,12 @@ pub(crate) fn sqrt(value: Decimal) -> Option<Decimal> {
 /// Exact for whole exponents as far as digits are kept.
 pub(crate) fn power(base: Decimal, exponent: Decimal) -> Option<Decimal> {
     if let Some(whole) = to_integer(exponent) {
-        return base.checked_powi(i64::from(whole));
+        let result = base.checked_powi(i64::from(whole))?;
+        return Some(if whole < 0 {
+            result.normalize()
+        } else {
+            result
+        });
     }
     from_f64(to_f64(base).powf(to_f64(exponent)))
 }

@@ -16,9 +16,16 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Reads a whole expression.
 pub(crate) fn parse(text: &str) -> Result<Ast, SyntaxError> {
     if MAX_BYTES < text.len() {
-        return Err(SyntaxError { offset: MAX_BYTES, kind: SyntaxErrorKind::TooLong });
+        return Err(SyntaxError {
+            offset: MAX_BYTES,
+            kind: SyntaxErrorKind::TooLong,
+        });
     }
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        at: 0,
+        depth: 0,
+    };
     let tree = parser.expression(0)?;
     if *parser.peek() != TokenKind::End {
         return Err(parser.unexpected("an operator or the end"));
@@ -44,7 +51,9 @@ enum Infix {
 /// How tightly an infix token binds, and what it does.
 fn infix(token: &TokenKind) -> Option<(u8, Infix)> {
     use Operator as O;
-    let (TokenKind::Mark(_) | TokenKind::Name(_)) = token else { return None };
+    let (TokenKind::Mark(_) | TokenKind::Name(_)) = token else {
+        return None;
+    };
     let text = match token {
         TokenKind::Mark(mark) => mark,
         TokenKind::Name(name) => name.as_str(),
@@ -83,11 +92,16 @@ fn infix(token: &TokenKind) -> Option<(u8, Infix)> {
 
 impl Parser {
     fn peek(&self) -> &TokenKind {
-        self.tokens.get(self.at).map_or(&TokenKind::End, |token| &token.kind)
+        self.tokens
+            .get(self.at)
+            .map_or(&TokenKind::End, |token| &token.kind)
     }
 
     fn offset(&self) -> usize {
-        self.tokens.get(self.at).or(self.tokens.last()).map_or(0, |token| token.offset)
+        self.tokens
+            .get(self.at)
+            .or(self.tokens.last())
+            .map_or(0, |token| token.offset)
     }
 
     fn next(&mut self) -> TokenKind {
@@ -105,7 +119,11 @@ impl Parser {
     }
 
     fn expect(&mut self, mark: &'static str) -> Result<(), SyntaxError> {
-        if self.take(mark) { Ok(()) } else { Err(self.unexpected(mark)) }
+        if self.take(mark) {
+            Ok(())
+        } else {
+            Err(self.unexpected(mark))
+        }
     }
 
     fn unexpected(&self, expected: &'static str) -> SyntaxError {
@@ -120,22 +138,35 @@ impl Parser {
             TokenKind::End => "end".to_owned(),
         };
         let kind = SyntaxErrorKind::Unexpected { found, expected };
-        SyntaxError { offset: self.offset(), kind }
+        SyntaxError {
+            offset: self.offset(),
+            kind,
+        }
     }
 
     fn node(kind: AstKind, offset: usize) -> Result<Ast, SyntaxError> {
         let depth = kind.depth();
         if MAX_DEPTH < depth {
-            return Err(SyntaxError { offset, kind: SyntaxErrorKind::TooDeep });
+            return Err(SyntaxError {
+                offset,
+                kind: SyntaxErrorKind::TooDeep,
+            });
         }
-        Ok(Ast { kind, offset, depth })
+        Ok(Ast {
+            kind,
+            offset,
+            depth,
+        })
     }
 
     /// Everything that binds at least as tightly as `minimum`.
     fn expression(&mut self, minimum: u8) -> Result<Ast, SyntaxError> {
         self.depth += 1;
         if MAX_DEPTH < self.depth {
-            return Err(SyntaxError { offset: self.offset(), kind: SyntaxErrorKind::TooDeep });
+            return Err(SyntaxError {
+                offset: self.offset(),
+                kind: SyntaxErrorKind::TooDeep,
+            });
         }
         let mut left = self.unary()?;
         while let Some((strength, what)) = infix(self.peek()).filter(|(s, _)| minimum <= *s) {
@@ -177,11 +208,18 @@ impl Parser {
         }
         self.depth += 1;
         if MAX_DEPTH < self.depth {
-            return Err(SyntaxError { offset, kind: SyntaxErrorKind::TooDeep });
+            return Err(SyntaxError {
+                offset,
+                kind: SyntaxErrorKind::TooDeep,
+            });
         }
         let operand = Box::new(self.unary()?);
         self.depth -= 1;
-        let kind = if is_minus { AstKind::Negate(operand) } else { AstKind::Plus(operand) };
+        let kind = if is_minus {
+            AstKind::Negate(operand)
+        } else {
+            AstKind::Plus(operand)
+        };
         Self::node(kind, offset)
     }
 
@@ -209,7 +247,11 @@ impl Parser {
                 self.at += 1;
                 if self.take("(") {
                     let arguments = self.arguments()?;
-                    return Ok(AstKind::Call { input: Some(Box::new(input)), name, arguments });
+                    return Ok(AstKind::Call {
+                        input: Some(Box::new(input)),
+                        name,
+                        arguments,
+                    });
                 }
                 Ok(AstKind::Member(Box::new(input), name))
             }
@@ -275,7 +317,11 @@ impl Parser {
         self.at += 1;
         if self.take("(") {
             let arguments = self.arguments()?;
-            return Ok(AstKind::Call { input: None, name, arguments });
+            return Ok(AstKind::Call {
+                input: None,
+                name,
+                arguments,
+            });
         }
         Ok(match name.as_str() {
             "true" if !quoted => AstKind::Literal(Literal::Boolean(true)),
@@ -336,10 +382,18 @@ impl Parser {
         let offset = self.offset();
         let first = self.type_part()?;
         if !self.take(".") {
-            return Ok(TypeName { namespace: None, name: first, offset });
+            return Ok(TypeName {
+                namespace: None,
+                name: first,
+                offset,
+            });
         }
         let name = self.type_part()?;
-        Ok(TypeName { namespace: Some(first), name, offset })
+        Ok(TypeName {
+            namespace: Some(first),
+            name,
+            offset,
+        })
     }
 
     fn type_part(&mut self) -> Result<String, SyntaxError> {

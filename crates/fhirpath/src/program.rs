@@ -49,8 +49,16 @@ pub(crate) enum Test {
     Xor(Box<Op>, Box<Op>),
     Implies(Box<Op>, Box<Op>),
     Compare(Comparison, Box<Op>, Box<Op>),
-    Equal { negated: bool, left: Box<Op>, right: Box<Op> },
-    Equivalent { negated: bool, left: Box<Op>, right: Box<Op> },
+    Equal {
+        negated: bool,
+        left: Box<Op>,
+        right: Box<Op>,
+    },
+    Equivalent {
+        negated: bool,
+        left: Box<Op>,
+        right: Box<Op>,
+    },
     In(Box<Op>, Box<Op>),
     Is(Box<Op>, TypeSpec),
     /// `resolve() is Type`: the text of a reference says its type, too.
@@ -99,7 +107,10 @@ pub(crate) enum Variable {
 
 impl Member {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, shape: OnceLock::new() }
+        Self {
+            name,
+            shape: OnceLock::new(),
+        }
     }
 }
 

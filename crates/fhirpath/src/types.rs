@@ -52,7 +52,9 @@ impl TypeSpec {
         let system = SystemType::named(&name.name);
         match name.namespace.as_deref() {
             Some("System") => Ok(system.map_or(Self::Nothing, Self::System)),
-            Some("FHIR") => type_named(&name.name).map(Self::Fhir).ok_or_else(|| unknown(name)),
+            Some("FHIR") => type_named(&name.name)
+                .map(Self::Fhir)
+                .ok_or_else(|| unknown(name)),
             Some(_) => Err(unknown(name)),
             None => match (type_named(&name.name), system) {
                 (Some(fhir), Some(system)) => Ok(Self::Either(fhir, system)),
@@ -66,7 +68,9 @@ impl TypeSpec {
     /// As search parameters mean it: `DateTime` is `dateTime`.
     pub(crate) fn resolve_loosely(name: &TypeName) -> Result<Self, SyntaxError> {
         let spec = Self::resolve(name)?;
-        let Self::System(_) = spec else { return Ok(spec) };
+        let Self::System(_) = spec else {
+            return Ok(spec);
+        };
         let mut lower = name.name.clone();
         if let Some(first) = lower.get_mut(..1) {
             first.make_ascii_lowercase();
@@ -109,7 +113,10 @@ fn selects(wanted: &'static TypeDef, own: &'static TypeDef) -> bool {
 }
 
 fn unknown(name: &TypeName) -> SyntaxError {
-    SyntaxError { offset: name.offset, kind: SyntaxErrorKind::UnknownType(name.name.clone()) }
+    SyntaxError {
+        offset: name.offset,
+        kind: SyntaxErrorKind::UnknownType(name.name.clone()),
+    }
 }
 
 // === impl SystemType ===

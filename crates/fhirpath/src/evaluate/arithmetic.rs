@@ -29,7 +29,9 @@ impl<'a> Evaluator<'_, 'a> {
         }
         let left = self.value(left, scope, name)?;
         let right = self.value(right, scope, name)?;
-        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+        let (Some(left), Some(right)) = (left, right) else {
+            return Ok(None);
+        };
         match operator {
             Arithmetic::Add => add(left, right, name),
             Arithmetic::Subtract => match negated(&right) {
@@ -46,7 +48,9 @@ impl<'a> Evaluator<'_, 'a> {
     pub(super) fn negate(&self, operand: &'a Op, scope: Scope<'_, 'a>) -> Single<'a> {
         match self.value(operand, scope, "-")? {
             None => Ok(None),
-            Some(value) => negated(&value).map(Some).ok_or(EvaluationError::WrongType("-")),
+            Some(value) => negated(&value)
+                .map(Some)
+                .ok_or(EvaluationError::WrongType("-")),
         }
     }
 
@@ -76,7 +80,10 @@ fn add<'a>(left: Item<'a>, right: Item<'a>, name: &'static str) -> Single<'a> {
         (Item::Quantity(a), Item::Quantity(b)) => {
             a.plus(&b).map(|sum| Item::Quantity(Box::new(sum)))
         }
-        (moment @ (Item::Date(_) | Item::DateTime(_) | Item::Time(_)), Item::Quantity(quantity)) => {
+        (
+            moment @ (Item::Date(_) | Item::DateTime(_) | Item::Time(_)),
+            Item::Quantity(quantity),
+        ) => {
             let duration = quantity.duration().ok_or(wrong)?;
             match moment {
                 Item::Date(date) => date.plus(duration).map(Item::Date),
@@ -107,7 +114,10 @@ fn multiply<'a>(left: &Item<'a>, right: &Item<'a>, name: &'static str) -> Single
 }
 
 fn divide<'a>(left: &Item<'a>, right: &Item<'a>, name: &'static str) -> Single<'a> {
-    if matches!((left, right), (Item::Quantity(_), _) | (_, Item::Quantity(_))) {
+    if matches!(
+        (left, right),
+        (Item::Quantity(_), _) | (_, Item::Quantity(_))
+    ) {
         let (a, b) = quantities(left, right, name)?;
         return Ok(a.over(&b).map(|ratio| Item::Quantity(Box::new(ratio))));
     }
@@ -123,12 +133,18 @@ fn whole_division<'a>(
 ) -> Single<'a> {
     let is_div = operator == Arithmetic::Div;
     if let (Item::Integer(a), Item::Integer(b)) = (left, right) {
-        let result = if is_div { a.checked_div(*b) } else { a.checked_rem(*b) };
+        let result = if is_div {
+            a.checked_div(*b)
+        } else {
+            a.checked_rem(*b)
+        };
         return Ok(result.map(Item::Integer));
     }
     let (a, b) = numbers(left, right, name)?;
     Ok(if is_div {
-        a.checked_div(b).and_then(|ratio| to_integer(ratio.trunc())).map(Item::Integer)
+        a.checked_div(b)
+            .and_then(|ratio| to_integer(ratio.trunc()))
+            .map(Item::Integer)
     } else {
         a.checked_rem(b).map(Item::Decimal)
     })
@@ -139,7 +155,9 @@ fn numbers(
     right: &Item<'_>,
     name: &'static str,
 ) -> Result<(Decimal, Decimal), EvaluationError> {
-    number(left).zip(number(right)).ok_or(EvaluationError::WrongType(name))
+    number(left)
+        .zip(number(right))
+        .ok_or(EvaluationError::WrongType(name))
 }
 
 fn quantities(

@@ -93,11 +93,9 @@ impl<'a> Evaluator<'_, 'a> {
             | F::MemberOf
             | F::ConformsTo
             | F::HtmlChecks => self.fhir(call, scope, out),
-            F::ElementDefinition
-            | F::Slice
-            | F::CheckModifiers
-            | F::Subsumes
-            | F::SubsumedBy => Err(EvaluationError::NotSupported(call.function.name())),
+            F::ElementDefinition | F::Slice | F::CheckModifiers | F::Subsumes | F::SubsumedBy => {
+                Err(EvaluationError::NotSupported(call.function.name()))
+            }
         }
     }
 
@@ -134,7 +132,9 @@ impl<'a> Evaluator<'_, 'a> {
         out: &mut Items<'a>,
     ) -> Result<(), EvaluationError> {
         super::settle(self.each(&call.input, scope, &mut |item| {
-            let Item::Element(element) = &item else { return Ok(()) };
+            let Item::Element(element) = &item else {
+                return Ok(());
+            };
             let mut push = |child| {
                 out.push(child);
                 Ok(())

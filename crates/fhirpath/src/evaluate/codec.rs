@@ -10,8 +10,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use std::borrow::Cow;
 
 /// What HTML cannot hold as it is.
-const ENTITIES: [(char, &str); 5] =
-    [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
+const ENTITIES: [(char, &str); 5] = [
+    ('&', "&amp;"),
+    ('<', "&lt;"),
+    ('>', "&gt;"),
+    ('"', "&quot;"),
+    ('\'', "&#39;"),
+];
 
 impl<'a> Evaluator<'_, 'a> {
     pub(super) fn codec(
@@ -21,7 +26,9 @@ impl<'a> Evaluator<'_, 'a> {
         out: &mut Items<'a>,
     ) -> Result<(), EvaluationError> {
         let name = call.function.name();
-        let Some(text) = self.text(&call.input, scope, name)? else { return Ok(()) };
+        let Some(text) = self.text(&call.input, scope, name)? else {
+            return Ok(());
+        };
         let format = match call.arguments.first() {
             Some(format) => self.text(format, scope, name)?,
             None => None,
@@ -63,7 +70,9 @@ fn escape(text: &str, format: &str) -> Option<String> {
     let escaped = |c: char| -> Cow<'static, str> {
         if format == "html" {
             let entity = ENTITIES.iter().find(|(plain, _)| *plain == c);
-            return entity.map_or(Cow::Owned(c.to_string()), |(_, entity)| Cow::Borrowed(*entity));
+            return entity.map_or(Cow::Owned(c.to_string()), |(_, entity)| {
+                Cow::Borrowed(*entity)
+            });
         }
         match c {
             '"' => "\\\"".into(),
@@ -85,9 +94,9 @@ fn unescape(text: &str, format: &str) -> Option<String> {
             let mut rest = text;
             while let Some((before, after)) = rest.split_once('&') {
                 plain.push_str(before);
-                let entity = ENTITIES.iter().find_map(|(c, entity)| {
-                    Some((*c, after.strip_prefix(entity.get(1..)?)?))
-                });
+                let entity = ENTITIES
+                    .iter()
+                    .find_map(|(c, entity)| Some((*c, after.strip_prefix(entity.get(1..)?)?)));
                 let (c, tail) = entity.unwrap_or(('&', after));
                 plain.push(c);
                 rest = tail;

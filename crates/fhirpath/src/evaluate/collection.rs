@@ -11,7 +11,11 @@ use std::cmp::Ordering;
 type Done = Result<(), EvaluationError>;
 
 impl<'a> Evaluator<'_, 'a> {
-    pub(super) fn truths(&self, call: &'a Call, scope: Scope<'_, 'a>) -> Result<bool, EvaluationError> {
+    pub(super) fn truths(
+        &self,
+        call: &'a Call,
+        scope: Scope<'_, 'a>,
+    ) -> Result<bool, EvaluationError> {
         let function = call.function;
         let wanted = matches!(function, Function::AllTrue | Function::AnyTrue);
         let all = matches!(function, Function::AllTrue | Function::AllFalse);
@@ -21,7 +25,11 @@ impl<'a> Evaluator<'_, 'a> {
                 return Err(EvaluationError::WrongType(function.name()));
             };
             let matches = value == wanted;
-            result = if all { result && matches } else { result || matches };
+            result = if all {
+                result && matches
+            } else {
+                result || matches
+            };
         }
         Ok(result)
     }
@@ -41,7 +49,12 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    pub(super) fn counting(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
+    pub(super) fn counting(
+        &self,
+        call: &'a Call,
+        scope: Scope<'_, 'a>,
+        out: &mut Items<'a>,
+    ) -> Done {
         if call.function == Function::Count {
             let mut count = 0;
             settle(self.each(&call.input, scope, &mut |_| {
@@ -62,8 +75,15 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    pub(super) fn projection(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
-        let Some(projection) = call.arguments.first() else { return Ok(()) };
+    pub(super) fn projection(
+        &self,
+        call: &'a Call,
+        scope: Scope<'_, 'a>,
+        out: &mut Items<'a>,
+    ) -> Done {
+        let Some(projection) = call.arguments.first() else {
+            return Ok(());
+        };
         match call.function {
             Function::Repeat => return self.repeat(call, projection, scope, out),
             Function::Aggregate => return self.aggregate(call, projection, scope, out),
@@ -117,7 +137,11 @@ impl<'a> Evaluator<'_, 'a> {
             None => Items::new(),
         };
         for (index, item) in self.items(&call.input, scope)?.iter().enumerate() {
-            let inner = Scope { this: Some(item), index: Some(index), total: Some(&total) };
+            let inner = Scope {
+                this: Some(item),
+                index: Some(index),
+                total: Some(&total),
+            };
             let next = self.items(aggregator, inner)?;
             total = next;
         }
@@ -125,7 +149,12 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    pub(super) fn subsetting(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
+    pub(super) fn subsetting(
+        &self,
+        call: &'a Call,
+        scope: Scope<'_, 'a>,
+        out: &mut Items<'a>,
+    ) -> Done {
         match call.function {
             Function::First => {
                 return settle(self.each(&call.input, scope, &mut |item| {
@@ -155,7 +184,12 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    pub(super) fn combining(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
+    pub(super) fn combining(
+        &self,
+        call: &'a Call,
+        scope: Scope<'_, 'a>,
+        out: &mut Items<'a>,
+    ) -> Done {
         let items = self.items(&call.input, scope)?;
         let others = self.argument_items(call, scope)?;
         match call.function {
@@ -221,7 +255,10 @@ impl<'a> Evaluator<'_, 'a> {
 
     pub(super) fn iif(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
         let input = self.single(&call.input, scope, "iif")?;
-        let inner = Scope { this: input.as_ref(), ..scope };
+        let inner = Scope {
+            this: input.as_ref(),
+            ..scope
+        };
         let mut arguments = call.arguments.iter();
         let holds = match arguments.next() {
             Some(Op::Test(test)) => self.test(test, inner)?,
@@ -232,7 +269,11 @@ impl<'a> Evaluator<'_, 'a> {
             },
             None => None,
         };
-        let chosen = if holds == Some(true) { arguments.next() } else { arguments.nth(1) };
+        let chosen = if holds == Some(true) {
+            arguments.next()
+        } else {
+            arguments.nth(1)
+        };
         chosen.map_or(Ok(()), |chosen| self.eval(chosen, inner, out))
     }
 
@@ -241,15 +282,18 @@ impl<'a> Evaluator<'_, 'a> {
         call: &'a Call,
         scope: Scope<'_, 'a>,
     ) -> Result<Items<'a>, EvaluationError> {
-        call.arguments.first().map_or(Ok(Items::new()), |argument| self.items(argument, scope))
+        call.arguments
+            .first()
+            .map_or(Ok(Items::new()), |argument| self.items(argument, scope))
     }
 }
 
 fn key_order(a: Option<&Item<'_>>, b: Option<&Item<'_>>) -> Ordering {
     match (a, b) {
-        (Some(a), Some(b)) => {
-            super::order::compare(a, b, "sort").ok().flatten().unwrap_or(Ordering::Equal)
-        }
+        (Some(a), Some(b)) => super::order::compare(a, b, "sort")
+            .ok()
+            .flatten()
+            .unwrap_or(Ordering::Equal),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (None, None) => Ordering::Equal,

@@ -19,30 +19,43 @@ impl<'a> Evaluator<'_, 'a> {
         out: &mut Items<'a>,
     ) -> Result<(), EvaluationError> {
         let name = call.function.name();
-        let Some(item) = self.single(&call.input, scope, name)? else { return Ok(()) };
+        let Some(item) = self.single(&call.input, scope, name)? else {
+            return Ok(());
+        };
         let value = item.value();
         let unit = match call.arguments.first() {
             Some(unit) => self.text(unit, scope, name)?,
             None => None,
         };
         let (converted, asks) = match call.function {
-            F::ToBoolean | F::ConvertsToBoolean => {
-                (value.and_then(|value| to_boolean(&value)), F::ConvertsToBoolean)
+            F::ToBoolean | F::ConvertsToBoolean => (
+                value.and_then(|value| to_boolean(&value)),
+                F::ConvertsToBoolean,
+            ),
+            F::ToInteger | F::ConvertsToInteger => (
+                value.and_then(|value| to_integer(&value)),
+                F::ConvertsToInteger,
+            ),
+            F::ToDecimal | F::ConvertsToDecimal => (
+                value.and_then(|value| to_decimal(&value)),
+                F::ConvertsToDecimal,
+            ),
+            F::ToDate | F::ConvertsToDate => {
+                (value.and_then(|value| to_date(&value)), F::ConvertsToDate)
             }
-            F::ToInteger | F::ConvertsToInteger => {
-                (value.and_then(|value| to_integer(&value)), F::ConvertsToInteger)
+            F::ToDateTime | F::ConvertsToDateTime => (
+                value.and_then(|value| to_date_time(&value)),
+                F::ConvertsToDateTime,
+            ),
+            F::ToTime | F::ConvertsToTime => {
+                (value.and_then(|value| to_time(&value)), F::ConvertsToTime)
             }
-            F::ToDecimal | F::ConvertsToDecimal => {
-                (value.and_then(|value| to_decimal(&value)), F::ConvertsToDecimal)
-            }
-            F::ToDate | F::ConvertsToDate => (value.and_then(|value| to_date(&value)), F::ConvertsToDate),
-            F::ToDateTime | F::ConvertsToDateTime => {
-                (value.and_then(|value| to_date_time(&value)), F::ConvertsToDateTime)
-            }
-            F::ToTime | F::ConvertsToTime => (value.and_then(|value| to_time(&value)), F::ConvertsToTime),
             F::ToQuantity | F::ConvertsToQuantity => {
                 let quantity = value.and_then(|value| to_quantity(&value));
-                (quantity.and_then(|quantity| in_unit(quantity, unit.as_deref())), F::ConvertsToQuantity)
+                (
+                    quantity.and_then(|quantity| in_unit(quantity, unit.as_deref())),
+                    F::ConvertsToQuantity,
+                )
             }
             _ => (value.and_then(to_text), F::ConvertsToString),
         };

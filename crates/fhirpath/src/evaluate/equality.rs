@@ -52,7 +52,11 @@ impl<'a> Evaluator<'_, 'a> {
     }
 
     /// Is an equal item in the collection?
-    pub(super) fn contains(&self, items: &[Item<'a>], item: &Item<'a>) -> Result<bool, EvaluationError> {
+    pub(super) fn contains(
+        &self,
+        items: &[Item<'a>],
+        item: &Item<'a>,
+    ) -> Result<bool, EvaluationError> {
         self.burn(items.len() as u64)?;
         Ok(items.iter().any(|other| equal(other, item) == Some(true)))
     }
@@ -140,7 +144,9 @@ pub(super) fn equivalent(left: &Item<'_>, right: &Item<'_>) -> bool {
 /// The same text but for case and kind of white space.
 fn same_words(a: &str, b: &str) -> bool {
     let fold = |text: &str| -> String {
-        let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+        let spaced = text
+            .chars()
+            .map(|c| if c.is_whitespace() { ' ' } else { c });
         spaced.flat_map(char::to_lowercase).collect()
     };
     a == b || fold(a) == fold(b)
@@ -157,7 +163,10 @@ fn same_tree(a: Node<'_>, b: Node<'_>, loosely: bool) -> bool {
             a.len() == b.len() && a.fields().all(same_field)
         }
         (Kind::Array, Kind::Array) => {
-            a.len() == b.len() && a.items().zip(b.items()).all(|(a, b)| same_tree(a, b, loosely))
+            a.len() == b.len()
+                && a.items()
+                    .zip(b.items())
+                    .all(|(a, b)| same_tree(a, b, loosely))
         }
         (Kind::String, Kind::String) => match (a.as_str(), b.as_str()) {
             (Some(a), Some(b)) if loosely => same_words(&a, &b),

@@ -43,27 +43,39 @@ impl<'a> Evaluator<'_, 'a> {
             }
             _ => {}
         }
-        let Some(argument) = call.arguments.first() else { return Ok(()) };
-        let Some(url) = self.text(argument, scope, name)? else { return Ok(()) };
+        let Some(argument) = call.arguments.first() else {
+            return Ok(());
+        };
+        let Some(url) = self.text(argument, scope, name)? else {
+            return Ok(());
+        };
         match call.function {
             F::Extension => {
                 let items = self.items(&call.input, scope)?;
                 self.extension_by_url(items, &url, out)
             }
             F::MemberOf => {
-                let Some(item) = self.single(&call.input, scope, name)? else { return Ok(()) };
+                let Some(item) = self.single(&call.input, scope, name)? else {
+                    return Ok(());
+                };
                 let answer = self.context.host.member_of(&item, &url);
-                out.push(Item::Boolean(answer.ok_or(EvaluationError::NotSupported(name))?));
+                out.push(Item::Boolean(
+                    answer.ok_or(EvaluationError::NotSupported(name))?,
+                ));
                 Ok(())
             }
             _ => {
-                let Some(item) = self.single(&call.input, scope, name)? else { return Ok(()) };
+                let Some(item) = self.single(&call.input, scope, name)? else {
+                    return Ok(());
+                };
                 let Item::Element(element) = &item else {
                     return Err(EvaluationError::WrongType(name));
                 };
                 let answer = self.context.host.conforms_to(element, &url);
                 let answer = answer.or_else(|| is_of_base_type(element, &url));
-                out.push(Item::Boolean(answer.ok_or(EvaluationError::NotSupported(name))?));
+                out.push(Item::Boolean(
+                    answer.ok_or(EvaluationError::NotSupported(name))?,
+                ));
                 Ok(())
             }
         }
@@ -81,7 +93,9 @@ impl<'a> Evaluator<'_, 'a> {
             _ => None,
         };
         let named = named.as_deref().or_else(|| type_in(&reference))?;
-        let (TypeSpec::Fhir(wanted) | TypeSpec::Either(wanted, _)) = spec else { return Some(false) };
+        let (TypeSpec::Fhir(wanted) | TypeSpec::Either(wanted, _)) = spec else {
+            return Some(false);
+        };
         if named == wanted.name {
             return Some(true);
         }
@@ -102,7 +116,11 @@ impl<'a> Evaluator<'_, 'a> {
             return Some(container);
         }
         let is_meant = |node: &Node<'a>| node.text("id").is_some_and(|known| known == id);
-        container.node().each("contained").find(is_meant).map(Element::resource)
+        container
+            .node()
+            .each("contained")
+            .find(is_meant)
+            .map(Element::resource)
     }
 }
 
@@ -116,7 +134,9 @@ fn reference_text<'a>(item: &Item<'a>) -> Option<Cow<'a, str>> {
 
 /// `Patient` of `Patient/1`, `http://example.org/Patient/1` and `Patient/1/_history/2`.
 fn type_in(reference: &str) -> Option<&str> {
-    let whole = reference.split_once("/_history/").map_or(reference, |(before, _)| before);
+    let whole = reference
+        .split_once("/_history/")
+        .map_or(reference, |(before, _)| before);
     let (before, _) = whole.rsplit_once('/')?;
     Some(before.rsplit_once('/').map_or(before, |(_, name)| name))
 }

@@ -4,10 +4,54 @@
 
 /// The tags of XHTML 1.0 that a narrative may have.
 const TAGS: &[&str] = &[
-    "a", "abbr", "acronym", "b", "big", "blockquote", "br", "caption", "cite", "code", "col",
-    "colgroup", "dd", "dfn", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-    "i", "img", "li", "ol", "p", "pre", "q", "samp", "small", "span", "strong", "sub", "sup",
-    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "ul", "var",
+    "a",
+    "abbr",
+    "acronym",
+    "b",
+    "big",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "ul",
+    "var",
 ];
 
 /// Has it a `div` as its only root, only allowed tags, nothing active, and some content?
@@ -26,11 +70,15 @@ pub(super) fn is_narrative(text: &str) -> bool {
         }
         has_content |= !before.trim().is_empty();
         if let Some(comment) = after.strip_prefix("!--") {
-            let Some((_, tail)) = comment.split_once("-->") else { return false };
+            let Some((_, tail)) = comment.split_once("-->") else {
+                return false;
+            };
             rest = tail;
             continue;
         }
-        let Some((tag, tail)) = split_tag(after) else { return false };
+        let Some((tag, tail)) = split_tag(after) else {
+            return false;
+        };
         has_content |= tag.starts_with("img");
         if !take_tag(tag, &mut open) {
             return false;
@@ -88,7 +136,10 @@ mod tests {
     #[test]
     fn r4_txt_1_and_txt_2() {
         for (text, expected) in [
-            ("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>x</p></div>", true),
+            (
+                "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>x</p></div>",
+                true,
+            ),
             ("<div><img src=\"#a\" alt=\">\"/></div>", true),
             ("<div><!-- > --><br/>x</div>", true),
             ("<div> </div>", false),

@@ -18,7 +18,9 @@ impl<'a> Evaluator<'_, 'a> {
     ) -> Result<(), EvaluationError> {
         let name = call.function.name();
         let wrong = EvaluationError::WrongType(name);
-        let Some(value) = self.value(&call.input, scope, name)? else { return Ok(()) };
+        let Some(value) = self.value(&call.input, scope, name)? else {
+            return Ok(());
+        };
         let argument = match call.arguments.first() {
             None => None,
             Some(argument) => match self.value(argument, scope, name)? {
@@ -27,11 +29,15 @@ impl<'a> Evaluator<'_, 'a> {
             },
         };
         if let (F::Abs, Item::Quantity(quantity)) = (call.function, &value) {
-            out.push(Item::Quantity(Box::new(quantity.with_value(quantity.value().abs()))));
+            out.push(Item::Quantity(Box::new(
+                quantity.with_value(quantity.value().abs()),
+            )));
             return Ok(());
         }
         let is_whole = matches!(value, Item::Integer(_));
-        let Some(value) = number(&value) else { return Err(wrong) };
+        let Some(value) = number(&value) else {
+            return Err(wrong);
+        };
         let result = match call.function {
             F::Abs => Some(value.abs()),
             F::Ceiling => Some(value.ceil()),
@@ -41,7 +47,9 @@ impl<'a> Evaluator<'_, 'a> {
             F::Ln => positive(value).and_then(|value| from_f64(value.ln())),
             F::Log => {
                 let base = argument.and_then(positive);
-                positive(value).zip(base).and_then(|(value, base)| from_f64(value.ln() / base.ln()))
+                positive(value)
+                    .zip(base)
+                    .and_then(|(value, base)| from_f64(value.ln() / base.ln()))
             }
             F::Power => argument.and_then(|exponent| number::power(value, exponent)),
             F::Sqrt => number::sqrt(value),
@@ -59,10 +67,12 @@ impl<'a> Evaluator<'_, 'a> {
             F::Power => is_whole && argument.is_some_and(|argument| argument.scale() == 0),
             _ => false,
         };
-        out.extend(result.map(|result| match to_integer(result).filter(|_| wants_integer) {
-            Some(integer) => Item::Integer(integer),
-            None => Item::Decimal(result),
-        }));
+        out.extend(result.map(
+            |result| match to_integer(result).filter(|_| wants_integer) {
+                Some(integer) => Item::Integer(integer),
+                None => Item::Decimal(result),
+            },
+        ));
         Ok(())
     }
 }

@@ -77,7 +77,11 @@ pub(crate) fn settle(walked: Result<(), Stop>) -> Result<(), EvaluationError> {
 impl<'s, 'a> Scope<'s, 'a> {
     /// The same with another `$this`.
     pub(crate) fn with_this(self, this: &'s Item<'a>, index: usize) -> Self {
-        Self { this: Some(this), index: Some(index), ..self }
+        Self {
+            this: Some(this),
+            index: Some(index),
+            ..self
+        }
     }
 }
 
@@ -85,16 +89,27 @@ impl<'s, 'a> Scope<'s, 'a> {
 
 impl<'e, 'a> Evaluator<'e, 'a> {
     pub(crate) fn new(context: &'e Context<'a>) -> Self {
-        Self { context, fuel: Cell::new(context.fuel) }
+        Self {
+            context,
+            fuel: Cell::new(context.fuel),
+        }
     }
 
     /// The scope of the whole expression.
     pub(crate) fn scope(&self) -> Scope<'e, 'a> {
-        Scope { this: Some(&self.context.focus), index: None, total: None }
+        Scope {
+            this: Some(&self.context.focus),
+            index: None,
+            total: None,
+        }
     }
 
     pub(crate) fn burn(&self, n_steps: u64) -> Result<(), EvaluationError> {
-        let left = self.fuel.get().checked_sub(n_steps).ok_or(EvaluationError::OutOfFuel)?;
+        let left = self
+            .fuel
+            .get()
+            .checked_sub(n_steps)
+            .ok_or(EvaluationError::OutOfFuel)?;
         self.fuel.set(left);
         Ok(())
     }
@@ -121,9 +136,15 @@ impl<'e, 'a> Evaluator<'e, 'a> {
             }
             Op::Call(call) => self.call(call, scope, out)?,
             Op::Indexer(input, index) => {
-                let Some(index) = self.integer(index, scope, "[]")? else { return Ok(()) };
+                let Some(index) = self.integer(index, scope, "[]")? else {
+                    return Ok(());
+                };
                 let items = self.items(input, scope)?;
-                out.extend(usize::try_from(index).ok().and_then(|i| items.into_iter().nth(i)));
+                out.extend(
+                    usize::try_from(index)
+                        .ok()
+                        .and_then(|i| items.into_iter().nth(i)),
+                );
             }
             Op::Union(operands) => {
                 let mut union = Items::new();
@@ -162,7 +183,11 @@ impl<'e, 'a> Evaluator<'e, 'a> {
     }
 
     /// Evaluates into a new collection.
-    pub(crate) fn items(&self, op: &'a Op, scope: Scope<'_, 'a>) -> Result<Items<'a>, EvaluationError> {
+    pub(crate) fn items(
+        &self,
+        op: &'a Op,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Items<'a>, EvaluationError> {
         let mut out = Items::new();
         self.eval(op, scope, &mut out)?;
         Ok(out)
@@ -183,12 +208,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
     }
 
     /// Evaluates to at most one value of FHIRPath's own types.
-    pub(crate) fn value(
-        &self,
-        op: &'a Op,
-        scope: Scope<'_, 'a>,
-        name: &'static str,
-    ) -> Single<'a> {
+    pub(crate) fn value(&self, op: &'a Op, scope: Scope<'_, 'a>, name: &'static str) -> Single<'a> {
         match self.single(op, scope, name)? {
             None => Ok(None),
             Some(Item::Element(element)) => match element.value() {
@@ -241,7 +261,11 @@ impl<'e, 'a> Evaluator<'e, 'a> {
             Variable::Context => out.push(self.context.focus.clone()),
             Variable::Url(url) => out.push(Item::String(Cow::Borrowed(url))),
             Variable::Named(name) => {
-                let known = self.context.variables.iter().rfind(|(known, _)| known == name);
+                let known = self
+                    .context
+                    .variables
+                    .iter()
+                    .rfind(|(known, _)| known == name);
                 let Some((_, items)) = known else {
                     return Err(EvaluationError::UndefinedVariable(name.clone()));
                 };

@@ -21,10 +21,16 @@ impl<'a> Evaluator<'_, 'a> {
         out: &mut Items<'a>,
     ) -> Result<(), EvaluationError> {
         let name = call.function.name();
-        let Some(value) = self.value(&call.input, scope, name)? else { return Ok(()) };
+        let Some(value) = self.value(&call.input, scope, name)? else {
+            return Ok(());
+        };
         if call.function == F::Comparable {
-            let Some(argument) = call.arguments.first() else { return Ok(()) };
-            let Some(other) = self.value(argument, scope, name)? else { return Ok(()) };
+            let Some(argument) = call.arguments.first() else {
+                return Ok(());
+            };
+            let Some(other) = self.value(argument, scope, name)? else {
+                return Ok(());
+            };
             let (Item::Quantity(a), Item::Quantity(b)) = (&value, &other) else {
                 return Err(EvaluationError::WrongType(name));
             };
@@ -67,17 +73,29 @@ fn boundary<'a>(value: &Item<'a>, digits: Option<i32>, low: bool) -> Option<Item
         }
         Item::Date(date) => {
             let digits = digits.unwrap_or(8);
-            let found = if low { date.low_boundary(digits) } else { date.high_boundary(digits) };
+            let found = if low {
+                date.low_boundary(digits)
+            } else {
+                date.high_boundary(digits)
+            };
             found.map(Item::Date)
         }
         Item::DateTime(at) => {
             let digits = digits.unwrap_or(17);
-            let found = if low { at.low_boundary(digits) } else { at.high_boundary(digits) };
+            let found = if low {
+                at.low_boundary(digits)
+            } else {
+                at.high_boundary(digits)
+            };
             found.map(Item::DateTime)
         }
         Item::Time(time) => {
             let digits = digits.unwrap_or(9);
-            let found = if low { time.low_boundary(digits) } else { time.high_boundary(digits) };
+            let found = if low {
+                time.low_boundary(digits)
+            } else {
+                time.high_boundary(digits)
+            };
             found.map(Item::Time)
         }
         _ => None,
@@ -90,7 +108,11 @@ fn decimal_boundary(value: Decimal, digits: Option<i32>, low: bool) -> Option<De
     let digits = digits.unwrap_or(DEFAULT_SCALE);
     let scale = u32::try_from(digits).ok().filter(|_| digits <= MAX_SCALE)?;
     let half = Decimal::try_from_i128_with_scale(5, value.scale().checked_add(1)?).ok()?;
-    let edge = if low { value.checked_sub(half)? } else { value.checked_add(half)? };
+    let edge = if low {
+        value.checked_sub(half)?
+    } else {
+        value.checked_add(half)?
+    };
     let is_towards_zero = low != value.is_sign_negative();
     let mut edge = if is_towards_zero {
         edge.trunc_with_scale(scale)

@@ -14,7 +14,9 @@ type Done = Result<(), EvaluationError>;
 impl<'a> Evaluator<'_, 'a> {
     pub(super) fn string(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
         let name = call.function.name();
-        let Some(text) = self.text(&call.input, scope, name)? else { return Ok(()) };
+        let Some(text) = self.text(&call.input, scope, name)? else {
+            return Ok(());
+        };
         // Long texts cost more than short ones.
         self.burn(text.len() as u64 / 64)?;
         match call.function {
@@ -31,8 +33,12 @@ impl<'a> Evaluator<'_, 'a> {
                 return self.matching(call, &text, scope, out);
             }
             _ => {
-                let Some(argument) = call.arguments.first() else { return Ok(()) };
-                let Some(argument) = self.text(argument, scope, name)? else { return Ok(()) };
+                let Some(argument) = call.arguments.first() else {
+                    return Ok(());
+                };
+                let Some(argument) = self.text(argument, scope, name)? else {
+                    return Ok(());
+                };
                 return self.with_argument(call, &text, &argument, scope, out);
             }
         }
@@ -62,7 +68,9 @@ impl<'a> Evaluator<'_, 'a> {
             }
             F::Split => out.extend(text.split(argument).map(|part| owned(part.to_owned()))),
             _ => {
-                let Some(replacement) = call.arguments.get(1) else { return Ok(()) };
+                let Some(replacement) = call.arguments.get(1) else {
+                    return Ok(());
+                };
                 let replacement = self.text(replacement, scope, "replace")?;
                 out.extend(replacement.map(|with| owned(text.replace(argument, &with))));
             }
@@ -86,12 +94,19 @@ impl<'a> Evaluator<'_, 'a> {
             Some(length) => self.integer(length, scope, "substring")?,
             None => None,
         };
-        let Some(start) = start.and_then(|start| usize::try_from(start).ok()) else { return Ok(()) };
-        let Some((at, _)) = text.char_indices().nth(start) else { return Ok(()) };
+        let Some(start) = start.and_then(|start| usize::try_from(start).ok()) else {
+            return Ok(());
+        };
+        let Some((at, _)) = text.char_indices().nth(start) else {
+            return Ok(());
+        };
         let rest = text.get(at..).unwrap_or_default();
         out.push(owned(match length {
             None => rest.to_owned(),
-            Some(length) => rest.chars().take(usize::try_from(length).unwrap_or(0)).collect(),
+            Some(length) => rest
+                .chars()
+                .take(usize::try_from(length).unwrap_or(0))
+                .collect(),
         }));
         Ok(())
     }
@@ -105,14 +120,22 @@ impl<'a> Evaluator<'_, 'a> {
     ) -> Done {
         let name = call.function.name();
         let mut arguments = call.arguments.iter();
-        let Some(source) = arguments.next() else { return Ok(()) };
-        let Some(source) = self.text(source, scope, name)? else { return Ok(()) };
+        let Some(source) = arguments.next() else {
+            return Ok(());
+        };
+        let Some(source) = self.text(source, scope, name)? else {
+            return Ok(());
+        };
         let regex = match &call.regex {
             Some(regex) => Cow::Borrowed(regex),
             None => {
                 // Compiling one at run time is not cheap.
                 self.burn(1_000)?;
-                let compile = if call.function == F::MatchesFull { whole_pattern } else { pattern };
+                let compile = if call.function == F::MatchesFull {
+                    whole_pattern
+                } else {
+                    pattern
+                };
                 Cow::Owned(compile(&source).ok_or(EvaluationError::BadRegex)?)
             }
         };
@@ -120,7 +143,9 @@ impl<'a> Evaluator<'_, 'a> {
             None => out.push(Item::Boolean(regex.is_match(text))),
             Some(substitution) => {
                 let substitution = self.text(substitution, scope, name)?;
-                out.extend(substitution.map(|with| owned(replace_all(&regex, &source, text, &with))));
+                out.extend(
+                    substitution.map(|with| owned(replace_all(&regex, &source, text, &with))),
+                );
             }
         }
         Ok(())

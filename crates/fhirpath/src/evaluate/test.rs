@@ -40,29 +40,45 @@ impl<'a> Evaluator<'_, 'a> {
             Test::Implies(left, right) => match self.condition(left, scope, "implies")? {
                 Some(false) => Ok(Some(true)),
                 Some(true) => self.condition(right, scope, "implies"),
-                None => Ok(self.condition(right, scope, "implies")?.filter(|right| *right)),
+                None => Ok(self
+                    .condition(right, scope, "implies")?
+                    .filter(|right| *right)),
             },
             Test::Compare(comparison, left, right) => self.compare(*comparison, left, right, scope),
-            Test::Equal { negated, left, right } => {
+            Test::Equal {
+                negated,
+                left,
+                right,
+            } => {
                 let left = self.items(left, scope)?;
                 let right = self.items(right, scope)?;
-                Ok(self.all_equal(&left, &right)?.map(|equal| equal != *negated))
+                Ok(self
+                    .all_equal(&left, &right)?
+                    .map(|equal| equal != *negated))
             }
-            Test::Equivalent { negated, left, right } => {
+            Test::Equivalent {
+                negated,
+                left,
+                right,
+            } => {
                 let left = self.items(left, scope)?;
                 let right = self.items(right, scope)?;
                 Ok(Some(self.all_equivalent(&left, &right)? != *negated))
             }
             Test::In(item, collection) => {
-                let Some(item) = self.single(item, scope, "in")? else { return Ok(None) };
+                let Some(item) = self.single(item, scope, "in")? else {
+                    return Ok(None);
+                };
                 let collection = self.items(collection, scope)?;
                 Ok(Some(self.contains(&collection, &item)?))
             }
-            Test::Is(input, spec) => {
-                Ok(self.single(input, scope, "is")?.map(|item| spec.holds(&item)))
-            }
+            Test::Is(input, spec) => Ok(self
+                .single(input, scope, "is")?
+                .map(|item| spec.holds(&item))),
             Test::ResolvesTo(input, spec) => {
-                let Some(item) = self.single(input, scope, "resolve")? else { return Ok(None) };
+                let Some(item) = self.single(input, scope, "resolve")? else {
+                    return Ok(None);
+                };
                 Ok(self.resolves_to(&item, *spec))
             }
             Test::Exists(input, criteria) => self.exists(input, criteria.as_deref(), scope),
@@ -82,7 +98,13 @@ impl<'a> Evaluator<'_, 'a> {
 
     /// `and` over all where `wanted` is true, `or` where it is false: one operand that is not
     /// `wanted` decides, and the rest are not looked at.
-    fn all_of(&self, operands: &'a [Op], scope: Scope<'_, 'a>, wanted: bool, name: &'static str) -> Truth {
+    fn all_of(
+        &self,
+        operands: &'a [Op],
+        scope: Scope<'_, 'a>,
+        wanted: bool,
+        name: &'static str,
+    ) -> Truth {
         let mut all_known = true;
         for operand in operands {
             match self.condition(operand, scope, name)? {
@@ -104,7 +126,9 @@ impl<'a> Evaluator<'_, 'a> {
         let name = comparison.symbol();
         let left = self.value(left, scope, name)?;
         let right = self.value(right, scope, name)?;
-        let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+        let (Some(left), Some(right)) = (left, right) else {
+            return Ok(None);
+        };
         let order = super::order::compare(&left, &right, name)?;
         Ok(order.map(|order| comparison.holds(order)))
     }

@@ -22,7 +22,9 @@ impl<'a> Evaluator<'_, 'a> {
         scope: Scope<'_, 'a>,
         sink: Sink<'_, 'a>,
     ) -> Result<(), Stop> {
-        self.each(start, scope, &mut |item| self.walk(item, steps, scope, sink))
+        self.each(start, scope, &mut |item| {
+            self.walk(item, steps, scope, sink)
+        })
     }
 
     fn walk(
@@ -32,13 +34,15 @@ impl<'a> Evaluator<'_, 'a> {
         scope: Scope<'_, 'a>,
         sink: Sink<'_, 'a>,
     ) -> Result<(), Stop> {
-        let Some((step, rest)) = steps.split_first() else { return sink(item) };
+        let Some((step, rest)) = steps.split_first() else {
+            return sink(item);
+        };
         self.burn(1)?;
         match step {
             Step::Member(member) => match &item {
-                Item::Element(element) => {
-                    self.member(element, member, &mut |child| self.walk(child, rest, scope, sink))
-                }
+                Item::Element(element) => self.member(element, member, &mut |child| {
+                    self.walk(child, rest, scope, sink)
+                }),
                 item => match type_member(item, &member.name) {
                     Some(text) => self.walk(text, rest, scope, sink),
                     None => Ok(()),
@@ -49,7 +53,11 @@ impl<'a> Evaluator<'_, 'a> {
                 false => Ok(()),
             },
             Step::Where(criteria) => {
-                let inner = Scope { this: Some(&item), index: None, ..scope };
+                let inner = Scope {
+                    this: Some(&item),
+                    index: None,
+                    ..scope
+                };
                 match self.condition(criteria, inner, "where")? {
                     Some(true) => self.walk(item, rest, scope, sink),
                     Some(false) | None => Ok(()),
@@ -75,7 +83,9 @@ impl<'a> Evaluator<'_, 'a> {
         member: &'a Member,
         sink: Sink<'_, 'a>,
     ) -> Result<(), Stop> {
-        let Some(holder) = element.holder() else { return Ok(()) };
+        let Some(holder) = element.holder() else {
+            return Ok(());
+        };
         let Some(parent) = element.type_def() else {
             return match holder.element(&member.name) {
                 Some(field) => field_elements(field, None, sink),
@@ -90,16 +100,17 @@ impl<'a> Evaluator<'_, 'a> {
     }
 
     /// All children of an element, in the order of the document.
-    pub(super) fn children(
-        &self,
-        element: &Element<'a>,
-        sink: Sink<'_, 'a>,
-    ) -> Result<(), Stop> {
-        let Some(holder) = element.holder() else { return Ok(()) };
+    pub(super) fn children(&self, element: &Element<'a>, sink: Sink<'_, 'a>) -> Result<(), Stop> {
+        let Some(holder) = element.holder() else {
+            return Ok(());
+        };
         for field in holder.fields() {
             self.burn(1)?;
-            let Some(name) = field.name().filter(|name| *name != "resourceType") else { continue };
-            if field.is_primitive_extension() && holder.get(name.trim_start_matches('_')).is_some() {
+            let Some(name) = field.name().filter(|name| *name != "resourceType") else {
+                continue;
+            };
+            if field.is_primitive_extension() && holder.get(name.trim_start_matches('_')).is_some()
+            {
                 continue;
             }
             let known = element
@@ -187,7 +198,10 @@ fn shape_elements<'a>(holder: Node<'a>, shape: &Shape, sink: Sink<'_, 'a>) -> Re
         let Some(symbol) = field.symbol().filter(|s| first.0 <= *s && *s <= last.0) else {
             continue;
         };
-        let Ok(place) = shape.fields.binary_search_by_key(&symbol, |(known, _)| *known) else {
+        let Ok(place) = shape
+            .fields
+            .binary_search_by_key(&symbol, |(known, _)| *known)
+        else {
             continue;
         };
         let type_def = shape.fields.get(place).and_then(|(_, def)| *def);

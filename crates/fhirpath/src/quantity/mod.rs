@@ -59,7 +59,10 @@ impl Quantity {
 
     /// A bare number: its unit is `'1'`.
     pub fn number(value: Decimal) -> Self {
-        Self { value, unit: Unit::Ucum("1".into()) }
+        Self {
+            value,
+            unit: Unit::Ucum("1".into()),
+        }
     }
 
     /// The number.
@@ -81,7 +84,9 @@ impl Quantity {
         if rest.is_empty() {
             return Some(Self::number(value));
         }
-        let quoted = rest.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        let quoted = rest
+            .strip_prefix('\'')
+            .and_then(|rest| rest.strip_suffix('\''));
         let unit = match quoted {
             Some("") => return None,
             Some(code) => Unit::Ucum(code.into()),
@@ -92,7 +97,10 @@ impl Quantity {
 
     /// The same unit with another number.
     pub(crate) fn with_value(&self, value: Decimal) -> Self {
-        Self { value, unit: self.unit.clone() }
+        Self {
+            value,
+            unit: self.unit.clone(),
+        }
     }
 
     /// Less, equal or greater; `None` where the units cannot be compared.
@@ -130,7 +138,10 @@ impl Quantity {
         if self.unit == unit {
             return Some(self);
         }
-        let one = Self { value: Decimal::ONE, unit };
+        let one = Self {
+            value: Decimal::ONE,
+            unit,
+        };
         let (value, factor) = self.both_in_base(&one)?;
         Some(one.with_value(value.checked_div(factor)?))
     }
@@ -141,20 +152,29 @@ impl Quantity {
         }
         // In the finer unit, so that no digit is lost.
         let (a, b) = self.measure()?.factors(&other.measure()?)?;
-        let (finer, coarser, ratio) =
-            if a <= b { (self, other, b.checked_div(a)?) } else { (other, self, a.checked_div(b)?) };
+        let (finer, coarser, ratio) = if a <= b {
+            (self, other, b.checked_div(a)?)
+        } else {
+            (other, self, a.checked_div(b)?)
+        };
         let sum = coarser.value.checked_mul(ratio)?.checked_add(finer.value)?;
         Some(finer.with_value(sum))
     }
 
     pub(crate) fn times(&self, other: &Self) -> Option<Self> {
         let value = self.value.checked_mul(other.value)?;
-        Some(Self { value, unit: self.unit.joined('.', &other.unit) })
+        Some(Self {
+            value,
+            unit: self.unit.joined('.', &other.unit),
+        })
     }
 
     pub(crate) fn over(&self, other: &Self) -> Option<Self> {
         let value = self.value.checked_div(other.value)?;
-        Some(Self { value, unit: self.unit.joined('/', &other.unit) })
+        Some(Self {
+            value,
+            unit: self.unit.joined('/', &other.unit),
+        })
     }
 
     /// As something that can be added to a date; `None` for a unit that is no time, or one of
@@ -162,10 +182,14 @@ impl Quantity {
     pub(crate) fn duration(&self) -> Option<Duration> {
         const SECOND: i128 = 1_000_000_000;
         // The official suite adds whole units only, also of seconds.
-        let count = i64::try_from(self.value.trunc().mantissa() / 10_i128.pow(self.value.trunc().scale())).ok()?;
+        let count =
+            i64::try_from(self.value.trunc().mantissa() / 10_i128.pow(self.value.trunc().scale()))
+                .ok()?;
         let unit = match &self.unit {
             Unit::Calendar(unit) => *unit,
-            Unit::Ucum(code) => CalendarUnit::of_ucum(code).or_else(|| CalendarUnit::named(code))?,
+            Unit::Ucum(code) => {
+                CalendarUnit::of_ucum(code).or_else(|| CalendarUnit::named(code))?
+            }
         };
         let nanos = match unit {
             CalendarUnit::Year => return Some(Duration::Months(count.checked_mul(12)?)),
@@ -269,7 +293,8 @@ impl CalendarUnit {
     }
 
     fn of_ucum(code: &str) -> Option<Self> {
-        let definite = |unit: &Self| !matches!(unit, Self::Year | Self::Month) && unit.ucum() == code;
+        let definite =
+            |unit: &Self| !matches!(unit, Self::Year | Self::Month) && unit.ucum() == code;
         Self::ALL.into_iter().find(definite)
     }
 

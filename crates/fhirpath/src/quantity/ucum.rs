@@ -90,7 +90,10 @@ const fn dec(mantissa: u64, scale: u32) -> Decimal {
 
 /// What a UCUM code measures, if it is known here.
 pub(super) fn measure(code: &str) -> Option<Measure> {
-    let mut reader = Reader { rest: code, depth: 0 };
+    let mut reader = Reader {
+        rest: code,
+        depth: 0,
+    };
     let measure = reader.term()?;
     reader.rest.is_empty().then_some(measure)
 }
@@ -106,7 +109,11 @@ impl Measure {
     const ONE: Self = Self::new(Decimal::ONE, NONE);
 
     const fn new(times: Decimal, dimension: Dimension) -> Self {
-        Self { times, over: Decimal::ONE, dimension }
+        Self {
+            times,
+            over: Decimal::ONE,
+            dimension,
+        }
     }
 
     /// Months of the calendar, which are no number of seconds.
@@ -119,7 +126,10 @@ impl Measure {
         if self.dimension != other.dimension {
             return None;
         }
-        Some((self.times.checked_mul(other.over)?, other.times.checked_mul(self.over)?))
+        Some((
+            self.times.checked_mul(other.over)?,
+            other.times.checked_mul(self.over)?,
+        ))
     }
 
     fn power(self, exponent: i8) -> Option<Self> {
@@ -132,14 +142,21 @@ impl Measure {
 
     /// Times `other` (`sign` 1) or divided by it (`sign` -1).
     fn times(self, other: Self, sign: i8) -> Option<Self> {
-        let (times, over) =
-            if sign < 0 { (other.over, other.times) } else { (other.times, other.over) };
+        let (times, over) = if sign < 0 {
+            (other.over, other.times)
+        } else {
+            (other.times, other.over)
+        };
         let mut dimension = self.dimension;
         for (own, theirs) in dimension.iter_mut().zip(other.dimension) {
             *own = own.checked_add(theirs.checked_mul(sign)?)?;
         }
         let (times, over) = (self.times.checked_mul(times)?, self.over.checked_mul(over)?);
-        Some(Self { times, over, dimension })
+        Some(Self {
+            times,
+            over,
+            dimension,
+        })
     }
 }
 
@@ -205,7 +222,10 @@ impl<'c> Reader<'c> {
             if let (Some(power), "10") = (self.power_of_ten(), digits) {
                 return Some(Measure::new(power, NONE));
             }
-            let number: Decimal = digits.parse().ok().filter(|number: &Decimal| !number.is_zero())?;
+            let number: Decimal = digits
+                .parse()
+                .ok()
+                .filter(|number: &Decimal| !number.is_zero())?;
             return Some(Measure::new(number, NONE));
         }
         let symbol = self.symbol();
@@ -215,7 +235,10 @@ impl<'c> Reader<'c> {
     /// `*6`, `*-3` or `^6` after `10`.
     fn power_of_ten(&mut self) -> Option<Decimal> {
         let rest = self.rest.strip_prefix(['*', '^'])?;
-        let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'-').count();
+        let length = rest
+            .bytes()
+            .take_while(|b| b.is_ascii_digit() || *b == b'-')
+            .count();
         let (exponent, rest) = rest.split_at_checked(length)?;
         self.rest = rest;
         ten_to(exponent.parse().ok()?)
@@ -253,10 +276,17 @@ fn atom(symbol: &str) -> Option<Measure> {
         return Some(Measure::new(factor, dimension));
     }
     for (prefix, power) in PREFIXES {
-        let Some(rest) = symbol.strip_prefix(prefix) else { continue };
-        let metric = ATOMS.iter().find(|(code, _, _, metric)| *metric && *code == rest);
+        let Some(rest) = symbol.strip_prefix(prefix) else {
+            continue;
+        };
+        let metric = ATOMS
+            .iter()
+            .find(|(code, _, _, metric)| *metric && *code == rest);
         if let Some(&(_, factor, dimension, _)) = metric {
-            return Some(Measure::new(factor.checked_mul(ten_to(*power)?)?, dimension));
+            return Some(Measure::new(
+                factor.checked_mul(ten_to(*power)?)?,
+                dimension,
+            ));
         }
     }
     None
@@ -294,7 +324,18 @@ mod tests {
 
     #[test]
     fn what_is_not_known() {
-        for code in ["", "[IU]", "Cel", "{score}", "[s]", "furlong", "m/", "mm[", "m99", "(((((((((m"] {
+        for code in [
+            "",
+            "[IU]",
+            "Cel",
+            "{score}",
+            "[s]",
+            "furlong",
+            "m/",
+            "mm[",
+            "m99",
+            "(((((((((m",
+        ] {
             assert!(measure(code).is_none(), "{code}");
         }
     }

@@ -56,7 +56,11 @@ impl<T: Copy> Set<T> {
             return Err(SyntaxError { offset: 0, kind });
         };
         let mut plan = Plan::new();
-        let mut set = Self { root, stops: Vec::new(), others: Vec::new() };
+        let mut set = Self {
+            root,
+            stops: Vec::new(),
+            others: Vec::new(),
+        };
         for (text, tag) in expressions {
             let tree = parser::parse(text)?;
             for tree in sides(&tree) {
@@ -83,7 +87,9 @@ impl<T: Copy> Set<T> {
         context: &Context<'a>,
         mut found: impl FnMut(T, Item<'a>),
     ) -> Result<(), EvaluationError> {
-        let Item::Element(root) = &context.focus else { return Ok(()) };
+        let Item::Element(root) = &context.focus else {
+            return Ok(());
+        };
         if !root.is_a(self.root) {
             return Ok(());
         }
@@ -103,14 +109,20 @@ impl<T: Copy> Set<T> {
         element: &Element<'a>,
         found: &mut dyn FnMut(T, Item<'a>),
     ) -> Result<(), EvaluationError> {
-        let Some(stop) = self.stops.get(at) else { return Ok(()) };
+        let Some(stop) = self.stops.get(at) else {
+            return Ok(());
+        };
         evaluator.burn(1)?;
         for tag in &stop.tags {
             found(*tag, Item::Element(*element));
         }
         for (criteria, next) in &stop.criteria {
             let item = Item::Element(*element);
-            let scope = Scope { this: Some(&item), index: None, total: None };
+            let scope = Scope {
+                this: Some(&item),
+                index: None,
+                total: None,
+            };
             if evaluator.condition(criteria, scope, "where")? == Some(true) {
                 self.walk(evaluator, *next, element, found)?;
             }
@@ -118,17 +130,26 @@ impl<T: Copy> Set<T> {
         if stop.fields.is_empty() {
             return Ok(());
         }
-        let Some(holder) = element.holder() else { return Ok(()) };
+        let Some(holder) = element.holder() else {
+            return Ok(());
+        };
         for field in holder.fields() {
-            let Some(symbol) = field.symbol() else { continue };
-            let Ok(place) = stop.fields.binary_search_by_key(&symbol, |(known, _)| *known) else {
+            let Some(symbol) = field.symbol() else {
+                continue;
+            };
+            let Ok(place) = stop
+                .fields
+                .binary_search_by_key(&symbol, |(known, _)| *known)
+            else {
                 continue;
             };
             // An `_x` stands for its element only where there is no `x`.
             if field.is_primitive_extension() && holder.get_symbol(symbol).is_some() {
                 continue;
             }
-            let Some((_, next)) = stop.fields.get(place) else { continue };
+            let Some((_, next)) = stop.fields.get(place) else {
+                continue;
+            };
             let type_def = self.stops.get(*next).map(|stop| stop.type_def);
             settle(field_elements(field, type_def, &mut |item| match &item {
                 Item::Element(element) => Ok(self.walk(evaluator, *next, element, found)?),
@@ -146,7 +167,12 @@ impl<T: Copy> Set<T> {
         type_def: &'static TypeDef,
     ) -> Result<usize, SyntaxError> {
         let own = self.stops.len();
-        let stop = Stop { type_def, tags: Vec::new(), fields: Vec::new(), criteria: Vec::new() };
+        let stop = Stop {
+            type_def,
+            tags: Vec::new(),
+            fields: Vec::new(),
+            criteria: Vec::new(),
+        };
         self.stops.push(stop);
         let (mut tags, mut fields, mut criteria) = (Vec::new(), Vec::new(), Vec::new());
         let mut members: Vec<(&str, Vec<usize>)> = Vec::new();

@@ -76,7 +76,11 @@ pub(super) fn side(tree: &Ast, root: &'static TypeDef) -> Result<Side, SyntaxErr
                 links.push(Link::OfType(name.clone()));
                 input
             }
-            AstKind::Call { input: Some(input), name, arguments } => {
+            AstKind::Call {
+                input: Some(input),
+                name,
+                arguments,
+            } => {
                 match (name.as_str(), arguments.as_slice()) {
                     ("as" | "ofType", [argument]) => links.push(Link::OfType(type_name(argument)?)),
                     ("where", [criteria]) if !crate::compile::mentions_index(criteria) => {
@@ -105,7 +109,11 @@ pub(super) fn side(tree: &Ast, root: &'static TypeDef) -> Result<Side, SyntaxErr
     }
     links.reverse();
     let types_are_known = types_are_known(&links, root)?;
-    Ok(if types_are_known { Side::Links(links) } else { Side::Other })
+    Ok(if types_are_known {
+        Side::Links(links)
+    } else {
+        Side::Other
+    })
 }
 
 fn starts_upper(name: &str) -> bool {
@@ -118,16 +126,27 @@ fn is_text(tree: &Ast) -> bool {
 
 /// `url = '…'`
 fn url_is(url: &Ast) -> Ast {
-    let name = Ast { kind: AstKind::Name("url".to_owned()), offset: url.offset, depth: 1 };
+    let name = Ast {
+        kind: AstKind::Name("url".to_owned()),
+        offset: url.offset,
+        depth: 1,
+    };
     let kind = AstKind::Binary(Operator::Equal, Box::new(name), Box::new(url.clone()));
-    Ast { kind, offset: url.offset, depth: 2 }
+    Ast {
+        kind,
+        offset: url.offset,
+        depth: 2,
+    }
 }
 
 /// Is every element's type known before it is there? Not below `contained` and its like.
 fn types_are_known(links: &[Link], root: &'static TypeDef) -> Result<bool, SyntaxError> {
     let mut types = vec![root];
     for link in links {
-        if types.iter().any(|def| def.kind == TypeKind::Resource && def.is_abstract) {
+        if types
+            .iter()
+            .any(|def| def.kind == TypeKind::Resource && def.is_abstract)
+        {
             return Ok(false);
         }
         match link {
@@ -149,7 +168,12 @@ fn types_are_known(links: &[Link], root: &'static TypeDef) -> Result<bool, Synta
 
 impl<T: Copy> Plan<T> {
     pub(super) fn new() -> Self {
-        Self { places: vec![Place { tags: Vec::new(), links: Vec::new() }] }
+        Self {
+            places: vec![Place {
+                tags: Vec::new(),
+                links: Vec::new(),
+            }],
+        }
     }
 
     /// Adds a side, along links that are there as far as they lead.
@@ -157,12 +181,17 @@ impl<T: Copy> Plan<T> {
         let mut at = 0;
         for link in links {
             let next = self.places.len();
-            let Some(place) = self.places.get_mut(at) else { return };
+            let Some(place) = self.places.get_mut(at) else {
+                return;
+            };
             match place.links.iter().find(|(known, _)| *known == link) {
                 Some((_, target)) => at = *target,
                 None => {
                     place.links.push((link, next));
-                    self.places.push(Place { tags: Vec::new(), links: Vec::new() });
+                    self.places.push(Place {
+                        tags: Vec::new(),
+                        links: Vec::new(),
+                    });
                     at = next;
                 }
             }

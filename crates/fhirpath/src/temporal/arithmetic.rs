@@ -17,7 +17,9 @@ impl Date {
         match (duration, self.precision) {
             (Duration::Months(n), Precision::Year) => self.plus_months(n / 12 * 12),
             (Duration::Months(n), _) => self.plus_months(n),
-            (Duration::Nanos(n), Precision::Year) => self.plus_months((n / DAY_NANOS / 365 * 12) as i64),
+            (Duration::Nanos(n), Precision::Year) => {
+                self.plus_months((n / DAY_NANOS / 365 * 12) as i64)
+            }
             (Duration::Nanos(n), Precision::Month) => self.plus_months((n / DAY_NANOS / 30) as i64),
             (Duration::Nanos(n), _) => {
                 let days = i64::try_from(n / DAY_NANOS).ok()?;
@@ -44,7 +46,10 @@ impl Time {
             Duration::Months(_) => None,
             Duration::Nanos(n) => {
                 let n = cut(n, self.precision);
-                Some(Self::from_day_nanos(self.day_nanos() + n % DAY_NANOS, self.precision))
+                Some(Self::from_day_nanos(
+                    self.day_nanos() + n % DAY_NANOS,
+                    self.precision,
+                ))
             }
         }
     }
@@ -54,9 +59,10 @@ impl DateTime {
     /// The moment that much later; `None` outside of the years 1 to 9999.
     pub(crate) fn plus(&self, duration: Duration) -> Option<Self> {
         match (self.time, duration) {
-            (None, _) | (_, Duration::Months(_)) => {
-                Some(Self { date: self.date.plus(duration)?, ..*self })
-            }
+            (None, _) | (_, Duration::Months(_)) => Some(Self {
+                date: self.date.plus(duration)?,
+                ..*self
+            }),
             (Some(time), Duration::Nanos(n)) => {
                 let nanos = self.nanos().checked_add(cut(n, time.precision))?;
                 Self::from_nanos(nanos, time.precision, self.offset)
@@ -97,15 +103,26 @@ mod tests {
         check("2014-01", Duration::Nanos(61 * DAY_NANOS), Some("2014-03"));
         check("2014-01-31", Duration::Nanos(25 * HOUR), Some("2014-02-01"));
         check("2014-01-31", Duration::Months(-11), Some("2013-02-28"));
-        check("2014-12-31T23:30:00Z", Duration::Nanos(HOUR), Some("2015-01-01T00:30:00Z"));
-        check("2014-12-31T23", Duration::Nanos(HOUR + 1), Some("2015-01-01T00"));
+        check(
+            "2014-12-31T23:30:00Z",
+            Duration::Nanos(HOUR),
+            Some("2015-01-01T00:30:00Z"),
+        );
+        check(
+            "2014-12-31T23",
+            Duration::Nanos(HOUR + 1),
+            Some("2015-01-01T00"),
+        );
         check("9999-12-31", Duration::Nanos(DAY_NANOS), None);
         check("0001-01-01", Duration::Months(-1), None);
     }
 
     #[test]
     fn a_time_wraps_round() {
-        let time = Time::parse("23:30").unwrap().plus(Duration::Nanos(HOUR)).unwrap();
+        let time = Time::parse("23:30")
+            .unwrap()
+            .plus(Duration::Nanos(HOUR))
+            .unwrap();
         assert_eq!(time.to_string(), "00:30");
     }
 }

@@ -19,9 +19,17 @@ impl Date {
     }
 
     pub(crate) fn high_boundary(&self, n_digits: i32) -> Option<Self> {
-        let month = if self.precision == Precision::Year { 12 } else { self.month };
+        let month = if self.precision == Precision::Year {
+            12
+        } else {
+            self.month
+        };
         let known = Precision::Day <= self.precision;
-        let day = if known { self.day } else { days_in_month(self.year, month) };
+        let day = if known {
+            self.day
+        } else {
+            days_in_month(self.year, month)
+        };
         self.with_digits(n_digits, month, day)
     }
 
@@ -51,8 +59,16 @@ impl Time {
     }
 
     pub(crate) fn high_boundary(&self, n_digits: i32) -> Option<Self> {
-        let minute = if self.precision < Precision::Minute { 59 } else { self.minute };
-        let second = if self.precision < Precision::Second { 59 } else { self.second };
+        let minute = if self.precision < Precision::Minute {
+            59
+        } else {
+            self.minute
+        };
+        let second = if self.precision < Precision::Second {
+            59
+        } else {
+            self.second
+        };
         let nanos = match self.precision {
             Precision::Fraction(n) => {
                 let unit = 10_u32.pow(9_u32.saturating_sub(u32::from(n)));
@@ -78,7 +94,8 @@ impl Time {
 impl DateTime {
     /// Digits known.
     pub(crate) fn n_digits(&self) -> u8 {
-        self.time.map_or(self.date.n_digits(), |time| 8 + time.n_digits())
+        self.time
+            .map_or(self.date.n_digits(), |time| 8 + time.n_digits())
     }
 
     pub(crate) fn low_boundary(&self, n_digits: i32) -> Option<Self> {
@@ -88,7 +105,11 @@ impl DateTime {
         let date = self.date.low_boundary(8)?;
         let midnight = Time::new((0, 0, 0), 0, Precision::Fraction(9))?;
         let time = self.time.unwrap_or(midnight).low_boundary(n_digits - 8)?;
-        Some(Self { date, time: Some(time), offset: self.offset.or(Some(EASTMOST)) })
+        Some(Self {
+            date,
+            time: Some(time),
+            offset: self.offset.or(Some(EASTMOST)),
+        })
     }
 
     pub(crate) fn high_boundary(&self, n_digits: i32) -> Option<Self> {
@@ -99,13 +120,18 @@ impl DateTime {
         let last = Time::new((23, 59, 59), 999_999_999, Precision::Fraction(9))?;
         let time = match self.time {
             // FHIR has no hour without minutes: the official suite reads `T08` as `T08:00`.
-            Some(time) if time.precision == Precision::Hour => {
-                Time { precision: Precision::Minute, ..time }
-            }
+            Some(time) if time.precision == Precision::Hour => Time {
+                precision: Precision::Minute,
+                ..time
+            },
             Some(time) => time,
             None => last,
         };
         let time = time.high_boundary(n_digits - 8)?;
-        Some(Self { date, time: Some(time), offset: self.offset.or(Some(WESTMOST)) })
+        Some(Self {
+            date,
+            time: Some(time),
+            offset: self.offset.or(Some(WESTMOST)),
+        })
     }
 }

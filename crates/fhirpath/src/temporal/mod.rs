@@ -69,7 +69,12 @@ impl Date {
         let is_real = (1..=9999).contains(&year)
             && (1..=12).contains(&month)
             && (1..=days_in_month(year, month)).contains(&day);
-        is_real.then_some(Self { year, month, day, precision })
+        is_real.then_some(Self {
+            year,
+            month,
+            day,
+            precision,
+        })
     }
 
     /// Days since 1970-01-01; missing parts count as their first.
@@ -92,9 +97,18 @@ impl Date {
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * of_year + 2) / 153;
         let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let month = if shifted_month < 10 {
+            shifted_month + 3
+        } else {
+            shifted_month - 9
+        };
         let year = year_of_era + era.checked_mul(400)? + i64::from(month <= 2);
-        Self::new(i16::try_from(year).ok()?, month as u8, day as u8, Precision::Day)
+        Self::new(
+            i16::try_from(year).ok()?,
+            month as u8,
+            day as u8,
+            Precision::Day,
+        )
     }
 }
 
@@ -110,7 +124,11 @@ impl Time {
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         let steps = [
             (Precision::Hour, i64::from(self.hour), i64::from(other.hour)),
-            (Precision::Minute, i64::from(self.minute), i64::from(other.minute)),
+            (
+                Precision::Minute,
+                i64::from(self.minute),
+                i64::from(other.minute),
+            ),
             // Seconds and their fraction are one precision, compared as a decimal.
             (Precision::Second, self.second_nanos(), other.second_nanos()),
         ];
@@ -120,7 +138,13 @@ impl Time {
     pub(crate) fn new(clock: (u8, u8, u8), nanos: u32, precision: Precision) -> Option<Self> {
         let (hour, minute, second) = clock;
         let is_real = hour < 24 && minute < 60 && second < 60 && nanos < 1_000_000_000;
-        is_real.then_some(Self { hour, minute, second, nanos, precision })
+        is_real.then_some(Self {
+            hour,
+            minute,
+            second,
+            nanos,
+            precision,
+        })
     }
 
     fn second_nanos(&self) -> i64 {
@@ -242,13 +266,21 @@ impl DateTime {
     fn from_nanos(nanos: i128, precision: Precision, offset: Option<i16>) -> Option<Self> {
         let days = i64::try_from(nanos.div_euclid(DAY_NANOS)).ok()?;
         let time = Time::from_day_nanos(nanos, precision);
-        Some(Self { date: Date::from_days(days)?, time: Some(time), offset })
+        Some(Self {
+            date: Date::from_days(days)?,
+            time: Some(time),
+            offset,
+        })
     }
 }
 
 impl From<Date> for DateTime {
     fn from(date: Date) -> Self {
-        Self { date, time: None, offset: None }
+        Self {
+            date,
+            time: None,
+            offset: None,
+        }
     }
 }
 
@@ -284,7 +316,10 @@ mod tests {
 
     #[track_caller]
     fn check(left: &str, right: &str, expected: Option<Ordering>) {
-        let (left, right) = (DateTime::parse(left).unwrap(), DateTime::parse(right).unwrap());
+        let (left, right) = (
+            DateTime::parse(left).unwrap(),
+            DateTime::parse(right).unwrap(),
+        );
         assert_eq!(left.compare(&right), expected);
         assert_eq!(right.compare(&left), expected.map(Ordering::reverse));
     }
@@ -296,14 +331,26 @@ mod tests {
         check("2018-03", "2018-04-01", Some(Less));
         check("2018-03-01T10:30", "2018-03-01T10:30:00", None);
         check("2018-03-01T10:30:00", "2018-03-01T10:30:00.0", Some(Equal));
-        check("2017-11-05T01:30:00.0-04:00", "2017-11-05T00:30:00.0-05:00", Some(Equal));
-        check("2017-11-05T23:30:00-04:00", "2017-11-06T03:31:00Z", Some(Less));
+        check(
+            "2017-11-05T01:30:00.0-04:00",
+            "2017-11-05T00:30:00.0-05:00",
+            Some(Equal),
+        );
+        check(
+            "2017-11-05T23:30:00-04:00",
+            "2017-11-06T03:31:00Z",
+            Some(Less),
+        );
     }
 
     #[test]
     fn a_missing_offset_may_mean_any() {
         check("2012-04-15T15:00:00Z", "2012-04-15T10:00:00", None);
-        check("2012-04-15T15:00:00Z", "2012-04-17T10:00:00", Some(Ordering::Less));
+        check(
+            "2012-04-15T15:00:00Z",
+            "2012-04-17T10:00:00",
+            Some(Ordering::Less),
+        );
         check("2012-04-15T15:00:00Z", "2012-04-15", None);
     }
 

@@ -66,7 +66,11 @@ impl fmt::Display for Time {
         }
         if let Precision::Fraction(n_digits) = self.precision {
             let digits = format!("{:09}", self.nanos);
-            write!(f, ".{}", digits.get(..usize::from(n_digits)).unwrap_or(&digits))?;
+            write!(
+                f,
+                ".{}",
+                digits.get(..usize::from(n_digits)).unwrap_or(&digits)
+            )?;
         }
         Ok(())
     }
@@ -83,7 +87,12 @@ impl fmt::Display for DateTime {
             Some(0) => f.write_str("Z"),
             Some(minutes) => {
                 let sign = if minutes < 0 { '-' } else { '+' };
-                write!(f, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+                write!(
+                    f,
+                    "{sign}{:02}:{:02}",
+                    minutes.abs() / 60,
+                    minutes.abs() % 60
+                )
             }
         }
     }
@@ -175,8 +184,14 @@ mod tests {
     #[test]
     fn what_is_read_is_written() {
         for text in [
-            "2015", "2015-02", "2015-02-04", "2015-02-04T14", "2015-02-04T14:34",
-            "2015-02-04T14:34:28", "2015-02-04T14:34:28.123", "2015-02-04T14:34:28Z",
+            "2015",
+            "2015-02",
+            "2015-02-04",
+            "2015-02-04T14",
+            "2015-02-04T14:34",
+            "2015-02-04T14:34:28",
+            "2015-02-04T14:34:28.123",
+            "2015-02-04T14:34:28Z",
             "2015-02-04T14:34:28.10+10:00",
         ] {
             assert_eq!(DateTime::parse(text).unwrap().to_string(), text);
@@ -188,7 +203,17 @@ mod tests {
 
     #[test]
     fn what_is_no_date_or_time() {
-        for text in ["", "15", "2015-13", "2015-02-29", "2015-02T14", "2015-02-04T25", "2015-02-04T14:34+1", "2015-02-04T14:60", "20150204"] {
+        for text in [
+            "",
+            "15",
+            "2015-13",
+            "2015-02-29",
+            "2015-02T14",
+            "2015-02-04T25",
+            "2015-02-04T14:34+1",
+            "2015-02-04T14:60",
+            "20150204",
+        ] {
             assert!(DateTime::parse(text).is_none(), "{text}");
         }
         for text in ["", "1", "24", "14:3", "14:34:28.", "14:34Z"] {

@@ -20,7 +20,10 @@ fn shared() -> Option<PathBuf> {
 
 #[test]
 fn official_r4_suite() {
-    let Some(folder) = shared().map(|shared| shared.join("fhirpath")).filter(|f| f.is_dir()) else {
+    let Some(folder) = shared()
+        .map(|shared| shared.join("fhirpath"))
+        .filter(|f| f.is_dir())
+    else {
         eprintln!("skipped: official_r4_suite (no ../shared)");
         return;
     };
@@ -38,13 +41,20 @@ fn official_r4_suite() {
     }
     let known = |name: &str| KNOWN_FAILURES.iter().any(|(known, _)| *known == name);
     for (name, why) in &failed {
-        eprintln!("{} {name}: {why}", if known(name) { "known" } else { "NEW" });
+        eprintln!(
+            "{} {name}: {why}",
+            if known(name) { "known" } else { "NEW" }
+        );
     }
     let n_failed = failed.len();
     eprintln!("official suite: {n_passed} of {} pass", n_passed + n_failed);
     assert!(failed.iter().all(|(name, _)| known(name)), "new failures");
     assert!(AT_LEAST <= n_passed, "fewer pass than before");
-    assert_eq!(n_failed, KNOWN_FAILURES.len(), "a known failure passes now: take it off the list");
+    assert_eq!(
+        n_failed,
+        KNOWN_FAILURES.len(),
+        "a known failure passes now: take it off the list"
+    );
 }
 
 fn input(folder: &Path, file: &str) -> Document {
@@ -52,13 +62,21 @@ fn input(folder: &Path, file: &str) -> Document {
         return Document::parse("{\"resourceType\":\"Patient\"}").unwrap();
     }
     let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let is_xml = Path::new(file).extension().is_some_and(|extension| extension == "xml");
+    let is_xml = Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == "xml");
     Document::parse(if is_xml { xml::to_json(&text) } else { text }).unwrap()
 }
 
 fn run(test: Node<'_, '_>, input: &Document) -> Result<(), String> {
-    let expression = test.children().find(|node| node.has_tag_name("expression")).unwrap();
-    let text: String = expression.children().filter_map(|node| node.text()).collect();
+    let expression = test
+        .children()
+        .find(|node| node.has_tag_name("expression"))
+        .unwrap();
+    let text: String = expression
+        .children()
+        .filter_map(|node| node.text())
+        .collect();
     let must_fail = expression.attribute("invalid").is_some();
     let root_type = input.resource_type().unwrap();
     let now = DateTime::from_timestamp(Timestamp::from_micros(1_770_000_000_000_000), 60).unwrap();
@@ -75,7 +93,11 @@ fn run(test: Node<'_, '_>, input: &Document) -> Result<(), String> {
         Err(error) => return Err(format!("{error} in {text}")),
     };
     if test.attribute("predicate") == Some("true") {
-        return if items.is_empty() { Err("nothing".into()) } else { Ok(()) };
+        return if items.is_empty() {
+            Err("nothing".into())
+        } else {
+            Ok(())
+        };
     }
     let mut found: Vec<String> = items.iter().map(show).collect();
     let outputs = test.children().filter(|node| node.has_tag_name("output"));
@@ -84,7 +106,11 @@ fn run(test: Node<'_, '_>, input: &Document) -> Result<(), String> {
         found.sort();
         expected.sort();
     }
-    if found == expected { Ok(()) } else { Err(format!("{found:?} for {expected:?} in {text}")) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{found:?} for {expected:?} in {text}"))
+    }
 }
 
 /// Type and value of an item.
@@ -111,7 +137,10 @@ fn wanted(output: Node<'_, '_>, found: &[Item<'_>]) -> String {
     let text = output.text().unwrap_or_default();
     let name = match output.attribute("type") {
         Some(name) => name.to_ascii_lowercase(),
-        None => found.first().map_or("", |item| item.type_info().name).to_ascii_lowercase(),
+        None => found
+            .first()
+            .map_or("", |item| item.type_info().name)
+            .to_ascii_lowercase(),
     };
     match text.parse::<fhirpath::Decimal>() {
         Ok(decimal) if name == "decimal" => format!("{name} {}", decimal.normalize()),

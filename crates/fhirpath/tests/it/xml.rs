@@ -34,21 +34,32 @@ fn children(node: Node<'_, '_>, def: &TypeDef) -> Vec<String> {
             continue;
         }
         done.push(name);
-        let (element_def, type_ref) =
-            def.element_for(name).unwrap_or_else(|| panic!("{} has no {name}", def.name));
-        let same = elements.iter().filter(|other| other.tag_name().name() == name);
-        let values: Vec<(Option<String>, Option<String>)> =
-            same.map(|other| value(*other, type_named(type_ref.name).unwrap())).collect();
+        let (element_def, type_ref) = def
+            .element_for(name)
+            .unwrap_or_else(|| panic!("{} has no {name}", def.name));
+        let same = elements
+            .iter()
+            .filter(|other| other.tag_name().name() == name);
+        let values: Vec<(Option<String>, Option<String>)> = same
+            .map(|other| value(*other, type_named(type_ref.name).unwrap()))
+            .collect();
         let plain: Vec<Option<String>> = values.iter().map(|(value, _)| value.clone()).collect();
-        let extended: Vec<Option<String>> = values.into_iter().map(|(_, extended)| extended).collect();
+        let extended: Vec<Option<String>> =
+            values.into_iter().map(|(_, extended)| extended).collect();
         for (prefix, items) in [("", plain), ("_", extended)] {
             if items.iter().all(Option::is_none) {
                 continue;
             }
-            let items: Vec<String> =
-                items.into_iter().map(|item| item.unwrap_or("null".to_owned())).collect();
+            let items: Vec<String> = items
+                .into_iter()
+                .map(|item| item.unwrap_or("null".to_owned()))
+                .collect();
             let joined = items.join(",");
-            let json = if element_def.is_array() { format!("[{joined}]") } else { joined };
+            let json = if element_def.is_array() {
+                format!("[{joined}]")
+            } else {
+                joined
+            };
             fields.push(format!("\"{prefix}{name}\":{json}"));
         }
     }
@@ -69,9 +80,15 @@ fn value(node: Node<'_, '_>, def: &TypeDef) -> (Option<String>, Option<String>) 
     if def.kind != TypeKind::Primitive {
         return (Some(object.unwrap_or("{}".to_owned())), None);
     }
-    let bare = matches!(def.name, "boolean" | "integer" | "positiveInt" | "unsignedInt" | "decimal");
+    let bare = matches!(
+        def.name,
+        "boolean" | "integer" | "positiveInt" | "unsignedInt" | "decimal"
+    );
     let value = node.attribute("value");
-    (value.map(|value| if bare { value.to_owned() } else { text(value) }), object)
+    (
+        value.map(|value| if bare { value.to_owned() } else { text(value) }),
+        object,
+    )
 }
 
 fn text(text: &str) -> String {
