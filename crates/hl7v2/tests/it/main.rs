@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+mod acks;
+mod groups;
 mod laws;
 mod shared;
 mod testdata;
