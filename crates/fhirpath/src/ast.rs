@@ -140,8 +140,12 @@ impl AstKind {
     /// One more than the deepest child.
     pub(crate) fn depth(&self) -> u16 {
         let deepest = match self {
-            Self::Literal(_) | Self::This | Self::Index | Self::Total => 0,
-            Self::Variable(_) | Self::Name(_) => 0,
+            Self::Literal(_)
+            | Self::This
+            | Self::Index
+            | Self::Total
+            | Self::Variable(_)
+            | Self::Name(_) => 0,
             // A path does not grow deeper by its length: it compiles to a list of steps.
             Self::Member(input, _) => return input.depth,
             Self::Call {
@@ -154,8 +158,10 @@ impl AstKind {
                     .fold(input, u16::max)
             }
             Self::Indexer(a, b) | Self::Binary(_, a, b) => a.depth.max(b.depth),
-            Self::Negate(operand) | Self::Plus(operand) => operand.depth,
-            Self::Is(operand, _) | Self::As(operand, _) => operand.depth,
+            Self::Negate(operand)
+            | Self::Plus(operand)
+            | Self::Is(operand, _)
+            | Self::As(operand, _) => operand.depth,
             Self::Chain(_, operands) => operands.iter().map(|o| o.depth).max().unwrap_or(0),
         };
         deepest.saturating_add(1)

@@ -82,7 +82,7 @@ fn infer(tree: &Ast, focus: &Known) -> Checked {
             ordered(tree, &input, "[]")?;
             Ok(input)
         }
-        AstKind::Negate(operand) | AstKind::Plus(operand) => {
+        AstKind::Negate(operand) | AstKind::Plus(operand) | AstKind::Is(operand, _) => {
             infer(operand, focus)?;
             Ok(Known::ANYTHING)
         }
@@ -92,10 +92,6 @@ fn infer(tree: &Ast, focus: &Known) -> Checked {
             Ok(Known::ANYTHING)
         }
         AstKind::Chain(chain, operands) => operators(*chain, operands, focus),
-        AstKind::Is(operand, _) => {
-            infer(operand, focus)?;
-            Ok(Known::ANYTHING)
-        }
         AstKind::As(operand, name) => {
             infer(operand, focus)?;
             cast(name)
@@ -129,7 +125,7 @@ fn first_name(tree: &Ast, name: &str, focus: &Known) -> Checked {
     };
     let fits = |own: &&TypeDef| own.is_a(def.name) || def.is_a(own.name);
     match &focus.types {
-        Some(types) if !types.iter().any(|own| fits(&own)) => Err(unknown(tree, types, name)),
+        Some(types) if !types.iter().any(fits) => Err(unknown(tree, types, name)),
         _ => Ok(Known::of(vec![def])),
     }
 }

@@ -325,15 +325,19 @@ fn no_type(offset: usize) -> SyntaxError {
 pub(crate) fn mentions_index(tree: &Ast) -> bool {
     match &tree.kind {
         AstKind::Index => true,
-        AstKind::Literal(_) | AstKind::This | AstKind::Total => false,
-        AstKind::Variable(_) | AstKind::Name(_) => false,
+        AstKind::Literal(_)
+        | AstKind::This
+        | AstKind::Total
+        | AstKind::Variable(_)
+        | AstKind::Name(_) => false,
         AstKind::Member(input, _) => mentions_index(input),
         AstKind::Call {
             input, arguments, ..
         } => input.as_deref().is_some_and(mentions_index) || arguments.iter().any(mentions_index),
         AstKind::Indexer(a, b) | AstKind::Binary(_, a, b) => mentions_index(a) || mentions_index(b),
-        AstKind::Negate(a) | AstKind::Plus(a) => mentions_index(a),
-        AstKind::Is(a, _) | AstKind::As(a, _) => mentions_index(a),
+        AstKind::Negate(a) | AstKind::Plus(a) | AstKind::Is(a, _) | AstKind::As(a, _) => {
+            mentions_index(a)
+        }
         AstKind::Chain(_, operands) => operands.iter().any(mentions_index),
     }
 }

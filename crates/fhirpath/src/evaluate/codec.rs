@@ -49,16 +49,23 @@ fn encode(text: &str, format: &str) -> Option<String> {
     match format {
         "base64" => Some(STANDARD.encode(text)),
         "urlbase64" => Some(URL_SAFE.encode(text)),
-        "hex" => Some(text.bytes().map(|byte| format!("{byte:02x}")).collect()),
+        "hex" => Some(hexadecimal(text)),
         _ => None,
     }
+}
+
+fn hexadecimal(text: &str) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+    text.bytes()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 fn decode(text: &str, format: &str) -> Option<Vec<u8>> {
     match format {
         "base64" => STANDARD.decode(text).ok(),
         "urlbase64" => URL_SAFE.decode(text).ok(),
-        "hex" if text.is_ascii() && text.len() % 2 == 0 => {
+        "hex" if text.is_ascii() && text.len().is_multiple_of(2) => {
             let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
             (0..text.len()).step_by(2).map(byte).collect()
         }

@@ -131,7 +131,7 @@ fn to_time<'a>(value: &Item<'a>) -> Option<Item<'a>> {
     }
 }
 
-fn to_quantity<'a>(value: &Item<'a>) -> Option<Quantity> {
+fn to_quantity(value: &Item<'_>) -> Option<Quantity> {
     match value {
         Item::Boolean(truth) => Some(Quantity::number(Decimal::from(i32::from(*truth)))),
         Item::String(text) => Quantity::parse(text),

@@ -126,18 +126,17 @@ impl<'a> Evaluator<'_, 'a> {
         let Some(source) = self.text(source, scope, name)? else {
             return Ok(());
         };
-        let regex = match &call.regex {
-            Some(regex) => Cow::Borrowed(regex),
-            None => {
-                // Compiling one at run time is not cheap.
-                self.burn(1_000)?;
-                let compile = if call.function == F::MatchesFull {
-                    whole_pattern
-                } else {
-                    pattern
-                };
-                Cow::Owned(compile(&source).ok_or(EvaluationError::BadRegex)?)
-            }
+        let regex = if let Some(regex) = &call.regex {
+            Cow::Borrowed(regex)
+        } else {
+            // Compiling one at run time is not cheap.
+            self.burn(1_000)?;
+            let compile = if call.function == F::MatchesFull {
+                whole_pattern
+            } else {
+                pattern
+            };
+            Cow::Owned(compile(&source).ok_or(EvaluationError::BadRegex)?)
         };
         match arguments.next() {
             None => out.push(Item::Boolean(regex.is_match(text))),

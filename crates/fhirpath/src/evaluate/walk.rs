@@ -40,7 +40,7 @@ impl<'a> Evaluator<'_, 'a> {
         self.burn(1)?;
         match step {
             Step::Member(member) => match &item {
-                Item::Element(element) => self.member(element, member, &mut |child| {
+                Item::Element(element) => member_elements(element, member, &mut |child| {
                     self.walk(child, rest, scope, sink)
                 }),
                 item => match type_member(item, &member.name) {
@@ -48,10 +48,9 @@ impl<'a> Evaluator<'_, 'a> {
                     None => Ok(()),
                 },
             },
-            Step::Root(def) => match item.element().is_some_and(|element| element.is_a(def)) {
-                true => self.walk(item, rest, scope, sink),
-                false => Ok(()),
-            },
+            Step::Root(def) if item.element().is_some_and(|element| element.is_a(def)) => {
+                self.walk(item, rest, scope, sink)
+            }
             Step::Where(criteria) => {
                 let inner = Scope {
                     this: Some(&item),
@@ -63,10 +62,8 @@ impl<'a> Evaluator<'_, 'a> {
                     Some(false) | None => Ok(()),
                 }
             }
-            Step::OfType(spec) => match spec.selects(&item) {
-                true => self.walk(item, rest, scope, sink),
-                false => Ok(()),
-            },
+            Step::OfType(spec) if spec.selects(&item) => self.walk(item, rest, scope, sink),
+            Step::Root(_) | Step::OfType(_) => Ok(()),
             Step::Extension(url) => match &item {
                 Item::Element(element) => extensions(element, url, &mut |extension| {
                     self.walk(extension, rest, scope, sink)
@@ -74,29 +71,6 @@ impl<'a> Evaluator<'_, 'a> {
                 _ => Ok(()),
             },
         }
-    }
-
-    /// The elements of a name below an element.
-    fn member(
-        &self,
-        element: &Element<'a>,
-        member: &'a Member,
-        sink: Sink<'_, 'a>,
-    ) -> Result<(), Stop> {
-        let Some(holder) = element.holder() else {
-            return Ok(());
-        };
-        let Some(parent) = element.type_def() else {
-            return match holder.element(&member.name) {
-                Some(field) => field_elements(field, None, sink),
-                None => Ok(()),
-            };
-        };
-        let shape = member.shape.get_or_init(|| Shape::of(parent, &member.name));
-        if std::ptr::eq(shape.parent, parent) {
-            return shape_elements(holder, shape, sink);
-        }
-        shape_elements(holder, &Shape::of(parent, &member.name), sink)
     }
 
     /// All children of an element, in the order of the document.
@@ -165,6 +139,28 @@ impl<'a> Evaluator<'_, 'a> {
         }
         Ok(())
     }
+}
+
+/// The elements of a name below an element.
+fn member_elements<'a>(
+    element: &Element<'a>,
+    member: &'a Member,
+    sink: Sink<'_, 'a>,
+) -> Result<(), Stop> {
+    let Some(holder) = element.holder() else {
+        return Ok(());
+    };
+    let Some(parent) = element.type_def() else {
+        return match holder.element(&member.name) {
+            Some(field) => field_elements(field, None, sink),
+            None => Ok(()),
+        };
+    };
+    let shape = member.shape.get_or_init(|| Shape::of(parent, &member.name));
+    if std::ptr::eq(shape.parent, parent) {
+        return shape_elements(holder, shape, sink);
+    }
+    shape_elements(holder, &Shape::of(parent, &member.name), sink)
 }
 
 fn type_member<'a>(item: &Item<'a>, name: &str) -> Option<Item<'a>> {

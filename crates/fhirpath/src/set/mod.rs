@@ -6,6 +6,7 @@
 
 mod plan;
 
+use crate::ast::Ast;
 use crate::compile::{Dialect, compile};
 use crate::context::Context;
 use crate::element::Element;
@@ -174,30 +175,13 @@ impl<T: Copy> Set<T> {
             criteria: Vec::new(),
         };
         self.stops.push(stop);
-        let (mut tags, mut fields, mut criteria) = (Vec::new(), Vec::new(), Vec::new());
-        let mut members: Vec<(&str, Vec<usize>)> = Vec::new();
-        let mut open = places;
-        while let Some(place) = open.pop().and_then(|place| plan.places.get(place)) {
-            tags.extend_from_slice(&place.tags);
-            for (link, target) in &place.links {
-                match link {
-                    Link::OfType(name) => {
-                        if TypeSpec::resolve_loosely(name)?.selects_def(type_def) {
-                            open.push(*target);
-                        }
-                    }
-                    Link::Where(tree) => {
-                        let next = self.stop(plan, vec![*target], type_def)?;
-                        criteria.push((compile(tree, Dialect::Search)?, next));
-                    }
-                    Link::Member(name) => match members.iter_mut().find(|(n, _)| n == name) {
-                        Some((_, targets)) => targets.push(*target),
-                        None => members.push((name, vec![*target])),
-                    },
-                }
-            }
+        let here = gather(plan, places, type_def)?;
+        let (mut fields, mut criteria) = (Vec::new(), Vec::new());
+        for (tree, target) in here.criteria {
+            let next = self.stop(plan, vec![target], type_def)?;
+            criteria.push((compile(tree, Dialect::Search)?, next));
         }
-        for (name, targets) in members {
+        for (name, targets) in here.members {
             for (symbol, type_def) in Shape::of(type_def, name).fields {
                 let Some(type_def) = type_def else { continue };
                 fields.push((symbol, self.stop(plan, targets.clone(), type_def)?));
@@ -205,8 +189,46 @@ impl<T: Copy> Set<T> {
         }
         fields.sort_by_key(|(symbol, _)| *symbol);
         if let Some(stop) = self.stops.get_mut(own) {
-            (stop.tags, stop.fields, stop.criteria) = (tags, fields, criteria);
+            (stop.tags, stop.fields, stop.criteria) = (here.tags, fields, criteria);
         }
         Ok(own)
     }
+}
+
+/// What some places of the plan ask of an element.
+struct Here<'p, T> {
+    tags: Vec<T>,
+    criteria: Vec<(&'p Ast, usize)>,
+    members: Vec<(&'p str, Vec<usize>)>,
+}
+
+/// Of places and of those behind the type filters that let the type pass.
+fn gather<'p, T: Copy>(
+    plan: &'p Plan<T>,
+    places: Vec<usize>,
+    type_def: &'static TypeDef,
+) -> Result<Here<'p, T>, SyntaxError> {
+    let mut here = Here {
+        tags: Vec::new(),
+        criteria: Vec::new(),
+        members: Vec::new(),
+    };
+    let mut open = places;
+    while let Some(place) = open.pop().and_then(|place| plan.places.get(place)) {
+        here.tags.extend_from_slice(&place.tags);
+        for (link, target) in &place.links {
+            match link {
+                Link::OfType(name) => {
+                    let passes = TypeSpec::resolve_loosely(name)?.selects_def(type_def);
+                    open.extend(passes.then_some(*target));
+                }
+                Link::Where(tree) => here.criteria.push((tree, *target)),
+                Link::Member(name) => match here.members.iter_mut().find(|(n, _)| n == name) {
+                    Some((_, targets)) => targets.push(*target),
+                    None => here.members.push((name, vec![*target])),
+                },
+            }
+        }
+    }
+    Ok(here)
 }

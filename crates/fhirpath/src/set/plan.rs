@@ -184,17 +184,16 @@ impl<T: Copy> Plan<T> {
             let Some(place) = self.places.get_mut(at) else {
                 return;
             };
-            match place.links.iter().find(|(known, _)| *known == link) {
-                Some((_, target)) => at = *target,
-                None => {
-                    place.links.push((link, next));
-                    self.places.push(Place {
-                        tags: Vec::new(),
-                        links: Vec::new(),
-                    });
-                    at = next;
-                }
+            if let Some((_, target)) = place.links.iter().find(|(known, _)| *known == link) {
+                at = *target;
+                continue;
             }
+            place.links.push((link, next));
+            self.places.push(Place {
+                tags: Vec::new(),
+                links: Vec::new(),
+            });
+            at = next;
         }
         if let Some(place) = self.places.get_mut(at) {
             place.tags.push(tag);

@@ -13,7 +13,7 @@ pub(crate) enum Duration {
 impl Date {
     /// The date that much later; `None` outside of the years 1 to 9999. What is finer than the
     /// date's own precision is cut: 24 months after `2014` is `2016`.
-    pub(crate) fn plus(&self, duration: Duration) -> Option<Self> {
+    pub(crate) fn plus(self, duration: Duration) -> Option<Self> {
         match (duration, self.precision) {
             (Duration::Months(n), Precision::Year) => self.plus_months(n / 12 * 12),
             (Duration::Months(n), _) => self.plus_months(n),
@@ -29,7 +29,7 @@ impl Date {
     }
 
     /// The last day of the month stands in for a day that the month does not have.
-    fn plus_months(&self, n_months: i64) -> Option<Self> {
+    fn plus_months(self, n_months: i64) -> Option<Self> {
         let months = i64::from(self.year) * 12 + i64::from(self.month) - 1;
         let months = months.checked_add(n_months)?;
         let year = i16::try_from(months.div_euclid(12)).ok()?;

@@ -6,7 +6,7 @@ use base::Precision;
 
 impl Date {
     /// Digits known.
-    pub(crate) fn n_digits(&self) -> u8 {
+    pub(crate) fn n_digits(self) -> u8 {
         match self.precision {
             Precision::Year => 4,
             Precision::Month => 6,
@@ -14,11 +14,11 @@ impl Date {
         }
     }
 
-    pub(crate) fn low_boundary(&self, n_digits: i32) -> Option<Self> {
+    pub(crate) fn low_boundary(self, n_digits: i32) -> Option<Self> {
         self.with_digits(n_digits, self.month, self.day)
     }
 
-    pub(crate) fn high_boundary(&self, n_digits: i32) -> Option<Self> {
+    pub(crate) fn high_boundary(self, n_digits: i32) -> Option<Self> {
         let month = if self.precision == Precision::Year {
             12
         } else {
@@ -33,7 +33,7 @@ impl Date {
         self.with_digits(n_digits, month, day)
     }
 
-    fn with_digits(&self, n_digits: i32, month: u8, day: u8) -> Option<Self> {
+    fn with_digits(self, n_digits: i32, month: u8, day: u8) -> Option<Self> {
         match n_digits {
             4 => Self::new(self.year, 1, 1, Precision::Year),
             6 => Self::new(self.year, month, 1, Precision::Month),
@@ -55,7 +55,7 @@ impl Time {
     }
 
     pub(crate) fn low_boundary(&self, n_digits: i32) -> Option<Self> {
-        self.with_digits(n_digits, (self.hour, self.minute, self.second), self.nanos)
+        Self::cut(n_digits, (self.hour, self.minute, self.second), self.nanos)
     }
 
     pub(crate) fn high_boundary(&self, n_digits: i32) -> Option<Self> {
@@ -76,10 +76,10 @@ impl Time {
             }
             _ => 999_999_999,
         };
-        self.with_digits(n_digits, (self.hour, minute, second), nanos)
+        Self::cut(n_digits, (self.hour, minute, second), nanos)
     }
 
-    fn with_digits(&self, n_digits: i32, clock: (u8, u8, u8), nanos: u32) -> Option<Self> {
+    fn cut(n_digits: i32, clock: (u8, u8, u8), nanos: u32) -> Option<Self> {
         let (hour, minute, _) = clock;
         match n_digits {
             2 => Self::new((hour, 0, 0), 0, Precision::Hour),

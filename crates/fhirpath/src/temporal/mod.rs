@@ -78,7 +78,7 @@ impl Date {
     }
 
     /// Days since 1970-01-01; missing parts count as their first.
-    fn days(&self) -> i64 {
+    fn days(self) -> i64 {
         // Howard Hinnant, "chrono-compatible low-level date algorithms": days_from_civil.
         let (month, day) = (i64::from(self.month), i64::from(self.day));
         let year = i64::from(self.year) - i64::from(month <= 2);

@@ -36,7 +36,9 @@ impl DateTime {
                 return None;
             }
             value.time = Some(scan.time()?);
-            value.offset = scan.offset()?;
+            if !scan.is_done() {
+                value.offset = Some(scan.offset()?);
+            }
         }
         scan.is_done().then_some(value)
     }
@@ -159,21 +161,21 @@ impl Scan<'_> {
         Time::new(clock, nanos, Precision::Fraction(kept as u8))
     }
 
-    fn offset(&mut self) -> Option<Option<i16>> {
+    /// Minutes east of UTC, where something that should say them stands here.
+    fn offset(&mut self) -> Option<i16> {
         if self.take(b'Z') {
-            return Some(Some(0));
+            return Some(0);
         }
-        let sign = match self.0.first() {
-            Some(b'+') => 1,
-            Some(b'-') => -1,
-            _ => return Some(None),
+        let sign = if self.take(b'-') {
+            -1
+        } else {
+            i16::from(self.take(b'+'))
         };
-        self.0 = self.0.get(1..)?;
         let hours = self.number(2)? as i16;
         self.take(b':').then_some(())?;
         let minutes = self.number(2)? as i16;
-        let is_real = hours <= 14 && minutes < 60;
-        is_real.then_some(Some(sign * (hours * 60 + minutes)))
+        let is_real = sign != 0 && hours <= 14 && minutes < 60;
+        is_real.then_some(sign * (hours * 60 + minutes))
     }
 }
 

@@ -13,4 +13,5 @@ mod known_failures;
 mod laws;
 mod set;
 mod suite;
+mod values;
 mod xml;

@@ -37,7 +37,7 @@ fn together_as_alone_for_all_search_parameters() {
         let mut together =
             vec![Vec::new(); params.iter().map(|(_, tag)| tag + 1).max().unwrap_or(0)];
         set.evaluate(&context, |tag, item: Item<'_>| {
-            together[tag].push(show(&item))
+            together[tag].push(show(&item));
         })
         .unwrap();
         for (text, tag) in &params {
@@ -114,7 +114,7 @@ fn paths_share_their_beginning_and_tags_stay_apart() {
     .unwrap();
     let mut found = Vec::new();
     set.evaluate(&Context::new(document.root()), |tag, item| {
-        found.push((tag, item.to_json()))
+        found.push((tag, item.to_json()));
     })
     .unwrap();
     found.sort();
