@@ -95,6 +95,30 @@ fn every_value(bencher: Bencher<'_, '_>) {
         });
 }
 
+/// A frame of 50 MB that comes in pieces of 64 kB.
+#[divan::bench(sample_count = 5)]
+fn mllp_50_mb(bencher: Bencher<'_, '_>) {
+    let wire = hl7v2::mllp::frame(&vec![b'x'; 50_000_000]);
+    bencher.counter(BytesCount::new(wire.len())).bench(|| {
+        let mut decoder = hl7v2::mllp::Decoder::new(64_000_000);
+        let mut n_messages = 0;
+        for piece in wire.chunks(65_536) {
+            decoder.feed(piece);
+            n_messages += usize::from(decoder.step() != hl7v2::mllp::Step::NeedMore);
+        }
+        n_messages
+    });
+}
+
+#[divan::bench]
+fn acknowledgement(bencher: Bencher<'_, '_>) {
+    let message = Message::parse(oru());
+    let at = base::Timestamp::from_micros(0);
+    bencher.bench(|| {
+        hl7v2::ack::acknowledge(&message, hl7v2::ack::AckCode::AA, &[], black_box(at), "ZZ1").len()
+    });
+}
+
 #[divan::bench]
 fn hl7_parser(bencher: Bencher<'_, '_>) {
     let text = oru();

@@ -5,7 +5,10 @@
 //! first entries in both. The inner loop writes without branching on the data; what is rare
 //! (escapes, bytes beyond ASCII, control characters) is collected as flags and looked at later.
 
+mod lanes;
+
 use crate::delimiters::Delimiters;
+use lanes::{LANES, Lanes};
 
 /// A separator of any kind.
 const SEPARATOR: u8 = 1;
@@ -65,6 +68,7 @@ pub(crate) struct Index {
 pub(crate) struct Scanner {
     delimiters: Delimiters,
     classes: [u8; 256],
+    lanes: Lanes,
     /// Skip the second byte of characters in sets such as GB 18030.
     skip_trail_bytes: bool,
 }
@@ -90,9 +94,11 @@ impl Scanner {
             set(byte, SEPARATOR);
         }
         set(delimiters.field, SEPARATOR | FIELD);
+        let lanes = Lanes::new(delimiters);
         Self {
             delimiters,
             classes,
+            lanes,
             skip_trail_bytes,
         }
     }
@@ -188,43 +194,69 @@ impl Scanner {
         index.lines.push(line);
     }
 
-    /// The inner loop: one byte, one look, one write that counts only behind a separator.
+    /// The inner loop: compares of 16 bytes, then one step per separator.
     fn block(&self, block: &[u8], base: u32, index: &mut Index, fill: &mut Fill) -> u8 {
-        let room = index
+        let marks = index
             .marks
             .get_mut(fill.marks..)
             .and_then(<[u32]>::first_chunk_mut::<BLOCK>);
-        let Some(marks) = room else { return 0 };
-        let (mut n_marks, mut flags) = (0, 0);
-        for (at, &byte) in (base..).zip(block) {
-            let class = self
-                .classes
-                .get(usize::from(byte))
-                .copied()
-                .unwrap_or_default();
-            // Fewer marks than bytes, so nothing is cut off; it spares the check of the bounds.
-            if let Some(slot) = marks.get_mut(n_marks % BLOCK) {
-                *slot = at;
-            }
-            n_marks += usize::from(class & SEPARATOR);
-            flags |= class;
-        }
-        let room = index
+        let fields = index
             .fields
             .get_mut(fill.fields..)
             .and_then(<[u32]>::first_chunk_mut::<BLOCK>);
-        let Some(fields) = room else { return 0 };
-        let mut n_fields = 0;
-        for (number, &at) in (fill.marks as u32..).zip(marks.iter().take(n_marks)) {
-            if let Some(slot) = fields.get_mut(n_fields % BLOCK) {
-                *slot = number;
+        let (Some(marks), Some(fields)) = (marks, fields) else {
+            return 0;
+        };
+        let (mut n_marks, mut n_fields, mut flags) = (0, 0, 0);
+        let (chunks, tail) = block.as_chunks::<LANES>();
+        for (chunk, base) in chunks.iter().zip((base..).step_by(LANES)) {
+            let found = self.lanes.look(chunk);
+            flags |= found.flags;
+            if found.flags & CONTROL != 0 {
+                flags = chunk
+                    .iter()
+                    .fold(flags & !CONTROL, |flags, &byte| flags | self.class(byte));
             }
-            let byte = block.get((at - base) as usize);
-            n_fields += usize::from(byte == Some(&self.delimiters.field));
+            let mut separators = found.separators;
+            while separators != 0 {
+                let bit = separators.trailing_zeros();
+                // Fewer marks than bytes, so nothing wraps; the remainder spares a check.
+                if let (Some(mark), Some(field)) = (
+                    marks.get_mut(n_marks % BLOCK),
+                    fields.get_mut(n_fields % BLOCK),
+                ) {
+                    *mark = base + bit;
+                    *field = (fill.marks + n_marks) as u32;
+                }
+                n_marks += 1;
+                n_fields += (found.fields >> bit & 1) as usize;
+                separators &= separators - 1;
+            }
+        }
+        let base = base + (block.len() - tail.len()) as u32;
+        for (at, &byte) in (base..).zip(tail) {
+            let class = self.class(byte);
+            if let (Some(mark), Some(field)) = (
+                marks.get_mut(n_marks % BLOCK),
+                fields.get_mut(n_fields % BLOCK),
+            ) {
+                *mark = at;
+                *field = (fill.marks + n_marks) as u32;
+            }
+            n_marks += usize::from(class & SEPARATOR);
+            n_fields += usize::from((class & FIELD) >> 1);
+            flags |= class;
         }
         fill.marks += n_marks;
         fill.fields += n_fields;
         flags
+    }
+
+    fn class(&self, byte: u8) -> u8 {
+        self.classes
+            .get(usize::from(byte))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The same for sets whose characters may end in a byte that looks like a delimiter.
@@ -312,4 +344,36 @@ pub(crate) fn name_of(bytes: &[u8], field: u8) -> [u8; 3] {
 fn is_name([first, second, third]: [u8; 3]) -> bool {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     first.is_ascii_uppercase() && fits(second) && fits(third)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lanes, the tail behind them and the table agree at every length and block border.
+    #[test]
+    fn every_separator_is_marked() {
+        let delimiters = Delimiters::default();
+        let alphabet = b"|^~&\\ABCDEFGHIJKL \t\x01\xE9|";
+        let lengths = (0..140).chain([BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]);
+        for length in lengths {
+            let raw: Vec<u8> = (0..length)
+                .map(|at| alphabet[at * at * 31 % 97 % alphabet.len()])
+                .collect();
+            let index = Scanner::new(delimiters, false).scan(&raw, 0);
+            let is_mark = |at: &u32| b"|^~&".contains(&raw[*at as usize]);
+            let expected: Vec<u32> = (0..length as u32).filter(is_mark).collect();
+            assert_eq!(index.marks, expected, "{length}");
+            let is_field = |mark: &u32| raw[expected[*mark as usize] as usize] == b'|';
+            let fields: Vec<u32> = (0..expected.len() as u32).filter(is_field).collect();
+            assert_eq!(index.fields, fields, "{length}");
+            for (byte, flag) in [(b'\\', ESCAPE), (0xE9, HIGH), (1, CONTROL)] {
+                assert_eq!(
+                    index.flags & flag != 0,
+                    raw.contains(&byte),
+                    "{length} {byte}"
+                );
+            }
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn paths_find_values() {
         let found: Vec<_> = message
             .get_all(&parsed)
             .iter()
-            .map(|piece| piece.text())
+            .map(hl7v2::Piece::text)
             .collect();
         assert_eq!(found, all, "{path}");
     }

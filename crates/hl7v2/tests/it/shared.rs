@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use hl7v2::{IssueKind, Message};
+use hl7v2::Message;
 
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 /// The folder beside the checkout, or nothing (and a word about it).
 fn shared(test: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
@@ -38,25 +39,6 @@ fn each_file_has_its_structure_and_keeps_its_bytes() {
         let bytes = std::fs::read(path).unwrap();
         assert_eq!(hl7v2::fuzz::message(&bytes), Ok(()), "{}", path.display());
         let message = Message::from(&bytes[..]);
-        let issues: Vec<String> = message
-            .structure()
-            .issues()
-            .iter()
-            .chain(message.issues())
-            .filter(|issue| {
-                !matches!(
-                    issue.kind,
-                    IssueKind::WrongTerminator | IssueKind::NoFinalTerminator
-                )
-            })
-            .map(ToString::to_string)
-            .collect();
-        if std::env::var_os("SHOW").is_some() {
-            eprintln!(
-                "{} {:?} {issues:?}",
-                path.file_name().unwrap().display(),
-                message.structure().name()
-            );
-        }
+        assert!(!message.structure().name().is_empty(), "{}", path.display());
     }
 }
