@@ -116,10 +116,11 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// One JSON value: an element as it stands in the document, all else in FHIR's spelling.
+    /// One JSON value on one line: an element as it stands in the document, without white space
+    /// between its parts; all else in FHIR's spelling.
     pub fn to_json(&self) -> String {
         match self {
-            Self::Element(element) => element.node().raw_str().to_owned(),
+            Self::Element(element) => compact(element.node().raw_str()),
             Self::Boolean(value) => value.to_string(),
             Self::Integer(value) => value.to_string(),
             Self::Decimal(value) => value.to_string(),
@@ -137,6 +138,19 @@ impl<'a> Item<'a> {
             }
         }
     }
+}
+
+/// JSON without white space outside of strings.
+fn compact(json: &str) -> String {
+    let mut in_string = false;
+    let mut after_backslash = false;
+    let keep = |c: &char| {
+        let kept = in_string || !matches!(c, ' ' | '\t' | '\n' | '\r');
+        in_string ^= *c == '"' && !after_backslash;
+        after_backslash = *c == '\\' && !after_backslash;
+        kept
+    };
+    json.chars().filter(keep).collect()
 }
 
 fn json_string(text: &str) -> String {

@@ -25,6 +25,7 @@ impl<'a> Evaluator<'_, 'a> {
         if operator == Arithmetic::Concatenate {
             let left = self.text(left, scope, name)?.unwrap_or_default();
             let right = self.text(right, scope, name)?.unwrap_or_default();
+            self.burn_bytes(left.len() + right.len())?;
             return Ok(Some(Item::String(Cow::Owned(format!("{left}{right}")))));
         }
         let left = self.value(left, scope, name)?;
@@ -32,6 +33,9 @@ impl<'a> Evaluator<'_, 'a> {
         let (Some(left), Some(right)) = (left, right) else {
             return Ok(None);
         };
+        if let (Item::String(left), Item::String(right)) = (&left, &right) {
+            self.burn_bytes(left.len() + right.len())?;
+        }
         match operator {
             Arithmetic::Add => add(left, right, name),
             Arithmetic::Subtract => match negated(&right) {

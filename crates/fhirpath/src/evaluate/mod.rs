@@ -114,14 +114,29 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         Ok(())
     }
 
-    /// Evaluates into a collection.
+    /// Burns for text that is about to be made, so that no expression can fill the memory.
+    pub(crate) fn burn_bytes(&self, n_bytes: usize) -> Result<(), EvaluationError> {
+        self.burn(n_bytes as u64 / 8)
+    }
+
+    /// Evaluates into a collection. What it grows by is burnt, too.
     pub(crate) fn eval(
         &self,
         op: &'a Op,
         scope: Scope<'_, 'a>,
         out: &mut Items<'a>,
     ) -> Result<(), EvaluationError> {
-        self.burn(1)?;
+        let n_before = out.len();
+        self.eval_op(op, scope, out)?;
+        self.burn(1 + 4 * out.len().saturating_sub(n_before) as u64)
+    }
+
+    fn eval_op(
+        &self,
+        op: &'a Op,
+        scope: Scope<'_, 'a>,
+        out: &mut Items<'a>,
+    ) -> Result<(), EvaluationError> {
         match op {
             Op::Literal(literal) => out.extend(literal_item(literal)),
             Op::This => out.extend(scope.this.cloned()),

@@ -17,8 +17,11 @@ impl<'a> Evaluator<'_, 'a> {
         let Some(text) = self.text(&call.input, scope, name)? else {
             return Ok(());
         };
-        // Long texts cost more than short ones.
-        self.burn(text.len() as u64 / 64)?;
+        self.burn_bytes(text.len())?;
+        if matches!(call.function, F::ToChars | F::Split) {
+            // Items weigh more than the text they are made of.
+            self.burn(4 * text.len() as u64)?;
+        }
         match call.function {
             F::Upper => out.push(owned(text.to_uppercase())),
             F::Lower => out.push(owned(text.to_lowercase())),
@@ -71,8 +74,11 @@ impl<'a> Evaluator<'_, 'a> {
                 let Some(replacement) = call.arguments.get(1) else {
                     return Ok(());
                 };
-                let replacement = self.text(replacement, scope, "replace")?;
-                out.extend(replacement.map(|with| owned(text.replace(argument, &with))));
+                let Some(with) = self.text(replacement, scope, "replace")? else {
+                    return Ok(());
+                };
+                self.burn_bytes(text.matches(argument).count().saturating_mul(with.len()))?;
+                out.push(owned(text.replace(argument, &with)));
             }
         }
         Ok(())
@@ -130,7 +136,7 @@ impl<'a> Evaluator<'_, 'a> {
             Cow::Borrowed(regex)
         } else {
             // Compiling one at run time is not cheap.
-            self.burn(1_000)?;
+            self.burn(20_000)?;
             let compile = if call.function == F::MatchesFull {
                 whole_pattern
             } else {
@@ -141,10 +147,14 @@ impl<'a> Evaluator<'_, 'a> {
         match arguments.next() {
             None => out.push(Item::Boolean(regex.is_match(text))),
             Some(substitution) => {
-                let substitution = self.text(substitution, scope, name)?;
-                out.extend(
-                    substitution.map(|with| owned(replace_all(&regex, &source, text, &with))),
-                );
+                let Some(with) = self.text(substitution, scope, name)? else {
+                    return Ok(());
+                };
+                // Each match is replaced, and each `$` may repeat what was matched.
+                let n_bytes = regex.find_iter(text).count().saturating_mul(with.len());
+                let n_repeated = with.matches('$').count().saturating_mul(text.len());
+                self.burn_bytes(n_bytes.saturating_add(n_repeated))?;
+                out.push(owned(replace_all(&regex, &source, text, &with)));
             }
         }
         Ok(())
@@ -160,6 +170,7 @@ impl<'a> Evaluator<'_, 'a> {
             let Some(text) = item.as_str() else {
                 return Err(EvaluationError::WrongType("join"));
             };
+            self.burn_bytes(text.len() + separator.len())?;
             match &mut joined {
                 None => joined = Some(text.into_owned()),
                 Some(joined) => {

@@ -383,6 +383,19 @@ fn strict_mode_refuses_what_can_never_be_right() {
 }
 
 #[test]
+fn json_is_one_line_and_programs_are_shared() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let document = Document::parse(
+        "{\"resourceType\":\"Patient\",\n \"name\" : [ {\"text\" : \"A \\\" \\\\\"} ]}",
+    );
+    let document = document.unwrap();
+    let expression = Expression::compile("name").unwrap();
+    is_shared(&expression);
+    let items = expression.evaluate(&Context::new(document.root())).unwrap();
+    assert_eq!(items[0].to_json(), "{\"text\":\"A \\\" \\\\\"}");
+}
+
+#[test]
 fn what_is_no_expression() {
     for (text, offset) in [
         ("", 0),

@@ -50,33 +50,52 @@ fn what_is_long_but_flat_is_taken() {
 #[test]
 fn the_deepest_that_is_taken_is_evaluated() {
     let document = Document::parse(r#"{"resourceType":"Patient","active":true}"#).unwrap();
-    let n = (1..200).rfind(|n| {
-        let text = format!("{}active{}", "iif(true, ".repeat(*n), ")".repeat(*n));
-        Expression::compile(&text).is_ok()
-    });
-    let n = n.unwrap();
-    let text = format!("{}active{}", "iif(true, ".repeat(n), ")".repeat(n));
-    let expression = Expression::compile(&text).unwrap();
-    assert_eq!(
-        expression
-            .evaluate(&Context::new(document.root()))
-            .unwrap()
-            .len(),
-        1
-    );
+    for (open, close) in [
+        ("iif(true, ", ")"),
+        ("select($this.active.select(%resource.", "))"),
+        ("where(active.exists(%resource.exists($this.", ")))"),
+        ("active.trace('x', %resource.", ")"),
+        ("(true and (false or ", "))"),
+        ("active.union(%resource.", ")"),
+        ("active.aggregate(%resource.", ", 1)"),
+        ("-(1 + ", ")"),
+    ] {
+        let nested = |n: usize| format!("{}active{}", open.repeat(n), close.repeat(n));
+        let n = (1..200)
+            .rfind(|n| Expression::compile(&nested(*n)).is_ok())
+            .unwrap();
+        assert!(20 < n, "{open}: {n}");
+        let expression = Expression::compile(&nested(n)).unwrap();
+        let _ = expression.evaluate(&Context::new(document.root()));
+    }
 }
 
 #[test]
 fn fuel_ends_what_does_not_end() {
     let document = Document::parse(r#"{"resourceType":"Patient","active":true}"#).unwrap();
-    for text in ["1.repeat($this + 1)", "'a'.repeat($this + 'a')"] {
+    let grows = format!("'{}'.repeat($this.replace('a', $this))", "a".repeat(100));
+    let doubles = format!("({}).aggregate($total.combine($total), 1)", numbers(64));
+    for text in [
+        "1.repeat($this + 1)",
+        "'a'.repeat($this & 'a')",
+        "'a'.repeat($this + $this)",
+        "'a'.repeat($this.replaceMatches('.+', '$0$0'))",
+        "('a' | 'b').repeat($this.select($this + %resource.id.join('')) | $this + 'x')",
+        &grows,
+        &doubles,
+    ] {
         let expression = Expression::compile(text).unwrap();
-        let context = Context::new(document.root()).with_fuel(20_000);
+        let context = Context::new(document.root()).with_fuel(200_000);
         assert_eq!(
             expression.evaluate(&context).unwrap_err(),
             EvaluationError::OutOfFuel
         );
     }
+}
+
+fn numbers(n: usize) -> String {
+    let numbers: Vec<String> = (0..n).map(|i| i.to_string()).collect();
+    numbers.join(" | ")
 }
 
 /// A plain xorshift: the same mutations every time.
