@@ -211,12 +211,13 @@ impl Scanner {
         let (chunks, tail) = block.as_chunks::<LANES>();
         for (chunk, base) in chunks.iter().zip((base..).step_by(LANES)) {
             let found = self.lanes.look(chunk);
-            flags |= found.flags;
-            if found.flags & CONTROL != 0 {
-                flags = chunk
+            flags |= match found.flags & CONTROL {
+                0 => found.flags,
+                // Rare: the table tells tabulators and line feeds apart.
+                _ => chunk
                     .iter()
-                    .fold(flags & !CONTROL, |flags, &byte| flags | self.class(byte));
-            }
+                    .fold(0, |flags, &byte| flags | self.class(byte)),
+            };
             let mut separators = found.separators;
             while separators != 0 {
                 let bit = separators.trailing_zeros();
