@@ -111,6 +111,53 @@ fn search_parameters(bencher: Bencher<'_, '_>, name: &str) {
         });
 }
 
+/// Every Observation of one Synthea bundle (`../shared/synthea`), if it is there.
+#[divan::bench]
+fn synthea_observations(bencher: Bencher<'_, '_>) {
+    let observations = synthea_observations_documents();
+    let params: Vec<(&str, usize)> = search_parameters_for("Observation")
+        .zip(0..)
+        .filter(|(param, _)| !param.expression.is_empty())
+        .map(|(param, tag)| (param.expression, tag))
+        .collect();
+    let set = Set::compile("Observation", &params).unwrap();
+    bencher
+        .counter(ItemsCount::new(observations.len()))
+        .bench_local(|| {
+            let mut n_found = 0;
+            for document in &observations {
+                let context = Context::new(document.root());
+                set.evaluate(&context, |_, _| n_found += 1).unwrap();
+            }
+            n_found
+        });
+}
+
+fn synthea_observations_documents() -> Vec<Document> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/synthea");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = files.map(|file| file.path()).collect();
+    paths.sort();
+    let Some(path) = paths
+        .iter()
+        .find(|path| path.extension().is_some_and(|e| e == "gz"))
+    else {
+        return Vec::new();
+    };
+    let mut source = String::new();
+    let mut packed = flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap());
+    std::io::Read::read_to_string(&mut packed, &mut source).unwrap();
+    let bundle = Document::parse(source).unwrap();
+    let resources = bundle
+        .root()
+        .each("entry")
+        .filter_map(|entry| entry.get("resource"));
+    let observations = resources.filter(|node| node.resource_type() == Some("Observation"));
+    observations
+        .map(|node| Document::parse(node.raw()).unwrap())
+        .collect()
+}
+
 #[divan::bench]
 fn compile(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
