@@ -76,7 +76,7 @@ pub enum IssueKind {
     WrongCharset,
     /// MSH-18 names alternative sets that are switched by escape sequences: not supported.
     AlternateCharsets,
-    /// More separators than are indexed; the rest is kept unsplit.
+    /// More separators or segments than are indexed; the rest is kept unsplit.
     TooManySeparators,
     /// More bytes than are indexed (4 GiB); the rest is kept.
     TooLong,
@@ -161,7 +161,9 @@ impl Issue {
             K::UndeclaredCharset => "MSH-18 names no set for the characters beyond ASCII",
             K::WrongCharset => "the bytes are not in the character set that MSH-18 names",
             K::AlternateCharsets => "alternative character sets in MSH-18 are not supported",
-            K::TooManySeparators => "too many separators; the rest of the message is not split",
+            K::TooManySeparators => {
+                "too many separators or segments; the rest of the message is not split"
+            }
             K::TooLong => "the message is too long; the rest is kept but not read",
             K::TooManyIssues => "there are more issues than are kept",
             K::UnknownVersion => "the version of MSH-12 is not known; the nearest one is used",

@@ -23,8 +23,10 @@ pub(crate) const CONTROL: u8 = 16;
 /// A line feed that ends no segment.
 pub(crate) const LINE_FEED: u8 = 32;
 
-/// Messages with more separators are indexed up to here; it bounds the memory at 128 MB.
-const MAX_MARKS: usize = 1 << 24;
+/// Messages with more separators are indexed up to here; it bounds the memory at 64 MB.
+const MAX_MARKS: usize = 1 << 23;
+/// Messages with more segments are split up to here; the last one keeps the rest.
+const MAX_LINES: usize = 1 << 20;
 /// How many bytes are scanned between two looks at the arenas' room.
 const BLOCK: usize = 1024;
 
@@ -116,6 +118,12 @@ impl Scanner {
         };
         let mut start = from;
         while start < raw.len() {
+            if index.lines.len() >= MAX_LINES {
+                index.stopped.get_or_insert(start as u32);
+                let rest = raw.get(start..).unwrap_or_default();
+                index.lines.push(self.new_line(rest, start, &fill));
+                break;
+            }
             let (end, next) = self.line_end(raw, start, &mut index.endings);
             if end == start {
                 index.endings.empty.get_or_insert(start as u32);
@@ -167,14 +175,7 @@ impl Scanner {
 
     fn line(&self, raw: &[u8], range: std::ops::Range<usize>, index: &mut Index, fill: &mut Fill) {
         let bytes = raw.get(range.clone()).unwrap_or_default();
-        let mut line = Line {
-            start: range.start as u32,
-            end: range.end as u32,
-            name: name_of(bytes, self.delimiters.field),
-            flags: 0,
-            first_mark: fill.marks as u32,
-            first_field: fill.fields as u32,
-        };
+        let mut line = self.new_line(bytes, range.start, fill);
         let mut skip_next = false;
         for (number, block) in bytes.chunks(BLOCK).enumerate() {
             if fill.marks > MAX_MARKS {
@@ -192,6 +193,17 @@ impl Scanner {
         }
         index.flags |= line.flags;
         index.lines.push(line);
+    }
+
+    fn new_line(&self, bytes: &[u8], start: usize, fill: &Fill) -> Line {
+        Line {
+            start: start as u32,
+            end: (start + bytes.len()) as u32,
+            name: name_of(bytes, self.delimiters.field),
+            flags: 0,
+            first_mark: fill.marks as u32,
+            first_field: fill.fields as u32,
+        }
     }
 
     /// The inner loop: compares of 16 bytes, then one step per separator.

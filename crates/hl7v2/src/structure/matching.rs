@@ -96,6 +96,8 @@ struct Matcher<'m> {
     spec: Option<&'static Spec>,
     structure: Structure,
     instances: Vec<Instance>,
+    /// The last instance of each group of the specification.
+    newest: Vec<Option<usize>>,
     /// From the whole message to the innermost.
     open: Vec<Open>,
     n_misplaced: usize,
@@ -132,12 +134,17 @@ impl<'m> Matcher<'m> {
             passed: 0,
             has_groups: false,
         });
+        let mut newest = vec![None; spec.map_or(0, |spec| spec.groups.len())];
+        if let Some(root) = newest.first_mut() {
+            *root = Some(0);
+        }
         let structure = Structure { nodes, issues };
         Self {
             message,
             spec,
             structure,
             instances,
+            newest,
             open,
             n_misplaced: 0,
             route: Vec::new(),
@@ -263,32 +270,20 @@ impl<'m> Matcher<'m> {
     /// Puts the segment into the newest group that has a place for it, at its end.
     fn anywhere(&mut self, name: [u8; 3], index: u32) -> bool {
         let Some(spec) = self.spec else { return false };
-        let mut tried = vec![false; spec.groups.len()];
-        for number in (0..self.instances.len()).rev() {
-            let Some(of) = self
-                .instances
-                .get(number)
-                .map(|instance| usize::from(instance.spec))
-            else {
-                return false;
-            };
-            let Some(seen) = tried.get_mut(of) else {
-                return false;
-            };
-            if std::mem::replace(seen, true) {
-                continue;
-            }
+        let mut best: Option<(usize, Vec<usize>)> = None;
+        for (group, newest) in spec.groups.iter().zip(&self.newest) {
+            let Some(number) = *newest else { continue };
             let mut route = Vec::new();
-            let group = spec.groups.get(of);
-            if group.is_some_and(|group| search(spec, group, 0, name, false, &mut route)) {
-                self.attach(number, &route, index, None);
-                return true;
-            }
-            if tried.iter().all(|seen| *seen) {
-                return false;
+            let older = best.as_ref().is_some_and(|(found, _)| number < *found);
+            if !older && search(spec, group, 0, name, false, &mut route) {
+                best = Some((number, route));
             }
         }
-        false
+        let Some((number, route)) = best else {
+            return false;
+        };
+        self.attach(number, &route, index, None);
+        true
     }
 
     /// Closes what is open below `level`, follows the route and puts the segment at its end.
@@ -363,7 +358,11 @@ impl<'m> Matcher<'m> {
             filled: 0,
             first_segment,
         });
-        self.instances.len() - 1
+        let number = self.instances.len() - 1;
+        if let Some(newest) = self.newest.get_mut(usize::from(spec)) {
+            *newest = Some(number);
+        }
+        number
     }
 
     fn add(&mut self, parent: u32, name: &'static str, segment: u32) -> u32 {
