@@ -1,4 +1,11 @@
 //! One module per command.
 
+pub(crate) mod audit;
+pub(crate) mod convert;
+pub(crate) mod fhirpath;
+pub(crate) mod flows;
+pub(crate) mod import;
+pub(crate) mod messages;
 pub(crate) mod send;
+pub(crate) mod serve;
 pub(crate) mod token;

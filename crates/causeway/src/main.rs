@@ -11,7 +11,14 @@ mod cli;
 mod commands;
 mod config;
 mod failure;
+mod http;
 mod input;
+mod logs;
+mod maps;
+mod pretty;
+mod relay;
+mod run;
+mod table;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -20,9 +27,19 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Token(args) => commands::token::run(&args),
+        Command::Serve(args) => commands::serve::serve(&args),
+        Command::Check(args) => commands::serve::check(&args),
+        Command::Convert(args) => commands::convert::run(&args),
+        Command::Fhirpath(args) => commands::fhirpath::run(&args),
         Command::Send(args) => commands::send::run(&args),
-        _ => Err(Failure::usage("not built yet")),
+        Command::Messages(args) => commands::messages::run(&args),
+        Command::Flows(args) => commands::flows::run(&args),
+        Command::Token(args) => commands::token::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
+        Command::Import(args) => commands::import::run(&args),
+        Command::Demo(_) | Command::Bench(_) => {
+            Err(Failure::usage("not built yet"))
+        }
     };
     match result {
         Ok(code) => code,

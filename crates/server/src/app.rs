@@ -2,6 +2,7 @@
 
 use base::Clock;
 use flow::Engine;
+use mapping::MapSet;
 use security::{Administrator, Sessions, Throttle, Tokens};
 use std::sync::Arc;
 use store::audit::AuditLog;
@@ -20,6 +21,8 @@ pub struct Parts {
     pub audit: AuditLog,
     /// The running flows.
     pub engine: Arc<Engine>,
+    /// The maps that messages go through.
+    pub maps: Arc<MapSet>,
     /// The one administrator.
     pub administrator: Administrator,
     /// Console sessions.

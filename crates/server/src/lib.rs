@@ -7,10 +7,12 @@
 //! - a 2xx to a write means on disk;
 //! - every failure under `/fhir` is an OperationOutcome; nothing of a request's content is logged.
 
+mod api;
 pub mod app;
 mod caller;
 mod console;
 mod fhir;
+pub mod import;
 mod listen;
 mod operate;
 mod secure;

@@ -1,7 +1,7 @@
 //! The socket and the routes.
 
 use crate::app::App;
-use crate::{console, fhir, operate, secure};
+use crate::{api, console, fhir, operate, secure};
 use axum::Router;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -65,6 +65,7 @@ pub async fn serve(
 fn routes(app: App) -> Router {
     Router::new()
         .nest("/fhir", fhir::routes())
+        .nest("/api", api::routes())
         .merge(operate::routes())
         .merge(console::routes())
         .layer(axum::middleware::from_fn(secure::headers))

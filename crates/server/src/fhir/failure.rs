@@ -175,6 +175,9 @@ impl From<ReadError> for Failure {
                 "_cursor",
                 "the page link is not one of this search; start again from the first page",
             ),
+            ReadError::UnknownType(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not-supported", error.to_string())
+            }
             ReadError::File { .. } | ReadError::Damaged { .. } => Self::internal(&error),
         }
     }
@@ -220,6 +223,7 @@ impl From<ApplyError> for Failure {
                 "throttled",
                 error.to_string(),
             ),
+            ApplyError::Failed(_) => Self::internal(&error),
             ApplyError::Stopped { .. } => {
                 tracing::error!(%error, "a write was refused");
                 Self::new(

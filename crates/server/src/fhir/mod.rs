@@ -1,14 +1,14 @@
 //! FHIR R4 REST (http.html). One file per interaction and per operation.
 
 mod answer;
-mod body;
+pub(crate) mod body;
 mod bundle;
 mod failure;
-mod interaction;
+pub(crate) mod interaction;
 mod operation;
-mod parameters;
+pub(crate) mod parameters;
 mod preference;
-mod transaction;
+pub(crate) mod transaction;
 
 pub(crate) use failure::Failure;
 
@@ -28,7 +28,10 @@ const MAX_BODY_BYTES: usize = 64 << 20;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/metadata", get(capabilities::metadata))
-        .route("/", get(search::system).post(interaction::transaction::root))
+        .route(
+            "/",
+            get(search::system).post(interaction::transaction::root),
+        )
         .route("/_history", get(history::system))
         .route(
             "/{type}",

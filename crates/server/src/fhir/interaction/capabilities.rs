@@ -78,7 +78,12 @@ pub fn statement(base: &str) -> Value {
 }
 
 fn resource(registry: &'static Registry, name: &'static str) -> Value {
-    let params = registry.params(name);
+    // What is not indexed cannot be searched, and is not claimed.
+    let params: Vec<_> = registry
+        .params(name)
+        .iter()
+        .filter(|param| param.is_indexed)
+        .collect();
     let search: Value = params
         .iter()
         .map(|param| {

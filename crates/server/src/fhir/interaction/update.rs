@@ -14,7 +14,10 @@ use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use store::audit::Outcome as AuditOutcome;
-use store::chart::{Batch, Change, Expect, Lane, Outcome, Prepared, Read};
+use store::chart::{ApplyError, Batch, Change, Conflict, Expect, Lane, Outcome, Prepared, Read};
+
+/// How often an unconditional update looks again before it gives up.
+const MAX_TRIES: u32 = 16;
 
 /// Updates or creates.
 pub(crate) async fn update(
@@ -71,30 +74,44 @@ async fn store(
     check_references(app, permit, &document, &|kind, other| {
         kind == resource_type && other == id
     })?;
-    let current = app.chart.read(permit, resource_type, id)?;
-    refuse_source_fed(&current)?;
-    let expect = expectation(headers)?.unwrap_or(match &current {
-        // What was decided above must still hold when it is written.
-        Read::Found(found) => Expect::Version(found.version),
-        Read::Gone { .. } | Read::Missing => Expect::Absent,
-    });
-    let touched = Touched {
-        resource_type: resource_type.to_owned(),
-        target: id.to_owned(),
-        patients: patients(&document, id),
+    let if_match = expectation(headers)?;
+    let prepared = Prepared::new(&document)?;
+    let patients = patients(&document, id);
+    let mut n_tries = 0;
+    let receipt = loop {
+        let current = app.chart.read(permit, resource_type, id)?;
+        refuse_source_fed(&current)?;
+        let expect = if_match.unwrap_or(match &current {
+            // What was decided above must still hold when it is written.
+            Read::Found(found) => Expect::Version(found.version),
+            Read::Gone { .. } | Read::Missing => Expect::Absent,
+        });
+        let touched = Touched {
+            resource_type: resource_type.to_owned(),
+            target: id.to_owned(),
+            patients: patients.clone(),
+        };
+        let entry = trail::entry(
+            caller,
+            Interaction::Update.code(),
+            touched,
+            AuditOutcome::Success,
+        );
+        let change = Change::put(id, prepared.clone()).expecting(expect);
+        let batch = Batch {
+            audit: vec![entry],
+            ..Batch::of(change)
+        };
+        match app.chart.apply(permit, batch, Lane::Interactive).await {
+            // Without If-Match the last writer wins: another one was quicker, so look again.
+            Err(ApplyError::Conflict(Conflict::Version { .. }))
+                if if_match.is_none() && n_tries < MAX_TRIES =>
+            {
+                n_tries += 1;
+            }
+            other => break other?,
+        }
     };
-    let entry = trail::entry(
-        caller,
-        Interaction::Update.code(),
-        touched,
-        AuditOutcome::Success,
-    );
-    let change = Change::put(id, Prepared::new(&document)?).expecting(expect);
-    let batch = Batch {
-        audit: vec![entry],
-        ..Batch::of(change)
-    };
-    let receipt = app.chart.apply(permit, batch, Lane::Interactive).await?;
     let was_created = receipt
         .written
         .first()

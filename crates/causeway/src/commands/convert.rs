@@ -1,0 +1,275 @@
+//! `causeway convert`: HL7 v2 to FHIR and back, with lineage and report.
+
+use crate::cli::{Convert, Format, Syntax};
+use crate::failure::Failure;
+use crate::pretty::pretty;
+use crate::table::Table;
+use crate::{input, maps};
+use base::{Clock, Severity, SystemClock, Zone};
+use hl7v2::Message;
+use mapping::{Conversion, MapSet, RowInfo, Source, Target};
+use serde_json::json;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
+    let bytes = input::read(&args.file)?;
+    let from = args.from.unwrap_or_else(|| guess(&bytes));
+    let to = args.to.unwrap_or(match from {
+        Syntax::Hl7v2 => Syntax::Fhir,
+        Syntax::Fhir => Syntax::Hl7v2,
+    });
+    match (from, to) {
+        (Syntax::Hl7v2, Syntax::Fhir) => forward(args, bytes),
+        (Syntax::Fhir, Syntax::Hl7v2) => back(args, &bytes),
+        (Syntax::Hl7v2, Syntax::Hl7v2) | (Syntax::Fhir, Syntax::Fhir) => {
+            Err(Failure::usage("--from and --to are the same format; there is nothing to convert"))
+        }
+    }
+}
+
+/// What a file that begins with `{` holds is FHIR.
+fn guess(bytes: &[u8]) -> Syntax {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'{') { Syntax::Fhir } else { Syntax::Hl7v2 }
+}
+
+/// The maps, and how the sender is to be read.
+fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
+    let zone = Zone::named(&args.zone).ok_or_else(|| {
+        Failure::usage(format!("there is no time zone `{}`; write one such as America/Chicago", args.zone))
+    })?;
+    let file = args.map.as_deref().filter(|name| Path::new(name).exists());
+    let maps = maps::load(file.map(Path::new))?;
+    let dialect = match (&args.map, file) {
+        (Some(name), None) => {
+            if !maps.dialects().any(|dialect| dialect == name) {
+                return Err(Failure::usage(format!("`{name}` is neither a map file nor the name of a dialect")));
+            }
+            Some(name.clone())
+        }
+        // The dialect of a file that holds exactly one is what was meant.
+        (Some(_), Some(_)) => {
+            let mut names = maps.dialects();
+            let first = names.next().map(str::to_owned);
+            if names.next().is_some() { None } else { first }
+        }
+        (None, _) => None,
+    };
+    Ok((maps, Source { zone, dialect, ..Source::default() }))
+}
+
+fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
+    let (maps, source) = chosen(args)?;
+    let batch = hl7v2::batch::read(bytes);
+    if batch.messages.is_empty() {
+        return Err(Failure::failed(format!("`{}` holds no HL7 v2 message (no MSH)", args.file.display())));
+    }
+    let n_messages = batch.messages.len();
+    let mut out = std::io::stdout().lock();
+    let mut all_supported = true;
+    for member in batch.messages {
+        let message = Message::parse(member.bytes);
+        let conversion = maps.forward(&message, &source);
+        if !conversion.supported {
+            all_supported = false;
+            eprintln!(
+                "causeway: {}^{} ({}): there is no map for this message; `maps/` lists what there is",
+                message.code(),
+                message.event(),
+                conversion.structure
+            );
+        }
+        let text = if args.explain {
+            explain(args.format, &conversion)
+        } else if args.report {
+            report(args.format, &conversion)
+        } else {
+            let mut text = conversion.bundle().to_bytes();
+            if n_messages == 1 {
+                text = pretty(&text);
+            }
+            text.push(b'\n');
+            text
+        };
+        if out.write_all(&text).is_err() {
+            break;
+        }
+        if !args.explain && !args.report {
+            tell(&conversion);
+        }
+    }
+    Ok(if all_supported { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was not as it should be, on standard error, so that the Bundle stays a Bundle.
+fn tell(conversion: &Conversion) {
+    for unusable in &conversion.report.unusable {
+        eprintln!("{}: {}: {}", unusable.severity.code(), unusable.place, unusable.why);
+    }
+    for issue in &conversion.report.issues {
+        if Severity::Warning <= issue.severity {
+            eprintln!("{issue}");
+        }
+    }
+}
+
+fn explain(format: Format, conversion: &Conversion) -> Vec<u8> {
+    let rows = conversion.drafts.iter().flat_map(|draft| {
+        draft.lineage().into_iter().map(move |line| (draft, line))
+    });
+    match format {
+        Format::Json => {
+            let lines: Vec<_> = rows
+                .map(|(draft, line)| {
+                    json!({
+                        "fullUrl": draft.full_url,
+                        "element": format!("{}.{}", draft.resource_type, line.element),
+                        "source": line.place.map(|place| place.to_string()),
+                        "raw": line.raw,
+                        "row": conversion.row(line.row).map(place),
+                    })
+                })
+                .collect();
+            format!("{}\n", json!(lines)).into_bytes()
+        }
+        Format::Table => {
+            let mut table = Table::new(&["element", "from", "raw", "row"]);
+            for (draft, line) in rows {
+                table.row([
+                    format!("{}.{}", draft.resource_type, line.element),
+                    line.place.map_or_else(|| "(constant)".to_owned(), |place| place.to_string()),
+                    line.raw.to_string(),
+                    conversion.row(line.row).map(place).unwrap_or_default(),
+                ]);
+            }
+            table.to_string().into_bytes()
+        }
+    }
+}
+
+fn report(format: Format, conversion: &Conversion) -> Vec<u8> {
+    let report = &conversion.report;
+    let parts = [
+        ("mapped", &report.mapped),
+        ("dropped", &report.dropped),
+        ("withheld", &report.withheld),
+        ("unmapped", &report.unmapped),
+    ];
+    let row = |row| conversion.row(row).map(place).unwrap_or_default();
+    match format {
+        Format::Json => {
+            let mut value = json!({});
+            if let Some(object) = value.as_object_mut() {
+                for (name, entries) in parts {
+                    let lines: Vec<_> = entries
+                        .iter()
+                        .map(|entry| {
+                            json!({
+                                "place": entry.place.to_string(),
+                                "row": entry.row.map(row),
+                                "reason": entry.reason.as_deref(),
+                                "raw": entry.raw,
+                            })
+                        })
+                        .collect();
+                    object.insert(name.to_owned(), json!(lines));
+                }
+                let unusable: Vec<_> = report
+                    .unusable
+                    .iter()
+                    .map(|one| {
+                        json!({
+                            "place": one.place.to_string(),
+                            "row": row(one.row),
+                            "severity": one.severity.code(),
+                            "code": one.code,
+                            "why": one.why,
+                            "raw": one.raw,
+                            "replaced": one.replaced,
+                        })
+                    })
+                    .collect();
+                object.insert("unusable".to_owned(), json!(unusable));
+                let issues: Vec<String> = report.issues.iter().map(ToString::to_string).collect();
+                object.insert("issues".to_owned(), json!(issues));
+            }
+            format!("{value}\n").into_bytes()
+        }
+        Format::Table => {
+            let mut table = Table::new(&["field", "became", "row", "reason", "raw"]);
+            for (name, entries) in parts {
+                for entry in entries {
+                    table.row([
+                        entry.place.to_string(),
+                        name.to_owned(),
+                        entry.row.map(row).unwrap_or_default(),
+                        entry.reason.as_deref().unwrap_or("").to_owned(),
+                        entry.raw.to_string(),
+                    ]);
+                }
+            }
+            for one in &report.unusable {
+                table.row([
+                    one.place.to_string(),
+                    "unusable".to_owned(),
+                    row(one.row),
+                    one.why.clone(),
+                    one.raw.to_string(),
+                ]);
+            }
+            let mut text = table.to_string();
+            for issue in &report.issues {
+                text.push_str(&format!("{issue}\n"));
+            }
+            let count = |entries: &Vec<mapping::Entry>| entries.len();
+            text.push_str(&format!(
+                "{} mapped, {} dropped with a reason, {} withheld, {} unmapped, {} not usable as they were\n",
+                count(&report.mapped),
+                count(&report.dropped),
+                count(&report.withheld),
+                count(&report.unmapped),
+                report.unusable.len()
+            ));
+            text.into_bytes()
+        }
+    }
+}
+
+fn back(args: &Convert, bytes: &[u8]) -> Result<ExitCode, Failure> {
+    let (maps, source) = chosen(args)?;
+    let bundle = fhir::build::Value::parse(bytes)
+        .map_err(|error| Failure::failed(format!("`{}`: {error}", args.file.display())))?;
+    let structure = args.structure.clone().ok_or_else(|| {
+        Failure::usage("give the message to write with --structure, such as ADT_A01 or ORU_R01")
+    })?;
+    let target = Target {
+        at: SystemClock.now(),
+        control_id: format!("CW{}", SystemClock.now().micros()),
+        version: "2.5.1".to_owned(),
+        authorities: source.authorities,
+        dialect: source.dialect,
+    };
+    let back = maps.back(&bundle, &structure, &target).map_err(|error| {
+        Failure::failed(format!("`{structure}`: {error}; `maps/` lists the messages that there are"))
+    })?;
+    let losses = || back.lost.iter().map(|loss| format!("not said: {} {}", loss.resource, loss.element));
+    let mut out = std::io::stdout().lock();
+    if args.report || args.explain {
+        let lines: String = losses().map(|line| line + "\n").collect();
+        let _ = out.write_all(lines.as_bytes());
+    } else {
+        let text = String::from_utf8_lossy(&back.message).replace('\r', "\n");
+        let _ = out.write_all(text.as_bytes());
+        for line in losses() {
+            eprintln!("{line}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `v2/pid.map:41`
+fn place(row: &RowInfo) -> String {
+    format!("{}:{}", row.file, row.line)
+}

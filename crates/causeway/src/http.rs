@@ -1,0 +1,98 @@
+//! The commands' HTTP client, and where the running server is.
+
+use crate::cli::Server;
+use crate::failure::Failure;
+use base::{Clock, SystemClock};
+use security::{SigningKey, Tokens};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// One server and the token for it.
+pub(crate) struct Http {
+    agent: ureq::Agent,
+    base: String,
+    token: Option<String>,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+}
+
+/// The file in a data directory that names the running server's address.
+pub(crate) fn address_file(data: &Path) -> PathBuf {
+    data.join("address")
+}
+
+// === impl Http ===
+
+impl Http {
+    pub(crate) fn new(base: &str, token: Option<&str>, timeout: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            .build();
+        Self {
+            agent: config.into(),
+            base: base.trim_end_matches('/').to_owned(),
+            token: token.map(str::to_owned),
+        }
+    }
+
+    /// The server of `--url`, or the one that runs on `--data` with a token made for the occasion.
+    pub(crate) fn of(server: &Server) -> Result<Self, Failure> {
+        let timeout = Duration::from_secs(60);
+        if let Some(url) = &server.url {
+            return Ok(Self::new(url, server.token.as_deref(), timeout));
+        }
+        let base = std::fs::read_to_string(address_file(&server.data)).map_err(|_| {
+            Failure::failed(format!(
+                "no server seems to run on `{}`; start it, or give --url and --token",
+                server.data.display()
+            ))
+        })?;
+        let key = SigningKey::load_or_create(&server.data).map_err(|error| Failure::from_error(&error))?;
+        let token = Tokens::new(key).issue(server::ADMINISTRATOR_SCOPE, Duration::from_mins(5), SystemClock.now());
+        Ok(Self::new(base.trim(), Some(&token), timeout))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.answer(request.call())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
+        let mut request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "application/fhir+json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.answer(request.send(body))
+    }
+
+    /// The body of an answer that succeeded; an error with the server's own words where it did not.
+    pub(crate) fn expect(answer: Answer) -> Result<String, Failure> {
+        if (200..300).contains(&answer.status) {
+            Ok(answer.text)
+        } else {
+            Err(Failure::failed(format!("the server answered {}: {}", answer.status, answer.text)))
+        }
+    }
+
+    fn answer(
+        &self,
+        result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Answer, Failure> {
+        let fail = |error: ureq::Error| Failure::failed(format!("{}: {error}", self.base));
+        let mut response = result.map_err(fail)?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(1 << 30).read_to_string().map_err(fail)?;
+        Ok(Answer { status, text })
+    }
+}

@@ -1,0 +1,164 @@
+//! The life of the process: open, bind, say so, wait for a signal, drain, close.
+
+use crate::failure::Failure;
+use crate::http::address_file;
+use crate::relay::Relay;
+use base::{Clock, SystemClock};
+use flow::{ChartDestination, Engine, EngineConfig, Events, Handles, Maps, Metrics};
+use mapping::MapSet;
+use security::{Administrator, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
+use server::{App, Listener, Parts};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::audit::AuditLog;
+use store::chart::Chart;
+use store::journal::Journal;
+use tokio::sync::watch;
+
+/// How long a drain may take before the rest is left for the next start.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What a site or the demo wants to run.
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) http: SocketAddr,
+    pub(crate) engine: EngineConfig,
+    pub(crate) maps: Arc<MapSet>,
+    pub(crate) is_https: bool,
+}
+
+/// What runs, for whoever sends traffic to it.
+pub(crate) struct Running {
+    pub(crate) mllp: Vec<(String, SocketAddr)>,
+    /// Turns true when the process is to stop.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Runs until Ctrl-C or SIGTERM. `beside` is what else runs until then: the demo's senders.
+pub(crate) fn run<F, B>(settings: Settings, beside: F) -> Result<(), Failure>
+where
+    F: FnOnce(Running) -> B,
+    B: Future<Output = ()> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
+    runtime.block_on(serve(settings, beside))
+}
+
+async fn serve<F, B>(settings: Settings, beside: F) -> Result<(), Failure>
+where
+    F: FnOnce(Running) -> B,
+    B: Future<Output = ()> + Send + 'static,
+{
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    // Before anything is opened: a taken port leaves the data untouched.
+    let listener = Listener::bind(settings.http).await.map_err(|e| Failure::from_error(&e))?;
+    let base_url = format!("http://{}", listener.address());
+
+    let chart_options = store::chart::Options { clock: clock.clone(), ..Default::default() };
+    let chart = Chart::open(&settings.data, chart_options).map_err(|e| Failure::from_error(&e))?;
+    let journal_options = store::journal::Options { clock: clock.clone(), ..Default::default() };
+    let journal =
+        Journal::open(&settings.data, journal_options).map_err(|e| Failure::from_error(&e))?;
+    let audit_options = store::audit::Options { clock: clock.clone(), ..Default::default() };
+    let audit = AuditLog::open(&settings.data.join("audit"), audit_options)
+        .map_err(|e| Failure::from_error(&e))?;
+    let key = SigningKey::load_or_create(&settings.data).map_err(|e| Failure::from_error(&e))?;
+    let (administrator, secret) =
+        Administrator::open(&settings.data).map_err(|e| Failure::from_error(&e))?;
+
+    let metrics = Metrics::default();
+    let handles = Handles {
+        journal: journal.clone(),
+        destination: Arc::new(ChartDestination::new(
+            chart.clone(),
+            Maps::Own(settings.maps.clone()),
+            Events::new(metrics.clone()),
+        )),
+        clock: clock.clone(),
+        metrics,
+    };
+    let engine =
+        Engine::start(settings.engine, handles).await.map_err(|e| Failure::from_error(&e))?;
+    let engine = Arc::new(engine);
+    let relay = Relay::start(chart.clone(), audit.clone());
+
+    let administrator_name = administrator.name();
+    let app = App::new(Parts {
+        clock,
+        chart: chart.clone(),
+        journal: journal.clone(),
+        audit,
+        engine: engine.clone(),
+        maps: settings.maps,
+        administrator,
+        sessions: Sessions::new(SessionsPolicy::default()),
+        tokens: Tokens::new(key),
+        throttle: Throttle::default(),
+        base_url: base_url.clone(),
+        is_https: settings.is_https,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let mut http_stop = stopped.clone();
+    let http = tokio::spawn(server::serve(listener, app, async move {
+        let _ = http_stop.wait_for(|stop| *stop).await;
+    }));
+    let mllp = engine.addresses();
+    announce(&base_url, &mllp, secret.as_deref(), &administrator_name);
+    let address = address_file(&settings.data);
+    if let Err(error) = std::fs::write(&address, &base_url) {
+        tracing::warn!(%error, "the address could not be written down; the commands will need --url");
+    }
+    let beside = tokio::spawn(beside(Running { mllp, stop: stopped }));
+
+    wait_for_signal().await;
+    let _ = stop.send(true);
+    tracing::info!("stopping: no new messages, finishing what is here");
+    let _ = beside.await;
+    let drained = tokio::task::spawn_blocking({
+        let handle = tokio::runtime::Handle::current();
+        move || handle.block_on(async move { engine.drain(DRAIN_DEADLINE).await })
+    });
+    match drained.await {
+        Ok(drained) => tracing::info!(?drained, "flows are drained"),
+        Err(error) => tracing::error!(%error, "draining failed; the rest is done at the next start"),
+    }
+    // Console pages hold a stream open for ever; they are not waited for long.
+    let _ = tokio::time::timeout(Duration::from_secs(3), http).await;
+    relay.finish();
+    chart.close();
+    let _ = std::fs::remove_file(address);
+    Ok(())
+}
+
+/// One `name: url` a line, then `ready`: scripts rely on it.
+fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>, name: &str) {
+    println!("console: {base_url}/");
+    println!("fhir: {base_url}/fhir");
+    for (flow, address) in mllp {
+        println!("{flow}: mllp://{address}");
+    }
+    println!("ready");
+    if let Some(secret) = secret {
+        println!("first login: user `{name}`, password `{secret}` (valid until you choose your own)");
+    }
+    let _ = std::io::stdout().flush();
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `/api/flows`: every flow with its numbers, and a dry run.
+
+use super::{blocking, control_failure};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::Failure;
+use crate::fhir::interaction::permit;
+use crate::trail::{self, Touched};
+use access::Interaction;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+use store::audit::Outcome;
+
+/// Every flow.
+pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let engine = app.engine.clone();
+    let snapshot =
+        blocking(move || engine.snapshot().map_err(|error| control_failure(&error))).await?;
+    let flows: Vec<Value> = snapshot
+        .flows
+        .iter()
+        .map(|flow| {
+            json!({
+                "name": flow.name,
+                "state": flow.state.word(),
+                "address": flow.address.map(|address| format!("mllp://{address}")),
+                "connections": flow.connections,
+                "received": flow.received,
+                "applied": flow.applied,
+                "waiting": flow.waiting,
+                "held": flow.held,
+                "needsAttention": flow.needs_attention,
+                "filtered": flow.filtered,
+                "lastReceived": flow.last_received.map(base::Timestamp::to_fhir),
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "at": snapshot.at.to_fhir(), "flows": flows })))
+}
+
+/// What a message would change, were it received now.
+pub(super) async fn dry_run(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target: format!("dry-run {name}"),
+        patients: Vec::new(),
+    };
+    trail::record(
+        &app,
+        &caller,
+        Interaction::Operate.code(),
+        touched,
+        Outcome::Success,
+    )
+    .await?;
+    let engine = app.engine.clone();
+    let run = blocking(move || {
+        engine
+            .dry_run(&name, &body)
+            .map_err(|error| control_failure(&error))
+    })
+    .await?;
+    let parsed = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
+    let changes: Vec<Value> = run
+        .changes
+        .iter()
+        .map(|change| {
+            json!({
+                "resourceType": change.resource_type,
+                "id": change.id,
+                "before": change.before.as_deref().map(parsed),
+                "after": parsed(&change.after),
+            })
+        })
+        .collect();
+    Ok(Json(json!({
+        "changes": changes,
+        "refused": run.refused.map(|reason| reason.explain()),
+        "issues": run.issues,
+    })))
+}

@@ -1,0 +1,204 @@
+//! `/api/messages`: list, one, replay and release.
+
+use super::{blocking, control_failure};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::interaction::permit;
+use crate::fhir::{Failure, parameters};
+use crate::trail::{self, Touched};
+use access::Interaction;
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use store::audit::Outcome;
+use store::journal::{Filter, Page, Sequence, State as MessageState, Stored, Summary};
+
+const MAX_COUNT: usize = 1000;
+
+/// Newest first.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Messages, None).await?;
+    let (filter, page) = asked(&parameters::parse(query.as_deref().unwrap_or("")))?;
+    let journal = app.journal.clone();
+    let listing = blocking(move || {
+        journal
+            .list(&filter, page)
+            .map_err(|error| Failure::internal(&error))
+    })
+    .await?;
+    record(&app, &caller, Interaction::Messages, "list").await?;
+    let rows: Vec<Value> = listing.rows.iter().map(summary).collect();
+    Ok(Json(
+        json!({ "messages": rows, "next": listing.next.map(Sequence::get) }),
+    ))
+}
+
+/// One message with its raw text.
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(sequence): Path<u64>,
+) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Messages, None).await?;
+    let journal = app.journal.clone();
+    let stored = blocking(move || {
+        journal
+            .read(Sequence::new(sequence))
+            .map_err(|error| Failure::internal(&error))
+    })
+    .await?;
+    record(&app, &caller, Interaction::Messages, &sequence.to_string()).await?;
+    let stored = stored.ok_or_else(|| {
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("the journal has no message {sequence}; it never had, or its day was pruned"),
+        )
+    })?;
+    Ok(Json(whole(&stored)))
+}
+
+/// `replay`, `release`, `dismiss`.
+pub(super) async fn act(
+    State(app): State<App>,
+    caller: Caller,
+    Path((sequence, action)): Path<(u64, String)>,
+) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    record(
+        &app,
+        &caller,
+        Interaction::Operate,
+        &format!("{action} {sequence}"),
+    )
+    .await?;
+    let engine = app.engine.clone();
+    let (number, by) = (Sequence::new(sequence), caller.actor());
+    let answer = blocking(move || {
+        let done = match action.as_str() {
+            "replay" => engine.replay(number, &by).map(|replayed| {
+                json!({
+                    "sequence": sequence,
+                    "mapVersion": replayed.map_version,
+                    "queued": replayed.queued,
+                })
+            }),
+            "release" => engine
+                .release(number)
+                .map(|()| json!({ "sequence": sequence, "released": true })),
+            "dismiss" => engine
+                .dismiss(number, &by)
+                .map(|()| json!({ "sequence": sequence, "dismissed": true })),
+            other => {
+                return Err(Failure::new(
+                    StatusCode::NOT_FOUND,
+                    "not-supported",
+                    format!("`{other}` is no action; replay, release and dismiss are"),
+                ));
+            }
+        };
+        done.map_err(|error| control_failure(&error))
+    })
+    .await?;
+    Ok(Json(answer))
+}
+
+async fn record(
+    app: &App,
+    caller: &Caller,
+    action: Interaction,
+    target: &str,
+) -> Result<(), Failure> {
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target: target.to_owned(),
+        patients: Vec::new(),
+    };
+    Ok(trail::record(app, caller, action.code(), touched, Outcome::Success).await?)
+}
+
+fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
+    let mut filter = Filter::default();
+    let mut page = Page {
+        before: None,
+        limit: 50,
+    };
+    for (name, value) in pairs {
+        let bad = |accepted: &str| {
+            Failure::at(
+                StatusCode::BAD_REQUEST,
+                "value",
+                name.as_str(),
+                format!("`{value}` is no value for `{name}`; accepted: {accepted}"),
+            )
+        };
+        match name.as_str() {
+            "flow" => filter.flow = Some(value.clone()),
+            "type" => filter.message_type = Some(value.clone()),
+            "control_id" => filter.control_id = Some(value.clone()),
+            "patient" => filter.patient = Some(value.clone()),
+            "text" => filter.text = Some(value.clone()),
+            "state" => {
+                let state = MessageState::from_word(value);
+                let words = || MessageState::ALL.map(MessageState::word).join(", ");
+                filter.state = Some(state.ok_or_else(|| bad(&words()))?);
+            }
+            "count" => {
+                let count: usize = value.parse().map_err(|_| bad("a whole number"))?;
+                page.limit = count.clamp(1, MAX_COUNT);
+            }
+            "before" => {
+                let before = value.parse().map_err(|_| bad("a message's number"))?;
+                page.before = Some(Sequence::new(before));
+            }
+            _ => {
+                return Err(bad(
+                    "flow, type, control_id, patient, text, state, count, before",
+                ));
+            }
+        }
+    }
+    Ok((filter, page))
+}
+
+fn summary(row: &Summary) -> Value {
+    json!({
+        "sequence": row.sequence.get(),
+        "received": row.received.to_fhir(),
+        "flow": row.flow,
+        "connection": row.connection,
+        "type": row.header.message_type,
+        "controlId": row.header.control_id,
+        "patients": row.header.patients,
+        "bytes": row.n_bytes,
+        "state": row.state.word(),
+        "reason": row.reason,
+        "issues": row.n_issues,
+        "noMessage": row.no_message,
+        "reusedControlId": row.reused_control_id.map(Sequence::get),
+        "mapVersion": row.map_version,
+    })
+}
+
+fn whole(stored: &Stored) -> Value {
+    let mut value = summary(&stored.summary);
+    if let Some(object) = value.as_object_mut() {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        object.insert("raw".to_owned(), text(&stored.body).into());
+        let answer = stored.acknowledgement.as_ref();
+        object.insert(
+            "acknowledgement".to_owned(),
+            answer
+                .map(|answer| json!({ "code": answer.code, "raw": text(&answer.bytes) }))
+                .into(),
+        );
+        let repeats: Vec<String> = stored.repeats.iter().map(|at| at.to_fhir()).collect();
+        object.insert("repeats".to_owned(), repeats.into());
+    }
+    value
+}

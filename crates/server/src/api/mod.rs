@@ -1,0 +1,43 @@
+//! What the operator's commands ask: messages and flows as JSON, under `/api`.
+//!
+//! Only for the administrator: raw messages hold everything about a patient.
+
+mod flows;
+mod messages;
+
+use crate::app::App;
+use crate::fhir::Failure;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use flow::ControlError;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/messages", get(messages::list))
+        .route("/messages/{sequence}", get(messages::show))
+        .route("/messages/{sequence}/{action}", post(messages::act))
+        .route("/flows", get(flows::list))
+        .route("/flows/{name}/dry-run", post(flows::dry_run))
+}
+
+/// A request that a person made and that the flows could not do.
+fn control_failure(error: &ControlError) -> Failure {
+    let (status, code) = match error {
+        ControlError::NoSuchMessage(_) | ControlError::NoSuchFlow(_) => {
+            (StatusCode::NOT_FOUND, "not-found")
+        }
+        ControlError::WrongState { .. } => (StatusCode::CONFLICT, "conflict"),
+        ControlError::Read(_) | ControlError::Write(_) => return Failure::internal(error),
+    };
+    Failure::new(status, code, error.to_string())
+}
+
+/// Runs what blocks (an fsync, a search) off the event loop.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::internal(&error))?
+}
