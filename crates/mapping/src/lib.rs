@@ -11,6 +11,7 @@
 //! - what a message does not say stays as it was, nothing is invented.
 
 mod bundle;
+mod back;
 mod builtin;
 mod compile;
 mod diagnostic;
@@ -23,9 +24,10 @@ mod set;
 mod syntax;
 mod values;
 
+pub use back::{Backward, Loss, Target};
 pub use diagnostic::{Diagnostic, Spot};
 pub use draft::{Applied, BusinessKey, Draft, Lineage};
 pub use program::{RowId, RowInfo};
 pub use report::{Entry, FieldPlace, Report, Unusable};
-pub use set::{Conversion, MapSet, Source};
+pub use set::{Conversion, MapSet, NoMap, Source};
 pub use syntax::Ownership;

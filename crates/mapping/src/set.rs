@@ -1,5 +1,6 @@
 //! A set of maps, and what it makes of a message.
 
+use crate::back::{self, Backward, Target};
 use crate::compile;
 use crate::diagnostic::Diagnostic;
 use crate::draft::Draft;
@@ -46,6 +47,11 @@ pub struct Conversion {
     pub supported: bool,
     pub(crate) program: Arc<Program>,
 }
+
+/// There is no message map for that structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no map for that message structure")]
+pub struct NoMap;
 
 // === impl MapSet ===
 
@@ -126,6 +132,48 @@ impl MapSet {
     /// From a message to what it wants to change.
     pub fn forward(&self, message: &Message, source: &Source) -> Conversion {
         forward::convert(self.program(source.dialect.as_deref()), message, source)
+    }
+
+    /// From resources to a message of that structure, and what it does not say.
+    pub fn back(
+        &self,
+        bundle: &fhir::build::Value,
+        structure: &str,
+        target: &Target,
+    ) -> Result<Backward, NoMap> {
+        let program = self.program(target.dialect.as_deref());
+        back::message(program, bundle, structure, target).ok_or(NoMap)
+    }
+
+    /// Runs the segment maps of one resource type, whatever the structure: for tests of maps.
+    pub fn forward_segments(
+        &self,
+        message: &Message,
+        source: &Source,
+        resource_type: &str,
+    ) -> Conversion {
+        let name = fhir::definitions::type_named(resource_type).map_or("", |def| def.name);
+        forward::segments(self.program(source.dialect.as_deref()), message, source, name)
+    }
+
+    /// The segments of those names that the maps make of a conversion's resources of one type.
+    pub fn back_segments(&self, conversion: &Conversion, resource_type: &str, segments: &[&str]) -> Vec<Vec<u8>> {
+        let program = self.program(None);
+        let mut back = back::Back::new(program, &[]);
+        let drafts = conversion.drafts.iter();
+        back.resources = drafts.map(|draft| (draft.full_url.clone(), draft.value())).collect();
+        let maps: Vec<usize> = program
+            .segments
+            .iter()
+            .enumerate()
+            .filter(|(_, map)| {
+                let all = |name: &[u8; 3]| segments.iter().any(|own| own.as_bytes() == name);
+                map.body.fhir_type == resource_type && map.segments.first().is_some_and(all)
+            })
+            .map(|(place, _)| place)
+            .collect();
+        let own = conversion.drafts.iter().filter(|draft| draft.resource_type == resource_type);
+        own.flat_map(|draft| back.segments(draft.value(), &maps)).collect()
     }
 
     /// A number that changes when a map changes: what was applied under another is applied anew.

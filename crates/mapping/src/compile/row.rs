@@ -73,6 +73,10 @@ impl Binder<'_> {
                 self.convert(row.spot, &row.convert, target.fhir_type, assigner)?
             }
         };
+        let assigner = match convert {
+            Convert::Authority { assigner: true, .. } => Some(beside(&target)),
+            _ => None,
+        };
         let when = self.optional(row.clauses.when.as_ref())?;
         let (resource_base, when_resource) =
             self.optional_resource(base, &row.target, row.clauses.when_resource.as_ref())?;
@@ -92,6 +96,7 @@ impl Binder<'_> {
             otherwise: row.clauses.otherwise.clone(),
             report: row.clauses.report,
             reference,
+            assigner,
         })
     }
 
@@ -247,4 +252,12 @@ impl Binder<'_> {
         let bound = self.resource_condition(holder.fhir_type, condition)?;
         Some((holder.hops.len(), Some(bound)))
     }
+}
+
+/// `assigner.display` beside the `system` that a row ends at.
+fn beside(target: &Target) -> Target {
+    let mut hops = target.hops.clone();
+    hops.pop();
+    hops.extend([Hop::Field("assigner"), Hop::Field("display")]);
+    Target { hops, fhir_type: "string", ..Target::default() }
 }

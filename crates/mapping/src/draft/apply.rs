@@ -181,10 +181,11 @@ fn leaf(value: &mut Value, new: Option<&Value>, target: &Target) {
 }
 
 fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch: &Touch) {
-    let mut list = match value.remove(name) {
-        Some(Value::Array(items)) => items,
-        Some(other) => vec![other],
-        None => Vec::new(),
+    // In place: the order of the fields stays.
+    let mut list = match std::mem::take(value.entry(name)) {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        other => vec![other],
     };
     let own: Vec<&Value> = new.iter().filter(|item| slice.holds(item)).collect();
     let strays: Vec<&Value> = new.iter().filter(|item| !slice.holds(item)).collect();
@@ -219,7 +220,9 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
             list.push(stray.clone());
         }
     }
-    if !list.is_empty() {
+    if list.is_empty() {
+        value.remove(name);
+    } else {
         value.set(name, Value::Array(list));
     }
 }

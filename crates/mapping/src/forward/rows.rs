@@ -4,12 +4,12 @@ use super::Run;
 use super::build::{Build, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, EachRow, Hop, MapRow, Over, Row, SetRow, Source, Target};
+use crate::program::{Body, Convert, EachRow, Hop, MapRow, Over, Row, SetRow, Source};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
 use smallvec::SmallVec;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Where the rows of a body stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +154,8 @@ impl<'m> Run<'_, 'm> {
         build.walk(here, &row.target.hops);
         let done = match (row.place, row.convert) {
             (Some(place), _) => self.items(row, place, cell, scope.reading, build, here),
-            (None, Convert::Authority { assigner, first }) => {
-                self.authority(row, cell, (assigner, first), scope.reading, build, here)
+            (None, Convert::Authority { first, .. }) => {
+                self.authority(row, cell, first, scope.reading, build, here)
             }
             (None, convert) => {
                 let traces = build.traces.len();
@@ -209,15 +209,11 @@ impl<'m> Run<'_, 'm> {
         &mut self,
         row: &MapRow,
         cell: Cell<'m>,
-        (assigner, first): (bool, u8),
+        first: u8,
         reading: &Reading,
         build: &mut Build,
         here: &mut Value,
     ) -> bool {
-        static ASSIGNER: LazyLock<Target> = LazyLock::new(|| Target {
-            hops: vec![Hop::Field("assigner"), Hop::Field("display")],
-            ..Target::default()
-        });
         let found = crate::values::authority::forward(cell, first, reading, &self.authorities);
         let mut done = false;
         let mut used = 0;
@@ -227,15 +223,16 @@ impl<'m> Run<'_, 'm> {
             done = put(here, &row.target, Value::from(uri)).is_ok();
             used |= found.used;
         }
-        if let Some(name) = found.name.filter(|_| assigner) {
-            let depth = build.trail.len();
-            build.trail.pop();
-            build.walk(here, &ASSIGNER.hops);
+        if let (Some(name), Some(target)) = (found.name, &row.assigner) {
+            let outer = std::mem::take(&mut build.trail);
+            // The trail stands at the system; its parent's is what lies before this row's hops.
+            let kept = outer.len().saturating_sub(depth_of(&row.target.hops));
+            build.trail.extend_from_slice(outer.get(..kept).unwrap_or_default());
+            build.walk(here, &target.hops);
             let part = cell.part(first, reading);
             build.trace(part.origin, row.id, part.raw_text(reading));
-            build.trail.truncate(depth - 1);
-            build.trail.push(super::build::Seg::Name("system"));
-            done |= put(here, &ASSIGNER, Value::from(name)).is_ok();
+            build.trail = outer;
+            done |= put(here, target, Value::from(name)).is_ok();
             used |= 1;
         }
         // Of an EI the first part is its value; the others are the HD's.
@@ -409,6 +406,11 @@ impl<'m> Run<'_, 'm> {
     pub(super) fn note(&mut self, cell: Cell<'m>, row: crate::program::RowId, code: &'static str, why: &str, reading: &Reading) {
         self.unusable((cell, reading), row, (Severity::Information, code), why, true);
     }
+}
+
+/// How many steps of a trail the hops make.
+fn depth_of(hops: &[Hop]) -> usize {
+    hops.iter().map(|hop| if matches!(hop, Hop::Field(_)) { 1 } else { 2 }).sum()
 }
 
 /// A whole field where the source names no part of it.

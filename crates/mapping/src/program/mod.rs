@@ -95,6 +95,8 @@ pub(crate) struct MapRow {
     pub(crate) otherwise: Option<String>,
     pub(crate) report: bool,
     pub(crate) reference: Option<ReferenceSpec>,
+    /// `otherwise assigner`: where the name of an unregistered authority goes.
+    pub(crate) assigner: Option<Target>,
 }
 
 /// `=> Practitioner : XCN` with its key.

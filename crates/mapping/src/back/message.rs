@@ -1,0 +1,265 @@
+//! A whole message: which segments stand where.
+
+use super::out::{OutCell, OutScope, OutSegment, Pen};
+use super::rows::elements;
+use super::{Back, Backward, Loss, Target, differences};
+use crate::program::{Item, Link, MessageMap, Program, ResourceItem, SegmentName};
+use crate::{Source, forward};
+use fhir::build::Value;
+use hl7v2::Message;
+use std::sync::Arc;
+
+/// A resource that has its place in the message.
+struct Placed<'i> {
+    resource: usize,
+    item: &'i ResourceItem,
+}
+
+struct Writer<'b, 'p, 'i> {
+    back: &'b Back<'p>,
+    used: Vec<bool>,
+    placed: Vec<Placed<'i>>,
+    segments: Vec<OutSegment>,
+}
+
+/// Makes the message of that structure, and reads it again to see what it does not say.
+pub(crate) fn message(
+    program: &Arc<Program>,
+    bundle: &Value,
+    structure: &str,
+    target: &Target,
+) -> Option<Backward> {
+    let map = program.messages.get(structure).cloned()?;
+    let mut back = Back::new(program, &target.authorities);
+    for entry in bundle.each("entry") {
+        let url = entry.text("fullUrl").unwrap_or_default().to_owned();
+        back.resources.extend(entry.get("resource").map(|resource| (url, resource)));
+    }
+    let segments = write(&back, &map);
+    let bytes = finish(segments, structure, target);
+    let lost = lost(program, &back, &bytes, target);
+    Some(Backward { message: bytes, lost })
+}
+
+fn write(back: &Back<'_>, map: &MessageMap) -> Vec<OutSegment> {
+    let mut writer = Writer {
+        back,
+        used: vec![false; back.resources.len()],
+        placed: Vec::new(),
+        segments: Vec::new(),
+    };
+    writer.items(&map.items, &[], None);
+    writer.segments
+}
+
+// === impl Writer ===
+
+impl<'i> Writer<'_, '_, 'i> {
+    /// `around` are the resources of the group instances around; `anchor` is the one that began
+    /// this instance.
+    fn items(&mut self, items: &'i [Item], around: &[usize], anchor: Option<usize>) {
+        let own_segments = self.segments.len();
+        let mut inside: Vec<usize> = anchor.into_iter().collect();
+        for item in items {
+            match item {
+                Item::Resource(item) => {
+                    let found = match anchor {
+                        Some(anchor) if self.is_of(anchor, item) => vec![anchor],
+                        _ => self.candidates(item, &inside, around),
+                    };
+                    for (place, resource) in found.into_iter().enumerate() {
+                        self.resource(item, resource, (own_segments, place));
+                        if !inside.contains(&resource) {
+                            inside.push(resource);
+                        }
+                    }
+                }
+                Item::Group { items, .. } => {
+                    let mut outer: Vec<usize> = around.to_vec();
+                    outer.extend(&inside);
+                    while let Some(next) = self.next_anchor(items, &inside, &outer) {
+                        self.items(items, &outer, Some(next));
+                        // An instance that could not place its anchor would come for ever.
+                        if let Some(used) = self.used.get_mut(next) {
+                            *used = true;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_of(&self, resource: usize, item: &ResourceItem) -> bool {
+        let found = self.back.resources.get(resource);
+        let unplaced = !self.used.get(resource).copied().unwrap_or(true);
+        unplaced && found.is_some_and(|(_, value)| value.resource_type() == Some(item.resource_type))
+    }
+
+    /// Resources of the item's type without a place yet that are tied to those of this instance, or to those
+    /// around where nothing inside could be.
+    fn candidates(&self, item: &ResourceItem, inside: &[usize], around: &[usize]) -> Vec<usize> {
+        let all = (0..self.back.resources.len()).filter(|resource| self.is_of(*resource, item));
+        let all: Vec<usize> = all.collect();
+        let tied_in: Vec<usize> =
+            all.iter().copied().filter(|own| self.is_tied(*own, item, inside)).collect();
+        if !tied_in.is_empty() {
+            return tied_in;
+        }
+        let known = inside.iter().chain(around).any(|other| self.could_tie(item, *other));
+        if known {
+            return Vec::new();
+        }
+        all
+    }
+
+    /// The first resource that a new instance of the group can begin with.
+    fn next_anchor(&self, items: &[Item], inside: &[usize], outer: &[usize]) -> Option<usize> {
+        for item in items {
+            let found = match item {
+                Item::Resource(item) => {
+                    let all = (0..self.back.resources.len()).filter(|own| self.is_of(*own, item));
+                    let tied = all.clone().find(|own| {
+                        self.is_tied(*own, item, inside) || self.is_tied(*own, item, outer)
+                    });
+                    let free = !outer.iter().any(|other| self.could_tie(item, *other));
+                    tied.or_else(|| if free { all.clone().next() } else { None })
+                }
+                Item::Group { items, .. } => self.next_anchor(items, inside, outer),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Does a link of either lead to the other?
+    fn is_tied(&self, own: usize, item: &ResourceItem, others: &[usize]) -> bool {
+        others.iter().any(|other| {
+            let to = item.links.iter().any(|link| self.leads(own, link, *other));
+            to || self.placed.iter().filter(|placed| placed.resource == *other).any(|placed| {
+                let links = placed.item.links.iter();
+                let mut of_label = links.filter(|link| link.label == item.label);
+                of_label.any(|link| self.leads(*other, link, own))
+            })
+        })
+    }
+
+    fn could_tie(&self, item: &ResourceItem, other: usize) -> bool {
+        self.placed.iter().filter(|placed| placed.resource == other).any(|placed| {
+            item.links.iter().any(|link| link.label == placed.item.label)
+                || placed.item.links.iter().any(|link| link.label == item.label)
+        })
+    }
+
+    fn leads(&self, from: usize, link: &Link, to: usize) -> bool {
+        let (Some((_, value)), Some((url, resource))) =
+            (self.back.resources.get(from), self.back.resources.get(to))
+        else {
+            return false;
+        };
+        elements(value, &link.target.hops).iter().any(|reference| {
+            let text = reference.text("reference").unwrap_or_default();
+            let by_id = || {
+                let found = text.rsplit_once('/');
+                found.is_some_and(|(kind, id)| {
+                    resource.resource_type() == Some(kind) && resource.text("id") == Some(id)
+                })
+            };
+            !text.is_empty() && (text == url || by_id())
+        })
+    }
+
+    /// Writes one resource. The first of an item shares the segments of its group instance.
+    fn resource(&mut self, item: &'i ResourceItem, resource: usize, (own, place): (usize, usize)) {
+        let Some((_, value)) = self.back.resources.get(resource) else { return };
+        if let Some(used) = self.used.get_mut(resource) {
+            *used = true;
+        }
+        self.placed.push(Placed { resource, item });
+        let shared = place == 0;
+        let mut out = OutScope::default();
+        let names: Vec<SegmentName> = item.places.iter().map(|place| place.segment).collect();
+        if shared {
+            let mut kept = Vec::new();
+            for (at, segment) in std::mem::take(&mut self.segments).into_iter().enumerate() {
+                if own <= at && names.contains(&segment.name) {
+                    out.segments.push(segment);
+                } else {
+                    kept.push(segment);
+                }
+            }
+            self.segments = kept;
+        }
+        for map in item.maps.iter().filter_map(|map| self.back.program.segments.get(*map)) {
+            self.back.rows(&map.body, value, &mut out);
+        }
+        let order = |segment: &OutSegment| names.iter().position(|name| *name == segment.name);
+        out.segments.sort_by_key(|segment| order(segment).unwrap_or(usize::MAX));
+        out.segments.retain(|segment| names.contains(&segment.name));
+        self.segments.extend(out.segments);
+    }
+}
+
+/// The message's bytes; what the standard asks of a header is filled in.
+fn finish(mut segments: Vec<OutSegment>, structure: &str, target: &Target) -> Vec<u8> {
+    let at = segments.iter().position(|segment| &segment.name == b"MSH");
+    let mut header = match at {
+        Some(at) => segments.remove(at),
+        None => OutSegment::new(*b"MSH"),
+    };
+    let (code, event) = structure.split_once('_').unwrap_or((structure, ""));
+    let stamp = target.at.to_hl7();
+    let texts = [
+        (7, 0, stamp.as_str()),
+        (9, 1, code),
+        (9, 2, event),
+        (9, 3, structure),
+        (10, 0, &target.control_id),
+        (11, 0, "P"),
+        (12, 0, &target.version),
+    ];
+    for (field, component, text) in texts {
+        if let Some(cell) = header.repeat_mut(field, 1) {
+            cell.part_mut(component).merge(OutCell::of(text));
+        }
+    }
+    let pen = Pen::new(hl7v2::Delimiters::default());
+    let mut bytes = Vec::new();
+    for segment in std::iter::once(&header).chain(&segments) {
+        bytes.extend(pen.segment(segment));
+        bytes.push(b'\r');
+    }
+    bytes
+}
+
+/// Reads the message forward and says which elements of the resources did not come back.
+fn lost(program: &Arc<Program>, back: &Back<'_>, bytes: &[u8], target: &Target) -> Vec<Loss> {
+    let source = Source {
+        authorities: target.authorities.clone(),
+        dialect: target.dialect.clone(),
+        ..Source::default()
+    };
+    let conversion = forward::convert(program, &Message::parse(bytes.to_vec()), &source);
+    let mut free: Vec<&Value> = conversion.drafts.iter().map(crate::Draft::value).collect();
+    let mut lost = Vec::new();
+    for (url, resource) in &back.resources {
+        let same_type = free.iter().enumerate().filter(|(_, made)| {
+            made.resource_type() == resource.resource_type()
+        });
+        // The one that says most of it.
+        let best = same_type
+            .map(|(at, made)| (differences(resource, made), at))
+            .min_by_key(|(differences, _)| differences.len());
+        let name = if url.is_empty() { resource.resource_type().unwrap_or_default() } else { url };
+        let missing = match best {
+            Some((differences, at)) => {
+                free.remove(at);
+                differences
+            }
+            None => vec![String::new()],
+        };
+        lost.extend(missing.into_iter().map(|element| Loss { resource: name.to_owned(), element }));
+    }
+    lost
+}

@@ -1,0 +1,256 @@
+//! Segments being written.
+
+use crate::program::{Repeat, SegmentName, Source};
+use hl7v2::{Charset, Delimiters, escape};
+
+/// A repeat, component or subcomponent: a text, or parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OutCell {
+    pub(crate) text: String,
+    pub(crate) parts: Vec<OutCell>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OutSegment {
+    pub(crate) name: SegmentName,
+    /// Repeats by field, field 1 first.
+    pub(crate) fields: Vec<Vec<OutCell>>,
+}
+
+/// Where rows write.
+#[derive(Debug, Default)]
+pub(crate) struct OutScope<'a> {
+    pub(crate) segments: Vec<OutSegment>,
+    /// In an `each` over segments: the place of the one at hand.
+    pub(crate) current: Option<usize>,
+    /// In a type map or an `each` over repeats.
+    pub(crate) cell: OutCell,
+    pub(crate) members: &'a [Source],
+}
+
+// === impl OutCell ===
+
+impl OutCell {
+    pub(crate) fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), parts: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.parts.iter().all(Self::is_empty)
+    }
+
+    /// The text of the first part.
+    pub(crate) fn plain(&self) -> &str {
+        match self.parts.first() {
+            Some(first) => first.plain(),
+            None => &self.text,
+        }
+    }
+
+    pub(crate) fn part(&self, n: u8) -> Option<&Self> {
+        match n {
+            0 => Some(self),
+            1 if self.parts.is_empty() => Some(self),
+            n => self.parts.get(usize::from(n) - 1),
+        }
+    }
+
+    /// Part `n`, made if it is not there; part 0 is the whole.
+    pub(crate) fn part_mut(&mut self, n: u8) -> &mut Self {
+        if n == 0 {
+            return self;
+        }
+        if self.parts.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            self.parts.push(Self::of(text));
+        }
+        let place = usize::from(n) - 1;
+        while self.parts.len() <= place {
+            self.parts.push(Self::default());
+        }
+        #[expect(clippy::indexing_slicing, reason = "grown to hold it just above")]
+        &mut self.parts[place]
+    }
+
+    /// Takes what the other has where this has nothing.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        if other.parts.is_empty() {
+            if self.plain().is_empty() {
+                self.part_mut(1).text = other.text;
+            }
+            return;
+        }
+        for (place, part) in other.parts.into_iter().enumerate().take(255) {
+            if !part.is_empty() {
+                self.part_mut(place as u8 + 1).merge(part);
+            }
+        }
+    }
+
+    fn write(&self, level: usize, pen: &Pen, out: &mut Vec<u8>) {
+        let Some(separator) = pen.separators.get(level) else {
+            out.extend(pen.escape(self.plain()));
+            return;
+        };
+        if self.parts.is_empty() {
+            out.extend(pen.escape(&self.text));
+            return;
+        }
+        let last = self.parts.iter().rposition(|part| !part.is_empty());
+        for (place, part) in self.parts.iter().enumerate().take(last.map_or(0, |last| last + 1)) {
+            if place != 0 {
+                out.push(*separator);
+            }
+            part.write(level + 1, pen, out);
+        }
+    }
+}
+
+/// How to write.
+#[derive(Debug)]
+pub(crate) struct Pen {
+    delimiters: Delimiters,
+    separators: [u8; 2],
+}
+
+// === impl Pen ===
+
+impl Pen {
+    pub(crate) fn new(delimiters: Delimiters) -> Self {
+        Self { separators: [delimiters.component, delimiters.subcomponent], delimiters }
+    }
+
+    fn escape(&self, text: &str) -> Vec<u8> {
+        if text.contains('\n') {
+            return escape::escape_formatted(text, &self.delimiters, Charset::UTF_8);
+        }
+        escape::escape(text, &self.delimiters, Charset::UTF_8)
+    }
+
+    /// The segment without its terminator.
+    pub(crate) fn segment(&self, segment: &OutSegment) -> Vec<u8> {
+        let mut out = segment.name.to_vec();
+        let is_header = &segment.name == b"MSH";
+        let has = |repeats: &Vec<OutCell>| repeats.iter().any(|cell| !cell.is_empty());
+        let last = segment.fields.iter().rposition(has).map_or(0, |last| last + 1);
+        if is_header {
+            out.push(self.delimiters.field);
+            out.extend(self.delimiters.encoding_characters());
+        }
+        let skip = if is_header { 2 } else { 0 };
+        for repeats in segment.fields.iter().take(last).skip(skip) {
+            out.push(self.delimiters.field);
+            let n_repeats = repeats.iter().rposition(|cell| !cell.is_empty());
+            for (place, cell) in repeats.iter().enumerate().take(n_repeats.map_or(0, |n| n + 1)) {
+                if place != 0 {
+                    out.push(self.delimiters.repeat);
+                }
+                cell.write(0, self, &mut out);
+            }
+        }
+        out
+    }
+}
+
+// === impl OutSegment ===
+
+impl OutSegment {
+    pub(crate) fn new(name: SegmentName) -> Self {
+        Self { name, fields: Vec::new() }
+    }
+
+    pub(crate) fn repeat_mut(&mut self, field: u16, repeat: u16) -> Option<&mut OutCell> {
+        let place = usize::from(field).checked_sub(1)?;
+        while self.fields.len() <= place {
+            self.fields.push(Vec::new());
+        }
+        let repeats = self.fields.get_mut(place)?;
+        let at = usize::from(repeat.max(1)) - 1;
+        while repeats.len() <= at {
+            repeats.push(OutCell::default());
+        }
+        repeats.get_mut(at)
+    }
+
+    fn repeat(&self, field: u16, repeat: u16) -> Option<&OutCell> {
+        let repeats = self.fields.get(usize::from(field).checked_sub(1)?)?;
+        repeats.get(usize::from(repeat.max(1)) - 1)
+    }
+}
+
+// === impl OutScope ===
+
+impl OutScope<'_> {
+    fn find(&self, name: SegmentName) -> Option<usize> {
+        let current = self.current.filter(|at| {
+            self.segments.get(*at).is_some_and(|segment| segment.name == name)
+        });
+        current.or_else(|| self.segments.iter().position(|segment| segment.name == name))
+    }
+
+    /// Adds to what stands at the source; `repeat` counts from one where the source says each.
+    pub(crate) fn write(&mut self, source: Source, repeat: u16, cell: OutCell) {
+        match source {
+            Source::Field { segment, field, repeat: asked, component, sub } => {
+                let at = match self.find(segment) {
+                    Some(at) => at,
+                    None => {
+                        self.segments.push(OutSegment::new(segment));
+                        self.segments.len() - 1
+                    }
+                };
+                let repeat = match asked {
+                    Repeat::All => repeat,
+                    Repeat::At(number) => number,
+                };
+                let segment = self.segments.get_mut(at);
+                if let Some(place) = segment.and_then(|segment| segment.repeat_mut(field, repeat)) {
+                    let place = place.part_mut(component);
+                    let place = if component == 0 { place } else { place.part_mut(sub) };
+                    place.merge(cell);
+                }
+            }
+            Source::Cell { component, sub } => {
+                self.cell.part_mut(component).part_mut(sub).merge(cell);
+            }
+            Source::Member(number) => {
+                let member = self.members.get(usize::from(number) - 1).copied();
+                if let Some(member) = member.filter(|member| !matches!(member, Source::Member(_))) {
+                    self.write(member, repeat, cell);
+                }
+            }
+            Source::This => self.cell.merge(cell),
+        }
+    }
+
+    /// What stands at the source.
+    pub(crate) fn read(&self, source: Source) -> Option<&OutCell> {
+        match source {
+            Source::Field { segment, field, repeat, component, sub } => {
+                let number = match repeat {
+                    Repeat::All => 1,
+                    Repeat::At(number) => number,
+                };
+                let cell = self.segments.get(self.find(segment)?)?.repeat(field, number)?;
+                cell.part(component)?.part(sub)
+            }
+            Source::Cell { component, sub } => self.cell.part(component)?.part(sub),
+            Source::Member(number) => {
+                let member = self.members.get(usize::from(number) - 1)?;
+                match member {
+                    Source::Member(_) => None,
+                    Source::Field { .. } | Source::Cell { .. } | Source::This => self.read(*member),
+                }
+            }
+            Source::This => Some(&self.cell),
+        }
+    }
+
+    pub(crate) fn is_written(&self, source: Source) -> bool {
+        self.read(source).is_some_and(|cell| !cell.is_empty())
+    }
+}
