@@ -7,14 +7,23 @@ use search::{QuantityTest, UnitTest};
 /// One value of a parameter, its names as numbers. A name that nothing has is number -1.
 #[derive(Clone, Debug)]
 pub(crate) enum Check {
-    Token { system: System, code: Option<Box<str>> },
+    Token {
+        system: System,
+        code: Option<Box<str>>,
+    },
     String(StringTest),
     Date(DateTest),
     Number(NumberTest),
-    Quantity { number: NumberTest, unit: Unit },
+    Quantity {
+        number: NumberTest,
+        unit: Unit,
+    },
     /// Points to one of these, sorted.
     Local(Vec<Res>),
-    Url { url: Box<str>, version: Option<Box<str>> },
+    Url {
+        url: Box<str>,
+        version: Option<Box<str>>,
+    },
     Uri(Box<str>),
     Composite(Vec<Check>),
 }
@@ -27,12 +36,12 @@ pub(crate) enum System {
     Is(i64),
 }
 
-/// What the unit of a quantity must be.
+/// What the unit of a quantity must be: anything, a code, or a code or unit.
 #[derive(Clone, Debug)]
 pub(crate) enum Unit {
     Any,
     Code { system: i64, code: Box<str> },
-    CodeOrUnit(Box<str>),
+    Either(Box<str>),
 }
 
 // === impl Check ===
@@ -40,40 +49,60 @@ pub(crate) enum Unit {
 impl Check {
     /// True if some value under the parameter passes.
     pub(crate) fn any(checks: &[Self], set: &Set<'_>, param: u32) -> bool {
-        set.values(param).any(|value| checks.iter().any(|check| check.holds(&value)))
+        set.values(param)
+            .any(|value| checks.iter().any(|check| check.holds(&value)))
     }
 
     /// True if the value passes. A value of another kind never does.
     pub(crate) fn holds(&self, value: &Stored<'_>) -> bool {
         match (self, value) {
-            (Self::Token { system, code }, Stored::Token { system: found, code: text }) => {
-                system.holds(*found) && code.as_deref().is_none_or(|code| code == *text)
-            }
-            (Self::String(test), Stored::String { folded, exact }) => {
-                test.holds(&Text { folded: (*folded).into(), exact: (*exact).into() })
-            }
+            (
+                Self::Token { system, code },
+                Stored::Token {
+                    system: found,
+                    code: text,
+                },
+            ) => system.holds(*found) && code.as_deref().is_none_or(|code| code == *text),
+            (Self::String(test), Stored::String { folded, exact }) => test.holds(&Text {
+                folded: (*folded).into(),
+                exact: (*exact).into(),
+            }),
             (Self::Date(test), Stored::Date(span)) => test.holds(*span),
             (Self::Number(test), Stored::Number(range)) => test.holds(*range),
-            (Self::Quantity { number, unit }, Stored::Quantity { range, system, code, unit: text }) => {
+            (
+                Self::Quantity { number, unit },
+                Stored::Quantity {
+                    range,
+                    system,
+                    code,
+                    unit: text,
+                },
+            ) => {
                 let unit_ok = match unit {
                     Unit::Any => true,
-                    Unit::Code { system: wanted, code: asked } => {
-                        wanted == system && *code == Some(&**asked)
-                    }
-                    Unit::CodeOrUnit(asked) => {
-                        *code == Some(&**asked) || *text == Some(&**asked)
-                    }
+                    Unit::Code {
+                        system: wanted,
+                        code: asked,
+                    } => wanted == system && *code == Some(&**asked),
+                    Unit::Either(asked) => *code == Some(&**asked) || *text == Some(&**asked),
                 };
                 unit_ok && quantity_holds(*number, *range)
             }
             (Self::Local(targets), Stored::Local(target)) => targets.binary_search(target).is_ok(),
-            (Self::Url { url, version }, Stored::Url { url: found, version: own }) => {
-                **url == **found && (version.is_none() || version.as_deref() == *own)
-            }
+            (
+                Self::Url { url, version },
+                Stored::Url {
+                    url: found,
+                    version: own,
+                },
+            ) => **url == **found && (version.is_none() || version.as_deref() == *own),
             (Self::Uri(uri), Stored::Uri(found)) => **uri == **found,
             (Self::Composite(checks), Stored::Composite(parts)) => {
                 checks.len() == parts.len()
-                    && checks.iter().zip(parts).all(|(check, part)| check.holds(part))
+                    && checks
+                        .iter()
+                        .zip(parts)
+                        .all(|(check, part)| check.holds(part))
             }
             (
                 Self::Token { .. }
@@ -93,8 +122,17 @@ impl Check {
 
 /// The search crate's own rule for the number of a quantity, its unit left open.
 fn quantity_holds(number: NumberTest, range: search::Range) -> bool {
-    let quantity = Quantity { range, system: None, code: None, unit: None };
-    QuantityTest { number, unit: UnitTest::Any }.holds(&quantity)
+    let quantity = Quantity {
+        range,
+        system: None,
+        code: None,
+        unit: None,
+    };
+    QuantityTest {
+        number,
+        unit: UnitTest::Any,
+    }
+    .holds(&quantity)
 }
 
 // === impl System ===

@@ -4,9 +4,7 @@
 //! It starts with a digest of the search, so that it cannot be carried to another one by mistake.
 
 use crate::backend::plan::{After, SortKey, SortValue};
-use crate::backend::stored::{
-    Numbers, Res, decode_value, encode_value, put_number, put_text,
-};
+use crate::backend::stored::{Numbers, Res, decode_value, encode_value, put_number, put_text};
 use crate::backend::{Fault, Session, resolve};
 
 const NONE: u8 = 0;

@@ -22,14 +22,41 @@ use crate::backend::stored::{Res, Set, Stored, decode_value, sortable};
 /// A row without its resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
-    Token { param: u32, code: Box<str>, system: i64 },
-    String { param: u32, folded: Box<str> },
-    Date { param: u32, low: i64, high: i64 },
-    Number { param: u32, low: i64, high: i64 },
-    Reference { param: u32, target: Res },
-    Uri { param: u32, uri: Box<str> },
-    Composite { param: u32, code: Box<str> },
-    Compartment { patient: Res, type_number: i64 },
+    Token {
+        param: u32,
+        code: Box<str>,
+        system: i64,
+    },
+    String {
+        param: u32,
+        folded: Box<str>,
+    },
+    Date {
+        param: u32,
+        low: i64,
+        high: i64,
+    },
+    Number {
+        param: u32,
+        low: i64,
+        high: i64,
+    },
+    Reference {
+        param: u32,
+        target: Res,
+    },
+    Uri {
+        param: u32,
+        uri: Box<str>,
+    },
+    Composite {
+        param: u32,
+        code: Box<str>,
+    },
+    Compartment {
+        patient: Res,
+        type_number: i64,
+    },
 }
 
 /// Longer texts are cut in the row; the posting set has the whole.
@@ -46,7 +73,10 @@ pub(crate) struct Difference {
 pub(crate) fn keys(set: &Set<'_>) -> Vec<Key> {
     let mut keys: Vec<Key> = set
         .patients()
-        .map(|patient| Key::Compartment { patient, type_number: set.type_number })
+        .map(|patient| Key::Compartment {
+            patient,
+            type_number: set.type_number,
+        })
         .collect();
     for (param, value) in set.postings() {
         keys.extend(decode_value(value).map(|value| key(param, &value)));
@@ -58,7 +88,8 @@ pub(crate) fn keys(set: &Set<'_>) -> Vec<Key> {
 
 /// The text as far as a row holds it.
 pub(crate) fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(MAX_TEXT))
+        .unwrap_or(text)
 }
 
 /// Compares two sorted lists in one pass.
@@ -81,25 +112,46 @@ pub(crate) fn difference(old: Vec<Key>, new: Vec<Key>) -> Difference {
 
 fn key(param: u32, value: &Stored<'_>) -> Key {
     match value {
-        Stored::Token { system, code } => {
-            Key::Token { param, code: cut(code).into(), system: *system }
-        }
-        Stored::String { folded, .. } => Key::String { param, folded: cut(folded).into() },
-        Stored::Date(span) => {
-            Key::Date { param, low: span.low.micros(), high: span.high.micros() }
-        }
-        Stored::Number(range) | Stored::Quantity { range, .. } => {
-            Key::Number { param, low: sortable(range.low), high: sortable(range.high) }
-        }
-        Stored::Local(target) => Key::Reference { param, target: *target },
-        Stored::Url { url, .. } => Key::Uri { param, uri: cut(url).into() },
-        Stored::Uri(uri) => Key::Uri { param, uri: cut(uri).into() },
+        Stored::Token { system, code } => Key::Token {
+            param,
+            code: cut(code).into(),
+            system: *system,
+        },
+        Stored::String { folded, .. } => Key::String {
+            param,
+            folded: cut(folded).into(),
+        },
+        Stored::Date(span) => Key::Date {
+            param,
+            low: span.low.micros(),
+            high: span.high.micros(),
+        },
+        Stored::Number(range) | Stored::Quantity { range, .. } => Key::Number {
+            param,
+            low: sortable(range.low),
+            high: sortable(range.high),
+        },
+        Stored::Local(target) => Key::Reference {
+            param,
+            target: *target,
+        },
+        Stored::Url { url, .. } => Key::Uri {
+            param,
+            uri: cut(url).into(),
+        },
+        Stored::Uri(uri) => Key::Uri {
+            param,
+            uri: cut(uri).into(),
+        },
         Stored::Composite(parts) => {
             let code = match parts.first() {
                 Some(Stored::Token { code, .. }) => cut(code),
                 _ => "",
             };
-            Key::Composite { param, code: code.into() }
+            Key::Composite {
+                param,
+                code: code.into(),
+            }
         }
     }
 }
@@ -111,7 +163,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn uris(names: &BTreeSet<u8>) -> Vec<Key> {
-        names.iter().map(|n| Key::Uri { param: 1, uri: format!("{n:03}").into() }).collect()
+        names
+            .iter()
+            .map(|n| Key::Uri {
+                param: 1,
+                uri: format!("{n:03}").into(),
+            })
+            .collect()
     }
 
     proptest! {

@@ -44,5 +44,9 @@ pub(crate) fn compare_values(a: &SortValue, b: &SortValue) -> Ordering {
 }
 
 fn directed(ordering: Ordering, descending: bool) -> Ordering {
-    if descending { ordering.reverse() } else { ordering }
+    if descending {
+        ordering.reverse()
+    } else {
+        ordering
+    }
 }

@@ -56,11 +56,27 @@ pub(crate) enum Drive {
 /// The head of a row up to the resource: all rows with it lie in order of their resources.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Exact {
-    Token { param: u32, code: Box<str>, system: System },
-    Reference { param: u32, target: Res },
-    Uri { param: u32, uri: Box<str> },
-    Composite { param: u32, code: Box<str> },
-    Compartment { patient: Res, type_number: i64 },
+    Token {
+        param: u32,
+        code: Box<str>,
+        system: System,
+    },
+    Reference {
+        param: u32,
+        target: Res,
+    },
+    Uri {
+        param: u32,
+        uri: Box<str>,
+    },
+    Composite {
+        param: u32,
+        code: Box<str>,
+    },
+    Compartment {
+        patient: Res,
+        type_number: i64,
+    },
 }
 
 /// One of these rows must exist for the candidate.
@@ -77,9 +93,16 @@ pub(crate) enum Node {
     /// There is no value under any parameter, or there is one.
     Missing { params: Vec<u32>, missing: bool },
     /// Points under `param` to a resource that passes a branch of its type.
-    Chain { param: u32, branches: Vec<(i64, Self)> },
+    Chain {
+        param: u32,
+        branches: Vec<(i64, Self)>,
+    },
     /// A visible resource of the type points here under `param` and passes.
-    Has { param: u32, type_number: i64, node: Box<Self> },
+    Has {
+        param: u32,
+        type_number: i64,
+        node: Box<Self>,
+    },
     /// Is one of these.
     These(HashSet<Res>),
     /// The time of its newest version passes one.
@@ -93,7 +116,10 @@ pub(crate) enum Rows {
     /// Of these types.
     Types(HashSet<i64>),
     /// In these compartments; of these types, if given.
-    Patients { patients: Vec<Res>, types: Option<HashSet<i64>> },
+    Patients {
+        patients: Vec<Res>,
+        types: Option<HashSet<i64>>,
+    },
     Nothing,
 }
 
@@ -172,9 +198,10 @@ impl Rows {
     pub(crate) fn covers_type(&self, type_number: i64) -> bool {
         match self {
             Self::Everything | Self::Patients { types: None, .. } => true,
-            Self::Types(types) | Self::Patients { types: Some(types), .. } => {
-                types.contains(&type_number)
-            }
+            Self::Types(types)
+            | Self::Patients {
+                types: Some(types), ..
+            } => types.contains(&type_number),
             Self::Nothing => false,
         }
     }

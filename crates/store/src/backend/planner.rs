@@ -9,9 +9,7 @@
 //!   estimates change between them.
 
 use crate::backend::check::Check;
-use crate::backend::plan::{
-    After, By, Drive, Exact, Node, OrderBy, Plan, Probe, Rows,
-};
+use crate::backend::plan::{After, By, Drive, Exact, Node, OrderBy, Plan, Probe, Rows};
 use crate::backend::stored::{Res, Set, Stored};
 use crate::backend::{Fault, Session, resolve};
 use search::{Branch, Filter, Query, SortBy, Test};
@@ -73,17 +71,26 @@ impl Planner<'_> {
         filters: &[Filter],
         limit: usize,
     ) -> Result<Plan, Fault> {
-        let type_number =
-            self.session.type_number(resource_type).ok_or(Fault::Damaged("unknown type"))?;
+        let type_number = self
+            .session
+            .type_number(resource_type)
+            .ok_or(Fault::Damaged("unknown type"))?;
         let mut resolved = Vec::with_capacity(filters.len() + 1);
         for filter in filters {
             resolved.push(self.resolve(resource_type, filter)?);
         }
         if let Rows::Patients { patients, .. } = self.rows {
-            let rows = patients.iter().map(|&patient| Exact::Compartment { patient, type_number });
+            let rows = patients.iter().map(|&patient| Exact::Compartment {
+                patient,
+                type_number,
+            });
             // The rows themselves are checked by the engine; this only offers a drive.
             let drive = Some(Drive::Exact(rows.collect()));
-            resolved.push(Resolved { node: None, probe: None, drive });
+            resolved.push(Resolved {
+                node: None,
+                probe: None,
+                drive,
+            });
         }
         let chosen = self.choose(type_number, &resolved)?;
         let mut plan = Plan {
@@ -133,19 +140,24 @@ impl Planner<'_> {
 
     /// Where much would have to be sorted, an index in the order asked for may find a page sooner.
     fn prefer_sorted_index(&self, query: &Query, plan: &mut Plan) -> Result<(), Fault> {
-        let [only] = plan.order.as_slice() else { return Ok(()) };
+        let [only] = plan.order.as_slice() else {
+            return Ok(());
+        };
         let descending = only.descending;
         let sorted = match query.sort.first().map(|sort| sort.by) {
             Some(SortBy::LastUpdated) => Drive::Commits { descending },
-            Some(SortBy::Param(param)) if param.kind == search::ParamKind::Date => {
-                Drive::Dates { param: param.key.0, descending }
-            }
+            Some(SortBy::Param(param)) if param.kind == search::ParamKind::Date => Drive::Dates {
+                param: param.key.0,
+                descending,
+            },
             Some(SortBy::Id | SortBy::Param(_)) | None => return Ok(()),
         };
         let n_all = self.session.census(plan.type_number)?;
         let n_rows = match &plan.drive {
             Drive::Type => n_all,
-            drive => self.session.estimate(plan.type_number, drive, MAX_ESTIMATE)?,
+            drive => self
+                .session
+                .estimate(plan.type_number, drive, MAX_ESTIMATE)?,
         };
         // As if the wanted rows lay evenly among all.
         let n_read = (plan.limit as u64).saturating_mul(n_all) / n_rows.max(1);
@@ -155,7 +167,8 @@ impl Planner<'_> {
             plan.drive = sorted;
             plan.nodes.clear();
             for filter in &query.filters {
-                plan.nodes.extend(self.resolve(query.resource_type, filter)?.node);
+                plan.nodes
+                    .extend(self.resolve(query.resource_type, filter)?.node);
             }
         }
         Ok(())
@@ -168,27 +181,44 @@ impl Planner<'_> {
                 Ok(any(key.0, checks))
             }
             Filter::None { key, tests, .. } => {
-                let node = Node::None { param: key.0, checks: self.checks(tests)? };
+                let node = Node::None {
+                    param: key.0,
+                    checks: self.checks(tests)?,
+                };
                 Ok(Resolved::checked(node))
             }
             Filter::Missing { keys, missing, .. } => {
                 let params = keys.iter().map(|key| key.0).collect();
-                Ok(Resolved::checked(Node::Missing { params, missing: *missing }))
+                Ok(Resolved::checked(Node::Missing {
+                    params,
+                    missing: *missing,
+                }))
             }
             Filter::Chain { link, branches } => self.chain(link.key.0, branches),
-            Filter::Has { source_type, link, filter } => self.has(source_type, link.key.0, filter),
+            Filter::Has {
+                source_type,
+                link,
+                filter,
+            } => self.has(source_type, link.key.0, filter),
             Filter::Id(ids) => Ok(Resolved::these(self.ids(resource_type, ids)?)),
             Filter::LastUpdated(tests) => Ok(Resolved::checked(Node::Updated(tests.clone()))),
         }
     }
 
     fn checks(&self, tests: &[Test]) -> Result<Vec<Check>, Fault> {
-        tests.iter().map(|test| resolve::check(self.session, test)).collect()
+        tests
+            .iter()
+            .map(|test| resolve::check(self.session, test))
+            .collect()
     }
 
     fn chain(&self, param: u32, branches: &[Branch]) -> Result<Resolved, Fault> {
         let mut targets = Vec::new();
-        for Branch { resource_type, filter } in branches {
+        for Branch {
+            resource_type,
+            filter,
+        } in branches
+        {
             match self.inner(resource_type, filter)? {
                 Some(found) => targets.extend(found),
                 None => return self.chain_by_resource(param, branches),
@@ -201,25 +231,40 @@ impl Planner<'_> {
 
     fn chain_by_resource(&self, param: u32, branches: &[Branch]) -> Result<Resolved, Fault> {
         let mut nodes = Vec::new();
-        for Branch { resource_type, filter } in branches {
+        for Branch {
+            resource_type,
+            filter,
+        } in branches
+        {
             let type_number = self.session.type_number(resource_type);
             let node = self.node(resource_type, filter)?;
             nodes.extend(type_number.map(|type_number| (type_number, node)));
         }
-        Ok(Resolved::checked(Node::Chain { param, branches: nodes }))
+        Ok(Resolved::checked(Node::Chain {
+            param,
+            branches: nodes,
+        }))
     }
 
     fn has(&self, source_type: &str, param: u32, filter: &Filter) -> Result<Resolved, Fault> {
         let Some(sources) = self.inner(source_type, filter)? else {
-            let type_number =
-                self.session.type_number(source_type).ok_or(Fault::Damaged("unknown type"))?;
+            let type_number = self
+                .session
+                .type_number(source_type)
+                .ok_or(Fault::Damaged("unknown type"))?;
             let node = Box::new(self.node(source_type, filter)?);
-            return Ok(Resolved::checked(Node::Has { param, type_number, node }));
+            return Ok(Resolved::checked(Node::Has {
+                param,
+                type_number,
+                node,
+            }));
         };
         let mut targets = Vec::new();
         for source in sources {
             let bytes = self.session.set(source)?.unwrap_or_default();
-            let Some(set) = Set::read(&bytes) else { continue };
+            let Some(set) = Set::read(&bytes) else {
+                continue;
+            };
             targets.extend(set.values(param).filter_map(|value| match value {
                 Stored::Local(target) => Some(target),
                 _ => None,
@@ -230,13 +275,19 @@ impl Planner<'_> {
 
     /// All hits of an inner search, where they are few.
     fn inner(&self, resource_type: &str, filter: &Filter) -> Result<Option<Vec<Res>>, Fault> {
-        if !self.session.type_number(resource_type).is_some_and(|n| self.rows.covers_type(n)) {
+        if !self
+            .session
+            .type_number(resource_type)
+            .is_some_and(|n| self.rows.covers_type(n))
+        {
             return Ok(Some(Vec::new()));
         }
         let plan = self.plan_filters(resource_type, std::slice::from_ref(filter), MAX_INNER)?;
         let few = match &plan.drive {
             Drive::Type => self.session.census(plan.type_number)?,
-            drive => self.session.estimate(plan.type_number, drive, MAX_INNER as u64 * 4)?,
+            drive => self
+                .session
+                .estimate(plan.type_number, drive, MAX_INNER as u64 * 4)?,
         };
         if MAX_INNER as u64 * 4 <= few {
             return Ok(None);
@@ -246,7 +297,9 @@ impl Planner<'_> {
     }
 
     fn node(&self, resource_type: &str, filter: &Filter) -> Result<Node, Fault> {
-        self.resolve(resource_type, filter)?.node.ok_or(Fault::Damaged("a filter without a node"))
+        self.resolve(resource_type, filter)?
+            .node
+            .ok_or(Fault::Damaged("a filter without a node"))
     }
 
     fn ids(&self, resource_type: &str, ids: &[String]) -> Result<Vec<Res>, Fault> {
@@ -261,7 +314,10 @@ impl Planner<'_> {
 }
 
 fn any(param: u32, checks: Vec<Check>) -> Resolved {
-    let exact: Option<Vec<_>> = checks.iter().map(|check| resolve::exact(param, check)).collect();
+    let exact: Option<Vec<_>> = checks
+        .iter()
+        .map(|check| resolve::exact(param, check))
+        .collect();
     let (probe, drive) = match exact {
         Some(parts) => {
             let whole = parts.iter().all(|(_, whole)| *whole);
@@ -270,7 +326,11 @@ fn any(param: u32, checks: Vec<Check>) -> Resolved {
         }
         None => (None, range(param, &checks)),
     };
-    Resolved { node: Some(Node::Any { param, checks }), probe, drive }
+    Resolved {
+        node: Some(Node::Any { param, checks }),
+        probe,
+        drive,
+    }
 }
 
 fn range(param: u32, checks: &[Check]) -> Option<Drive> {
@@ -290,7 +350,11 @@ fn range(param: u32, checks: &[Check]) -> Option<Drive> {
 
 impl Resolved {
     fn checked(node: Node) -> Self {
-        Self { node: Some(node), probe: None, drive: None }
+        Self {
+            node: Some(node),
+            probe: None,
+            drive: None,
+        }
     }
 
     fn these(mut found: Vec<Res>) -> Self {

@@ -23,7 +23,10 @@ pub(crate) fn rows(session: &dyn Session, filter: &RowFilter) -> Result<Rows, Fa
             for patient in patients {
                 numbers.extend(targets(session, "Patient", patient)?);
             }
-            Rows::Patients { patients: numbers, types: types_in_numbers(session, types) }
+            Rows::Patients {
+                patients: numbers,
+                types: types_in_numbers(session, types),
+            }
         }
     })
 }
@@ -31,9 +34,12 @@ pub(crate) fn rows(session: &dyn Session, filter: &RowFilter) -> Result<Rows, Fa
 fn types_in_numbers(session: &dyn Session, types: &Types) -> Option<HashSet<i64>> {
     match types {
         Types::All => None,
-        Types::Only(names) => {
-            Some(names.iter().filter_map(|name| session.type_number(name)).collect())
-        }
+        Types::Only(names) => Some(
+            names
+                .iter()
+                .filter_map(|name| session.type_number(name))
+                .collect(),
+        ),
     }
 }
 
@@ -43,7 +49,9 @@ pub(crate) fn targets(
     resource_type: &str,
     id: &str,
 ) -> Result<Vec<Res>, Fault> {
-    let Some(res) = session.resource(resource_type, id)? else { return Ok(Vec::new()) };
+    let Some(res) = session.resource(resource_type, id)? else {
+        return Ok(Vec::new());
+    };
     let mut all = vec![res];
     if resource_type == "Patient" {
         all.extend(session.members(res)?);
@@ -73,7 +81,7 @@ pub(crate) fn check(session: &dyn Session, test: &Test) -> Result<Check, Fault> 
                     system: session.system(system)?.unwrap_or(-1),
                     code: code.as_str().into(),
                 },
-                UnitTest::CodeOrUnit(text) => Unit::CodeOrUnit(text.as_str().into()),
+                UnitTest::CodeOrUnit(text) => Unit::Either(text.as_str().into()),
             },
         },
         Test::Reference(reference) => reference_check(session, reference)?,
@@ -111,28 +119,58 @@ fn reference_check(session: &dyn Session, test: &ReferenceTest) -> Result<Check,
 /// check is no matter of exact rows.
 pub(crate) fn exact(param: u32, check: &Check) -> Option<(Vec<Exact>, bool)> {
     match check {
-        Check::Token { system, code: Some(code) } => {
+        Check::Token {
+            system,
+            code: Some(code),
+        } => {
             let whole = code.len() <= key::MAX_TEXT;
-            Some((vec![Exact::Token { param, code: key::cut(code).into(), system: *system }], whole))
+            Some((
+                vec![Exact::Token {
+                    param,
+                    code: key::cut(code).into(),
+                    system: *system,
+                }],
+                whole,
+            ))
         }
         Check::Local(targets) => {
-            let rows = targets.iter().map(|&target| Exact::Reference { param, target });
+            let rows = targets
+                .iter()
+                .map(|&target| Exact::Reference { param, target });
             Some((rows.collect(), true))
         }
         Check::Url { url, version } => {
             let whole = version.is_none() && url.len() <= key::MAX_TEXT;
             // A URI of the same text under the same parameter is no reference, but a parameter has
             // one kind of values.
-            Some((vec![Exact::Uri { param, uri: key::cut(url).into() }], whole))
+            Some((
+                vec![Exact::Uri {
+                    param,
+                    uri: key::cut(url).into(),
+                }],
+                whole,
+            ))
         }
         Check::Uri(uri) => {
             let whole = uri.len() <= key::MAX_TEXT;
-            Some((vec![Exact::Uri { param, uri: key::cut(uri).into() }], whole))
+            Some((
+                vec![Exact::Uri {
+                    param,
+                    uri: key::cut(uri).into(),
+                }],
+                whole,
+            ))
         }
         Check::Composite(parts) => match parts.first() {
-            Some(Check::Token { code: Some(code), .. }) => {
-                Some((vec![Exact::Composite { param, code: key::cut(code).into() }], false))
-            }
+            Some(Check::Token {
+                code: Some(code), ..
+            }) => Some((
+                vec![Exact::Composite {
+                    param,
+                    code: key::cut(code).into(),
+                }],
+                false,
+            )),
             _ => None,
         },
         Check::Token { code: None, .. }
@@ -145,7 +183,9 @@ pub(crate) fn exact(param: u32, check: &Check) -> Option<(Vec<Exact>, bool)> {
 
 /// The starts of folded texts among which all that pass lie.
 pub(crate) fn prefix(check: &Check) -> Option<Box<str>> {
-    let Check::String(test) = check else { return None };
+    let Check::String(test) = check else {
+        return None;
+    };
     match test.mode {
         StringMode::Starts => Some(key::cut(&test.text).into()),
         StringMode::Exact => Some(key::cut(&search::fold(&test.text)).into()),
@@ -155,7 +195,9 @@ pub(crate) fn prefix(check: &Check) -> Option<Box<str>> {
 
 /// The low ends of spans among which all that pass lie; `None` where the low end says nothing.
 pub(crate) fn date_range(check: &Check) -> Option<(i64, i64)> {
-    let Check::Date(test) = check else { return None };
+    let Check::Date(test) = check else {
+        return None;
+    };
     let (low, high) = (test.span.low.micros(), test.span.high.micros());
     match test.prefix {
         Prefix::Eq => Some((low, high)),
@@ -169,7 +211,9 @@ pub(crate) fn date_range(check: &Check) -> Option<(i64, i64)> {
 /// The same for numbers.
 pub(crate) fn number_range(check: &Check) -> Option<(i64, i64)> {
     use crate::backend::stored::sortable;
-    let (Check::Number(test) | Check::Quantity { number: test, .. }) = check else { return None };
+    let (Check::Number(test) | Check::Quantity { number: test, .. }) = check else {
+        return None;
+    };
     match test.prefix {
         Prefix::Eq => Some((sortable(test.low), sortable(test.high))),
         Prefix::Lt | Prefix::Le | Prefix::Eb => Some((i64::MIN, sortable(test.value))),
@@ -183,18 +227,30 @@ pub(crate) fn number_range(check: &Check) -> Option<(i64, i64)> {
 pub(crate) fn value(session: &dyn Session, stored: &Stored<'_>) -> Result<Value, Fault> {
     let system = |number| match number {
         0 => Ok(None),
-        number => session.system_uri(number).map(|uri| Some(uri.into_boxed_str())),
+        number => session
+            .system_uri(number)
+            .map(|uri| Some(uri.into_boxed_str())),
     };
     Ok(match stored {
-        Stored::Token { system: number, code } => {
-            Value::Token(Token { system: system(*number)?, code: (*code).into() })
-        }
-        Stored::String { folded, exact } => {
-            Value::String(Text { folded: (*folded).into(), exact: (*exact).into() })
-        }
+        Stored::Token {
+            system: number,
+            code,
+        } => Value::Token(Token {
+            system: system(*number)?,
+            code: (*code).into(),
+        }),
+        Stored::String { folded, exact } => Value::String(Text {
+            folded: (*folded).into(),
+            exact: (*exact).into(),
+        }),
         Stored::Date(span) => Value::Date(*span),
         Stored::Number(range) => Value::Number(*range),
-        Stored::Quantity { range, system: number, code, unit } => Value::Quantity(Quantity {
+        Stored::Quantity {
+            range,
+            system: number,
+            code,
+            unit,
+        } => Value::Quantity(Quantity {
             range: *range,
             system: system(*number)?,
             code: code.map(Box::from),
@@ -202,7 +258,10 @@ pub(crate) fn value(session: &dyn Session, stored: &Stored<'_>) -> Result<Value,
         }),
         Stored::Local(res) => {
             let (resource_type, id) = session.name(*res)?;
-            Value::Reference(Target::Local { resource_type, id: id.into() })
+            Value::Reference(Target::Local {
+                resource_type,
+                id: id.into(),
+            })
         }
         Stored::Url { url, version } => Value::Reference(Target::Url {
             url: (*url).into(),

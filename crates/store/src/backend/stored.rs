@@ -44,13 +44,27 @@ pub(crate) struct Set<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Stored<'a> {
     /// System 0 is none.
-    Token { system: i64, code: &'a str },
-    String { folded: &'a str, exact: &'a str },
+    Token {
+        system: i64,
+        code: &'a str,
+    },
+    String {
+        folded: &'a str,
+        exact: &'a str,
+    },
     Date(Span),
     Number(Range),
-    Quantity { range: Range, system: i64, code: Option<&'a str>, unit: Option<&'a str> },
+    Quantity {
+        range: Range,
+        system: i64,
+        code: Option<&'a str>,
+        unit: Option<&'a str>,
+    },
     Local(Res),
-    Url { url: &'a str, version: Option<&'a str> },
+    Url {
+        url: &'a str,
+        version: Option<&'a str>,
+    },
     Uri(&'a str),
     Composite(Vec<Stored<'a>>),
 }
@@ -78,21 +92,30 @@ mod tag {
     pub(super) const COMPOSITE: u8 = 10;
 }
 
-/// The bytes of a set. Reference targets that have no number yet get one.
+/// The bytes of a set in the compartments of `patients`. Reference targets that have no number yet
+/// get one.
 pub(crate) fn encode<N: Numbers>(
     extraction: &Extraction,
+    patients: &[&str],
     flags: u8,
     numbers: &mut N,
 ) -> Result<Vec<u8>, N::Error> {
     let mut out = Vec::with_capacity(256);
     out.push(flags);
-    put_number(&mut out, numbers.resource_type(extraction.resource_type)? as u64);
-    put_number(&mut out, extraction.patients.len() as u64);
-    for patient in &extraction.patients {
+    put_number(
+        &mut out,
+        numbers.resource_type(extraction.resource_type)? as u64,
+    );
+    put_number(&mut out, patients.len() as u64);
+    for patient in patients {
         put_number(&mut out, numbers.resource("Patient", patient)? as u64);
     }
     let mut value = Vec::with_capacity(64);
-    for Posting { param, value: posted } in &extraction.postings {
+    for Posting {
+        param,
+        value: posted,
+    } in &extraction.postings
+    {
         value.clear();
         encode_value(&mut value, posted, numbers)?;
         out.extend_from_slice(&param.0.to_le_bytes());
@@ -227,7 +250,13 @@ impl<'a> Set<'a> {
         for _ in 0..n_patients {
             cursor.number()?;
         }
-        Some(Self { flags, type_number, patients, n_patients, postings: cursor.0 })
+        Some(Self {
+            flags,
+            type_number,
+            patients,
+            n_patients,
+            postings: cursor.0,
+        })
     }
 
     /// In whose compartments it is.
@@ -247,7 +276,9 @@ impl<'a> Set<'a> {
 
     /// The bytes of the values under a parameter.
     pub(crate) fn raw(&self, param: u32) -> impl Iterator<Item = &'a [u8]> {
-        self.postings().filter(move |(found, _)| *found == param).map(|(_, value)| value)
+        self.postings()
+            .filter(move |(found, _)| *found == param)
+            .map(|(_, value)| value)
     }
 }
 
@@ -316,7 +347,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn timestamp(&mut self) -> Option<Timestamp> {
-        self.array().map(|bytes| Timestamp::from_micros(i64::from_le_bytes(bytes)))
+        self.array()
+            .map(|bytes| Timestamp::from_micros(i64::from_le_bytes(bytes)))
     }
 
     fn float(&mut self) -> Option<f64> {
@@ -336,13 +368,18 @@ impl<'a> Cursor<'a> {
             tag => {
                 self.byte()?;
                 match tag {
-                    tag::TOKEN => {
-                        Stored::Token { system: self.number()? as i64, code: self.text()? }
-                    }
-                    tag::STRING => Stored::String { folded: self.text()?, exact: self.text()? },
-                    tag::DATE => {
-                        Stored::Date(Span { low: self.timestamp()?, high: self.timestamp()? })
-                    }
+                    tag::TOKEN => Stored::Token {
+                        system: self.number()? as i64,
+                        code: self.text()?,
+                    },
+                    tag::STRING => Stored::String {
+                        folded: self.text()?,
+                        exact: self.text()?,
+                    },
+                    tag::DATE => Stored::Date(Span {
+                        low: self.timestamp()?,
+                        high: self.timestamp()?,
+                    }),
                     tag::QUANTITY => Stored::Quantity {
                         range: self.range()?,
                         system: self.number()? as i64,
@@ -350,7 +387,10 @@ impl<'a> Cursor<'a> {
                         unit: self.optional()?,
                     },
                     tag::LOCAL => Stored::Local(self.number()? as Res),
-                    tag::URL => Stored::Url { url: self.text()?, version: self.optional()? },
+                    tag::URL => Stored::Url {
+                        url: self.text()?,
+                        version: self.optional()?,
+                    },
                     tag::URI => Stored::Uri(self.text()?),
                     // A composite holds no composite.
                     tag::COMPOSITE if depth == 0 => {
@@ -391,20 +431,38 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_comes_back() {
-        let token = Token { system: Some("urn:x".into()), code: "8302-2".into() };
-        let range = Range { low: 1.5, high: 2.5 };
+        let token = Token {
+            system: Some("urn:x".into()),
+            code: "8302-2".into(),
+        };
+        let range = Range {
+            low: 1.5,
+            high: 2.5,
+        };
         let quantity = Quantity {
             range: Range::point(5.4),
             system: None,
             code: Some("mg".into()),
             unit: None,
         };
-        let local = Target::Local { resource_type: "Patient", id: "abc".into() };
-        let url = Target::Url { url: "http://x".into(), version: Some("2".into()) };
+        let local = Target::Local {
+            resource_type: "Patient",
+            id: "abc".into(),
+        };
+        let url = Target::Url {
+            url: "http://x".into(),
+            version: Some("2".into()),
+        };
         let values = vec![
             Value::Token(token.clone()),
-            Value::String(Text { folded: "muller".into(), exact: "Müller".into() }),
-            Value::Date(Span { low: Span::OPEN_LOW, high: Timestamp::from_micros(5) }),
+            Value::String(Text {
+                folded: "muller".into(),
+                exact: "Müller".into(),
+            }),
+            Value::Date(Span {
+                low: Span::OPEN_LOW,
+                high: Timestamp::from_micros(5),
+            }),
             Value::Number(range),
             Value::Quantity(quantity.clone()),
             Value::Reference(local),
@@ -412,23 +470,45 @@ mod tests {
             Value::Uri("urn:oid:1.2".into()),
             Value::Composite(Box::new([Value::Token(token), Value::Quantity(quantity)])),
         ];
-        let postings = (0..).zip(values).map(|(n, value)| Posting::new(ParamKey(n), value));
+        let postings = (0..)
+            .zip(values)
+            .map(|(n, value)| Posting::new(ParamKey(n), value));
         let extraction = Extraction {
             resource_type: "Observation",
             postings: postings.collect(),
-            patients: vec!["abc".to_owned()],
             ..Extraction::default()
         };
-        let bytes = encode(&extraction, PERSON, &mut Lengths).unwrap();
+        let bytes = encode(&extraction, &["abc"], PERSON, &mut Lengths).unwrap();
         let set = Set::read(&bytes).unwrap();
         assert_eq!((set.flags, set.type_number), (PERSON, 7));
         assert_eq!(set.patients().collect::<Vec<_>>(), [1003]);
-        let found: Vec<_> = set.postings().map(|(_, value)| decode_value(value).unwrap()).collect();
+        let found: Vec<_> = set
+            .postings()
+            .map(|(_, value)| decode_value(value).unwrap())
+            .collect();
         assert_eq!(found.len(), 9);
-        assert_eq!(found[0], Stored::Token { system: 5, code: "8302-2" });
-        assert_eq!(found[1], Stored::String { folded: "muller", exact: "Müller" });
+        assert_eq!(
+            found[0],
+            Stored::Token {
+                system: 5,
+                code: "8302-2"
+            }
+        );
+        assert_eq!(
+            found[1],
+            Stored::String {
+                folded: "muller",
+                exact: "Müller"
+            }
+        );
         assert_eq!(found[5], Stored::Local(1003));
-        assert_eq!(set.values(6).next(), Some(Stored::Url { url: "http://x", version: Some("2") }));
+        assert_eq!(
+            set.values(6).next(),
+            Some(Stored::Url {
+                url: "http://x",
+                version: Some("2")
+            })
+        );
         assert!(matches!(&found[8], Stored::Composite(parts) if parts.len() == 2));
     }
 

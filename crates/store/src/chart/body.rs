@@ -47,10 +47,14 @@ impl Prepared {
         if extraction.resource_type.is_empty() {
             return Err(PrepareError::UnknownType);
         }
-        let identity = (extraction.resource_type == "Patient")
-            .then(|| person::Identity::of(document.root()));
+        let identity =
+            (extraction.resource_type == "Patient").then(|| person::Identity::of(document.root()));
         let body = compress(document.source().as_bytes()).ok_or(PrepareError::Compress)?;
-        Ok(Self { extraction, body, identity })
+        Ok(Self {
+            extraction,
+            body,
+            identity,
+        })
     }
 }
 
@@ -66,8 +70,15 @@ pub(crate) fn compress(body: &[u8]) -> Option<Compressed> {
     bytes.extend_from_slice(&u32::try_from(body.len()).ok()?.to_le_bytes());
     bytes.extend_from_slice(&packed);
     let digest = Sha256::digest(body);
-    let digest = digest.iter().take(8).fold(0, |digest, &byte| digest << 8 | i64::from(byte));
-    Some(Compressed { dictionary: 0, bytes: bytes.into(), digest })
+    let digest = digest
+        .iter()
+        .take(8)
+        .fold(0, |digest, &byte| digest << 8 | i64::from(byte));
+    Some(Compressed {
+        dictionary: 0,
+        bytes: bytes.into(),
+        digest,
+    })
 }
 
 /// The body of its bytes. `None` where they are damaged.
@@ -91,7 +102,10 @@ pub(crate) fn decompress(dictionary: u16, bytes: &[u8]) -> Option<Vec<u8>> {
 /// The body with the store's own values put in.
 pub(crate) fn splice(body: &[u8], id: &str, version: u32, updated: Timestamp) -> Vec<u8> {
     let id = format!("\"{id}\"");
-    let own_meta = format!("\"versionId\":\"{version}\",\"lastUpdated\":\"{}\"", updated.to_fhir());
+    let own_meta = format!(
+        "\"versionId\":\"{version}\",\"lastUpdated\":\"{}\"",
+        updated.to_fhir()
+    );
     let mut out = Vec::with_capacity(body.len() + 128);
     let mut copied = 0;
     let (mut has_id, mut has_meta) = (false, false);
@@ -109,7 +123,11 @@ pub(crate) fn splice(body: &[u8], id: &str, version: u32, updated: Timestamp) ->
             b"meta" => {
                 has_meta = true;
                 out.extend_from_slice(body.get(copied..value.start).unwrap_or_default());
-                splice_meta(&mut out, body.get(value.clone()).unwrap_or_default(), &own_meta);
+                splice_meta(
+                    &mut out,
+                    body.get(value.clone()).unwrap_or_default(),
+                    &own_meta,
+                );
                 copied = value.end;
             }
             b"resourceType" => {
@@ -141,7 +159,10 @@ fn splice_meta(out: &mut Vec<u8>, meta: &[u8], own: &str) {
     out.push(b'{');
     out.extend_from_slice(own.as_bytes());
     for field in fields(meta) {
-        if !matches!(field.name, b"versionId" | b"lastUpdated" | b"_versionId" | b"_lastUpdated") {
+        if !matches!(
+            field.name,
+            b"versionId" | b"lastUpdated" | b"_versionId" | b"_lastUpdated"
+        ) {
             out.push(b',');
             out.extend_from_slice(meta.get(field.start..field.value.end).unwrap_or_default());
         }
@@ -153,7 +174,11 @@ fn splice_meta(out: &mut Vec<u8>, meta: &[u8], own: &str) {
 /// JSON.
 fn fields(object: &[u8]) -> impl Iterator<Item = Field<'_>> {
     let mut at = skip_space(object, 0);
-    at = if object.get(at) == Some(&b'{') { at + 1 } else { object.len() };
+    at = if object.get(at) == Some(&b'{') {
+        at + 1
+    } else {
+        object.len()
+    };
     std::iter::from_fn(move || {
         let start = skip_space(object, at);
         let name_end = end_of_string(object, start)?;
@@ -162,15 +187,26 @@ fn fields(object: &[u8]) -> impl Iterator<Item = Field<'_>> {
         let value_start = skip_space(object, colon + 1);
         let value_end = end_of_value(object, value_start)?;
         let after = skip_space(object, value_end);
-        at = if object.get(after) == Some(&b',') { after + 1 } else { object.len() };
+        at = if object.get(after) == Some(&b',') {
+            after + 1
+        } else {
+            object.len()
+        };
         let name = object.get(start + 1..name_end - 1)?;
-        Some(Field { start, name, value: value_start..value_end })
+        Some(Field {
+            start,
+            name,
+            value: value_start..value_end,
+        })
     })
 }
 
 fn skip_space(text: &[u8], from: usize) -> usize {
     let rest = text.get(from..).unwrap_or_default();
-    from + rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count()
+    from + rest
+        .iter()
+        .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        .count()
 }
 
 /// After the closing quote of the string that starts at `from`.
@@ -257,7 +293,10 @@ mod tests {
     fn a_body_comes_back() {
         let body = br#"{"resourceType":"Patient","active":true}"#;
         let packed = compress(body).unwrap();
-        assert_eq!(decompress(packed.dictionary, &packed.bytes).as_deref(), Some(&body[..]));
+        assert_eq!(
+            decompress(packed.dictionary, &packed.bytes).as_deref(),
+            Some(&body[..])
+        );
         assert_eq!(decompress(0, b"xx"), None);
     }
 

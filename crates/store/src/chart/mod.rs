@@ -73,7 +73,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            clock_tolerance: Duration::from_secs(60 * 60),
+            clock_tolerance: Duration::from_hours(1),
             readers: 16,
             writer_cache_mb: 64,
             max_queued: 4096,
@@ -91,29 +91,36 @@ impl Chart {
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let directory = DataDirectory::open(directory)?;
         let engine = Sqlite::open(&directory.path().join("chart.db"), &options)?;
-        Ok(Self(Arc::new(Open { engine, _directory: directory })))
+        Ok(Self(Arc::new(Open {
+            engine,
+            _directory: directory,
+        })))
     }
 
     /// Writes a batch. The answer comes after its `fsync`.
-    pub fn apply(
-        &self,
-        permit: &Permit,
-        batch: Batch,
-        lane: Lane,
-    ) -> Pending<Receipt, ApplyError> {
+    pub fn apply(&self, permit: &Permit, batch: Batch, lane: Lane) -> Pending<Receipt, ApplyError> {
         if let Err(error) = self.check_rows(permit, &batch) {
             return Pending::ready(Err(error));
         }
-        let lineage = batch.lineage.iter().map(|lineage| packed::origins(&lineage.origins));
+        let lineage = batch
+            .lineage
+            .iter()
+            .map(|lineage| packed::origins(&lineage.origins));
         let lineage = lineage.collect();
         let audit = batch.audit.iter().map(packed::audit).collect();
-        let work = Work::Apply { batch: Box::new(batch), lineage, audit };
+        let work = Work::Apply {
+            batch: Box::new(batch),
+            lineage,
+            audit,
+        };
         self.0.engine.submit(work, lane)
     }
 
     /// Forgets audit entries up to this relay number: they are on disk in the audit log.
     pub fn audit_relayed(&self, up_to: u64) -> Pending<Receipt, ApplyError> {
-        self.0.engine.submit(Work::Relayed { up_to }, Lane::Interactive)
+        self.0
+            .engine
+            .submit(Work::Relayed { up_to }, Lane::Interactive)
     }
 
     /// Why the writer stopped, if it did.
@@ -136,7 +143,9 @@ impl Chart {
                 (NewState::Body(body), RowFilter::Patients { patients, types }) => {
                     let own = &body.extraction.patients;
                     types.contains(resource_type)
-                        && own.iter().any(|own| patients.iter().any(|id| **id == **own))
+                        && own
+                            .iter()
+                            .any(|own| patients.iter().any(|id| **id == **own))
                 }
                 (_, filter) => filter.covers_type(resource_type),
             };
@@ -149,7 +158,10 @@ impl Chart {
 
     fn covers_before(&self, permit: &Permit, resource_type: &str, id: &str) -> bool {
         let everything = Permit::system(access::SystemCaller::Linking);
-        let exists = matches!(self.read(&everything, resource_type, id), Ok(Read::Found(_)));
+        let exists = matches!(
+            self.read(&everything, resource_type, id),
+            Ok(Read::Found(_))
+        );
         !exists || matches!(self.read(permit, resource_type, id), Ok(Read::Found(_)))
     }
 }

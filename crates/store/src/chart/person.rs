@@ -8,6 +8,7 @@
 //! - of several persons that become one the oldest stays.
 
 use fhir::json::{Document, Node};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// The tag of a person's Patient.
@@ -16,7 +17,14 @@ pub(crate) const TAG_SYSTEM: &str = "urn:causeway:tag";
 pub(crate) const TAG_CODE: &str = "person";
 
 /// The elements of a source record that its person is made from, besides its identifiers.
-const SHOWN: [&str; 6] = ["name", "telecom", "gender", "birthDate", "deceasedBoolean", "address"];
+const SHOWN: [&str; 6] = [
+    "name",
+    "telecom",
+    "gender",
+    "birthDate",
+    "deceasedBoolean",
+    "address",
+];
 
 /// What the person of a source Patient is made from: a JSON object of the elements that matter, as
 /// the source sent them.
@@ -111,9 +119,14 @@ fn identifier(node: Node<'_>) -> Option<Joint> {
     }
     let kind = node.get("type").and_then(|kind| {
         let code = items(kind, "coding").find_map(|coding| coding.text("code"));
-        code.or_else(|| kind.text("text")).map(std::borrow::Cow::into_owned)
+        code.or_else(|| kind.text("text"))
+            .map(std::borrow::Cow::into_owned)
     });
-    Some(Joint { system, kind: kind.unwrap_or_default(), value })
+    Some(Joint {
+        system,
+        kind: kind.unwrap_or_default(),
+        value,
+    })
 }
 
 /// Who belongs together. Each record must be there with all records of its person.
@@ -155,8 +168,8 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
     }
     for (idx, group) in groups.iter().enumerate() {
         for person in group.iter().filter_map(|record| record.person) {
-            if !taken.contains_key(&person) {
-                taken.insert(person, idx);
+            if let Entry::Vacant(free) = taken.entry(person) {
+                free.insert(idx);
                 found.retired.push((person, idx));
             }
         }
@@ -180,7 +193,9 @@ pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
     let mut shown: BTreeMap<usize, String> = BTreeMap::new();
     let mut identifiers: Vec<String> = Vec::new();
     for (_, identity) in records {
-        let Ok(document) = Document::parse(&identity.0) else { continue };
+        let Ok(document) = Document::parse(&identity.0) else {
+            continue;
+        };
         for (place, name) in SHOWN.into_iter().enumerate() {
             if let Some(element) = document.root().get(name) {
                 let field = || format!(",\"{name}\":{}", element.raw_str());
@@ -196,7 +211,7 @@ pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
     }
     let mut body = head("true");
     if !identifiers.is_empty() {
-        body.push_str(&format!(",\"identifier\":[{}]", identifiers.join(",")));
+        body = format!("{body},\"identifier\":[{}]", identifiers.join(","));
     }
     body.extend(shown.into_values());
     let mut ids: Vec<&str> = records.iter().map(|(id, _)| id.as_str()).collect();
@@ -205,17 +220,14 @@ pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
         .into_iter()
         .map(|id| format!(r#"{{"other":{{"reference":"Patient/{id}"}},"type":"seealso"}}"#))
         .collect();
-    body.push_str(&format!(",\"link\":[{}]}}", links.join(",")));
-    body.into_bytes()
+    format!("{body},\"link\":[{}]}}", links.join(",")).into_bytes()
 }
 
 /// The body of a person that became part of another.
 pub(crate) fn retired(survivor: &str) -> Vec<u8> {
-    let mut body = head("false");
-    body.push_str(&format!(
-        r#","link":[{{"other":{{"reference":"Patient/{survivor}"}},"type":"replaced-by"}}]}}"#
-    ));
-    body.into_bytes()
+    let head = head("false");
+    let other = format!(r#"{{"reference":"Patient/{survivor}"}}"#);
+    format!(r#"{head},"link":[{{"other":{other},"type":"replaced-by"}}]}}"#).into_bytes()
 }
 
 fn head(active: &str) -> String {
@@ -234,12 +246,23 @@ mod tests {
             kind: "MR".to_owned(),
             value: value.to_owned(),
         };
-        Record { patient, person, joints: numbers.iter().map(joint).collect() }
+        Record {
+            patient,
+            person,
+            joints: numbers.iter().map(joint).collect(),
+        }
     }
 
     fn grouped(records: &[Record]) -> (Vec<(Option<i64>, Vec<i64>)>, Vec<(i64, usize)>) {
         let found = group(records);
-        (found.groups.into_iter().map(|g| (g.person, g.patients)).collect(), found.retired)
+        (
+            found
+                .groups
+                .into_iter()
+                .map(|g| (g.person, g.patients))
+                .collect(),
+            found.retired,
+        )
     }
 
     #[test]
@@ -249,13 +272,19 @@ mod tests {
             record(3, Some(10), &["B"]),
             record(5, None, &["A", "B"]),
         ];
-        assert_eq!(grouped(&records), (vec![(Some(10), vec![1, 3, 5])], vec![(11, 0)]));
+        assert_eq!(
+            grouped(&records),
+            (vec![(Some(10), vec![1, 3, 5])], vec![(11, 0)])
+        );
     }
 
     #[test]
     fn what_is_no_longer_joined_parts() {
         let records = [record(1, Some(10), &["A"]), record(3, Some(10), &["B"])];
-        assert_eq!(grouped(&records), (vec![(Some(10), vec![1]), (None, vec![3])], vec![]));
+        assert_eq!(
+            grouped(&records),
+            (vec![(Some(10), vec![1]), (None, vec![3])], vec![])
+        );
     }
 
     #[test]
@@ -266,19 +295,40 @@ mod tests {
             "link":[{"other":{"reference":"Patient/zz2"},"type":"replaced-by"}]}"#;
         let document = Document::parse(text).unwrap();
         let joints = Identity::of(document.root()).joints("zz1");
-        let found: Vec<_> = joints.iter().map(|j| (&*j.system, &*j.kind, &*j.value)).collect();
-        assert_eq!(found, [("", "Patient", "zz1"), ("", "Patient", "zz2"), ("urn:x", "MR", "3")]);
+        let found: Vec<_> = joints
+            .iter()
+            .map(|j| (&*j.system, &*j.kind, &*j.value))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("", "Patient", "zz1"),
+                ("", "Patient", "zz2"),
+                ("urn:x", "MR", "3")
+            ]
+        );
     }
 
     #[test]
     fn the_newest_record_shows() {
         let of = |text: &str| Identity(text.as_bytes().to_vec());
         let records = [
-            ("b".to_owned(), of(r#"{"gender":"female","identifier":[{"value":"2"}]}"#)),
-            ("a".to_owned(), of(r#"{"gender":"male","birthDate":"1980","identifier":[{"value":"1"}]}"#)),
+            (
+                "b".to_owned(),
+                of(r#"{"gender":"female","identifier":[{"value":"2"}]}"#),
+            ),
+            (
+                "a".to_owned(),
+                of(r#"{"gender":"male","birthDate":"1980","identifier":[{"value":"1"}]}"#),
+            ),
         ];
         let body = String::from_utf8(golden(&records)).unwrap();
-        assert!(body.contains(r#""identifier":[{"value":"2"},{"value":"1"}],"gender":"female","birthDate":"1980""#), "{body}");
+        assert!(
+            body.contains(
+                r#""identifier":[{"value":"2"},{"value":"1"}],"gender":"female","birthDate":"1980""#
+            ),
+            "{body}"
+        );
         assert!(body.find("Patient/a") < body.find("Patient/b"), "{body}");
         Document::parse(&body).unwrap();
     }

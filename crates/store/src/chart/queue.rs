@@ -35,7 +35,11 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Write a batch, its lineage and audit entries already as bytes.
-    Apply { batch: Box<Batch>, lineage: Vec<Vec<u8>>, audit: Vec<Vec<u8>> },
+    Apply {
+        batch: Box<Batch>,
+        lineage: Vec<Vec<u8>>,
+        audit: Vec<Vec<u8>>,
+    },
     /// Forget relayed audit entries.
     Relayed { up_to: u64 },
 }
@@ -68,7 +72,11 @@ pub(crate) struct Slice {
 
 impl Queue {
     pub(crate) fn new(max_queued: usize) -> Self {
-        Self { max_queued, lanes: Mutex::default(), wake: Condvar::new() }
+        Self {
+            max_queued,
+            lanes: Mutex::default(),
+            wake: Condvar::new(),
+        }
     }
 
     /// Puts a batch into its lane; gives it back where there is no room or the queue is closed.
@@ -98,7 +106,10 @@ impl Queue {
             if lanes.closed {
                 return false;
             }
-            lanes = self.wake.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+            lanes = self
+                .wake
+                .wait(lanes)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
@@ -109,15 +120,23 @@ impl Queue {
         let lasted = slice.started.elapsed();
         if lasted < COMMIT_SLICE {
             let lanes = &mut *lanes;
-            let first = lanes.acknowledging.pop_front().or_else(|| lanes.interactive.pop_front());
+            let first = lanes
+                .acknowledging
+                .pop_front()
+                .or_else(|| lanes.interactive.pop_front());
             if let Some(job) = first {
                 lanes.others_last = Some(Instant::now());
                 return Some(job);
             }
         }
-        let busy = lanes.others_last.is_some_and(|last| last.elapsed() < BUSY_FOR);
-        let (time, n_changes) =
-            if busy { (IMPORT_SLICE, 64) } else { (IMPORT_COMMIT, IMPORT_CHANGES) };
+        let busy = lanes
+            .others_last
+            .is_some_and(|last| last.elapsed() < BUSY_FOR);
+        let (time, n_changes) = if busy {
+            (IMPORT_SLICE, 64)
+        } else {
+            (IMPORT_COMMIT, IMPORT_CHANGES)
+        };
         if time <= lasted || n_changes <= slice.n_changes {
             return None;
         }
@@ -137,7 +156,11 @@ impl Queue {
         let mut lanes = self.lock();
         lanes.closed = true;
         let lanes = &mut *lanes;
-        let all = [&mut lanes.acknowledging, &mut lanes.interactive, &mut lanes.imports];
+        let all = [
+            &mut lanes.acknowledging,
+            &mut lanes.interactive,
+            &mut lanes.imports,
+        ];
         all.into_iter().flat_map(std::mem::take).collect()
     }
 
@@ -162,7 +185,10 @@ impl Lanes {
 
 impl Slice {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), n_changes: 0 }
+        Self {
+            started: Instant::now(),
+            n_changes: 0,
+        }
     }
 }
 
@@ -183,7 +209,10 @@ mod tests {
     use crate::journal::pending::promise;
 
     fn job(up_to: u64) -> Job {
-        Job { work: Work::Relayed { up_to }, promise: promise().0 }
+        Job {
+            work: Work::Relayed { up_to },
+            promise: promise().0,
+        }
     }
 
     fn number(job: &Job) -> u64 {
@@ -196,17 +225,26 @@ mod tests {
     #[test]
     fn acknowledging_goes_first_imports_last() {
         let queue = Queue::new(2);
-        for (n, lane) in
-            [(1, Lane::Import), (2, Lane::Interactive), (3, Lane::Acknowledging), (4, Lane::Import)]
-        {
+        for (n, lane) in [
+            (1, Lane::Import),
+            (2, Lane::Interactive),
+            (3, Lane::Acknowledging),
+            (4, Lane::Import),
+        ] {
             assert!(queue.push(job(n), lane).is_ok());
         }
-        assert!(matches!(queue.push(job(5), Lane::Import), Err((_, false))), "full");
+        assert!(
+            matches!(queue.push(job(5), Lane::Import), Err((_, false))),
+            "full"
+        );
         let mut slice = Slice::new();
         let order: Vec<_> = std::iter::from_fn(|| queue.next(&mut slice)).collect();
         assert_eq!(order.iter().map(number).collect::<Vec<_>>(), [3, 2, 1, 4]);
         queue.close();
-        assert!(matches!(queue.push(job(6), Lane::Import), Err((_, true))), "closed");
+        assert!(
+            matches!(queue.push(job(6), Lane::Import), Err((_, true))),
+            "closed"
+        );
         assert!(!queue.wait());
     }
 }

@@ -11,7 +11,7 @@ use crate::backend::{Fault, Session, cursor, resolve};
 use crate::chart::packed;
 use crate::chart::{
     AppliedAt, BusinessKey, Chart, Count, EverythingPage, History, HistoryOf, HistoryPage, Limits,
-    Page, Person, Read, ReadError, Statistics, Traced,
+    Origin, Page, Person, Read, ReadError, Statistics, Traced,
 };
 use access::Permit;
 use base::Timestamp;
@@ -136,7 +136,11 @@ impl Chart {
                 .conn
                 .prepare_cached("SELECT system, kind, value FROM business_key WHERE res = ?")?;
             let keys = statement.query_map([res], |row| {
-                Ok(BusinessKey { system: row.get(0)?, kind: row.get(1)?, value: row.get(2)? })
+                Ok(BusinessKey {
+                    system: row.get(0)?,
+                    kind: row.get(1)?,
+                    value: row.get(2)?,
+                })
             })?;
             Ok(keys.collect::<Result<_, _>>()?)
         })
@@ -162,16 +166,16 @@ impl Chart {
                 let bytes: Vec<u8> = row.get(3)?;
                 let origins =
                     packed::read_origins(&bytes).ok_or(Fault::Damaged("a version's lineage"))?;
-                for origin in origins {
-                    if element.is_none_or(|element| is_within(&origin.element, element)) {
-                        traced.push(Traced {
-                            version: row.get(0)?,
-                            updated: row.get(1).map(Timestamp::from_micros)?,
-                            message: row.get(2)?,
-                            origin,
-                        });
-                    }
-                }
+                let (version, message): (u32, Vec<u8>) = (row.get(0)?, row.get(2)?);
+                let updated = row.get(1).map(Timestamp::from_micros)?;
+                let wanted =
+                    |origin: &Origin| element.is_none_or(|e| is_within(&origin.element, e));
+                traced.extend(origins.into_iter().filter(wanted).map(|origin| Traced {
+                    version,
+                    updated,
+                    message: message.clone(),
+                    origin,
+                }));
             }
             Ok(traced)
         })
@@ -209,7 +213,10 @@ impl Chart {
             )?;
             let rows = statement.query_map([message], |row| {
                 let at = row.get(1).map(Timestamp::from_micros)?;
-                Ok(AppliedAt { map_version: row.get(0)?, at })
+                Ok(AppliedAt {
+                    map_version: row.get(0)?,
+                    at,
+                })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -218,11 +225,17 @@ impl Chart {
     /// The person that a source Patient, or the person's own Patient, belongs to.
     pub fn person_of(&self, permit: &Permit, patient: &str) -> Result<Option<Person>, ReadError> {
         self.look_once(|session| {
-            let Some(res) = session.resource("Patient", patient)? else { return Ok(None) };
+            let Some(res) = session.resource("Patient", patient)? else {
+                return Ok(None);
+            };
             let rows = resolve::rows(session, permit.filter())?;
-            let mut statement =
-                session.conn.prepare_cached("SELECT person FROM record WHERE patient = ?")?;
-            let person = statement.query_row([res], |row| row.get(0)).optional()?.unwrap_or(res);
+            let mut statement = session
+                .conn
+                .prepare_cached("SELECT person FROM record WHERE patient = ?")?;
+            let person = statement
+                .query_row([res], |row| row.get(0))
+                .optional()?
+                .unwrap_or(res);
             let mut members = session.members(person)?;
             if members.is_empty() {
                 return Ok(None);
@@ -237,7 +250,10 @@ impl Chart {
             if ids.is_empty() {
                 return Ok(None);
             }
-            Ok(Some(Person { id: session.name(person)?.1, members: ids }))
+            Ok(Some(Person {
+                id: session.name(person)?.1,
+                members: ids,
+            }))
         })
     }
 
@@ -251,8 +267,7 @@ impl Chart {
             let mut entries = Vec::new();
             while let Some(row) = rows.next()? {
                 let bytes: Vec<u8> = row.get(1)?;
-                let entry =
-                    packed::read_audit(&bytes).ok_or(Fault::Damaged("an audit entry"))?;
+                let entry = packed::read_audit(&bytes).ok_or(Fault::Damaged("an audit entry"))?;
                 entries.push((row.get::<_, i64>(0)? as u64, entry));
             }
             Ok(entries)
@@ -272,12 +287,18 @@ impl Chart {
             }
             resources.sort_unstable();
             let updated = newest(session.conn)?;
-            Ok(Statistics { resources, updated, ..Statistics::default() })
+            Ok(Statistics {
+                resources,
+                updated,
+                ..Statistics::default()
+            })
         })?;
         statistics.versions = engine.shared.versions.load(Ordering::Relaxed);
         statistics.queued = engine.shared.queue.len();
         // A log that is not there holds nothing.
-        let sizes = engine.files().map(|file| file.metadata().map_or(0, |found| found.len()));
+        let sizes = engine
+            .files()
+            .map(|file| file.metadata().map_or(0, |found| found.len()));
         statistics.bytes = sizes.iter().sum();
         Ok(statistics)
     }
@@ -293,7 +314,9 @@ impl Chart {
         work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
     ) -> Result<T, ReadError> {
         let engine = &self.0.engine;
-        let found = engine.pool.with(|conn| work(&SqliteSession::new(conn, &engine.types)));
+        let found = engine
+            .pool
+            .with(|conn| work(&SqliteSession::new(conn, &engine.types)));
         found.map_err(|fault| self.read_error(fault))
     }
 
@@ -303,7 +326,9 @@ impl Chart {
         work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
     ) -> Result<T, ReadError> {
         let engine = &self.0.engine;
-        let found = engine.pool.with_snapshot(|conn| work(&SqliteSession::new(conn, &engine.types)));
+        let found = engine
+            .pool
+            .with_snapshot(|conn| work(&SqliteSession::new(conn, &engine.types)));
         found.map_err(|fault| self.read_error(fault))
     }
 
@@ -316,7 +341,9 @@ impl Chart {
         work: impl FnOnce(&SqliteSession<'_>, Res) -> Result<T, Fault>,
     ) -> Result<T, ReadError> {
         self.look_once(|session| {
-            let Some(res) = session.resource(resource_type, id)? else { return Ok(T::default()) };
+            let Some(res) = session.resource(resource_type, id)? else {
+                return Ok(T::default());
+            };
             let rows = resolve::rows(session, permit.filter())?;
             if !session.may_see(&rows, resource_type, res)? {
                 return Ok(T::default());
@@ -327,9 +354,10 @@ impl Chart {
 
     fn read_error(&self, fault: Fault) -> ReadError {
         match fault {
-            Fault::Sqlite(source) => {
-                ReadError::File { path: self.0.engine.shared.path.clone(), source }
-            }
+            Fault::Sqlite(source) => ReadError::File {
+                path: self.0.engine.shared.path.clone(),
+                source,
+            },
             Fault::Damaged(what) => ReadError::Damaged { what },
             Fault::Cursor => ReadError::Cursor,
         }
@@ -349,7 +377,10 @@ fn search(
         None => None,
     };
     let only_count = query.summary == Summary::Count || query.count == Some(0);
-    let count = query.count.unwrap_or(limits.default_count).min(limits.max_count) as usize;
+    let count = query
+        .count
+        .unwrap_or(limits.default_count)
+        .min(limits.max_count) as usize;
     let mut page = Page::default();
     if only_count || matches!(query.total, Some(Total::Accurate | Total::Estimate)) {
         let plan = planner.plan(query, None, limits.max_total as usize)?;
@@ -361,7 +392,10 @@ fn search(
     let plan = planner.plan(query, after, count)?;
     let found = session.execute(&plan)?;
     if let (true, Some(last)) = (found.more, found.hits.last()) {
-        let after = After { keys: last.keys.clone(), res: last.res };
+        let after = After {
+            keys: last.keys.clone(),
+            res: last.res,
+        };
         page.next = Some(cursor::write(session, marks, &after)?);
     }
     let matches: Vec<Res> = found.hits.iter().map(|hit| hit.res).collect();
@@ -381,7 +415,11 @@ fn count_all(session: &dyn Session, mut plan: Plan) -> Result<Count, Fault> {
     }
     let found = session.execute(&plan)?;
     let n_found = found.hits.len() as u64;
-    Ok(if found.more { Count::AtLeast(n_found) } else { Count::Exact(n_found) })
+    Ok(if found.more {
+        Count::AtLeast(n_found)
+    } else {
+        Count::Exact(n_found)
+    })
 }
 
 /// A number of what the keys in a cursor depend on (FNV-1a).

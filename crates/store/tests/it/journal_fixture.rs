@@ -24,6 +24,7 @@ pub(crate) fn options(clock: &Arc<FixedClock>) -> Options {
         clock: clock.clone(),
         duplicate_window: Duration::from_secs(24 * 60 * 60),
         text_index: false,
+        ..Options::default()
     }
 }
 

@@ -9,5 +9,9 @@
 )]
 
 mod audit;
+mod chart;
+mod chart_fixture;
+mod chart_person;
+mod chart_search;
 mod journal;
 mod journal_fixture;

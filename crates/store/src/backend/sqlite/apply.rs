@@ -4,18 +4,16 @@
 //! leaves the transaction as it was and the next batch goes into the same commit.
 
 use super::numbers::{Names, WriterNumbers};
+use super::precondition::NotWritten;
 use super::schema::{DELETED, LIVE, TypeNumbers};
 use super::session::SqliteSession;
 use super::stage::Stage;
-use crate::backend::plan::Rows;
-use crate::backend::planner::Planner;
 use crate::backend::stored::{self, PERSON, Res, Set};
 use crate::backend::{Fault, Session, key};
-use crate::chart::batch::{Batch, Change, Condition, KeyClaim, NewState, Outcome, Prepared};
-use crate::chart::{ApplyError, Conflict, Expect, Receipt, Written};
+use crate::chart::batch::{Batch, Change, KeyClaim, NewState, Outcome, Prepared};
+use crate::chart::{Receipt, Written};
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashSet;
 
 /// What the writer knows between commits.
 #[derive(Debug)]
@@ -46,12 +44,6 @@ pub(crate) struct Before {
     pub(crate) live: bool,
 }
 
-/// Why a batch was not written: its own fault, or the engine's.
-pub(crate) enum NotWritten {
-    Refused(ApplyError),
-    Fault(Fault),
-}
-
 // === impl Writing ===
 
 impl Writing<'_> {
@@ -62,7 +54,10 @@ impl Writing<'_> {
         audit: &[Vec<u8>],
     ) -> Result<Receipt, NotWritten> {
         if self.is_applied(batch)? {
-            return Ok(Receipt { written: Vec::new(), already_applied: true });
+            return Ok(Receipt {
+                written: Vec::new(),
+                already_applied: true,
+            });
         }
         let before = self.check_changes(&batch.changes)?;
         for claim in &batch.keys {
@@ -89,7 +84,9 @@ impl Writing<'_> {
             self.take_key(claim)?;
         }
         if let Some(applied) = &batch.applied {
-            let mut insert = self.conn.prepare_cached("INSERT INTO applied VALUES (?, ?, ?)")?;
+            let mut insert = self
+                .conn
+                .prepare_cached("INSERT INTO applied VALUES (?, ?, ?)")?;
             let at = self.counters.now.micros();
             insert.execute(params![applied.message, applied.map_version, at])?;
         }
@@ -106,36 +103,11 @@ impl Writing<'_> {
         Ok(receipt)
     }
 
-    fn is_applied(&self, batch: &Batch) -> Result<bool, Fault> {
-        let Some(applied) = &batch.applied else { return Ok(false) };
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT 1 FROM applied WHERE message = ? AND map_version = ?")?;
-        Ok(select.exists(params![applied.message, applied.map_version])?)
-    }
-
-    fn check_changes(&mut self, changes: &[Change]) -> Result<Vec<Option<Before>>, NotWritten> {
-        let mut seen = HashSet::new();
-        let mut found = Vec::with_capacity(changes.len());
-        for change in changes {
-            let resource_type = change.resource_type();
-            if !seen.insert((resource_type, change.id.as_str())) {
-                return Err(invalid("a resource is changed twice"));
-            }
-            let type_number = self.type_number(resource_type)?;
-            let before = self.before(type_number, &change.id)?;
-            check_expectation(change, before.as_ref())?;
-            if resource_type == "Patient" && self.is_person(before.as_ref())? {
-                return Err(invalid("a person is made by linking and is not written to"));
-            }
-            found.push(before);
-        }
-        Ok(found)
-    }
-
     /// The newest version of a resource, if it ever had one.
     pub(crate) fn before(&mut self, type_number: i64, id: &str) -> Result<Option<Before>, Fault> {
-        let Some(res) = self.numbers().find(type_number, id)? else { return Ok(None) };
+        let Some(res) = self.numbers().find(type_number, id)? else {
+            return Ok(None);
+        };
         self.before_of(res)
     }
 
@@ -157,54 +129,14 @@ impl Writing<'_> {
         Ok(found.optional()?)
     }
 
-    fn is_person(&self, before: Option<&Before>) -> Result<bool, Fault> {
-        let Some(before) = before else { return Ok(false) };
-        let bytes = self.set_of(before.res)?;
-        Ok(Set::read(&bytes).is_some_and(|set| set.flags & PERSON != 0))
-    }
-
-    fn check_key(&self, claim: &KeyClaim) -> Result<(), NotWritten> {
-        let Some(holder) = self.holder(claim)? else { return Ok(()) };
-        let (resource_type, id) = self.session().name(holder)?;
-        let same = resource_type == claim.resource_type
-            && (id == claim.id || claim.moved_from.as_ref() == Some(&id));
-        if same { Ok(()) } else { Err(conflict(Conflict::Key { resource_type, id })) }
-    }
-
-    fn holder(&self, claim: &KeyClaim) -> Result<Option<Res>, Fault> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT res FROM business_key WHERE system = ? AND kind = ? AND value = ?",
-        )?;
-        let key = &claim.key;
-        let found = select.query_row(params![key.system, key.kind, key.value], |row| row.get(0));
-        Ok(found.optional()?)
-    }
-
     fn take_key(&mut self, claim: &KeyClaim) -> Result<(), Fault> {
         let res = stored::Numbers::resource(&mut self.numbers(), claim.resource_type, &claim.id)?;
-        let mut insert =
-            self.conn.prepare_cached("INSERT OR REPLACE INTO business_key VALUES (?, ?, ?, ?)")?;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT OR REPLACE INTO business_key VALUES (?, ?, ?, ?)")?;
         let key = &claim.key;
         insert.execute(params![key.system, key.kind, key.value, res])?;
         Ok(())
-    }
-
-    fn check_condition(&mut self, idx: usize, condition: &Condition) -> Result<(), NotWritten> {
-        // Earlier batches of this commit count.
-        self.flush()?;
-        let session = self.session();
-        let planner = Planner { session: &session, rows: &Rows::Everything };
-        let plan = planner.plan(&condition.query, None, 2)?;
-        let hits = session.execute(&plan)?.hits;
-        let only = match hits.as_slice() {
-            [] => None,
-            [hit] => Some(session.name(hit.res)?.1),
-            _ => return Err(conflict(Conflict::Condition { condition: idx, n_matches: 2 })),
-        };
-        if only == condition.matches {
-            return Ok(());
-        }
-        Err(conflict(Conflict::Condition { condition: idx, n_matches: hits.len() }))
     }
 
     fn change(&mut self, change: &Change, before: Option<Before>) -> Result<Written, Fault> {
@@ -260,12 +192,23 @@ impl Writing<'_> {
             return Ok((written, before.res));
         }
         let (res, fresh) = self.numbers().claim(type_number, id)?;
-        let new_set = stored::encode(&body.extraction, flags, &mut self.numbers())?;
+        let patients = compartments(id, body, flags);
+        let new_set = stored::encode(&body.extraction, &patients, flags, &mut self.numbers())?;
         self.replace_set(res, before.is_some_and(|b| b.live), Some(&new_set))?;
-        let outcome =
-            if before.is_some_and(|b| b.live) { Outcome::Updated } else { Outcome::Created };
+        let outcome = if before.is_some_and(|b| b.live) {
+            Outcome::Updated
+        } else {
+            Outcome::Created
+        };
         let version = before.map_or(0, |b| b.version) + 1;
-        let row = Row { res, type_number, id, version, event, digest: body.body.digest };
+        let row = Row {
+            res,
+            type_number,
+            id,
+            version,
+            event,
+            digest: body.body.digest,
+        };
         let stored = Some((i64::from(body.body.dictionary), &*body.body.bytes));
         let updated = self.add_version(&row, outcome, stored)?;
         self.set_resource(&row, fresh, LIVE)?;
@@ -273,7 +216,16 @@ impl Writing<'_> {
             self.count(type_number, 1)?;
         }
         let id = id.to_owned();
-        Ok((Written { resource_type, id, version, updated, outcome }, res))
+        Ok((
+            Written {
+                resource_type,
+                id,
+                version,
+                updated,
+                outcome,
+            },
+            res,
+        ))
     }
 
     pub(crate) fn delete(
@@ -301,17 +253,34 @@ impl Writing<'_> {
         self.replace_set(before.res, true, None)?;
         let event = latest(event, Some(&before));
         let version = before.version + 1;
-        let row = Row { res: before.res, type_number, id, version, event, digest: 0 };
+        let row = Row {
+            res: before.res,
+            type_number,
+            id,
+            version,
+            event,
+            digest: 0,
+        };
         let updated = self.add_version(&row, Outcome::Deleted, None)?;
         self.set_resource(&row, false, DELETED)?;
         self.count(type_number, -1)?;
         let id = id.to_owned();
-        Ok(Written { resource_type, id, version, updated, outcome: Outcome::Deleted })
+        Ok(Written {
+            resource_type,
+            id,
+            version,
+            updated,
+            outcome: Outcome::Deleted,
+        })
     }
 
     fn replace_set(&mut self, res: Res, had: bool, new: Option<&[u8]>) -> Result<(), Fault> {
         let old = if had { self.set_of(res)? } else { Vec::new() };
-        let keys = |bytes: &[u8]| Set::read(bytes).map(|set| key::keys(&set)).unwrap_or_default();
+        let keys = |bytes: &[u8]| {
+            Set::read(bytes)
+                .map(|set| key::keys(&set))
+                .unwrap_or_default()
+        };
         let difference = key::difference(keys(&old), keys(new.unwrap_or_default()));
         self.stage.put(res, difference);
         match new {
@@ -330,7 +299,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn set_of(&self, res: Res) -> Result<Vec<u8>, Fault> {
+    pub(super) fn set_of(&self, res: Res) -> Result<Vec<u8>, Fault> {
         Ok(self.session().set(res)?.unwrap_or_default())
     }
 
@@ -402,8 +371,9 @@ impl Writing<'_> {
         let Some(res) = self.numbers().find(type_number, &written.id)? else {
             return Err(Fault::Damaged("a written resource has no number"));
         };
-        let mut insert =
-            self.conn.prepare_cached("INSERT OR REPLACE INTO lineage VALUES (?, ?, ?, ?, ?)")?;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT OR REPLACE INTO lineage VALUES (?, ?, ?, ?, ?)")?;
         let updated = written.updated.micros();
         insert.execute(params![res, written.version, message, updated, origins])?;
         Ok(())
@@ -420,11 +390,17 @@ impl Writing<'_> {
     }
 
     pub(crate) fn numbers(&mut self) -> WriterNumbers<'_> {
-        WriterNumbers { conn: self.conn, types: self.types, names: self.names }
+        WriterNumbers {
+            conn: self.conn,
+            types: self.types,
+            names: self.names,
+        }
     }
 
     pub(crate) fn type_number(&self, resource_type: &str) -> Result<i64, Fault> {
-        self.types.number(resource_type).ok_or(Fault::Damaged("a type has no number"))
+        self.types
+            .number(resource_type)
+            .ok_or(Fault::Damaged("a type has no number"))
     }
 }
 
@@ -438,35 +414,35 @@ struct Row<'a> {
     digest: i64,
 }
 
-fn check_expectation(change: &Change, before: Option<&Before>) -> Result<(), NotWritten> {
-    let live = before.filter(|before| before.live);
-    let found = live.map(|before| before.version);
-    let holds = match change.expect {
-        Expect::Anything => true,
-        Expect::Absent => found.is_none(),
-        Expect::Version(version) => found == Some(version),
-    };
-    let resource_type = change.resource_type();
-    let id = change.id.clone();
-    if !holds {
-        return Err(conflict(Conflict::Version { resource_type, id, found }));
+/// In whose compartments a body is. A Patient is in its own, whether its body says its id or not. A
+/// person is in no record's: who may see one source's record does not see the others through it.
+fn compartments<'a>(id: &'a str, body: &'a Prepared, flags: u8) -> Vec<&'a str> {
+    let is_person = flags & PERSON != 0;
+    let named = body.extraction.patients.iter().map(String::as_str);
+    let mut patients: Vec<&str> = named.filter(|_| !is_person).collect();
+    if body.extraction.resource_type == "Patient" && !patients.contains(&id) {
+        patients.push(id);
     }
-    let stored = before.and_then(|before| before.event).map(Timestamp::from_micros);
-    match (stored, change.event) {
-        (Some(stored), Some(event)) if change.refuse_older && event < stored => {
-            Err(conflict(Conflict::OlderNews { resource_type, id, stored }))
-        }
-        _ => Ok(()),
-    }
+    patients
 }
 
 fn latest(event: Option<Timestamp>, before: Option<&Before>) -> Option<i64> {
-    event.map(Timestamp::micros).max(before.and_then(|before| before.event))
+    event
+        .map(Timestamp::micros)
+        .max(before.and_then(|before| before.event))
 }
 
 fn written(resource_type: &'static str, id: &str, before: &Before, outcome: Outcome) -> Written {
-    let Before { version, updated, .. } = *before;
-    Written { resource_type, id: id.to_owned(), version, updated, outcome }
+    let Before {
+        version, updated, ..
+    } = *before;
+    Written {
+        resource_type,
+        id: id.to_owned(),
+        version,
+        updated,
+        outcome,
+    }
 }
 
 fn outcome_number(outcome: Outcome) -> i64 {
@@ -475,21 +451,5 @@ fn outcome_number(outcome: Outcome) -> i64 {
         Outcome::Updated => 2,
         Outcome::Deleted => 3,
         Outcome::Unchanged => 0,
-    }
-}
-
-fn conflict(conflict: Conflict) -> NotWritten {
-    NotWritten::Refused(ApplyError::Conflict(conflict))
-}
-
-fn invalid(what: &'static str) -> NotWritten {
-    NotWritten::Refused(ApplyError::Invalid(what))
-}
-
-// === impl NotWritten ===
-
-impl From<Fault> for NotWritten {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
     }
 }

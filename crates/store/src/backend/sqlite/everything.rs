@@ -21,7 +21,11 @@ impl SqliteSession<'_> {
         patients: &[String],
         page: &EverythingPage,
     ) -> Result<Page, Fault> {
-        let count = if page.count == 0 { 100 } else { page.count as usize };
+        let count = if page.count == 0 {
+            100
+        } else {
+            page.count as usize
+        };
         let mut all: BTreeSet<(i64, Res)> = BTreeSet::new();
         for patient in patients {
             for res in resolve::targets(self, "Patient", patient)? {
@@ -31,7 +35,11 @@ impl SqliteSession<'_> {
         if let Some(text) = &page.cursor {
             all = all.split_off(&position_after(&cursor::read(self, EVERYTHING, text)?)?);
         }
-        let types: Vec<i64> = page.types.iter().filter_map(|name| self.type_number(name)).collect();
+        let types: Vec<i64> = page
+            .types
+            .iter()
+            .filter_map(|name| self.type_number(name))
+            .collect();
         let mut hits: Vec<(i64, Res)> = Vec::new();
         let mut answer = Page::default();
         let mut around = BTreeSet::new();
@@ -39,24 +47,35 @@ impl SqliteSession<'_> {
             if !self.is_wanted(res, &types, page)? {
                 continue;
             }
-            let Some(bytes) = self.set(res)? else { continue };
-            let Some(set) = Set::read(&bytes).filter(|set| visible(rows, set)) else { continue };
+            let Some(bytes) = self.set(res)? else {
+                continue;
+            };
+            let Some(set) = Set::read(&bytes).filter(|set| visible(rows, set)) else {
+                continue;
+            };
             if hits.len() == count {
                 let last = hits.last().copied().unwrap_or_default();
                 answer.next = Some(cursor::write(self, EVERYTHING, &after(last))?);
                 break;
             }
             hits.push((type_number, res));
-            around.extend(set.postings().filter_map(|(_, value)| match decode_value(value) {
-                Some(Stored::Local(target)) => Some(target),
-                _ => None,
-            }));
+            around.extend(
+                set.postings()
+                    .filter_map(|(_, value)| match decode_value(value) {
+                        Some(Stored::Local(target)) => Some(target),
+                        _ => None,
+                    }),
+            );
         }
         let found: Vec<Res> = hits.into_iter().map(|(_, res)| res).collect();
         answer.matches = self.load(&found)?;
         let around: Result<Vec<Res>, Fault> = around
             .into_iter()
-            .filter_map(|res| self.stands_alone(rows, res).map(|yes| yes.then_some(res)).transpose())
+            .filter_map(|res| {
+                self.stands_alone(rows, res)
+                    .map(|yes| yes.then_some(res))
+                    .transpose()
+            })
             .collect();
         answer.included = self.load(&around?)?;
         Ok(answer)
@@ -65,12 +84,17 @@ impl SqliteSession<'_> {
     /// Patients sort as type 0.
     fn compartment(&self, patient: Res, all: &mut BTreeSet<(i64, Res)>) -> Result<(), Fault> {
         let patients = self.type_number("Patient").unwrap_or_default();
-        let mut statement =
-            self.conn.prepare_cached("SELECT type, res FROM compartment WHERE patient = ?")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT type, res FROM compartment WHERE patient = ?")?;
         let mut rows = statement.query([patient])?;
         while let Some(row) = rows.next()? {
             let type_number: i64 = row.get(0)?;
-            let place = if type_number == patients { 0 } else { type_number };
+            let place = if type_number == patients {
+                0
+            } else {
+                type_number
+            };
             all.insert((place, row.get(1)?));
         }
         Ok(())
@@ -79,7 +103,10 @@ impl SqliteSession<'_> {
     fn is_wanted(&self, res: Res, types: &[i64], page: &EverythingPage) -> Result<bool, Fault> {
         if !types.is_empty() {
             let (name, _) = self.name(res)?;
-            if !self.type_number(name).is_some_and(|number| types.contains(&number)) {
+            if !self
+                .type_number(name)
+                .is_some_and(|number| types.contains(&number))
+            {
                 return Ok(false);
             }
         }
@@ -100,7 +127,10 @@ impl SqliteSession<'_> {
 
 fn after((place, res): (i64, Res)) -> After {
     use crate::backend::plan::SortValue;
-    After { keys: vec![Some(SortValue::Number(place))], res }
+    After {
+        keys: vec![Some(SortValue::Number(place))],
+        res,
+    }
 }
 
 fn position_after(after: &After) -> Result<(i64, Res), Fault> {

@@ -48,13 +48,21 @@ pub(crate) fn run(session: &SqliteSession<'_>, plan: &Plan) -> Result<Found, Fau
     if !plan.rows.covers_type(plan.type_number) || plan.limit == 0 {
         return Ok(Found::default());
     }
-    let run = Run { session, plan, memo: RefCell::default() };
+    let run = Run {
+        session,
+        plan,
+        memo: RefCell::default(),
+    };
     let ordered = match &plan.drive {
         Drive::Commits { descending } => return run.along_commits(*descending),
         Drive::Dates { param, descending } => return run.along_dates(*param, *descending),
         _ => plan.order.is_empty(),
     };
-    if ordered { run.by_number() } else { run.sorted() }
+    if ordered {
+        run.by_number()
+    } else {
+        run.sorted()
+    }
 }
 
 /// True where the row filter covers a resource, by its set.
@@ -81,7 +89,10 @@ impl Run<'_> {
                 found.more = true;
                 return Ok(false);
             }
-            found.hits.push(Hit { res, keys: Vec::new() });
+            found.hits.push(Hit {
+                res,
+                keys: Vec::new(),
+            });
             Ok(true)
         })?;
         Ok(found)
@@ -93,15 +104,25 @@ impl Run<'_> {
         // Cutting back only now and then keeps the cost of sorting low.
         let room = (self.plan.limit + 1) * 4 + 1024;
         self.candidates(0, &mut |res| {
-            let Some(bytes) = self.session.set(res)? else { return Ok(true) };
+            let Some(bytes) = self.session.set(res)? else {
+                return Ok(true);
+            };
             let Some(set) = Set::read(&bytes) else {
                 return Err(Fault::Damaged("a posting set"));
             };
             if !self.set_passes(res, &set)? {
                 return Ok(true);
             }
-            let hit = Hit { res, keys: self.sort_keys(res, &set)? };
-            if self.plan.after.as_ref().is_none_or(|after| order::is_after(order, &hit, after)) {
+            let hit = Hit {
+                res,
+                keys: self.sort_keys(res, &set)?,
+            };
+            if self
+                .plan
+                .after
+                .as_ref()
+                .is_none_or(|after| order::is_after(order, &hit, after))
+            {
                 hits.push(hit);
             }
             if room <= hits.len() {
@@ -123,9 +144,10 @@ impl Run<'_> {
         each: &mut dyn FnMut(Res) -> Result<bool, Fault>,
     ) -> Result<(), Fault> {
         let mut streams: Vec<Stream<'_>> = match &self.plan.drive {
-            Drive::Exact(rows) if rows.len() <= MAX_STREAMS => {
-                rows.iter().map(|row| Stream::new(Some(row), from)).collect()
-            }
+            Drive::Exact(rows) if rows.len() <= MAX_STREAMS => rows
+                .iter()
+                .map(|row| Stream::new(Some(row), from))
+                .collect(),
             Drive::Type => vec![Stream::new(None, from)],
             _ => return self.collected(from, each),
         };
@@ -134,7 +156,10 @@ impl Run<'_> {
         }
         let mut last = from;
         loop {
-            let first = streams.iter_mut().filter(|s| s.head.is_some()).min_by_key(|s| s.head);
+            let first = streams
+                .iter_mut()
+                .filter(|s| s.head.is_some())
+                .min_by_key(|s| s.head);
             let Some(stream) = first else { return Ok(()) };
             let res = stream.head.unwrap_or_default();
             stream.advance(self)?;
@@ -188,7 +213,11 @@ impl Run<'_> {
     }
 
     fn along_commits(&self, descending: bool) -> Result<Found, Fault> {
-        let (comparison, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
+        let (comparison, direction) = if descending {
+            ("<", "DESC")
+        } else {
+            (">", "ASC")
+        };
         let mut statement = self.session.conn.prepare_cached(&format!(
             "SELECT res, rid FROM resource INDEXED BY resource_commit WHERE type = ? AND state = 1 \
              AND rid {comparison} ? ORDER BY rid {direction}"
@@ -225,7 +254,11 @@ impl Run<'_> {
 
     /// True where the index is at its end and the page is not full.
     fn dated(&self, param: u32, descending: bool, found: &mut Found) -> Result<bool, Fault> {
-        let (comparison, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
+        let (comparison, direction) = if descending {
+            ("<", "DESC")
+        } else {
+            (">", "ASC")
+        };
         let mut statement = self.session.conn.prepare_cached(&format!(
             "SELECT res, low, high FROM date WHERE param = ? AND (low, high, res) {comparison} \
              (?, ?, ?) ORDER BY low {direction}, high {direction}, res {direction}"
@@ -243,8 +276,15 @@ impl Run<'_> {
         let mut rows = statement.query(params![param, low, high, res])?;
         while let Some(row) = rows.next()? {
             let at = |column| row.get(column).map(Timestamp::from_micros);
-            let span = Span { low: at(1)?, high: at(2)? };
-            if !self.take(found, row.get(0)?, Some(SortValue::Value(Value::Date(span))))? {
+            let span = Span {
+                low: at(1)?,
+                high: at(2)?,
+            };
+            if !self.take(
+                found,
+                row.get(0)?,
+                Some(SortValue::Value(Value::Date(span))),
+            )? {
                 return Ok(false);
             }
         }
@@ -258,10 +298,16 @@ impl Run<'_> {
             _ => 0,
         };
         loop {
-            let start = if descending { Start::Below(last) } else { Start::Above(last) };
+            let start = if descending {
+                Start::Below(last)
+            } else {
+                Start::Above(last)
+            };
             let chunk = sql::type_chunk(self.plan.type_number, start, &[], MAX_CHUNK);
             let chunk = self.session.numbers(&chunk)?;
-            let Some(&end) = chunk.last() else { return Ok(()) };
+            let Some(&end) = chunk.last() else {
+                return Ok(());
+            };
             last = end;
             for res in chunk {
                 let bytes = self.session.set(res)?.unwrap_or_default();
@@ -278,7 +324,9 @@ impl Run<'_> {
         if !self.probes_pass(res)? {
             return Ok(true);
         }
-        let Some(bytes) = self.session.set(res)? else { return Ok(true) };
+        let Some(bytes) = self.session.set(res)? else {
+            return Ok(true);
+        };
         let set = Set::read(&bytes).ok_or(Fault::Damaged("a posting set"))?;
         if !self.set_passes(res, &set)? || self.sort_keys(res, &set)? != [key.clone()] {
             return Ok(true);
@@ -287,7 +335,10 @@ impl Run<'_> {
             found.more = true;
             return Ok(false);
         }
-        found.hits.push(Hit { res, keys: vec![key] });
+        found.hits.push(Hit {
+            res,
+            keys: vec![key],
+        });
         Ok(true)
     }
 
@@ -297,7 +348,9 @@ impl Run<'_> {
             // Its rows say all, and only live resources have rows.
             return Ok(true);
         }
-        let Some(bytes) = self.session.set(res)? else { return Ok(false) };
+        let Some(bytes) = self.session.set(res)? else {
+            return Ok(false);
+        };
         let set = Set::read(&bytes).ok_or(Fault::Damaged("a posting set"))?;
         self.set_passes(res, &set)
     }
@@ -306,7 +359,11 @@ impl Run<'_> {
         if set.type_number != self.plan.type_number || !visible(&self.plan.rows, set) {
             return Ok(false);
         }
-        if self.plan.persons.is_some_and(|persons| persons != (set.flags & PERSON != 0)) {
+        if self
+            .plan
+            .persons
+            .is_some_and(|persons| persons != (set.flags & PERSON != 0))
+        {
             return Ok(false);
         }
         for node in &self.plan.nodes {
@@ -329,7 +386,9 @@ impl Run<'_> {
             Node::Updated(tests) => {
                 let (_, updated) = self.session.newest(res)?;
                 let at = Timestamp::from_micros(updated);
-                tests.iter().any(|test| test.holds(Span { low: at, high: at }))
+                tests
+                    .iter()
+                    .any(|test| test.holds(Span { low: at, high: at }))
             }
             Node::Chain { param, branches } => {
                 for value in set.values(*param) {
@@ -341,7 +400,11 @@ impl Run<'_> {
                 }
                 false
             }
-            Node::Has { param, type_number, node } => self.has(*param, *type_number, node, res)?,
+            Node::Has {
+                param,
+                type_number,
+                node,
+            } => self.has(*param, *type_number, node, res)?,
         })
     }
 
@@ -383,27 +446,35 @@ impl Run<'_> {
     }
 
     fn sort_keys(&self, res: Res, set: &Set<'_>) -> Result<Vec<SortKey>, Fault> {
-        self.plan.order.iter().map(|by| self.sort_key(*by, res, set)).collect()
+        self.plan
+            .order
+            .iter()
+            .map(|by| self.sort_key(*by, res, set))
+            .collect()
     }
 
     fn sort_key(&self, by: OrderBy, res: Res, set: &Set<'_>) -> Result<SortKey, Fault> {
         Ok(match by.by {
             By::Commit => Some(SortValue::Number(self.session.newest(res)?.0)),
             By::Id => Some(SortValue::Id(self.session.name(res)?.1.into())),
-            By::Param(param) => {
-                let mut best: Option<Value> = None;
-                for stored in set.raw(param).filter_map(decode_value) {
-                    let value = resolve::value(self.session, &stored)?;
-                    let better = best.as_ref().is_none_or(|best| {
-                        if by.descending { *best < value } else { value < *best }
-                    });
-                    if better {
-                        best = Some(value);
-                    }
-                }
-                best.map(SortValue::Value)
-            }
+            By::Param(param) => self
+                .extreme(param, by.descending, set)?
+                .map(SortValue::Value),
         })
+    }
+
+    /// The least value under a parameter, or the greatest.
+    fn extreme(&self, param: u32, greatest: bool, set: &Set<'_>) -> Result<Option<Value>, Fault> {
+        let mut best: Option<Value> = None;
+        for stored in set.raw(param).filter_map(decode_value) {
+            let value = resolve::value(self.session, &stored)?;
+            best = Some(match best {
+                Some(best) if greatest => best.max(value),
+                Some(best) => best.min(value),
+                None => value,
+            });
+        }
+        Ok(best)
     }
 }
 

@@ -43,11 +43,22 @@ pub(crate) fn gather(
         return Ok(Included::default());
     }
     let seen = matches.iter().copied().collect();
-    let mut gather = Gather { session, rows, max, seen, included: Included::default() };
+    let mut gather = Gather {
+        session,
+        rows,
+        max,
+        seen,
+        included: Included::default(),
+    };
     let mut from = 0;
     gather.round(query, matches, false)?;
     for _ in 1..MAX_ROUNDS {
-        let fresh = gather.included.found.get(from..).unwrap_or_default().to_vec();
+        let fresh = gather
+            .included
+            .found
+            .get(from..)
+            .unwrap_or_default()
+            .to_vec();
         from = gather.included.found.len();
         if fresh.is_empty() {
             break;
@@ -62,12 +73,24 @@ pub(crate) fn gather(
 impl Gather<'_> {
     fn round(&mut self, query: &Query, from: &[Res], iterate: bool) -> Result<(), Fault> {
         for &res in from {
-            let Some(bytes) = self.session.set(res)? else { continue };
-            let Some(set) = Set::read(&bytes) else { continue };
-            for include in query.includes.iter().filter(|include| include.iterate || !iterate) {
+            let Some(bytes) = self.session.set(res)? else {
+                continue;
+            };
+            let Some(set) = Set::read(&bytes) else {
+                continue;
+            };
+            for include in query
+                .includes
+                .iter()
+                .filter(|include| include.iterate || !iterate)
+            {
                 self.forward(include, &set)?;
             }
-            for include in query.revincludes.iter().filter(|include| include.iterate || !iterate) {
+            for include in query
+                .revincludes
+                .iter()
+                .filter(|include| include.iterate || !iterate)
+            {
                 self.backward(include, res, &set)?;
             }
         }
@@ -87,11 +110,16 @@ impl Gather<'_> {
     }
 
     fn backward(&mut self, include: &Include, res: Res, set: &Set<'_>) -> Result<(), Fault> {
-        let asked = include.target_type.map(|name| self.session.type_number(name));
+        let asked = include
+            .target_type
+            .map(|name| self.session.type_number(name));
         if asked.is_some_and(|asked| asked != Some(set.type_number)) {
             return Ok(());
         }
-        let row = Exact::Reference { param: include.param.key.0, target: res };
+        let row = Exact::Reference {
+            param: include.param.key.0,
+            target: res,
+        };
         let mut rows = sql::exact_rows(&row);
         rows.sql.push_str(" LIMIT ?");
         rows.params.push((self.max as i64 + 1).into());
@@ -105,11 +133,14 @@ impl Gather<'_> {
         if self.seen.contains(&res) || self.included.cut {
             return Ok(());
         }
-        let Some(bytes) = self.session.set(res)? else { return Ok(()) };
-        let Some(set) = Set::read(&bytes) else { return Ok(()) };
+        let Some(bytes) = self.session.set(res)? else {
+            return Ok(());
+        };
+        let Some(set) = Set::read(&bytes) else {
+            return Ok(());
+        };
         let wanted = resource_type.map(|name| self.session.type_number(name));
-        if wanted.is_some_and(|wanted| wanted != Some(set.type_number))
-            || !visible(self.rows, &set)
+        if wanted.is_some_and(|wanted| wanted != Some(set.type_number)) || !visible(self.rows, &set)
         {
             return Ok(());
         }

@@ -31,27 +31,29 @@ impl Writing<'_> {
         if kept.as_ref().map(|kept| &kept.identity) == identity {
             return Ok(());
         }
-        let old = kept.as_ref().map(|kept| kept.identity.joints(id)).unwrap_or_default();
-        let new = identity.map(|identity| identity.joints(id)).unwrap_or_default();
+        let old = kept
+            .as_ref()
+            .map(|kept| kept.identity.joints(id))
+            .unwrap_or_default();
+        let new = identity
+            .map(|identity| identity.joints(id))
+            .unwrap_or_default();
         self.replace_joints(patient, &old, &new)?;
         let mut around: BTreeSet<Res> = BTreeSet::new();
         if let Some(kept) = &kept {
             around.extend(self.members(kept.person)?);
         }
-        match identity {
-            Some(identity) => {
-                let person = kept.as_ref().map_or(0, |kept| kept.person);
-                self.conn
-                    .prepare_cached("INSERT OR REPLACE INTO record VALUES (?, ?, ?)")?
-                    .execute(params![patient, person, identity.0])?;
-                around.insert(patient);
-            }
-            None => {
-                self.conn
-                    .prepare_cached("DELETE FROM record WHERE patient = ?")?
-                    .execute([patient])?;
-                around.remove(&patient);
-            }
+        if let Some(identity) = identity {
+            let person = kept.as_ref().map_or(0, |kept| kept.person);
+            self.conn
+                .prepare_cached("INSERT OR REPLACE INTO record VALUES (?, ?, ?)")?
+                .execute(params![patient, person, identity.0])?;
+            around.insert(patient);
+        } else {
+            self.conn
+                .prepare_cached("DELETE FROM record WHERE patient = ?")?
+                .execute([patient])?;
+            around.remove(&patient);
         }
         for joint in &new {
             for holder in self.holders(joint)? {
@@ -70,7 +72,9 @@ impl Writing<'_> {
         let mut records = Vec::with_capacity(around.len());
         for &patient in around {
             // A record that is gone may still be named by another's link.
-            let Some(kept) = self.kept(patient)? else { continue };
+            let Some(kept) = self.kept(patient)? else {
+                continue;
+            };
             let (_, id) = self.session().name(patient)?;
             let mut usable = Vec::new();
             for joint in kept.identity.joints(&id) {
@@ -79,7 +83,11 @@ impl Writing<'_> {
                 }
             }
             let person = (kept.person != 0).then_some(kept.person);
-            records.push(Record { patient, person, joints: usable });
+            records.push(Record {
+                patient,
+                person,
+                joints: usable,
+            });
         }
         let grouping = person::group(&records);
         let mut persons = Vec::with_capacity(grouping.groups.len());
@@ -108,7 +116,10 @@ impl Writing<'_> {
             }
         }
         members.sort_unstable_by_key(|(newest, ..)| std::cmp::Reverse(*newest));
-        let members: Vec<_> = members.into_iter().map(|(_, id, identity)| (id, identity)).collect();
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|(_, id, identity)| (id, identity))
+            .collect();
         let body = prepare(&person::golden(&members))?;
         let (id, before) = match group.person {
             Some(person) => (self.session().name(person)?.1, self.before_of(person)?),
@@ -131,16 +142,24 @@ impl Writing<'_> {
     }
 
     fn kept(&self, patient: Res) -> Result<Option<Kept>, Fault> {
-        let mut select =
-            self.conn.prepare_cached("SELECT person, identity FROM record WHERE patient = ?")?;
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT person, identity FROM record WHERE patient = ?")?;
         let found = select.query_row([patient], |row| {
-            Ok(Kept { person: row.get(0)?, identity: Identity(row.get(1)?) })
+            Ok(Kept {
+                person: row.get(0)?,
+                identity: Identity(row.get(1)?),
+            })
         });
         Ok(found.optional()?)
     }
 
     fn members(&self, person: Res) -> Result<Vec<Res>, Fault> {
-        if person == 0 { Ok(Vec::new()) } else { self.session().members(person) }
+        if person == 0 {
+            Ok(Vec::new())
+        } else {
+            self.session().members(person)
+        }
     }
 
     fn replace_joints(&self, patient: Res, old: &[Joint], new: &[Joint]) -> Result<(), Fault> {
@@ -150,8 +169,9 @@ impl Writing<'_> {
         for joint in old.iter().filter(|joint| !new.contains(joint)) {
             delete.execute(params![joint.system, joint.kind, joint.value, patient])?;
         }
-        let mut insert =
-            self.conn.prepare_cached("INSERT OR IGNORE INTO identity VALUES (?, ?, ?, ?)")?;
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT OR IGNORE INTO identity VALUES (?, ?, ?, ?)")?;
         for joint in new.iter().filter(|joint| !old.contains(joint)) {
             insert.execute(params![joint.system, joint.kind, joint.value, patient])?;
         }
@@ -164,15 +184,19 @@ impl Writing<'_> {
             "SELECT patient FROM identity WHERE system = ? AND kind = ? AND value = ? LIMIT ?",
         )?;
         let limit = MAX_HOLDERS as i64 + 1;
-        let rows = select
-            .query_map(params![joint.system, joint.kind, joint.value, limit], |row| row.get(0))?;
+        let rows = select.query_map(
+            params![joint.system, joint.kind, joint.value, limit],
+            |row| row.get(0),
+        )?;
         let found: Vec<Res> = rows.collect::<Result<_, _>>()?;
         let shared_by_all = MAX_HOLDERS < found.len() && !joint.system.is_empty();
         Ok(if shared_by_all { Vec::new() } else { found })
     }
 
     fn random_id(&self) -> Result<String, Fault> {
-        let mut select = self.conn.prepare_cached("SELECT lower(hex(randomblob(16)))")?;
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT lower(hex(randomblob(16)))")?;
         Ok(select.query_row([], |row| row.get(0))?)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod include;
 mod link;
 mod numbers;
 pub(crate) mod pool;
+mod precondition;
 pub(crate) mod read;
 mod schema;
 pub(crate) mod session;
@@ -43,13 +44,20 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens or makes the file and starts the writer.
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
-        let file = |source| OpenError::File { path: path.to_owned(), source };
+        let file = |source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        };
         let (conn, types) = schema::open(path)?;
         let left = schema::left_at(&conn).map_err(file)?;
         check_clock(path, options, left.updated)?;
         schema::for_writing(&conn, options.writer_cache_mb, options.max_size_mb).map_err(file)?;
         let types = Arc::new(types);
-        let shared = Arc::new(Shared::new(path.to_owned(), options.max_queued, left.rid as u64));
+        let shared = Arc::new(Shared::new(
+            path.to_owned(),
+            options.max_queued,
+            left.rid as u64,
+        ));
         let mut names = numbers::Names::default();
         names.reset(left.res);
         let writer = Writer {
@@ -57,24 +65,37 @@ impl Sqlite {
             types: Arc::clone(&types),
             shared: Arc::clone(&shared),
             clock: Arc::clone(&options.clock),
-            counters: apply::Counters { last_rid: left.rid, now: left.updated },
+            counters: apply::Counters {
+                last_rid: left.rid,
+                now: left.updated,
+            },
             names,
             stage: stage::Stage::default(),
             link_persons: options.link_persons,
         };
         let pool = Pool::new(path, options.readers);
-        let engine = Self { pool, types, shared, threads: Mutex::default() };
+        let engine = Self {
+            pool,
+            types,
+            shared,
+            threads: Mutex::default(),
+        };
         engine.start("chart-writer", move || writer.run())?;
         let checkpoints = rusqlite::Connection::open(path).map_err(file)?;
         let shared = Arc::clone(&engine.shared);
-        engine.start("chart-checkpoint", move || shared.run_checkpoints(&checkpoints))?;
+        engine.start("chart-checkpoint", move || {
+            shared.run_checkpoints(&checkpoints);
+        })?;
         Ok(engine)
     }
 
     fn start(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
         let thread = std::thread::Builder::new().name(name.to_owned());
         let handle = thread.spawn(work).map_err(OpenError::Thread)?;
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(handle);
         Ok(())
     }
 

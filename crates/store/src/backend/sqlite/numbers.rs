@@ -37,7 +37,10 @@ pub(crate) struct WriterNumbers<'a> {
 impl Names {
     /// Starts again after a start or a rollback.
     pub(crate) fn reset(&mut self, last_res: Res) {
-        *self = Self { last_res, ..Self::default() };
+        *self = Self {
+            last_res,
+            ..Self::default()
+        };
     }
 
     /// Writes the names of this commit.
@@ -63,7 +66,10 @@ impl Names {
     }
 
     fn remember(&mut self, type_number: i64, id: &str, res: Res) {
-        self.resources.entry(type_number).or_default().insert(id.into(), res);
+        self.resources
+            .entry(type_number)
+            .or_default()
+            .insert(id.into(), res);
         self.n_resources += 1;
     }
 }
@@ -76,9 +82,12 @@ impl WriterNumbers<'_> {
         if let Some(res) = self.names.seen(type_number, id) {
             return Ok((res, false));
         }
-        let mut select =
-            self.conn.prepare_cached("SELECT res FROM name WHERE type = ? AND id = ?")?;
-        let found = select.query_row(params![type_number, id], |row| row.get(0)).optional()?;
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT res FROM name WHERE type = ? AND id = ?")?;
+        let found = select
+            .query_row(params![type_number, id], |row| row.get(0))
+            .optional()?;
         if let Some(res) = found {
             self.names.remember(type_number, id, res);
             return Ok((res, false));
@@ -95,9 +104,12 @@ impl WriterNumbers<'_> {
         if let Some(res) = self.names.seen(type_number, id) {
             return Ok(Some(res));
         }
-        let mut select =
-            self.conn.prepare_cached("SELECT res FROM name WHERE type = ? AND id = ?")?;
-        Ok(select.query_row(params![type_number, id], |row| row.get(0)).optional()?)
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT res FROM name WHERE type = ? AND id = ?")?;
+        Ok(select
+            .query_row(params![type_number, id], |row| row.get(0))
+            .optional()?)
     }
 }
 
@@ -108,15 +120,17 @@ impl Numbers for WriterNumbers<'_> {
         if let Some(number) = self.names.systems.get(uri) {
             return Ok(*number);
         }
-        let mut select = self.conn.prepare_cached("SELECT number FROM system WHERE uri = ?")?;
-        let found = select.query_row([uri], |row| row.get(0)).optional()?;
-        let number = match found {
-            Some(number) => number,
-            None => {
-                self.conn.prepare_cached("INSERT INTO system (uri) VALUES (?)")?.execute([uri])?;
-                self.conn.last_insert_rowid()
-            }
-        };
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT number FROM system WHERE uri = ?")?;
+        let mut found = select.query_row([uri], |row| row.get(0)).optional()?;
+        if found.is_none() {
+            self.conn
+                .prepare_cached("INSERT INTO system (uri) VALUES (?)")?
+                .execute([uri])?;
+            found = Some(self.conn.last_insert_rowid());
+        }
+        let number = found.unwrap_or_default();
         self.names.systems.insert(uri.into(), number);
         Ok(number)
     }
@@ -135,6 +149,8 @@ impl Numbers for WriterNumbers<'_> {
     }
 
     fn resource_type(&mut self, resource_type: &'static str) -> Result<i64, Fault> {
-        self.types.number(resource_type).ok_or(Fault::Damaged("a type has no number"))
+        self.types
+            .number(resource_type)
+            .ok_or(Fault::Damaged("a type has no number"))
     }
 }

@@ -79,13 +79,22 @@ impl Pool {
         let mut state = self.lock();
         loop {
             if let Some(conn) = state.idle.pop() {
-                return Room { pool: self, conn: Some(conn) };
+                return Room {
+                    pool: self,
+                    conn: Some(conn),
+                };
             }
             if state.n_open < self.max_open {
                 state.n_open += 1;
-                return Room { pool: self, conn: None };
+                return Room {
+                    pool: self,
+                    conn: None,
+                };
             }
-            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .returned
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

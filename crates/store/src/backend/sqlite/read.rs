@@ -43,8 +43,9 @@ struct Stored {
 impl SqliteSession<'_> {
     pub(crate) fn read(&self, rows: &Rows, type_number: i64, id: &str) -> Result<Read, Fault> {
         let mut statement = self.conn.prepare_cached(CURRENT)?;
-        let found =
-            statement.query_row(params![type_number, id], |row| Ok(self.version(row))).optional()?;
+        let found = statement
+            .query_row(params![type_number, id], |row| Ok(self.version(row)))
+            .optional()?;
         self.answer(rows, found)
     }
 
@@ -56,24 +57,25 @@ impl SqliteSession<'_> {
     ) -> Result<Read, Fault> {
         let mut statement = self.conn.prepare_cached(ONE_VERSION)?;
         let found = statement
-            .query_row(params![version, type_number, id], |row| Ok(self.version(row)))
+            .query_row(params![version, type_number, id], |row| {
+                Ok(self.version(row))
+            })
             .optional()?;
         self.answer(rows, found)
     }
 
-    fn answer(
-        &self,
-        rows: &Rows,
-        found: Option<Result<Stored, Fault>>,
-    ) -> Result<Read, Fault> {
-        let Some(found) = found.transpose()? else { return Ok(Read::Missing) };
+    fn answer(&self, rows: &Rows, found: Option<Result<Stored, Fault>>) -> Result<Read, Fault> {
+        let Some(found) = found.transpose()? else {
+            return Ok(Read::Missing);
+        };
         if !self.may_see(rows, found.resource.resource_type, found.res)? {
             return Ok(Read::Missing);
         }
         Ok(match found.outcome {
-            Outcome::Deleted => {
-                Read::Gone { version: found.resource.version, updated: found.resource.updated }
-            }
+            Outcome::Deleted => Read::Gone {
+                version: found.resource.version,
+                updated: found.resource.updated,
+            },
             Outcome::Created | Outcome::Updated | Outcome::Unchanged => {
                 Read::Found(Box::new(found.resource))
             }
@@ -90,9 +92,9 @@ impl SqliteSession<'_> {
         match rows {
             Rows::Everything => Ok(true),
             Rows::Nothing => Ok(false),
-            Rows::Types(_) => {
-                Ok(self.type_number(resource_type).is_some_and(|n| rows.covers_type(n)))
-            }
+            Rows::Types(_) => Ok(self
+                .type_number(resource_type)
+                .is_some_and(|n| rows.covers_type(n))),
             Rows::Patients { .. } => {
                 let bytes = self.set(res)?.unwrap_or_default();
                 Ok(Set::read(&bytes).is_some_and(|set| visible(rows, &set)))
@@ -105,7 +107,9 @@ impl SqliteSession<'_> {
         let mut statement = self.conn.prepare_cached(BY_NUMBER)?;
         let mut resources = Vec::with_capacity(found.len());
         for res in found {
-            let row = statement.query_row([res], |row| Ok(self.version(row))).optional()?;
+            let row = statement
+                .query_row([res], |row| Ok(self.version(row)))
+                .optional()?;
             if let Some(stored) = row.transpose()? {
                 resources.push(stored.resource);
             }
@@ -119,7 +123,11 @@ impl SqliteSession<'_> {
         versions: Versions,
         page: &HistoryPage,
     ) -> Result<History, Fault> {
-        let count = if page.count == 0 { 100 } else { page.count as usize };
+        let count = if page.count == 0 {
+            100
+        } else {
+            page.count as usize
+        };
         let mut sql = VERSIONS.to_owned();
         let mut values: Vec<Value> = Vec::new();
         match versions {
@@ -137,14 +145,21 @@ impl SqliteSession<'_> {
             sql.push_str(" AND v.rid < ?");
             values.push(cursor::read(self, HISTORY, text)?.res.into());
         }
-        let order = if matches!(versions, Versions::Of(_)) { "version" } else { "rid" };
-        sql.push_str(&format!(" ORDER BY v.{order} DESC"));
+        let order = if matches!(versions, Versions::Of(_)) {
+            "version"
+        } else {
+            "rid"
+        };
+        let sql = format!("{sql} ORDER BY v.{order} DESC");
         let mut history = History::default();
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut found = statement.query(params_from_iter(&values))?;
         while let Some(row) = found.next()? {
             // Times run with the versions, so all that follow are older.
-            if page.since.is_some_and(|since| at(row, 3).is_ok_and(|at| at < since)) {
+            if page
+                .since
+                .is_some_and(|since| at(row, 3).is_ok_and(|at| at < since))
+            {
                 break;
             }
             let resource_type = self.types.name(row.get(0)?).unwrap_or_default();
@@ -153,22 +168,32 @@ impl SqliteSession<'_> {
             }
             if history.entries.len() == count {
                 let last = history.entries.last().map_or(0, |entry| entry.resource.rid);
-                let after = crate::backend::plan::After { keys: Vec::new(), res: last as Res };
+                let after = crate::backend::plan::After {
+                    keys: Vec::new(),
+                    res: last as Res,
+                };
                 history.next = Some(cursor::write(self, HISTORY, &after)?);
                 break;
             }
-            let Stored { outcome, resource, .. } = self.version(row)?;
+            let Stored {
+                outcome, resource, ..
+            } = self.version(row)?;
             history.entries.push(HistoryEntry { outcome, resource });
         }
         Ok(history)
     }
 
     fn version(&self, row: &Row<'_>) -> Result<Stored, Fault> {
-        let resource_type =
-            self.types.name(row.get(0)?).ok_or(Fault::Damaged("a type has no name"))?;
+        let resource_type = self
+            .types
+            .name(row.get(0)?)
+            .ok_or(Fault::Damaged("a type has no name"))?;
         let (id, version): (String, u32) = (row.get(1)?, row.get(2)?);
         let updated = at(row, 3)?;
-        let bytes = row.get_ref(8)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+        let bytes = row
+            .get_ref(8)?
+            .as_blob_or_null()
+            .map_err(rusqlite::Error::from)?;
         let body = match bytes {
             Some(bytes) => {
                 let plain = body::decompress(row.get(7)?, bytes)
@@ -185,8 +210,20 @@ impl SqliteSession<'_> {
         };
         let event = row.get::<_, Option<i64>>(5)?.map(Timestamp::from_micros);
         let rid = row.get::<_, i64>(4)? as u64;
-        let resource = Resource { resource_type, id, version, updated, rid, event, body };
-        Ok(Stored { outcome, resource, res: row.get(9)? })
+        let resource = Resource {
+            resource_type,
+            id,
+            version,
+            updated,
+            rid,
+            event,
+            body,
+        };
+        Ok(Stored {
+            outcome,
+            resource,
+            res: row.get(9)?,
+        })
     }
 }
 

@@ -97,23 +97,37 @@ pub(crate) struct LeftAt {
 /// Opens the file for writing; makes it where it is not there. Nothing is changed in a file that is
 /// refused.
 pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers), OpenError> {
-    let file = |source| OpenError::File { path: path.to_owned(), source };
+    let file = |source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    };
     let conn = Connection::open(path).map_err(file)?;
     conn.busy_timeout(Duration::from_secs(10)).map_err(file)?;
-    let number = |pragma: &str| conn.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(file);
+    let number = |pragma: &str| {
+        conn.query_row(pragma, [], |row| row.get::<_, i64>(0))
+            .map_err(file)
+    };
     let application = number("PRAGMA application_id")?;
     let format = number("PRAGMA user_version")?;
     let n_tables = number("SELECT count(*) FROM sqlite_schema")?;
     if application != APPLICATION && 0 < n_tables {
-        return Err(OpenError::Foreign { path: path.to_owned() });
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
     }
     if FORMAT < format {
-        return Err(OpenError::Newer { path: path.to_owned(), found: format, known: FORMAT });
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            found: format,
+            known: FORMAT,
+        });
     }
     if n_tables == 0 {
-        conn.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;").map_err(file)?;
+        conn.execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")
+            .map_err(file)?;
         let head = format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};");
-        conn.execute_batch(&format!("BEGIN; {TABLES} {head} COMMIT;")).map_err(file)?;
+        conn.execute_batch(&format!("BEGIN; {TABLES} {head} COMMIT;"))
+            .map_err(file)?;
     }
     let types = types(&conn).map_err(file)?;
     Ok((conn, types))
@@ -130,7 +144,11 @@ pub(crate) fn for_writing(conn: &Connection, cache_mb: u32, max_mb: u64) -> rusq
     if 0 < max_mb {
         let page_size: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         let n_pages = max_mb * 1024 * 1024 / page_size.max(1);
-        conn.query_row(&format!("PRAGMA max_page_count = {n_pages}"), [], |_| Ok(()))?;
+        conn.query_row(
+            &format!("PRAGMA max_page_count = {n_pages}"),
+            [],
+            |_| Ok(()),
+        )?;
     }
     Ok(())
 }
@@ -159,7 +177,11 @@ pub(crate) fn left_at(conn: &Connection) -> rusqlite::Result<LeftAt> {
         Err(rusqlite::Error::QueryReturnedNoRows) => 0,
         other => other?,
     };
-    Ok(LeftAt { rid, res, updated: Timestamp::from_micros(updated) })
+    Ok(LeftAt {
+        rid,
+        res,
+        updated: Timestamp::from_micros(updated),
+    })
 }
 
 fn types(conn: &Connection) -> rusqlite::Result<TypeNumbers> {

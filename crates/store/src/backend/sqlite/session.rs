@@ -35,8 +35,9 @@ impl<'a> SqliteSession<'a> {
 
     /// The place of the newest version and its time.
     pub(crate) fn newest(&self, res: Res) -> Result<(i64, i64), Fault> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT rid, updated FROM resource WHERE res = ?")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT rid, updated FROM resource WHERE res = ?")?;
         Ok(statement.query_row([res], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 }
@@ -47,44 +48,62 @@ impl Session for SqliteSession<'_> {
     }
 
     fn system(&self, uri: &str) -> Result<Option<i64>, Fault> {
-        let mut statement = self.conn.prepare_cached("SELECT number FROM system WHERE uri = ?")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT number FROM system WHERE uri = ?")?;
         Ok(statement.query_row([uri], |row| row.get(0)).optional()?)
     }
 
     fn system_uri(&self, number: i64) -> Result<String, Fault> {
-        let mut statement = self.conn.prepare_cached("SELECT uri FROM system WHERE number = ?")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT uri FROM system WHERE number = ?")?;
         let uri = statement.query_row([number], |row| row.get(0)).optional()?;
         uri.ok_or(Fault::Damaged("a code system has no URI"))
     }
 
     fn resource(&self, resource_type: &str, id: &str) -> Result<Option<Res>, Fault> {
-        let Some(number) = self.types.number(resource_type) else { return Ok(None) };
-        let mut statement =
-            self.conn.prepare_cached("SELECT res FROM name WHERE type = ? AND id = ?")?;
-        Ok(statement.query_row((number, id), |row| row.get(0)).optional()?)
+        let Some(number) = self.types.number(resource_type) else {
+            return Ok(None);
+        };
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT res FROM name WHERE type = ? AND id = ?")?;
+        Ok(statement
+            .query_row((number, id), |row| row.get(0))
+            .optional()?)
     }
 
     fn name(&self, res: Res) -> Result<(&'static str, String), Fault> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT type, id FROM resource WHERE res = ?")?;
-        let found: Option<(i64, String)> =
-            statement.query_row([res], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT type, id FROM resource WHERE res = ?")?;
+        let found: Option<(i64, String)> = statement
+            .query_row([res], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
         let (number, id) = found.ok_or(Fault::Damaged("a number has no resource"))?;
-        let name = self.types.name(number).ok_or(Fault::Damaged("a number has no type"))?;
+        let name = self
+            .types
+            .name(number)
+            .ok_or(Fault::Damaged("a number has no type"))?;
         Ok((name, id))
     }
 
     fn members(&self, res: Res) -> Result<Vec<Res>, Fault> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT patient FROM record WHERE person = ?")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT patient FROM record WHERE person = ?")?;
         let rows = statement.query_map([res], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn census(&self, type_number: i64) -> Result<u64, Fault> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT n_live FROM type WHERE number = ?")?;
-        Ok(statement.query_row([type_number], |row| row.get::<_, i64>(0))?.max(0) as u64)
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT n_live FROM type WHERE number = ?")?;
+        Ok(statement
+            .query_row([type_number], |row| row.get::<_, i64>(0))?
+            .max(0) as u64)
     }
 
     fn estimate(&self, type_number: i64, drive: &Drive, cap: u64) -> Result<u64, Fault> {
@@ -118,8 +137,9 @@ impl Session for SqliteSession<'_> {
     }
 
     fn set(&self, res: Res) -> Result<Option<Vec<u8>>, Fault> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT bytes FROM posting_set WHERE res = ?")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT bytes FROM posting_set WHERE res = ?")?;
         Ok(statement.query_row([res], |row| row.get(0)).optional()?)
     }
 }

@@ -25,7 +25,11 @@ pub(crate) enum Start {
 fn exact(row: &Exact) -> (&'static str, String, Vec<Value>) {
     let text = |text: &str| Value::Text(text.to_owned());
     match row {
-        Exact::Token { param, code, system } => {
+        Exact::Token {
+            param,
+            code,
+            system,
+        } => {
             let mut sql = "d.param = ? AND d.code = ?".to_owned();
             let mut params = vec![i64::from(*param).into(), text(code)];
             match system {
@@ -40,19 +44,32 @@ fn exact(row: &Exact) -> (&'static str, String, Vec<Value>) {
         }
         Exact::Reference { param, target } => {
             let params = vec![i64::from(*param).into(), (*target).into()];
-            ("reference", "d.param = ? AND d.target = ?".to_owned(), params)
+            (
+                "reference",
+                "d.param = ? AND d.target = ?".to_owned(),
+                params,
+            )
         }
-        Exact::Uri { param, uri } => {
-            ("uri", "d.param = ? AND d.uri = ?".to_owned(), vec![i64::from(*param).into(), text(uri)])
-        }
+        Exact::Uri { param, uri } => (
+            "uri",
+            "d.param = ? AND d.uri = ?".to_owned(),
+            vec![i64::from(*param).into(), text(uri)],
+        ),
         Exact::Composite { param, code } => (
             "composite",
             "d.param = ? AND d.code = ?".to_owned(),
             vec![i64::from(*param).into(), text(code)],
         ),
-        Exact::Compartment { patient, type_number } => {
+        Exact::Compartment {
+            patient,
+            type_number,
+        } => {
             let params = vec![(*patient).into(), (*type_number).into()];
-            ("compartment", "d.patient = ? AND d.type = ?".to_owned(), params)
+            (
+                "compartment",
+                "d.patient = ? AND d.type = ?".to_owned(),
+                params,
+            )
         }
     }
 }
@@ -60,7 +77,10 @@ fn exact(row: &Exact) -> (&'static str, String, Vec<Value>) {
 /// All rows of an exact key.
 pub(crate) fn exact_rows(row: &Exact) -> Fragment {
     let (table, condition, params) = exact(row);
-    Fragment { sql: format!("SELECT d.res FROM {table} d WHERE {condition}"), params }
+    Fragment {
+        sql: format!("SELECT d.res FROM {table} d WHERE {condition}"),
+        params,
+    }
 }
 
 /// The next numbers of an exact key that also pass the probes.
@@ -75,7 +95,12 @@ pub(crate) fn exact_chunk(row: &Exact, start: Start, probes: &[Probe], limit: us
 }
 
 /// The next numbers of a type that also pass the probes.
-pub(crate) fn type_chunk(type_number: i64, start: Start, probes: &[Probe], limit: usize) -> Fragment {
+pub(crate) fn type_chunk(
+    type_number: i64,
+    start: Start,
+    probes: &[Probe],
+    limit: usize,
+) -> Fragment {
     let mut chunk = Fragment {
         sql: "SELECT d.res FROM resource d INDEXED BY resource_type \
               WHERE d.type = ? AND d.state = 1"
@@ -91,8 +116,13 @@ pub(crate) fn probe_one(probe: &Probe, res: Res) -> Fragment {
     let mut fragment = Fragment::default();
     for row in &probe.0 {
         let (table, condition, params) = exact(row);
-        let gap = if fragment.sql.is_empty() { "" } else { " UNION ALL " };
-        fragment.sql.push_str(&format!("{gap}SELECT 1 FROM {table} d WHERE {condition} AND d.res = ?"));
+        let gap = if fragment.sql.is_empty() {
+            ""
+        } else {
+            " UNION ALL "
+        };
+        let row = format!("{gap}SELECT 1 FROM {table} d WHERE {condition} AND d.res = ?");
+        fragment.sql.push_str(&row);
         fragment.params.extend(params);
         fragment.params.push(res.into());
     }
@@ -112,9 +142,10 @@ pub(crate) fn range_rows(drive: &Drive) -> Vec<Fragment> {
         ranges.iter().map(of_range).collect()
     };
     match drive {
-        Drive::Prefixes { param, prefixes } => {
-            prefixes.iter().map(|prefix| prefix_rows(*param, prefix)).collect()
-        }
+        Drive::Prefixes { param, prefixes } => prefixes
+            .iter()
+            .map(|prefix| prefix_rows(*param, prefix))
+            .collect(),
         Drive::DateRanges { param, ranges } => spans("date", *param, ranges),
         Drive::NumberRanges { param, ranges } => spans("number", *param, ranges),
         Drive::Type
@@ -161,12 +192,14 @@ impl Fragment {
             Start::Above(res) => (">", "ASC", res),
             Start::Below(res) => ("<", "DESC", res),
         };
-        self.sql.push_str(&format!(" AND d.res {comparison} ?"));
+        let above = format!(" AND d.res {comparison} ?");
+        self.sql.push_str(&above);
         self.params.push(res.into());
         for probe in probes {
             self.push_probe(probe);
         }
-        self.sql.push_str(&format!(" ORDER BY d.res {direction} LIMIT ?"));
+        let order = format!(" ORDER BY d.res {direction} LIMIT ?");
+        self.sql.push_str(&order);
         self.params.push((limit as i64).into());
     }
 
@@ -175,9 +208,9 @@ impl Fragment {
         for row in &probe.0 {
             let (table, condition, params) = exact(row);
             let condition = condition.replace("d.", "p.");
-            self.sql.push_str(&format!(
-                " OR EXISTS (SELECT 1 FROM {table} p WHERE {condition} AND p.res = d.res)"
-            ));
+            let exists =
+                format!(" OR EXISTS (SELECT 1 FROM {table} p WHERE {condition} AND p.res = d.res)");
+            self.sql.push_str(&exists);
             self.params.extend(params);
         }
         self.sql.push(')');

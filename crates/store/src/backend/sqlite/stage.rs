@@ -19,8 +19,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn put(&mut self, res: Res, difference: Difference) {
-        self.rows.extend(difference.removed.into_iter().map(|key| (key, res, false)));
-        self.rows.extend(difference.added.into_iter().map(|key| (key, res, true)));
+        self.rows
+            .extend(difference.removed.into_iter().map(|key| (key, res, false)));
+        self.rows
+            .extend(difference.added.into_iter().map(|key| (key, res, true)));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -34,7 +36,9 @@ impl Stage {
         let mut rows = std::mem::take(&mut self.rows).into_iter().peekable();
         let mut tables = Tables { conn, open: None };
         while let Some((key, res, added)) = rows.next() {
-            let superseded = rows.peek().is_some_and(|next| next.0 == key && next.1 == res);
+            let superseded = rows
+                .peek()
+                .is_some_and(|next| next.0 == key && next.1 == res);
             if !superseded {
                 tables.write(&key, res, added)?;
             }
@@ -49,17 +53,21 @@ struct Tables<'a> {
     open: Option<(&'static str, CachedStatement<'a>)>,
 }
 
-impl<'a> Tables<'a> {
+impl Tables<'_> {
     fn write(&mut self, key: &Key, res: Res, added: bool) -> Result<(), Fault> {
         let sql = statement(key, added);
         if self.open.as_ref().is_none_or(|(open, _)| *open != sql) {
             self.open = Some((sql, self.conn.prepare_cached(sql)?));
         }
-        let Some((_, statement)) = &mut self.open else { return Ok(()) };
+        let Some((_, statement)) = &mut self.open else {
+            return Ok(());
+        };
         match key {
-            Key::Token { param, code, system } => {
-                statement.execute(params![param, code, res, system])
-            }
+            Key::Token {
+                param,
+                code,
+                system,
+            } => statement.execute(params![param, code, res, system]),
             Key::String { param, folded } => statement.execute(params![param, folded, res]),
             Key::Date { param, low, high } | Key::Number { param, low, high } => {
                 statement.execute(params![param, low, high, res])
@@ -67,9 +75,10 @@ impl<'a> Tables<'a> {
             Key::Reference { param, target } => statement.execute(params![param, target, res]),
             Key::Uri { param, uri } => statement.execute(params![param, uri, res]),
             Key::Composite { param, code } => statement.execute(params![param, code, res]),
-            Key::Compartment { patient, type_number } => {
-                statement.execute(params![patient, type_number, res])
-            }
+            Key::Compartment {
+                patient,
+                type_number,
+            } => statement.execute(params![patient, type_number, res]),
         }?;
         Ok(())
     }

@@ -8,8 +8,9 @@
 //!   with the cause;
 //! - an error that is not the disk's hurts only the batch that caused it.
 
-use super::apply::{Counters, NotWritten, Writing};
+use super::apply::{Counters, Writing};
 use super::numbers::Names;
+use super::precondition::NotWritten;
 use super::schema::{self, TypeNumbers};
 use super::stage::Stage;
 use crate::backend::Fault;
@@ -69,7 +70,9 @@ impl Writer {
             self.commit_one();
         }
         // So that a copy of the one file is whole. If it fails, the log is read at the next start.
-        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     fn commit_one(&mut self) {
@@ -104,7 +107,10 @@ impl Writer {
         let before = self.counters.last_rid;
         // The clock may run back; the chart does not.
         self.counters.now = self.counters.now.max(self.clock.now());
-        let done = self.begin().and_then(|()| work(self)).and_then(|()| self.commit());
+        let done = self
+            .begin()
+            .and_then(|()| work(self))
+            .and_then(|()| self.commit());
         if done.is_err() {
             self.counters.last_rid = before;
             self.stage.clear();
@@ -130,13 +136,15 @@ impl Writer {
     /// One batch. The outer error is the engine's and ends the transaction.
     fn work(&mut self, job: &Job) -> Result<Answer, Fault> {
         match &job.work {
-            Work::Apply { batch, lineage, audit } => {
-                match self.writing().apply(batch, lineage, audit) {
-                    Ok(receipt) => Ok(Ok(receipt)),
-                    Err(NotWritten::Refused(error)) => Ok(Err(error)),
-                    Err(NotWritten::Fault(fault)) => Err(fault),
-                }
-            }
+            Work::Apply {
+                batch,
+                lineage,
+                audit,
+            } => match self.writing().apply(batch, lineage, audit) {
+                Ok(receipt) => Ok(Ok(receipt)),
+                Err(NotWritten::Refused(error)) => Ok(Err(error)),
+                Err(NotWritten::Fault(fault)) => Err(fault),
+            },
             Work::Relayed { up_to } => {
                 self.conn
                     .prepare_cached("DELETE FROM audit_relay WHERE number <= ?")?
@@ -158,12 +166,17 @@ impl Writer {
     }
 
     fn after_commit(&mut self) {
-        self.shared.versions.store(self.counters.last_rid as u64, Ordering::Relaxed);
+        self.shared
+            .versions
+            .store(self.counters.last_rid as u64, Ordering::Relaxed);
         self.shared.checkpoints.mark();
         if MAX_LOG_PAGES < self.shared.checkpoints.behind.load(Ordering::Relaxed) {
             // While nothing is added the log can be emptied to its end and starts anew.
             let behind = checkpoint(&self.conn).unwrap_or(0);
-            self.shared.checkpoints.behind.store(behind, Ordering::Relaxed);
+            self.shared
+                .checkpoints
+                .behind
+                .store(behind, Ordering::Relaxed);
         }
     }
 
@@ -201,8 +214,16 @@ impl Writer {
 
     fn stop(&self, kind: StopKind, fault: Fault, jobs: Vec<Job>) {
         let path = self.shared.path.clone();
-        let error = ApplyError::Stopped { path, kind, source: Arc::new(fault) };
-        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        let error = ApplyError::Stopped {
+            path,
+            kind,
+            source: Arc::new(fault),
+        };
+        *self
+            .shared
+            .stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         for job in jobs.into_iter().chain(self.shared.queue.abandon()) {
             job.promise.keep(Err(error.clone()));
         }
@@ -248,7 +269,10 @@ impl Shared {
 
     /// Why nothing is written any more.
     pub(crate) fn stopped(&self) -> Option<ApplyError> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Moves pages from the log into the file, beside the writer, until it is told to end.
@@ -280,7 +304,10 @@ impl Checkpoints {
     fn wait(&self) -> bool {
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
         while !*dirty {
-            dirty = self.wake.wait(dirty).unwrap_or_else(PoisonError::into_inner);
+            dirty = self
+                .wake
+                .wait(dirty)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *dirty = false;
         drop(dirty);

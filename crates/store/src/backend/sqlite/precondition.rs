@@ -1,0 +1,166 @@
+//! What must be so before a batch is written.
+
+use super::apply::{Before, Writing};
+use crate::backend::plan::Rows;
+use crate::backend::planner::Planner;
+use crate::backend::stored::{PERSON, Res, Set};
+use crate::backend::{Fault, Session};
+use crate::chart::batch::{Batch, Change, Condition, KeyClaim};
+use crate::chart::{ApplyError, Conflict, Expect};
+use base::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use std::collections::HashSet;
+
+/// Why a batch was not written: its own fault, or the engine's.
+pub(crate) enum NotWritten {
+    Refused(ApplyError),
+    Fault(Fault),
+}
+
+// === impl Writing ===
+
+impl Writing<'_> {
+    pub(super) fn is_applied(&self, batch: &Batch) -> Result<bool, Fault> {
+        let Some(applied) = &batch.applied else {
+            return Ok(false);
+        };
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT 1 FROM applied WHERE message = ? AND map_version = ?")?;
+        Ok(select.exists(params![applied.message, applied.map_version])?)
+    }
+
+    pub(super) fn check_changes(
+        &mut self,
+        changes: &[Change],
+    ) -> Result<Vec<Option<Before>>, NotWritten> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::with_capacity(changes.len());
+        for change in changes {
+            let resource_type = change.resource_type();
+            if !seen.insert((resource_type, change.id.as_str())) {
+                return Err(invalid("a resource is changed twice"));
+            }
+            let type_number = self.type_number(resource_type)?;
+            let before = self.before(type_number, &change.id)?;
+            check_expectation(change, before.as_ref())?;
+            if resource_type == "Patient" && self.is_person(before.as_ref())? {
+                return Err(invalid("a person is made by linking and is not written to"));
+            }
+            found.push(before);
+        }
+        Ok(found)
+    }
+
+    fn is_person(&self, before: Option<&Before>) -> Result<bool, Fault> {
+        let Some(before) = before else {
+            return Ok(false);
+        };
+        let bytes = self.set_of(before.res)?;
+        Ok(Set::read(&bytes).is_some_and(|set| set.flags & PERSON != 0))
+    }
+
+    pub(super) fn check_key(&self, claim: &KeyClaim) -> Result<(), NotWritten> {
+        let Some(holder) = self.holder(claim)? else {
+            return Ok(());
+        };
+        let (resource_type, id) = self.session().name(holder)?;
+        let same = resource_type == claim.resource_type
+            && (id == claim.id || claim.moved_from.as_ref() == Some(&id));
+        if same {
+            Ok(())
+        } else {
+            Err(conflict(Conflict::Key { resource_type, id }))
+        }
+    }
+
+    fn holder(&self, claim: &KeyClaim) -> Result<Option<Res>, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT res FROM business_key WHERE system = ? AND kind = ? AND value = ?",
+        )?;
+        let key = &claim.key;
+        let found = select.query_row(params![key.system, key.kind, key.value], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    pub(super) fn check_condition(
+        &mut self,
+        idx: usize,
+        condition: &Condition,
+    ) -> Result<(), NotWritten> {
+        // Earlier batches of this commit count.
+        self.flush()?;
+        let session = self.session();
+        let planner = Planner {
+            session: &session,
+            rows: &Rows::Everything,
+        };
+        let plan = planner.plan(&condition.query, None, 2)?;
+        let hits = session.execute(&plan)?.hits;
+        let only = match hits.as_slice() {
+            [] => None,
+            [hit] => Some(session.name(hit.res)?.1),
+            _ => {
+                return Err(conflict(Conflict::Condition {
+                    condition: idx,
+                    n_matches: 2,
+                }));
+            }
+        };
+        if only == condition.matches {
+            return Ok(());
+        }
+        Err(conflict(Conflict::Condition {
+            condition: idx,
+            n_matches: hits.len(),
+        }))
+    }
+}
+
+fn check_expectation(change: &Change, before: Option<&Before>) -> Result<(), NotWritten> {
+    let live = before.filter(|before| before.live);
+    let found = live.map(|before| before.version);
+    let holds = match change.expect {
+        Expect::Anything => true,
+        Expect::Absent => found.is_none(),
+        Expect::Version(version) => found == Some(version),
+    };
+    let resource_type = change.resource_type();
+    let id = change.id.clone();
+    if !holds {
+        return Err(conflict(Conflict::Version {
+            resource_type,
+            id,
+            found,
+        }));
+    }
+    let stored = before
+        .and_then(|before| before.event)
+        .map(Timestamp::from_micros);
+    match (stored, change.event) {
+        (Some(stored), Some(event)) if change.refuse_older && event < stored => {
+            Err(conflict(Conflict::OlderNews {
+                resource_type,
+                id,
+                stored,
+            }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn conflict(conflict: Conflict) -> NotWritten {
+    NotWritten::Refused(ApplyError::Conflict(conflict))
+}
+
+fn invalid(what: &'static str) -> NotWritten {
+    NotWritten::Refused(ApplyError::Invalid(what))
+}
+
+// === impl NotWritten ===
+
+impl From<Fault> for NotWritten {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
