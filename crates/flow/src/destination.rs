@@ -1,5 +1,9 @@
 //! Where messages go. The chart is one; others come later behind the same seam.
 
+mod chart;
+
+pub use chart::{ChartDestination, Maps};
+
 use crate::events::Attention;
 use crate::topology::FlowConfig;
 use base::Timestamp;
@@ -8,6 +12,10 @@ use store::journal::Sequence;
 
 /// Takes messages, one at a time per partition, many partitions at once.
 pub trait Destination: Send + Sync {
+    /// What keeps a message out, as far as its type and version tell: asked at the door, before it
+    /// is acknowledged.
+    fn refuses(&self, message: &Message) -> Option<Attention>;
+
     /// Applies a message. The same message under the same maps changes nothing the second time.
     /// Blocks until what it says is on disk.
     fn apply(&self, task: &Task<'_>) -> Outcome;

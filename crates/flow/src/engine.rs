@@ -123,6 +123,7 @@ impl Engine {
         let shared = Shared {
             intake: Intake::start(work.journal.clone(), Arc::clone(&work)),
             events: events.clone(),
+            destination: Arc::clone(&work.destination),
             desk: Arc::new(Desk::new(Arc::clone(&work))),
             stop: stopped,
             memory: Arc::new(Semaphore::new(MEMORY_KB)),

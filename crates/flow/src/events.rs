@@ -187,8 +187,6 @@ pub enum Attention {
     MergeWithItself,
     /// A merge would close a circle.
     MergeCircle,
-    /// A merge names a patient that nobody has told us of.
-    MergeUnknown,
     /// It was tried as often as the flow allows.
     TooManyAttempts,
 }
@@ -354,7 +352,7 @@ impl CloseReason {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::NoMessage,
         Self::NoMessageType,
         Self::NoControlId,
@@ -367,7 +365,6 @@ impl Attention {
         Self::Ambiguous,
         Self::MergeWithItself,
         Self::MergeCircle,
-        Self::MergeUnknown,
         Self::TooManyAttempts,
     ];
 
@@ -386,7 +383,6 @@ impl Attention {
             Self::Ambiguous => "ambiguous",
             Self::MergeWithItself => "merge_with_itself",
             Self::MergeCircle => "merge_circle",
-            Self::MergeUnknown => "merge_unknown",
             Self::TooManyAttempts => "too_many_attempts",
         }
     }
@@ -405,8 +401,7 @@ impl Attention {
             | Self::NoMap
             | Self::UnknownVersion
             | Self::MergeWithItself
-            | Self::MergeCircle
-            | Self::MergeUnknown => false,
+            | Self::MergeCircle => false,
         }
     }
 
@@ -440,9 +435,6 @@ impl Attention {
                 "It merges a patient with the same patient. Nothing was changed."
             }
             Self::MergeCircle => "It would merge patients in a circle. Nothing was changed.",
-            Self::MergeUnknown => {
-                "It merges a patient that no message told of. Nothing was changed."
-            }
             Self::TooManyAttempts => {
                 "It was tried as often as the flow allows. Find the cause, then replay."
             }

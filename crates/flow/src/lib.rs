@@ -21,7 +21,9 @@ mod step;
 pub mod topology;
 
 pub use control::{ControlError, Replayed};
-pub use destination::{Applied, Change, Destination, DryRun, Outcome, Task};
+pub use destination::{
+    Applied, Change, ChartDestination, Destination, DryRun, Maps, Outcome, Task,
+};
 pub use engine::{Drained, Engine, Handles, StartError};
 pub use events::{Attention, CloseReason, Event, Events};
 pub use metrics::Metrics;

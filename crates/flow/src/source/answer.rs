@@ -353,7 +353,6 @@ fn blame(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
             Some(9),
         ),
         Attention::UnknownVersion => (by(refusals.no_map), Condition::UnsupportedVersion, Some(12)),
-        Attention::MergeUnknown => (Outcome::Error, Condition::UnknownKey, None),
         Attention::Ambiguous | Attention::MergeWithItself | Attention::MergeCircle => {
             (Outcome::Error, Condition::DuplicateKey, None)
         }

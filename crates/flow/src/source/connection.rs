@@ -8,6 +8,7 @@
 //! - bytes that are no frame are kept up to the cap, and the connection is closed.
 
 use super::answer::{Answer, Desk, Prepared};
+use crate::destination::Destination;
 use crate::events::{CloseReason, Events};
 use crate::flow::Flow;
 use crate::intake::{Intake, Then};
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     pub(crate) events: Events,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) destination: Arc<dyn Destination>,
     /// True once the engine drains.
     pub(crate) stop: watch::Receiver<bool>,
     /// Kilobytes that all connections together may hold of unfinished frames.
@@ -250,7 +252,8 @@ impl Reader<'_> {
         let message = Message::parse(body.clone());
         let header = decode::header(&message);
         let is_message = broken.is_none() && message.first("MSH").is_some();
-        let refusal = decode::refusal(&header, is_message, &self.flow.config);
+        let refusal = decode::refusal(&header, is_message, &self.flow.config)
+            .or_else(|| self.shared.destination.refuses(&message));
         let answerable = is_message || !header.control_id.is_empty();
         let prepared = if answerable {
             self.shared.desk.prepare(self.flow, &message, refusal)

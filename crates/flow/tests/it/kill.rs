@@ -32,7 +32,9 @@ struct Sender {
 impl Sender {
     /// Sends until the connection breaks. What had no answer is sent again first, as senders do.
     fn run(&mut self, address: SocketAddr, stop: &AtomicBool) {
-        let Ok(mut client) = Client::try_connect(address) else { return };
+        let Ok(mut client) = Client::try_connect(address) else {
+            return;
+        };
         while !stop.load(Ordering::SeqCst) {
             let (control, message) = self.owed.take().unwrap_or_else(|| self.next());
             self.owed = Some((control.clone(), message.clone()));
@@ -40,7 +42,10 @@ impl Sender {
                 return;
             }
             let Some(ack) = client.answer() else { return };
-            assert_eq!((msa1(&ack), field(&ack, "MSA", 2)), ("AA".to_owned(), control.clone()));
+            assert_eq!(
+                (msa1(&ack), field(&ack, "MSA", 2)),
+                ("AA".to_owned(), control.clone())
+            );
             self.owed = None;
             self.acknowledged.push(control);
         }
@@ -50,9 +55,19 @@ impl Sender {
     fn next(&mut self) -> (String, String) {
         self.n_sent += 1;
         let n = self.n_sent;
-        let patient = if n.is_multiple_of(3) { n % 4 } else { 10 + self.number * 10 + n % 5 };
+        let patient = if n.is_multiple_of(3) {
+            n % 4
+        } else {
+            10 + self.number * 10 + n % 5
+        };
         let control = format!("S{}N{n}", self.number);
-        let message = adt("A08", &control, &patient.to_string(), &format!("N{n}"), "20240517120000");
+        let message = adt(
+            "A08",
+            &control,
+            &patient.to_string(),
+            &format!("N{n}"),
+            "20240517120000",
+        );
         (control, message)
     }
 }
@@ -60,8 +75,12 @@ impl Sender {
 #[test]
 fn killed_fifty_times_under_load() {
     let dir = tempfile::tempdir().unwrap();
-    let mut senders: Vec<Sender> =
-        (0..N_SENDERS).map(|number| Sender { number, ..Sender::default() }).collect();
+    let mut senders: Vec<Sender> = (0..N_SENDERS)
+        .map(|number| Sender {
+            number,
+            ..Sender::default()
+        })
+        .collect();
     let mut random = std::process::id();
     for _ in 0..N_KILLS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -69,7 +88,10 @@ fn killed_fifty_times_under_load() {
         senders = one_life(dir.path(), senders, alive);
     }
     let n_acknowledged: usize = senders.iter().map(|sender| sender.acknowledged.len()).sum();
-    assert!(500 < n_acknowledged, "the test sends under load: {n_acknowledged}");
+    assert!(
+        500 < n_acknowledged,
+        "the test sends under load: {n_acknowledged}"
+    );
     check(dir.path(), &senders);
     eprintln!("{N_KILLS} kills, {n_acknowledged} acknowledged, none lost, twice or out of order");
 }
@@ -91,7 +113,10 @@ fn one_life(dir: &Path, senders: Vec<Sender>, alive: Duration) -> Vec<Sender> {
     child.kill().unwrap();
     child.wait().unwrap();
     stop.store(true, Ordering::SeqCst);
-    running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    running
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect()
 }
 
 fn check(dir: &Path, senders: &[Sender]) {
@@ -103,24 +128,43 @@ fn check(dir: &Path, senders: &[Sender]) {
     let mut sequence_of: HashMap<&str, u64> = HashMap::new();
     for row in &rows {
         let earlier = sequence_of.insert(&row.header.control_id, row.sequence.get());
-        assert_eq!(earlier, None, "{} is in the journal twice", row.header.control_id);
+        assert_eq!(
+            earlier, None,
+            "{} is in the journal twice",
+            row.header.control_id
+        );
     }
     for sender in senders {
-        let sequences: Vec<u64> =
-            sender.acknowledged.iter().map(|control| sequence_of[control.as_str()]).collect();
-        assert!(sequences.is_sorted(), "a connection's messages are journaled in its order");
+        let sequences: Vec<u64> = sender
+            .acknowledged
+            .iter()
+            .map(|control| sequence_of[control.as_str()])
+            .collect();
+        assert!(
+            sequences.is_sorted(),
+            "a connection's messages are journaled in its order"
+        );
     }
     let mut seen = HashSet::new();
     let mut last_of_patient: BTreeMap<String, u64> = BTreeMap::new();
-    for line in std::fs::read_to_string(dir.join("applied.log")).unwrap().lines() {
+    for line in std::fs::read_to_string(dir.join("applied.log"))
+        .unwrap()
+        .lines()
+    {
         let (sequence, patient) = line.split_once(' ').unwrap();
         let sequence: u64 = sequence.parse().unwrap();
         assert!(seen.insert(sequence), "message {sequence} applied twice");
         let last = last_of_patient.insert(patient.to_owned(), sequence);
-        assert!(last < Some(sequence), "patient {patient}: {sequence} after {last:?}");
+        assert!(
+            last < Some(sequence),
+            "patient {patient}: {sequence} after {last:?}"
+        );
     }
     let journaled: HashSet<u64> = sequence_of.values().copied().collect();
-    assert_eq!(seen, journaled, "what is journaled is applied, and nothing else");
+    assert_eq!(
+        seen, journaled,
+        "what is journaled is applied, and nothing else"
+    );
 }
 
 fn start_child(dir: &Path) -> (Child, SocketAddr) {
@@ -132,7 +176,8 @@ fn start_child(dir: &Path) -> (Child, SocketAddr) {
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut address = lines.map_while(Result::ok).filter_map(|line| {
-        line.split_once("listening ").and_then(|(_, address)| address.trim().parse().ok())
+        line.split_once("listening ")
+            .and_then(|(_, address)| address.trim().parse().ok())
     });
     let address = address.next().expect("the child starts");
     (child, address)
@@ -141,7 +186,9 @@ fn start_child(dir: &Path) -> (Child, SocketAddr) {
 /// The engine that is killed. Does nothing where nobody asked for it.
 #[test]
 fn child() {
-    let Some(dir) = std::env::var_os(CHILD) else { return };
+    let Some(dir) = std::env::var_os(CHILD) else {
+        return;
+    };
     let dir = Path::new(&dir);
     let site = Site::start_with(dir, memory_in(dir), |_| {});
     println!("\nlistening {}", site.address);

@@ -5,6 +5,7 @@ use flow::{
     Applied, Attention, Destination, DryRun, Engine, EngineConfig, FlowConfig, Handles, Metrics,
     Outcome, Task,
 };
+use hl7v2::Message;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
@@ -31,12 +32,27 @@ pub(crate) struct Memory {
 pub(crate) fn memory_in(dir: &Path) -> Arc<Memory> {
     let path = dir.join("applied.log");
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    let known = written.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
-    let log = File::options().create(true).append(true).open(path).unwrap();
-    Arc::new(Memory { known: Mutex::new(known), log: Some(log), ..Memory::default() })
+    let known = written
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    Arc::new(Memory {
+        known: Mutex::new(known),
+        log: Some(log),
+        ..Memory::default()
+    })
 }
 
 impl Destination for Memory {
+    fn refuses(&self, message: &Message) -> Option<Attention> {
+        (message.code() == "ZZZ").then_some(Attention::NoMap)
+    }
+
     fn apply(&self, task: &Task<'_>) -> Outcome {
         if self.down.load(Ordering::SeqCst) {
             return Outcome::Unavailable;
@@ -51,13 +67,19 @@ impl Destination for Memory {
                 issues: Vec::new(),
             };
         }
-        if text.contains("PANIC") {
-            panic!("as asked");
-        }
+        assert!(!text.contains("PANIC"), "as asked");
         let already = !self.known.lock().unwrap().insert(task.sequence.get());
         if let Some(mut log) = self.log.as_ref().filter(|_| !already) {
-            let patient = task.message.first("PID").unwrap().field(3).component(1).text().into_owned();
-            log.write_all(format!("{} {patient}\n", task.sequence).as_bytes()).unwrap();
+            let patient = task
+                .message
+                .first("PID")
+                .unwrap()
+                .field(3)
+                .component(1)
+                .text()
+                .into_owned();
+            log.write_all(format!("{} {patient}\n", task.sequence).as_bytes())
+                .unwrap();
             log.sync_data().unwrap();
         }
         if !already {
@@ -150,7 +172,16 @@ impl Site {
         let mut rows = Vec::new();
         let mut before = None;
         loop {
-            let listing = self.journal.list(&Filter::default(), Page { before, limit: 1000 }).unwrap();
+            let listing = self
+                .journal
+                .list(
+                    &Filter::default(),
+                    Page {
+                        before,
+                        limit: 1000,
+                    },
+                )
+                .unwrap();
             rows.extend(listing.rows);
             before = listing.next;
             if before.is_none() {

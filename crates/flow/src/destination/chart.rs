@@ -1,0 +1,276 @@
+//! The chart as a destination: a message becomes drafts, drafts become one batch.
+//!
+//! Invariants:
+//! - one message is one batch, and the batch marks the message as applied: after a crash the same
+//!   message under the same maps finds the mark and writes nothing;
+//! - every change expects the version that it was worked out from; where another message was
+//!   quicker the whole work is done again on what is there now;
+//! - ids are random; a resource is found again by its business keys, which are told apart by whose
+//!   record it is.
+
+mod find;
+mod keys;
+mod merge;
+mod news;
+mod plan;
+
+use super::{Applied, Destination, DryRun, Outcome, Task};
+use crate::events::{Attention, Event, Events};
+use crate::topology::MapConfig;
+use access::{Permit, SystemCaller};
+use base::Zone;
+use hl7v2::Message;
+use mapping::{Conversion, MapSet, Source};
+use plan::{Plan, Unfit};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::chart::{ApplyError, Chart, Lane};
+
+/// The maps that a destination works with.
+#[derive(Clone, Debug)]
+pub enum Maps {
+    /// Those that come with Causeway.
+    Builtin,
+    /// Those with the site's own beside them.
+    Own(Arc<MapSet>),
+}
+
+/// Applies messages to the chart.
+pub struct ChartDestination {
+    chart: Chart,
+    maps: Maps,
+    version: String,
+    permit: Permit,
+    events: Events,
+    sources: Mutex<HashMap<String, Arc<Source>>>,
+}
+
+/// How often the work is done again at once because another message was quicker.
+const MAX_CONFLICTS: usize = 20;
+
+// === impl Maps ===
+
+impl Maps {
+    fn get(&self) -> &MapSet {
+        match self {
+            Self::Builtin => MapSet::builtin(),
+            Self::Own(own) => own,
+        }
+    }
+}
+
+// === impl ChartDestination ===
+
+impl ChartDestination {
+    /// Applies to `chart` by `maps`.
+    pub fn new(chart: Chart, maps: Maps, events: Events) -> Self {
+        let version = maps.get().version();
+        let permit = Permit::system(SystemCaller::Flow);
+        Self {
+            chart,
+            maps,
+            version,
+            permit,
+            events,
+            sources: Mutex::default(),
+        }
+    }
+
+    fn convert(&self, task: &Task<'_>) -> Result<Conversion, Outcome> {
+        let source = self.source(&task.flow.name, &task.flow.map);
+        let conversion = self.maps.get().forward(task.message, &source);
+        if !conversion.supported {
+            return Err(refused(Attention::NoMap, &conversion));
+        }
+        if conversion.drafts.is_empty() {
+            return Err(refused(Attention::MapFailed, &conversion));
+        }
+        Ok(conversion)
+    }
+
+    fn plan(&self, task: &Task<'_>, conversion: &Conversion) -> Result<Plan, Unfit> {
+        Plan::make(
+            &find::Finder::new(&self.chart, &self.permit),
+            task,
+            conversion,
+        )
+    }
+
+    /// What a flow's configuration says of its source, made once.
+    fn source(&self, flow: &str, config: &MapConfig) -> Arc<Source> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = sources.get(flow) {
+            return Arc::clone(source);
+        }
+        let zone = config
+            .zone
+            .as_deref()
+            .and_then(Zone::named)
+            .unwrap_or_else(Zone::utc);
+        let authorities = config.authorities.clone().into_iter().collect();
+        let source = Arc::new(Source {
+            zone,
+            authorities,
+            dialect: config.dialect.clone(),
+        });
+        sources.insert(flow.to_owned(), Arc::clone(&source));
+        source
+    }
+
+    /// Writes a plan; none where another message was quicker.
+    fn write(&self, task: &Task<'_>, conversion: &Conversion, plan: Plan) -> Option<Outcome> {
+        let n_issues = n_issues(conversion) + plan.n_notes;
+        let batch = match plan.batch(task, conversion, &self.version, &self.permit) {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(sequence = task.sequence.get(), %error, "a resource cannot be stored");
+                return Some(refused(Attention::ChartRefused, conversion));
+            }
+        };
+        match self
+            .chart
+            .apply(&self.permit, batch, Lane::Acknowledging)
+            .wait()
+        {
+            Ok(receipt) => {
+                let n_changed = receipt
+                    .written
+                    .iter()
+                    .filter(|written| is_change(written))
+                    .count();
+                let already = receipt.already_applied;
+                let map_version = self.version.clone();
+                Some(Outcome::Applied(Applied {
+                    n_changed,
+                    n_issues,
+                    map_version,
+                    already,
+                }))
+            }
+            Err(ApplyError::Conflict(_)) => None,
+            Err(ApplyError::Overloaded) => Some(Outcome::Unavailable),
+            Err(error @ (ApplyError::Stopped { .. } | ApplyError::Closed(_))) => {
+                tracing::error!(sequence = task.sequence.get(), %error, "the chart takes no writes");
+                Some(Outcome::Unavailable)
+            }
+            Err(
+                error @ (ApplyError::Invalid(_)
+                | ApplyError::Failed(_)
+                | ApplyError::NotPermitted { .. }),
+            ) => {
+                tracing::error!(sequence = task.sequence.get(), %error, "the chart refused a message");
+                Some(refused(Attention::ChartRefused, conversion))
+            }
+        }
+    }
+}
+
+impl Destination for ChartDestination {
+    fn refuses(&self, message: &Message) -> Option<Attention> {
+        let version = message.header(12, 1);
+        if !version.is_empty() && !version.trim_start().starts_with("2.") {
+            return Some(Attention::UnknownVersion);
+        }
+        let supported = self.maps.get().supports(message.structure().name());
+        (!supported).then_some(Attention::NoMap)
+    }
+
+    fn apply(&self, task: &Task<'_>) -> Outcome {
+        let conversion = match self.convert(task) {
+            Ok(conversion) => conversion,
+            Err(outcome) => return outcome,
+        };
+        for _ in 0..MAX_CONFLICTS {
+            let plan = match self.plan(task, &conversion) {
+                Ok(plan) => plan,
+                Err(Unfit::Refused(reason)) => return refused(reason, &conversion),
+                Err(Unfit::Read(error)) => {
+                    tracing::error!(sequence = task.sequence.get(), %error, "cannot read the chart");
+                    return Outcome::Unavailable;
+                }
+            };
+            if let Some(outcome) = self.write(task, &conversion, plan) {
+                return outcome;
+            }
+            self.events.emit(Event::Conflict {
+                flow: &task.flow.name,
+                sequence: task.sequence.get(),
+            });
+        }
+        Outcome::Deferred
+    }
+
+    fn dry_run(&self, task: &Task<'_>) -> DryRun {
+        let refused_with = |outcome: &Outcome| match outcome {
+            Outcome::Refused { reason, issues } => DryRun {
+                changes: Vec::new(),
+                refused: Some(*reason),
+                issues: issues.clone(),
+            },
+            Outcome::Applied(_) | Outcome::Deferred | Outcome::Unavailable => DryRun::default(),
+        };
+        let conversion = match self.convert(task) {
+            Ok(conversion) => conversion,
+            Err(outcome) => return refused_with(&outcome),
+        };
+        let issues = issues(&conversion);
+        match self.plan(task, &conversion) {
+            Ok(plan) => DryRun {
+                changes: plan.changes(),
+                refused: None,
+                issues,
+            },
+            Err(Unfit::Refused(reason)) => DryRun {
+                changes: Vec::new(),
+                refused: Some(reason),
+                issues,
+            },
+            Err(Unfit::Read(error)) => DryRun {
+                changes: Vec::new(),
+                refused: None,
+                issues: vec![error.to_string()],
+            },
+        }
+    }
+
+    fn map_version(&self) -> String {
+        self.version.clone()
+    }
+}
+
+impl std::fmt::Debug for ChartDestination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChartDestination")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_change(written: &store::chart::Written) -> bool {
+    match written.outcome {
+        store::chart::Outcome::Created
+        | store::chart::Outcome::Updated
+        | store::chart::Outcome::Deleted => true,
+        store::chart::Outcome::Unchanged => false,
+    }
+}
+
+fn refused(reason: Attention, conversion: &Conversion) -> Outcome {
+    Outcome::Refused {
+        reason,
+        issues: issues(conversion),
+    }
+}
+
+fn n_issues(conversion: &Conversion) -> u32 {
+    let report = &conversion.report;
+    u32::try_from(report.unusable.len() + report.issues.len()).unwrap_or(u32::MAX)
+}
+
+/// What the map could not use, without PHI: places and reasons.
+fn issues(conversion: &Conversion) -> Vec<String> {
+    let unusable = conversion.report.unusable.iter();
+    unusable
+        .map(|unusable| format!("{}: {}", unusable.place, unusable.why))
+        .collect()
+}

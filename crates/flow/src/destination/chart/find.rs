@@ -1,0 +1,183 @@
+//! From business keys to what is in the chart.
+
+use super::keys;
+use crate::events::Attention;
+use access::Permit;
+use base::Timestamp;
+use fhir::build::Value;
+use mapping::Ownership;
+use store::chart::{BusinessKey, Chart, Read, ReadError};
+
+/// Reads the chart for one message.
+pub(super) struct Finder<'a> {
+    chart: &'a Chart,
+    permit: &'a Permit,
+}
+
+/// A resource as it is in the chart.
+#[derive(Clone, Debug)]
+pub(super) struct Existing {
+    pub(super) id: String,
+    pub(super) version: u32,
+    /// The latest event that it has news of.
+    pub(super) event: Option<Timestamp>,
+    /// Without what the store puts in.
+    pub(super) value: Value,
+}
+
+/// What the keys of one draft lead to.
+#[derive(Debug, Default)]
+pub(super) struct Hit {
+    pub(super) existing: Option<Existing>,
+    /// A resource that the keys name and that was deleted.
+    pub(super) gone: Option<String>,
+    /// Keys that name nothing yet, to be claimed.
+    pub(super) unclaimed: Vec<BusinessKey>,
+}
+
+/// Why nothing can be found.
+#[derive(Debug)]
+pub(super) enum FindError {
+    Ambiguous,
+    Read(ReadError),
+}
+
+/// A chain of merges is not longer than this.
+const MAX_LINKS: usize = 16;
+
+// === impl Finder ===
+
+impl<'a> Finder<'a> {
+    pub(super) fn new(chart: &'a Chart, permit: &'a Permit) -> Self {
+        Self { chart, permit }
+    }
+
+    /// The resource as it is now; none where it is not there or deleted.
+    pub(super) fn read(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Option<Existing>, ReadError> {
+        let Read::Found(resource) = self.chart.read(self.permit, resource_type, id)? else {
+            return Ok(None);
+        };
+        let mut value = Value::parse(&resource.body).map_err(|_| ReadError::Damaged {
+            what: "a body is no JSON",
+        })?;
+        strip(&mut value);
+        let (id, version, event) = (resource.id, resource.version, resource.event);
+        Ok(Some(Existing {
+            id,
+            version,
+            event,
+            value,
+        }))
+    }
+
+    /// The resource that one key names.
+    pub(super) fn id_of(&self, key: &BusinessKey) -> Result<Option<String>, ReadError> {
+        Ok(self.chart.lookup(self.permit, key)?.map(|(_, id)| id))
+    }
+
+    /// The one resource that keys name. A patient that was merged into another is that other.
+    pub(super) fn find(&self, resource_type: &str, own: &[BusinessKey]) -> Result<Hit, FindError> {
+        let mut hit = Hit::default();
+        for key in own {
+            let Some(id) = self.id_of(key)? else {
+                hit.unclaimed.push(key.clone());
+                continue;
+            };
+            let found = self.current(resource_type, &id)?;
+            match (&hit.existing, found) {
+                (Some(known), Some(found)) if known.id != found.id => {
+                    return Err(FindError::Ambiguous);
+                }
+                (None, Some(found)) => hit.existing = Some(found),
+                (_, None) => hit.gone = Some(id),
+                (Some(_), Some(_)) => {}
+            }
+        }
+        Ok(hit)
+    }
+
+    /// Looks where all sources look: for those who only link, and for an owner who may adopt what
+    /// others only spoke of.
+    pub(super) fn find_common(
+        &self,
+        resource_type: &str,
+        common: &[BusinessKey],
+        ownership: Ownership,
+    ) -> Result<Hit, FindError> {
+        let hit = self.find(resource_type, common)?;
+        let taken = match (&hit.existing, ownership) {
+            (Some(existing), Ownership::Owns) => self
+                .id_of(&keys::owner(resource_type, &existing.id))?
+                .is_some(),
+            (Some(_), Ownership::FillsGaps | Ownership::OnlyLinks) | (None, _) => false,
+        };
+        Ok(if taken {
+            Hit {
+                existing: None,
+                ..hit
+            }
+        } else {
+            hit
+        })
+    }
+
+    /// The resource itself, or the one that it was merged into.
+    pub(super) fn current(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Option<Existing>, ReadError> {
+        let mut existing = self.read(resource_type, id)?;
+        for _ in 0..MAX_LINKS {
+            let next = existing
+                .as_ref()
+                .and_then(|existing| replaced_by(&existing.value));
+            let Some(next) = next else { break };
+            match self.read(resource_type, &next)? {
+                Some(found) => existing = Some(found),
+                None => break,
+            }
+        }
+        Ok(existing)
+    }
+}
+
+impl From<ReadError> for FindError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<FindError> for super::plan::Unfit {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Ambiguous => Self::Refused(Attention::Ambiguous),
+            FindError::Read(error) => Self::Read(error),
+        }
+    }
+}
+
+/// The patient that this one was merged into.
+pub(super) fn replaced_by(patient: &Value) -> Option<String> {
+    let link = patient
+        .each("link")
+        .find(|link| link.text("type") == Some("replaced-by"))?;
+    let reference = link.get("other")?.text("reference")?;
+    reference.strip_prefix("Patient/").map(str::to_owned)
+}
+
+/// Takes out what the store puts in, so that an unchanged body is seen to be one.
+fn strip(value: &mut Value) {
+    value.remove("id");
+    if let Some(meta) = value.get_mut("meta") {
+        meta.remove("versionId");
+        meta.remove("lastUpdated");
+        if meta.is_empty() {
+            value.remove("meta");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Business keys as the chart keeps them.
+//!
+//! Invariants:
+//! - a key says whose record it names: `scope|authority`, so that two sources that give one number
+//!   to two records do not overwrite each other;
+//! - the key of the *common* scope is claimed by the first record that has a number of a known
+//!   authority; those who only link find it there.
+//!
+//! ```text
+//! system            kind            value
+//! adt|urn:oid:1.2   Patient         123        the record that flow `adt` keeps
+//! *|urn:oid:1.2     Patient         123        whom `only links` of any flow means
+//! adt|              Encounter.visit V7|in Patient/9f…
+//! !owner            Patient         9f…        somebody owns it: no other source adopts it
+//! ```
+
+use crate::topology::{FlowConfig, RecordScope};
+use hl7v2::Message;
+use store::chart::BusinessKey;
+
+/// The scope that all sources share.
+const COMMON: &str = "*";
+
+/// Numbers that a person has with everybody, or that are no record numbers: they link records, and
+/// do not name one (table 0203).
+const NOT_RECORD_NUMBERS: [&str; 14] = [
+    "SS", "SSN", "DL", "PPN", "TAX", "NI", "NH", "MC", "MA", "HC", "AN", "VN", "PN", "BC",
+];
+
+/// What messages of one source say of another's records: a laboratory of a clinic's patient, visit
+/// and order.
+const SHARED: [&str; 3] = ["Patient", "Encounter", "ServiceRequest"];
+
+/// Whose records the message speaks of.
+pub(super) fn scope_of(flow: &FlowConfig, message: &Message) -> String {
+    match flow.map.records {
+        RecordScope::Flow => flow.name.clone(),
+        RecordScope::Facility => format!("{}/{}", flow.name, message.header(4, 1)),
+        RecordScope::Application => {
+            format!(
+                "{}/{}/{}",
+                flow.name,
+                message.header(4, 1),
+                message.header(3, 1)
+            )
+        }
+    }
+}
+
+/// The keys of a draft that name its resource.
+pub(super) fn naming(
+    resource_type: &str,
+    keys: &[mapping::BusinessKey],
+) -> Vec<mapping::BusinessKey> {
+    let is_record_number =
+        |key: &&mapping::BusinessKey| !NOT_RECORD_NUMBERS.contains(&key.kind.as_str());
+    if resource_type == "Patient" && keys.iter().any(|key| is_record_number(&key)) {
+        return keys.iter().filter(is_record_number).cloned().collect();
+    }
+    keys.to_vec()
+}
+
+/// The key in one source's scope.
+pub(super) fn own(
+    scope: &str,
+    resource_type: &str,
+    key: &mapping::BusinessKey,
+    within: Option<&str>,
+) -> BusinessKey {
+    let value = match within {
+        Some(within) => format!("{}|in {within}", key.value),
+        None => key.value.clone(),
+    };
+    // Senders leave the type of a record number out as they like: MRG-1 without it means PID-3 with
+    // it. The authority and the number say enough.
+    let by_type = resource_type != "Patient" || NOT_RECORD_NUMBERS.contains(&key.kind.as_str());
+    let kind = if by_type {
+        format!("{resource_type}.{}", key.kind)
+    } else {
+        resource_type.to_owned()
+    };
+    BusinessKey {
+        system: format!("{scope}|{}", key.authority),
+        kind,
+        value,
+    }
+}
+
+/// The key in the common scope; none where nobody knows who gave the number.
+pub(super) fn common(resource_type: &str, key: &mapping::BusinessKey) -> Option<BusinessKey> {
+    let shared =
+        SHARED.contains(&resource_type) && !key.authority.is_empty() && key.within.is_none();
+    shared.then(|| own(COMMON, resource_type, key, None))
+}
+
+/// Marks a resource as owned by a source.
+pub(super) fn owner(resource_type: &str, id: &str) -> BusinessKey {
+    BusinessKey {
+        system: "!owner".to_owned(),
+        kind: resource_type.to_owned(),
+        value: id.to_owned(),
+    }
+}
+
+/// True where resources of the type have an owner.
+pub(super) fn has_owner(resource_type: &str) -> bool {
+    SHARED.contains(&resource_type)
+}
+
+/// A key for what no field names: its content, within its source.
+pub(super) fn content(scope: &str, resource_type: &str, body: &[u8]) -> BusinessKey {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(body);
+    let value = hex(digest.get(..16).unwrap_or_default());
+    BusinessKey {
+        system: format!("{scope}|"),
+        kind: format!("{resource_type}.content"),
+        value,
+    }
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,277 @@
+//! Merges: PID says who stays, MRG who was merged into them (HL7 v2.5.1, 3.3.40 and 3.6.2).
+//!
+//! Invariants:
+//! - a merge changes links, never what a source said of the merged record, so it can be undone;
+//! - a retired number stays an alias for ever: its record points to the one that replaced it, and
+//!   whoever looks for it is led there;
+//! - a merge with itself or in a circle changes nothing and is shown to a person; one that is there
+//!   already changes nothing and is fine; one of a number that nobody told of is kept, and noted.
+
+use super::find::{Existing, Finder, Hit};
+use super::keys;
+use super::plan::{Planner, Slot, Unfit};
+use crate::events::Attention;
+use fhir::build::Value;
+use hl7v2::{Field, Message};
+use mapping::{BusinessKey, Draft};
+
+/// Two records of one plan, one of which replaces the other.
+pub(super) struct Merge {
+    survivor: usize,
+    /// None where nobody told of it and the map makes nothing of MRG: only its number is known.
+    retired: Option<usize>,
+    /// Nobody told of the retired number before.
+    is_unknown: bool,
+}
+
+/// A number as PID-3 or MRG-1 gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Number {
+    value: String,
+    authority: String,
+}
+
+/// Events that give one patient another number, rather than join two (3.3.46 to 3.3.49).
+const RENUMBERINGS: [&str; 4] = ["A46", "A47", "A48", "A49"];
+
+/// Places the patients of every merge in the message.
+pub(super) fn find(
+    planner: &mut Planner<'_>,
+    message: &Message,
+    drafts: &[Draft],
+) -> Result<Vec<Merge>, Unfit> {
+    let renumbers = RENUMBERINGS.contains(&&*message.event());
+    let mut merges = Vec::new();
+    for (staying, going) in pairs(message) {
+        if staying
+            .iter()
+            .any(|one| going.iter().any(|other| one.is(other)))
+        {
+            return Err(Unfit::Refused(Attention::MergeWithItself));
+        }
+        let is_patient = |draft: &Draft| draft.resource_type == "Patient";
+        let speaks_of = |draft: &Draft, numbers: &[Number]| {
+            let named = |key: &BusinessKey| numbers.iter().any(|number| number.value == key.value);
+            is_patient(draft) && draft.keys.iter().any(named)
+        };
+        let Some(survivor) = drafts.iter().position(|draft| speaks_of(draft, &staying)) else {
+            continue;
+        };
+        let retired = drafts
+            .iter()
+            .position(|draft| speaks_of(draft, &going) && !speaks_of(draft, &staying));
+        let kept = drafts.get(survivor).map_or(&[][..], |draft| &draft.keys);
+        let kept: Vec<BusinessKey> = keys::naming("Patient", kept)
+            .into_iter()
+            .filter(|key| staying.iter().any(|number| number.value == key.value))
+            .collect();
+        let gone = match retired.and_then(|idx| drafts.get(idx)) {
+            Some(draft) => keys::naming("Patient", &draft.keys),
+            None => going
+                .iter()
+                .map(|number| number.key_like(&staying, &kept))
+                .collect(),
+        };
+        let pair = Pair {
+            survivor,
+            retired,
+            kept,
+            gone,
+            renumbers,
+        };
+        merges.extend(pair.place(planner)?);
+    }
+    Ok(merges)
+}
+
+/// Ties the two records; how many notes that is worth.
+pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
+    if let Some(retired) = merge.retired {
+        let name =
+            |slots: &[Slot], idx: usize| slots.get(idx).map(|slot| format!("Patient/{}", slot.id));
+        if let (Some(survivor), Some(old)) = (name(slots, merge.survivor), name(slots, retired)) {
+            if let Some(slot) = slots.get_mut(retired) {
+                ensure_link(slot, "replaced-by", &survivor);
+                slot.value
+                    .get_or_insert_with(|| Value::resource("Patient"))
+                    .set("active", false);
+            }
+            if let Some(slot) = slots.get_mut(merge.survivor) {
+                ensure_link(slot, "replaces", &old);
+            }
+        }
+    }
+    u32::from(merge.is_unknown)
+}
+
+fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
+    let value = slot.value.get_or_insert_with(|| Value::resource("Patient"));
+    let is_there = value.each("link").any(|link| {
+        let other = link.get("other").and_then(|other| other.text("reference"));
+        link.text("type") == Some(kind) && other == Some(reference)
+    });
+    if !is_there {
+        let other = Value::object().with("reference", reference);
+        value
+            .entry("link")
+            .push(Value::object().with("other", other).with("type", kind));
+    }
+}
+
+struct Pair {
+    survivor: usize,
+    retired: Option<usize>,
+    kept: Vec<BusinessKey>,
+    gone: Vec<BusinessKey>,
+    renumbers: bool,
+}
+
+// === impl Pair ===
+
+impl Pair {
+    fn place(self, planner: &mut Planner<'_>) -> Result<Option<Merge>, Unfit> {
+        let own = |keys: &[BusinessKey]| -> Vec<_> {
+            keys.iter()
+                .map(|key| keys::own(&planner.scope, "Patient", key, None))
+                .collect()
+        };
+        let (kept, gone) = (own(&self.kept), own(&self.gone));
+        let staying = raw(planner.finder, &kept)?;
+        let going = raw(planner.finder, &gone)?;
+        let (survivor, retired) = match (staying.existing, going.existing) {
+            (None, Some(old)) if self.renumbers => (Some(old), None),
+            (Some(new), Some(old)) if new.id == old.id => {
+                return Err(Unfit::Refused(Attention::MergeWithItself));
+            }
+            (Some(new), Some(old)) => {
+                let current = |existing: Existing| -> Result<Existing, Unfit> {
+                    let found = planner
+                        .finder
+                        .current("Patient", &existing.id)
+                        .map_err(Unfit::Read)?;
+                    Ok(found.unwrap_or(existing))
+                };
+                let new = current(new)?;
+                if new.id == old.id {
+                    return Err(Unfit::Refused(Attention::MergeCircle));
+                }
+                (Some(new), Some(old))
+            }
+            (new, old) => (new, old),
+        };
+        let is_renumbered = self.renumbers && retired.is_none() && survivor.is_some();
+        let is_unknown = retired.is_none() && !is_renumbered;
+        let new = Hit {
+            existing: survivor,
+            ..Hit::default()
+        };
+        let survivor = planner.slot("Patient", new)?;
+        planner.claim(staying.unclaimed, survivor);
+        planner.know(kept, survivor);
+        planner.assign(self.survivor, survivor);
+        if is_renumbered || (is_unknown && self.retired.is_none()) {
+            // Only the number is known: it is another name of the one who stays.
+            planner.claim(going.unclaimed, survivor);
+            planner.know(gone, survivor);
+            if let Some(idx) = self.retired {
+                planner.pass_over(idx);
+            }
+            return Ok(Some(Merge {
+                survivor,
+                retired: None,
+                is_unknown,
+            }));
+        }
+        let old = planner.slot(
+            "Patient",
+            Hit {
+                existing: retired,
+                ..Hit::default()
+            },
+        )?;
+        planner.claim(going.unclaimed, old);
+        planner.know(gone, old);
+        if let Some(idx) = self.retired {
+            planner.assign(idx, old);
+        }
+        Ok(Some(Merge {
+            survivor,
+            retired: Some(old),
+            is_unknown,
+        }))
+    }
+}
+
+/// What the keys name themselves, whoever replaced it.
+fn raw(finder: &Finder<'_>, keys: &[store::chart::BusinessKey]) -> Result<Hit, Unfit> {
+    let mut hit = Hit::default();
+    for key in keys {
+        match finder.id_of(key).map_err(Unfit::Read)? {
+            None => hit.unclaimed.push(key.clone()),
+            Some(id) if hit.existing.is_none() => {
+                hit.existing = finder.read("Patient", &id).map_err(Unfit::Read)?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(hit)
+}
+
+/// Each MRG with the PID that it follows.
+fn pairs(message: &Message) -> Vec<(Vec<Number>, Vec<Number>)> {
+    let mut pairs = Vec::new();
+    let mut staying = Vec::new();
+    for segment in message.segments() {
+        match segment.name() {
+            "PID" => staying = numbers(segment.field(3)),
+            "MRG" => {
+                let going = numbers(segment.field(1));
+                if !going.is_empty() && !staying.is_empty() {
+                    pairs.push((staying.clone(), going));
+                }
+            }
+            _ => {}
+        }
+    }
+    pairs
+}
+
+fn numbers(field: Field<'_>) -> Vec<Number> {
+    let number = |value: String, authority: String| Number { value, authority };
+    field
+        .repeats()
+        .map(|cx| {
+            number(
+                cx.component(1).text().into_owned(),
+                cx.component(4).text().into_owned(),
+            )
+        })
+        .filter(|number| !number.value.is_empty() && number.value != "\"\"")
+        .collect()
+}
+
+// === impl Number ===
+
+impl Number {
+    fn is(&self, other: &Self) -> bool {
+        let same_authority = self.authority == other.authority
+            || self.authority.is_empty()
+            || other.authority.is_empty();
+        self.value == other.value && same_authority
+    }
+
+    /// Its key, for a map that makes nothing of MRG: as the numbers of PID with its authority have.
+    fn key_like(&self, staying: &[Self], kept: &[BusinessKey]) -> BusinessKey {
+        let like = staying
+            .iter()
+            .filter(|number| number.authority == self.authority || self.authority.is_empty())
+            .find_map(|number| kept.iter().find(|key| key.value == number.value));
+        let authority = like.map_or_else(|| self.authority.clone(), |key| key.authority.clone());
+        BusinessKey {
+            authority,
+            kind: "MR".to_owned(),
+            value: self.value.clone(),
+            within: None,
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! From the drafts of one message to one batch.
+//!
+//! Invariants:
+//! - one resource is changed once, however many drafts speak of it;
+//! - drafts that refer to one another refer literally, by the ids that they have or get;
+//! - only an owner's news moves the event time of a resource.
+
+use super::find::{Existing, FindError, Finder, Hit};
+use super::merge::{self, Merge};
+use super::{keys, news};
+use crate::destination::{Change as Shown, Task};
+use crate::events::Attention;
+use access::Permit;
+use base::Timestamp;
+use fhir::build::Value;
+use fhir::json::Document;
+use mapping::{Conversion, Draft, Ownership};
+use std::collections::HashMap;
+use store::audit;
+use store::chart::{
+    Applied, Batch, BusinessKey, Change, Expect, KeyClaim, Lineage, Origin, PrepareError, Prepared,
+    ReadError,
+};
+
+/// What one message changes.
+pub(super) struct Plan {
+    slots: Vec<Slot>,
+    claims: Vec<(BusinessKey, usize)>,
+    event: Option<Timestamp>,
+    /// What a person may want to know: late news, a merge of a number that nobody knew.
+    pub(super) n_notes: u32,
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// The message cannot go in.
+    Refused(Attention),
+    /// The chart could not be read.
+    Read(ReadError),
+}
+
+/// One resource.
+pub(super) struct Slot {
+    pub(super) resource_type: &'static str,
+    pub(super) id: String,
+    pub(super) before: Option<Existing>,
+    pub(super) value: Option<Value>,
+    lineage: Vec<mapping::Lineage>,
+    owned: bool,
+}
+
+/// Makes a plan.
+pub(super) struct Planner<'a> {
+    pub(super) finder: &'a Finder<'a>,
+    pub(super) scope: String,
+    drafts: &'a [Draft],
+    /// Where each draft went; none for what is not kept as a resource.
+    slot_of: Vec<Option<usize>>,
+    visited: Vec<bool>,
+    passed: Vec<usize>,
+    pub(super) slots: Vec<Slot>,
+    known: HashMap<BusinessKey, usize>,
+    claims: Vec<(BusinessKey, usize)>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Reads what is there and works out what is to be there.
+    pub(super) fn make(
+        finder: &Finder<'_>,
+        task: &Task<'_>,
+        conversion: &Conversion,
+    ) -> Result<Self, Unfit> {
+        let drafts = &conversion.drafts;
+        let mut planner = Planner {
+            finder,
+            scope: keys::scope_of(task.flow, task.message),
+            drafts,
+            slot_of: vec![None; drafts.len()],
+            visited: vec![false; drafts.len()],
+            passed: Vec::new(),
+            slots: Vec::new(),
+            known: HashMap::new(),
+            claims: Vec::new(),
+        };
+        let merges = merge::find(&mut planner, task.message, drafts)?;
+        for idx in 0..drafts.len() {
+            planner.place(idx)?;
+        }
+        for idx in 0..drafts.len() {
+            planner.place_by_content(idx)?;
+        }
+        let mut n_notes = planner.apply(conversion.event_time);
+        for merge in &merges {
+            n_notes += merge.link(&mut planner.slots);
+        }
+        let Planner { slots, claims, .. } = planner;
+        Ok(Self {
+            slots,
+            claims,
+            event: conversion.event_time,
+            n_notes,
+        })
+    }
+
+    /// The batch that writes it.
+    pub(super) fn batch(
+        self,
+        task: &Task<'_>,
+        conversion: &Conversion,
+        map_version: &str,
+        permit: &Permit,
+    ) -> Result<Batch, PrepareError> {
+        let message = task.sequence.get().to_be_bytes().to_vec();
+        let mut batch = Batch {
+            applied: Some(Applied {
+                message: message.clone(),
+                map_version: map_version.to_owned(),
+            }),
+            audit: vec![self.audit(task, permit)],
+            ..Batch::default()
+        };
+        for (key, slot) in &self.claims {
+            let Some(slot) = self.slots.get(*slot) else {
+                continue;
+            };
+            let (resource_type, id) = (slot.resource_type, slot.id.clone());
+            batch.keys.push(KeyClaim {
+                key: key.clone(),
+                resource_type,
+                id,
+                moved_from: None,
+            });
+        }
+        for slot in self.slots {
+            let Some(value) = slot.value.as_ref().filter(|_| slot.is_changed(self.event)) else {
+                continue;
+            };
+            // What we built is JSON; were it not, it could not be stored either.
+            let document =
+                Document::parse(value.to_bytes()).map_err(|_| PrepareError::UnknownType)?;
+            let expect = slot
+                .before
+                .as_ref()
+                .map_or(Expect::Absent, |before| Expect::Version(before.version));
+            let mut change = Change::put(slot.id, Prepared::new(&document)?).expecting(expect);
+            change.event = self.event.filter(|_| slot.owned);
+            let origins = slot
+                .lineage
+                .iter()
+                .map(|line| origin(slot.resource_type, line, conversion));
+            batch.lineage.push(Lineage {
+                change: batch.changes.len(),
+                message: message.clone(),
+                origins: origins.collect(),
+            });
+            batch.changes.push(change);
+        }
+        Ok(batch)
+    }
+
+    /// What it changes, to be shown.
+    pub(super) fn changes(&self) -> Vec<Shown> {
+        let changed = self.slots.iter().filter(|slot| slot.differs());
+        changed
+            .filter_map(|slot| {
+                let before = slot.before.as_ref();
+                Some(Shown {
+                    resource_type: slot.resource_type.to_owned(),
+                    id: before.map(|before| before.id.clone()),
+                    before: before.map(|before| before.value.to_bytes()),
+                    after: slot.value.as_ref()?.to_bytes(),
+                })
+            })
+            .collect()
+    }
+
+    fn audit(&self, task: &Task<'_>, permit: &Permit) -> audit::Entry {
+        let patients = self
+            .slots
+            .iter()
+            .filter(|slot| slot.resource_type == "Patient");
+        audit::Entry {
+            actor: permit.actor().to_owned(),
+            action: if task.replay { "replay" } else { "apply" }.to_owned(),
+            resource_type: "message".to_owned(),
+            target: task.sequence.to_string(),
+            patients: patients.map(|slot| slot.id.clone()).collect(),
+            purpose: permit.purpose().code().to_owned(),
+            source: task.flow.name.clone(),
+            ..audit::Entry::default()
+        }
+    }
+}
+
+fn origin(resource_type: &str, line: &mapping::Lineage, conversion: &Conversion) -> Origin {
+    let row = conversion.row(line.row);
+    Origin {
+        element: format!("{resource_type}.{}", line.element),
+        source: line
+            .place
+            .map(|place| place.to_string())
+            .unwrap_or_default(),
+        value: line.raw.to_string(),
+        row: row
+            .map(|row| format!("{}:{}", row.file, row.line))
+            .unwrap_or_default(),
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    fn differs(&self) -> bool {
+        match (&self.before, &self.value) {
+            (Some(before), Some(value)) => before.value != *value,
+            (None, value) => value.is_some(),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Also where only the time of the news moves: what is older than a repeat is older still.
+    fn is_changed(&self, event: Option<Timestamp>) -> bool {
+        let known = self.before.as_ref().and_then(|before| before.event);
+        self.differs() || (self.owned && known < event)
+    }
+}
+
+// === impl Planner ===
+
+impl Planner<'_> {
+    /// Finds the resource that a draft speaks of, by its keys.
+    fn place(&mut self, idx: usize) -> Result<(), Unfit> {
+        let drafts = self.drafts;
+        let (Some(draft), Some(visited)) = (drafts.get(idx), self.visited.get_mut(idx)) else {
+            return Ok(());
+        };
+        if std::mem::replace(visited, true) || self.passed.contains(&idx) {
+            return Ok(());
+        }
+        // The journal has the header already.
+        if draft.resource_type == "MessageHeader" {
+            return Ok(());
+        }
+        let naming = keys::naming(draft.resource_type, &draft.keys);
+        if naming.is_empty() {
+            return Ok(());
+        }
+        let mut own = Vec::new();
+        for key in &naming {
+            let within = match key.within {
+                Some(within) => {
+                    self.place(within)?;
+                    self.reference(within)
+                }
+                None => None,
+            };
+            own.push(keys::own(
+                &self.scope,
+                draft.resource_type,
+                key,
+                within.as_deref(),
+            ));
+        }
+        let slot = match own.iter().find_map(|key| self.known.get(key).copied()) {
+            Some(slot) => slot,
+            None => self.look_up(draft, &naming, &own)?,
+        };
+        self.known.extend(own.into_iter().map(|key| (key, slot)));
+        self.assign(idx, slot);
+        Ok(())
+    }
+
+    fn look_up(
+        &mut self,
+        draft: &Draft,
+        naming: &[mapping::BusinessKey],
+        own: &[BusinessKey],
+    ) -> Result<usize, Unfit> {
+        let resource_type = draft.resource_type;
+        let owns = draft.ownership == Ownership::Owns;
+        let mut hit = self.finder.find(resource_type, own)?;
+        let mut claims = std::mem::take(&mut hit.unclaimed);
+        if hit.existing.is_none() {
+            let common: Vec<_> = naming
+                .iter()
+                .filter_map(|key| keys::common(resource_type, key))
+                .collect();
+            let elsewhere = match self
+                .finder
+                .find_common(resource_type, &common, draft.ownership)
+            {
+                // Others do not agree whose number it is: this source keeps its own record.
+                Err(FindError::Ambiguous) => Hit::default(),
+                found => found?,
+            };
+            match (&elsewhere.existing, owns) {
+                // A record of another source's, which keeps its names to itself.
+                (Some(_), false) => claims.clear(),
+                (Some(_), true) | (None, _) => claims.extend(elsewhere.unclaimed),
+            }
+            hit.existing = elsewhere.existing;
+        }
+        let slot = self.slot(resource_type, hit)?;
+        if owns && keys::has_owner(resource_type) {
+            let owner = self
+                .slots
+                .get(slot)
+                .map(|slot| keys::owner(resource_type, &slot.id));
+            let is_new = self
+                .slots
+                .get(slot)
+                .is_none_or(|slot| slot.before.is_none());
+            if let Some(owner) = owner
+                && (is_new || self.finder.id_of(&owner).map_err(Unfit::Read)?.is_none())
+            {
+                claims.push(owner);
+            }
+        }
+        self.claim(claims, slot);
+        Ok(slot)
+    }
+
+    pub(super) fn claim(&mut self, keys: Vec<BusinessKey>, slot: usize) {
+        for key in keys {
+            if !self.claims.iter().any(|(claimed, _)| *claimed == key) {
+                self.claims.push((key, slot));
+            }
+        }
+    }
+
+    /// From now on these keys mean that slot.
+    pub(super) fn know(&mut self, keys: Vec<BusinessKey>, slot: usize) {
+        self.known.extend(keys.into_iter().map(|key| (key, slot)));
+    }
+
+    /// The slot of what was found, or one for a new resource.
+    pub(super) fn slot(&mut self, resource_type: &'static str, hit: Hit) -> Result<usize, Unfit> {
+        if let Some(existing) = &hit.existing {
+            let same = |slot: &Slot| slot.resource_type == resource_type && slot.id == existing.id;
+            if let Some(slot) = self.slots.iter().position(same) {
+                return Ok(slot);
+            }
+        }
+        let id = match (&hit.existing, hit.gone) {
+            (Some(existing), _) => existing.id.clone(),
+            (None, Some(gone)) => gone,
+            (None, None) => random_id()?,
+        };
+        let value = hit.existing.as_ref().map(|existing| existing.value.clone());
+        self.slots.push(Slot {
+            resource_type,
+            id,
+            before: hit.existing,
+            value,
+            lineage: Vec::new(),
+            owned: false,
+        });
+        Ok(self.slots.len() - 1)
+    }
+
+    /// Finds what has no key by what is in it, so that a repeat makes no second one.
+    fn place_by_content(&mut self, idx: usize) -> Result<(), Unfit> {
+        let drafts = self.drafts;
+        let Some(draft) = drafts.get(idx) else {
+            return Ok(());
+        };
+        let is_placed = self.slot_of.get(idx).is_some_and(Option::is_some);
+        if is_placed || self.passed.contains(&idx) || draft.resource_type == "MessageHeader" {
+            return Ok(());
+        }
+        let body = draft
+            .apply_resolved(None, &|url| self.resolve(url))
+            .value
+            .to_bytes();
+        let key = keys::content(&self.scope, draft.resource_type, &body);
+        let slot = if let Some(slot) = self.known.get(&key).copied() {
+            slot
+        } else {
+            let mut hit = self
+                .finder
+                .find(draft.resource_type, std::slice::from_ref(&key))?;
+            let unclaimed = std::mem::take(&mut hit.unclaimed);
+            let slot = self.slot(draft.resource_type, hit)?;
+            self.claim(unclaimed, slot);
+            slot
+        };
+        self.known.insert(key, slot);
+        self.assign(idx, slot);
+        Ok(())
+    }
+
+    /// Works out the new bodies; how many drafts came too late to be news.
+    fn apply(&mut self, event: Option<Timestamp>) -> u32 {
+        let mut n_late = 0;
+        for (idx, draft) in self.drafts.iter().enumerate() {
+            let Some(place) = self.slot_of.get(idx).copied().flatten() else {
+                continue;
+            };
+            let Some(slot) = self.slots.get(place) else {
+                continue;
+            };
+            if slot
+                .before
+                .as_ref()
+                .is_some_and(|before| !news::is_news(draft, before, event))
+            {
+                n_late += 1;
+                continue;
+            }
+            let applied = draft.apply_resolved(slot.value.as_ref(), &|url| self.resolve(url));
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.value = Some(applied.value);
+                slot.lineage.extend(applied.lineage);
+                slot.owned |= draft.ownership == Ownership::Owns;
+            }
+        }
+        n_late
+    }
+
+    pub(super) fn assign(&mut self, idx: usize, slot: usize) {
+        if let Some(place) = self.slot_of.get_mut(idx) {
+            *place = Some(slot);
+        }
+        if let Some(visited) = self.visited.get_mut(idx) {
+            *visited = true;
+        }
+    }
+
+    /// Says that a draft is not kept as a resource.
+    pub(super) fn pass_over(&mut self, idx: usize) {
+        self.passed.push(idx);
+    }
+
+    fn reference(&self, idx: usize) -> Option<String> {
+        let slot = self.slots.get((*self.slot_of.get(idx)?)?)?;
+        Some(format!("{}/{}", slot.resource_type, slot.id))
+    }
+
+    fn resolve(&self, url: &str) -> Option<String> {
+        self.reference(self.drafts.iter().position(|draft| draft.full_url == url)?)
+    }
+}
+
+impl Merge {
+    fn link(&self, slots: &mut [Slot]) -> u32 {
+        merge::link(self, slots)
+    }
+}
+
+/// 128 random bits: an id must tell nothing of the number that it stands for.
+fn random_id() -> Result<String, Unfit> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Unfit::Refused(Attention::ChartRefused))?;
+    Ok(keys::hex(&bytes))
+}
