@@ -4,6 +4,7 @@
 //! It is at most about a second behind, never ahead: it is written after the chain's `fsync`.
 
 use super::record::Hash;
+use super::writer::sync_directory;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -32,18 +33,33 @@ pub(super) struct HeadFile {
     slot: u64,
 }
 
+fn slots(bytes: &[u8]) -> [Option<Head>; 2] {
+    [0, SLOT as usize].map(|at| Head::from_bytes(bytes.get(at..)?))
+}
+
 // === impl HeadFile ===
 
 impl HeadFile {
-    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+    /// Opens or makes the file and writes where the chain ends now, so that a log always has one.
+    pub(super) fn open(directory: &Path, head: &Head) -> io::Result<Self> {
         let path = directory.join(NAME);
-        let file = File::options()
+        let mut file = File::options()
             .create(true)
             .truncate(false)
             .read(true)
             .write(true)
             .open(path)?;
-        Ok(Self { file, slot: 0 })
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        // The next write goes to the other slot: the newest one must survive a torn write.
+        let [first, second] = slots(&bytes).map(|head| head.map(|head| head.position));
+        let mut file = Self {
+            file,
+            slot: if first <= second { SLOT } else { 0 },
+        };
+        file.write(head)?;
+        sync_directory(directory)?;
+        Ok(file)
     }
 
     pub(super) fn write(&mut self, head: &Head) -> io::Result<()> {
@@ -65,8 +81,10 @@ impl Head {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let slots = [0, SLOT as usize].map(|at| Self::from_bytes(bytes.get(at..)?));
-        Ok(slots.into_iter().flatten().max_by_key(|head| head.position))
+        Ok(slots(&bytes)
+            .into_iter()
+            .flatten()
+            .max_by_key(|head| head.position))
     }
 
     fn to_bytes(self) -> Vec<u8> {

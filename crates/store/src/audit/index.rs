@@ -51,16 +51,13 @@ struct Found {
     decoded: record::Decoded,
 }
 
-/// The thread behind the log.
-pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile) {
-    let mut index = open(&shared.directory).inspect_err(|error| {
-        tracing::error!(error = %error, "audit log: no search index");
-    });
+/// The thread behind the log. Without an index it still writes the head file.
+pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile, mut index: Option<Connection>) {
     let mut written = Head::default();
     let mut written_at = Instant::now();
     while shared.wait_for_news(written.position, HEAD_EVERY) {
         let head = shared.head();
-        if let Ok(index) = &mut index
+        if let Some(index) = &mut index
             && let Err(error) = catch_up(shared, index, &head)
         {
             tracing::warn!(error = %error, "audit log: search index is behind");
@@ -83,7 +80,8 @@ fn write_head(head_file: &mut HeadFile, head: &Head) {
     }
 }
 
-fn open(directory: &Path) -> rusqlite::Result<Connection> {
+/// Opens the index, or makes it again where it cannot be used.
+pub(super) fn open(directory: &Path) -> Option<Connection> {
     let path = directory.join(NAME);
     let open = || {
         let connection = Connection::open(&path)?;
@@ -93,12 +91,23 @@ fn open(directory: &Path) -> rusqlite::Result<Connection> {
         connection.execute_batch(SCHEMA)?;
         Ok(connection)
     };
-    open().or_else(|_: rusqlite::Error| {
+    let opened = open().or_else(|_: rusqlite::Error| {
         for suffix in ["", "-wal", "-shm"] {
             let _ = fs::remove_file(format!("{}{suffix}", path.display()));
         }
         open()
-    })
+    });
+    opened
+        .inspect_err(|error| tracing::error!(error = %error, "audit log: no search index"))
+        .ok()
+}
+
+/// How many entries the index has.
+pub(super) fn reached(index: &Connection) -> u64 {
+    let reached = index.query_row("SELECT position FROM progress", [], |row| {
+        row.get::<_, i64>(0)
+    });
+    reached.map_or(0, |position| position as u64)
 }
 
 fn catch_up(shared: &Shared, index: &mut Connection, head: &Head) -> rusqlite::Result<()> {

@@ -53,7 +53,8 @@ impl AuditLog {
         if let Err(error) = make_reserve(directory, options.reserve_bytes) {
             tracing::warn!(error = %error, "audit log has no reserve for a full disk");
         }
-        let head_file = HeadFile::open(directory).map_err(failed)?;
+        let head_file = HeadFile::open(directory, &end.head).map_err(failed)?;
+        let index = index::open(directory);
         let mut node = [0; 16];
         fill_node(&mut node, end.node);
         let shared = Arc::new(Shared {
@@ -62,7 +63,7 @@ impl AuditLog {
                 head: end.head,
                 link: end.link,
                 relay: end.relay,
-                indexed: 0,
+                indexed: index.as_ref().map_or(0, index::reached),
                 stopped: None,
                 full: false,
                 closed: false,
@@ -96,7 +97,7 @@ impl AuditLog {
             let shared = shared.clone();
             start(
                 "audit-behind",
-                Box::new(move || index::run(&shared, head_file)),
+                Box::new(move || index::run(&shared, head_file, index)),
             )?
         };
         let writer = start("audit", Box::new(move || writer.run()))?;

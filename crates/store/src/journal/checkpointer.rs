@@ -14,15 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// A log of about this size is brought home.
-const ENOUGH: u64 = 8 << 20;
-
 /// The thread, as the writer sees it.
 pub(super) struct Checkpointer {
     days: Arc<Days>,
     asked: Option<SyncSender<PathBuf>>,
     done: Arc<AtomicBool>,
     running: bool,
+    enough: u64,
     n_bytes: u64,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,7 +28,7 @@ pub(super) struct Checkpointer {
 // === impl Checkpointer ===
 
 impl Checkpointer {
-    pub(super) fn start(days: Arc<Days>) -> std::io::Result<Self> {
+    pub(super) fn start(days: Arc<Days>, enough: u64) -> std::io::Result<Self> {
         let (asked, asks) = sync_channel(1);
         let done = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new()
@@ -44,6 +42,7 @@ impl Checkpointer {
             asked: Some(asked),
             done,
             running: false,
+            enough,
             n_bytes: 0,
             thread: Some(thread),
         })
@@ -62,7 +61,7 @@ impl Checkpointer {
                 });
             }
         } else if !self.running
-            && ENOUGH <= self.n_bytes
+            && self.enough <= self.n_bytes
             && let Some(asked) = &self.asked
         {
             self.running = asked.try_send(file.path.clone()).is_ok();

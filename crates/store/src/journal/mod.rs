@@ -65,6 +65,8 @@ pub struct Options {
     pub duplicate_window: Duration,
     /// Whether to index the raw text behind the writes.
     pub text_index: bool,
+    /// A write-ahead log of about this size is brought home.
+    pub checkpoint_bytes: u64,
 }
 
 /// The journal of one data directory. A clone is another handle on the same one.
@@ -105,6 +107,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             duplicate_window: Duration::from_secs(24 * 60 * 60),
             text_index: true,
+            checkpoint_bytes: 8 << 20,
         }
     }
 }

@@ -67,7 +67,8 @@ impl Writer {
         notify: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Self, OpenError> {
         Ok(Self {
-            checkpointer: Checkpointer::start(days.clone()).map_err(OpenError::Thread)?,
+            checkpointer: Checkpointer::start(days.clone(), options.checkpoint_bytes)
+                .map_err(OpenError::Thread)?,
             days,
             inbox,
             clock: options.clock.clone(),

@@ -1,0 +1,100 @@
+//! DESIGN.md *Journal*: on an `fsync` or disk-full error acknowledging stops, reads go on, the
+//! `fsync` is never tried again.
+
+use crate::crash_child::{Promise, check_kept, check_seen, command, promises};
+use crate::torn_writes_log::has_strace;
+use std::path::Path;
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn run(wrapper: &[String], directory: &Path) -> Vec<Promise> {
+    let mut child = command(wrapper, directory, 400).spawn().unwrap();
+    let promised = promises(&mut child);
+    assert!(child.wait().unwrap().success());
+    promised
+}
+
+fn stops(promises: &[Promise]) -> Vec<&str> {
+    let stops = promises.iter().filter_map(|promise| match promise {
+        Promise::Stopped(what) => Some(what.as_str()),
+        Promise::Kept(..) | Promise::Done(_) | Promise::Seen(..) => None,
+    });
+    let mut stops: Vec<&str> = stops.collect();
+    stops.sort_unstable();
+    stops.dedup();
+    stops
+}
+
+#[test]
+fn a_failed_fsync_stops_writing_for_good() {
+    if !has_strace("a_failed_fsync_stops_writing_for_good") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    // Each thread's 60th sync fails, once: whoever tried again would get through.
+    let strace =
+        "strace -f -y -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO:when=60 -o";
+    let mut wrapper = words(strace);
+    wrapper.push(trace.to_string_lossy().into_owned());
+    let data = directory.path().join("data");
+    let promised = run(&wrapper, &data);
+    assert_eq!(
+        stops(&promised),
+        ["audit", "journal", "ledger", "reads-go-on"]
+    );
+
+    let trace = std::fs::read_to_string(trace).unwrap();
+    for name in [".standard.db-wal>", "flow.db-wal>"] {
+        let syncs = trace
+            .lines()
+            .filter(|line| line.contains(name) || line.contains("resumed"));
+        let own = syncs
+            .skip_while(|line| !(line.contains(name) && line.contains("EIO")))
+            .skip(1);
+        let again: Vec<_> = own.filter(|line| line.contains(name)).collect();
+        assert!(again.is_empty(), "synced again after a failure: {again:?}");
+    }
+    check_kept(&data, &promised);
+    check_seen(&data, &promised);
+}
+
+#[test]
+fn a_full_disk_stops_all_but_emergency_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    // No file may grow beyond 200 kB: to a program that ignores the signal, a disk that is full.
+    let script = "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"";
+    let wrapper = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+    let promised = run_full(&wrapper, directory.path());
+    assert!(
+        stops(&promised).contains(&"journal"),
+        "{:?}",
+        stops(&promised)
+    );
+    assert!(
+        stops(&promised).contains(&"audit-full"),
+        "{:?}",
+        stops(&promised)
+    );
+    let first_refused = promised
+        .iter()
+        .position(|promise| *promise == Promise::Stopped("audit-full".to_owned()))
+        .unwrap();
+    let goes_on = promised[first_refused..]
+        .iter()
+        .any(|p| matches!(p, Promise::Seen(..)));
+    assert!(goes_on, "emergency entries go to the reserve");
+    check_kept(directory.path(), &promised);
+    check_seen(directory.path(), &promised);
+}
+
+fn run_full(wrapper: &[String], directory: &Path) -> Vec<Promise> {
+    let mut command = command(wrapper, directory, 400);
+    command.env("CAUSEWAY_CRASH_SEGMENT", "1000000");
+    let mut child = command.spawn().unwrap();
+    let promised = promises(&mut child);
+    assert!(child.wait().unwrap().success());
+    promised
+}
