@@ -13,6 +13,7 @@
 mod bundle;
 mod back;
 mod builtin;
+mod check;
 mod compile;
 mod diagnostic;
 mod draft;
@@ -22,6 +23,7 @@ mod program;
 mod report;
 mod set;
 mod syntax;
+mod trial;
 mod values;
 
 pub use back::{Backward, Loss, Target};
@@ -31,3 +33,4 @@ pub use program::{RowId, RowInfo};
 pub use report::{Entry, FieldPlace, Report, Unusable};
 pub use set::{Conversion, MapSet, NoMap, Source};
 pub use syntax::Ownership;
+pub use trial::Trial;

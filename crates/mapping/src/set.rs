@@ -111,7 +111,12 @@ impl MapSet {
 
     /// What can be known of the maps without a message.
     pub fn check(&self) -> Vec<Diagnostic> {
-        Vec::new()
+        let mut found = crate::check::check(&self.base);
+        for program in self.dialects.values() {
+            found.extend(crate::check::check(program));
+        }
+        found.dedup();
+        found
     }
 
     /// The dialects' names.

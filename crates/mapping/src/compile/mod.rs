@@ -209,7 +209,7 @@ impl<'d> Binder<'d> {
     /// A number for the row at that place of the current file.
     pub(super) fn row_id(&mut self, spot: Spot) -> RowId {
         let id = RowId(self.program.rows.len() as u32);
-        self.program.rows.push(RowInfo { file: Arc::clone(&self.file), line: spot.line });
+        self.program.rows.push(RowInfo { file: Arc::clone(&self.file), line: spot.line, column: spot.column });
         id
     }
 

@@ -99,6 +99,7 @@ impl Binder<'_> {
             values: vec![Literal::Text(url.into())],
             default: false,
             absent: false,
+            is_list: false,
         });
         at.target.hops.push(match step.many {
             Many::One => Hop::One("extension", slice),
@@ -146,15 +147,17 @@ impl Binder<'_> {
     ) -> Option<Told> {
         let mut at = def;
         let mut path = Vec::new();
+        let mut is_list = false;
         for step in &told.path.steps {
             let StepName::Element(name) = &step.name else {
                 self.error(step.spot, "an extension cannot tell elements apart");
                 return None;
             };
-            let Some((_, type_ref)) = at.element_for(name) else {
+            let Some((element, type_ref)) = at.element_for(name) else {
                 self.unknown_element(at, step.spot, name);
                 return None;
             };
+            is_list = element.is_array();
             path.push(type_ref.json_name);
             at = type_named(type_ref.name)?;
         }
@@ -163,7 +166,7 @@ impl Binder<'_> {
         for value in &told.values {
             values.push(self.literal(told.path.spot, owner.name, at, value)?);
         }
-        Some(Told { path, values, default: told.default, absent: told.absent })
+        Some(Told { path, values, default: told.default, absent: told.absent, is_list })
     }
 
     /// A constant for an element of type `def` that `owner` has.
@@ -175,6 +178,9 @@ impl Binder<'_> {
         value: &str,
     ) -> Option<Literal> {
         let text = || Literal::Text(value.into());
+        if value == "absent" {
+            return Some(Literal::Absent);
+        }
         match def.name {
             "CodeableConcept" | "Coding" => {
                 let (system, code) = match value.split_once('|') {

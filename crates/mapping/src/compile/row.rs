@@ -180,7 +180,9 @@ impl Binder<'_> {
         of_type: bool,
     ) -> Option<EachRow> {
         let target = self.target(base, &row.target)?;
-        if !matches!(target.hops.last(), Some(Hop::Many(..))) {
+        // One of many may also fill an element that is there once: `where` says which.
+        let one = row.filter.is_some() && row.by.is_none();
+        if !one && !matches!(target.hops.last(), Some(Hop::Many(..))) {
             self.error_with(row.target.spot, "`each` makes elements of a list", "component[+]");
             return None;
         }

@@ -132,6 +132,9 @@ impl<'m> Run<'_, 'm> {
         Some(match (row.target.fhir_type, code) {
             ("boolean", "true") => Value::Bool(true),
             ("boolean", _) => Value::Bool(false),
+            ("decimal" | "integer" | "positiveInt" | "unsignedInt", digits) => {
+                Value::Number(digits.into())
+            }
             _ => Value::from(code),
         })
     }

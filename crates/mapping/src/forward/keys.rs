@@ -28,9 +28,15 @@ pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Ma
 }
 
 fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>) {
+    let reading = reading(run.message);
     for link in &own.item.links {
+        let holds = |when| scope(run.message, &reading, &own.bound).holds(when, None);
+        if !link.when.as_ref().is_none_or(holds) {
+            continue;
+        }
         let found = labelled(contexts, made, own, &link.label);
-        let n_taken = if link.is_list { found.len() } else { 1 };
+        // Which of several it is would be a guess.
+        let n_taken = if link.is_list || found.len() == 1 { found.len() } else { 0 };
         let mut urls = Vec::new();
         for place in found.into_iter().take(n_taken) {
             if let Some(draft) = run.drafts.get(place).filter(|draft| !draft.is_bare()) {
@@ -57,22 +63,44 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
     }
 }
 
-/// The drafts of a label that are nearest, looking outward.
+/// The drafts of a label that are nearest, looking outward. What lies in another repeat of the
+/// same group belongs to that repeat.
 fn labelled(contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>, label: &str) -> Vec<usize> {
     let mut at = Some(own.context);
+    let mut from = None;
     while let Some(around) = at {
         let inside = made.iter().filter(|other| {
             &*other.item.label == label
                 && other.draft != own.draft
                 && is_within(contexts, other.context, around)
+                && !is_in_sibling(contexts, other.context, (from, around))
         });
         let found: Vec<usize> = inside.map(|other| other.draft).collect();
         if !found.is_empty() {
             return found;
         }
+        from = at;
         at = contexts.get(around).and_then(|context| context.parent);
     }
     Vec::new()
+}
+
+/// Does it lie in another repeat of the group `from`, which is right below `around`?
+fn is_in_sibling(
+    contexts: &[Context<'_>],
+    inner: usize,
+    (from, around): (Option<usize>, usize),
+) -> bool {
+    let Some(from) = from else { return false };
+    let mut at = inner;
+    while let Some(parent) = contexts.get(at).and_then(|context| context.parent) {
+        if parent == around {
+            let name = |place: usize| contexts.get(place).map(Context::name);
+            return at != from && name(at) == name(from);
+        }
+        at = parent;
+    }
+    false
 }
 
 /// Is that context the outer one or below it?

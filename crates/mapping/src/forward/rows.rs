@@ -4,7 +4,7 @@ use super::Run;
 use super::build::{Build, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, EachRow, Hop, MapRow, Over, Row, SetRow, Source};
+use crate::program::{Body, Convert, EachRow, Hop, Literal, MapRow, Over, Row, SetRow, Source};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
@@ -256,6 +256,11 @@ impl<'m> Run<'_, 'm> {
         let bare = here.as_object().is_none_or(|fields| fields.iter().all(|(name, _)| name == "resourceType"));
         let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
         if bare || !fits {
+            return;
+        }
+        if row.value == Literal::Absent {
+            let target = Arc::clone(&row.target);
+            build.touches.push(Touch { target, row: row.id, delete: true, adds: false });
             return;
         }
         let before = build.trail.len();

@@ -30,6 +30,8 @@ pub struct RowInfo {
     pub file: Arc<str>,
     /// The line.
     pub line: u32,
+    /// The column.
+    pub column: u32,
 }
 
 /// A segment's name: three letters or digits.

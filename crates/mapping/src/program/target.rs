@@ -41,6 +41,8 @@ pub(crate) struct Told {
     pub(crate) values: Vec<Literal>,
     pub(crate) default: bool,
     pub(crate) absent: bool,
+    /// The element is a list: one of its items is the value.
+    pub(crate) is_list: bool,
 }
 
 /// A constant of a map.
@@ -51,6 +53,8 @@ pub(crate) enum Literal {
     Number(Box<str>),
     Coding { system: Box<str>, code: Box<str> },
     Concept { system: Box<str>, code: Box<str> },
+    /// `set … = absent`: what stands there goes.
+    Absent,
 }
 
 // === impl Hop ===
@@ -98,6 +102,12 @@ impl Told {
             if self.default || self.values.iter().any(|value| value.is_in(found)) {
                 return;
             }
+            if self.is_list {
+                if let Some(Value::Array(items)) = walk_mut(element, &self.path) {
+                    items.insert(0, first.to_value());
+                }
+                return;
+            }
             if let (Literal::Concept { system, code }, [name]) = (first, self.path.as_slice()) {
                 // A concept of the sender stays beside the one that tells the row.
                 let coding = Literal::coding(system, code);
@@ -113,7 +123,8 @@ impl Told {
         for name in &self.path {
             place = place.entry(name);
         }
-        *place = first.to_value();
+        let value = first.to_value();
+        *place = if self.is_list { Value::Array(vec![value]) } else { value };
     }
 }
 
@@ -129,6 +140,10 @@ pub(crate) fn walk<'v>(value: &'v Value, path: &[&'static str]) -> Option<&'v Va
     Some(at)
 }
 
+fn walk_mut<'v>(value: &'v mut Value, path: &[&'static str]) -> Option<&'v mut Value> {
+    path.iter().try_fold(value, |at, name| at.get_mut(name))
+}
+
 // === impl Literal ===
 
 impl Literal {
@@ -141,11 +156,16 @@ impl Literal {
             Self::Concept { system, code } => {
                 Value::object().with("coding", vec![Self::coding(system, code)])
             }
+            Self::Absent => Value::Null,
         }
     }
 
     pub(crate) fn is_in(&self, found: &Value) -> bool {
+        if let (Self::Coding { .. } | Self::Concept { .. }, Value::Array(items)) = (self, found) {
+            return items.iter().any(|item| self.is_in(item));
+        }
         match self {
+            Self::Absent => found.is_empty(),
             Self::Coding { system, code } => is_coding(found, system, code),
             Self::Concept { system, code } => {
                 found.each("coding").any(|coding| is_coding(coding, system, code))

@@ -1,6 +1,6 @@
 //! The built-in maps hold together.
 
-use mapping::{MapSet, Source};
+use mapping::{Diagnostic, MapSet};
 
 fn files() -> Vec<(String, String)> {
     fn collect(folder: &std::path::Path, root: &std::path::Path, out: &mut Vec<(String, String)>) {
@@ -24,19 +24,33 @@ fn files() -> Vec<(String, String)> {
 #[test]
 fn have_no_errors() {
     let files = files();
-    let (_, diagnostics) = MapSet::read(files.iter().map(|(a, b)| (a.as_str(), b.as_str())));
-    let errors: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    let (set, mut diagnostics) = MapSet::read(files.iter().map(|(a, b)| (a.as_str(), b.as_str())));
+    diagnostics.extend(set.check());
+    let found = diagnostics.iter().filter(|found| found.is_error());
+    let errors: Vec<String> = found.map(ToString::to_string).collect();
+    for warning in diagnostics.iter().filter(|found: &&Diagnostic| !found.is_error()) {
+        eprintln!("{warning}");
+    }
     assert!(errors.is_empty(), "{}", errors.join("\n"));
 }
 
 #[test]
-fn show() {
-    let text = "MSH|^~\\&|LAB|NORTH|EHR|HOSP|20240105101600-0600||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||123^^^HOSP^MR||ZZTEST^JANE^Q R^^^^L||19800102|F|||1 TEST ST^^TESTVILLE^IL^60000^USA^H||^PRN^PH^^1^555^5550100|||M\rOBR|1|A1|F1|24323-8^CMP^LN|||20240105\rOBX|1|NM|2345-7^Glucose^LN||7.20|mmol/L^mmol/L^UCUM|3.9-5.5|H|||F|||20240105101500-0600\rOBX|2|SN|2345-7^Glucose^LN||<^2|mg/dL|||||Q\r";
-    let message = hl7v2::Message::parse(text.as_bytes().to_vec());
-    let conversion = MapSet::builtin().forward(&message, &Source::default());
-    eprintln!("{:#?}", conversion.report);
-    for draft in &conversion.drafts {
-        eprintln!("{:?} {:?} {}", draft, draft.keys, String::from_utf8(draft.value().to_bytes()).unwrap());
-        for line in draft.apply(None).lineage { eprintln!("   {line:?}"); }
+fn keep_the_tests_beside_their_rows() {
+    let trials = MapSet::builtin().run_tests();
+    assert!(!trials.is_empty());
+    let mut failures = Vec::new();
+    for trial in &trials {
+        for (spot, failure) in &trial.failures {
+            failures.push(format!("{}:{}: {}: {failure}", trial.file, spot.line, trial.name));
+        }
     }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The program holds the maps of the folder, no more and no less.
+#[test]
+fn are_all_in_the_program() {
+    let files = files();
+    let (from_folder, _) = MapSet::read(files.iter().map(|(a, b)| (a.as_str(), b.as_str())));
+    assert_eq!(from_folder.version(), MapSet::builtin().version());
 }

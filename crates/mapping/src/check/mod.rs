@@ -1,0 +1,88 @@
+//! What can be known of maps without a message (law 6).
+//!
+//! What the compiler finds while it binds (paths, types, converters, labels) is not repeated here.
+
+mod codes;
+mod elements;
+mod fields;
+mod inverse;
+
+use crate::diagnostic::{Diagnostic, Spot};
+use crate::program::{Body, MapRow, Program, Row, RowId, Source};
+use std::sync::Arc;
+
+/// Everything that is doubtful about a program.
+pub(crate) fn check(program: &Program) -> Vec<Diagnostic> {
+    let mut checker = Checker { program, found: Vec::new() };
+    checker.fields();
+    checker.elements();
+    checker.codes();
+    checker.inverse();
+    checker.found.sort_by(|one, other| (&one.file, one.spot).cmp(&(&other.file, other.spot)));
+    checker.found.dedup();
+    checker.found
+}
+
+pub(super) struct Checker<'p> {
+    program: &'p Program,
+    found: Vec<Diagnostic>,
+}
+
+// === impl Checker ===
+
+impl Checker<'_> {
+    fn place(&self, id: RowId) -> (Arc<str>, Spot) {
+        match self.program.row(id) {
+            Some(row) => {
+                (Arc::clone(&row.file), Spot { line: row.line, column: row.column })
+            }
+            None => ("".into(), Spot::default()),
+        }
+    }
+
+    fn line(&self, id: RowId) -> u32 {
+        self.place(id).1.line
+    }
+
+    fn error(&mut self, id: RowId, message: impl Into<String>, remedy: impl Into<String>) {
+        let (file, spot) = self.place(id);
+        self.found.push(Diagnostic::error(&file, spot, message).or_write(remedy));
+    }
+
+    fn warning(&mut self, id: RowId, message: impl Into<String>) {
+        let (file, spot) = self.place(id);
+        self.found.push(Diagnostic::warning(&file, spot, message));
+    }
+}
+
+/// Every mapping row of a body and of the `each` rows in it.
+pub(super) fn map_rows(body: &Body) -> Vec<&MapRow> {
+    let mut found = Vec::new();
+    for row in &body.rows {
+        match row {
+            Row::Map(row) => found.push(row),
+            Row::Each(row) => found.extend(map_rows(&row.body)),
+            Row::Set(_) | Row::Drop(_) => {}
+        }
+    }
+    found
+}
+
+/// A source as a map writes it.
+pub(super) fn source_text(source: Source) -> String {
+    match source {
+        Source::Field { segment, field, component, sub, .. } => {
+            let mut text = format!("{}-{field}", String::from_utf8_lossy(&segment));
+            for part in [component, sub] {
+                if part != 0 {
+                    text.push_str(&format!(".{part}"));
+                }
+            }
+            text
+        }
+        Source::Cell { component, sub: 0 } => format!(".{component}"),
+        Source::Cell { component, sub } => format!(".{component}.{sub}"),
+        Source::Member(number) => format!("${number}"),
+        Source::This => "this".to_owned(),
+    }
+}
