@@ -11,10 +11,10 @@ use base::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
-const CURRENT: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
+const CURRENT: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.event, v.outcome, \
      v.dictionary, v.body, r.res FROM name n JOIN resource r ON r.res = n.res \
      JOIN version v ON v.rid = r.rid WHERE n.type = ? AND n.id = ?";
-const BY_NUMBER: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
+const BY_NUMBER: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.event, v.outcome, \
      v.dictionary, v.body, r.res FROM resource r JOIN version v ON v.rid = r.rid \
      WHERE r.res = ? AND r.state = 1";
 const ONE_VERSION: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
