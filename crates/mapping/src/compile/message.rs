@@ -149,6 +149,7 @@ impl Binder<'_> {
             is_list,
             adds: link.adds,
             label: link.label.as_str().into(),
+            when: self.optional(link.when.as_ref())?,
         })
     }
 }

@@ -133,12 +133,17 @@ fn keys(
             continue;
         }
         let mut within = None;
+        let mut is_lost = false;
         let mut texts = Vec::new();
         let mut authority = String::new();
         for part in parts {
             match part {
                 KeyPart::Label(label) => {
-                    within = labelled(contexts, made, own, label).first().copied();
+                    let mut found = labelled(contexts, made, own, label).into_iter();
+                    within = found.find(|place| {
+                        run.drafts.get(*place).is_some_and(|draft| !draft.is_bare())
+                    });
+                    is_lost |= within.is_none();
                 }
                 KeyPart::Identifier => {}
                 KeyPart::Source(source) => {
@@ -148,7 +153,8 @@ fn keys(
                 }
             }
         }
-        if texts.iter().all(String::is_empty) {
+        // A key within a resource that is not there would hold everywhere.
+        if is_lost || texts.iter().all(String::is_empty) {
             continue;
         }
         let mut value = texts.join("|");

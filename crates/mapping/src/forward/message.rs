@@ -22,6 +22,14 @@ pub(super) struct Context<'s> {
     group: Group<'s>,
 }
 
+// === impl Context ===
+
+impl Context<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.group.name()
+    }
+}
+
 type Places = SmallVec<[u32; 2]>;
 
 /// Converts a whole message. Without a map for its structure everything is unmapped.

@@ -243,6 +243,7 @@ pub(crate) struct Link {
     pub(crate) is_list: bool,
     pub(crate) adds: bool,
     pub(crate) label: Arc<str>,
+    pub(crate) when: Option<Condition>,
 }
 
 // === impl Program ===

@@ -131,5 +131,7 @@ fn link(cursor: &mut Cursor<'_>) -> Read<LinkClause> {
         );
     }
     let label = cursor.name("a label")?;
-    Ok(LinkClause { spot, path, adds, label })
+    let when =
+        if cursor.keyword("when") { Some(condition(cursor, Side::Message)?) } else { None };
+    Ok(LinkClause { spot, path, adds, label, when })
 }

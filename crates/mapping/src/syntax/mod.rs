@@ -324,6 +324,7 @@ pub(crate) struct LinkClause {
     pub(crate) path: Path,
     pub(crate) adds: bool,
     pub(crate) label: String,
+    pub(crate) when: Option<Condition>,
 }
 
 #[derive(Debug)]
