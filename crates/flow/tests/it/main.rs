@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+mod chart;
+mod chart_site;
 mod client;
 mod kill;
 mod mllp;

@@ -31,6 +31,8 @@ pub(super) struct Hit {
     pub(super) existing: Option<Existing>,
     /// A resource that the keys name and that was deleted.
     pub(super) gone: Option<String>,
+    /// The keys are those of a patient that was merged into this one.
+    pub(super) is_alias: bool,
     /// Keys that name nothing yet, to be claimed.
     pub(super) unclaimed: Vec<BusinessKey>,
 }
@@ -92,9 +94,13 @@ impl<'a> Finder<'a> {
                 (Some(known), Some(found)) if known.id != found.id => {
                     return Err(FindError::Ambiguous);
                 }
-                (None, Some(found)) => hit.existing = Some(found),
+                (None, Some(found)) => {
+                    hit.is_alias = found.id != id;
+                    hit.existing = Some(found);
+                }
                 (_, None) => hit.gone = Some(id),
-                (Some(_), Some(_)) => {}
+                // One of its own numbers is there too.
+                (Some(_), Some(found)) => hit.is_alias &= found.id != id,
             }
         }
         Ok(hit)

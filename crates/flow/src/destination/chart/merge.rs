@@ -138,6 +138,7 @@ impl Pair {
         let (kept, gone) = (own(&self.kept), own(&self.gone));
         let staying = raw(planner.finder, &kept)?;
         let going = raw(planner.finder, &gone)?;
+        let named = staying.existing.as_ref().map(|existing| existing.id.clone());
         let (survivor, retired) = match (staying.existing, going.existing) {
             (None, Some(old)) if self.renumbers => (Some(old), None),
             (Some(new), Some(old)) if new.id == old.id => {
@@ -161,17 +162,18 @@ impl Pair {
         };
         let is_renumbered = self.renumbers && retired.is_none() && survivor.is_some();
         let is_unknown = retired.is_none() && !is_renumbered;
-        let new = Hit {
-            existing: survivor,
-            ..Hit::default()
-        };
+        let is_alias = survivor.as_ref().is_some_and(|current| Some(&current.id) != named.as_ref());
+        let is_alias = is_alias && !is_renumbered;
+        let new = Hit { existing: survivor, is_alias, ..Hit::default() };
         let survivor = planner.slot("Patient", new)?;
         planner.claim(staying.unclaimed, survivor);
+        planner.claim(unclaimed_common(planner.finder, &self.kept)?, survivor);
         planner.know(kept, survivor);
         planner.assign(self.survivor, survivor);
         if is_renumbered || (is_unknown && self.retired.is_none()) {
             // Only the number is known: it is another name of the one who stays.
             planner.claim(going.unclaimed, survivor);
+            planner.claim(unclaimed_common(planner.finder, &self.gone)?, survivor);
             planner.know(gone, survivor);
             if let Some(idx) = self.retired {
                 planner.pass_over(idx);
@@ -190,6 +192,7 @@ impl Pair {
             },
         )?;
         planner.claim(going.unclaimed, old);
+        planner.claim(unclaimed_common(planner.finder, &self.gone)?, old);
         planner.know(gone, old);
         if let Some(idx) = self.retired {
             planner.assign(idx, old);
@@ -215,6 +218,15 @@ fn raw(finder: &Finder<'_>, keys: &[store::chart::BusinessKey]) -> Result<Hit, U
         }
     }
     Ok(hit)
+}
+
+/// The keys under which other sources will look for it, as far as nobody has them.
+fn unclaimed_common(
+    finder: &Finder<'_>,
+    keys: &[BusinessKey],
+) -> Result<Vec<store::chart::BusinessKey>, Unfit> {
+    let common = keys.iter().filter_map(|key| keys::common("Patient", key)).collect::<Vec<_>>();
+    Ok(raw(finder, &common)?.unclaimed)
 }
 
 /// Each MRG with the PID that it follows.

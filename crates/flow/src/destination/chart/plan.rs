@@ -48,6 +48,8 @@ pub(super) struct Slot {
     pub(super) value: Option<Value>,
     lineage: Vec<mapping::Lineage>,
     owned: bool,
+    /// Reached by the number of a patient that was merged into it: its own numbers stay.
+    is_alias: bool,
 }
 
 /// Makes a plan.
@@ -221,6 +223,18 @@ impl Slot {
         }
     }
 
+    fn take(&mut self, mut applied: mapping::Applied) {
+        if self.is_alias {
+            match self.before.as_ref().and_then(|before| before.value.get("identifier")) {
+                Some(own) => applied.value.set("identifier", own.clone()),
+                None => drop(applied.value.remove("identifier")),
+            }
+            applied.lineage.retain(|line| !line.element.starts_with("identifier"));
+        }
+        self.value = Some(applied.value);
+        self.lineage.extend(applied.lineage);
+    }
+
     /// Also where only the time of the news moves: what is older than a repeat is older still.
     fn is_changed(&self, event: Option<Timestamp>) -> bool {
         let known = self.before.as_ref().and_then(|before| before.event);
@@ -357,6 +371,7 @@ impl Planner<'_> {
             value,
             lineage: Vec::new(),
             owned: false,
+            is_alias: hit.is_alias,
         });
         Ok(self.slots.len() - 1)
     }
@@ -412,8 +427,7 @@ impl Planner<'_> {
             }
             let applied = draft.apply_resolved(slot.value.as_ref(), &|url| self.resolve(url));
             if let Some(slot) = self.slots.get_mut(place) {
-                slot.value = Some(applied.value);
-                slot.lineage.extend(applied.lineage);
+                slot.take(applied);
                 slot.owned |= draft.ownership == Ownership::Owns;
             }
         }
