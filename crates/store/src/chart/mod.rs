@@ -88,6 +88,10 @@ impl Default for Options {
 impl Chart {
     /// Opens or makes the chart in `directory` (`chart.db`), and holds the directory against other
     /// processes.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "options are made for one chart"
+    )]
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let directory = DataDirectory::open(directory)?;
         let engine = Sqlite::open(&directory.path().join("chart.db"), &options)?;

@@ -253,16 +253,18 @@ mod tests {
         }
     }
 
-    fn grouped(records: &[Record]) -> (Vec<(Option<i64>, Vec<i64>)>, Vec<(i64, usize)>) {
+    #[track_caller]
+    fn check(records: &[Record], groups: &[(Option<i64>, &[i64])], retired: &[(i64, usize)]) {
         let found = group(records);
-        (
-            found
-                .groups
-                .into_iter()
-                .map(|g| (g.person, g.patients))
-                .collect(),
-            found.retired,
-        )
+        let kept: Vec<_> = found
+            .groups
+            .iter()
+            .map(|g| (g.person, g.patients.as_slice()))
+            .collect();
+        assert_eq!(
+            (kept.as_slice(), found.retired.as_slice()),
+            (groups, retired)
+        );
     }
 
     #[test]
@@ -272,19 +274,13 @@ mod tests {
             record(3, Some(10), &["B"]),
             record(5, None, &["A", "B"]),
         ];
-        assert_eq!(
-            grouped(&records),
-            (vec![(Some(10), vec![1, 3, 5])], vec![(11, 0)])
-        );
+        check(&records, &[(Some(10), &[1, 3, 5])], &[(11, 0)]);
     }
 
     #[test]
     fn what_is_no_longer_joined_parts() {
         let records = [record(1, Some(10), &["A"]), record(3, Some(10), &["B"])];
-        assert_eq!(
-            grouped(&records),
-            (vec![(Some(10), vec![1]), (None, vec![3])], vec![])
-        );
+        check(&records, &[(Some(10), &[1]), (None, &[3])], &[]);
     }
 
     #[test]

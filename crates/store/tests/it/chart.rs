@@ -7,7 +7,8 @@ use std::sync::Arc;
 use store::audit;
 use store::chart::{
     Applied, ApplyError, Batch, BusinessKey, Change, Chart, Condition, Conflict, Expect, HistoryOf,
-    HistoryPage, KeyClaim, Lane, Lineage, OpenError, Options, Origin, Outcome, Read, StopKind,
+    HistoryPage, KeyClaim, Lane, Limits, Lineage, OpenError, Options, Origin, Outcome, Read,
+    StopKind,
 };
 
 const WEIGHT: &str = r#"{"resourceType":"Observation","id":"w1","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},"subject":{"reference":"Patient/p1"},"valueQuantity":{"value":70.50,"unit":"kg"}}"#;
@@ -385,7 +386,7 @@ fn a_permit_for_some_patients_hides_the_rest_everywhere() {
     let search = |resource_type, text| {
         let found = chart
             .chart
-            .search(&own, &query(resource_type, text), Default::default());
+            .search(&own, &query(resource_type, text), Limits::default());
         let found = found.unwrap();
         (found.matches.len(), found.included.len())
     };

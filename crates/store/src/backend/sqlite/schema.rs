@@ -138,6 +138,7 @@ pub(crate) fn for_writing(conn: &Connection, cache_mb: u32, max_mb: u64) -> rusq
     conn.set_prepared_statement_cache_capacity(128);
     conn.execute_batch(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -{}; PRAGMA temp_store = MEMORY; PRAGMA cache_spill = OFF;",
         u64::from(cache_mb) * 1024
     ))?;

@@ -24,7 +24,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The log may grow to this many pages before the writer helps to empty it.
-const MAX_LOG_PAGES: u64 = 32_768;
+const MAX_LOG_PAGES: u64 = 16_384;
 /// A checkpoint gathers the commits of this long.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(300);
 
