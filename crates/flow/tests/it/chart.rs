@@ -270,7 +270,11 @@ fn a_merge_links_and_the_retired_number_stays_an_alias() {
     );
     assert_eq!(site.send("adt", &adt("A08", "C3", "2", "LATER", T3)), "AA");
     assert_eq!(given(&read(&one)), "LATER");
-    assert_eq!(read(&one).at("identifier[0].value").and_then(Value::as_str), Some("1"), "it keeps its own number");
+    assert_eq!(
+        read(&one).at("identifier[0].value").and_then(Value::as_str),
+        Some("1"),
+        "it keeps its own number"
+    );
     let person = |id: &str| site.chart.person_of(&permit(), id).unwrap().unwrap().id;
     assert_eq!(person(&one), person(&two), "one person");
 }

@@ -102,6 +102,10 @@ impl ChartSite {
         panic!("the message still waits");
     }
 
+    pub(crate) fn rows(&self) -> Vec<Summary> {
+        crate::site::rows(&self.journal)
+    }
+
     /// Every current resource of a type that a source sent, oldest first.
     pub(crate) fn all(&self, resource_type: &str) -> Vec<Value> {
         let query = search::parse(resource_type, &[], Handling::Strict).unwrap();

@@ -1,11 +1,14 @@
 //! kill -9 at any moment, under load, again and again: no acknowledged message is lost, none is
 //! applied twice, none out of order in its partition.
 //!
-//! The child is this test binary run again; its destination is a file that takes one line per
-//! message in one write, and is read at the start: it stands for the chart's `applied` table.
+//! The child is this test binary run again, once with the chart, once with a destination that is a
+//! file: it takes one line per message in one write and is read at the start, so what it holds is
+//! seen without the chart's help.
 
+use crate::chart_site::{ChartSite, id_of};
 use crate::client::{Client, adt, field, msa1};
 use crate::site::{Site, memory_in};
+use fhir::build::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -14,10 +17,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::journal::State;
+use store::journal::{State, Summary};
 
 const CHILD: &str = "CAUSEWAY_FLOW_CHILD";
-const N_KILLS: usize = 50;
+const CHART: &str = "CAUSEWAY_FLOW_CHART";
 const N_SENDERS: usize = 8;
 
 /// What one sender did: its acknowledged control ids in order, and the message without an answer.
@@ -65,7 +68,7 @@ impl Sender {
             "A08",
             &control,
             &patient.to_string(),
-            &format!("N{n}"),
+            &control,
             "20240517120000",
         );
         (control, message)
@@ -75,6 +78,26 @@ impl Sender {
 #[test]
 fn killed_fifty_times_under_load() {
     let dir = tempfile::tempdir().unwrap();
+    let senders = lives(dir.path(), true, 50);
+    check_chart(dir.path());
+    let n_acknowledged = check_journal(&rows_of_chart(dir.path()), &senders);
+    eprintln!(
+        "50 kills with the chart, {n_acknowledged} acknowledged: none lost, twice or out of order"
+    );
+}
+
+#[test]
+fn killed_twenty_times_before_another_destination() {
+    let dir = tempfile::tempdir().unwrap();
+    let senders = lives(dir.path(), false, 20);
+    let rows = check_file(dir.path());
+    let n_acknowledged = check_journal(&rows, &senders);
+    eprintln!(
+        "20 kills with a file, {n_acknowledged} acknowledged: none lost, twice or out of order"
+    );
+}
+
+fn lives(dir: &Path, with_chart: bool, n_kills: usize) -> Vec<Sender> {
     let mut senders: Vec<Sender> = (0..N_SENDERS)
         .map(|number| Sender {
             number,
@@ -82,22 +105,16 @@ fn killed_fifty_times_under_load() {
         })
         .collect();
     let mut random = std::process::id();
-    for _ in 0..N_KILLS {
+    for _ in 0..n_kills {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let alive = Duration::from_millis(u64::from(100 + (random >> 16) % 700));
-        senders = one_life(dir.path(), senders, alive);
+        senders = one_life(dir, with_chart, senders, alive);
     }
-    let n_acknowledged: usize = senders.iter().map(|sender| sender.acknowledged.len()).sum();
-    assert!(
-        500 < n_acknowledged,
-        "the test sends under load: {n_acknowledged}"
-    );
-    check(dir.path(), &senders);
-    eprintln!("{N_KILLS} kills, {n_acknowledged} acknowledged, none lost, twice or out of order");
+    senders
 }
 
-fn one_life(dir: &Path, senders: Vec<Sender>, alive: Duration) -> Vec<Sender> {
-    let (mut child, address) = start_child(dir);
+fn one_life(dir: &Path, with_chart: bool, senders: Vec<Sender>, alive: Duration) -> Vec<Sender> {
+    let (mut child, address) = start_child(dir, with_chart);
     let stop = Arc::new(AtomicBool::new(false));
     let running: Vec<_> = senders
         .into_iter()
@@ -119,14 +136,11 @@ fn one_life(dir: &Path, senders: Vec<Sender>, alive: Duration) -> Vec<Sender> {
         .collect()
 }
 
-fn check(dir: &Path, senders: &[Sender]) {
-    let site = Site::start_with(dir, memory_in(dir), |_| {});
-    site.settled();
-    site.drain();
-    let rows = site.rows();
+/// Everything acknowledged is in the journal, once, in its connection's order; how much that is.
+fn check_journal(rows: &[Summary], senders: &[Sender]) -> usize {
     assert!(rows.iter().all(|row| row.state == State::Mapped));
     let mut sequence_of: HashMap<&str, u64> = HashMap::new();
-    for row in &rows {
+    for row in rows {
         let earlier = sequence_of.insert(&row.header.control_id, row.sequence.get());
         assert_eq!(
             earlier, None,
@@ -145,6 +159,19 @@ fn check(dir: &Path, senders: &[Sender]) {
             "a connection's messages are journaled in its order"
         );
     }
+    let n_acknowledged = senders.iter().map(|sender| sender.acknowledged.len()).sum();
+    assert!(
+        200 < n_acknowledged,
+        "the test sends under load: {n_acknowledged}"
+    );
+    n_acknowledged
+}
+
+/// The file has each journaled message once, each patient's in order.
+fn check_file(dir: &Path) -> Vec<Summary> {
+    let site = Site::start_with(dir, memory_in(dir), |_| {});
+    site.settled();
+    site.drain();
     let mut seen = HashSet::new();
     let mut last_of_patient: BTreeMap<String, u64> = BTreeMap::new();
     for line in std::fs::read_to_string(dir.join("applied.log"))
@@ -160,17 +187,53 @@ fn check(dir: &Path, senders: &[Sender]) {
             "patient {patient}: {sequence} after {last:?}"
         );
     }
-    let journaled: HashSet<u64> = sequence_of.values().copied().collect();
+    let rows = site.rows();
+    let journaled: HashSet<u64> = rows.iter().map(|row| row.sequence.get()).collect();
     assert_eq!(
         seen, journaled,
         "what is journaled is applied, and nothing else"
     );
+    rows
 }
 
-fn start_child(dir: &Path) -> (Child, SocketAddr) {
+fn rows_of_chart(dir: &Path) -> Vec<Summary> {
+    let site = ChartSite::start(dir);
+    let rows = site.rows();
+    site.drain();
+    rows
+}
+
+/// Each message names its patient anew, so the versions of a patient tell which messages were
+/// applied, how often, and in which order.
+fn check_chart(dir: &Path) {
+    let site = ChartSite::start(dir);
+    assert_eq!(site.drain(), flow::Drained::Completely);
+    let mut journaled: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in site.rows() {
+        journaled
+            .entry(row.header.patients[0].clone())
+            .or_default()
+            .push(row.header.control_id);
+    }
+    let patients = site.all("Patient");
+    assert_eq!(patients.len(), journaled.len());
+    let text =
+        |value: &Value, path: &str| value.at(path).and_then(Value::as_str).unwrap().to_owned();
+    for patient in patients {
+        let versions = site.versions("Patient", &id_of(&patient));
+        let applied: Vec<String> = versions
+            .iter()
+            .map(|version| text(version, "name[0].given[0]"))
+            .collect();
+        assert_eq!(applied, journaled[&text(&patient, "identifier[0].value")]);
+    }
+}
+
+fn start_child(dir: &Path, with_chart: bool) -> (Child, SocketAddr) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kill::child", "--nocapture"])
         .env(CHILD, dir)
+        .env(CHART, if with_chart { "1" } else { "0" })
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -190,8 +253,16 @@ fn child() {
         return;
     };
     let dir = Path::new(&dir);
-    let site = Site::start_with(dir, memory_in(dir), |_| {});
-    println!("\nlistening {}", site.address);
+    let (_sites, address) = if std::env::var(CHART).as_deref() == Ok("1") {
+        let site = ChartSite::start_with(dir, |flow| flow.acknowledge = flow::AckPolicy::Received);
+        let address = site.address("adt");
+        ((Some(site), None), address)
+    } else {
+        let site = Site::start_with(dir, memory_in(dir), |_| {});
+        let address = site.address;
+        ((None, Some(site)), address)
+    };
+    println!("\nlistening {address}");
     loop {
         std::thread::park();
     }

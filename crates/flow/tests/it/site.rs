@@ -169,29 +169,33 @@ impl Site {
     }
 
     pub(crate) fn rows(&self) -> Vec<Summary> {
-        let mut rows = Vec::new();
-        let mut before = None;
-        loop {
-            let listing = self
-                .journal
-                .list(
-                    &Filter::default(),
-                    Page {
-                        before,
-                        limit: 1000,
-                    },
-                )
-                .unwrap();
-            rows.extend(listing.rows);
-            before = listing.next;
-            if before.is_none() {
-                rows.reverse();
-                return rows;
-            }
-        }
+        rows(&self.journal)
     }
 
     pub(crate) fn seen(&self) -> Vec<String> {
         self.memory.seen.lock().unwrap().clone()
+    }
+}
+
+/// All messages, oldest first.
+pub(crate) fn rows(journal: &Journal) -> Vec<Summary> {
+    let mut rows = Vec::new();
+    let mut before = None;
+    loop {
+        let listing = journal
+            .list(
+                &Filter::default(),
+                Page {
+                    before,
+                    limit: 1000,
+                },
+            )
+            .unwrap();
+        rows.extend(listing.rows);
+        before = listing.next;
+        if before.is_none() {
+            rows.reverse();
+            return rows;
+        }
     }
 }

@@ -138,7 +138,10 @@ impl Pair {
         let (kept, gone) = (own(&self.kept), own(&self.gone));
         let staying = raw(planner.finder, &kept)?;
         let going = raw(planner.finder, &gone)?;
-        let named = staying.existing.as_ref().map(|existing| existing.id.clone());
+        let named = staying
+            .existing
+            .as_ref()
+            .map(|existing| existing.id.clone());
         let (survivor, retired) = match (staying.existing, going.existing) {
             (None, Some(old)) if self.renumbers => (Some(old), None),
             (Some(new), Some(old)) if new.id == old.id => {
@@ -162,12 +165,19 @@ impl Pair {
         };
         let is_renumbered = self.renumbers && retired.is_none() && survivor.is_some();
         let is_unknown = retired.is_none() && !is_renumbered;
-        let is_alias = survivor.as_ref().is_some_and(|current| Some(&current.id) != named.as_ref());
+        let is_alias = survivor
+            .as_ref()
+            .is_some_and(|current| Some(&current.id) != named.as_ref());
         let is_alias = is_alias && !is_renumbered;
-        let new = Hit { existing: survivor, is_alias, ..Hit::default() };
+        let new = Hit {
+            existing: survivor,
+            is_alias,
+            ..Hit::default()
+        };
         let survivor = planner.slot("Patient", new)?;
         planner.claim(staying.unclaimed, survivor);
         planner.claim(unclaimed_common(planner.finder, &self.kept)?, survivor);
+        planner.own_if_new(survivor);
         planner.know(kept, survivor);
         planner.assign(self.survivor, survivor);
         if is_renumbered || (is_unknown && self.retired.is_none()) {
@@ -225,7 +235,10 @@ fn unclaimed_common(
     finder: &Finder<'_>,
     keys: &[BusinessKey],
 ) -> Result<Vec<store::chart::BusinessKey>, Unfit> {
-    let common = keys.iter().filter_map(|key| keys::common("Patient", key)).collect::<Vec<_>>();
+    let common = keys
+        .iter()
+        .filter_map(|key| keys::common("Patient", key))
+        .collect::<Vec<_>>();
     Ok(raw(finder, &common)?.unclaimed)
 }
 

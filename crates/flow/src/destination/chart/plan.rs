@@ -225,11 +225,17 @@ impl Slot {
 
     fn take(&mut self, mut applied: mapping::Applied) {
         if self.is_alias {
-            match self.before.as_ref().and_then(|before| before.value.get("identifier")) {
+            match self
+                .before
+                .as_ref()
+                .and_then(|before| before.value.get("identifier"))
+            {
                 Some(own) => applied.value.set("identifier", own.clone()),
                 None => drop(applied.value.remove("identifier")),
             }
-            applied.lineage.retain(|line| !line.element.starts_with("identifier"));
+            applied
+                .lineage
+                .retain(|line| !line.element.starts_with("identifier"));
         }
         self.value = Some(applied.value);
         self.lineage.extend(applied.lineage);
@@ -343,6 +349,13 @@ impl Planner<'_> {
                 self.claims.push((key, slot));
             }
         }
+    }
+
+    /// Marks a new record as its source's own.
+    pub(super) fn own_if_new(&mut self, slot: usize) {
+        let new = self.slots.get(slot).filter(|slot| slot.before.is_none());
+        let owner = new.map(|slot| keys::owner(slot.resource_type, &slot.id));
+        self.claim(owner.into_iter().collect(), slot);
     }
 
     /// From now on these keys mean that slot.
