@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::caller::{Caller, Origin, Unauthenticated};
-use access::Permit;
 use store::audit::{Entry, Outcome, RecordError};
 
 /// What an access touched.
@@ -66,19 +65,4 @@ pub(crate) async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthe
     if app.audit.record(entry).await.is_err() {
         tracing::error!(request_id = %origin.request_id, "a refused login could not be audited");
     }
-}
-
-/// The patients that a resource speaks of, for the entry: itself if it is a Patient, else the
-/// patients of its compartment as far as its own references say.
-pub(crate) fn patients_of(resource_type: &str, id: &str, extraction: &[String]) -> Vec<String> {
-    if resource_type == "Patient" {
-        vec![id.to_owned()]
-    } else {
-        extraction.to_vec()
-    }
-}
-
-/// The purpose and actor of a permit, for messages that name them.
-pub(crate) fn describe(permit: &Permit) -> String {
-    format!("{} for {}", permit.actor(), permit.purpose().code())
 }

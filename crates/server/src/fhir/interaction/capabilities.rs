@@ -35,7 +35,7 @@ pub(crate) async fn metadata(
 }
 
 /// The CapabilityStatement of a server at `base`.
-pub fn statement(base: &str) -> Value {
+pub(crate) fn statement(base: &str) -> Value {
     let registry = Registry::r4();
     let resources: Value = registry
         .resource_types()
