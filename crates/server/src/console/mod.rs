@@ -1,8 +1,52 @@
-//! The console.
+//! The console: pages made on the server, for people.
+//!
+//! Invariants:
+//! - nothing but the login and the static files answers without a session;
+//! - a page that shows a patient's data is in the audit log before its first byte ([`visitor::Visitor::record`]);
+//! - a form changes something only with the session's CSRF token ([`visitor::Form`]);
+//! - an address holds opaque ids: what somebody typed (a name, a record number) is kept in memory
+//!   and stands in the address as a random handle ([`handles`]);
+//! - every page can be read and used without a script.
+
+mod assets;
+mod fault;
+mod frame;
+mod handles;
+mod login;
+mod markup;
+mod messages;
+mod overview;
+mod password;
+mod theme;
+mod visitor;
+mod words;
 
 use crate::app::App;
-use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use handles::Handles;
+use std::sync::Arc;
+
+/// The largest form: a pasted message for a dry run.
+const MAX_FORM_BYTES: usize = 32 << 20;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .route("/", get(overview::show))
+        .route("/console/live", get(overview::live))
+        .route("/console/attention", get(overview::attention))
+        .route("/messages", get(messages::list))
+        .route("/messages/narrow", post(messages::narrow))
+        .route("/messages/act", post(messages::act_on_group))
+        .route("/messages/{sequence}", get(messages::open))
+        .route("/messages/{sequence}/act", post(messages::act_on_one))
+        .route("/messages/{sequence}/raw", get(messages::download))
+        .route("/login", get(login::show).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/password", get(password::show).post(password::choose))
+        .route("/theme", post(theme::choose))
+        .route("/assets/{name}", get(assets::file))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(Extension(Arc::new(Handles::default())))
 }

@@ -1,0 +1,88 @@
+//! Static files: compiled in, named by their content, kept by the browser for a year.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// A file under `/assets`.
+struct Asset {
+    /// With the hash in it: `console.1f3a9c2d4e5b.css`.
+    address: String,
+    media: &'static str,
+    bytes: &'static [u8],
+}
+
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+const FILES: [(&str, &str, &[u8]); 11] = [
+    ("base.css", CSS, include_bytes!("../../assets/base.css")),
+    ("frame.css", CSS, include_bytes!("../../assets/frame.css")),
+    ("parts.css", CSS, include_bytes!("../../assets/parts.css")),
+    ("overview.css", CSS, include_bytes!("../../assets/overview.css")),
+    ("messages.css", CSS, include_bytes!("../../assets/messages.css")),
+    ("chart.css", CSS, include_bytes!("../../assets/chart.css")),
+    ("times.js", SCRIPT, include_bytes!("../../assets/times.js")),
+    ("keys.js", SCRIPT, include_bytes!("../../assets/keys.js")),
+    ("panel.js", SCRIPT, include_bytes!("../../assets/panel.js")),
+    ("live.js", SCRIPT, include_bytes!("../../assets/live.js")),
+    ("mark.svg", SVG, include_bytes!("../../assets/mark.svg")),
+];
+
+static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
+    let asset = |(name, media, bytes): (&'static str, &'static str, &'static [u8])| {
+        let hash: String = Sha256::digest(bytes)
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+        let address = format!("{stem}.{hash}.{ending}");
+        (name, Asset { address, media, bytes })
+    };
+    FILES.into_iter().map(asset).collect()
+});
+
+/// Where a file lies: `/assets/console.1f3a9c2d4e5b.css`.
+pub(super) fn address(name: &str) -> String {
+    let file = ASSETS.get(name).map_or(name, |asset| asset.address.as_str());
+    format!("/assets/{file}")
+}
+
+/// `GET /assets/{name}`
+pub(super) async fn file(Path(name): Path<String>) -> Response {
+    let Some(asset) = ASSETS.values().find(|asset| asset.address == name) else {
+        return (StatusCode::NOT_FOUND, "no such file; reload the page\n").into_response();
+    };
+    let headers =
+        [(CONTENT_TYPE, asset.media), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    (headers, asset.bytes).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_carry_the_content() {
+        let address = address("base.css");
+        assert!(address.starts_with("/assets/base.") && address.ends_with(".css"), "{address}");
+        assert_eq!(address.len(), "/assets/base..css".len() + 12);
+    }
+
+    #[test]
+    fn nothing_inline_and_nothing_from_elsewhere() {
+        for (name, _, bytes) in FILES {
+            let text = String::from_utf8_lossy(bytes);
+            for wrong in ["http://", "https://", "localStorage", "sessionStorage", "eval("] {
+                let allowed = name == "mark.svg" && wrong == "http://";
+                assert!(allowed || !text.contains(wrong), "{name}: {wrong}");
+            }
+        }
+    }
+}

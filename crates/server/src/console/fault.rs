@@ -1,0 +1,169 @@
+//! A page that could not be shown: what, why, and the remedy.
+
+use super::assets;
+use crate::caller::Unauthenticated;
+use access::Refusal;
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use flow::ControlError;
+use store::audit::{Outcome, RecordError};
+
+/// Why a page is not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) status: StatusCode,
+    /// What did not work.
+    pub(super) what: String,
+    /// Why.
+    pub(super) why: String,
+    /// What to do now.
+    pub(super) remedy: String,
+}
+
+#[derive(Template)]
+#[template(path = "fault.html")]
+struct FaultPage<'a> {
+    theme: &'a str,
+    fault: &'a Fault,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    pub(super) fn new(
+        status: StatusCode,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { status, what: what.into(), why: why.into(), remedy: remedy.into() }
+    }
+
+    /// It is not there, or this caller may not see it: the two look alike.
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("There is no such {what}"),
+            "It is not in the store, or you may not see it.",
+            "Go back to the list and open it from there.",
+        )
+    }
+
+    /// Our fault; the cause is in the log.
+    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
+        let mut chain = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            chain = format!("{chain}: {error}");
+            cause = error.source();
+        }
+        tracing::error!(error = %chain, "a page could not be shown");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This page could not be made",
+            "The store or the server failed; the log has the cause.",
+            "Try again; if it stays, tell the operator.",
+        )
+    }
+
+    /// How the audit log calls it.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                Outcome::Refused
+            }
+            status if status.is_server_error() => Outcome::Error,
+            _ => Outcome::Failed,
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let page = FaultPage { theme: "", fault: &self };
+        match page.render() {
+            Ok(html) => (self.status, Html(html)).into_response(),
+            Err(_) => (self.status, format!("{}. {}\n", self.what, self.remedy)).into_response(),
+        }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Hidden => Self::not_found("page"),
+            Refusal::Forbidden { what, remedy } => Self::new(
+                StatusCode::FORBIDDEN,
+                "You may not see this",
+                format!("{what} is not allowed."),
+                remedy,
+            ),
+        }
+    }
+}
+
+impl From<RecordError> for Fault {
+    fn from(error: RecordError) -> Self {
+        tracing::error!(%error, "an access could not be audited, so nothing was answered");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The audit log cannot be written",
+            "No patient's data is shown without a trace of it in the audit log.",
+            "The operator has to free space or repair the disk, then start again.",
+        )
+    }
+}
+
+impl From<store::journal::ReadError> for Fault {
+    fn from(error: store::journal::ReadError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<store::chart::ReadError> for Fault {
+    fn from(error: store::chart::ReadError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<store::audit::ReadError> for Fault {
+    fn from(error: store::audit::ReadError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<askama::Error> for Fault {
+    fn from(error: askama::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<Unauthenticated> for Fault {
+    fn from(error: Unauthenticated) -> Self {
+        let status = match error {
+            Unauthenticated::Csrf => StatusCode::FORBIDDEN,
+            Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
+                StatusCode::UNAUTHORIZED
+            }
+        };
+        let remedy = "Go back, reload the page and try again.";
+        Self::new(status, "This was not done", format!("{error}."), remedy)
+    }
+}
+
+impl From<ControlError> for Fault {
+    fn from(error: ControlError) -> Self {
+        let why = format!("{error}.");
+        match &error {
+            ControlError::NoSuchMessage(_) => Self::not_found("message"),
+            ControlError::NoSuchFlow(_) | ControlError::WrongState { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "This was not done",
+                why,
+                "Reload the message: somebody or something was quicker.",
+            ),
+            ControlError::Read(_) | ControlError::Write(_) => Self::internal(&error),
+        }
+    }
+}

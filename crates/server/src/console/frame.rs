@@ -1,0 +1,108 @@
+//! What every page has around it: rail, search, who is signed in, time until logoff.
+
+use super::fault::Fault;
+use super::visitor::Visitor;
+use super::assets;
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use base::Timestamp;
+
+/// Which entry of the rail a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Overview,
+    Flows,
+    Messages,
+    Patients,
+    Audit,
+    /// None of them.
+    Elsewhere,
+}
+
+/// What the frame's template needs.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) title: String,
+    pub(super) place: Place,
+    pub(super) user: String,
+    pub(super) csrf: String,
+    pub(super) theme: &'static str,
+    /// The purpose of use that the audit log will say.
+    pub(super) purpose: &'static str,
+    pub(super) ends: Timestamp,
+    /// Logged in with the first-login secret.
+    pub(super) must_choose_password: bool,
+    /// Where a form of the frame comes back to.
+    pub(super) address: String,
+}
+
+/// An entry of the rail.
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) address: &'static str,
+    pub(super) word: &'static str,
+    /// `g` and this key goes there.
+    pub(super) key: char,
+}
+
+const RAIL: [Entry; 5] = [
+    Entry { place: Place::Overview, address: "/", word: "Overview", key: 'o' },
+    Entry { place: Place::Flows, address: "/flows", word: "Flows", key: 'f' },
+    Entry { place: Place::Messages, address: "/messages", word: "Messages", key: 'm' },
+    Entry { place: Place::Patients, address: "/patients", word: "Patients", key: 'p' },
+    Entry { place: Place::Audit, address: "/audit", word: "Audit", key: 'a' },
+];
+
+// === impl Frame ===
+
+impl Frame {
+    pub(super) fn new(visitor: &Visitor, place: Place, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            place,
+            user: visitor.user().to_owned(),
+            csrf: visitor.session.csrf.clone(),
+            theme: visitor.theme,
+            purpose: purpose(visitor),
+            ends: visitor.session.ends,
+            must_choose_password: visitor.session.must_choose_password,
+            address: visitor.address.clone(),
+        }
+    }
+
+    pub(super) fn rail(&self) -> &'static [Entry] {
+        &RAIL
+    }
+
+    pub(super) fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    /// The instant of the automatic logoff, for the script that counts down.
+    pub(super) fn ends_iso(&self) -> String {
+        self.ends.to_fhir()
+    }
+
+    /// The theme that the switch leads to, and what it is called.
+    pub(super) fn themes(&self) -> [(&'static str, &'static str, bool); 3] {
+        [("system", "System", self.theme.is_empty()), ("light", "Light", self.theme == "light"), (
+            "dark",
+            "Dark",
+            self.theme == "dark",
+        )]
+    }
+}
+
+fn purpose(visitor: &Visitor) -> &'static str {
+    match visitor.caller.purpose {
+        base::Purpose::Treatment => "treatment",
+        base::Purpose::Operations => "operations",
+        base::Purpose::PatientRequest => "patient request",
+        base::Purpose::PublicHealth => "public health",
+    }
+}
+
+/// A template as an answer.
+pub(super) fn page(template: &impl Template) -> Result<Response, Fault> {
+    Ok(Html(template.render()?).into_response())
+}

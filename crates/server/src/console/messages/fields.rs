@@ -1,0 +1,258 @@
+//! The parsed tree: groups, segments, fields and components, each with its name and meaning.
+
+use super::place::key;
+use hl7v2::dictionary::{ComponentDef, Dictionary, FieldDef};
+use hl7v2::structure::{Child, Group};
+use hl7v2::{Issue, Message, Place, Repeat, Segment};
+use mapping::Report;
+use std::collections::HashMap;
+
+/// A line of the tree, in the order in which it is shown.
+pub(super) enum Line {
+    /// A group of the structure, so deep.
+    Group { name: &'static str, depth: usize },
+    /// A segment.
+    Segment(SegmentLine),
+}
+
+/// A segment with its fields.
+pub(super) struct SegmentLine {
+    pub(super) name: String,
+    pub(super) title: &'static str,
+    pub(super) occurrence: usize,
+    pub(super) depth: usize,
+    pub(super) issues: Vec<String>,
+    pub(super) fields: Vec<FieldLine>,
+}
+
+/// A field that is not empty, or that something is to be said of.
+pub(super) struct FieldLine {
+    pub(super) key: String,
+    pub(super) path: String,
+    pub(super) title: String,
+    pub(super) values: Vec<Valued>,
+    pub(super) issues: Vec<String>,
+    /// The class and the words of what the map did with it.
+    pub(super) fate: Option<(&'static str, String)>,
+}
+
+/// A value with what it means; parts below it where it has several.
+pub(super) struct Valued {
+    pub(super) text: String,
+    pub(super) meaning: Option<&'static str>,
+    pub(super) parts: Vec<Part>,
+}
+
+/// A component.
+pub(super) struct Part {
+    pub(super) number: usize,
+    pub(super) title: &'static str,
+    pub(super) text: String,
+    pub(super) meaning: Option<&'static str>,
+}
+
+const MAX_CHARS: usize = 400;
+const MAX_LINES: usize = 600;
+
+/// Makes the tree of a message.
+pub(super) struct Tree<'a> {
+    message: &'a Message,
+    dictionary: Dictionary,
+    issues: HashMap<String, Vec<String>>,
+    fates: HashMap<String, (&'static str, String)>,
+    lines: Vec<Line>,
+}
+
+// === impl Tree ===
+
+impl<'a> Tree<'a> {
+    pub(super) fn of(message: &'a Message, report: &Report) -> Vec<Line> {
+        let mut tree = Tree {
+            message,
+            dictionary: message.dictionary(),
+            issues: HashMap::new(),
+            fates: fates(report),
+            lines: Vec::new(),
+        };
+        for issue in message.issues().iter().chain(message.structure().issues()) {
+            let place = place_key(&issue.place);
+            tree.issues.entry(place).or_default().push(words(issue));
+        }
+        for unusable in &report.unusable {
+            let place = &unusable.place;
+            let at = key(place.segment_name(), usize::from(place.occurrence), usize::from(place.field));
+            tree.issues.entry(at).or_default().push(unusable.why.clone());
+        }
+        tree.group(message.structure().root(), 0);
+        tree.lines
+    }
+
+    fn group(&mut self, group: Group<'_>, depth: usize) {
+        if !group.name().is_empty() && 0 < depth {
+            self.lines.push(Line::Group { name: group.name(), depth: depth - 1 });
+        }
+        for child in group.children() {
+            if MAX_LINES <= self.lines.len() {
+                return;
+            }
+            match child {
+                Child::Group(group) => self.group(group, (depth + 1).min(5)),
+                Child::Segment(index) => {
+                    if let Some(segment) = self.message.segment_at(index) {
+                        let line = self.segment(segment, depth);
+                        self.lines.push(Line::Segment(line));
+                    }
+                }
+            }
+        }
+    }
+
+    fn segment(&self, segment: Segment<'_>, depth: usize) -> SegmentLine {
+        let (name, occurrence) = (segment.name(), segment.occurrence());
+        let at = format!("{name}.{occurrence}");
+        let fields = segment.fields().filter_map(|(n, field)| {
+            let key = key(name, occurrence, n);
+            let issues = self.issues.get(&key).cloned().unwrap_or_default();
+            if field.is_empty() && issues.is_empty() {
+                return None;
+            }
+            let def = self.dictionary.field(name, n);
+            let is_separators = matches!(name, "MSH" | "FHS" | "BHS") && n <= 2;
+            let values = if is_separators {
+                vec![Valued { text: shown(&field.text()), meaning: None, parts: Vec::new() }]
+            } else {
+                field.repeats().filter(|repeat| !repeat.is_empty()).map(|repeat| {
+                    self.value(repeat, segment, (n, def))
+                }).collect()
+            };
+            Some(FieldLine {
+                path: path(name, occurrence, n),
+                title: def.map_or("not in the standard".to_owned(), |def| def.name.to_owned()),
+                values,
+                issues,
+                fate: self.fates.get(&key).cloned(),
+                key,
+            })
+        });
+        SegmentLine {
+            title: self.dictionary.segment_name(name).unwrap_or("not in the standard"),
+            occurrence,
+            depth,
+            issues: self.issues.get(&at).cloned().unwrap_or_default(),
+            fields: fields.collect(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn value(
+        &self,
+        repeat: Repeat<'_>,
+        segment: Segment<'_>,
+        (number, def): (usize, Option<&FieldDef>),
+    ) -> Valued {
+        // OBX-2 says how OBX-5 is read.
+        let told = segment.field(2).value();
+        let datatype = match def.map_or("", |def| def.datatype) {
+            _ if segment.name() == "OBX" && number == 5 => told.as_ref(),
+            datatype => datatype,
+        };
+        let components: Vec<_> = repeat.components().collect();
+        let table = def.and_then(|def| def.table);
+        if components.len() < 2 {
+            let text = repeat.text();
+            return Valued {
+                meaning: self.meaning(table, &text),
+                text: shown(&text),
+                parts: Vec::new(),
+            };
+        }
+        let parts = components.iter().enumerate().filter(|(_, part)| !part.is_empty());
+        let parts = parts.map(|(idx, part)| {
+            let def: Option<&ComponentDef> = self.dictionary.component(datatype, idx + 1);
+            let text = part.text();
+            let own_table = def.and_then(|def| def.table).or(if idx == 0 { table } else { None });
+            Part {
+                number: idx + 1,
+                title: def.map_or("", |def| def.name),
+                meaning: self.meaning(own_table, &text),
+                text: shown(&text),
+            }
+        });
+        Valued { text: String::new(), meaning: None, parts: parts.collect() }
+    }
+
+    fn meaning(&self, table: Option<&str>, code: &str) -> Option<&'static str> {
+        let meaning = self.dictionary.table(table?)?.meaning(code)?;
+        (!meaning.is_empty() && meaning != code).then_some(meaning)
+    }
+}
+
+/// The map's word on each field. A field that two rows took shows the first.
+fn fates(report: &Report) -> HashMap<String, (&'static str, String)> {
+    let mut fates = HashMap::new();
+    let reason = |entry: &mapping::Entry, otherwise: &str| {
+        entry.reason.as_deref().unwrap_or(otherwise).to_owned()
+    };
+    let lists = [
+        (&report.mapped, "good", "mapped"),
+        (&report.withheld, "off", "withheld: another source owns it"),
+        (&report.dropped, "off", "dropped"),
+        (&report.unmapped, "wait", "not mapped"),
+    ];
+    for (entries, class, word) in lists {
+        for entry in entries {
+            let place = &entry.place;
+            let at = key(place.segment_name(), usize::from(place.occurrence), usize::from(place.field));
+            let words = match class {
+                "off" if word == "dropped" => format!("dropped: {}", reason(entry, "no reason given")),
+                _ => word.to_owned(),
+            };
+            fates.entry(at).or_insert((class, words));
+        }
+    }
+    fates
+}
+
+fn path(segment: &str, occurrence: usize, field: usize) -> String {
+    match occurrence {
+        1 => format!("{segment}-{field}"),
+        n => format!("{segment}[{n}]-{field}"),
+    }
+}
+
+fn place_key(place: &Place) -> String {
+    let name = place.name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
+    match place.field {
+        0 => format!("{name}.{}", place.occurrence),
+        field => key(&name, place.occurrence as usize, field as usize),
+    }
+}
+
+/// An issue in words, with the part of the field that it speaks of.
+pub(super) fn words(issue: &Issue) -> String {
+    let place = &issue.place;
+    let mut words = issue.text().to_owned();
+    if 0 < place.component {
+        words.push_str(&format!(" (component {})", place.component));
+    }
+    words
+}
+
+/// The page's name of an issue's place, to link to.
+pub(super) fn place_of(issue: &Issue) -> (String, String) {
+    let place = &issue.place;
+    let name = place.name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
+    let path = match (name.as_str(), place.field) {
+        ("", _) => format!("byte {}", place.offset),
+        (name, 0) => format!("{name}[{}]", place.occurrence.max(1)),
+        (name, field) => path(name, place.occurrence as usize, field as usize),
+    };
+    (place_key(place), path)
+}
+
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{} … {} bytes", text.get(..end).unwrap_or(""), text.len()),
+        None => text.to_owned(),
+    }
+}

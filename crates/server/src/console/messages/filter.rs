@@ -1,0 +1,246 @@
+//! Filters as chips that stay in the address. What names a patient stands there as a handle.
+
+use super::super::fault::Fault;
+use super::super::handles::Handles;
+use super::super::markup::encode;
+use super::super::visitor::{Form, Visitor};
+use axum::Extension;
+use axum::response::{IntoResponse, Redirect, Response};
+use base::Timestamp;
+use std::sync::Arc;
+use store::journal::{Filter, Sequence, State};
+
+/// The message types that the menu offers; an address may hold any.
+pub(super) const TYPES: [&str; 12] = [
+    "ADT", "ADT^A01", "ADT^A03", "ADT^A04", "ADT^A08", "ADT^A40", "ORU^R01", "RDE^O11", "SIU^S12",
+    "VXU^V04", "MDM^T02", "ORM^O01",
+];
+
+/// The spans of time that the menu offers.
+pub(super) const SPANS: [(&str, &str, i64); 4] = [
+    ("1h", "last hour", 3600),
+    ("24h", "last 24 hours", 86_400),
+    ("7d", "last 7 days", 604_800),
+    ("30d", "last 30 days", 2_592_000),
+];
+
+/// What an address asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub(in crate::console) struct Wanted {
+    pub(in crate::console) flow: String,
+    #[serde(rename = "type")]
+    pub(in crate::console) kind: String,
+    pub(in crate::console) state: String,
+    pub(in crate::console) control: String,
+    /// Handles of a record number, an order number, words of the text.
+    pub(in crate::console) patient: String,
+    pub(in crate::console) order: String,
+    pub(in crate::console) text: String,
+    pub(in crate::console) issues: String,
+    pub(in crate::console) since: String,
+    /// The `next` of the page before.
+    pub(in crate::console) before: Option<u64>,
+    /// A path to evaluate on the open message.
+    pub(in crate::console) path: String,
+}
+
+/// A chip: what is filtered, and the address without it.
+pub(in crate::console) struct Chip {
+    pub(in crate::console) label: String,
+    pub(in crate::console) without: String,
+}
+
+/// An entry of a menu.
+pub(in crate::console) struct Choice {
+    pub(in crate::console) label: String,
+    pub(in crate::console) address: String,
+    pub(in crate::console) is_on: bool,
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// The query string without the page; empty where nothing is filtered.
+    pub(in crate::console) fn query(&self) -> String {
+        self.query_with("", "")
+    }
+
+    /// The query string with one field set otherwise; an empty value leaves it out.
+    pub(in crate::console) fn query_with(&self, field: &str, value: &str) -> String {
+        let pairs = self.pairs().into_iter().map(|(name, own)| {
+            (name, if name == field { value.to_owned() } else { own.to_owned() })
+        });
+        pairs
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", encode(&value)))
+            .collect::<Vec<_>>()
+            .join("&")
+    }
+
+    pub(in crate::console) fn pairs(&self) -> [(&'static str, &str); 9] {
+        [
+            ("flow", &self.flow),
+            ("type", &self.kind),
+            ("state", &self.state),
+            ("control", &self.control),
+            ("patient", &self.patient),
+            ("order", &self.order),
+            ("text", &self.text),
+            ("issues", &self.issues),
+            ("since", &self.since),
+        ]
+    }
+
+    /// As the journal takes it. A handle that is forgotten says so.
+    pub(in crate::console) fn filter(
+        &self,
+        handles: &Handles,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<Filter, Fault> {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let typed = |handle: &str| {
+            if handle.is_empty() {
+                return Ok(None);
+            }
+            handles.find(user, handle).map(Some).ok_or_else(forgotten)
+        };
+        let span = SPANS.iter().find(|(code, ..)| *code == self.since);
+        let from = span.map(|(_, _, secs)| Timestamp::from_micros(now.micros() - secs * 1_000_000));
+        Ok(Filter {
+            flow: given(&self.flow),
+            message_type: given(&self.kind),
+            control_id: given(&self.control),
+            patient: typed(&self.patient)?,
+            visit: None,
+            accession: typed(&self.order)?,
+            state: State::from_word(&self.state),
+            has_issues: !self.issues.is_empty(),
+            from,
+            until: None,
+            text: typed(&self.text)?,
+        })
+    }
+
+    pub(super) fn before(&self) -> Option<Sequence> {
+        self.before.map(Sequence::new)
+    }
+
+    /// The filters that are on.
+    pub(super) fn chips(&self, handles: &Handles, user: &str) -> Vec<Chip> {
+        let typed = |handle: &str| handles.find(user, handle).unwrap_or_default();
+        let span = SPANS.iter().find(|(code, ..)| *code == self.since);
+        let shown = [
+            ("flow", format!("flow {}", self.flow)),
+            ("type", self.kind.clone()),
+            ("state", self.state.clone()),
+            ("control", format!("control id {}", self.control)),
+            ("patient", format!("patient number {}", typed(&self.patient))),
+            ("order", format!("order number {}", typed(&self.order))),
+            ("text", format!("text \u{201c}{}\u{201d}", typed(&self.text))),
+            ("issues", "with issues".to_owned()),
+            ("since", span.map_or(String::new(), |(_, words, _)| (*words).to_owned())),
+        ];
+        let pairs = self.pairs();
+        let is_on = |name: &str| pairs.iter().any(|(own, value)| *own == name && !value.is_empty());
+        shown
+            .into_iter()
+            .filter(|(name, _)| is_on(name))
+            .map(|(name, label)| Chip {
+                label,
+                without: format!("/messages?{}", self.query_with(name, "")),
+            })
+            .collect()
+    }
+
+    /// A menu for one field.
+    pub(super) fn choices<'a>(
+        &self,
+        field: &str,
+        options: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<Choice> {
+        let now = self.pairs().into_iter().find(|(name, _)| *name == field).map_or("", |(_, on)| on);
+        options
+            .into_iter()
+            .map(|(value, label)| Choice {
+                label: label.to_owned(),
+                is_on: now == value,
+                address: format!("/messages?{}", self.query_with(field, value)),
+            })
+            .collect()
+    }
+}
+
+fn forgotten() -> Fault {
+    Fault::new(
+        axum::http::StatusCode::GONE,
+        "This search has ended",
+        "What was typed is kept in memory only, so that no address names a patient; it is forgotten after a restart.",
+        "Go to the list and search again.",
+    )
+}
+
+/// `POST /messages/narrow`: filters that somebody types.
+pub(in crate::console) async fn narrow(
+    Extension(handles): Extension<Arc<Handles>>,
+    form: Form,
+) -> Response {
+    let user = form.visitor.user();
+    let own = |name: &str| form.get(name).to_owned();
+    let typed = |name: &str, earlier: &str| match form.get(name).trim() {
+        "" => form.get(earlier).to_owned(),
+        text => handles.keep(user, text),
+    };
+    let wanted = Wanted {
+        flow: own("flow"),
+        kind: own("type"),
+        state: own("state"),
+        control: match form.get("new-control").trim() {
+            "" => own("control"),
+            control => control.to_owned(),
+        },
+        patient: typed("new-patient", "patient"),
+        order: typed("new-order", "order"),
+        text: typed("new-text", "text"),
+        issues: own("issues"),
+        since: own("since"),
+        ..Wanted::default()
+    };
+    Redirect::to(&format!("/messages?{}", wanted.query())).into_response()
+}
+
+/// The filter of a page, for a visitor.
+pub(super) fn of_visitor(
+    wanted: &Wanted,
+    handles: &Handles,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<Filter, Fault> {
+    wanted.filter(handles, visitor.user(), now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_no_typed_words() {
+        let handles = Handles::default();
+        let wanted = Wanted {
+            flow: "lab".to_owned(),
+            patient: handles.keep("admin", "ZZ-4711"),
+            issues: "1".to_owned(),
+            ..Wanted::default()
+        };
+        assert!(!wanted.query().contains("4711"), "{}", wanted.query());
+        let filter = wanted.filter(&handles, "admin", Timestamp::from_micros(0)).unwrap();
+        assert_eq!(filter.patient.as_deref(), Some("ZZ-4711"));
+        assert!(filter.has_issues);
+        assert!(wanted.filter(&handles, "other", Timestamp::from_micros(0)).is_err());
+        assert_eq!(wanted.query_with("flow", ""), wanted.query().replace("flow=lab&", ""));
+        let chips: Vec<String> =
+            wanted.chips(&handles, "admin").into_iter().map(|chip| chip.label).collect();
+        assert_eq!(chips, ["flow lab", "patient number ZZ-4711", "with issues"]);
+    }
+}

@@ -1,0 +1,252 @@
+//! The list of messages.
+
+use super::super::fault::Fault;
+use super::super::frame::{Frame, Place, page};
+use super::super::handles::Handles;
+use super::super::markup::{Moment, count, thousands};
+use super::super::visitor::Visitor;
+use super::super::words as reasons;
+use super::fields::Line;
+use super::filter::{Chip, Choice, SPANS, TYPES, Wanted, of_visitor};
+use super::open::Opened;
+use super::{key_of, state_class};
+use crate::app::App;
+use crate::trail::Touched;
+use access::Interaction;
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use std::sync::Arc;
+use store::journal::{Filter, Page, State as Stand, Summary};
+
+const PAGE: usize = 50;
+/// A larger message's acknowledgement is shown with the message, not in the list.
+const SMALL: usize = 64 << 10;
+
+/// A line of the list.
+pub(in crate::console) struct Row {
+    pub(in crate::console) summary: Summary,
+    /// `AA`, where the sender has it.
+    pub(in crate::console) acknowledged: String,
+    /// From receipt to the chart.
+    pub(in crate::console) took: String,
+}
+
+/// One page of the list.
+pub(in crate::console) struct Listed {
+    pub(in crate::console) wanted: Wanted,
+    pub(in crate::console) chips: Vec<Chip>,
+    pub(in crate::console) flows: Vec<Choice>,
+    pub(in crate::console) types: Vec<Choice>,
+    pub(in crate::console) states: Vec<Choice>,
+    pub(in crate::console) spans: Vec<Choice>,
+    pub(in crate::console) rows: Vec<Row>,
+    /// `12,345 messages, newest first`
+    pub(in crate::console) how_many: String,
+    pub(in crate::console) next: Option<u64>,
+    pub(in crate::console) text_lag: u64,
+}
+
+#[derive(Template)]
+#[template(path = "messages/page.html")]
+pub(super) struct MessagesPage {
+    pub(super) frame: Frame,
+    pub(super) listed: Listed,
+    pub(super) opened: Option<Opened>,
+}
+
+// === impl Row ===
+
+impl Row {
+    pub(in crate::console) fn patient(&self) -> String {
+        let patients = &self.summary.header.patients;
+        match patients.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} +{}", rest.len()),
+        }
+    }
+
+    pub(in crate::console) fn kind(&self) -> &str {
+        match self.summary.header.message_type.as_str() {
+            "" => "no message",
+            kind => kind,
+        }
+    }
+
+    pub(in crate::console) fn state(&self) -> &'static str {
+        self.summary.state.word()
+    }
+
+    pub(in crate::console) fn class(&self) -> &'static str {
+        state_class(self.summary.state)
+    }
+}
+
+// === impl Listed ===
+
+impl Listed {
+    pub(in crate::console) fn query(&self) -> String {
+        self.wanted.query()
+    }
+
+    pub(in crate::console) fn next_address(&self) -> Option<String> {
+        let query = self.query();
+        let and = if query.is_empty() { "" } else { "&" };
+        self.next.map(|before| format!("/messages?{query}{and}before={before}"))
+    }
+
+    /// The menus of filters.
+    pub(in crate::console) fn menus(&self) -> [(&'static str, &[Choice]); 4] {
+        [
+            ("Flow", &self.flows),
+            ("Type", &self.types),
+            ("State", &self.states),
+            ("Time", &self.spans),
+        ]
+    }
+
+    pub(in crate::console) fn issues_address(&self) -> String {
+        format!("/messages?{}", self.wanted.query_with("issues", "1"))
+    }
+
+    /// Reads it; not for an async task's own thread.
+    pub(super) fn take(
+        app: &App,
+        wanted: Wanted,
+        filter: &Filter,
+        (handles, user): (&Handles, &str),
+    ) -> Result<Self, Fault> {
+        let listing = app.journal.list(filter, Page { before: wanted.before(), limit: PAGE })?;
+        let rows = listing.rows.into_iter().map(|summary| row(app, summary)).collect::<Result<
+            Vec<_>,
+            Fault,
+        >>()?;
+        let flows: Vec<String> = app.engine.addresses().into_iter().map(|(flow, _)| flow).collect();
+        let states = Stand::ALL.iter().map(|state| (state.word(), state.word()));
+        Ok(Self {
+            how_many: how_many(app, filter, &wanted, rows.len(), listing.next.is_some())?,
+            chips: wanted.chips(handles, user),
+            flows: wanted.choices("flow", flows.iter().map(|flow| (flow.as_str(), flow.as_str()))),
+            types: wanted.choices("type", TYPES.map(|kind| (kind, kind))),
+            states: wanted.choices("state", states),
+            spans: wanted.choices("since", SPANS.map(|(code, words, _)| (code, words))),
+            rows,
+            next: listing.next.map(store::journal::Sequence::get),
+            text_lag: listing.text_lag.unwrap_or(0),
+            wanted,
+        })
+    }
+}
+
+fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
+    let mut acknowledged = String::new();
+    if summary.n_bytes <= SMALL
+        && let Some(stored) = app.journal.read(summary.sequence)?
+    {
+        acknowledged = stored.acknowledgement.map(|answer| answer.code).unwrap_or_default();
+    }
+    let took = match summary.state {
+        Stand::Mapped | Stand::Delivered => {
+            let applied = app.chart.applied(&key_of(summary.sequence))?;
+            applied.last().map(|first| latency(first.at.micros() - summary.received.micros()))
+        }
+        Stand::Received
+        | Stand::Filtered
+        | Stand::Held
+        | Stand::Parked
+        | Stand::Dead
+        | Stand::NeedsAttention => None,
+    };
+    Ok(Row { summary, acknowledged, took: took.unwrap_or_default() })
+}
+
+/// `12 ms`, `3.4 s`, `5 min`
+pub(super) fn latency(micros: i64) -> String {
+    match micros.max(0) {
+        micros @ 0..1_000 => format!("{micros} µs"),
+        micros @ 1_000..1_000_000 => format!("{} ms", micros / 1_000),
+        micros @ 1_000_000..120_000_000 => format!("{:.1} s", micros as f64 / 1_000_000.0),
+        micros => format!("{} min", micros / 60_000_000),
+    }
+}
+
+/// The journal keeps its sums by flow and state; other filters are not counted to the end.
+fn how_many(
+    app: &App,
+    filter: &Filter,
+    wanted: &Wanted,
+    n_rows: usize,
+    has_more: bool,
+) -> Result<String, Fault> {
+    let is_counted = *filter
+        == Filter { flow: filter.flow.clone(), state: filter.state, ..Filter::default() };
+    if is_counted {
+        let counts = app.journal.counts()?;
+        let of = counts.iter().filter(|count| {
+            filter.flow.as_ref().is_none_or(|flow| *flow == count.flow)
+                && filter.state.is_none_or(|state| state == count.state)
+        });
+        let n = of.map(|count| count.n).sum();
+        return Ok(format!("{}, newest first", count(n, "message", "messages")));
+    }
+    let n = thousands(n_rows as u64);
+    Ok(match (has_more, wanted.before.is_some()) {
+        (false, false) => format!("{}, newest first", count(n_rows as u64, "message", "messages")),
+        (false, true) => format!("the last {n}, newest first"),
+        (true, _) => format!("{n} on this page and more, newest first"),
+    })
+}
+
+/// `GET /messages`
+pub(in crate::console) async fn list(
+    State(app): State<App>,
+    Extension(handles): Extension<Arc<Handles>>,
+    visitor: Visitor,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Fault> {
+    let listed = audited_list(&app, &handles, &visitor, wanted).await?;
+    page(&MessagesPage {
+        frame: Frame::new(&visitor, Place::Messages, "Messages"),
+        listed,
+        opened: None,
+    })
+}
+
+/// The list, with the access in the audit log.
+pub(super) async fn audited_list(
+    app: &App,
+    handles: &Arc<Handles>,
+    visitor: &Visitor,
+    wanted: Wanted,
+) -> Result<Listed, Fault> {
+    visitor.permit(app, Interaction::Messages, None).await?;
+    let filter = of_visitor(&wanted, handles, visitor, app.clock.now())?;
+    let names: Vec<&str> = wanted
+        .pairs()
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, _)| name)
+        .collect();
+    let target = format!("messages?{}", names.join("&"));
+    let (work, handles, user) = (app.clone(), Arc::clone(handles), visitor.user().to_owned());
+    let taken = tokio::task::spawn_blocking(move || {
+        Listed::take(&work, wanted, &filter, (&handles, &user))
+    });
+    let listed = taken.await.map_err(|error| Fault::internal(&error))??;
+    let touched =
+        Touched { resource_type: "message".to_owned(), target, patients: Vec::new() };
+    visitor.record(app, "search", touched).await?;
+    Ok(listed)
+}
+
+/// Some messages for another page, such as the finder; its page is the one that audits.
+pub(in crate::console) fn some_rows(
+    app: &App,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Row>, Fault> {
+    let listing = app.journal.list(filter, Page { before: None, limit })?;
+    listing.rows.into_iter().map(|summary| row(app, summary)).collect()
+}

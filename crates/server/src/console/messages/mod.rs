@@ -1,0 +1,44 @@
+//! Messages: a list with filters, and one message beside it.
+//!
+//! Invariant: a list or a message is in the audit log before its first byte, with the patients that
+//! the message touched as far as the chart knows them.
+
+mod act;
+mod became;
+mod fields;
+mod filter;
+mod journey;
+mod list;
+mod open;
+mod place;
+mod raw;
+
+pub(super) use act::{act_on_group, act_on_one};
+pub(super) use became::{Difference, differences};
+pub(super) use filter::{Wanted, narrow};
+pub(super) use list::{some_rows, list};
+pub(super) use open::{download, open};
+pub(super) use place::{anchor, link_to_field};
+
+use store::journal::{Sequence, State};
+
+/// The class of a state, beside its word.
+pub(super) fn state_class(state: State) -> &'static str {
+    match state {
+        State::Received => "wait",
+        State::Mapped | State::Delivered => "good",
+        State::Filtered => "off",
+        State::Held | State::Parked => "hold",
+        State::Dead | State::NeedsAttention => "bad",
+    }
+}
+
+/// The key under which the chart knows a message.
+pub(super) fn key_of(sequence: Sequence) -> Vec<u8> {
+    sequence.get().to_be_bytes().to_vec()
+}
+
+/// The message that a key of the chart names.
+pub(super) fn sequence_of(key: &[u8]) -> Option<Sequence> {
+    Some(Sequence::new(u64::from_be_bytes(key.try_into().ok()?)))
+}

@@ -1,0 +1,235 @@
+//! The overview: four numbers, the live picture, what needs attention.
+//!
+//! Invariant: every number comes from the journal or the chart, so it survives a restart; nothing
+//! here names a patient.
+
+mod attention;
+mod live;
+mod picture;
+
+pub(super) use live::live;
+
+use super::fault::Fault;
+use super::frame::{Frame, Place, page};
+use super::markup::{Moment, thousands};
+use super::words;
+use super::visitor::Visitor;
+use crate::app::App;
+use askama::Template;
+use attention::Group;
+use axum::extract::State;
+use axum::response::Response;
+use base::Timestamp;
+use flow::Snapshot;
+use picture::Lane;
+use store::chart::Statistics;
+use store::journal::{Rated, State as Stand};
+
+/// Everything that the overview shows, at one moment.
+pub(super) struct View {
+    pub(super) at: Timestamp,
+    pub(super) numbers: Vec<Number>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) chart: ChartNode,
+    pub(super) groups: Vec<Group>,
+    /// Why nothing is taken or written any more, if so.
+    pub(super) stopped: Vec<String>,
+}
+
+/// One of the four.
+pub(super) struct Number {
+    pub(super) key: &'static str,
+    pub(super) label: &'static str,
+    pub(super) class: &'static str,
+    pub(super) n: u64,
+    pub(super) under: String,
+    pub(super) address: &'static str,
+}
+
+/// The destination.
+pub(super) struct ChartNode {
+    pub(super) rows: Vec<(&'static str, &'static str, String)>,
+    pub(super) updated: Option<Timestamp>,
+}
+
+#[derive(Template)]
+#[template(path = "overview/page.html")]
+struct OverviewPage {
+    frame: Frame,
+    view: View,
+}
+
+#[derive(Template)]
+#[template(path = "overview/attention.html")]
+struct AttentionPart<'a> {
+    csrf: &'a str,
+    view: &'a View,
+}
+
+const DAY: i64 = 86_400_000_000;
+
+// === impl View ===
+
+impl View {
+    /// Reads it; not for an async task's own thread.
+    pub(super) fn take(app: &App) -> Result<Self, Fault> {
+        let snapshot = app.engine.snapshot().map_err(|error| Fault::internal(&error))?;
+        let statistics = app.chart.statistics()?;
+        let at = snapshot.at;
+        // The running minute counts too.
+        let soon = Timestamp::from_micros(at.micros() + 60_000_000);
+        let today = Sums::of(app, Timestamp::from_micros(at.micros() - DAY), soon)?;
+        let before = Sums::of(
+            app,
+            Timestamp::from_micros(at.micros() - 2 * DAY),
+            Timestamp::from_micros(at.micros() - DAY),
+        )?;
+        let mut stopped = Vec::new();
+        stopped.extend(app.journal.stopped().map(|error| format!("The journal takes no messages: {error}.")));
+        stopped.extend(app.chart.stopped().map(|error| format!("The chart takes no writes: {error}.")));
+        Ok(Self {
+            at,
+            numbers: numbers(&snapshot, today, before),
+            lanes: snapshot.flows.iter().map(|flow| Lane::of(flow, at)).collect(),
+            chart: ChartNode::of(&statistics),
+            groups: attention::groups(app, at)?,
+            stopped,
+        })
+    }
+
+    fn digest(&self) -> String {
+        attention::digest(&self.groups)
+    }
+
+    fn wires(&self) -> Vec<picture::Wire> {
+        picture::wires(&self.lanes)
+    }
+
+    fn n_attention(&self) -> String {
+        thousands(self.groups.iter().map(|group| group.n).sum())
+    }
+}
+
+/// What happened in a span of time.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    received: u64,
+    applied: u64,
+}
+
+// === impl Sums ===
+
+impl Sums {
+    fn of(app: &App, from: Timestamp, until: Timestamp) -> Result<Self, Fault> {
+        let mut sums = Self::default();
+        for rate in app.journal.rates(from, until)? {
+            match rate.rated {
+                Rated::Received => sums.received += rate.n,
+                Rated::Became(Stand::Mapped | Stand::Delivered) => sums.applied += rate.n,
+                Rated::Repeated
+                | Rated::Became(
+                    Stand::Received
+                    | Stand::Filtered
+                    | Stand::Held
+                    | Stand::Parked
+                    | Stand::Dead
+                    | Stand::NeedsAttention,
+                ) => {}
+            }
+        }
+        Ok(sums)
+    }
+}
+
+fn numbers(snapshot: &Snapshot, today: Sums, before: Sums) -> Vec<Number> {
+    let total = |of: fn(&flow::FlowSnapshot) -> u64| snapshot.total(of);
+    let (waiting, held) = (total(|flow| flow.waiting), total(|flow| flow.held));
+    let attention = total(|flow| flow.needs_attention);
+    let compared = |all: u64, before: u64| {
+        format!("last 24 h; {} the day before; {} in all", thousands(before), thousands(all))
+    };
+    vec![
+        Number {
+            key: "received",
+            label: "Received",
+            class: "",
+            n: today.received,
+            under: compared(total(|flow| flow.received), before.received),
+            address: "/messages",
+        },
+        Number {
+            key: "applied",
+            label: "In the chart",
+            class: "",
+            n: today.applied,
+            under: compared(total(|flow| flow.applied), before.applied),
+            address: "/messages?state=mapped",
+        },
+        Number {
+            key: "waiting",
+            label: "Waiting",
+            class: if 100 < waiting { "wait" } else { "" },
+            n: waiting,
+            under: "on disk, on the way to the chart".to_owned(),
+            address: "/messages?state=received",
+        },
+        Number {
+            key: "attention",
+            label: "Needs attention",
+            class: if 0 < attention + held { "bad" } else { "" },
+            n: attention + held,
+            under: format!("of these held or parked: {}", thousands(held)),
+            address: "#attention-title",
+        },
+    ]
+}
+
+// === impl Number ===
+
+impl Number {
+    fn text(&self) -> String {
+        thousands(self.n)
+    }
+}
+
+// === impl ChartNode ===
+
+impl ChartNode {
+    fn of(statistics: &Statistics) -> Self {
+        let of_type = |name: &str| {
+            let found = statistics.resources.iter().find(|(known, _)| *known == name);
+            found.map_or(0, |(_, n)| *n)
+        };
+        let all = statistics.resources.iter().map(|(_, n)| n).sum();
+        let megabytes = statistics.bytes.div_ceil(1 << 20);
+        Self {
+            rows: vec![
+                ("resources", "resources", thousands(all)),
+                ("patients", "patient records", thousands(of_type("Patient"))),
+                ("versions", "versions", thousands(statistics.versions)),
+                ("queued", "waiting to be written", thousands(statistics.queued as u64)),
+                ("bytes", "on disk", format!("{} MB", thousands(megabytes))),
+            ],
+            updated: statistics.updated,
+        }
+    }
+}
+
+async fn take(app: &App) -> Result<View, Fault> {
+    let app = app.clone();
+    tokio::task::spawn_blocking(move || View::take(&app))
+        .await
+        .map_err(|error| Fault::internal(&error))?
+}
+
+/// `GET /`
+pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
+    let view = take(&app).await?;
+    page(&OverviewPage { frame: Frame::new(&visitor, Place::Overview, "Overview"), view })
+}
+
+/// `GET /console/attention`: the list again, for the page that is open.
+pub(super) async fn attention(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
+    let view = take(&app).await?;
+    page(&AttentionPart { csrf: &visitor.session.csrf, view: &view })
+}

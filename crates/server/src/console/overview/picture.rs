@@ -1,0 +1,193 @@
+//! Sources, flows, destination: what the picture draws of one moment.
+
+use super::super::markup::{Markup, age};
+use base::Timestamp;
+use flow::{FlowSnapshot, FlowState, Minute};
+use std::fmt::Write as _;
+
+/// One flow from left to right.
+pub(in crate::console) struct Lane {
+    pub(in crate::console) name: String,
+    pub(in crate::console) address: String,
+    pub(in crate::console) peers: String,
+    /// The class of the state, and the word.
+    pub(in crate::console) state: (&'static str, &'static str),
+    pub(in crate::console) rate: String,
+    pub(in crate::console) last: Option<Timestamp>,
+    pub(in crate::console) waiting: String,
+    pub(in crate::console) area: String,
+    pub(in crate::console) stroke: String,
+    pub(in crate::console) failed: String,
+    pub(in crate::console) described: String,
+    /// How thick its lines are.
+    pub(in crate::console) width: String,
+    /// The class of its lines.
+    pub(in crate::console) wire: &'static str,
+}
+
+/// A line from a flow to the destination.
+pub(in crate::console) struct Wire {
+    pub(in crate::console) key: String,
+    pub(in crate::console) path: String,
+    pub(in crate::console) width: String,
+    pub(in crate::console) class: &'static str,
+}
+
+/// The sparkline's own measure; the page stretches it.
+const WIDE: f64 = 120.0;
+const HIGH: f64 = 28.0;
+
+// === impl Lane ===
+
+impl Lane {
+    pub(in crate::console) fn of(flow: &FlowSnapshot, at: Timestamp) -> Self {
+        let whole = flow.minutes.len().saturating_sub(1);
+        // The running minute is not over; the last whole one says the rate.
+        let last = flow.minutes.get(whole.wrapping_sub(1)).copied().unwrap_or_default();
+        let running = flow.minutes.get(whole).copied().unwrap_or_default();
+        let rate = last.received.max(running.received);
+        let hour: u32 = flow.minutes.iter().map(|minute| minute.received).sum();
+        Self {
+            name: flow.name.clone(),
+            address: flow.address.map_or("not bound".to_owned(), |address| address.to_string()),
+            peers: match flow.connections {
+                1 => "1 connection".to_owned(),
+                n => format!("{n} connections"),
+            },
+            state: state(flow),
+            rate: format!("{rate}/min"),
+            last: flow.last_received,
+            waiting: waiting(flow),
+            area: spark(&flow.minutes, true),
+            stroke: spark(&flow.minutes, false),
+            failed: failures(&flow.minutes),
+            described: format!("{hour} messages in the last hour, {} in the last minute", last.received),
+            width: format!("{:.1}", width(rate)),
+            wire: wire(flow, at),
+        }
+    }
+
+    /// The line from its source.
+    pub(in crate::console) fn key(&self) -> String {
+        format!("in-{}", self.name)
+    }
+}
+
+fn state(flow: &FlowSnapshot) -> (&'static str, &'static str) {
+    match flow.state {
+        FlowState::Running if 0 < flow.waiting + flow.held && 100 < flow.waiting => {
+            ("wait", "behind")
+        }
+        FlowState::Running => ("good", flow.state.word()),
+        FlowState::Draining => ("wait", flow.state.word()),
+        FlowState::Stopped => ("bad", flow.state.word()),
+    }
+}
+
+fn waiting(flow: &FlowSnapshot) -> String {
+    let mut parts = Vec::new();
+    for (n, word) in [
+        (flow.waiting, "waiting"),
+        (flow.held, "held"),
+        (flow.needs_attention, "need attention"),
+    ] {
+        if 0 < n {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    if parts.is_empty() { "nothing waits".to_owned() } else { parts.join(", ") }
+}
+
+/// A quiet line after ten minutes without a message.
+fn wire(flow: &FlowSnapshot, at: Timestamp) -> &'static str {
+    let is_quiet = flow
+        .last_received
+        .is_none_or(|last| 600_000_000 < at.micros().saturating_sub(last.micros()));
+    match flow.state {
+        FlowState::Stopped => "bad",
+        FlowState::Draining => "wait",
+        FlowState::Running if is_quiet => "off",
+        FlowState::Running if 100 < flow.waiting => "wait",
+        FlowState::Running => "good",
+    }
+}
+
+/// From 1 for silence to 8 for a thousand a minute and more.
+fn width(per_minute: u32) -> f64 {
+    (1.0 + f64::from(per_minute + 1).log10() * 2.4).min(8.0)
+}
+
+fn spark(minutes: &[Minute], is_area: bool) -> String {
+    let top = minutes.iter().map(|minute| minute.received).max().unwrap_or(0).max(4);
+    let step = WIDE / minutes.len().saturating_sub(1).max(1) as f64;
+    let mut path = String::new();
+    for (idx, minute) in minutes.iter().enumerate() {
+        let (x, y) = (
+            idx as f64 * step,
+            HIGH - 2.0 - f64::from(minute.received) / f64::from(top) * (HIGH - 4.0),
+        );
+        let command = if idx == 0 { 'M' } else { 'L' };
+        let _ = write!(path, "{command}{x:.1} {y:.1}");
+    }
+    if is_area {
+        let _ = write!(path, "L{WIDE} {HIGH}L0 {HIGH}Z");
+    }
+    path
+}
+
+/// A mark below each minute in which a message failed.
+fn failures(minutes: &[Minute]) -> String {
+    let step = WIDE / minutes.len().saturating_sub(1).max(1) as f64;
+    let mut path = String::new();
+    for (idx, minute) in minutes.iter().enumerate() {
+        if 0 < minute.failed {
+            let _ = write!(path, "M{:.1} {HIGH}h2v-5h-2Z", (idx as f64 * step - 1.0).max(0.0));
+        }
+    }
+    path
+}
+
+/// Lines from the middle of each flow to the middle of the destination.
+pub(in crate::console) fn wires(lanes: &[Lane]) -> Vec<Wire> {
+    let n = lanes.len().max(1) as f64;
+    let line = |(idx, lane): (usize, &Lane)| {
+        let y = (idx as f64 + 0.5) / n * 100.0;
+        Wire {
+            key: format!("out-{}", lane.name),
+            path: format!("M0 {y:.1}C50 {y:.1} 50 50 100 50"),
+            width: lane.width.clone(),
+            class: lane.wire,
+        }
+    };
+    lanes.iter().enumerate().map(line).collect()
+}
+
+/// The age of a message, for a script that keeps it growing.
+pub(in crate::console) fn last_age(lane: &Lane, at: impl std::borrow::Borrow<Timestamp>) -> Markup {
+    match lane.last {
+        Some(last) => Markup(format!(
+            r#"<time datetime="{}" data-as="age" data-live="last-{}">{}</time>"#,
+            last.to_fhir(),
+            super::super::markup::escape(&lane.name),
+            age(last, *at.borrow())
+        )),
+        None => Markup("no message yet".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_grow_with_the_rate_and_stay_in_the_picture() {
+        assert!((width(0) - 1.0).abs() < 0.01);
+        assert!(width(10) < width(100) && width(100) < width(1000));
+        assert!(width(u32::MAX - 1) <= 8.0);
+        let minutes = vec![Minute { received: 5, applied: 5, failed: 1 }; 60];
+        assert!(spark(&minutes, false).starts_with("M0.0 2.0L"));
+        assert!(spark(&minutes, true).ends_with('Z'));
+        assert_eq!(failures(&minutes).matches('M').count(), 60);
+        assert_eq!(spark(&[], false), "");
+    }
+}

@@ -1,0 +1,84 @@
+//! "Choose your password", after a login with the first-login secret or whenever one likes.
+
+use super::fault::Fault;
+use super::frame::{Frame, Place, page};
+use super::visitor::{Form, Visitor, own_path};
+use crate::app::App;
+use crate::caller::session_cookie;
+use crate::trail::Touched;
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use security::AdministratorError;
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    frame: Frame,
+    next: String,
+    wrong: Option<String>,
+    min_chars: usize,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /password`
+pub(super) async fn show(
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    page(&of(&visitor, own_path(&asked.next).unwrap_or("/"), None))
+}
+
+/// `POST /password`
+pub(super) async fn choose(
+    State(app): State<App>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Fault> {
+    let next = own_path(form.get("next")).unwrap_or("/").to_owned();
+    let password = form.get("password").to_owned();
+    if password != form.get("again") {
+        let wrong = "The two are not the same; type it twice.".to_owned();
+        return again(&form.visitor, &next, wrong);
+    }
+    let chosen = {
+        let app = app.clone();
+        tokio::task::spawn_blocking(move || app.administrator.choose_password(&password))
+            .await
+            .map_err(|error| Fault::internal(&error))?
+    };
+    match chosen {
+        Ok(()) => {
+            let touched = Touched { resource_type: "password".to_owned(), ..Touched::default() };
+            form.visitor.record(&app, "choose-password", touched).await?;
+            if let Some(cookie) = session_cookie(&headers) {
+                app.sessions.password_chosen(cookie);
+            }
+            Ok(Redirect::to(&next).into_response())
+        }
+        Err(error @ AdministratorError::Length) => {
+            again(&form.visitor, &next, format!("{error}: yours has another length."))
+        }
+        Err(error) => Err(Fault::internal(&error)),
+    }
+}
+
+fn again(visitor: &Visitor, next: &str, wrong: String) -> Result<Response, Fault> {
+    let shown = page(&of(visitor, next, Some(wrong)))?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+}
+
+fn of(visitor: &Visitor, next: &str, wrong: Option<String>) -> PasswordPage {
+    PasswordPage {
+        frame: Frame::new(visitor, Place::Elsewhere, "Choose your password"),
+        next: next.to_owned(),
+        wrong,
+        min_chars: security::MIN_PASSWORD_CHARS,
+    }
+}

@@ -1,0 +1,234 @@
+//! Who looks at a page: a session, and nothing else.
+
+use super::fault::Fault;
+use crate::app::App;
+use crate::caller::{Caller, Origin, Unauthenticated, session_cookie};
+use crate::fhir::Failure;
+use crate::trail::{self, Touched};
+use access::{Action, Interaction, Permit, decide};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use security::Session;
+use store::audit::Outcome;
+
+/// Somebody with a session.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    pub(super) caller: Caller,
+    pub(super) session: Session,
+    /// `light`, `dark`, or empty for what the system says.
+    pub(super) theme: &'static str,
+    /// True where a script asks for a part of a page.
+    pub(super) wants_part: bool,
+    /// The address asked for, with its query.
+    pub(super) address: String,
+}
+
+/// A posted form whose CSRF token is the session's.
+#[derive(Debug)]
+pub(super) struct Form {
+    pub(super) visitor: Visitor,
+    pairs: Vec<(String, String)>,
+}
+
+/// Nobody, or no right: a page or a way to the login.
+pub(super) struct Turned(Box<Response>);
+
+// === impl Visitor ===
+
+impl Visitor {
+    /// The name of the signed-in person.
+    pub(super) fn user(&self) -> &str {
+        &self.session.user
+    }
+
+    /// Asks for a permit; a refusal is in the audit log before it is answered.
+    pub(super) async fn permit(
+        &self,
+        app: &App,
+        interaction: Interaction,
+        resource_type: Option<&str>,
+    ) -> Result<Permit, Fault> {
+        let action = Action { interaction, resource_type };
+        match decide(&self.caller.principal, action, self.caller.purpose) {
+            Ok(permit) => Ok(permit),
+            Err(refusal) => {
+                let touched = Touched {
+                    resource_type: resource_type.unwrap_or("").to_owned(),
+                    ..Touched::default()
+                };
+                let code = interaction.code();
+                trail::record(app, &self.caller, code, touched, Outcome::Refused).await?;
+                Err(refusal.into())
+            }
+        }
+    }
+
+    /// Waits until the access is in the audit log, on disk.
+    pub(super) async fn record(
+        &self,
+        app: &App,
+        action: &str,
+        touched: Touched,
+    ) -> Result<(), Fault> {
+        trail::record(app, &self.caller, action, touched, Outcome::Success).await?;
+        Ok(())
+    }
+
+    /// As [`Visitor::record`], for what did not work.
+    pub(super) async fn record_failure(
+        &self,
+        app: &App,
+        action: &str,
+        touched: Touched,
+        fault: &Fault,
+    ) -> Result<(), Fault> {
+        trail::record(app, &self.caller, action, touched, fault.outcome()).await?;
+        Ok(())
+    }
+
+    fn of(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let caller = Caller::of_page(app, parts)?;
+        // A bearer token is for the API; the pages are for people.
+        let session = caller.session.clone().ok_or(Unauthenticated::Missing)?;
+        Ok(Self {
+            caller,
+            session,
+            theme: super::theme::of(&parts.headers),
+            wants_part: parts.headers.contains_key("x-part"),
+            address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        })
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Turned;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Turned> {
+        match Self::of(app, parts) {
+            Ok(visitor) => Ok(visitor),
+            Err(error) => {
+                trail::refused_at_the_door(app, &Origin::of(parts), error).await;
+                Err(Turned::to_login(parts))
+            }
+        }
+    }
+}
+
+/// The session of a request that the page makes by itself: it does not keep the session alive.
+pub(super) fn peek(app: &App, parts: &Parts) -> Option<Session> {
+    app.sessions.peek(session_cookie(&parts.headers)?, app.clock.now())
+}
+
+// === impl Form ===
+
+impl Form {
+    /// The first value of a field; empty where there is none.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Where to go back to: a path of this server, or the overview.
+    pub(super) fn back(&self) -> &str {
+        own_path(self.get("back")).unwrap_or("/")
+    }
+}
+
+impl FromRequest<App> for Form {
+    type Rejection = Turned;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Turned> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Visitor::from_request_parts(&mut parts, app).await?;
+        let origin = visitor.caller.origin.clone();
+        let pairs = pairs_of(Request::from_parts(parts, body), app).await?;
+        let form = Self { visitor, pairs };
+        if !form.visitor.session.csrf_matches(form.get("csrf")) {
+            trail::refused_at_the_door(app, &origin, Unauthenticated::Csrf).await;
+            return Err(Turned::page(Fault::from(Unauthenticated::Csrf)));
+        }
+        Ok(form)
+    }
+}
+
+/// The fields of a form, whoever sent it. Bytes that are no UTF-8 become replacement characters.
+pub(super) async fn pairs_of(
+    request: Request,
+    app: &App,
+) -> Result<Vec<(String, String)>, Turned> {
+    let body = axum::body::Bytes::from_request(request, app).await.map_err(|error| {
+        let remedy = "Send less at once.";
+        Turned::page(Fault::new(error.status(), "The form was not taken", error.body_text(), remedy))
+    })?;
+    Ok(crate::fhir::parameters::parse(&String::from_utf8_lossy(&body)))
+}
+
+/// The path if it leads into this server: `next` must not send anybody elsewhere.
+pub(super) fn own_path(path: &str) -> Option<&str> {
+    let is_own = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.contains(|c: char| c.is_control());
+    is_own.then_some(path)
+}
+
+// === impl Turned ===
+
+impl Turned {
+    fn to_login(parts: &Parts) -> Self {
+        if parts.headers.contains_key("x-part") {
+            let text = "your session has ended; log in again\n";
+            return Self(Box::new((StatusCode::UNAUTHORIZED, text).into_response()));
+        }
+        let next = if parts.method == Method::GET {
+            parts.uri.path_and_query().map_or("/", |path| path.as_str())
+        } else {
+            "/"
+        };
+        let address = match next {
+            "/" => "/login".to_owned(),
+            next => format!("/login?next={}", super::markup::encode(next)),
+        };
+        Self(Box::new(Redirect::to(&address).into_response()))
+    }
+
+    pub(super) fn page(fault: Fault) -> Self {
+        Self(Box::new(fault.into_response()))
+    }
+}
+
+impl IntoResponse for Turned {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        let why = failure.issues.first().map(|issue| issue.text.clone()).unwrap_or_default();
+        Self::new(failure.status, "This was not done", why, "Change the request and try again.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_stays_here() {
+        for (path, is_own) in [
+            ("/messages?state=held", true),
+            ("/", true),
+            ("", false),
+            ("//elsewhere.example", false),
+            ("/\\elsewhere.example", false),
+            ("https://elsewhere.example/", false),
+            ("javascript:alert(1)", false),
+            ("/a\r\nset-cookie: x", false),
+        ] {
+            assert_eq!(own_path(path).is_some(), is_own, "{path}");
+        }
+    }
+}
