@@ -16,6 +16,7 @@ use flow::{
     Applied, Attention, ChartDestination, Destination, DryRun, Engine, EngineConfig, Events,
     FlowConfig, Handles, Maps, Metrics, Outcome, Task,
 };
+use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -115,7 +116,7 @@ fn serve(with_chart: bool, connections: u64, messages: u64, rate: u64) {
         .unwrap();
     let output = sender.wait_with_output().unwrap();
     let acknowledged = started.elapsed().as_secs_f64();
-    let drained = runtime.block_on(engine.drain(Duration::from_secs(600)));
+    let drained = runtime.block_on(engine.drain(Duration::from_mins(10)));
     let seconds = started.elapsed().as_secs_f64();
     let own = cpu_ms("self") - cpu;
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -241,13 +242,14 @@ fn message(n: u64) -> String {
          ORC|RE|P{n}^ZZHOSP|F{n}^ZZLAB\rOBR|1|P{n}^ZZHOSP|F{n}^ZZLAB|24323-8^CMP^LN|||{at}|||||||||1001^ZZTEST^DOC||||||{at}||LAB|F\r"
     );
     for k in 1..=4 + n % 9 {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "OBX|{k}|NM|{}-{}^ANALYTE {k}^LN||{}.{}|mg/dL^mg/dL^UCUM|70-99|N|||F|||{at}\r",
             2000 + k,
             k % 10,
             60 + n % 50,
             k
-        ));
+        );
     }
     text
 }

@@ -88,6 +88,18 @@ impl Engine {
         self.let_go(&flow, &stored)
     }
 
+    /// Sets a message aside that is not applied yet, until it is released. Others go on. Blocks for
+    /// an fsync.
+    pub fn hold(&self, sequence: Sequence, by: &str) -> Result<(), ControlError> {
+        let (_, stored) = self.find(sequence)?;
+        if !self.work.board.withdraw(sequence.get()) {
+            self.must_rest(sequence, "held")?;
+        }
+        let held = Change::Progress(at_rest(&stored, State::Held, &format!("held by {by}")));
+        self.work.journal.ledger().record(vec![held]).wait()?;
+        Ok(())
+    }
+
     /// Marks a message as done with: a person looked, and nothing of it is to be applied. What
     /// waits behind it goes on. Blocks for an fsync.
     pub fn dismiss(&self, sequence: Sequence, by: &str) -> Result<(), ControlError> {

@@ -414,3 +414,66 @@ fn max_waiting() -> usize {
 fn yes() -> bool {
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let config: EngineConfig = toml::from_str(text).unwrap();
+        check(&config)
+            .into_iter()
+            .map(|problem| problem.at)
+            .collect()
+    }
+
+    #[test]
+    fn a_site_writes_little() {
+        let text = "[[flow]]\nname = 'adt'\n[flow.source.mllp]\nlisten = '127.0.0.1:2575'\n";
+        assert_eq!(problems(text), Vec::<String>::new());
+        let config: EngineConfig = toml::from_str(text).unwrap();
+        let flow = &config.flows[0];
+        assert_eq!(
+            (flow.acknowledge, flow.partition),
+            (AckPolicy::Received, PartitionKey::Patient)
+        );
+        assert!(config.production);
+    }
+
+    #[test]
+    fn what_check_refuses() {
+        for (clause, line, expected) in [
+            (
+                "`delivered` without a destination of its own",
+                "acknowledge = 'delivered'",
+                "flow.a.acknowledge",
+            ),
+            (
+                "T in production",
+                "processing_ids = ['P', 'T']",
+                "flow.a.processing_ids",
+            ),
+            (
+                "nothing taken",
+                "processing_ids = []",
+                "flow.a.processing_ids",
+            ),
+            (
+                "an unknown zone",
+                "map = { zone = 'America/Nowhere' }",
+                "flow.a.map.zone",
+            ),
+        ] {
+            let text = format!(
+                "[[flow]]\nname = 'a'\n{line}\n[flow.source.mllp]\nlisten = '127.0.0.1:0'\n"
+            );
+            assert_eq!(problems(&text), [expected], "{clause}");
+        }
+        let two = "[[flow]]\nname='a'\nsource.mllp.listen='127.0.0.1:9'\n\
+                   [[flow]]\nname='a'\nsource.mllp.listen='127.0.0.1:9'\n";
+        assert_eq!(problems(two), ["flow.a.name", "flow.a.source.mllp.listen"]);
+        let test_system = "production = false\n[[flow]]\nname='a'\nprocessing_ids=['T']\n\
+                           source.mllp.listen='127.0.0.1:9'\n";
+        assert_eq!(problems(test_system), Vec::<String>::new());
+    }
+}

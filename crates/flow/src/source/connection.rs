@@ -7,7 +7,7 @@
 //!   that nothing is read from it until the journal and the peer have caught up;
 //! - bytes that are no frame are kept up to the cap, and the connection is closed.
 
-use super::answer::{Answer, Desk, Prepared};
+use super::answer::{Answer, Application, Desk, Prepared};
 use crate::destination::Destination;
 use crate::events::{CloseReason, Events};
 use crate::flow::Flow;
@@ -268,15 +268,10 @@ impl Reader<'_> {
         let (then, finished) = if let Some(reason) = refusal {
             (Then::Show(reason), None)
         } else {
-            let (reply, finished) = oneshot::channel();
             let keys = decode::keys(&message, &self.peer, &self.flow.config);
-            (
-                Then::Apply {
-                    keys,
-                    reply: Some(reply),
-                },
-                Some(finished),
-            )
+            let waits = matches!(prepared.application, Application::Outcome);
+            let (reply, finished) = waits.then(oneshot::channel).unzip();
+            (Then::Apply { keys, reply }, finished)
         };
         let entry = Entry {
             flow: self.flow.name().to_owned(),

@@ -110,6 +110,13 @@ impl<J: Park> Board<J> {
         self.changed.notify_all();
     }
 
+    /// Takes a job off that does not run yet; false where it runs or is not there.
+    pub(crate) fn withdraw(&self, number: u64) -> bool {
+        let withdrawn = self.lock().schedule.withdraw(number).is_some();
+        self.changed.notify_all();
+        withdrawn
+    }
+
     /// From now on everything with one of `keys` waits behind `head`; `behind` waits already.
     pub(crate) fn park(&self, head: u64, keys: &[Key], behind: &[(u64, Vec<Key>)]) {
         let mut state = self.lock();

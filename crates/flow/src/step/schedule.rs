@@ -159,6 +159,13 @@ impl<J> Schedule<J> {
         }
     }
 
+    /// Takes a job off that waits; none where it runs or is not there.
+    pub(crate) fn withdraw(&mut self, number: u64) -> Option<J> {
+        let job = self.jobs.get_mut(&number)?.job.take()?;
+        self.finish(number);
+        Some(job)
+    }
+
     /// The number of jobs not finished.
     pub(crate) fn len(&self) -> usize {
         self.jobs.len()

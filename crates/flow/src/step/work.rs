@@ -158,8 +158,14 @@ impl Work {
         } else {
             self.bytes_in_memory.fetch_add(n_bytes, Ordering::Relaxed);
         }
-        let keys = job.keys.lines.clone();
-        self.board.push(sequence.get(), keys, job);
+        let (keys, counted) = (
+            job.keys.lines.clone(),
+            job.body.as_ref().map_or(0, Bytes::len),
+        );
+        if !self.board.push(sequence.get(), keys, job) {
+            // It is on its way already.
+            self.bytes_in_memory.fetch_sub(counted, Ordering::Relaxed);
+        }
     }
 
     /// What a worker thread does until the board closes.

@@ -357,7 +357,7 @@ fn a_field_that_the_map_cannot_use_is_reported_and_the_rest_goes_through() {
 fn what_no_map_takes_is_refused_at_the_door() {
     let dir = tempdir().unwrap();
     let site = ChartSite::start_with(dir.path(), |flow| {
-        flow.acknowledge = flow::AckPolicy::Received
+        flow.acknowledge = flow::AckPolicy::Received;
     });
     for (clause, from, to, condition, reason) in [
         (

@@ -491,3 +491,25 @@ fn a_drain_answers_what_came_and_finishes_it() {
     assert_eq!(client.answer(), None);
     assert!(Client::try_connect(site.address).is_err(), "nobody listens");
 }
+
+#[test]
+fn a_message_that_waits_can_be_held_and_released() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    for (control, given) in [("C1", "SLOW"), ("C2", "B"), ("C3", "C")] {
+        assert_eq!(client.send(&adt("A08", control, "1", given, AT)), "AA");
+    }
+    let second = site.rows()[1].sequence;
+    site.engine.hold(second, "zztest").unwrap();
+    let states: Vec<State> = site.settled().iter().map(|row| row.state).collect();
+    assert_eq!(states, [State::Mapped, State::Held, State::Mapped]);
+    site.engine.release(second).unwrap();
+    site.settled();
+    assert_eq!(site.seen(), ["C1", "C3", "C2"]);
+    let late = site.engine.hold(second, "zztest").unwrap_err();
+    assert_eq!(
+        late.to_string(),
+        "the message is mapped, so it cannot be held"
+    );
+}
