@@ -13,4 +13,5 @@ mod chart_site;
 mod client;
 mod kill;
 mod mllp;
+mod order;
 mod site;

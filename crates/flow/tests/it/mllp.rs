@@ -2,9 +2,8 @@
 
 use crate::client::{Client, adt, field, framed, msa1};
 use crate::site::Site;
-use flow::{AckPolicy, FailingHead, FlowConfig, SourceConfig};
+use flow::{AckPolicy, FlowConfig, SourceConfig};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 use store::journal::State;
 use tempfile::tempdir;
 
@@ -67,18 +66,6 @@ fn pipelined_messages_are_answered_in_order() {
         expected,
         "one patient's messages stay in order"
     );
-}
-
-#[test]
-fn a_slow_patient_holds_nobody_else_up() {
-    let dir = tempdir().unwrap();
-    let site = Site::start(dir.path(), |_| {});
-    let mut client = Client::connect(site.address);
-    for (control, patient, given) in [("C1", "1", "SLOW"), ("C2", "1", "A"), ("C3", "2", "B")] {
-        assert_eq!(client.send(&adt("A08", control, patient, given, AT)), "AA");
-    }
-    site.settled();
-    assert_eq!(site.seen(), ["C3", "C1", "C2"]);
 }
 
 #[test]
@@ -376,140 +363,4 @@ fn one_connection_too_many_is_turned_away() {
     let mut second = Client::connect(site.address);
     assert_eq!(second.answer(), None);
     assert_eq!(first.send(&adt("A01", "C2", "1", "ANNA", AT)), "AA");
-}
-
-#[test]
-fn a_failing_head_holds_only_its_patient_until_it_is_released() {
-    for policy in [FailingHead::Block, FailingHead::ParkPatient] {
-        let dir = tempdir().unwrap();
-        let site = Site::start(dir.path(), |flow| flow.failing_head = policy);
-        site.memory.fail.store(true, Ordering::SeqCst);
-        let mut client = Client::connect(site.address);
-        for (control, patient, given) in [
-            ("C1", "1", "FAIL"),
-            ("C2", "1", "B"),
-            ("C3", "2", "C"),
-            ("C4", "1", "D"),
-        ] {
-            assert_eq!(client.send(&adt("A08", control, patient, given, AT)), "AA");
-        }
-        let states: Vec<State> = site.settled().iter().map(|row| row.state).collect();
-        assert_eq!(
-            states,
-            [
-                State::NeedsAttention,
-                State::Parked,
-                State::Mapped,
-                State::Parked
-            ]
-        );
-        assert_eq!(site.seen(), ["C3"]);
-        // A restart changes nothing of it.
-        let (memory, address) = (std::sync::Arc::clone(&site.memory), site.address);
-        site.drain();
-        drop(site);
-        let site = Site::start_with(dir.path(), memory, |flow| flow.failing_head = policy);
-        assert_ne!(address, site.address);
-        let mut client = Client::connect(site.address);
-        assert_eq!(client.send(&adt("A08", "C5", "1", "E", AT)), "AA");
-        assert_eq!(site.settled()[4].state, State::Parked);
-        site.memory.fail.store(false, Ordering::SeqCst);
-        let head = site.rows()[0].sequence;
-        site.engine.release(head).unwrap();
-        let rows = site.settled();
-        assert!(
-            rows.iter().all(|row| row.state == State::Mapped),
-            "{rows:?}"
-        );
-        assert_eq!(
-            site.seen(),
-            ["C3", "C1", "C2", "C4", "C5"],
-            "in their old order"
-        );
-        assert!(site.engine.release(head).is_err(), "it is in the chart");
-    }
-}
-
-#[test]
-fn a_held_message_lets_others_go_and_can_be_replayed_or_dismissed() {
-    let dir = tempdir().unwrap();
-    let site = Site::start(dir.path(), |_| {});
-    site.memory.fail.store(true, Ordering::SeqCst);
-    let mut client = Client::connect(site.address);
-    for (control, given) in [("C1", "FAIL"), ("C2", "FAIL"), ("C3", "C")] {
-        assert_eq!(client.send(&adt("A08", control, "1", given, AT)), "AA");
-    }
-    let rows = site.settled();
-    let states: Vec<State> = rows.iter().map(|row| row.state).collect();
-    assert_eq!(states, [State::Held, State::Held, State::Mapped]);
-    site.memory.fail.store(false, Ordering::SeqCst);
-    assert!(
-        site.engine
-            .replay(rows[0].sequence, "zztest")
-            .unwrap()
-            .queued
-    );
-    site.engine.dismiss(rows[1].sequence, "zztest").unwrap();
-    let until = Instant::now() + Duration::from_secs(10);
-    while site.seen() != ["C3", "C1"] {
-        assert!(Instant::now() < until, "{:?}", site.seen());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    site.drain();
-    let states: Vec<State> = site.rows().iter().map(|row| row.state).collect();
-    assert_eq!(states, [State::Mapped, State::Filtered, State::Mapped]);
-}
-
-#[test]
-fn a_destination_that_is_down_is_waited_for() {
-    let dir = tempdir().unwrap();
-    let site = Site::start(dir.path(), |_| {});
-    site.memory.down.store(true, Ordering::SeqCst);
-    let mut client = Client::connect(site.address);
-    assert_eq!(
-        client.send(&adt("A08", "C1", "1", "A", AT)),
-        "AA",
-        "it is on disk"
-    );
-    assert_eq!(client.send(&adt("A08", "C2", "1", "B", AT)), "AA");
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(site.seen(), Vec::<String>::new());
-    site.memory.down.store(false, Ordering::SeqCst);
-    site.settled();
-    assert_eq!(site.seen(), ["C1", "C2"]);
-}
-
-#[test]
-fn a_drain_answers_what_came_and_finishes_it() {
-    let dir = tempdir().unwrap();
-    let site = Site::start(dir.path(), |flow| flow.acknowledge = AckPolicy::Mapped);
-    let mut client = Client::connect(site.address);
-    client.post(&adt("A08", "C1", "1", "SLOW", AT));
-    std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(site.drain(), flow::Drained::Completely);
-    assert_eq!(msa1(&client.answer().unwrap()), "AA");
-    assert_eq!(client.answer(), None);
-    assert!(Client::try_connect(site.address).is_err(), "nobody listens");
-}
-
-#[test]
-fn a_message_that_waits_can_be_held_and_released() {
-    let dir = tempdir().unwrap();
-    let site = Site::start(dir.path(), |_| {});
-    let mut client = Client::connect(site.address);
-    for (control, given) in [("C1", "SLOW"), ("C2", "B"), ("C3", "C")] {
-        assert_eq!(client.send(&adt("A08", control, "1", given, AT)), "AA");
-    }
-    let second = site.rows()[1].sequence;
-    site.engine.hold(second, "zztest").unwrap();
-    let states: Vec<State> = site.settled().iter().map(|row| row.state).collect();
-    assert_eq!(states, [State::Mapped, State::Held, State::Mapped]);
-    site.engine.release(second).unwrap();
-    site.settled();
-    assert_eq!(site.seen(), ["C1", "C3", "C2"]);
-    let late = site.engine.hold(second, "zztest").unwrap_err();
-    assert_eq!(
-        late.to_string(),
-        "the message is mapped, so it cannot be held"
-    );
 }
