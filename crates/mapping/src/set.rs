@@ -10,7 +10,7 @@ use crate::report::Report;
 use crate::syntax::{self, Block, File};
 use base::{Timestamp, Zone};
 use hl7v2::Message;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -65,6 +65,11 @@ impl MapSet {
         &BUILTIN
     }
 
+    /// Name and text of the built-in maps.
+    pub fn builtin_files() -> &'static [(&'static str, &'static str)] {
+        crate::builtin::FILES
+    }
+
     /// The built-in maps with other files beside them (dialects of a site).
     pub fn with<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
@@ -99,13 +104,13 @@ impl MapSet {
             for block in &file.blocks {
                 let Block::Dialect(dialect) = block else { continue };
                 let mut found = Vec::new();
-                let program = compile::compile(&read, Some(dialect), &mut found);
+                let program = compile::compile(&read, Some((&file.name, dialect)), &mut found);
                 // The base's own faults are said already.
                 diagnostics.extend(found.into_iter().filter(|found| found.file == file.name));
                 dialects.insert(dialect.name.clone(), Arc::new(program));
             }
         }
-        diagnostics.dedup();
+        unique(&mut diagnostics);
         (Self { files: read, base, dialects }, diagnostics)
     }
 
@@ -115,7 +120,7 @@ impl MapSet {
         for program in self.dialects.values() {
             found.extend(crate::check::check(program));
         }
-        found.dedup();
+        unique(&mut found);
         found
     }
 
@@ -189,6 +194,12 @@ impl MapSet {
         }
         format!("{hash:016x}")
     }
+}
+
+/// A fault of the base is found again for each dialect.
+fn unique(diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen = HashSet::new();
+    diagnostics.retain(|found| seen.insert(found.to_string()));
 }
 
 impl fmt::Debug for MapSet {

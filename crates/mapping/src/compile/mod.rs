@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Binds the files; with a dialect its changes are made first.
 pub(crate) fn compile(
     files: &[File],
-    dialect: Option<&DialectBlock>,
+    dialect: Option<(&Arc<str>, &DialectBlock)>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Program {
     let mut binder = Binder::new(files, dialect, diagnostics);
@@ -37,7 +37,8 @@ pub(crate) fn compile(
             }
         }
     }
-    if let Some(dialect) = dialect {
+    if let Some((file, dialect)) = dialect {
+        binder.file = Arc::clone(file);
         binder.change(&mut maps, files, dialect);
     }
     binder.register_types(&maps);
@@ -74,7 +75,7 @@ pub(super) struct Binder<'d> {
 impl<'d> Binder<'d> {
     fn new(
         files: &[File],
-        dialect: Option<&DialectBlock>,
+        dialect: Option<(&Arc<str>, &DialectBlock)>,
         diagnostics: &'d mut Vec<Diagnostic>,
     ) -> Self {
         let mut binder = Self {
@@ -87,7 +88,8 @@ impl<'d> Binder<'d> {
             diagnostics,
         };
         binder.program.systems = systems(files);
-        if let Some(dialect) = dialect {
+        if let Some((file, dialect)) = dialect {
+            binder.file = Arc::clone(file);
             binder.settings(dialect);
         }
         for file in files {
@@ -96,7 +98,8 @@ impl<'d> Binder<'d> {
                 binder.declare(block);
             }
         }
-        if let Some(dialect) = dialect {
+        if let Some((file, dialect)) = dialect {
+            binder.file = Arc::clone(file);
             binder.choose(dialect);
         }
         binder

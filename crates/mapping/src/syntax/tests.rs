@@ -21,7 +21,7 @@ fn several_faults_are_all_told_with_their_place() {
     assert!(found[0].starts_with("t.map:2:7 error: expected `->`, `<-` or `<->`"), "{}", found[0]);
     assert!(found[1].starts_with("t.map:4:19 error: a FHIR element takes no number"), "{}", found[1]);
     assert!(found[1].contains("Write: [*] for each"), "{}", found[1]);
-    assert!(found[2].starts_with("t.map:5:6 error: fields count from 1"), "{}", found[2]);
+    assert!(found[2].starts_with("t.map:5:7 error: fields count from 1"), "{}", found[2]);
     assert!(found[3].starts_with("t.map:6:13 error: expected `\"`"), "{}", found[3]);
 }
 

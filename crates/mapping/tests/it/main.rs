@@ -9,4 +9,6 @@
 )]
 
 mod builtin;
+mod faults;
 mod laws;
+mod update;
