@@ -8,15 +8,22 @@
 
 pub(crate) mod check;
 pub(crate) mod cursor;
+pub(crate) mod execute;
+pub(crate) mod find;
+pub(crate) mod include;
 pub(crate) mod key;
 pub(crate) mod order;
+pub(crate) mod pass;
 pub(crate) mod plan;
 pub(crate) mod planner;
 pub(crate) mod resolve;
+pub(crate) mod sql;
 pub(crate) mod sqlite;
+pub(crate) mod stage;
 pub(crate) mod stored;
 
-use crate::backend::plan::{Drive, Found, Plan};
+use crate::backend::plan::{Drive, Found, Plan, Probe};
+use crate::backend::sql::{Dialect, Fragment};
 use crate::backend::stored::Res;
 
 /// What goes wrong in an engine.
@@ -52,4 +59,26 @@ pub(crate) trait Session {
     fn execute(&self, plan: &Plan) -> Result<Found, Fault>;
     /// The posting set of a live resource.
     fn set(&self, res: Res) -> Result<Option<Vec<u8>>, Fault>;
+}
+
+/// What running a plan asks of an engine: statements of [`sql`], and facts about resources.
+pub(crate) trait Index: Session {
+    /// What this engine says differently.
+    fn dialect(&self) -> Dialect;
+    /// True where each question is a round trip.
+    fn is_remote(&self) -> bool {
+        false
+    }
+    /// The first column of a statement.
+    fn numbers(&self, fragment: &Fragment) -> Result<Vec<i64>, Fault>;
+    /// The first three columns.
+    fn triples(&self, fragment: &Fragment) -> Result<Vec<[i64; 3]>, Fault>;
+    /// Those that pass the probes, in their order.
+    fn passing(&self, found: &[Res], probes: &[Probe]) -> Result<Vec<Res>, Fault>;
+    /// The place of the newest version in the order of commits, and its time.
+    fn newest(&self, res: Res) -> Result<(i64, i64), Fault>;
+    /// These will be asked about soon.
+    fn announce(&self, _found: &[Res]) -> Result<(), Fault> {
+        Ok(())
+    }
 }

@@ -84,12 +84,12 @@ impl Planner<'_> {
                 patient,
                 type_number,
             });
-            // The rows themselves are checked by the engine; this only offers a drive.
-            let drive = Some(Drive::Exact(rows.collect()));
+            // Sets are checked again; this keeps what may not be seen from being read at all.
+            let rows: Vec<_> = rows.collect();
             resolved.push(Resolved {
                 node: None,
-                probe: None,
-                drive,
+                probe: Some(Probe(rows.clone())),
+                drive: Some(Drive::Exact(rows)),
             });
         }
         let chosen = self.choose(type_number, &resolved)?;

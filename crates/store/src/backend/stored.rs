@@ -237,6 +237,25 @@ pub(crate) fn sortable(value: f64) -> i64 {
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
+// === impl Stored ===
+
+impl Stored<'_> {
+    /// The resource that it points to.
+    pub(crate) fn local(&self) -> Option<Res> {
+        match self {
+            Self::Local(target) => Some(*target),
+            Self::Token { .. }
+            | Self::String { .. }
+            | Self::Date(_)
+            | Self::Number(_)
+            | Self::Quantity { .. }
+            | Self::Url { .. }
+            | Self::Uri(_)
+            | Self::Composite(_) => None,
+        }
+    }
+}
+
 // === impl Set ===
 
 impl<'a> Set<'a> {

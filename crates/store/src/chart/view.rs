@@ -1,22 +1,20 @@
 //! Looking into the chart.
 
 use crate::audit;
-use crate::backend::plan::{After, Plan, Rows};
-use crate::backend::planner::Planner;
-use crate::backend::sqlite::include;
+use crate::backend::find;
 use crate::backend::sqlite::read::Versions;
 use crate::backend::sqlite::session::SqliteSession;
 use crate::backend::stored::Res;
-use crate::backend::{Fault, Session, cursor, resolve};
+use crate::backend::{Fault, Session, resolve};
 use crate::chart::packed;
 use crate::chart::{
-    AppliedAt, BusinessKey, Chart, Count, EverythingPage, History, HistoryOf, HistoryPage, Limits,
-    Origin, Page, Person, Read, ReadError, Statistics, Traced,
+    AppliedAt, BusinessKey, Chart, EverythingPage, History, HistoryOf, HistoryPage, Limits, Origin,
+    Page, Person, Read, ReadError, Statistics, Traced,
 };
 use access::Permit;
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use search::{Query, SortBy, Summary, Total};
+use search::Query;
 use std::sync::atomic::Ordering;
 
 // === impl Chart ===
@@ -85,7 +83,14 @@ impl Chart {
     ) -> Result<Page, ReadError> {
         self.look_once(|session| {
             let rows = resolve::rows(session, permit.filter())?;
-            search(session, &rows, query, limits)
+            let found = find::page(session, &rows, query, limits)?;
+            Ok(Page {
+                matches: session.load(&found.matches)?,
+                included: session.load(&found.included.found)?,
+                includes_cut: found.included.cut,
+                total: found.total,
+                next: found.next,
+            })
         })
     }
 
@@ -362,80 +367,6 @@ impl Chart {
             Fault::Cursor => ReadError::Cursor,
         }
     }
-}
-
-fn search(
-    session: &SqliteSession<'_>,
-    rows: &Rows,
-    query: &Query,
-    limits: Limits,
-) -> Result<Page, Fault> {
-    let planner = Planner { session, rows };
-    let marks = marks(query);
-    let after = match &query.cursor {
-        Some(text) => Some(cursor::read(session, marks, text)?),
-        None => None,
-    };
-    let only_count = query.summary == Summary::Count || query.count == Some(0);
-    let count = query
-        .count
-        .unwrap_or(limits.default_count)
-        .min(limits.max_count) as usize;
-    let mut page = Page::default();
-    if only_count || matches!(query.total, Some(Total::Accurate | Total::Estimate)) {
-        let plan = planner.plan(query, None, limits.max_total as usize)?;
-        page.total = Some(count_all(session, plan)?);
-    }
-    if only_count {
-        return Ok(page);
-    }
-    let plan = planner.plan(query, after, count)?;
-    let found = session.execute(&plan)?;
-    if let (true, Some(last)) = (found.more, found.hits.last()) {
-        let after = After {
-            keys: last.keys.clone(),
-            res: last.res,
-        };
-        page.next = Some(cursor::write(session, marks, &after)?);
-    }
-    let matches: Vec<Res> = found.hits.iter().map(|hit| hit.res).collect();
-    let included = include::gather(session, rows, query, &matches, limits.max_included)?;
-    page.matches = session.load(&matches)?;
-    page.included = session.load(&included.found)?;
-    page.includes_cut = included.cut;
-    Ok(page)
-}
-
-/// Counts in no order, up to the plan's limit.
-fn count_all(session: &dyn Session, mut plan: Plan) -> Result<Count, Fault> {
-    use crate::backend::plan::Drive;
-    plan.order.clear();
-    if matches!(plan.drive, Drive::Commits { .. } | Drive::Dates { .. }) {
-        plan.drive = Drive::Type;
-    }
-    let found = session.execute(&plan)?;
-    let n_found = found.hits.len() as u64;
-    Ok(if found.more {
-        Count::AtLeast(n_found)
-    } else {
-        Count::Exact(n_found)
-    })
-}
-
-/// A number of what the keys in a cursor depend on (FNV-1a).
-fn marks(query: &Query) -> u32 {
-    let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    let mut marks = query.resource_type.bytes().fold(0x811c_9dc5, hash);
-    for sort in &query.sort {
-        let by = match sort.by {
-            SortBy::Id => 1,
-            SortBy::LastUpdated => 2,
-            SortBy::Param(param) => param.key.0,
-        };
-        marks = by.to_le_bytes().into_iter().fold(marks, hash);
-        marks = hash(marks, u8::from(sort.descending));
-    }
-    marks
 }
 
 fn is_within(element: &str, asked: &str) -> bool {

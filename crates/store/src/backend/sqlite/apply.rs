@@ -7,7 +7,8 @@ use super::numbers::{Names, WriterNumbers};
 use super::precondition::NotWritten;
 use super::schema::{DELETED, LIVE, TypeNumbers};
 use super::session::SqliteSession;
-use super::stage::Stage;
+use super::stage;
+use crate::backend::stage::Stage;
 use crate::backend::stored::{self, PERSON, Res, Set};
 use crate::backend::{Fault, Session, key};
 use crate::chart::batch::{Batch, Change, KeyClaim, NewState, Outcome, Prepared};
@@ -382,7 +383,7 @@ impl Writing<'_> {
     /// Writes the rows that wait.
     pub(crate) fn flush(&mut self) -> Result<(), Fault> {
         self.names.flush(self.conn)?;
-        self.stage.flush(self.conn)
+        stage::flush(self.stage, self.conn)
     }
 
     pub(crate) fn session(&self) -> SqliteSession<'_> {

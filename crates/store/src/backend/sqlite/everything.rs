@@ -1,10 +1,10 @@
 //! All about some patients: the Patients, their compartments, and what those refer to.
 
-use super::execute::visible;
 use super::session::SqliteSession;
+use crate::backend::pass::visible;
 use crate::backend::plan::{After, Rows};
 use crate::backend::stored::{Res, Set, Stored, decode_value};
-use crate::backend::{Fault, Session, cursor, resolve};
+use crate::backend::{Fault, Index, Session, cursor, resolve};
 use crate::chart::{EverythingPage, Page};
 use std::collections::BTreeSet;
 

@@ -5,7 +5,7 @@
 
 use super::apply::Writing;
 use crate::backend::stored::{Numbers, PERSON, Res};
-use crate::backend::{Fault, Session};
+use crate::backend::{Fault, Index, Session};
 use crate::chart::batch::Prepared;
 use crate::chart::person::{self, Group, Identity, Joint, Record};
 use fhir::json::Document;

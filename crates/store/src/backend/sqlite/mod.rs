@@ -5,8 +5,6 @@
 
 mod apply;
 mod everything;
-mod execute;
-pub(crate) mod include;
 mod link;
 mod numbers;
 pub(crate) mod pool;
@@ -14,7 +12,6 @@ mod precondition;
 pub(crate) mod read;
 mod schema;
 pub(crate) mod session;
-mod sql;
 mod stage;
 mod writer;
 
@@ -70,7 +67,7 @@ impl Sqlite {
                 now: left.updated,
             },
             names,
-            stage: stage::Stage::default(),
+            stage: crate::backend::stage::Stage::default(),
             link_persons: options.link_persons,
         };
         let pool = Pool::new(path, options.readers);

@@ -1,7 +1,7 @@
 //! Reading versions: one, a history, a page's resources.
 
-use super::execute::visible;
 use super::session::SqliteSession;
+use crate::backend::pass::visible;
 use crate::backend::plan::Rows;
 use crate::backend::stored::{Res, Set};
 use crate::backend::{Fault, Session, cursor};

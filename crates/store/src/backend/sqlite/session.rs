@@ -1,12 +1,18 @@
 //! One state of the chart, read through one connection.
 
-use super::execute;
 use super::schema::TypeNumbers;
-use super::sql::{self, Fragment};
-use crate::backend::plan::{Drive, Found, Plan};
+use crate::backend::plan::{Drive, Found, Plan, Probe};
+use crate::backend::sql::{self, Dialect, Fragment, Param};
 use crate::backend::stored::Res;
-use crate::backend::{Fault, Session};
+use crate::backend::{Fault, Index, Session, execute};
+use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+/// The indexes are named: SQLite's planner would rather sort by the primary key.
+const DIALECT: Dialect = Dialect {
+    by_type: " INDEXED BY resource_type",
+    by_commit: " INDEXED BY resource_commit",
+};
 
 /// One state of the chart.
 pub(crate) struct SqliteSession<'a> {
@@ -21,24 +27,9 @@ impl<'a> SqliteSession<'a> {
         Self { conn, types }
     }
 
-    /// The numbers that a statement gives in its first column.
-    pub(crate) fn numbers(&self, fragment: &Fragment) -> Result<Vec<i64>, Fault> {
-        let mut statement = self.conn.prepare_cached(&fragment.sql)?;
-        let rows = statement.query_map(params_from_iter(&fragment.params), |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    pub(crate) fn exists(&self, fragment: &Fragment) -> Result<bool, Fault> {
+    fn exists(&self, fragment: &Fragment) -> Result<bool, Fault> {
         let mut statement = self.conn.prepare_cached(&fragment.sql)?;
         Ok(statement.exists(params_from_iter(&fragment.params))?)
-    }
-
-    /// The place of the newest version and its time.
-    pub(crate) fn newest(&self, res: Res) -> Result<(i64, i64), Fault> {
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT rid, updated FROM resource WHERE res = ?")?;
-        Ok(statement.query_row([res], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 }
 
@@ -107,29 +98,7 @@ impl Session for SqliteSession<'_> {
     }
 
     fn estimate(&self, type_number: i64, drive: &Drive, cap: u64) -> Result<u64, Fault> {
-        let fragments = match drive {
-            Drive::Type | Drive::Commits { .. } | Drive::Dates { .. } => {
-                return self.census(type_number);
-            }
-            Drive::These(found) => return Ok(found.len() as u64),
-            Drive::Exact(rows) => rows.iter().map(sql::exact_rows).collect(),
-            Drive::Prefixes { .. } | Drive::DateRanges { .. } | Drive::NumberRanges { .. } => {
-                sql::range_rows(drive)
-            }
-        };
-        let mut n_rows = 0;
-        for Fragment { sql, mut params } in fragments {
-            let left = cap.saturating_sub(n_rows);
-            if left == 0 {
-                break;
-            }
-            params.push((left as i64).into());
-            let sql = format!("SELECT count(*) FROM ({sql} LIMIT ?)");
-            let mut statement = self.conn.prepare_cached(&sql)?;
-            let found: i64 = statement.query_row(params_from_iter(&params), |row| row.get(0))?;
-            n_rows += found.max(0) as u64;
-        }
-        Ok(n_rows)
+        execute::estimate(self, type_number, drive, cap)
     }
 
     fn execute(&self, plan: &Plan) -> Result<Found, Fault> {
@@ -141,5 +110,53 @@ impl Session for SqliteSession<'_> {
             .conn
             .prepare_cached("SELECT bytes FROM posting_set WHERE res = ?")?;
         Ok(statement.query_row([res], |row| row.get(0)).optional()?)
+    }
+}
+
+impl Index for SqliteSession<'_> {
+    fn dialect(&self) -> Dialect {
+        DIALECT
+    }
+
+    fn numbers(&self, fragment: &Fragment) -> Result<Vec<i64>, Fault> {
+        let mut statement = self.conn.prepare_cached(&fragment.sql)?;
+        let rows = statement.query_map(params_from_iter(&fragment.params), |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn triples(&self, fragment: &Fragment) -> Result<Vec<[i64; 3]>, Fault> {
+        let mut statement = self.conn.prepare_cached(&fragment.sql)?;
+        let rows = statement.query_map(params_from_iter(&fragment.params), |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?])
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn passing(&self, found: &[Res], probes: &[Probe]) -> Result<Vec<Res>, Fault> {
+        let mut passing = Vec::with_capacity(found.len());
+        for &res in found {
+            let mut passes = true;
+            for probe in probes {
+                passes = passes && self.exists(&sql::probe_one(probe, res))?;
+            }
+            passing.extend(passes.then_some(res));
+        }
+        Ok(passing)
+    }
+
+    fn newest(&self, res: Res) -> Result<(i64, i64), Fault> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT rid, updated FROM resource WHERE res = ?")?;
+        Ok(statement.query_row([res], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+}
+
+impl ToSql for Param {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Number(number) => number.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
     }
 }

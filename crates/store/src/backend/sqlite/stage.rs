@@ -1,50 +1,18 @@
-//! Posting rows of one commit, held back and written sorted.
-//!
-//! Invariant: of several operations on one row the last one counts, so the order in which batches of
-//! one commit came is kept although their rows are not written in it. Sorted rows go into each
-//! clustered table from left to right, which touches each page once.
+//! Posting rows of one commit into their tables.
 
 use crate::backend::Fault;
-use crate::backend::key::{Difference, Key};
+use crate::backend::key::Key;
+use crate::backend::stage::Stage;
 use crate::backend::stored::Res;
 use rusqlite::{CachedStatement, Connection, params};
 
-/// Posting rows that wait for the end of the commit.
-#[derive(Debug, Default)]
-pub(crate) struct Stage {
-    rows: Vec<(Key, Res, bool)>,
-}
-
-// === impl Stage ===
-
-impl Stage {
-    pub(crate) fn put(&mut self, res: Res, difference: Difference) {
-        self.rows
-            .extend(difference.removed.into_iter().map(|key| (key, res, false)));
-        self.rows
-            .extend(difference.added.into_iter().map(|key| (key, res, true)));
+/// Writes the rows that wait.
+pub(crate) fn flush(stage: &mut Stage, conn: &Connection) -> Result<(), Fault> {
+    let mut tables = Tables { conn, open: None };
+    for (key, res, added) in stage.drain() {
+        tables.write(&key, res, added)?;
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-    }
-
-    /// Writes what waits.
-    pub(crate) fn flush(&mut self, conn: &Connection) -> Result<(), Fault> {
-        // Stable: of equal rows the last operation stays last.
-        self.rows.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-        let mut rows = std::mem::take(&mut self.rows).into_iter().peekable();
-        let mut tables = Tables { conn, open: None };
-        while let Some((key, res, added)) = rows.next() {
-            let superseded = rows
-                .peek()
-                .is_some_and(|next| next.0 == key && next.1 == res);
-            if !superseded {
-                tables.write(&key, res, added)?;
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The statement of the table that is being written.

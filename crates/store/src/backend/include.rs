@@ -3,12 +3,11 @@
 //! Invariant: what the row filter does not cover does not come along; nothing comes twice, nor what
 //! is a match already.
 
-use super::execute::visible;
-use super::session::SqliteSession;
+use super::pass::visible;
 use super::sql;
 use crate::backend::plan::{Exact, Rows};
-use crate::backend::stored::{Res, Set, Stored};
-use crate::backend::{Fault, Session};
+use crate::backend::stored::{Res, Set};
+use crate::backend::{Fault, Index};
 use search::{Include, Query};
 use std::collections::HashSet;
 
@@ -24,7 +23,7 @@ pub(crate) struct Included {
 }
 
 struct Gather<'a> {
-    session: &'a SqliteSession<'a>,
+    index: &'a dyn Index,
     rows: &'a Rows,
     max: usize,
     seen: HashSet<Res>,
@@ -33,7 +32,7 @@ struct Gather<'a> {
 
 /// All that a query includes for its matches.
 pub(crate) fn gather(
-    session: &SqliteSession<'_>,
+    index: &dyn Index,
     rows: &Rows,
     query: &Query,
     matches: &[Res],
@@ -44,7 +43,7 @@ pub(crate) fn gather(
     }
     let seen = matches.iter().copied().collect();
     let mut gather = Gather {
-        session,
+        index,
         rows,
         max,
         seen,
@@ -72,8 +71,9 @@ pub(crate) fn gather(
 
 impl Gather<'_> {
     fn round(&mut self, query: &Query, from: &[Res], iterate: bool) -> Result<(), Fault> {
+        self.index.announce(from)?;
         for &res in from {
-            let Some(bytes) = self.session.set(res)? else {
+            let Some(bytes) = self.index.set(res)? else {
                 continue;
             };
             let Some(set) = Set::read(&bytes) else {
@@ -98,21 +98,20 @@ impl Gather<'_> {
     }
 
     fn forward(&mut self, include: &Include, set: &Set<'_>) -> Result<(), Fault> {
-        if self.session.type_number(include.source_type) != Some(set.type_number) {
+        if self.index.type_number(include.source_type) != Some(set.type_number) {
             return Ok(());
         }
-        for value in set.values(include.param.key.0) {
-            if let Stored::Local(target) = value {
-                self.add(target, include.target_type)?;
-            }
+        let values = set.values(include.param.key.0);
+        let targets: Vec<Res> = values.filter_map(|value| value.local()).collect();
+        self.index.announce(&targets)?;
+        for target in targets {
+            self.add(target, include.target_type)?;
         }
         Ok(())
     }
 
     fn backward(&mut self, include: &Include, res: Res, set: &Set<'_>) -> Result<(), Fault> {
-        let asked = include
-            .target_type
-            .map(|name| self.session.type_number(name));
+        let asked = include.target_type.map(|name| self.index.type_number(name));
         if asked.is_some_and(|asked| asked != Some(set.type_number)) {
             return Ok(());
         }
@@ -123,7 +122,9 @@ impl Gather<'_> {
         let mut rows = sql::exact_rows(&row);
         rows.sql.push_str(" LIMIT ?");
         rows.params.push((self.max as i64 + 1).into());
-        for source in self.session.numbers(&rows)? {
+        let sources = self.index.numbers(&rows)?;
+        self.index.announce(&sources)?;
+        for source in sources {
             self.add(source, Some(include.source_type))?;
         }
         Ok(())
@@ -133,13 +134,13 @@ impl Gather<'_> {
         if self.seen.contains(&res) || self.included.cut {
             return Ok(());
         }
-        let Some(bytes) = self.session.set(res)? else {
+        let Some(bytes) = self.index.set(res)? else {
             return Ok(());
         };
         let Some(set) = Set::read(&bytes) else {
             return Ok(());
         };
-        let wanted = resource_type.map(|name| self.session.type_number(name));
+        let wanted = resource_type.map(|name| self.index.type_number(name));
         if wanted.is_some_and(|wanted| wanted != Some(set.type_number)) || !visible(self.rows, &set)
         {
             return Ok(());

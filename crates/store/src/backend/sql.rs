@@ -1,15 +1,35 @@
-//! Drives and probes as SQL.
+//! Drives and probes as SQL, for every engine.
+//!
+//! Invariants:
+//! - each statement gives numbers only, the resource's in column `res` of the driving table `d`;
+//! - a parameter is `?`, in order; an engine that counts them rewrites the text;
+//! - what the engines say differently is in [`Dialect`] and nowhere else.
 
 use crate::backend::check::System;
 use crate::backend::plan::{Drive, Exact, Probe};
 use crate::backend::stored::Res;
-use rusqlite::types::Value;
 
 /// A statement, or a part of one, with its parameters in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fragment {
     pub(crate) sql: String,
-    pub(crate) params: Vec<Value>,
+    pub(crate) params: Vec<Param>,
+}
+
+/// A parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Param {
+    Number(i64),
+    Text(Box<str>),
+}
+
+/// What engines say differently.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialect {
+    /// After `resource d`: the index of a type's live resources by number.
+    pub(crate) by_type: &'static str,
+    /// After `resource d`: the same by commit.
+    pub(crate) by_commit: &'static str,
 }
 
 /// Where a chunk of numbers starts.
@@ -22,8 +42,8 @@ pub(crate) enum Start {
 }
 
 /// `FROM table d WHERE …` for the rows of one exact key.
-fn exact(row: &Exact) -> (&'static str, String, Vec<Value>) {
-    let text = |text: &str| Value::Text(text.to_owned());
+fn exact(row: &Exact) -> (&'static str, String, Vec<Param>) {
+    let text = |text: &str| Param::Text(text.into());
     match row {
         Exact::Token {
             param,
@@ -83,31 +103,81 @@ pub(crate) fn exact_rows(row: &Exact) -> Fragment {
     }
 }
 
+/// How many rows a statement gives, counted up to `cap`.
+pub(crate) fn counted(rows: Fragment, cap: u64) -> Fragment {
+    let Fragment { sql, mut params } = rows;
+    params.push((cap as i64).into());
+    let sql = format!("SELECT count(*) FROM ({sql} LIMIT ?) AS counted");
+    Fragment { sql, params }
+}
+
 /// The next numbers of an exact key that also pass the probes.
 pub(crate) fn exact_chunk(row: &Exact, start: Start, probes: &[Probe], limit: usize) -> Fragment {
-    let (table, condition, params) = exact(row);
-    let mut chunk = Fragment {
-        sql: format!("SELECT d.res FROM {table} d WHERE {condition}"),
-        params,
-    };
+    let mut chunk = exact_rows(row);
     chunk.finish(start, probes, limit);
     chunk
 }
 
 /// The next numbers of a type that also pass the probes.
 pub(crate) fn type_chunk(
+    dialect: Dialect,
     type_number: i64,
     start: Start,
     probes: &[Probe],
     limit: usize,
 ) -> Fragment {
     let mut chunk = Fragment {
-        sql: "SELECT d.res FROM resource d INDEXED BY resource_type \
-              WHERE d.type = ? AND d.state = 1"
-            .to_owned(),
+        sql: format!(
+            "SELECT d.res FROM resource d{} WHERE d.type = ? AND d.state = 1",
+            dialect.by_type
+        ),
         params: vec![type_number.into()],
     };
     chunk.finish(start, probes, limit);
+    chunk
+}
+
+/// The next of a type in commit order that also pass the probes: `res`, `rid` and 0.
+pub(crate) fn commits_chunk(
+    dialect: Dialect,
+    type_number: i64,
+    start: Start,
+    probes: &[Probe],
+    limit: usize,
+) -> Fragment {
+    let (comparison, direction, rid) = start.parts();
+    let mut chunk = Fragment {
+        sql: format!(
+            "SELECT d.res, d.rid, d.rid FROM resource d{} WHERE d.type = ? AND d.state = 1 \
+             AND d.rid {comparison} ?",
+            dialect.by_commit
+        ),
+        params: vec![type_number.into(), rid.into()],
+    };
+    chunk.push_probes(probes);
+    chunk.end(&format!("d.rid {direction}"), limit);
+    chunk
+}
+
+/// The next rows of a date parameter that also pass the probes: `res`, `low` and `high`. `start`
+/// is in the order of `low`, `high`, `res`.
+pub(crate) fn dates_chunk(
+    param: u32,
+    (low, high, start): (i64, i64, Start),
+    probes: &[Probe],
+    limit: usize,
+) -> Fragment {
+    let (comparison, direction, res) = start.parts();
+    let mut chunk = Fragment {
+        sql: format!(
+            "SELECT d.res, d.low, d.high FROM date d WHERE d.param = ? \
+             AND (d.low, d.high, d.res) {comparison} (?, ?, ?)"
+        ),
+        params: vec![i64::from(param).into(), low.into(), high.into(), res.into()],
+    };
+    chunk.push_probes(probes);
+    let order = format!("d.low {direction}, d.high {direction}, d.res {direction}");
+    chunk.end(&order, limit);
     chunk
 }
 
@@ -127,7 +197,7 @@ pub(crate) fn probe_one(probe: &Probe, res: Res) -> Fragment {
         fragment.params.push(res.into());
     }
     if fragment.sql.is_empty() {
-        "SELECT 1 WHERE 0".clone_into(&mut fragment.sql);
+        "SELECT 1 WHERE FALSE".clone_into(&mut fragment.sql);
     }
     fragment
 }
@@ -157,11 +227,11 @@ pub(crate) fn range_rows(drive: &Drive) -> Vec<Fragment> {
 }
 
 fn prefix_rows(param: u32, prefix: &str) -> Fragment {
-    let mut params = vec![i64::from(param).into(), Value::Text(prefix.to_owned())];
+    let mut params = vec![i64::from(param).into(), Param::Text(prefix.into())];
     let mut sql = "SELECT d.res FROM string d WHERE d.param = ? AND d.folded >= ?".to_owned();
     if let Some(end) = after_all_with(prefix) {
         sql.push_str(" AND d.folded < ?");
-        params.push(Value::Text(end));
+        params.push(Param::Text(end.into()));
     }
     Fragment { sql, params }
 }
@@ -184,27 +254,53 @@ fn after_all_with(prefix: &str) -> Option<String> {
     None
 }
 
+// === impl Start ===
+
+impl Start {
+    pub(crate) fn from(res: Res, descending: bool) -> Self {
+        if descending {
+            Self::Below(res)
+        } else {
+            Self::Above(res)
+        }
+    }
+
+    /// The comparison, the direction, and where.
+    fn parts(self) -> (&'static str, &'static str, Res) {
+        match self {
+            Self::Above(res) => (">", "ASC", res),
+            Self::Below(res) => ("<", "DESC", res),
+        }
+    }
+}
+
 // === impl Fragment ===
 
 impl Fragment {
     fn finish(&mut self, start: Start, probes: &[Probe], limit: usize) {
-        let (comparison, direction, res) = match start {
-            Start::Above(res) => (">", "ASC", res),
-            Start::Below(res) => ("<", "DESC", res),
-        };
+        let (comparison, direction, res) = start.parts();
         let above = format!(" AND d.res {comparison} ?");
         self.sql.push_str(&above);
         self.params.push(res.into());
-        for probe in probes {
-            self.push_probe(probe);
-        }
-        let order = format!(" ORDER BY d.res {direction} LIMIT ?");
+        self.push_probes(probes);
+        self.end(&format!("d.res {direction}"), limit);
+    }
+
+    fn end(&mut self, order: &str, limit: usize) {
+        let order = format!(" ORDER BY {order} LIMIT ?");
         self.sql.push_str(&order);
         self.params.push((limit as i64).into());
     }
 
+    /// Keeps to rows whose resource passes the probes: semi-joins.
+    pub(crate) fn push_probes(&mut self, probes: &[Probe]) {
+        for probe in probes {
+            self.push_probe(probe);
+        }
+    }
+
     fn push_probe(&mut self, probe: &Probe) {
-        self.sql.push_str(" AND (0");
+        self.sql.push_str(" AND (FALSE");
         for row in &probe.0 {
             let (table, condition, params) = exact(row);
             let condition = condition.replace("d.", "p.");
@@ -214,6 +310,14 @@ impl Fragment {
             self.params.extend(params);
         }
         self.sql.push(')');
+    }
+}
+
+// === impl Param ===
+
+impl From<i64> for Param {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
     }
 }
 

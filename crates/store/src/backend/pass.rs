@@ -1,0 +1,196 @@
+//! Whether a candidate passes, by its posting set, and what it is sorted by.
+
+use super::execute::{FIRST_CHUNK, Run, Stream};
+use crate::backend::check::Check;
+use crate::backend::plan::{By, Exact, Node, OrderBy, Rows, SortKey, SortValue};
+use crate::backend::stored::{PERSON, Res, Set, Stored, decode_value};
+use crate::backend::{Fault, resolve};
+use base::Timestamp;
+use search::{Span, Value};
+
+/// True where the row filter covers a resource, by its set.
+pub(crate) fn visible(rows: &Rows, set: &Set<'_>) -> bool {
+    rows.covers_type(set.type_number)
+        && match rows {
+            Rows::Everything | Rows::Types(_) => true,
+            Rows::Patients { patients, .. } => set.patients().any(|own| patients.contains(&own)),
+            Rows::Nothing => false,
+        }
+}
+
+// === impl Run ===
+
+impl Run<'_> {
+    /// False where the rows of drive and probes say all.
+    pub(super) fn needs_sets(&self) -> bool {
+        let all_rows = matches!(self.plan.rows, Rows::Everything | Rows::Types(_));
+        !all_rows || !self.plan.nodes.is_empty() || self.plan.persons.is_some()
+    }
+
+    /// Tells the engine which sets will be asked for: those of a chunk of candidates, then those
+    /// that their chains lead to.
+    pub(super) fn announce(&self, found: &[Res]) -> Result<(), Fault> {
+        self.index.announce(found)?;
+        for node in &self.plan.nodes {
+            self.announce_targets(node, found)?;
+        }
+        Ok(())
+    }
+
+    fn announce_targets(&self, node: &Node, found: &[Res]) -> Result<(), Fault> {
+        let Node::Chain { param, branches } = node else {
+            return Ok(());
+        };
+        if !self.index.is_remote() {
+            return Ok(());
+        }
+        let mut targets = Vec::new();
+        for res in found {
+            let bytes = self.index.set(*res)?.unwrap_or_default();
+            if let Some(set) = Set::read(&bytes) {
+                targets.extend(set.values(*param).filter_map(|value| value.local()));
+            }
+        }
+        targets.sort_unstable();
+        targets.dedup();
+        self.index.announce(&targets)?;
+        for (_, node) in branches {
+            self.announce_targets(node, &targets)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn passes(&self, res: Res) -> Result<bool, Fault> {
+        if !self.needs_sets() {
+            // Its rows say all, and only live resources have rows.
+            return Ok(true);
+        }
+        let Some(bytes) = self.index.set(res)? else {
+            return Ok(false);
+        };
+        let set = Set::read(&bytes).ok_or(Fault::Damaged("a posting set"))?;
+        self.set_passes(res, &set)
+    }
+
+    pub(super) fn set_passes(&self, res: Res, set: &Set<'_>) -> Result<bool, Fault> {
+        if set.type_number != self.plan.type_number || !visible(&self.plan.rows, set) {
+            return Ok(false);
+        }
+        if self
+            .plan
+            .persons
+            .is_some_and(|persons| persons != (set.flags & PERSON != 0))
+        {
+            return Ok(false);
+        }
+        for node in &self.plan.nodes {
+            if !self.holds(node, res, set)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn holds(&self, node: &Node, res: Res, set: &Set<'_>) -> Result<bool, Fault> {
+        Ok(match node {
+            Node::Any { param, checks } => Check::any(checks, set, *param),
+            Node::None { param, checks } => !Check::any(checks, set, *param),
+            Node::Missing { params, missing } => {
+                let has_one = params.iter().any(|param| set.raw(*param).next().is_some());
+                has_one != *missing
+            }
+            Node::These(found) => found.contains(&res),
+            Node::Updated(tests) => {
+                let (_, updated) = self.index.newest(res)?;
+                let at = Timestamp::from_micros(updated);
+                tests
+                    .iter()
+                    .any(|test| test.holds(Span { low: at, high: at }))
+            }
+            Node::Chain { param, branches } => {
+                for value in set.values(*param) {
+                    if let Stored::Local(target) = value
+                        && self.target_passes(target, branches)?
+                    {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Node::Has {
+                param,
+                type_number,
+                node,
+            } => self.has(*param, *type_number, node, res)?,
+        })
+    }
+
+    fn target_passes(&self, target: Res, branches: &[(i64, Node)]) -> Result<bool, Fault> {
+        let key = (branches.as_ptr().addr(), target);
+        if let Some(known) = self.memo.borrow().get(&key) {
+            return Ok(*known);
+        }
+        let bytes = self.index.set(target)?.unwrap_or_default();
+        let mut passes = false;
+        if let Some(set) = Set::read(&bytes).filter(|set| visible(&self.plan.rows, set)) {
+            for (type_number, node) in branches {
+                if *type_number == set.type_number && self.holds(node, target, &set)? {
+                    passes = true;
+                    break;
+                }
+            }
+        }
+        self.memo.borrow_mut().insert(key, passes);
+        Ok(passes)
+    }
+
+    fn has(&self, param: u32, type_number: i64, node: &Node, res: Res) -> Result<bool, Fault> {
+        let row = Exact::Reference { param, target: res };
+        let mut stream = Stream::new(Some(&row), 0, FIRST_CHUNK);
+        stream.advance(self, &[])?;
+        while let Some(source) = stream.head {
+            let bytes = self.index.set(source)?.unwrap_or_default();
+            if let Some(set) = Set::read(&bytes)
+                && set.type_number == type_number
+                && visible(&self.plan.rows, &set)
+                && self.holds(node, source, &set)?
+            {
+                return Ok(true);
+            }
+            stream.advance(self, &[])?;
+        }
+        Ok(false)
+    }
+
+    pub(super) fn sort_keys(&self, res: Res, set: &Set<'_>) -> Result<Vec<SortKey>, Fault> {
+        self.plan
+            .order
+            .iter()
+            .map(|by| self.sort_key(*by, res, set))
+            .collect()
+    }
+
+    fn sort_key(&self, by: OrderBy, res: Res, set: &Set<'_>) -> Result<SortKey, Fault> {
+        Ok(match by.by {
+            By::Commit => Some(SortValue::Number(self.index.newest(res)?.0)),
+            By::Id => Some(SortValue::Id(self.index.name(res)?.1.into())),
+            By::Param(param) => self
+                .extreme(param, by.descending, set)?
+                .map(SortValue::Value),
+        })
+    }
+
+    /// The least value under a parameter, or the greatest.
+    fn extreme(&self, param: u32, greatest: bool, set: &Set<'_>) -> Result<Option<Value>, Fault> {
+        let mut best: Option<Value> = None;
+        for stored in set.raw(param).filter_map(decode_value) {
+            let value = resolve::value(self.index, &stored)?;
+            best = Some(match best {
+                Some(best) if greatest => best.max(value),
+                Some(best) => best.min(value),
+                None => value,
+            });
+        }
+        Ok(best)
+    }
+}
