@@ -171,7 +171,12 @@ impl Destination for ChartDestination {
         if !version.is_empty() && !version.trim_start().starts_with("2.") {
             return Some(Attention::UnknownVersion);
         }
-        let supported = self.maps.get().supports(message.structure().name());
+        // The event names the structure as a rule, and the groups need not be looked at for it.
+        let by_event = message
+            .dictionary()
+            .structure_of(&message.code(), &message.event());
+        let structure = by_event.unwrap_or_else(|| message.structure().name());
+        let supported = self.maps.get().supports(structure);
         (!supported).then_some(Attention::NoMap)
     }
 

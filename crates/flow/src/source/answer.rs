@@ -220,18 +220,17 @@ impl Desk {
         sequence: Sequence,
         finished: Option<oneshot::Receiver<Finished>>,
     ) -> Option<Finished> {
+        let until = Instant::now() + PATIENCE;
         if let Some(finished) = finished
-            && let Ok(told) = tokio::time::timeout(PATIENCE, finished).await
-            && let Ok(told) = told
+            && let Ok(Ok(told)) = tokio::time::timeout(PATIENCE, finished).await
         {
             return Some(told);
         }
-        self.look_up(sequence).await
+        self.look_up(sequence, until).await
     }
 
     /// The outcome of a message that another connection sent, or that an earlier run took.
-    async fn look_up(&self, sequence: Sequence) -> Option<Finished> {
-        let until = Instant::now() + PATIENCE;
+    async fn look_up(&self, sequence: Sequence, until: Instant) -> Option<Finished> {
         loop {
             let progress = self.work.journal.ledger().progress(sequence).ok()?;
             let state = progress

@@ -134,7 +134,9 @@ impl Reader<'_> {
             let inside = self.decoder.is_inside_frame();
             frame_began = inside.then(|| frame_began.unwrap_or_else(Instant::now));
             let (until, late) = self.patience(frame_began);
-            self.reserve().await;
+            if timeout_at(until, self.reserve()).await.is_err() {
+                return self.leave(queue, late).await;
+            }
             let got = tokio::select! {
                 got = timeout_at(until, read.read_buf(self.decoder.buffer())) => got,
                 _ = stop.wait_for(|stop| *stop) => Ok(Err(std::io::ErrorKind::Interrupted.into())),

@@ -11,6 +11,7 @@
 mod chart;
 mod chart_site;
 mod client;
+mod hostile;
 mod kill;
 mod mllp;
 mod order;
