@@ -326,6 +326,9 @@ pub(crate) struct Bench {
     /// Where scratch data goes; it is deleted afterwards
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// A folder of transaction bundles (.json, .json.gz) for `import`, such as Synthea's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundles: Option<PathBuf>,
     /// The load generator's share: a tenth runs ten times faster and says less
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     pub(crate) scale: f64,

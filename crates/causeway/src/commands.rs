@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod convert;
 pub(crate) mod fhirpath;
 pub(crate) mod flows;

@@ -42,7 +42,7 @@ impl Http {
 
     /// The server of `--url`, or the one that runs on `--data` with a token made for the occasion.
     pub(crate) fn of(server: &Server) -> Result<Self, Failure> {
-        let timeout = Duration::from_secs(60);
+        let timeout = Duration::from_mins(1);
         if let Some(url) = &server.url {
             return Ok(Self::new(url, server.token.as_deref(), timeout));
         }
@@ -52,8 +52,13 @@ impl Http {
                 server.data.display()
             ))
         })?;
-        let key = SigningKey::load_or_create(&server.data).map_err(|error| Failure::from_error(&error))?;
-        let token = Tokens::new(key).issue(server::ADMINISTRATOR_SCOPE, Duration::from_mins(5), SystemClock.now());
+        let key = SigningKey::load_or_create(&server.data)
+            .map_err(|error| Failure::from_error(&error))?;
+        let token = Tokens::new(key).issue(
+            server::ADMINISTRATOR_SCOPE,
+            Duration::from_mins(5),
+            SystemClock.now(),
+        );
         Ok(Self::new(base.trim(), Some(&token), timeout))
     }
 
@@ -81,7 +86,10 @@ impl Http {
         if (200..300).contains(&answer.status) {
             Ok(answer.text)
         } else {
-            Err(Failure::failed(format!("the server answered {}: {}", answer.status, answer.text)))
+            Err(Failure::failed(format!(
+                "the server answered {}: {}",
+                answer.status, answer.text
+            )))
         }
     }
 
@@ -92,7 +100,12 @@ impl Http {
         let fail = |error: ureq::Error| Failure::failed(format!("{}: {error}", self.base));
         let mut response = result.map_err(fail)?;
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(1 << 30).read_to_string().map_err(fail)?;
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_string()
+            .map_err(fail)?;
         Ok(Answer { status, text })
     }
 }

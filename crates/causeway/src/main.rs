@@ -37,9 +37,8 @@ fn main() -> ExitCode {
         Command::Token(args) => commands::token::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Import(args) => commands::import::run(&args),
-        Command::Demo(_) | Command::Bench(_) => {
-            Err(Failure::usage("not built yet"))
-        }
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Demo(_) => Err(Failure::usage("not built yet")),
     };
     match result {
         Ok(code) => code,

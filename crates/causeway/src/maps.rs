@@ -11,19 +11,27 @@ pub(crate) fn load(own: Option<&Path>) -> Result<MapSet, Failure> {
         Some(path) => read(path)?,
         None => Vec::new(),
     };
-    let named = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let named = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
     MapSet::with(named).map_err(|found| refused(&found))
 }
 
 fn refused(found: &[Diagnostic]) -> Failure {
-    let lines: Vec<String> =
-        found.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
+    let lines: Vec<String> = found
+        .iter()
+        .filter(|one| one.is_error())
+        .map(ToString::to_string)
+        .collect();
     Failure::failed(format!("the maps are refused\n{}", lines.join("\n")))
 }
 
 fn read(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let fail = |path: &Path, error: std::io::Error| {
-        Failure::failed(format!("could not read the maps at `{}`: {error}", path.display()))
+        Failure::failed(format!(
+            "could not read the maps at `{}`: {error}",
+            path.display()
+        ))
     };
     let mut paths = Vec::new();
     if path.is_dir() {

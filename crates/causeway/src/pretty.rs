@@ -26,7 +26,7 @@ pub(crate) fn pretty(json: &[u8]) -> Vec<u8> {
             }
             b'{' | b'[' => {
                 out.push(byte);
-                while bytes.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
                 if let Some(close) = bytes.next_if(|next| matches!(next, b'}' | b']')) {
                     out.push(close);
                 } else {

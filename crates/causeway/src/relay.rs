@@ -35,11 +35,16 @@ impl Relay {
                 std::thread::park_timeout(EVERY);
             }
         };
-        let thread = std::thread::Builder::new().name("audit-relay".to_owned()).spawn(work);
+        let thread = std::thread::Builder::new()
+            .name("audit-relay".to_owned())
+            .spawn(work);
         if let Err(error) = &thread {
             tracing::error!(%error, "the audit relay could not start; entries wait in the chart");
         }
-        Self { stop, thread: thread.ok() }
+        Self {
+            stop,
+            thread: thread.ok(),
+        }
     }
 
     /// Carries what is left and ends.
@@ -61,7 +66,9 @@ fn carry(chart: &Chart, audit: &AuditLog) -> usize {
             return 0;
         }
     };
-    let Some(last) = entries.last().map(|(number, _)| *number) else { return 0 };
+    let Some(last) = entries.last().map(|(number, _)| *number) else {
+        return 0;
+    };
     let n_entries = entries.len();
     let mut pending = Vec::with_capacity(n_entries);
     for (number, entry) in entries {

@@ -57,15 +57,26 @@ where
 {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Before anything is opened: a taken port leaves the data untouched.
-    let listener = Listener::bind(settings.http).await.map_err(|e| Failure::from_error(&e))?;
+    let listener = Listener::bind(settings.http)
+        .await
+        .map_err(|e| Failure::from_error(&e))?;
     let base_url = format!("http://{}", listener.address());
 
-    let chart_options = store::chart::Options { clock: clock.clone(), ..Default::default() };
+    let chart_options = store::chart::Options {
+        clock: clock.clone(),
+        ..Default::default()
+    };
     let chart = Chart::open(&settings.data, chart_options).map_err(|e| Failure::from_error(&e))?;
-    let journal_options = store::journal::Options { clock: clock.clone(), ..Default::default() };
+    let journal_options = store::journal::Options {
+        clock: clock.clone(),
+        ..Default::default()
+    };
     let journal =
         Journal::open(&settings.data, journal_options).map_err(|e| Failure::from_error(&e))?;
-    let audit_options = store::audit::Options { clock: clock.clone(), ..Default::default() };
+    let audit_options = store::audit::Options {
+        clock: clock.clone(),
+        ..Default::default()
+    };
     let audit = AuditLog::open(&settings.data.join("audit"), audit_options)
         .map_err(|e| Failure::from_error(&e))?;
     let key = SigningKey::load_or_create(&settings.data).map_err(|e| Failure::from_error(&e))?;
@@ -83,8 +94,9 @@ where
         clock: clock.clone(),
         metrics,
     };
-    let engine =
-        Engine::start(settings.engine, handles).await.map_err(|e| Failure::from_error(&e))?;
+    let engine = Engine::start(settings.engine, handles)
+        .await
+        .map_err(|e| Failure::from_error(&e))?;
     let engine = Arc::new(engine);
     let relay = Relay::start(chart.clone(), audit.clone());
 
@@ -114,7 +126,10 @@ where
     if let Err(error) = std::fs::write(&address, &base_url) {
         tracing::warn!(%error, "the address could not be written down; the commands will need --url");
     }
-    let beside = tokio::spawn(beside(Running { mllp, stop: stopped }));
+    let beside = tokio::spawn(beside(Running {
+        mllp,
+        stop: stopped,
+    }));
 
     wait_for_signal().await;
     let _ = stop.send(true);
@@ -126,7 +141,9 @@ where
     });
     match drained.await {
         Ok(drained) => tracing::info!(?drained, "flows are drained"),
-        Err(error) => tracing::error!(%error, "draining failed; the rest is done at the next start"),
+        Err(error) => {
+            tracing::error!(%error, "draining failed; the rest is done at the next start")
+        }
     }
     // Console pages hold a stream open for ever; they are not waited for long.
     let _ = tokio::time::timeout(Duration::from_secs(3), http).await;
@@ -145,7 +162,9 @@ fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>,
     }
     println!("ready");
     if let Some(secret) = secret {
-        println!("first login: user `{name}`, password `{secret}` (valid until you choose your own)");
+        println!(
+            "first login: user `{name}`, password `{secret}` (valid until you choose your own)"
+        );
     }
     let _ = std::io::stdout().flush();
 }

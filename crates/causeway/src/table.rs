@@ -1,6 +1,6 @@
 //! Columns for people.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Rows of cells, each column as wide as its widest cell.
 pub(crate) struct Table {
@@ -12,7 +12,9 @@ pub(crate) struct Table {
 impl Table {
     /// With these headings.
     pub(crate) fn new(headings: &[&str]) -> Self {
-        Self { rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()] }
+        Self {
+            rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()],
+        }
     }
 
     /// One more row.
@@ -32,7 +34,7 @@ impl fmt::Display for Table {
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(&format!("{cell:width$}  "));
+                let _ = write!(line, "{cell:width$}  ");
             }
             writeln!(f, "{}", line.trim_end())?;
         }

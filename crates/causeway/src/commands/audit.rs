@@ -37,9 +37,17 @@ fn verify(args: &Audit) -> Result<ExitCode, Failure> {
                 report.n_entries,
                 report.n_segments,
                 if report.n_segments == 1 { "" } else { "s" },
-                if report.faults.is_empty() { "the chain is whole" } else { "THE CHAIN IS BROKEN" }
+                if report.faults.is_empty() {
+                    "the chain is whole"
+                } else {
+                    "THE CHAIN IS BROKEN"
+                }
             );
         }
     }
-    Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -9,6 +9,7 @@ use base::{Clock, Severity, SystemClock, Zone};
 use hl7v2::Message;
 use mapping::{Conversion, MapSet, RowInfo, Source, Target};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,29 +24,38 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
     match (from, to) {
         (Syntax::Hl7v2, Syntax::Fhir) => forward(args, bytes),
         (Syntax::Fhir, Syntax::Hl7v2) => back(args, &bytes),
-        (Syntax::Hl7v2, Syntax::Hl7v2) | (Syntax::Fhir, Syntax::Fhir) => {
-            Err(Failure::usage("--from and --to are the same format; there is nothing to convert"))
-        }
+        (Syntax::Hl7v2, Syntax::Hl7v2) | (Syntax::Fhir, Syntax::Fhir) => Err(Failure::usage(
+            "--from and --to are the same format; there is nothing to convert",
+        )),
     }
 }
 
 /// What a file that begins with `{` holds is FHIR.
 fn guess(bytes: &[u8]) -> Syntax {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') { Syntax::Fhir } else { Syntax::Hl7v2 }
+    if first == Some(&b'{') {
+        Syntax::Fhir
+    } else {
+        Syntax::Hl7v2
+    }
 }
 
 /// The maps, and how the sender is to be read.
 fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
     let zone = Zone::named(&args.zone).ok_or_else(|| {
-        Failure::usage(format!("there is no time zone `{}`; write one such as America/Chicago", args.zone))
+        Failure::usage(format!(
+            "there is no time zone `{}`; write one such as America/Chicago",
+            args.zone
+        ))
     })?;
     let file = args.map.as_deref().filter(|name| Path::new(name).exists());
     let maps = maps::load(file.map(Path::new))?;
     let dialect = match (&args.map, file) {
         (Some(name), None) => {
             if !maps.dialects().any(|dialect| dialect == name) {
-                return Err(Failure::usage(format!("`{name}` is neither a map file nor the name of a dialect")));
+                return Err(Failure::usage(format!(
+                    "`{name}` is neither a map file nor the name of a dialect"
+                )));
             }
             Some(name.clone())
         }
@@ -57,14 +67,24 @@ fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
         }
         (None, _) => None,
     };
-    Ok((maps, Source { zone, dialect, ..Source::default() }))
+    Ok((
+        maps,
+        Source {
+            zone,
+            dialect,
+            ..Source::default()
+        },
+    ))
 }
 
 fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
     let (maps, source) = chosen(args)?;
     let batch = hl7v2::batch::read(bytes);
     if batch.messages.is_empty() {
-        return Err(Failure::failed(format!("`{}` holds no HL7 v2 message (no MSH)", args.file.display())));
+        return Err(Failure::failed(format!(
+            "`{}` holds no HL7 v2 message (no MSH)",
+            args.file.display()
+        )));
     }
     let n_messages = batch.messages.len();
     let mut out = std::io::stdout().lock();
@@ -100,13 +120,22 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
             tell(&conversion);
         }
     }
-    Ok(if all_supported { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_supported {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// What was not as it should be, on standard error, so that the Bundle stays a Bundle.
 fn tell(conversion: &Conversion) {
     for unusable in &conversion.report.unusable {
-        eprintln!("{}: {}: {}", unusable.severity.code(), unusable.place, unusable.why);
+        eprintln!(
+            "{}: {}: {}",
+            unusable.severity.code(),
+            unusable.place,
+            unusable.why
+        );
     }
     for issue in &conversion.report.issues {
         if Severity::Warning <= issue.severity {
@@ -116,9 +145,10 @@ fn tell(conversion: &Conversion) {
 }
 
 fn explain(format: Format, conversion: &Conversion) -> Vec<u8> {
-    let rows = conversion.drafts.iter().flat_map(|draft| {
-        draft.lineage().into_iter().map(move |line| (draft, line))
-    });
+    let rows = conversion
+        .drafts
+        .iter()
+        .flat_map(|draft| draft.lineage().into_iter().map(move |line| (draft, line)));
     match format {
         Format::Json => {
             let lines: Vec<_> = rows
@@ -139,7 +169,8 @@ fn explain(format: Format, conversion: &Conversion) -> Vec<u8> {
             for (draft, line) in rows {
                 table.row([
                     format!("{}.{}", draft.resource_type, line.element),
-                    line.place.map_or_else(|| "(constant)".to_owned(), |place| place.to_string()),
+                    line.place
+                        .map_or_else(|| "(constant)".to_owned(), |place| place.to_string()),
                     line.raw.to_string(),
                     conversion.row(line.row).map(place).unwrap_or_default(),
                 ]);
@@ -221,17 +252,18 @@ fn report(format: Format, conversion: &Conversion) -> Vec<u8> {
             }
             let mut text = table.to_string();
             for issue in &report.issues {
-                text.push_str(&format!("{issue}\n"));
+                let _ = writeln!(text, "{issue}");
             }
             let count = |entries: &Vec<mapping::Entry>| entries.len();
-            text.push_str(&format!(
-                "{} mapped, {} dropped with a reason, {} withheld, {} unmapped, {} not usable as they were\n",
+            let _ = writeln!(
+                text,
+                "{} mapped, {} dropped with a reason, {} withheld, {} unmapped, {} not usable as they were",
                 count(&report.mapped),
                 count(&report.dropped),
                 count(&report.withheld),
                 count(&report.unmapped),
                 report.unusable.len()
-            ));
+            );
             text.into_bytes()
         }
     }
@@ -252,9 +284,15 @@ fn back(args: &Convert, bytes: &[u8]) -> Result<ExitCode, Failure> {
         dialect: source.dialect,
     };
     let back = maps.back(&bundle, &structure, &target).map_err(|error| {
-        Failure::failed(format!("`{structure}`: {error}; `maps/` lists the messages that there are"))
+        Failure::failed(format!(
+            "`{structure}`: {error}; `maps/` lists the messages that there are"
+        ))
     })?;
-    let losses = || back.lost.iter().map(|loss| format!("not said: {} {}", loss.resource, loss.element));
+    let losses = || {
+        back.lost
+            .iter()
+            .map(|loss| format!("not said: {} {}", loss.resource, loss.element))
+    };
     let mut out = std::io::stdout().lock();
     if args.report || args.explain {
         let lines: String = losses().map(|line| line + "\n").collect();

@@ -27,10 +27,25 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
         println!("{answer}");
         return Ok(ExitCode::SUCCESS);
     }
-    let columns =
-        ["name", "state", "address", "connections", "received", "applied", "waiting", "held", "needsAttention", "lastReceived"];
+    let columns = [
+        "name",
+        "state",
+        "address",
+        "connections",
+        "received",
+        "applied",
+        "waiting",
+        "held",
+        "needsAttention",
+        "lastReceived",
+    ];
     let mut table = Table::new(&columns);
-    for row in answer.get("flows").and_then(Value::as_array).into_iter().flatten() {
+    for row in answer
+        .get("flows")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         table.row(columns.map(|name| cell(row.get(name))));
     }
     print!("{table}");
@@ -46,16 +61,29 @@ fn dry_run(format: Format, text: &str) -> Result<ExitCode, Failure> {
     if let Some(reason) = answer.get("refused").and_then(Value::as_str) {
         println!("refused: {reason}");
     }
-    for change in answer.get("changes").and_then(Value::as_array).into_iter().flatten() {
+    for change in answer
+        .get("changes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let id = change.get("id").and_then(Value::as_str).unwrap_or("(new)");
         println!("{} {id}", cell(change.get("resourceType")));
-        for (name, lines) in [("before", change.get("before")), ("after", change.get("after"))] {
+        for (name, lines) in [
+            ("before", change.get("before")),
+            ("after", change.get("after")),
+        ] {
             if let Some(value) = lines.filter(|value| !value.is_null()) {
                 println!("  {name}: {value}");
             }
         }
     }
-    for issue in answer.get("issues").and_then(Value::as_array).into_iter().flatten() {
+    for issue in answer
+        .get("issues")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         println!("issue: {}", cell(Some(issue)));
     }
     Ok(ExitCode::SUCCESS)

@@ -33,7 +33,11 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     let tally = tally?;
     let secs = started.elapsed().as_secs_f64();
     tell(args.format, &tally, secs);
-    Ok(if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if tally.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn tell(format: Format, tally: &Tally, secs: f64) {

@@ -10,7 +10,13 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
     let http = Http::of(&args.server)?;
     match &args.action {
-        MessagesAction::List { flow, state, message_type, control_id, count } => {
+        MessagesAction::List {
+            flow,
+            state,
+            message_type,
+            control_id,
+            count,
+        } => {
             let named = [
                 ("flow", flow.as_deref()),
                 ("state", state.as_deref()),
@@ -23,7 +29,10 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
                     query = format!("{query}&{name}={}", encode(value));
                 }
             }
-            list(args.server.format, &Http::expect(http.get(&format!("/api/messages?{query}"))?)?)
+            list(
+                args.server.format,
+                &Http::expect(http.get(&format!("/api/messages?{query}"))?)?,
+            )
         }
         MessagesAction::Show { sequence, path } => {
             let text = Http::expect(http.get(&format!("/api/messages/{sequence}"))?)?;
@@ -40,12 +49,34 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
         println!("{answer}");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table =
-        Table::new(&["number", "received", "flow", "type", "control id", "state", "issues", "reason"]);
-    for row in answer.get("messages").and_then(Value::as_array).into_iter().flatten() {
+    let mut table = Table::new(&[
+        "number",
+        "received",
+        "flow",
+        "type",
+        "control id",
+        "state",
+        "issues",
+        "reason",
+    ]);
+    for row in answer
+        .get("messages")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         table.row(
-            ["sequence", "received", "flow", "type", "controlId", "state", "issues", "reason"]
-                .map(|name| cell(row.get(name))),
+            [
+                "sequence",
+                "received",
+                "flow",
+                "type",
+                "controlId",
+                "state",
+                "issues",
+                "reason",
+            ]
+            .map(|name| cell(row.get(name))),
         );
     }
     print!("{table}");
@@ -68,12 +99,29 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
         println!("{answer}");
         return Ok(ExitCode::SUCCESS);
     }
-    for name in ["sequence", "received", "flow", "connection", "type", "controlId", "state", "reason", "issues", "mapVersion"] {
+    for name in [
+        "sequence",
+        "received",
+        "flow",
+        "connection",
+        "type",
+        "controlId",
+        "state",
+        "reason",
+        "issues",
+        "mapVersion",
+    ] {
         println!("{name:12} {}", cell(answer.get(name)));
     }
     println!("\n{}", raw.replace('\r', "\n").trim_end());
-    if let Some(acknowledgement) = answer.pointer("/acknowledgement/raw").and_then(Value::as_str) {
-        println!("\nanswered:\n{}", acknowledgement.replace('\r', "\n").trim_end());
+    if let Some(acknowledgement) = answer
+        .pointer("/acknowledgement/raw")
+        .and_then(Value::as_str)
+    {
+        println!(
+            "\nanswered:\n{}",
+            acknowledgement.replace('\r', "\n").trim_end()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,7 +133,11 @@ fn each(http: &Http, action: &str, sequences: &[u64]) -> Result<ExitCode, Failur
         all_done &= (200..300).contains(&answer.status);
         println!("{}", answer.text);
     }
-    Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 pub(crate) fn parse(text: &str) -> Result<Value, Failure> {
@@ -105,7 +157,9 @@ pub(crate) fn cell(value: Option<&Value>) -> String {
 fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(b).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                char::from(b).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()

@@ -25,7 +25,10 @@ pub(crate) fn run(args: &Send) -> Result<ExitCode, Failure> {
 }
 
 fn send_mllp(args: &Send, address: &str) -> Result<ExitCode, Failure> {
-    let mut peer = Peer::connect(address.trim_end_matches('/'), Duration::from_secs(args.timeout))?;
+    let mut peer = Peer::connect(
+        address.trim_end_matches('/'),
+        Duration::from_secs(args.timeout),
+    )?;
     let mut all_accepted = true;
     for file in &args.files {
         for message in messages(file)? {
@@ -33,39 +36,71 @@ fn send_mllp(args: &Send, address: &str) -> Result<ExitCode, Failure> {
             let accepted = matches!(answer.header_code().as_str(), "AA" | "CA");
             all_accepted &= accepted;
             // HL7 v2 ends segments with CR; a terminal wants LF.
-            println!("{}", String::from_utf8_lossy(&answer.0).replace('\r', "\n").trim_end());
+            println!(
+                "{}",
+                String::from_utf8_lossy(&answer.0)
+                    .replace('\r', "\n")
+                    .trim_end()
+            );
         }
     }
-    Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_accepted {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The messages of a file, in order.
 fn messages(file: &Path) -> Result<Vec<bytes::Bytes>, Failure> {
     let batch = hl7v2::batch::read(input::read(file)?);
     if batch.messages.is_empty() {
-        return Err(Failure::failed(format!("`{}` holds no HL7 v2 message (no MSH)", file.display())));
+        return Err(Failure::failed(format!(
+            "`{}` holds no HL7 v2 message (no MSH)",
+            file.display()
+        )));
     }
-    Ok(batch.messages.into_iter().map(|member| member.bytes).collect())
+    Ok(batch
+        .messages
+        .into_iter()
+        .map(|member| member.bytes)
+        .collect())
 }
 
 fn send_http(args: &Send) -> Result<ExitCode, Failure> {
-    let http = Http::new(&args.url, args.token.as_deref(), Duration::from_secs(args.timeout));
+    let http = Http::new(
+        &args.url,
+        args.token.as_deref(),
+        Duration::from_secs(args.timeout),
+    );
     let mut all_accepted = true;
     for file in &args.files {
         let body = input::read(file)?;
         let document = fhir::json::Document::parse(&body)
             .map_err(|error| Failure::failed(format!("`{}`: {error}", file.display())))?;
         let Some(resource_type) = document.resource_type() else {
-            return Err(Failure::failed(format!("`{}` is no FHIR resource", file.display())));
+            return Err(Failure::failed(format!(
+                "`{}` is no FHIR resource",
+                file.display()
+            )));
         };
         let kind = document.root().text("type");
-        let is_whole = resource_type == "Bundle" && matches!(kind.as_deref(), Some("transaction" | "batch"));
-        let path = if is_whole { String::new() } else { format!("/{resource_type}") };
+        let is_whole =
+            resource_type == "Bundle" && matches!(kind.as_deref(), Some("transaction" | "batch"));
+        let path = if is_whole {
+            String::new()
+        } else {
+            format!("/{resource_type}")
+        };
         let answer = http.post(&path, &body)?;
         all_accepted &= (200..300).contains(&answer.status);
         println!("{} {}", answer.status, answer.text);
     }
-    Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_accepted {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// One MLLP connection, one message at a time.
@@ -84,15 +119,22 @@ impl Peer {
     /// Connects to `host:port`.
     pub(crate) fn connect(address: &str, timeout: Duration) -> Result<Self, Failure> {
         let fail = |error: std::io::Error| {
-            Failure::failed(format!("could not connect to mllp://{address}: {error}; is the listener running?"))
+            Failure::failed(format!(
+                "could not connect to mllp://{address}: {error}; is the listener running?"
+            ))
         };
         let resolved = address.to_socket_addrs().map_err(fail)?.next();
-        let resolved = resolved.ok_or_else(|| Failure::failed(format!("`{address}` has no address")))?;
+        let resolved =
+            resolved.ok_or_else(|| Failure::failed(format!("`{address}` has no address")))?;
         let socket = TcpStream::connect_timeout(&resolved, timeout).map_err(fail)?;
         socket.set_read_timeout(Some(timeout)).map_err(fail)?;
         socket.set_write_timeout(Some(timeout)).map_err(fail)?;
         socket.set_nodelay(true).map_err(fail)?;
-        Ok(Self { socket, decoder: Decoder::new(MAX_ACKNOWLEDGEMENT), address: address.to_owned() })
+        Ok(Self {
+            socket,
+            decoder: Decoder::new(MAX_ACKNOWLEDGEMENT),
+            address: address.to_owned(),
+        })
     }
 
     /// Sends one message and waits for its acknowledgement.
@@ -110,10 +152,14 @@ impl Peer {
                 Step::TooLong { .. } => return Err(fail("the answer is longer than 1 MiB")),
                 Step::NeedMore => {
                     let n = self.socket.read(&mut chunk).map_err(|error| {
-                        fail(&format!("no acknowledgement came: {error}; the message may have arrived"))
+                        fail(&format!(
+                            "no acknowledgement came: {error}; the message may have arrived"
+                        ))
                     })?;
                     if n == 0 {
-                        return Err(fail("the peer closed the connection without an acknowledgement"));
+                        return Err(fail(
+                            "the peer closed the connection without an acknowledgement",
+                        ));
                     }
                     self.decoder.feed(chunk.get(..n).unwrap_or(&[]));
                 }
@@ -128,6 +174,9 @@ impl Answer {
     /// MSA-1.
     pub(crate) fn header_code(&self) -> String {
         let message = hl7v2::Message::parse(self.0.clone());
-        message.first("MSA").map(|msa| msa.field(1).text().into_owned()).unwrap_or_default()
+        message
+            .first("MSA")
+            .map(|msa| msa.field(1).text().into_owned())
+            .unwrap_or_default()
     }
 }

@@ -40,7 +40,10 @@ pub(crate) fn check(args: &Configured) -> Result<ExitCode, Failure> {
 
 fn refused(mistakes: &[Mistake]) -> Failure {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    Failure::failed(format!("the configuration is refused\n{}", lines.join("\n")))
+    Failure::failed(format!(
+        "the configuration is refused\n{}",
+        lines.join("\n")
+    ))
 }
 
 fn check_dialects(config: &Config, maps: &mapping::MapSet) -> Result<(), Failure> {

@@ -28,7 +28,10 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            inputs.push(Input { path: path.clone(), n_bytes: 0 });
+            inputs.push(Input {
+                path: path.clone(),
+                n_bytes: 0,
+            });
             continue;
         }
         let fail = |error| Failure::failed(format!("could not read `{}`: {error}", path.display()));
@@ -36,7 +39,10 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         if metadata.is_dir() {
             walk(path, &mut inputs)?;
         } else {
-            inputs.push(Input { path: path.clone(), n_bytes: metadata.len() });
+            inputs.push(Input {
+                path: path.clone(),
+                n_bytes: metadata.len(),
+            });
         }
     }
     if inputs.is_empty() {
@@ -51,7 +57,10 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 pub(crate) fn read(input: &Input) -> Result<Content, String> {
     let mut bytes = Vec::new();
     if input.path.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
     } else {
         bytes = std::fs::read(&input.path).map_err(|error| error.to_string())?;
     }
@@ -72,7 +81,11 @@ fn classify(path: &Path, bytes: Vec<u8>) -> Content {
         return Content::Ndjson(bytes);
     }
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') { Content::Json(bytes) } else { Content::Hl7v2(bytes) }
+    if first == Some(&b'{') {
+        Content::Json(bytes)
+    } else {
+        Content::Hl7v2(bytes)
+    }
 }
 
 fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), Failure> {
@@ -92,7 +105,10 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), Failure> {
         }
         let name = path.to_string_lossy();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
-        if [".json", ".ndjson", ".hl7"].iter().any(|ending| name.ends_with(ending)) {
+        if [".json", ".ndjson", ".hl7"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+        {
             let n_bytes = std::fs::metadata(&path).map_err(fail)?.len();
             inputs.push(Input { path, n_bytes });
         }

@@ -31,8 +31,10 @@ struct Shared<'a> {
 }
 
 pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<Tally, Failure> {
-    let chart = Chart::open(data, store::chart::Options::default()).map_err(|e| Failure::from_error(&e))?;
-    let journal = Journal::open(data, store::journal::Options::default()).map_err(|e| Failure::from_error(&e))?;
+    let chart =
+        Chart::open(data, store::chart::Options::default()).map_err(|e| Failure::from_error(&e))?;
+    let journal = Journal::open(data, store::journal::Options::default())
+        .map_err(|e| Failure::from_error(&e))?;
     let audit = AuditLog::open(&data.join("audit"), store::audit::Options::default())
         .map_err(|e| Failure::from_error(&e))?;
     let started = Entry {
@@ -43,7 +45,10 @@ pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<
         source: "command line".to_owned(),
         ..Entry::default()
     };
-    audit.record(started).wait().map_err(|e| Failure::from_error(&e))?;
+    audit
+        .record(started)
+        .wait()
+        .map_err(|e| Failure::from_error(&e))?;
     let relay = Relay::start(chart.clone(), audit);
     let maps = Arc::new(crate::maps::load(None)?);
     let shared = Shared {
@@ -61,12 +66,21 @@ pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..n_threads {
-            scope.spawn(|| Worker { shared: &shared, waiting: VecDeque::new() }.run());
+            scope.spawn(|| {
+                Worker {
+                    shared: &shared,
+                    waiting: VecDeque::new(),
+                }
+                .run()
+            });
         }
     });
     relay.finish();
     chart.close();
-    Ok(shared.tally.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(shared
+        .tally
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
 /// One thread.
@@ -80,7 +94,12 @@ struct Worker<'a> {
 impl Worker<'_> {
     fn run(mut self) {
         loop {
-            let next = self.shared.inputs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next = self
+                .shared
+                .inputs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
             let Some(input) = next else { break };
             let name = input.path.display().to_string();
             match read(&input) {
@@ -99,9 +118,12 @@ impl Worker<'_> {
 
     fn document(&mut self, name: &str, bytes: &[u8]) {
         let permit = Permit::system(SystemCaller::Import);
-        let prepared = Document::parse(bytes).map_err(|error| error.to_string()).and_then(|document| {
-            server::import::prepare(&self.shared.chart, &permit, &document).map_err(|error| error.to_string())
-        });
+        let prepared = Document::parse(bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|document| {
+                server::import::prepare(&self.shared.chart, &permit, &document)
+                    .map_err(|error| error.to_string())
+            });
         match prepared {
             Ok(import) => {
                 let pending = self.shared.chart.apply(&permit, import.batch, Lane::Import);
@@ -149,17 +171,41 @@ impl Worker<'_> {
             no_message: None,
             acknowledgement: None,
         };
-        let appended = self.shared.journal.append(entry).wait().map_err(|error| error.to_string())?;
-        let Appended::New { sequence, received, .. } = appended else { return Ok(()) };
-        let task = Task { sequence, received, flow: &flow, message: &message, replay: false };
+        let appended = self
+            .shared
+            .journal
+            .append(entry)
+            .wait()
+            .map_err(|error| error.to_string())?;
+        let Appended::New {
+            sequence, received, ..
+        } = appended
+        else {
+            return Ok(());
+        };
+        let task = Task {
+            sequence,
+            received,
+            flow: &flow,
+            message: &message,
+            replay: false,
+        };
         let (state, reason, n_issues, result) = match self.shared.destination.apply(&task) {
             Outcome::Applied(applied) => (State::Mapped, None, applied.n_issues, Ok(())),
             Outcome::Refused { reason, .. } => {
                 let why = reason.explain();
-                (State::NeedsAttention, Some(why.to_owned()), 0, Err(why.to_owned()))
+                (
+                    State::NeedsAttention,
+                    Some(why.to_owned()),
+                    0,
+                    Err(why.to_owned()),
+                )
             }
             Outcome::Deferred | Outcome::Unavailable => {
-                return Err("the chart did not take it; it is in the journal and goes on at the next start".to_owned());
+                return Err(
+                    "the chart did not take it; it is in the journal and goes on at the next start"
+                        .to_owned(),
+                );
             }
         };
         let progress = Progress {
@@ -171,7 +217,10 @@ impl Worker<'_> {
             n_issues,
             map_version: Some(self.shared.destination.map_version()),
         };
-        self.shared.journal.ledger().note(vec![Change::Progress(progress)]);
+        self.shared
+            .journal
+            .ledger()
+            .note(vec![Change::Progress(progress)]);
         self.tally(|tally| tally.n_messages += 1);
         result
     }
@@ -180,7 +229,12 @@ impl Worker<'_> {
         match pending.wait() {
             Ok(receipt) => {
                 self.tally(|tally| tally.n_resources += receipt.written.len() as u64);
-                let n = self.shared.tally.lock().unwrap_or_else(PoisonError::into_inner).n_resources;
+                let n = self
+                    .shared
+                    .tally
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .n_resources;
                 self.shared.bar.set_message(format!("{n} resources"));
             }
             Err(error) => self.fail(name, error.to_string()),
@@ -192,7 +246,13 @@ impl Worker<'_> {
     }
 
     fn tally(&self, change: impl FnOnce(&mut Tally)) {
-        change(&mut self.shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
+        change(
+            &mut self
+                .shared
+                .tally
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 }
 

@@ -8,7 +8,12 @@ use fhir::json::Document;
 use indicatif::ProgressBar;
 use std::time::Duration;
 
-pub(super) fn run(url: &str, token: Option<&str>, inputs: &[Input], bar: &ProgressBar) -> Result<Tally, Failure> {
+pub(super) fn run(
+    url: &str,
+    token: Option<&str>,
+    inputs: &[Input],
+    bar: &ProgressBar,
+) -> Result<Tally, Failure> {
     let http = Http::new(url, token, Duration::from_mins(5));
     let mut tally = Tally::default();
     for input in inputs {
@@ -45,8 +50,13 @@ fn one(http: &Http, tally: &mut Tally, name: &str, bytes: &[u8]) -> Result<(), F
     };
     let root = document.root();
     let kind = document.resource_type().unwrap_or("");
-    let is_whole = kind == "Bundle" && matches!(root.text("type").as_deref(), Some("transaction" | "batch"));
-    let n_resources = if is_whole { fhir::bundle::entries(root).count() as u64 } else { 1 };
+    let is_whole =
+        kind == "Bundle" && matches!(root.text("type").as_deref(), Some("transaction" | "batch"));
+    let n_resources = if is_whole {
+        fhir::bundle::entries(root).count() as u64
+    } else {
+        1
+    };
     let answer = if is_whole {
         http.post("", bytes)?
     } else {
@@ -55,7 +65,10 @@ fn one(http: &Http, tally: &mut Tally, name: &str, bytes: &[u8]) -> Result<(), F
     if (200..300).contains(&answer.status) {
         tally.n_resources += n_resources;
     } else {
-        tally.failures.push((name.to_owned(), format!("{}: {}", answer.status, answer.text)));
+        tally.failures.push((
+            name.to_owned(),
+            format!("{}: {}", answer.status, answer.text),
+        ));
     }
     Ok(())
 }
