@@ -1,0 +1,112 @@
+//! Segments as text, in the order in which they are written.
+
+/// A segment that is being written: its fields in ascending order.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    text: String,
+    field: usize,
+}
+
+// === impl Line ===
+
+impl Line {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            text: name.to_owned(),
+            field: 0,
+        }
+    }
+
+    /// A field that is escaped already. The fields of MSH count as HL7 counts them.
+    pub(crate) fn raw(mut self, field: usize, value: &str) -> Self {
+        if value.is_empty() {
+            return self;
+        }
+        while self.field < field {
+            self.text.push('|');
+            self.field += 1;
+        }
+        self.text.push_str(value);
+        self
+    }
+
+    /// A field of plain text.
+    pub(crate) fn text(self, field: usize, value: &str) -> Self {
+        self.raw(field, &escape(value))
+    }
+
+    /// A field of components.
+    pub(crate) fn parts(self, field: usize, values: &[&str]) -> Self {
+        self.raw(field, &parts(values))
+    }
+
+    pub(crate) fn finish(self) -> String {
+        self.text
+    }
+}
+
+/// Components, escaped, without empty ones at the end.
+pub(crate) fn parts(values: &[&str]) -> String {
+    let escaped: Vec<String> = values.iter().map(|value| escape(value)).collect();
+    escaped.join("^").trim_end_matches('^').to_owned()
+}
+
+/// Repeats that are escaped already, without the empty ones.
+pub(crate) fn repeats(values: &[String]) -> String {
+    let valued: Vec<&str> = values
+        .iter()
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+        .collect();
+    valued.join("~")
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' => out.push_str("\\F\\"),
+            '^' => out.push_str("\\S\\"),
+            '~' => out.push_str("\\R\\"),
+            '&' => out.push_str("\\T\\"),
+            '\\' => out.push_str("\\E\\"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The segment with another value in a field, as a sender's fault would have it.
+pub(crate) fn with_field(line: &str, field: usize, value: &str) -> String {
+    let mut fields: Vec<&str> = line.split('|').collect();
+    while fields.len() <= field {
+        fields.push("");
+    }
+    if let Some(place) = fields.get_mut(field) {
+        *place = value;
+    }
+    fields.join("|")
+}
+
+/// A field of a segment.
+pub(crate) fn field(line: &str, field: usize) -> &str {
+    line.split('|').nth(field).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_stand_where_they_belong() {
+        let line = Line::new("PID")
+            .raw(1, "1")
+            .parts(3, &["A|B", "", ""])
+            .text(5, "C^D")
+            .raw(6, "")
+            .finish();
+        assert_eq!(line, "PID|1||A\\F\\B||C\\S\\D");
+        assert_eq!(with_field(&line, 7, "X"), "PID|1||A\\F\\B||C\\S\\D||X");
+        assert_eq!(field(&line, 3), "A\\F\\B");
+    }
+}
