@@ -20,12 +20,17 @@ impl Back<'_> {
         let text = || leaf.as_str().map(OutCell::of);
         match row.convert {
             Convert::Text
+            | Convert::Lines
             | Convert::Whole
             | Convert::Words
             | Convert::Code
             | Convert::Uri
             | Convert::Base64 => text(),
-            Convert::Phone | Convert::Place | Convert::Endpoint | Convert::Authority { .. } => None,
+            Convert::Phone
+            | Convert::Place
+            | Convert::Media
+            | Convert::Endpoint
+            | Convert::Authority { .. } => None,
             Convert::Date | Convert::DateTime | Convert::Instant => {
                 time::back(leaf.as_str()?).map(OutCell::of)
             }

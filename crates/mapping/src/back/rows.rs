@@ -64,6 +64,13 @@ impl Back<'_> {
             }
             claims.insert(claim);
             repeat += 1;
+            if row.convert == Convert::Lines {
+                let text = leaf.as_str().unwrap_or_default();
+                for (repeat, line) in (1..).zip(text.split('\n')) {
+                    out.write(*first, repeat, OutCell::of(line));
+                }
+                break;
+            }
             for source in &row.sources {
                 out.write(*source, repeat, cell.clone());
             }

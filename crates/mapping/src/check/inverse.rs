@@ -45,6 +45,7 @@ impl Checker<'_> {
         let name = match row.convert {
             Convert::Phone => "phone",
             Convert::Place => "place",
+            Convert::Media => "media",
             Convert::Endpoint => "endpoint",
             _ => return,
         };

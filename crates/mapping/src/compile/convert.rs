@@ -46,6 +46,8 @@ impl Binder<'_> {
             "entity" => Some(Convert::Authority { assigner, first: 2 }),
             "phone" => Some(Convert::Phone),
             "place" => Some(Convert::Place),
+            "lines" => Some(Convert::Lines),
+            "media" => Some(Convert::Media),
             _ => None,
         };
         if let Some(built_in) = built_in {
@@ -127,7 +129,14 @@ impl Binder<'_> {
             Convert::System | Convert::Authority { .. } | Convert::Uri | Convert::Endpoint => {
                 matches!(fhir_type, "uri" | "url" | "canonical" | "oid")
             }
-            Convert::Text | Convert::Phone | Convert::Place | Convert::Whole | Convert::Words | Convert::Code => {
+            Convert::Text
+            | Convert::Phone
+            | Convert::Place
+            | Convert::Lines
+            | Convert::Media
+            | Convert::Whole
+            | Convert::Words
+            | Convert::Code => {
                 primitive && !matches!(fhir_type, "boolean" | "decimal" | "integer" | "date")
             }
             Convert::Codes(_) | Convert::Type { .. } => true,

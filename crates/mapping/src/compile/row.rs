@@ -122,7 +122,8 @@ impl Binder<'_> {
             matches!(from, syntax::Source::Field { repeat: syntax::Repeat::All, .. })
         });
         let into_list = target.hops.iter().any(|hop| matches!(hop, Hop::Many(..)));
-        if repeats && !into_list {
+        let as_lines = row.convert.name.as_deref() == Some("lines");
+        if repeats && !into_list && !as_lines {
             self.error_with(
                 row.target.spot,
                 "each repeat of a field cannot go into one element",

@@ -31,7 +31,8 @@ impl<'m> Run<'_, 'm> {
             };
         }
         match convert {
-            Convert::Whole | Convert::Phone | Convert::Place => {}
+            Convert::Whole | Convert::Lines | Convert::Phone | Convert::Place => {}
+            Convert::Media => self.accounts.taken(cell, 0b110, scope.reading),
             Convert::Endpoint => self.accounts.taken(cell, u64::MAX, scope.reading),
             _ => self.plain_taken(cell, scope.reading),
         }
@@ -48,7 +49,8 @@ impl<'m> Run<'_, 'm> {
         scope: &Scope<'_, 'm>,
     ) -> Option<Value> {
         let text = match convert {
-            Convert::Whole => cell.whole(scope.reading),
+            Convert::Whole | Convert::Lines => cell.whole(scope.reading),
+            Convert::Media => crate::values::media::forward(cell, scope.reading).into(),
             Convert::Phone => crate::values::phone::forward(cell, scope.reading).into(),
             Convert::Place => crate::values::phone::place(cell, scope.reading).into(),
             _ => cell.plain(scope.reading),
@@ -59,7 +61,9 @@ impl<'m> Run<'_, 'm> {
         }
         let made = match convert {
             Convert::Text | Convert::Words | Convert::Whole => Ok(Value::from(text)),
-            Convert::Phone | Convert::Place => Ok(Value::from(text)),
+            Convert::Lines | Convert::Media | Convert::Phone | Convert::Place => {
+                Ok(Value::from(text))
+            }
             Convert::Code => Ok(Value::from(text.trim())),
             Convert::Date => time::date(text),
             Convert::DateTime => time::date_time(text, &self.times),

@@ -78,6 +78,11 @@ impl<'m> Run<'_, 'm> {
         let Some(cells) = self.source_cells(row, scope) else { return };
         let mut set = false;
         let mut deleted = false;
+        if row.convert == Convert::Lines && 1 < cells.len() {
+            set = self.lines(row, &cells, scope, build, here);
+            self.touch(row, level, (set, false), build);
+            return;
+        }
         for cell in cells {
             let base = if row.reads_field() { Some(cell) } else { scope.cell };
             let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, base));
@@ -86,7 +91,10 @@ impl<'m> Run<'_, 'm> {
             }
             for source in &row.sources {
                 match row.convert {
-                    Convert::Authority { first: 2, .. } | Convert::Phone | Convert::Place => {}
+                    Convert::Authority { first: 2, .. }
+                    | Convert::Media
+                    | Convert::Phone
+                    | Convert::Place => {}
                     _ => used.read(*source),
                 }
                 if let Source::Member(number) = source {
@@ -104,10 +112,43 @@ impl<'m> Run<'_, 'm> {
             }
             set |= self.value(row, cell, scope, build, here);
         }
+        self.touch(row, level, (set, deleted), build);
+    }
+
+    fn touch(&self, row: &MapRow, level: Level, (set, deleted): (bool, bool), build: &mut Build) {
         if level == Level::Top && (set || deleted) {
             let target = Arc::clone(&row.target);
             build.touches.push(Touch { target, row: row.id, delete: !set, adds: false });
         }
+    }
+
+    /// The repeats of a field as the lines of one text. An empty repeat is an empty line.
+    fn lines(
+        &mut self,
+        row: &MapRow,
+        cells: &Cells<'m>,
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+    ) -> bool {
+        let Some(first) = cells.first() else { return false };
+        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, Some(*first)));
+        let texts: Vec<_> = cells.iter().map(|cell| cell.whole(scope.reading)).collect();
+        let text = texts.join("\n");
+        if !fits || text.trim().is_empty() {
+            return false;
+        }
+        let origin = Origin { repeat: 0, ..first.origin };
+        self.accounts.mapped(origin, row.id);
+        let before = build.trail.len();
+        build.walk(here, &row.target.hops);
+        let done = put(here, &row.target, Value::from(text.trim_end())).is_ok();
+        if done {
+            let raws: Vec<_> = cells.iter().map(|cell| cell.raw_text(scope.reading)).collect();
+            build.trace(origin, row.id, raws.join("~").into());
+        }
+        build.trail.truncate(before);
+        done
     }
 
     /// The values of the first source that has any; the mirrors beside it must agree.

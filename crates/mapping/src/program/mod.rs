@@ -172,6 +172,10 @@ pub(crate) enum Convert {
     Phone,
     /// A PL in words: point of care, room, bed.
     Place,
+    /// The repeats of a field as the lines of one text.
+    Lines,
+    /// An ED's or RP's type of data and subtype as a MIME type.
+    Media,
     Code,
     Date,
     DateTime,

@@ -1,6 +1,7 @@
 //! Primitive values, both ways.
 
 pub(crate) mod authority;
+pub(crate) mod media;
 pub(crate) mod number;
 pub(crate) mod phone;
 pub(crate) mod time;
