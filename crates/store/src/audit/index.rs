@@ -288,9 +288,9 @@ fn places(path: &Path, filter: &Filter, page: Page) -> rusqlite::Result<Vec<(u64
         values.push(Value::from(at.micros()));
     }
     if let Some(before) = page.before {
-        sql.push_str(&format!(" AND {key} < {}", before.get() as i64));
+        sql = format!("{sql} AND {key} < {}", before.get() as i64);
     }
-    sql.push_str(&format!(" ORDER BY {key} DESC LIMIT {}", page.limit as i64));
+    sql = format!("{sql} ORDER BY {key} DESC LIMIT {}", page.limit as i64);
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| {
         let number = |column| row.get::<_, i64>(column).map(|number| number as u64);

@@ -99,12 +99,20 @@ impl Default for Options {
 
 impl AuditLog {
     /// Writes an entry down. The answer comes after its `fsync`: only then may the access answer.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an entry says one thing once"
+    )]
     pub fn record(&self, entry: Entry) -> Pending<Position, RecordError> {
         self.order(0, &entry)
     }
 
     /// Writes down what the chart committed with a write, under the chart's own relay number
     /// (from 1, in order). Doing it again does nothing; the answer is then a later position.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an entry says one thing once"
+    )]
     pub fn relay(&self, relay: u64, entry: Entry) -> Pending<Position, RecordError> {
         self.order(relay, &entry)
     }

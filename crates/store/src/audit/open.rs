@@ -8,6 +8,7 @@ use super::writer::{Writer, Writing, make_reserve};
 use super::{AuditLog, Inner, MAX_QUEUED_BYTES, Options, Shared, State, index};
 use crate::journal::inbox::Inbox;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -55,8 +56,7 @@ impl AuditLog {
         }
         let head_file = HeadFile::open(directory, &end.head).map_err(failed)?;
         let index = index::open(directory);
-        let mut node = [0; 16];
-        fill_node(&mut node, end.node);
+        let node = end.node.unwrap_or_else(new_node);
         let shared = Arc::new(Shared {
             directory: directory.to_owned(),
             state: Mutex::new(State {
@@ -135,18 +135,13 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 }
 
 /// A chain has a name of its own, so that segments of two logs cannot be mixed.
-fn fill_node(node: &mut [u8; 16], known: Option<[u8; 16]>) {
-    match known {
-        Some(known) => *node = known,
-        None => {
-            use std::hash::{BuildHasher, Hasher};
-            // Each hasher has random keys of its own; this needs to differ, not to be secret.
-            for half in node.chunks_exact_mut(8) {
-                let random = std::hash::RandomState::new().build_hasher().finish();
-                half.copy_from_slice(&random.to_be_bytes());
-            }
-        }
+fn new_node() -> [u8; 16] {
+    let mut node = [0; 16];
+    // Each hasher has random keys of its own; this needs to differ, not to be secret.
+    for half in node.chunks_exact_mut(8) {
+        half.copy_from_slice(&RandomState::new().build_hasher().finish().to_be_bytes());
     }
+    node
 }
 
 // === impl End ===

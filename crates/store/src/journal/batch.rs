@@ -171,7 +171,7 @@ impl<'a> Batch<'a> {
             reused = reused.or(Some(*sequence));
         }
         for file in std::iter::once(&connection).chain(self.others) {
-            let Some(sequence) = any_with(file, &identity)? else {
+            let Some(sequence) = any_with(file, identity)? else {
                 continue;
             };
             let key = [&identity[..], &body[..]].concat();
@@ -299,7 +299,7 @@ pub(super) fn acknowledgement(
 }
 
 /// Any message with that identity. Most messages have none, and this is all that they cost.
-fn any_with(connection: &Connection, identity: &[u8; 8]) -> rusqlite::Result<Option<u64>> {
+fn any_with(connection: &Connection, identity: [u8; 8]) -> rusqlite::Result<Option<u64>> {
     let above = [&identity[..], &[0xff; 17][..]].concat();
     connection
         .prepare_cached(

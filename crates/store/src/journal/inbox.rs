@@ -125,7 +125,7 @@ mod tests {
         inbox.push_lazy(1, 1).unwrap();
         inbox.push(2, 1).unwrap();
         assert_eq!(
-            inbox.take(Duration::from_secs(60)),
+            inbox.take(Duration::from_mins(1)),
             Some(vec![1, 2]),
             "urgent: no linger"
         );

@@ -105,7 +105,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            duplicate_window: Duration::from_secs(24 * 60 * 60),
+            duplicate_window: Duration::from_hours(24),
             text_index: true,
             checkpoint_bytes: 8 << 20,
         }
@@ -116,6 +116,10 @@ impl Default for Options {
 
 impl Journal {
     /// Opens or makes the journal in `directory` (`journal/*.db` and `flow.db`).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "like every other store's `open`"
+    )]
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let (days, resume) = Days::open(&directory.join("journal"))?;
         let days = Arc::new(days);
@@ -341,15 +345,7 @@ impl Journal {
         let mut repeats = Vec::new();
         for later in self.days().all() {
             if later.name.class == file.name.class && file.name.day <= later.name.day {
-                repeats.extend(later.read(|connection| {
-                    let mut statement = connection.prepare_cached(
-                        "SELECT received FROM repeat WHERE seq = ?1 ORDER BY received",
-                    )?;
-                    let rows = statement.query_map([sequence.get() as i64], |row| {
-                        row.get(0).map(Timestamp::from_micros)
-                    })?;
-                    rows.collect::<rusqlite::Result<Vec<_>>>()
-                })?);
+                repeats.extend(later.read(|connection| repeats_in(connection, sequence))?);
             }
         }
         Ok(repeats)
@@ -405,6 +401,15 @@ impl Drop for Inner {
             let _ = thread.join();
         }
     }
+}
+
+fn repeats_in(connection: &Connection, of: Sequence) -> rusqlite::Result<Vec<Timestamp>> {
+    let mut statement = connection
+        .prepare_cached("SELECT received FROM repeat WHERE seq = ?1 ORDER BY received")?;
+    let rows = statement.query_map([of.get() as i64], |row| {
+        row.get(0).map(Timestamp::from_micros)
+    })?;
+    rows.collect()
 }
 
 fn totals_in(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {

@@ -1,7 +1,7 @@
 //! An answer that comes once the bytes are on disk.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -31,6 +31,19 @@ pub(crate) fn promise<T, E>() -> (Promise<T, E>, Pending<T, E>) {
     (Promise(sender), Pending(receiver))
 }
 
+/// Blocks this thread until the future is ready. What the future waits for runs elsewhere.
+pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
 // === impl Promise ===
 
 impl<T, E> Promise<T, E> {
@@ -53,15 +66,8 @@ impl<T, E> Pending<T, E> {
 
 impl<T, E: From<WriterGone>> Pending<T, E> {
     /// Blocks this thread until the answer is there. Not for async tasks: `.await` there.
-    pub fn wait(mut self) -> Result<T, E> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            match Pin::new(&mut self).poll(&mut context) {
-                Poll::Ready(answer) => return answer,
-                Poll::Pending => std::thread::park(),
-            }
-        }
+    pub fn wait(self) -> Result<T, E> {
+        wait_for(self)
     }
 }
 

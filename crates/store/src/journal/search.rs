@@ -200,7 +200,7 @@ impl Plan {
                 "t.rowid",
             );
             plan.text = Some(text.clone());
-            plan.condition("textual.text MATCH ?", Value::from(text::query(text)));
+            plan.condition("t.text MATCH ?", Value::from(text::query(text)));
         } else if !terms.is_empty() {
             plan.drive_by_term(terms.remove(0));
         } else if let Some(state) = known_state {

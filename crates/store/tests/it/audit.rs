@@ -128,7 +128,10 @@ fn what_was_recorded_is_found_by_patient_actor_and_time() {
         from: at(10),
         until: at(40),
     };
-    assert_eq!(found(both), expected(|n| n % 15 == 7 && 10 <= n && n < 40));
+    assert_eq!(
+        found(both),
+        expected(|n| n % 15 == 7 && (10..40).contains(&n))
+    );
     assert_eq!(
         found(Filter {
             from: at(100),
@@ -261,10 +264,10 @@ fn every_kind_of_change_is_found() {
         fs::remove_file(segments(log).pop().unwrap()).unwrap();
     });
     check("a segment in the middle taken away", |log| {
-        fs::remove_file(&segments(log)[1]).unwrap()
+        fs::remove_file(&segments(log)[1]).unwrap();
     });
     check("the first segment taken away", |log| {
-        fs::remove_file(&segments(log)[0]).unwrap()
+        fs::remove_file(&segments(log)[0]).unwrap();
     });
     check("two segments swapped", |log| {
         let paths = segments(log);
@@ -273,7 +276,7 @@ fn every_kind_of_change_is_found() {
         fs::rename(log.join("x"), &paths[2]).unwrap();
     });
     check("the head file taken away", |log| {
-        fs::remove_file(log.join("head")).unwrap()
+        fs::remove_file(log.join("head")).unwrap();
     });
     check("an entry taken out", |log| {
         let path = &segments(log)[1];

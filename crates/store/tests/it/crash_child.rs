@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use store::audit::{self, AuditLog, RecordError};
 use store::journal::{
-    Appended, Change, Entry, Journal, Options, Progress, Sequence, State, WriteError,
+    Appended, Change, Entry, Filter, Journal, Options, Progress, Sequence, State, WriteError,
 };
 
 const DIRECTORY: &str = "CAUSEWAY_CRASH_CHILD";
@@ -138,11 +138,11 @@ fn say(line: &str) {
 
 fn keep(journal: &Journal, run: u64, thread: u32, n: u32) -> Option<()> {
     let control_id = format!("{run}-{thread}-{n}");
-    let noise: String = (0..n % 40)
-        .map(|k| format!("{}|", k * n * 7_919 + thread))
+    let noise: Vec<String> = (0..n % 40)
+        .map(|k| (k * n * 7_919 + thread).to_string())
         .collect();
     let entry = Entry {
-        body: noise.repeat(30).into(),
+        body: noise.join("|").repeat(30).into(),
         ..adt(&control_id, "")
     };
     let sequence = match journal.append(entry).wait() {
@@ -195,7 +195,7 @@ fn see(log: &AuditLog, run: u64, thread: u32, n: u32) -> Option<()> {
         ..Default::default()
     };
     let entry = audit::Entry {
-        emergency: n % 7 == 0,
+        emergency: n.is_multiple_of(7),
         ..entry
     };
     match log.record(entry).wait() {
@@ -233,7 +233,7 @@ pub(crate) fn check_kept(directory: &Path, promises: &[Promise]) {
         }
     }
     let page = crate::journal_fixture::ALL;
-    let rows = journal.list(&Default::default(), page).unwrap().rows;
+    let rows = journal.list(&Filter::default(), page).unwrap().rows;
     let mut ids: Vec<_> = rows.iter().map(|row| &row.header.control_id).collect();
     ids.sort();
     let n_rows = ids.len();

@@ -160,14 +160,14 @@ fn a_reused_control_id_is_another_message_and_flagged() {
         assert!(of_its_own, "{what}: {answer:?}");
     };
     check("another MSH-3", |entry| {
-        entry.header.sending_application = "LAB".to_owned()
+        entry.header.sending_application = "LAB".to_owned();
     });
     check("another MSH-4", |entry| {
-        entry.header.sending_facility = "OTHER".to_owned()
+        entry.header.sending_facility = "OTHER".to_owned();
     });
     check("another flow", |entry| entry.flow = "results".to_owned());
     check("no control id", |entry| {
-        entry.header.control_id = String::new()
+        entry.header.control_id = String::new();
     });
 }
 
@@ -297,7 +297,7 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
     let journal = open(directory.path(), &clock);
     assert!(journal.needs_rebuild());
     let mut applied = |sequence: Sequence| {
-        (sequence.get() % 2 == 0).then(|| Applied {
+        sequence.get().is_multiple_of(2).then(|| Applied {
             map_version: "v7".to_owned(),
         })
     };

@@ -22,7 +22,7 @@ pub(crate) fn at(micros: i64) -> Timestamp {
 pub(crate) fn options(clock: &Arc<FixedClock>) -> Options {
     Options {
         clock: clock.clone(),
-        duplicate_window: Duration::from_secs(24 * 60 * 60),
+        duplicate_window: Duration::from_hours(24),
         text_index: false,
         ..Options::default()
     }

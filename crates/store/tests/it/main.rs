@@ -17,6 +17,7 @@ mod crash_child;
 mod journal;
 mod journal_crash;
 mod journal_failing_disk;
+mod journal_list;
 mod journal_fixture;
 mod torn_writes;
 mod torn_writes_log;

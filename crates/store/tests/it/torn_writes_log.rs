@@ -59,6 +59,7 @@ struct Call<'a> {
 }
 
 /// Says whether file writes can be recorded here; else that the test is skipped.
+#[expect(clippy::print_stderr, reason = "a skipped test says so by name")]
 pub(crate) fn has_strace(test: &str) -> bool {
     let run = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
