@@ -190,6 +190,10 @@ impl Engine {
         let joined =
             tokio::task::spawn_blocking(move || workers.into_iter().map(JoinHandle::join).count());
         let _ = joined.await;
+        // What the workers noted down in passing is on disk once this is.
+        if let Err(error) = self.work.journal.ledger().record(Vec::new()).await {
+            tracing::warn!(%error, "the last states are not written down; they are found again");
+        }
         if n_left == 0 {
             Drained::Completely
         } else {

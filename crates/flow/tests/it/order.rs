@@ -231,3 +231,53 @@ fn a_message_that_waits_can_be_held_and_released() {
         "the message is mapped, so it cannot be held"
     );
 }
+
+#[test]
+fn what_never_works_is_given_up_and_shown() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |flow| flow.max_attempts = 3);
+    let mut client = Client::connect(site.address);
+    assert_eq!(client.send(&adt("A08", "C1", "1", "DEFER", AT)), "AA");
+    assert_eq!(client.send(&adt("A08", "C2", "1", "B", AT)), "AA");
+    let rows = site.settled();
+    assert_eq!(
+        (rows[0].state, rows[0].reason.as_deref()),
+        (State::Dead, Some("too_many_attempts"))
+    );
+    assert_eq!(rows[1].state, State::Mapped);
+    assert!(
+        site.engine
+            .render_metrics()
+            .contains("causeway_flow_retries_total{flow=\"adt\"} 2")
+    );
+}
+
+#[test]
+fn a_replay_is_written_down_and_done_once() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    assert_eq!(client.send(&adt("A08", "C1", "1", "A", AT)), "AA");
+    let sequence = site.settled()[0].sequence;
+    let replayed = site.engine.replay(sequence, "zztest").unwrap();
+    assert_eq!(
+        (replayed.queued, replayed.map_version.as_str()),
+        (true, "1")
+    );
+    let until = Instant::now() + Duration::from_secs(10);
+    let done = loop {
+        let replays = site.journal.ledger().replays_of(sequence).unwrap();
+        if replays[0].done.is_some() {
+            break replays;
+        }
+        assert!(Instant::now() < until, "{replays:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!((done.len(), done[0].by.as_str()), (1, "zztest"));
+    assert_eq!(site.seen(), ["C1"], "it was in already");
+    assert!(
+        site.engine
+            .replay(store::journal::Sequence::new(77), "zztest")
+            .is_err()
+    );
+}

@@ -68,6 +68,9 @@ impl Destination for Memory {
             };
         }
         assert!(!text.contains("PANIC"), "as asked");
+        if text.contains("DEFER") {
+            return Outcome::Deferred;
+        }
         let already = !self.known.lock().unwrap().insert(task.sequence.get());
         if let Some(mut log) = self.log.as_ref().filter(|_| !already) {
             let patient = task
