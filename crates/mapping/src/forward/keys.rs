@@ -73,6 +73,7 @@ fn labelled(contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>, label: 
             &*other.item.label == label
                 && other.draft != own.draft
                 && is_within(contexts, other.context, around)
+                && from.is_none_or(|from| !is_within(contexts, other.context, from))
                 && !is_in_sibling(contexts, other.context, (from, around))
         });
         let found: Vec<usize> = inside.map(|other| other.draft).collect();

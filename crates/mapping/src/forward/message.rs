@@ -261,7 +261,7 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
     }
 
     fn make(&mut self, item: &'i ResourceItem, context: usize, mut bound: Bound) {
-        self.around(&mut bound, context);
+        self.around(&mut bound, context, item);
         let fits = {
             let scope = scope(self.run.message, self.reading, &bound);
             item.when.as_ref().is_none_or(|when| scope.holds(when, None))
@@ -283,8 +283,10 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
         self.made.push(Made { draft, context, item, bound });
     }
 
-    /// The segments of the groups around can be read too; nearer ones first.
-    fn around(&self, bound: &mut Bound, context: usize) {
+    /// The segments of the groups around can be read too; nearer ones first. What the item names
+    /// itself was looked for already: the notes of an order are not those of its results.
+    fn around(&self, bound: &mut Bound, context: usize, item: &ResourceItem) {
+        let named = |name| item.places.iter().any(|place| place.segment == name);
         let mut at = Some(context);
         while let Some(context) = at.and_then(|at| self.contexts.get(at)) {
             let message = self.run.message;
@@ -292,7 +294,7 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
             for index in context.group.own_segments() {
                 let name = message.segment_at(index).map(|segment| segment.name().as_bytes());
                 if let Some(Ok(name)) = name.map(SegmentName::try_from) {
-                    if !bound.iter().any(|(own, _)| *own == name) {
+                    if !named(name) && !bound.iter().any(|(own, _)| *own == name) {
                         bind(&mut found, name, index as u32);
                     }
                 }
