@@ -4,3 +4,8 @@ pub mod audit;
 mod backend;
 pub mod chart;
 pub mod journal;
+pub mod postgres {
+    //! The chart on PostgreSQL.
+
+    pub use crate::backend::postgres::{ConnectError, PostgresChart, Settings};
+}

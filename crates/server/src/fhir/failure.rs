@@ -178,7 +178,9 @@ impl From<ReadError> for Failure {
             ReadError::UnknownType(_) => {
                 Self::new(StatusCode::NOT_FOUND, "not-supported", error.to_string())
             }
-            ReadError::File { .. } | ReadError::Damaged { .. } => Self::internal(&error),
+            ReadError::File { .. } | ReadError::Server { .. } | ReadError::Damaged { .. } => {
+                Self::internal(&error)
+            },
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - keys are integers and bytes compared as bytes, so that engines order alike;
 //! - a [`Session`] sees one state of the chart from its first question to its last.
 
+pub(crate) mod change;
 pub(crate) mod check;
 pub(crate) mod cursor;
 pub(crate) mod execute;
@@ -16,11 +17,13 @@ pub(crate) mod order;
 pub(crate) mod pass;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod postgres;
 pub(crate) mod resolve;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
 pub(crate) mod stage;
 pub(crate) mod stored;
+pub(crate) mod types;
 
 use crate::backend::plan::{Drive, Found, Plan, Probe};
 use crate::backend::sql::{Dialect, Fragment};
@@ -31,6 +34,10 @@ use crate::backend::stored::Res;
 pub(crate) enum Fault {
     #[error("the database refused")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("the database server refused, or cannot be reached")]
+    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("another writer was first; the same again may pass")]
+    Again,
     #[error("the chart is damaged: {0}")]
     Damaged(&'static str),
     #[error("the cursor is not one of this search")]

@@ -190,6 +190,12 @@ pub enum ReadError {
         /// The cause.
         source: rusqlite::Error,
     },
+    /// The database server said no, or cannot be reached.
+    #[error("cannot read the chart on its database server")]
+    Server {
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is no resource type of this name.
     #[error("`{0}` is no resource type of FHIR R4")]
     UnknownType(String),

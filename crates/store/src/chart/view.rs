@@ -363,6 +363,10 @@ impl Chart {
                 path: self.0.engine.shared.path.clone(),
                 source,
             },
+            Fault::Server(source) => ReadError::Server { source },
+            Fault::Again => ReadError::Server {
+                source: Box::new(fault),
+            },
             Fault::Damaged(what) => ReadError::Damaged { what },
             Fault::Cursor => ReadError::Cursor,
         }

@@ -4,12 +4,12 @@
 //! leaves the transaction as it was and the next batch goes into the same commit.
 
 use super::numbers::{Names, WriterNumbers};
-use super::precondition::NotWritten;
 use super::schema::{DELETED, LIVE, TypeNumbers};
 use super::session::SqliteSession;
 use super::stage;
+use crate::backend::change::{Before, NotWritten, compartments, latest, outcome_number, unchanged};
 use crate::backend::stage::Stage;
-use crate::backend::stored::{self, PERSON, Res, Set};
+use crate::backend::stored::{self, Res, Set};
 use crate::backend::{Fault, Session, key};
 use crate::chart::batch::{Batch, Change, KeyClaim, NewState, Outcome, Prepared};
 use crate::chart::{Receipt, Written};
@@ -32,17 +32,6 @@ pub(crate) struct Writing<'a> {
     pub(crate) stage: &'a mut Stage,
     pub(crate) counters: &'a mut Counters,
     pub(crate) link_persons: bool,
-}
-
-/// A resource before a change.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Before {
-    pub(crate) res: Res,
-    pub(crate) version: u32,
-    pub(crate) updated: Timestamp,
-    pub(crate) event: Option<i64>,
-    pub(crate) digest: i64,
-    pub(crate) live: bool,
 }
 
 // === impl Writing ===
@@ -189,7 +178,7 @@ impl Writing<'_> {
                     .prepare_cached("UPDATE resource SET event = ? WHERE res = ?")?
                     .execute(params![event, before.res])?;
             }
-            let written = written(resource_type, id, &before, Outcome::Unchanged);
+            let written = unchanged(resource_type, id, &before);
             return Ok((written, before.res));
         }
         let (res, fresh) = self.numbers().claim(type_number, id)?;
@@ -245,10 +234,10 @@ impl Writing<'_> {
                 digest: 0,
                 live: false,
             };
-            return Ok(written(resource_type, id, &none, Outcome::Unchanged));
+            return Ok(unchanged(resource_type, id, &none));
         };
         if !before.live {
-            return Ok(written(resource_type, id, &before, Outcome::Unchanged));
+            return Ok(unchanged(resource_type, id, &before));
         }
         let type_number = self.type_number(resource_type)?;
         self.replace_set(before.res, true, None)?;
@@ -413,44 +402,4 @@ struct Row<'a> {
     version: u32,
     event: Option<i64>,
     digest: i64,
-}
-
-/// In whose compartments a body is. A Patient is in its own, whether its body says its id or not. A
-/// person is in no record's: who may see one source's record does not see the others through it.
-fn compartments<'a>(id: &'a str, body: &'a Prepared, flags: u8) -> Vec<&'a str> {
-    let is_person = flags & PERSON != 0;
-    let named = body.extraction.patients.iter().map(String::as_str);
-    let mut patients: Vec<&str> = named.filter(|_| !is_person).collect();
-    if body.extraction.resource_type == "Patient" && !patients.contains(&id) {
-        patients.push(id);
-    }
-    patients
-}
-
-fn latest(event: Option<Timestamp>, before: Option<&Before>) -> Option<i64> {
-    event
-        .map(Timestamp::micros)
-        .max(before.and_then(|before| before.event))
-}
-
-fn written(resource_type: &'static str, id: &str, before: &Before, outcome: Outcome) -> Written {
-    let Before {
-        version, updated, ..
-    } = *before;
-    Written {
-        resource_type,
-        id: id.to_owned(),
-        version,
-        updated,
-        outcome,
-    }
-}
-
-fn outcome_number(outcome: Outcome) -> i64 {
-    match outcome {
-        Outcome::Created => 1,
-        Outcome::Updated => 2,
-        Outcome::Deleted => 3,
-        Outcome::Unchanged => 0,
-    }
 }

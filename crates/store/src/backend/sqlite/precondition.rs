@@ -1,21 +1,15 @@
 //! What must be so before a batch is written.
 
-use super::apply::{Before, Writing};
+use super::apply::Writing;
+use crate::backend::change::{Before, NotWritten, check_expectation, conflict, invalid};
 use crate::backend::plan::Rows;
 use crate::backend::planner::Planner;
 use crate::backend::stored::{PERSON, Res, Set};
 use crate::backend::{Fault, Session};
+use crate::chart::Conflict;
 use crate::chart::batch::{Batch, Change, Condition, KeyClaim};
-use crate::chart::{ApplyError, Conflict, Expect};
-use base::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use std::collections::HashSet;
-
-/// Why a batch was not written: its own fault, or the engine's.
-pub(crate) enum NotWritten {
-    Refused(ApplyError),
-    Fault(Fault),
-}
 
 // === impl Writing ===
 
@@ -114,53 +108,5 @@ impl Writing<'_> {
             condition: idx,
             n_matches: hits.len(),
         }))
-    }
-}
-
-fn check_expectation(change: &Change, before: Option<&Before>) -> Result<(), NotWritten> {
-    let live = before.filter(|before| before.live);
-    let found = live.map(|before| before.version);
-    let holds = match change.expect {
-        Expect::Anything => true,
-        Expect::Absent => found.is_none(),
-        Expect::Version(version) => found == Some(version),
-    };
-    let resource_type = change.resource_type();
-    let id = change.id.clone();
-    if !holds {
-        return Err(conflict(Conflict::Version {
-            resource_type,
-            id,
-            found,
-        }));
-    }
-    let stored = before
-        .and_then(|before| before.event)
-        .map(Timestamp::from_micros);
-    match (stored, change.event) {
-        (Some(stored), Some(event)) if change.refuse_older && event < stored => {
-            Err(conflict(Conflict::OlderNews {
-                resource_type,
-                id,
-                stored,
-            }))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn conflict(conflict: Conflict) -> NotWritten {
-    NotWritten::Refused(ApplyError::Conflict(conflict))
-}
-
-fn invalid(what: &'static str) -> NotWritten {
-    NotWritten::Refused(ApplyError::Invalid(what))
-}
-
-// === impl NotWritten ===
-
-impl From<Fault> for NotWritten {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
     }
 }

@@ -1,0 +1,159 @@
+//! Connections and transactions.
+//!
+//! Invariants:
+//! - a caller blocks its own thread and needs no runtime: bytes move on a small runtime of the
+//!   engine's own;
+//! - a connection goes back to the pool only outside of a transaction; one that failed within goes.
+
+use crate::backend::Fault;
+use crate::journal::pending::wait_for;
+use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod};
+use std::future::Future;
+use std::str::FromStr;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls, Row};
+
+/// The server could not be used. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address cannot be read. It is not shown: a password may be in it.
+    #[error("the address of the database server cannot be read; it is `host=… port=… dbname=…`")]
+    Address(#[source] tokio_postgres::Error),
+    /// No thread for the connections.
+    #[error("cannot start the connections to the database server")]
+    Thread(#[source] std::io::Error),
+    /// It cannot be reached, or refused.
+    #[error("the database server cannot be reached, or refused; look whether it runs and lets in")]
+    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A newer version wrote the chart.
+    #[error(
+        "the chart on the database server has format {found} and this version reads up to {known}; \
+         run the newer version. Nothing was changed"
+    )]
+    Newer {
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+/// How a transaction sees the chart.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Isolation {
+    /// One state throughout, nothing written.
+    Snapshot,
+    /// Each statement sees what is committed, so that what a lock waited for is seen.
+    Writing,
+}
+
+/// The pool, and the runtime on which its connections move bytes.
+pub(super) struct Connections {
+    pool: Pool,
+    runtime: Runtime,
+}
+
+/// A connection within a transaction.
+pub(super) struct Transaction<'a> {
+    connections: &'a Connections,
+    client: Client,
+}
+
+pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+// === impl Connections ===
+
+impl Connections {
+    pub(super) fn open(address: &str, max_open: usize) -> Result<Self, ConnectError> {
+        let config = Config::from_str(address).map_err(ConnectError::Address)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("chart-postgres")
+            .enable_all()
+            .build()
+            .map_err(ConnectError::Thread)?;
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = Manager::from_config(config, NoTls, recycling);
+        let pool = Pool::builder(manager).max_size(max_open.max(1)).build();
+        let pool = pool.map_err(|source| ConnectError::Server(Box::new(source)))?;
+        Ok(Self { pool, runtime })
+    }
+
+    /// Works in one transaction and commits it. On an error nothing of it is left.
+    pub(super) fn with<T, E: From<Fault>>(
+        &self,
+        isolation: Isolation,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let client = self.wait(self.pool.get()).map_err(Fault::from)?;
+        let transaction = Transaction {
+            connections: self,
+            client,
+        };
+        transaction.run(match isolation {
+            Isolation::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Isolation::Writing => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        })?;
+        let answer = work(&transaction);
+        let ended = match &answer {
+            Ok(_) => transaction.run("COMMIT"),
+            Err(_) => transaction.run("ROLLBACK"),
+        };
+        if let Err(fault) = ended {
+            // Its state is not known, so nobody else gets it.
+            drop(Client::take(transaction.client));
+            return answer.and(Err(fault.into()));
+        }
+        answer
+    }
+
+    fn wait<F: Future>(&self, future: F) -> F::Output {
+        let _entered = self.runtime.enter();
+        wait_for(future)
+    }
+}
+
+// === impl Transaction ===
+
+impl Transaction<'_> {
+    /// Statements without parameters.
+    pub(super) fn run(&self, sql: &str) -> Result<(), Fault> {
+        Ok(self.connections.wait(self.client.batch_execute(sql))?)
+    }
+
+    /// The rows of a statement, which is prepared once for each connection.
+    pub(super) fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
+        let rows = self.connections.wait(async {
+            let statement = self.client.prepare_cached(sql).await?;
+            self.client.query(&statement, params).await
+        });
+        Ok(rows?)
+    }
+
+    /// The same, prepared for this once.
+    pub(super) fn query_once(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
+        Ok(self.connections.wait(self.client.query(sql, params))?)
+    }
+
+    /// The first row, if there is one.
+    pub(super) fn first(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Fault> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+}
+
+// === impl Fault ===
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server(Box::new(error))
+    }
+}
+
+impl From<PoolError> for Fault {
+    fn from(error: PoolError) -> Self {
+        Self::Server(Box::new(error))
+    }
+}
