@@ -35,10 +35,9 @@ fn oru() -> Vec<u8> {
     for number in 1..=20 {
         let _ = write!(
             text,
-            "OBX|{number}|NM|{}-{}^Test analyte number {number}^LN^A{number}^ANALYTE {number}^L||{number}.50|mmol/L^mmol/L^UCUM|3.9-5.5|H^High^HL70078|||F|||20240105090000-0600||9101^TESTTECH^DAN^^^^^^LAB||{}||20240105101000-0600||||TEST LAB^^^^^CLIA&2.16.840.1.113883.4.7&ISO^XX^^^00D0000000|1 LAB RD^^TESTVILLE^IL^60000\r",
+            "OBX|{number}|NM|{}-{}^Test analyte number {number}^LN^A{number}^ANALYTE {number}^L||{number}.50|mmol/L^mmol/L^UCUM|3.9-5.5|H^High^HL70078|||F|||20240105090000-0600||9101^TESTTECH^DAN^^^^^^LAB||ANALYZER^1^L||20240105101000-0600||||TEST LAB^^^^^CLIA&2.16.840.1.113883.4.7&ISO^XX^^^00D0000000|1 LAB RD^^TESTVILLE^IL^60000\r",
             2000 + number,
             number % 10,
-            "ANALYZER^1^L",
         );
     }
     text.into_bytes()

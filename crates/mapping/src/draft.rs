@@ -6,7 +6,8 @@
 mod apply;
 
 use crate::forward::build::{Build, Seg};
-use crate::program::{Program, RowId};
+use crate::program::RowId;
+use crate::received::Received;
 use crate::report::FieldPlace;
 use crate::syntax::Ownership;
 use base::DateTime;
@@ -31,11 +32,9 @@ pub struct Draft {
     pub status_code: Option<String>,
     /// Under this url other drafts refer to it: `urn:uuid:…`.
     pub full_url: String,
-    pub(crate) program: Arc<Program>,
     pub(crate) value: Value,
     pub(crate) build: Build,
-    /// The place of each trace of the build.
-    pub(crate) places: Vec<FieldPlace>,
+    pub(crate) received: Arc<Received>,
     /// It has no touched places: it is there as a whole or not at all.
     pub(crate) whole: bool,
 }
@@ -91,10 +90,9 @@ impl Default for Draft {
             event_time: None,
             status_code: None,
             full_url: String::new(),
-            program: Arc::default(),
             value: Value::Null,
             build: Build::default(),
-            places: Vec::new(),
+            received: Arc::default(),
             whole: false,
         }
     }

@@ -20,6 +20,7 @@ mod draft;
 mod forward;
 pub mod lifecycle;
 mod program;
+mod received;
 mod report;
 mod set;
 mod syntax;

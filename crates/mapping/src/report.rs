@@ -3,10 +3,8 @@
 //! Invariant: every field of the message that is not empty is in exactly one of `mapped`, `dropped`,
 //! `withheld` and `unmapped`; parts of a mapped field that nobody took stand in `unmapped` beside it.
 
-use crate::forward::cell::Origin;
 use crate::program::RowId;
 use base::Severity;
-use hl7v2::Message;
 use std::fmt;
 use std::sync::Arc;
 
@@ -81,10 +79,6 @@ pub struct Report {
 impl Entry {
     pub(crate) fn new(place: FieldPlace) -> Self {
         Self { place, row: None, reason: None, raw: "".into() }
-    }
-
-    pub(crate) fn at(message: &Message, origin: Origin) -> Self {
-        Self::new(FieldPlace::of(message, origin))
     }
 
     pub(crate) fn with_raw(mut self, raw: Box<str>) -> Self {

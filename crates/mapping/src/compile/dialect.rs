@@ -7,11 +7,18 @@ use crate::syntax::{
 };
 use std::sync::Arc;
 
+/// The one base there is.
+const BASE: &str = "v2";
+
 // === impl Binder ===
 
 impl Binder<'_> {
     /// Zone, authorities and code systems.
     pub(super) fn settings(&mut self, dialect: &DialectBlock) {
+        if dialect.extends != BASE {
+            let message = format!("there is no base {}", dialect.extends);
+            self.error_with(dialect.spot, message, format!("dialect {} extends {BASE}", dialect.name));
+        }
         for row in &dialect.rows {
             match row {
                 DialectRow::Zone(spot, name) => {

@@ -58,6 +58,15 @@ impl Binder<'_> {
                 Some(SegmentPlace { groups: place.groups.clone(), segment })
             })
             .collect();
+        for place in &item.places {
+            let known = hl7v2::Version::ALL.iter().any(|version| {
+                hl7v2::Dictionary::of(*version).segment_name(&place.segment).is_some()
+            });
+            if !known && !place.segment.starts_with('Z') {
+                let message = format!("no version of HL7 v2 has a segment {}", place.segment);
+                self.error(place.spot, message);
+            }
+        }
         let maps = self.maps_for(&places, def.name);
         if maps.is_empty() {
             let names: Vec<&str> = item.places.iter().map(|place| place.segment.as_str()).collect();

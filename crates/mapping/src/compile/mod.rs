@@ -120,9 +120,13 @@ impl<'d> Binder<'d> {
                 }
             }
             Block::Codes(codes) => self.codes(codes),
+            Block::Meaning(meaning) => {
+                if fhir::definitions::type_named(&meaning.fhir_type).is_none() {
+                    self.error(meaning.spot, format!("FHIR R4 has no type {}", meaning.fhir_type));
+                }
+            }
             Block::Map(_)
             | Block::Systems(_)
-            | Block::Meaning(_)
             | Block::Message(_)
             | Block::Dialect(_)
             | Block::Test(_) => {}

@@ -169,7 +169,11 @@ impl Binder<'_> {
             });
             sources.collect()
         });
-        let keys = keys.collect();
+        let keys: Vec<Vec<Source>> = keys.collect();
+        if keys.iter().any(Vec::is_empty) {
+            self.error_with(clause.spot, "a reference's key is made of components", "key .1 + .9");
+            return None;
+        }
         let ownership = clause.ownership.unwrap_or(Ownership::OnlyLinks);
         Some(ReferenceSpec { resource_type: def.name, type_map, keys, ownership })
     }

@@ -55,16 +55,15 @@ pub(super) fn apply(
 }
 
 fn withheld_places(draft: &Draft, rows: &HashSet<RowId>, may_change: bool) -> Vec<FieldPlace> {
-    let traces = draft.build.traces.iter().zip(&draft.places);
-    let own = traces.filter(|(trace, _)| trace.origin != Origin::NOWHERE);
-    let out = own.filter(|(trace, _)| !may_change || rows.contains(&trace.row));
-    out.map(|(_, place)| *place).collect()
+    let own = draft.build.traces.iter().filter(|trace| trace.origin != Origin::NOWHERE);
+    let out = own.filter(|trace| !may_change || rows.contains(&trace.row));
+    out.map(|trace| draft.received.place(trace.origin)).collect()
 }
 
 /// Lineage of every trace, with list places as they came to be.
 pub(super) fn lineage(draft: &Draft, moves: &[Move], skipped: &[RowId]) -> Vec<Lineage> {
     let mut found = Vec::with_capacity(draft.build.traces.len());
-    for (trace, place) in draft.build.traces.iter().zip(&draft.places) {
+    for trace in &draft.build.traces {
         if skipped.contains(&trace.row) {
             continue;
         }
@@ -72,8 +71,8 @@ pub(super) fn lineage(draft: &Draft, moves: &[Move], skipped: &[RowId]) -> Vec<L
         let element = if moves.is_empty() { path_text(path) } else { moved(path, moves) };
         found.push(Lineage {
             element,
-            place: (trace.origin != Origin::NOWHERE).then_some(*place),
-            raw: trace.raw.clone(),
+            place: (trace.origin != Origin::NOWHERE).then(|| draft.received.place(trace.origin)),
+            raw: draft.received.text(trace.raw),
             row: trace.row,
         });
     }

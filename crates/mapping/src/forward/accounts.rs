@@ -2,7 +2,8 @@
 
 use super::cell::{Cell, Origin, Reading};
 use crate::program::RowId;
-use crate::report::{Entry, FieldPlace, Report, Unusable};
+use crate::received::Received;
+use crate::report::{Entry, Report, Unusable};
 use hl7v2::Message;
 use std::sync::Arc;
 
@@ -88,7 +89,12 @@ impl Accounts {
     }
 
     /// The report: every field of every segment once, and the parts that nobody took.
-    pub(crate) fn report(mut self, message: &Message, reading: &Reading) -> Report {
+    pub(crate) fn report(
+        mut self,
+        message: &Message,
+        received: &Received,
+        reading: &Reading,
+    ) -> Report {
         let mut report = Report::default();
         let leftovers = self.leftovers();
         for segment in message.segments() {
@@ -102,12 +108,12 @@ impl Accounts {
                 }
                 let origin = Origin { segment: index, field: number as u16, ..Origin::default() };
                 let cell = Cell { raw: field.raw(), origin };
-                self.enter(&mut report, message, *account, cell, reading);
+                self.enter(&mut report, received, *account, cell, reading);
             }
         }
         for origin in leftovers {
             let raw = raw_at(message, origin, reading);
-            report.unmapped.push(Entry::at(message, origin).with_raw(raw));
+            report.unmapped.push(Entry::new(received.place(origin)).with_raw(raw));
         }
         for unusable in &self.unusable {
             let known = report.unmapped.iter().any(|entry| entry.place == unusable.place);
@@ -123,12 +129,12 @@ impl Accounts {
     fn enter(
         &self,
         report: &mut Report,
-        message: &Message,
+        received: &Received,
         account: Account,
         cell: Cell<'_>,
         reading: &Reading,
     ) {
-        let entry = Entry { row: Some(account.row), ..Entry::at(message, cell.origin) };
+        let entry = Entry { row: Some(account.row), ..Entry::new(received.place(cell.origin)) };
         match account.state {
             State::Untouched => {
                 let entry = Entry { row: None, ..entry }.with_raw(cell.raw_text(reading));
@@ -147,7 +153,7 @@ impl Accounts {
                     return;
                 }
                 report.mapped.push(entry);
-                self.unread(report, message, account, cell, reading);
+                self.unread(report, received, account, cell, reading);
             }
         }
     }
@@ -156,7 +162,7 @@ impl Accounts {
     fn unread(
         &self,
         report: &mut Report,
-        message: &Message,
+        received: &Received,
         account: Account,
         cell: Cell<'_>,
         reading: &Reading,
@@ -167,7 +173,7 @@ impl Accounts {
                 if account.repeats & (1 << place) == 0 && !raw.is_empty() {
                     let origin = Origin { repeat: place as u16 + 1, ..cell.origin };
                     let raw = Cell { raw, origin }.raw_text(reading);
-                    report.unmapped.push(Entry::at(message, origin).with_raw(raw));
+                    report.unmapped.push(Entry::new(received.place(origin)).with_raw(raw));
                 }
             }
         }
@@ -180,7 +186,7 @@ impl Accounts {
             let bit = 1_u64 << (part.origin.component - 1);
             if account.components & bit == 0 && !part.is_empty(reading) {
                 let raw = part.raw_text(reading);
-                report.unmapped.push(Entry::at(message, part.origin).with_raw(raw));
+                report.unmapped.push(Entry::new(received.place(part.origin)).with_raw(raw));
             }
         }
     }
@@ -233,19 +239,4 @@ fn raw_at(message: &Message, origin: Origin, reading: &Reading) -> Box<str> {
         }
     }
     cell.raw_text(reading)
-}
-
-impl FieldPlace {
-    pub(crate) fn of(message: &Message, origin: Origin) -> Self {
-        let segment = message.segment_at(origin.segment as usize);
-        let name = segment.and_then(|segment| segment.name().as_bytes().try_into().ok());
-        Self {
-            segment: name.unwrap_or(*b"???"),
-            occurrence: segment.map_or(0, |segment| segment.occurrence() as u16),
-            field: origin.field,
-            repeat: origin.repeat,
-            component: origin.component,
-            sub: origin.sub,
-        }
-    }
 }

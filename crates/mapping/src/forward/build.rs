@@ -20,7 +20,15 @@ pub(crate) struct Trace {
     pub(crate) len: u16,
     pub(crate) origin: Origin,
     pub(crate) row: RowId,
-    pub(crate) raw: Box<str>,
+    /// The bytes in the message; nothing for constants.
+    pub(crate) raw: Span,
+}
+
+/// A stretch of a message's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
 /// What a row did to its place.
@@ -49,7 +57,7 @@ pub(crate) struct Rivalled;
 
 impl Build {
     /// Notes where the value at the current trail came from.
-    pub(crate) fn trace(&mut self, origin: Origin, row: RowId, raw: Box<str>) {
+    pub(crate) fn trace(&mut self, origin: Origin, row: RowId, raw: Span) {
         let start = self.segs.len() as u32;
         self.segs.extend_from_slice(&self.trail);
         let len = self.trail.len() as u16;
@@ -57,7 +65,7 @@ impl Build {
     }
 
     /// Notes it for the values below the trail that a constant has.
-    pub(crate) fn trace_at(&mut self, below: &[Seg], origin: Origin, row: RowId, raw: Box<str>) {
+    pub(crate) fn trace_at(&mut self, below: &[Seg], origin: Origin, row: RowId, raw: Span) {
         let before = self.trail.len();
         self.trail.extend_from_slice(below);
         self.trace(origin, row, raw);
@@ -72,9 +80,12 @@ impl Build {
     /// Walks the hops without changing anything; the trail grows by what [`put`] will do.
     pub(crate) fn walk(&mut self, here: &Value, hops: &[Hop]) {
         let mut at = Some(here);
-        for hop in hops {
+        for (place, hop) in hops.iter().enumerate() {
             let name = hop.name();
             self.trail.push(Seg::Name(name));
+            if place + 1 == hops.len() && matches!(hop, Hop::Field(_)) {
+                return;
+            }
             let next = at.and_then(|value| value.get(name));
             at = match hop {
                 Hop::Field(_) => next,

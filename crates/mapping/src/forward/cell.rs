@@ -1,5 +1,6 @@
 //! A value of the message at hand: a repeat, a component or a subcomponent, as bytes and a place.
 
+use super::build::Span;
 use hl7v2::{Charset, Delimiters, escape};
 use std::borrow::Cow;
 
@@ -125,6 +126,17 @@ impl<'m> Cell<'m> {
     /// The text with the separators inside.
     pub(crate) fn whole(self, reading: &Reading) -> Cow<'m, str> {
         escape::unescape(self.raw, &reading.delimiters, reading.charset)
+    }
+
+    /// Where its bytes are in the message.
+    pub(crate) fn span(self, message: &hl7v2::Message) -> Span {
+        let base = message.raw().as_ptr() as usize;
+        let start = (self.raw.as_ptr() as usize).checked_sub(base);
+        let inside = start.filter(|start| start + self.raw.len() <= message.raw().len());
+        inside.map_or_else(Span::default, |start| Span {
+            start: start as u32,
+            len: self.raw.len() as u32,
+        })
     }
 
     /// The bytes as text, escapes and all: for lineage and reports.

@@ -37,7 +37,7 @@ impl<'m> Run<'_, 'm> {
             _ => self.plain_taken(cell, scope.reading),
         }
         let value = self.primitive(row, convert, cell, scope)?;
-        build.trace(cell.origin, row.id, cell.raw_text(scope.reading));
+        build.trace(cell.origin, row.id, cell.span(self.message));
         Some(value)
     }
 
@@ -196,7 +196,7 @@ impl<'m> Run<'_, 'm> {
         for name in ["system", "code"] {
             let path: Vec<Seg> = below.iter().copied().chain([Seg::Name(name)]).collect();
             let part = cell.part(1, scope.reading);
-            build.trace_at(&path, part.origin, row.id, part.raw_text(scope.reading));
+            build.trace_at(&path, part.origin, row.id, part.span(self.message));
         }
         let valued = cell.valued_parts(scope.reading);
         if single {
@@ -237,7 +237,7 @@ impl<'m> Run<'_, 'm> {
         let url = self.referenced(row, spec, key, cell, scope)?;
         let depth = build.trail.len();
         build.trail.push(Seg::Name("reference"));
-        build.trace(cell.origin, row.id, cell.raw_text(scope.reading));
+        build.trace(cell.origin, row.id, cell.span(self.message));
         build.trail.truncate(depth);
         Some(Value::object().with("reference", url))
     }

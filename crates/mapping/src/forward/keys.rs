@@ -1,14 +1,13 @@
 //! Once all drafts of a message are there: what ties them, and how they are found again.
 
 use super::Run;
-use super::build::{Touch, put};
+use super::build::{Span, Touch, put};
 use super::cell::Origin;
 use super::message::{Context, Made, touch};
 use super::scope::Scope;
 use super::{reading, scope};
 use crate::draft::BusinessKey;
 use crate::program::{KeyPart, Repeat, Source};
-use crate::report::FieldPlace;
 use fhir::build::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,8 +50,7 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
             draft.build.trail.push(super::build::Seg::Name("reference"));
             let reference = Value::object().with("reference", url);
             if put(&mut draft.value, &link.target, reference).is_ok() {
-                draft.build.trace(Origin::NOWHERE, link.id, "".into());
-                draft.places.push(FieldPlace::of(run.message, Origin::NOWHERE));
+                draft.build.trace(Origin::NOWHERE, link.id, Span::default());
             }
             draft.build.trail.truncate(depth);
         }

@@ -7,7 +7,7 @@ use super::scope::Bound;
 use super::{Run, full_url, keys, reading, scope};
 use crate::draft::Draft;
 use crate::program::{Item, Program, ResourceItem, SegmentName, SegmentPlace};
-use crate::report::{FieldPlace, Report};
+use crate::report::Report;
 use crate::{Conversion, Source};
 use fhir::build::Value;
 use hl7v2::Message;
@@ -90,8 +90,8 @@ pub(crate) fn segments(
 }
 
 fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
-    let Run { accounts, drafts, message, event_time, times, program, .. } = run;
-    let report: Report = accounts.report(message, reading);
+    let Run { accounts, drafts, message, event_time, times, program, received, .. } = run;
+    let report: Report = accounts.report(message, &received, reading);
     let drafts = without_bare(drafts);
     Conversion {
         drafts,
@@ -334,14 +334,12 @@ impl<'m> Run<'_, 'm> {
         value: Value,
         build: Build,
     ) -> Draft {
-        let places = build.traces.iter().map(|trace| FieldPlace::of(self.message, trace.origin));
         Draft {
             resource_type,
             label,
             event_time: self.event_time,
             full_url: full_url(self.fingerprint, self.drafts.len()),
-            program: Arc::clone(self.program),
-            places: places.collect(),
+            received: Arc::clone(&self.received),
             value,
             build,
             ..Draft::default()

@@ -16,7 +16,8 @@ pub(crate) mod scope;
 
 use crate::draft::{BusinessKey, Draft};
 use crate::program::{MapRow, Program, ReferenceSpec, RowId};
-use crate::report::{FieldPlace, Unusable};
+use crate::received::Received;
+use crate::report::Unusable;
 use crate::values::time::Times;
 use accounts::Accounts;
 use base::{DateTime, Severity, Zone};
@@ -43,6 +44,7 @@ pub(crate) struct Run<'a, 'm> {
     fingerprint: u128,
     event_time: Option<DateTime>,
     depth: u8,
+    received: Arc<Received>,
 }
 
 // === impl Run ===
@@ -72,6 +74,7 @@ impl<'a, 'm> Run<'a, 'm> {
             fingerprint: fingerprint(message.raw()),
             event_time,
             depth: 0,
+            received: Arc::new(Received::new(message)),
         }
     }
 
@@ -84,7 +87,7 @@ impl<'a, 'm> Run<'a, 'm> {
         replaced: bool,
     ) {
         self.accounts.unusable(Unusable {
-            place: FieldPlace::of(self.message, cell.origin),
+            place: self.received.place(cell.origin),
             row,
             severity,
             code,
@@ -125,7 +128,7 @@ impl<'a, 'm> Run<'a, 'm> {
             event_time: self.event_time,
             status_code: None,
             full_url: url.clone(),
-            program: Arc::clone(self.program),
+            received: Arc::clone(&self.received),
             ..Draft::default()
         };
         // It takes its place before its own rows run: they may refer on.
@@ -134,13 +137,8 @@ impl<'a, 'm> Run<'a, 'm> {
         let mut build = Build::default();
         let start = Value::resource(spec.resource_type);
         let value = self.typed(spec.type_map, cell, scope, &mut build, start)?;
-        let origins = build.traces.clone();
         if let Some(draft) = self.drafts.get_mut(place) {
             draft.value = value;
-            draft.places = origins
-                .iter()
-                .map(|trace| FieldPlace::of(self.message, trace.origin))
-                .collect();
             draft.build = build;
             draft.whole = true;
         }

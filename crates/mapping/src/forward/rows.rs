@@ -1,7 +1,7 @@
 //! Runs the rows of a body.
 
 use super::Run;
-use super::build::{Build, Touch, append, put};
+use super::build::{Build, Span, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
 use crate::program::{Body, Convert, EachRow, Hop, Literal, MapRow, Over, Row, SetRow, Source};
@@ -144,8 +144,10 @@ impl<'m> Run<'_, 'm> {
         build.walk(here, &row.target.hops);
         let done = put(here, &row.target, Value::from(text.trim_end())).is_ok();
         if done {
-            let raws: Vec<_> = cells.iter().map(|cell| cell.raw_text(scope.reading)).collect();
-            build.trace(origin, row.id, raws.join("~").into());
+            let (from, to) = (first.span(self.message), cells.last().map(|last| last.span(self.message)));
+            let end = to.map_or(from.start + from.len, |to| to.start + to.len);
+            let len = end.saturating_sub(from.start);
+            build.trace(origin, row.id, Span { start: from.start, len });
         }
         build.trail.truncate(before);
         done
@@ -236,7 +238,7 @@ impl<'m> Run<'_, 'm> {
         let depth = build.trail.len();
         let n_items = append(here, &row.target.hops, place, &text, build);
         for _ in 0..n_items {
-            build.trace(cell.origin, row.id, cell.raw_text(reading));
+            build.trace(cell.origin, row.id, cell.span(self.message));
             if let Some(super::build::Seg::Index(index)) = build.trail.last_mut() {
                 *index += 1;
             }
@@ -259,8 +261,7 @@ impl<'m> Run<'_, 'm> {
         let mut done = false;
         let mut used = 0;
         if let Some(uri) = found.uri {
-            let raw = cell.raw_text(reading);
-            build.trace(cell.origin, row.id, raw);
+            build.trace(cell.origin, row.id, cell.span(self.message));
             done = put(here, &row.target, Value::from(uri)).is_ok();
             used |= found.used;
         }
@@ -271,7 +272,7 @@ impl<'m> Run<'_, 'm> {
             build.trail.extend_from_slice(outer.get(..kept).unwrap_or_default());
             build.walk(here, &target.hops);
             let part = cell.part(first, reading);
-            build.trace(part.origin, row.id, part.raw_text(reading));
+            build.trace(part.origin, row.id, part.span(self.message));
             build.trail = outer;
             done |= put(here, target, Value::from(name)).is_ok();
             used |= 1;
@@ -308,7 +309,7 @@ impl<'m> Run<'_, 'm> {
         build.walk(here, &row.target.hops);
         let put_in = put(here, &row.target, row.value.to_value());
         if put_in.is_ok() {
-            build.trace(Origin::NOWHERE, row.id, "".into());
+            build.trace(Origin::NOWHERE, row.id, Span::default());
             if level == Level::Top {
                 let target = Arc::clone(&row.target);
                 build.touches.push(Touch { target, row: row.id, delete: false, adds: false });
@@ -431,7 +432,7 @@ impl<'m> Run<'_, 'm> {
         let before = build.trail.len();
         build.walk(here, &row.target.hops);
         for trace in &made.traces {
-            build.trace_at(made.path(trace), trace.origin, trace.row, trace.raw.clone());
+            build.trace_at(made.path(trace), trace.origin, trace.row, trace.raw);
         }
         build.trail.truncate(before);
         put(here, &row.target, value).is_ok()

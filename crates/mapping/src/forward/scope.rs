@@ -22,7 +22,7 @@ pub(crate) struct Scope<'a, 'm> {
     pub(crate) members: &'a [Source],
 }
 
-pub(crate) type Cells<'m> = SmallVec<[Cell<'m>; 4]>;
+pub(crate) type Cells<'m> = SmallVec<[Cell<'m>; 2]>;
 
 // === impl Scope ===
 

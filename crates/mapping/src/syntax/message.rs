@@ -44,7 +44,7 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
             return cursor.stuck("a group that holds rows is named alone");
         }
         cursor.finish()?;
-        return Ok(Item::Group { spot, name: first.segment, items: items(&line.children, stuck) });
+        return Ok(Item::Group { name: first.segment, items: items(&line.children, stuck) });
     }
     let mut places = vec![first];
     while cursor.take("+") {

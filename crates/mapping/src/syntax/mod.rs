@@ -294,7 +294,7 @@ pub(crate) struct MessageBlock {
 
 #[derive(Debug)]
 pub(crate) enum Item {
-    Group { spot: Spot, name: String, items: Vec<Item> },
+    Group { name: String, items: Vec<Item> },
     Resource(ResourceItem),
 }
 

@@ -230,7 +230,7 @@ fn value() -> BoxedStrategy<(String, String, String)> {
         stamp().prop_map(|time| ("TS".into(), time, String::new())),
         prop::collection::vec(word(), 2..4).prop_map(|all| ("ST".into(), all.join("~"), String::new())),
         prop::collection::vec(number(), 2..4).prop_map(|all| ("NM".into(), all.join("~"), String::new())),
-        Just(("".into(), String::new(), String::new())),
+        Just((String::new(), String::new(), String::new())),
     ]
     .boxed()
 }
