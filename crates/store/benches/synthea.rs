@@ -14,7 +14,7 @@
 
 use access::{Permit, SystemCaller};
 use fhir::json::Document;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -36,6 +36,9 @@ fn main() {
     for file in files {
         resources.extend(entries(&unpacked(&file.unwrap().path())));
     }
+    // Organizations and practitioners are in several bundles.
+    let mut seen = HashSet::new();
+    resources.retain(|(id, _)| seen.insert(id.clone()));
     let n_bytes: usize = resources.iter().map(|(_, body)| body.len()).sum();
     println!(
         "{} resources, {} bytes each",

@@ -10,9 +10,9 @@
 
 use super::apply::{Counters, Writing};
 use super::numbers::Names;
+use super::precondition::NotWritten;
 use super::schema::{self, TypeNumbers};
 use crate::backend::Fault;
-use crate::backend::change::NotWritten;
 use crate::backend::stage::Stage;
 use crate::chart::queue::{Job, Queue, Slice, Work};
 use crate::chart::{ApplyError, Receipt, StopKind};
@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The log may grow to this many pages before the writer helps to empty it.
-const MAX_LOG_PAGES: u64 = 16_384;
+/// The log may grow to this many pages before the writer stops to empty it.
+const MAX_LOG_PAGES: u64 = 32_768;
 /// A checkpoint gathers the commits of this long.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(300);
 
@@ -42,8 +42,10 @@ pub(crate) struct Shared {
 struct Checkpoints {
     dirty: Mutex<bool>,
     wake: Condvar,
-    /// Pages in the log that lie only there.
-    behind: AtomicU64,
+    /// Pages in the log when it was last looked at.
+    n_pages: AtomicU64,
+    /// Held by whoever moves pages: two at once get nothing done.
+    moving: Mutex<()>,
     ended: AtomicBool,
 }
 
@@ -170,13 +172,10 @@ impl Writer {
             .versions
             .store(self.counters.last_rid as u64, Ordering::Relaxed);
         self.shared.checkpoints.mark();
-        if MAX_LOG_PAGES < self.shared.checkpoints.behind.load(Ordering::Relaxed) {
-            // While nothing is added the log can be emptied to its end and starts anew.
-            let behind = checkpoint(&self.conn).unwrap_or(0);
-            self.shared
-                .checkpoints
-                .behind
-                .store(behind, Ordering::Relaxed);
+        if MAX_LOG_PAGES < self.shared.checkpoints.n_pages.load(Ordering::Relaxed) {
+            // While nothing is added the log can be emptied to its end, and then it starts anew.
+            // Beside a busy writer it never gets there and would grow without end.
+            self.shared.checkpoints.move_pages(&self.conn, true);
         }
     }
 
@@ -242,20 +241,8 @@ fn stop_kind(fault: &Fault) -> StopKind {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StopKind::Damaged,
             _ => StopKind::Internal,
         },
-        Fault::Sqlite(_)
-        | Fault::Server(_)
-        | Fault::Again
-        | Fault::Cursor
-        | Fault::Damaged(_) => StopKind::Internal,
+        Fault::Sqlite(_) | Fault::Cursor | Fault::Damaged(_) => StopKind::Internal,
     }
-}
-
-/// Moves what it can from the log into the file; gives the pages left behind.
-fn checkpoint(conn: &Connection) -> rusqlite::Result<u64> {
-    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-        Ok(if all <= moved { 0 } else { all.max(0) as u64 })
-    })
 }
 
 // === impl Shared ===
@@ -282,11 +269,7 @@ impl Shared {
     /// Moves pages from the log into the file, beside the writer, until it is told to end.
     pub(crate) fn run_checkpoints(&self, conn: &Connection) {
         while self.checkpoints.wait() {
-            // A checkpoint that fails is tried again after the next commit; if the disk is broken
-            // the writer finds out by itself.
-            if let Ok(behind) = checkpoint(conn) {
-                self.checkpoints.behind.store(behind, Ordering::Relaxed);
-            }
+            self.checkpoints.move_pages(conn, false);
         }
     }
 
@@ -302,6 +285,20 @@ impl Checkpoints {
     fn mark(&self) {
         *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.notify_one();
+    }
+
+    /// Moves what it can from the log into the file. If that fails it is tried again after the next
+    /// commit; where the disk is broken the writer finds out by itself.
+    fn move_pages(&self, conn: &Connection, by_writer: bool) {
+        let _one = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let n_left = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+            // Both are as of its start. Only the writer knows that nothing came since.
+            Ok(if by_writer && all == moved { 0 } else { all })
+        });
+        if let Ok(n_left) = n_left {
+            self.n_pages.store(n_left.max(0) as u64, Ordering::Relaxed);
+        }
     }
 
     /// Waits for commits, then a little for more of them. False: the end.
