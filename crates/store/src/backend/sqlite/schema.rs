@@ -13,11 +13,12 @@
 //! A resource that others refer to before it is there has a `name` and a `resource` row in state
 //! *named* and nothing else; it keeps its number when it comes.
 
+pub(crate) use crate::backend::change::{DELETED, LIVE, NAMED};
+pub(crate) use crate::backend::types::TypeNumbers;
 use crate::chart::OpenError;
 use base::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use search::Registry;
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,11 +26,6 @@ use std::time::Duration;
 pub(crate) const FORMAT: i64 = 1;
 /// `CwCh`, so that another program's file is told apart.
 const APPLICATION: i64 = 0x4377_4368;
-
-/// States in `resource.state`.
-pub(crate) const NAMED: i64 = 0;
-pub(crate) const LIVE: i64 = 1;
-pub(crate) const DELETED: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE type (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, n_live INTEGER NOT NULL);
@@ -78,13 +74,6 @@ CREATE TABLE record (patient INTEGER PRIMARY KEY, person INTEGER NOT NULL,
 CREATE INDEX record_person ON record (person);
 CREATE TABLE audit_relay (number INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL);
 ";
-
-/// Types and their numbers.
-#[derive(Debug, Default)]
-pub(crate) struct TypeNumbers {
-    by_name: HashMap<&'static str, i64>,
-    by_number: HashMap<i64, &'static str>,
-}
 
 /// What the chart was left at.
 #[derive(Clone, Copy, Debug)]
@@ -197,32 +186,7 @@ fn types(conn: &Connection) -> rusqlite::Result<TypeNumbers> {
         }
         conn.execute_batch("COMMIT")?;
     }
-    let mut types = TypeNumbers::default();
     let mut select = conn.prepare("SELECT number, name FROM type")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (number, name): (i64, String) = (row.get(0)?, row.get(1)?);
-        if let Some(name) = Registry::r4().resource_type(&name) {
-            types.by_name.insert(name, number);
-            types.by_number.insert(number, name);
-        }
-    }
-    Ok(types)
-}
-
-// === impl TypeNumbers ===
-
-impl TypeNumbers {
-    pub(crate) fn number(&self, name: &str) -> Option<i64> {
-        self.by_name.get(name).copied()
-    }
-
-    /// The name, and the same text for ever.
-    pub(crate) fn name(&self, number: i64) -> Option<&'static str> {
-        self.by_number.get(&number).copied()
-    }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = (&'static str, i64)> {
-        self.by_name.iter().map(|(name, number)| (*name, *number))
-    }
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(TypeNumbers::of(rows.collect::<rusqlite::Result<Vec<_>>>()?))
 }

@@ -10,9 +10,9 @@
 
 use super::apply::{Counters, Writing};
 use super::numbers::Names;
-use super::precondition::NotWritten;
 use super::schema::{self, TypeNumbers};
 use crate::backend::Fault;
+use crate::backend::change::NotWritten;
 use crate::backend::stage::Stage;
 use crate::chart::queue::{Job, Queue, Slice, Work};
 use crate::chart::{ApplyError, Receipt, StopKind};
@@ -241,7 +241,9 @@ fn stop_kind(fault: &Fault) -> StopKind {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StopKind::Damaged,
             _ => StopKind::Internal,
         },
-        Fault::Sqlite(_) | Fault::Cursor | Fault::Damaged(_) => StopKind::Internal,
+        Fault::Sqlite(_) | Fault::Server(_) | Fault::Again | Fault::Cursor | Fault::Damaged(_) => {
+            StopKind::Internal
+        }
     }
 }
 
