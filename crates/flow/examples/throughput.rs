@@ -121,15 +121,20 @@ fn serve(with_chart: bool, connections: u64, messages: u64, rate: u64) {
     let own = cpu_ms("self") - cpu;
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let snapshot = engine.snapshot().unwrap();
+    let metrics = engine.render_metrics();
+    let conflicts = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("causeway_flow_conflicts_total{flow=\"load\"} "));
     println!(
         "{{\"mode\":\"{}\",\"connections\":{connections},\"messages\":{messages},\
          \"acknowledged_per_s\":{:.0},\"in_chart_per_s\":{:.0},\"engine_cpu_ms_per_message\":{:.3},\
-         \"drained\":\"{drained:?}\",\"needs_attention\":{},\"load1\":{},\"sender\":{}}}",
+         \"drained\":\"{drained:?}\",\"needs_attention\":{},\"conflicts\":{},\"load1\":{},\"sender\":{}}}",
         if with_chart { "chart" } else { "ack" },
         messages as f64 / acknowledged,
         messages as f64 / seconds,
         own / messages as f64,
         snapshot.total(|flow| flow.needs_attention + flow.held),
+        conflicts.unwrap_or("0"),
         load.split(' ').next().unwrap_or("0"),
         String::from_utf8_lossy(&output.stdout).trim(),
     );
