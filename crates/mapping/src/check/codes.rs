@@ -1,7 +1,7 @@
 //! Code tables against the HL7 tables and the value sets.
 
-use super::{Checker, map_rows, source_text};
-use crate::program::{CodeTable, Convert, Hop, MapRow};
+use super::{Checker, source_text};
+use crate::program::{Body, CodeTable, Convert, Hop, MapRow, Row};
 use fhir::definitions::{Strength, TypeDef, type_named, value_set};
 use hl7v2::{Dictionary, Version};
 
@@ -12,14 +12,13 @@ impl Checker<'_> {
         let program = self.program;
         let bodies = program.segments.iter().map(|map| &map.body);
         for body in bodies.chain(program.types.iter().map(|map| &map.body)) {
-            for row in map_rows(body) {
-                let table = match row.convert {
-                    Convert::Codes(table) => table,
-                    Convert::Type { codes: Some(table), .. } => table,
-                    _ => continue,
+            for (base, row) in rows_with_base(body) {
+                let (Convert::Codes(table) | Convert::Type { codes: Some(table), .. }) = row.convert
+                else {
+                    continue;
                 };
                 let Some(table) = program.table(table) else { continue };
-                self.table_of(row, table, body.fhir_type);
+                self.table_of(row, table, base);
             }
         }
     }
@@ -79,6 +78,19 @@ impl Checker<'_> {
             self.error(row.id, message, format!("{first} -> …, or: otherwise unknown and report"));
         }
     }
+}
+
+/// Every mapping row with the type that its path starts from.
+fn rows_with_base(body: &Body) -> Vec<(&'static str, &MapRow)> {
+    let mut found = Vec::new();
+    for row in &body.rows {
+        match row {
+            Row::Map(row) => found.push((body.fhir_type, row)),
+            Row::Each(row) => found.extend(rows_with_base(&row.body)),
+            Row::Set(_) | Row::Drop(_) => {}
+        }
+    }
+    found
 }
 
 fn element_of(base: &str, hops: &[Hop]) -> Option<&'static fhir::definitions::ElementDef> {

@@ -42,15 +42,14 @@ impl<'m> Run<'_, 'm> {
         for row in &body.rows {
             match row {
                 Row::Map(row) => self.map_row(row, scope, build, here, (level, &mut used)),
-                Row::Set(row) => self.set_row(row, scope, build, here, level),
+                Row::Set(row) => Self::set_row(row, scope, build, here, level),
                 Row::Drop(row) => {
-                    for cell in scope.cells(row.source) {
-                        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
-                        if !fits {
-                            continue;
-                        }
+                    let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
+                    let cells = if fits { scope.cells(row.source) } else { Cells::new() };
+                    for cell in cells {
                         used.read(row.source);
-                        self.accounts.dropped(whole(cell.origin, row.source), row.id, &row.reason);
+                        let place = whole(cell.origin, row.source);
+                        self.accounts.dropped(place, row.id, &row.reason);
                     }
                 }
                 Row::Each(row) => self.each_row(row, scope, build, here, (level, &mut used)),
@@ -80,7 +79,7 @@ impl<'m> Run<'_, 'm> {
         let mut deleted = false;
         if row.convert == Convert::Lines && 1 < cells.len() {
             set = self.lines(row, &cells, scope, build, here);
-            self.touch(row, level, (set, false), build);
+            touch(row, level, (set, false), build);
             return;
         }
         for cell in cells {
@@ -97,13 +96,15 @@ impl<'m> Run<'_, 'm> {
                     | Convert::Place => {}
                     _ => used.read(*source),
                 }
-                if let Source::Member(number) = source {
-                    if let Some(member) = scope.members.get(usize::from(*number) - 1) {
-                        used.read(*member);
-                    }
+                let member = match source {
+                    Source::Member(number) => scope.members.get(usize::from(*number) - 1),
+                    Source::Field { .. } | Source::Cell { .. } | Source::This => None,
+                };
+                if let Some(member) = member {
+                    used.read(*member);
                 }
             }
-            if level == Level::Top || cell.origin.is_field() {
+            if level == Level::Top || cell.origin.is_field() || row.reads_field() {
                 self.accounts.mapped(cell.origin, row.id);
             }
             if cell.is_null() {
@@ -112,14 +113,7 @@ impl<'m> Run<'_, 'm> {
             }
             set |= self.value(row, cell, scope, build, here);
         }
-        self.touch(row, level, (set, deleted), build);
-    }
-
-    fn touch(&self, row: &MapRow, level: Level, (set, deleted): (bool, bool), build: &mut Build) {
-        if level == Level::Top && (set || deleted) {
-            let target = Arc::clone(&row.target);
-            build.touches.push(Touch { target, row: row.id, delete: !set, adds: false });
-        }
+        touch(row, level, (set, deleted), build);
     }
 
     /// The repeats of a field as the lines of one text. An empty repeat is an empty line.
@@ -196,9 +190,9 @@ impl<'m> Run<'_, 'm> {
         let before = build.trail.len();
         build.walk(here, &row.target.hops);
         let done = match (row.place, row.convert) {
-            (Some(place), _) => self.items(row, place, cell, scope.reading, build, here),
+            (Some(place), _) => self.items(row, place, cell, build, here),
             (None, Convert::Authority { first, .. }) => {
-                self.authority(row, cell, first, scope.reading, build, here)
+                self.authority(row, cell, first, build, here)
             }
             (None, convert) => {
                 let traces = build.traces.len();
@@ -226,10 +220,10 @@ impl<'m> Run<'_, 'm> {
         row: &MapRow,
         place: Place,
         cell: Cell<'m>,
-        reading: &Reading,
         build: &mut Build,
         here: &mut Value,
     ) -> bool {
+        let reading = &super::reading(self.message);
         let text = cell.plain(reading);
         if text.is_empty() {
             return false;
@@ -253,10 +247,10 @@ impl<'m> Run<'_, 'm> {
         row: &MapRow,
         cell: Cell<'m>,
         first: u8,
-        reading: &Reading,
         build: &mut Build,
         here: &mut Value,
     ) -> bool {
+        let reading = &super::reading(self.message);
         let found = crate::values::authority::forward(cell, first, reading, &self.authorities);
         let mut done = false;
         let mut used = 0;
@@ -288,7 +282,6 @@ impl<'m> Run<'_, 'm> {
     }
 
     pub(super) fn set_row(
-        &mut self,
         row: &SetRow,
         scope: &Scope<'_, 'm>,
         build: &mut Build,
@@ -367,7 +360,9 @@ impl<'m> Run<'_, 'm> {
             }
             Over::Groups(groups) => {
                 for group in groups {
-                    group.iter().for_each(|member| used.read(*member));
+                    for member in group {
+                        used.read(*member);
+                    }
                     let inner = Scope { members: group, ..*scope };
                     set |= self.element(row, &inner, build, here);
                 }
@@ -452,6 +447,14 @@ impl<'m> Run<'_, 'm> {
     /// The value went through, but not as it was.
     pub(super) fn note(&mut self, cell: Cell<'m>, row: crate::program::RowId, code: &'static str, why: &str, reading: &Reading) {
         self.unusable((cell, reading), row, (Severity::Information, code), why, true);
+    }
+}
+
+/// Notes what a row did to its place.
+fn touch(row: &MapRow, level: Level, (set, deleted): (bool, bool), build: &mut Build) {
+    if level == Level::Top && (set || deleted) {
+        let target = Arc::clone(&row.target);
+        build.touches.push(Touch { target, row: row.id, delete: !set, adds: false });
     }
 }
 
