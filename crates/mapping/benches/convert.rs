@@ -29,7 +29,9 @@ fn oru() -> Vec<u8> {
         "MSH|^~\\&|LAB|NORTH|CAUSEWAY|HOSP|20240105101600-0600||ORU^R01^ORU_R01|MSG00002|P|2.5.1\r",
     );
     text.push_str(PID);
-    text.push_str("PV1|1|O|CLINIC^^^NORTH||||9001^TESTDOC^ANN^^^DR^^^NPI||||||||||||V1001^^^HOSP^VN\r");
+    text.push_str(
+        "PV1|1|O|CLINIC^^^NORTH||||9001^TESTDOC^ANN^^^DR^^^NPI||||||||||||V1001^^^HOSP^VN\r",
+    );
     text.push_str("ORC|RE|P1001^EHR|F1001^LAB|||||||||9001^TESTDOC^ANN^^^DR^^^NPI\r");
     text.push_str("OBR|1|P1001^EHR|F1001^LAB|24323-8^Comprehensive metabolic panel^LN|||20240105090000-0600|||||||||9001^TESTDOC^ANN^^^DR^^^NPI||||||20240105101500-0600||CH|F\r");
     for number in 1..=20 {
@@ -46,42 +48,64 @@ fn oru() -> Vec<u8> {
 fn run(bytes: &[u8]) -> usize {
     let message = Message::from(bytes);
     let conversion = MapSet::builtin().forward(&message, &Source::default());
-    conversion.drafts.iter().map(|draft| draft.value().to_bytes().len()).sum()
+    conversion
+        .drafts
+        .iter()
+        .map(|draft| draft.value().to_bytes().len())
+        .sum()
 }
 
 #[divan::bench]
 fn adt_a01(bencher: divan::Bencher<'_, '_>) {
     let bytes = adt();
     MapSet::builtin();
-    bencher.counter(divan::counter::ItemsCount::new(1_u32)).bench(|| run(&bytes));
+    bencher
+        .counter(divan::counter::ItemsCount::new(1_u32))
+        .bench(|| run(&bytes));
 }
 
 #[divan::bench]
 fn oru_20_obx(bencher: divan::Bencher<'_, '_>) {
     let bytes = oru();
     MapSet::builtin();
-    bencher.counter(divan::counter::ItemsCount::new(1_u32)).bench(|| run(&bytes));
+    bencher
+        .counter(divan::counter::ItemsCount::new(1_u32))
+        .bench(|| run(&bytes));
 }
 
 #[divan::bench]
 fn oru_20_obx_with_lineage(bencher: divan::Bencher<'_, '_>) {
     let bytes = oru();
-    bencher.counter(divan::counter::ItemsCount::new(1_u32)).bench(|| {
-        let message = Message::from(bytes.as_slice());
-        let conversion = MapSet::builtin().forward(&message, &Source::default());
-        conversion.drafts.iter().map(|draft| draft.apply(None).lineage.len()).sum::<usize>()
-    });
+    bencher
+        .counter(divan::counter::ItemsCount::new(1_u32))
+        .bench(|| {
+            let message = Message::from(bytes.as_slice());
+            let conversion = MapSet::builtin().forward(&message, &Source::default());
+            conversion
+                .drafts
+                .iter()
+                .map(|draft| draft.apply(None).lineage.len())
+                .sum::<usize>()
+        });
 }
 
 #[divan::bench]
 fn back_oru_20_obx(bencher: divan::Bencher<'_, '_>) {
     let message = Message::parse(oru());
-    let bundle = MapSet::builtin().forward(&message, &Source::default()).bundle();
-    bencher.bench(|| MapSet::builtin().back(&bundle, "ORU_R01", &Target::default()).unwrap());
+    let bundle = MapSet::builtin()
+        .forward(&message, &Source::default())
+        .bundle();
+    bencher.bench(|| {
+        MapSet::builtin()
+            .back(&bundle, "ORU_R01", &Target::default())
+            .unwrap()
+    });
 }
 
 /// Reading and binding every built-in map: what the first message waits for.
 #[divan::bench]
 fn load_builtin() -> usize {
-    MapSet::read(MapSet::builtin_files().iter().copied()).1.len()
+    MapSet::read(MapSet::builtin_files().iter().copied())
+        .1
+        .len()
 }

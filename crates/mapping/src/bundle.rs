@@ -10,16 +10,25 @@ impl Conversion {
     /// first where there is one, else a `collection`. Full urls come from the message's bytes.
     pub fn bundle(&self) -> Value {
         let is_header = |at: &usize| {
-            self.drafts.get(*at).is_some_and(|draft| draft.resource_type == "MessageHeader")
+            self.drafts
+                .get(*at)
+                .is_some_and(|draft| draft.resource_type == "MessageHeader")
         };
         let mut order: Vec<usize> = (0..self.drafts.len()).collect();
         order.sort_by_key(|at| !is_header(at));
-        let kind = if order.first().is_some_and(is_header) { "message" } else { "collection" };
-        let entries = order.iter().filter_map(|at| self.drafts.get(*at)).map(|draft| {
-            Value::object()
-                .with("fullUrl", draft.full_url.as_str())
-                .with("resource", draft.value().clone())
-        });
+        let kind = if order.first().is_some_and(is_header) {
+            "message"
+        } else {
+            "collection"
+        };
+        let entries = order
+            .iter()
+            .filter_map(|at| self.drafts.get(*at))
+            .map(|draft| {
+                Value::object()
+                    .with("fullUrl", draft.full_url.as_str())
+                    .with("resource", draft.value().clone())
+            });
         let mut bundle = Value::resource("Bundle").with("type", kind);
         if let Some(at) = self.event_time {
             bundle.set("timestamp", at.to_fhir());

@@ -44,7 +44,10 @@ impl Diagnostic {
 
     /// A warning.
     pub fn warning(file: &Arc<str>, spot: Spot, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(file, spot, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(file, spot, message)
+        }
     }
 
     /// The same with a remedy.
@@ -64,7 +67,11 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Spot { line, column } = self.spot;
         let severity = self.severity.code();
-        write!(f, "{}:{line}:{column} {severity}: {}", self.file, self.message)?;
+        write!(
+            f,
+            "{}:{line}:{column} {severity}: {}",
+            self.file, self.message
+        )?;
         match &self.remedy {
             Some(remedy) => write!(f, "\n  Write: {remedy}"),
             None => Ok(()),

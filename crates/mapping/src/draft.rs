@@ -190,7 +190,12 @@ impl fmt::Debug for BusinessKey {
 
 impl fmt::Debug for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Applied(changed: {}, {} values)", self.changed, self.lineage.len())
+        write!(
+            f,
+            "Applied(changed: {}, {} values)",
+            self.changed,
+            self.lineage.len()
+        )
     }
 }
 

@@ -10,9 +10,9 @@
 //! - every field of a message ends in the report, every value of a resource in its lineage;
 //! - what a message does not say stays as it was, nothing is invented.
 
-mod bundle;
 mod back;
 mod builtin;
+mod bundle;
 mod check;
 mod compile;
 mod diagnostic;

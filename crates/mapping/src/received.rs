@@ -26,7 +26,11 @@ impl Received {
             let occurrence = before.map_or(1, |(_, before)| before.saturating_add(1));
             segments.push((name, occurrence));
         }
-        Self { bytes: message.bytes().clone(), charset: Some(message.charset()), segments }
+        Self {
+            bytes: message.bytes().clone(),
+            charset: Some(message.charset()),
+            segments,
+        }
     }
 
     pub(crate) fn place(&self, origin: Origin) -> FieldPlace {
@@ -45,7 +49,10 @@ impl Received {
     /// What stood there, escapes and all.
     pub(crate) fn text(&self, span: Span) -> Box<str> {
         let start = span.start as usize;
-        let raw = self.bytes.get(start..start + span.len as usize).unwrap_or_default();
+        let raw = self
+            .bytes
+            .get(start..start + span.len as usize)
+            .unwrap_or_default();
         match std::str::from_utf8(raw) {
             Ok(text) => text.into(),
             Err(_) => self.charset.unwrap_or(Charset::UTF_8).decode(raw).into(),

@@ -78,7 +78,12 @@ pub struct Report {
 
 impl Entry {
     pub(crate) fn new(place: FieldPlace) -> Self {
-        Self { place, row: None, reason: None, raw: "".into() }
+        Self {
+            place,
+            row: None,
+            reason: None,
+            raw: "".into(),
+        }
     }
 
     pub(crate) fn with_raw(mut self, raw: Box<str>) -> Self {
@@ -112,7 +117,12 @@ impl FieldPlace {
     /// The same place without repeat and parts.
     #[must_use]
     pub fn whole_field(self) -> Self {
-        Self { repeat: 0, component: 0, sub: 0, ..self }
+        Self {
+            repeat: 0,
+            component: 0,
+            sub: 0,
+            ..self
+        }
     }
 }
 

@@ -84,7 +84,11 @@ impl MapSet {
     ) -> Result<Self, Vec<Diagnostic>> {
         let (set, mut diagnostics) = Self::read(files);
         diagnostics.extend(set.check());
-        if diagnostics.iter().any(Diagnostic::is_error) { Err(diagnostics) } else { Ok(set) }
+        if diagnostics.iter().any(Diagnostic::is_error) {
+            Err(diagnostics)
+        } else {
+            Ok(set)
+        }
     }
 
     /// Reads and binds files: the set as far as it could be understood, and what is wrong.
@@ -102,7 +106,9 @@ impl MapSet {
         let mut dialects = HashMap::new();
         for file in &read {
             for block in &file.blocks {
-                let Block::Dialect(dialect) = block else { continue };
+                let Block::Dialect(dialect) = block else {
+                    continue;
+                };
                 let mut found = Vec::new();
                 let program = compile::compile(&read, Some((&file.name, dialect)), &mut found);
                 // The base's own faults are said already.
@@ -111,7 +117,14 @@ impl MapSet {
             }
         }
         unique(&mut diagnostics);
-        (Self { files: read, base, dialects }, diagnostics)
+        (
+            Self {
+                files: read,
+                base,
+                dialects,
+            },
+            diagnostics,
+        )
     }
 
     /// What can be known of the maps without a message.
@@ -136,7 +149,9 @@ impl MapSet {
 
     /// The program of a dialect; an unknown one has the base's.
     pub(crate) fn program(&self, dialect: Option<&str>) -> &Arc<Program> {
-        dialect.and_then(|name| self.dialects.get(name)).unwrap_or(&self.base)
+        dialect
+            .and_then(|name| self.dialects.get(name))
+            .unwrap_or(&self.base)
     }
 
     /// From a message to what it wants to change.
@@ -163,15 +178,27 @@ impl MapSet {
         resource_type: &str,
     ) -> Conversion {
         let name = fhir::definitions::type_named(resource_type).map_or("", |def| def.name);
-        forward::segments(self.program(source.dialect.as_deref()), message, source, name)
+        forward::segments(
+            self.program(source.dialect.as_deref()),
+            message,
+            source,
+            name,
+        )
     }
 
     /// The segments of those names that the maps make of a conversion's resources of one type.
-    pub fn back_segments(&self, conversion: &Conversion, resource_type: &str, segments: &[&str]) -> Vec<Vec<u8>> {
+    pub fn back_segments(
+        &self,
+        conversion: &Conversion,
+        resource_type: &str,
+        segments: &[&str],
+    ) -> Vec<Vec<u8>> {
         let program = self.program(None);
         let mut back = back::Back::new(program, &[]);
         let drafts = conversion.drafts.iter();
-        back.resources = drafts.map(|draft| (draft.full_url.clone(), draft.value())).collect();
+        back.resources = drafts
+            .map(|draft| (draft.full_url.clone(), draft.value()))
+            .collect();
         let maps: Vec<usize> = program
             .segments
             .iter()
@@ -182,8 +209,12 @@ impl MapSet {
             })
             .map(|(place, _)| place)
             .collect();
-        let own = conversion.drafts.iter().filter(|draft| draft.resource_type == resource_type);
-        own.flat_map(|draft| back.segments(draft.value(), &maps)).collect()
+        let own = conversion
+            .drafts
+            .iter()
+            .filter(|draft| draft.resource_type == resource_type);
+        own.flat_map(|draft| back.segments(draft.value(), &maps))
+            .collect()
     }
 
     /// A number that changes when a map changes: what was applied under another is applied anew.
@@ -212,7 +243,11 @@ impl fmt::Debug for MapSet {
 
 impl Default for Source {
     fn default() -> Self {
-        Self { zone: Zone::utc(), authorities: Vec::new(), dialect: None }
+        Self {
+            zone: Zone::utc(),
+            authorities: Vec::new(),
+            dialect: None,
+        }
     }
 }
 
@@ -227,6 +262,10 @@ impl Conversion {
 
 impl fmt::Debug for Conversion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Conversion({}: {:?}, {:?})", self.structure, self.drafts, self.report)
+        write!(
+            f,
+            "Conversion({}: {:?}, {:?})",
+            self.structure, self.drafts, self.report
+        )
     }
 }

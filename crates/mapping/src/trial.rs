@@ -33,20 +33,21 @@ impl MapSet {
             let mut resource_type = None;
             let mut segments: Vec<&str> = Vec::new();
             for block in &file.blocks {
+                if let Block::Map(map) = block
+                    && let MapKind::Segments(names) = &map.kind
+                {
+                    segments = names.iter().map(String::as_str).collect();
+                    resource_type = Some(map.fhir_type.as_str());
+                }
                 match block {
-                    Block::Map(map) => {
-                        if let MapKind::Segments(names) = &map.kind {
-                            segments = names.iter().map(String::as_str).collect();
-                            resource_type = Some(map.fhir_type.as_str());
-                        }
-                    }
                     Block::Test(test) => trials.push(Trial {
                         file: Arc::clone(&file.name),
                         spot: test.spot,
                         name: test.name.clone(),
                         failures: self.trial(test, resource_type, &segments),
                     }),
-                    Block::Codes(_)
+                    Block::Map(_)
+                    | Block::Codes(_)
                     | Block::Systems(_)
                     | Block::Extensions(_)
                     | Block::Meaning(_)
@@ -65,8 +66,15 @@ impl MapSet {
         resource_type: Option<&str>,
         segments: &[&str],
     ) -> Vec<(Spot, String)> {
-        let whole = test.given.first().is_some_and(|first| first.starts_with("MSH"));
-        let mut text = if whole { String::new() } else { format!("{HEADER}\r") };
+        let whole = test
+            .given
+            .first()
+            .is_some_and(|first| first.starts_with("MSH"));
+        let mut text = if whole {
+            String::new()
+        } else {
+            format!("{HEADER}\r")
+        };
         for segment in &test.given {
             text.push_str(segment);
             text.push('\r');
@@ -79,10 +87,16 @@ impl MapSet {
             (conversion, value)
         } else {
             let Some(resource_type) = resource_type else {
-                return vec![(test.spot, "no segment map stands above this test".to_owned())];
+                return vec![(
+                    test.spot,
+                    "no segment map stands above this test".to_owned(),
+                )];
             };
             let conversion = self.forward_segments(&message, &source, resource_type);
-            let own = conversion.drafts.iter().find(|draft| draft.resource_type == resource_type);
+            let own = conversion
+                .drafts
+                .iter()
+                .find(|draft| draft.resource_type == resource_type);
             let value = own.map_or(Value::Null, |draft| draft.value().clone());
             (conversion, value)
         };
@@ -114,7 +128,11 @@ impl MapSet {
             Err(error) => return Some(error.to_string()),
         };
         let text = String::from_utf8_lossy(&made.message).into_owned();
-        let made: Vec<Vec<u8>> = text.split('\r').skip(1).map(|line| line.as_bytes().to_vec()).collect();
+        let made: Vec<Vec<u8>> = text
+            .split('\r')
+            .skip(1)
+            .map(|line| line.as_bytes().to_vec())
+            .collect();
         let given: Vec<String> = message
             .segments()
             .skip(1)
@@ -135,7 +153,9 @@ fn holds(expression: &str, value: &Value) -> Option<String> {
     let context = Context::new(document.root());
     match compiled.evaluate(&context) {
         Ok(items) => {
-            let is_true = items.first().is_some_and(|item| item.as_bool() == Some(true));
+            let is_true = items
+                .first()
+                .is_some_and(|item| item.as_bool() == Some(true));
             (!is_true).then(|| "does not hold".to_owned())
         }
         Err(error) => Some(format!("cannot be evaluated: {error}")),
@@ -157,22 +177,29 @@ fn unmapped(fields: &[String], conversion: &Conversion, whole: bool) -> Option<S
 }
 
 fn came_back(made: &[Vec<u8>], given: &[String]) -> Option<String> {
-    let made: Vec<String> = made.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let made: Vec<String> = made
+        .iter()
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect();
     let mut missing = given.iter().filter(|line| {
         let line = without_counter(line.trim_end_matches('|'));
         !made.iter().any(|own| without_counter(own) == line)
     });
-    missing.next().map(|_| "it comes back as another message".to_owned())
+    missing
+        .next()
+        .map(|_| "it comes back as another message".to_owned())
 }
 
 /// Field 1 of most segments counts them; no row maps it.
 fn without_counter(line: &str) -> String {
     let mut fields: Vec<&str> = line.split('|').collect();
-    let counted = ["PID", "PV1", "OBX", "OBR", "NK1", "DG1", "AL1", "IN1", "GT1", "NTE", "SPM", "TXA"];
-    if fields.first().is_some_and(|name| counted.contains(name)) {
-        if let Some(counter) = fields.get_mut(1) {
-            *counter = "";
-        }
+    let counted = [
+        "PID", "PV1", "OBX", "OBR", "NK1", "DG1", "AL1", "IN1", "GT1", "NTE", "SPM", "TXA",
+    ];
+    if fields.first().is_some_and(|name| counted.contains(name))
+        && let Some(counter) = fields.get_mut(1)
+    {
+        *counter = "";
     }
     fields.join("|")
 }

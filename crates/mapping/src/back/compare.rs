@@ -35,7 +35,9 @@ fn walk(wanted: &Value, got: Option<&Value>, path: &mut String, found: &mut Vec<
         Value::Array(items) => {
             for (place, item) in items.iter().enumerate() {
                 let length = path.len();
-                path.push_str(&format!("[{place}]"));
+                path.push('[');
+                path.push_str(&place.to_string());
+                path.push(']');
                 walk(item, got.and_then(|got| got.item(place)), path, found);
                 path.truncate(length);
             }

@@ -36,9 +36,9 @@ impl Back<'_> {
             }
             Convert::Time => time::time_back(leaf.as_str()?).map(OutCell::of),
             Convert::Number | Convert::Integer => leaf.number_text().map(OutCell::of),
-            Convert::System => {
-                Some(OutCell::of(self.program.systems.name(leaf.as_str()?).into_owned()))
-            }
+            Convert::System => Some(OutCell::of(
+                self.program.systems.name(leaf.as_str()?).into_owned(),
+            )),
             Convert::Codes(table) => {
                 let table = self.program.table(table)?;
                 let code = match leaf {
@@ -49,9 +49,10 @@ impl Back<'_> {
                 table.back(code, None).map(OutCell::of)
             }
             Convert::Type { map, codes: None } => self.typed(map, leaf),
-            Convert::Type { map, codes: Some(table) } => {
-                self.coded(map, self.program.table(table)?, leaf)
-            }
+            Convert::Type {
+                map,
+                codes: Some(table),
+            } => self.coded(map, self.program.table(table)?, leaf),
         }
     }
 
@@ -66,7 +67,9 @@ impl Back<'_> {
     fn coded(&self, map: usize, table: &CodeTable, leaf: &Value) -> Option<OutCell> {
         let own = |coding: &Value| -> Option<String> {
             let system = coding.text("system");
-            table.back(coding.text("code")?, Some(system?)).map(str::to_owned)
+            table
+                .back(coding.text("code")?, Some(system?))
+                .map(str::to_owned)
         };
         let Some(Value::Array(codings)) = leaf.get("coding") else {
             return match own(leaf) {
@@ -75,11 +78,15 @@ impl Back<'_> {
             };
         };
         let translated = codings.iter().position(|coding| own(coding).is_some());
-        let Some(at) = translated else { return self.typed(map, leaf) };
+        let Some(at) = translated else {
+            return self.typed(map, leaf);
+        };
         let code = codings.get(at).and_then(own)?;
         let target = codings.get(at).and_then(|coding| coding.text("code"));
         let is_source = |coding: &Value| {
-            let system = coding.text("system").map(|uri| self.program.systems.name(uri));
+            let system = coding
+                .text("system")
+                .map(|uri| self.program.systems.name(uri));
             let fits = system.is_none_or(|name| name == table.table);
             let leads = coding.text("code").and_then(|code| table.translate(code));
             fits && leads.is_some_and(|found| Some(found.code.as_str()) == target)

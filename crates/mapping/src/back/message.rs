@@ -33,12 +33,16 @@ pub(crate) fn message(
     let mut back = Back::new(program, &target.authorities);
     for entry in bundle.each("entry") {
         let url = entry.text("fullUrl").unwrap_or_default().to_owned();
-        back.resources.extend(entry.get("resource").map(|resource| (url, resource)));
+        back.resources
+            .extend(entry.get("resource").map(|resource| (url, resource)));
     }
     let segments = write(&back, &map);
     let bytes = finish(segments, structure, target);
     let lost = lost(program, &back, &bytes, target);
-    Some(Backward { message: bytes, lost })
+    Some(Backward {
+        message: bytes,
+        lost,
+    })
 }
 
 fn write(back: &Back<'_>, map: &MessageMap) -> Vec<OutSegment> {
@@ -67,12 +71,11 @@ impl<'i> Writer<'_, '_, 'i> {
                         Some(anchor) if self.is_of(anchor, item) => vec![anchor],
                         _ => self.candidates(item, &inside, around),
                     };
-                    for (place, resource) in found.into_iter().enumerate() {
-                        self.resource(item, resource, (own_segments, place));
-                        if !inside.contains(&resource) {
-                            inside.push(resource);
-                        }
+                    for (place, resource) in found.iter().enumerate() {
+                        self.resource(item, *resource, (own_segments, place));
                     }
+                    // The anchor is inside already; a second mention changes nothing.
+                    inside.extend(found);
                 }
                 Item::Group { items, .. } => {
                     let mut outer: Vec<usize> = around.to_vec();
@@ -80,19 +83,24 @@ impl<'i> Writer<'_, '_, 'i> {
                     while let Some(next) = self.next_anchor(items, &inside, &outer) {
                         self.items(items, &outer, Some(next));
                         // An instance that could not place its anchor would come for ever.
-                        if let Some(used) = self.used.get_mut(next) {
-                            *used = true;
-                        }
+                        self.use_up(next);
                     }
                 }
             }
         }
     }
 
+    fn use_up(&mut self, resource: usize) {
+        if let Some(used) = self.used.get_mut(resource) {
+            *used = true;
+        }
+    }
+
     fn is_of(&self, resource: usize, item: &ResourceItem) -> bool {
         let found = self.back.resources.get(resource);
         let unplaced = !self.used.get(resource).copied().unwrap_or(true);
-        unplaced && found.is_some_and(|(_, value)| value.resource_type() == Some(item.resource_type))
+        unplaced
+            && found.is_some_and(|(_, value)| value.resource_type() == Some(item.resource_type))
     }
 
     /// Resources of the item's type without a place yet that are tied to those of this instance, or to those
@@ -100,12 +108,18 @@ impl<'i> Writer<'_, '_, 'i> {
     fn candidates(&self, item: &ResourceItem, inside: &[usize], around: &[usize]) -> Vec<usize> {
         let all = (0..self.back.resources.len()).filter(|resource| self.is_of(*resource, item));
         let all: Vec<usize> = all.collect();
-        let tied_in: Vec<usize> =
-            all.iter().copied().filter(|own| self.is_tied(*own, item, inside)).collect();
+        let tied_in: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|own| self.is_tied(*own, item, inside))
+            .collect();
         if !tied_in.is_empty() {
             return tied_in;
         }
-        let known = inside.iter().chain(around).any(|other| self.could_tie(item, *other));
+        let known = inside
+            .iter()
+            .chain(around)
+            .any(|other| self.could_tie(item, *other));
         if known {
             return Vec::new();
         }
@@ -137,19 +151,32 @@ impl<'i> Writer<'_, '_, 'i> {
     fn is_tied(&self, own: usize, item: &ResourceItem, others: &[usize]) -> bool {
         others.iter().any(|other| {
             let to = item.links.iter().any(|link| self.leads(own, link, *other));
-            to || self.placed.iter().filter(|placed| placed.resource == *other).any(|placed| {
-                let links = placed.item.links.iter();
-                let mut of_label = links.filter(|link| link.label == item.label);
-                of_label.any(|link| self.leads(*other, link, own))
-            })
+            to || self
+                .placed
+                .iter()
+                .filter(|placed| placed.resource == *other)
+                .any(|placed| {
+                    let links = placed.item.links.iter();
+                    let mut of_label = links.filter(|link| link.label == item.label);
+                    of_label.any(|link| self.leads(*other, link, own))
+                })
         })
     }
 
     fn could_tie(&self, item: &ResourceItem, other: usize) -> bool {
-        self.placed.iter().filter(|placed| placed.resource == other).any(|placed| {
-            item.links.iter().any(|link| link.label == placed.item.label)
-                || placed.item.links.iter().any(|link| link.label == item.label)
-        })
+        self.placed
+            .iter()
+            .filter(|placed| placed.resource == other)
+            .any(|placed| {
+                item.links
+                    .iter()
+                    .any(|link| link.label == placed.item.label)
+                    || placed
+                        .item
+                        .links
+                        .iter()
+                        .any(|link| link.label == item.label)
+            })
     }
 
     fn leads(&self, from: usize, link: &Link, to: usize) -> bool {
@@ -172,10 +199,10 @@ impl<'i> Writer<'_, '_, 'i> {
 
     /// Writes one resource. The first of an item shares the segments of its group instance.
     fn resource(&mut self, item: &'i ResourceItem, resource: usize, (own, place): (usize, usize)) {
-        let Some((_, value)) = self.back.resources.get(resource) else { return };
-        if let Some(used) = self.used.get_mut(resource) {
-            *used = true;
-        }
+        let Some((_, value)) = self.back.resources.get(resource) else {
+            return;
+        };
+        self.use_up(resource);
         self.placed.push(Placed { resource, item });
         let shared = place == 0;
         let mut out = OutScope::default();
@@ -191,11 +218,16 @@ impl<'i> Writer<'_, '_, 'i> {
             }
             self.segments = kept;
         }
-        for map in item.maps.iter().filter_map(|map| self.back.program.segments.get(*map)) {
+        for map in item
+            .maps
+            .iter()
+            .filter_map(|map| self.back.program.segments.get(*map))
+        {
             self.back.rows(&map.body, value, &mut out);
         }
         let order = |segment: &OutSegment| names.iter().position(|name| *name == segment.name);
-        out.segments.sort_by_key(|segment| order(segment).unwrap_or(usize::MAX));
+        out.segments
+            .sort_by_key(|segment| order(segment).unwrap_or(usize::MAX));
         out.segments.retain(|segment| names.contains(&segment.name));
         self.segments.extend(out.segments);
     }
@@ -244,14 +276,19 @@ fn lost(program: &Arc<Program>, back: &Back<'_>, bytes: &[u8], target: &Target) 
     let mut free: Vec<&Value> = conversion.drafts.iter().map(crate::Draft::value).collect();
     let mut lost = Vec::new();
     for (url, resource) in &back.resources {
-        let same_type = free.iter().enumerate().filter(|(_, made)| {
-            made.resource_type() == resource.resource_type()
-        });
+        let same_type = free
+            .iter()
+            .enumerate()
+            .filter(|(_, made)| made.resource_type() == resource.resource_type());
         // The one that says most of it.
         let best = same_type
             .map(|(at, made)| (differences(resource, made), at))
             .min_by_key(|(differences, _)| differences.len());
-        let name = if url.is_empty() { resource.resource_type().unwrap_or_default() } else { url };
+        let name = if url.is_empty() {
+            resource.resource_type().unwrap_or_default()
+        } else {
+            url
+        };
         let missing = match best {
             Some((differences, at)) => {
                 free.remove(at);
@@ -259,7 +296,10 @@ fn lost(program: &Arc<Program>, back: &Back<'_>, bytes: &[u8], target: &Target) 
             }
             None => vec![String::new()],
         };
-        lost.extend(missing.into_iter().map(|element| Loss { resource: name.to_owned(), element }));
+        lost.extend(missing.into_iter().map(|element| Loss {
+            resource: name.to_owned(),
+            element,
+        }));
     }
     lost
 }

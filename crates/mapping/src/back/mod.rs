@@ -65,7 +65,11 @@ impl<'p> Back<'p> {
     pub(crate) fn new(program: &'p Arc<Program>, authorities: &[(String, String)]) -> Self {
         let mut all = program.authorities.clone();
         all.extend(authorities.iter().cloned());
-        Self { program, authorities: all, resources: Vec::new() }
+        Self {
+            program,
+            authorities: all,
+            resources: Vec::new(),
+        }
     }
 
     fn resolve(&self, reference: &str) -> Option<&'p Value> {
@@ -82,11 +86,17 @@ impl<'p> Back<'p> {
     /// The segments that the maps of a type make of one resource: for tests and laws.
     pub(crate) fn segments(&self, resource: &Value, maps: &[usize]) -> Vec<Vec<u8>> {
         let mut out = OutScope::default();
-        for map in maps.iter().filter_map(|map| self.program.segments.get(*map)) {
+        for map in maps
+            .iter()
+            .filter_map(|map| self.program.segments.get(*map))
+        {
             self.rows(&map.body, resource, &mut out);
         }
         let pen = Pen::new(hl7v2::Delimiters::default());
-        out.segments.iter().map(|segment: &OutSegment| pen.segment(segment)).collect()
+        out.segments
+            .iter()
+            .map(|segment: &OutSegment| pen.segment(segment))
+            .collect()
     }
 }
 
@@ -107,6 +117,11 @@ impl Default for Target {
 impl std::fmt::Debug for Backward {
     /// Without the message: it is PHI.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Backward({} bytes, lost: {:?})", self.message.len(), self.lost)
+        write!(
+            f,
+            "Backward({} bytes, lost: {:?})",
+            self.message.len(),
+            self.lost
+        )
     }
 }

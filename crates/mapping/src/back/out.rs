@@ -32,7 +32,10 @@ pub(crate) struct OutScope<'a> {
 
 impl OutCell {
     pub(crate) fn of(text: impl Into<String>) -> Self {
-        Self { text: text.into(), parts: Vec::new() }
+        Self {
+            text: text.into(),
+            parts: Vec::new(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -101,7 +104,12 @@ impl OutCell {
             return;
         }
         let last = self.parts.iter().rposition(|part| !part.is_empty());
-        for (place, part) in self.parts.iter().enumerate().take(last.map_or(0, |last| last + 1)) {
+        for (place, part) in self
+            .parts
+            .iter()
+            .enumerate()
+            .take(last.map_or(0, |last| last + 1))
+        {
             if place != 0 {
                 out.push(*separator);
             }
@@ -121,7 +129,10 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub(crate) fn new(delimiters: Delimiters) -> Self {
-        Self { separators: [delimiters.component, delimiters.subcomponent], delimiters }
+        Self {
+            separators: [delimiters.component, delimiters.subcomponent],
+            delimiters,
+        }
     }
 
     fn escape(&self, text: &str) -> Vec<u8> {
@@ -136,7 +147,11 @@ impl Pen {
         let mut out = segment.name.to_vec();
         let is_header = &segment.name == b"MSH";
         let has = |repeats: &Vec<OutCell>| repeats.iter().any(|cell| !cell.is_empty());
-        let last = segment.fields.iter().rposition(has).map_or(0, |last| last + 1);
+        let last = segment
+            .fields
+            .iter()
+            .rposition(has)
+            .map_or(0, |last| last + 1);
         if is_header {
             out.push(self.delimiters.field);
             out.extend(self.delimiters.encoding_characters());
@@ -145,7 +160,11 @@ impl Pen {
         for repeats in segment.fields.iter().take(last).skip(skip) {
             out.push(self.delimiters.field);
             let n_repeats = repeats.iter().rposition(|cell| !cell.is_empty());
-            for (place, cell) in repeats.iter().enumerate().take(n_repeats.map_or(0, |n| n + 1)) {
+            for (place, cell) in repeats
+                .iter()
+                .enumerate()
+                .take(n_repeats.map_or(0, |n| n + 1))
+            {
                 if place != 0 {
                     out.push(self.delimiters.repeat);
                 }
@@ -160,7 +179,10 @@ impl Pen {
 
 impl OutSegment {
     pub(crate) fn new(name: SegmentName) -> Self {
-        Self { name, fields: Vec::new() }
+        Self {
+            name,
+            fields: Vec::new(),
+        }
     }
 
     pub(crate) fn repeat_mut(&mut self, field: u16, repeat: u16) -> Option<&mut OutCell> {
@@ -187,22 +209,31 @@ impl OutSegment {
 impl OutScope<'_> {
     fn find(&self, name: SegmentName) -> Option<usize> {
         let current = self.current.filter(|at| {
-            self.segments.get(*at).is_some_and(|segment| segment.name == name)
+            self.segments
+                .get(*at)
+                .is_some_and(|segment| segment.name == name)
         });
-        current.or_else(|| self.segments.iter().position(|segment| segment.name == name))
+        current.or_else(|| {
+            self.segments
+                .iter()
+                .position(|segment| segment.name == name)
+        })
     }
 
     /// Adds to what stands at the source; `repeat` counts from one where the source says each.
     pub(crate) fn write(&mut self, source: Source, repeat: u16, cell: OutCell) {
         match source {
-            Source::Field { segment, field, repeat: asked, component, sub } => {
-                let at = match self.find(segment) {
-                    Some(at) => at,
-                    None => {
-                        self.segments.push(OutSegment::new(segment));
-                        self.segments.len() - 1
-                    }
-                };
+            Source::Field {
+                segment,
+                field,
+                repeat: asked,
+                component,
+                sub,
+            } => {
+                let at = self.find(segment).unwrap_or_else(|| {
+                    self.segments.push(OutSegment::new(segment));
+                    self.segments.len() - 1
+                });
                 let repeat = match asked {
                     Repeat::All => repeat,
                     Repeat::At(number) => number,
@@ -210,7 +241,11 @@ impl OutScope<'_> {
                 let segment = self.segments.get_mut(at);
                 if let Some(place) = segment.and_then(|segment| segment.repeat_mut(field, repeat)) {
                     let place = place.part_mut(component);
-                    let place = if component == 0 { place } else { place.part_mut(sub) };
+                    let place = if component == 0 {
+                        place
+                    } else {
+                        place.part_mut(sub)
+                    };
                     place.merge(cell);
                 }
             }
@@ -230,12 +265,21 @@ impl OutScope<'_> {
     /// What stands at the source.
     pub(crate) fn read(&self, source: Source) -> Option<&OutCell> {
         match source {
-            Source::Field { segment, field, repeat, component, sub } => {
+            Source::Field {
+                segment,
+                field,
+                repeat,
+                component,
+                sub,
+            } => {
                 let number = match repeat {
                     Repeat::All => 1,
                     Repeat::At(number) => number,
                 };
-                let cell = self.segments.get(self.find(segment)?)?.repeat(field, number)?;
+                let cell = self
+                    .segments
+                    .get(self.find(segment)?)?
+                    .repeat(field, number)?;
                 cell.part(component)?.part(sub)
             }
             Source::Cell { component, sub } => self.cell.part(component)?.part(sub),

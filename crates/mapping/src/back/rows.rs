@@ -43,22 +43,39 @@ impl Back<'_> {
         if let Some(place) = row.place {
             return Self::items(body, row, place, here, out);
         }
-        let Some(first) = row.sources.first() else { return };
+        let Some(first) = row.sources.first() else {
+            return;
+        };
         if out.is_written(*first) {
             return;
         }
         let base_hops = row.target.hops.get(..row.resource_base).unwrap_or_default();
-        let each = matches!(first, Source::Field { repeat: Repeat::All, .. });
+        let each = matches!(
+            first,
+            Source::Field {
+                repeat: Repeat::All,
+                ..
+            }
+        );
         let mut repeat = 0;
         for leaf in elements(here, &row.target.hops) {
             let base = elements(here, base_hops).into_iter().next().unwrap_or(here);
-            let base = if row.resource_base == row.target.hops.len() { leaf } else { base };
-            let holds = row.when_resource.as_ref().is_none_or(|when| resource_holds(when, base));
+            let base = if row.resource_base == row.target.hops.len() {
+                leaf
+            } else {
+                base
+            };
+            let holds = row
+                .when_resource
+                .as_ref()
+                .is_none_or(|when| resource_holds(when, base));
             let claim = (std::ptr::from_ref(leaf), type_of(row.convert));
             if !holds || claims.contains(&claim) {
                 continue;
             }
-            let Some(mut cell) = self.convert(row, leaf) else { continue };
+            let Some(mut cell) = self.convert(row, leaf) else {
+                continue;
+            };
             if cell.is_empty() || !assign(row, &mut cell, out) {
                 continue;
             }
@@ -81,8 +98,12 @@ impl Back<'_> {
     }
 
     fn items(body: &Body, row: &MapRow, place: Place, here: &Value, out: &mut OutScope<'_>) {
-        let Some(list) = elements(here, &row.target.hops).into_iter().next() else { return };
-        let Some(Value::Array(items)) = Some(list) else { return };
+        let Some(list) = elements(here, &row.target.hops).into_iter().next() else {
+            return;
+        };
+        let Some(Value::Array(items)) = Some(list) else {
+            return;
+        };
         let text = |item: &Value| item.as_str().unwrap_or_default().to_owned();
         let text = match place {
             Place::At(at) => items.get(usize::from(at)).map(text).unwrap_or_default(),
@@ -107,9 +128,16 @@ impl Back<'_> {
     fn authority(&self, row: &MapRow, first: u8, here: &Value, out: &mut OutScope<'_>) {
         let depth = row.target.hops.len().saturating_sub(1);
         let parent_hops = row.target.hops.get(..depth).unwrap_or_default();
-        let Some(parent) = elements(here, parent_hops).into_iter().next() else { return };
-        let uri = elements(here, &row.target.hops).into_iter().next().and_then(Value::as_str);
-        let name = parent.get("assigner").and_then(|assigner| assigner.text("display"));
+        let Some(parent) = elements(here, parent_hops).into_iter().next() else {
+            return;
+        };
+        let uri = elements(here, &row.target.hops)
+            .into_iter()
+            .next()
+            .and_then(Value::as_str);
+        let name = parent
+            .get("assigner")
+            .and_then(|assigner| assigner.text("display"));
         let name = name.filter(|_| row.assigner.is_some());
         let (name, id, kind) = crate::values::authority::back(uri, name, &self.authorities);
         let mut cell = OutCell::default();
@@ -128,7 +156,10 @@ impl Back<'_> {
         let many = found.len();
         let mut repeat = 0;
         for element in found {
-            let holds = row.when_resource.as_ref().is_none_or(|when| resource_holds(when, element));
+            let holds = row
+                .when_resource
+                .as_ref()
+                .is_none_or(|when| resource_holds(when, element));
             let claim = (std::ptr::from_ref(element), None);
             if !holds || !claims.insert(claim) {
                 continue;
@@ -140,7 +171,9 @@ impl Back<'_> {
                     let lone = row.when.as_ref().is_some_and(|when| {
                         when.conjuncts().iter().any(|(_, op)| match op {
                             Op::Count(compare, n) => !compare.holds(many as u32, *n),
-                            Op::Empty | Op::Valued | Op::HasTime | Op::In(_) | Op::NotIn(_) => false,
+                            Op::Empty | Op::Valued | Op::HasTime | Op::In(_) | Op::NotIn(_) => {
+                                false
+                            }
                         })
                     });
                     if lone {
@@ -226,7 +259,9 @@ fn assign(row: &MapRow, cell: &mut OutCell, out: &mut OutScope<'_>) -> bool {
             let at = part_of(*source, cell);
             at.map(|cell| cell.plain().to_owned()).unwrap_or_default()
         } else {
-            out.read(*source).map(|cell| cell.plain().to_owned()).unwrap_or_default()
+            out.read(*source)
+                .map(|cell| cell.plain().to_owned())
+                .unwrap_or_default()
         };
         if text.is_empty() {
             if let Some(first) = values.first() {
@@ -239,7 +274,9 @@ fn assign(row: &MapRow, cell: &mut OutCell, out: &mut OutScope<'_>) -> bool {
     for (source, text) in writes {
         match source {
             Source::Cell { component, sub } if own => {
-                cell.part_mut(component).part_mut(sub).merge(OutCell::of(text));
+                cell.part_mut(component)
+                    .part_mut(sub)
+                    .merge(OutCell::of(text));
             }
             other => out.write(other, 1, OutCell::of(text)),
         }
@@ -282,9 +319,10 @@ pub(super) fn resource_holds(condition: &ResourceCondition, base: &Value) -> boo
         ResourceCondition::Test { path, op } => {
             let found = elements(base, path);
             let has = |values: &[Box<str>]| {
-                found.iter().filter_map(|value| value.as_str()).any(|text| {
-                    values.iter().any(|value| **value == *text)
-                })
+                found
+                    .iter()
+                    .filter_map(|value| value.as_str())
+                    .any(|text| values.iter().any(|value| **value == *text))
             };
             match op {
                 ResourceOp::Absent => found.is_empty(),
@@ -292,9 +330,9 @@ pub(super) fn resource_holds(condition: &ResourceCondition, base: &Value) -> boo
                 ResourceOp::In(values) => has(values),
                 ResourceOp::NotIn(values) => !has(values),
                 ResourceOp::Count(compare, number) => compare.holds(found.len() as u32, *number),
-                ResourceOp::SameAs(other) => {
-                    found.first().is_some_and(|one| elements(base, other).first() == Some(one))
-                }
+                ResourceOp::SameAs(other) => found
+                    .first()
+                    .is_some_and(|one| elements(base, other).first() == Some(one)),
             }
         }
     }

@@ -13,24 +13,39 @@ impl Checker<'_> {
         let bodies = program.segments.iter().map(|map| &map.body);
         for body in bodies.chain(program.types.iter().map(|map| &map.body)) {
             for (base, row) in rows_with_base(body) {
-                let (Convert::Codes(table) | Convert::Type { codes: Some(table), .. }) = row.convert
+                let (Convert::Codes(table)
+                | Convert::Type {
+                    codes: Some(table), ..
+                }) = row.convert
                 else {
                     continue;
                 };
-                let Some(table) = program.table(table) else { continue };
+                let Some(table) = program.table(table) else {
+                    continue;
+                };
                 self.table_of(row, table, base);
             }
         }
     }
 
     fn table_of(&mut self, row: &MapRow, table: &CodeTable, base: &str) {
-        if row.arrow.back() && table.forward.values().all(|to| !to.two_way) && table.back.is_empty() {
+        if row.arrow.back() && table.forward.values().all(|to| !to.two_way) && table.back.is_empty()
+        {
             let message = format!("{} has no row that runs back", table.name);
-            self.error(row.id, message, "<-> on a row of the table, or -> on this one");
+            self.error(
+                row.id,
+                message,
+                "<-> on a row of the table, or -> on this one",
+            );
         }
-        let Some(element) = element_of(base, &row.target.hops) else { return };
+        let Some(element) = element_of(base, &row.target.hops) else {
+            return;
+        };
         let only_code = matches!(row.convert, Convert::Codes(_));
-        if let Some(binding) = element.binding.filter(|binding| binding.strength == Strength::Required) {
+        if let Some(binding) = element
+            .binding
+            .filter(|binding| binding.strength == Strength::Required)
+        {
             let known = value_set(binding.value_set);
             let bad = known.map(|known| {
                 let targets = table.forward.values().map(|to| to.code.as_str());
@@ -55,17 +70,25 @@ impl Checker<'_> {
         if 0 < element.min && only_code && row.otherwise.is_none() && row.target.hops.len() == 1 {
             let number = table.table.strip_prefix("HL7").unwrap_or_default();
             let dictionary = Dictionary::of(Version::nearest("2.8.2"));
-            let Some(standard) = dictionary.table(number) else { return };
+            let Some(standard) = dictionary.table(number) else {
+                return;
+            };
             let missing: Vec<&str> = standard
                 .codes
                 .iter()
                 .map(|code| code.code)
                 .filter(|code| table.translate(code).is_none())
                 .collect();
-            let source = row.sources.first().map(|source| source_text(*source)).unwrap_or_default();
+            let source = row
+                .sources
+                .first()
+                .map(|source| source_text(*source))
+                .unwrap_or_default();
             let message = if missing.is_empty() {
-                format!("a code of {source} without a row in {} leaves {base}.{} empty, which is required",
-                    table.name, element.name)
+                format!(
+                    "a code of {source} without a row in {} leaves {base}.{} empty, which is required",
+                    table.name, element.name
+                )
             } else {
                 format!(
                     "{source} codes {} have no row in {}, but {base}.{} is required.",
@@ -75,7 +98,11 @@ impl Checker<'_> {
                 )
             };
             let first = missing.first().copied().unwrap_or("CODE");
-            self.error(row.id, message, format!("{first} -> …, or: otherwise unknown and report"));
+            self.error(
+                row.id,
+                message,
+                format!("{first} -> …, or: otherwise unknown and report"),
+            );
         }
     }
 }

@@ -32,19 +32,32 @@ impl Checker<'_> {
 
     /// Required elements that no row, constant or link of the resource writes.
     fn required(&mut self, item: &ResourceItem) {
-        let Some(def) = type_named(item.resource_type) else { return };
+        let Some(def) = type_named(item.resource_type) else {
+            return;
+        };
         let mut written: Vec<&str> = Vec::new();
-        for map in item.maps.iter().filter_map(|map| self.program.segments.get(*map)) {
+        for map in item
+            .maps
+            .iter()
+            .filter_map(|map| self.program.segments.get(*map))
+        {
             firsts(&map.body, &mut written);
         }
         written.extend(item.sets.iter().filter_map(|set| first(&set.target)));
         written.extend(item.links.iter().filter_map(|link| first(&link.target)));
         for element in def.elements.iter().filter(|element| 0 < element.min) {
-            let has = element.types.iter().any(|each| written.contains(&each.json_name));
+            let has = element
+                .types
+                .iter()
+                .any(|each| written.contains(&each.json_name));
             if !has {
                 let name = element.name;
                 let message = format!("{}.{name} is required, but no row writes it", def.name);
-                self.error(item.id, message, format!("a row or a constant: set {name} = …"));
+                self.error(
+                    item.id,
+                    message,
+                    format!("a row or a constant: set {name} = …"),
+                );
             }
         }
     }
@@ -57,29 +70,33 @@ impl Checker<'_> {
             }
             return;
         }
-        let always = item.key.alternatives.iter().any(|parts| {
-            item.key.place_among_equals || parts.iter().any(|part| self.is_required(part))
-        });
+        let always = item
+            .key
+            .alternatives
+            .iter()
+            .any(|parts| item.key.place_among_equals || parts.iter().any(is_required));
         if !always && !item.key.any_of && item.key.alternatives.len() == 1 {
             let parts = item.key.alternatives.first();
-            if parts.is_some_and(|parts| !parts.iter().any(|part| matches!(part, KeyPart::Identifier))) {
+            if parts
+                .is_some_and(|parts| !parts.iter().any(|part| matches!(part, KeyPart::Identifier)))
+            {
                 self.warning(item.id, format!("the key of {} may be empty", item.label));
             }
         }
     }
+}
 
-    fn is_required(&self, part: &KeyPart) -> bool {
-        let dictionary = Dictionary::of(Version::nearest("2.5.1"));
-        match part {
-            KeyPart::Identifier => true,
-            KeyPart::Label(_) => false,
-            KeyPart::Source(Source::Field { segment, field, .. }) => {
-                let name = String::from_utf8_lossy(segment).into_owned();
-                let found = dictionary.field(&name, usize::from(*field));
-                found.is_some_and(|field| field.required)
-            }
-            KeyPart::Source(Source::Cell { .. } | Source::Member(_) | Source::This) => false,
+fn is_required(part: &KeyPart) -> bool {
+    let dictionary = Dictionary::of(Version::nearest("2.5.1"));
+    match part {
+        KeyPart::Identifier => true,
+        KeyPart::Source(Source::Field { segment, field, .. }) => {
+            let name = String::from_utf8_lossy(segment).into_owned();
+            let found = dictionary.field(&name, usize::from(*field));
+            found.is_some_and(|field| field.required)
         }
+        KeyPart::Label(_)
+        | KeyPart::Source(Source::Cell { .. } | Source::Member(_) | Source::This) => false,
     }
 }
 

@@ -16,7 +16,8 @@ impl Checker<'_> {
         let program = self.program;
         for map in &program.segments {
             for name in &map.segments {
-                read.entry(*name).or_insert_with(|| (map.spot, BTreeSet::new()));
+                read.entry(*name)
+                    .or_insert_with(|| (map.spot, BTreeSet::new()));
             }
             self.sources(&map.body, &mut read);
         }
@@ -52,11 +53,7 @@ impl Checker<'_> {
                 }
             };
             for source in &sources {
-                if let Source::Field { segment, field, .. } = source {
-                    if let Some((_, fields)) = read.get_mut(segment) {
-                        fields.insert(*field);
-                    }
-                }
+                note(read, *source);
             }
             if let Some(when) = when {
                 Condition::sources(when, &mut sources);
@@ -69,17 +66,34 @@ impl Checker<'_> {
 
     /// Is there such a field, and such a component of its type, in any version?
     fn known(&mut self, id: RowId, source: Source) {
-        let Source::Field { segment, field, component, .. } = source else { return };
+        let Source::Field {
+            segment,
+            field,
+            component,
+            ..
+        } = source
+        else {
+            return;
+        };
         let name = String::from_utf8_lossy(&segment).into_owned();
         if name.starts_with('Z') {
             return;
         }
-        let mut versions = Version::ALL.iter().rev().map(|version| Dictionary::of(*version));
+        let mut versions = Version::ALL
+            .iter()
+            .rev()
+            .map(|version| Dictionary::of(*version));
         let Some((dictionary, found)) = versions.find_map(|dictionary| {
-            dictionary.field(&name, usize::from(field)).map(|found| (dictionary, found))
+            dictionary
+                .field(&name, usize::from(field))
+                .map(|found| (dictionary, found))
         }) else {
             let text = source_text(source);
-            return self.error(id, format!("no version of HL7 v2 has {text}"), "another field");
+            return self.error(
+                id,
+                format!("no version of HL7 v2 has {text}"),
+                "another field",
+            );
         };
         let n_components = dictionary.components(found.datatype).count();
         if usize::from(component) > n_components.max(1) && found.datatype != "varies" {
@@ -101,13 +115,24 @@ impl Checker<'_> {
     }
 
     fn components(&mut self, name: &str, id: RowId, body: &Body) {
-        let most = Version::ALL.iter().map(|version| Dictionary::of(*version).components(name).count());
-        let Some(most) = most.max().filter(|most| 0 < *most) else { return };
+        let most = Version::ALL
+            .iter()
+            .map(|version| Dictionary::of(*version).components(name).count());
+        let Some(most) = most.max().filter(|most| 0 < *most) else {
+            return;
+        };
         for row in super::map_rows(body) {
             for source in &row.sources {
-                if source.cell_component().is_some_and(|component| most < usize::from(component)) {
+                if source
+                    .cell_component()
+                    .is_some_and(|component| most < usize::from(component))
+                {
                     let text = source_text(*source);
-                    self.error(row.id, format!("{name} has no component {text}"), "another component");
+                    self.error(
+                        row.id,
+                        format!("{name} has no component {text}"),
+                        "another component",
+                    );
                 }
             }
         }
@@ -129,5 +154,13 @@ impl Checker<'_> {
                 self.warning(*id, format!("no row accounts for {}", missing.join(", ")));
             }
         }
+    }
+}
+
+fn note(read: &mut Read, source: Source) {
+    if let Source::Field { segment, field, .. } = source
+        && let Some((_, fields)) = read.get_mut(&segment)
+    {
+        fields.insert(field);
     }
 }

@@ -34,7 +34,11 @@ impl Checker<'_> {
         for row in &body.rows {
             if let Row::Each(row) = row {
                 if row.arrow.back() && row.by.is_some() {
-                    self.error(row.id, "cannot run back: `by` groups only going forward", "->");
+                    self.error(
+                        row.id,
+                        "cannot run back: `by` groups only going forward",
+                        "->",
+                    );
                 }
                 self.body(&row.body);
             }
@@ -49,7 +53,11 @@ impl Checker<'_> {
             Convert::Endpoint => "endpoint",
             _ => return,
         };
-        self.error(row.id, format!("cannot run back: {name} only goes forward"), "-> on this row");
+        self.error(
+            row.id,
+            format!("cannot run back: {name} only goes forward"),
+            "-> on this row",
+        );
     }
 
     fn pair(&mut self, one: &MapRow, other: &MapRow) {
@@ -63,7 +71,12 @@ impl Checker<'_> {
         let parts = type_map(one) != type_map(other) && type_map(one).is_some();
         let line = self.line(one.id);
         let last = one.target.hops.last().map_or("this", Hop::name);
-        let names = |row: &MapRow| row.sources.first().map(|source| source_text(*source)).unwrap_or_default();
+        let names = |row: &MapRow| {
+            row.sources
+                .first()
+                .map(|source| source_text(*source))
+                .unwrap_or_default()
+        };
         if both_back && !apart_back && !parts && one.sources != other.sources {
             let message = format!(
                 "cannot run back: {} (line {line}) and {} both take {last}.",
@@ -103,14 +116,18 @@ fn exclude(one: &MapRow, other: &MapRow) -> bool {
     };
     let tests = |row: &MapRow, when: &Condition| -> Vec<(Source, Op)> {
         let conjuncts = when.conjuncts().into_iter();
-        conjuncts.map(|(source, op)| (absolute(row, *source), op.clone())).collect()
+        conjuncts
+            .map(|(source, op)| (absolute(row, *source), op.clone()))
+            .collect()
     };
     let (first, second) = (tests(one, first), tests(other, second));
     if first.is_empty() || second.is_empty() {
         return true; // `or` and `not` are not judged
     }
     first.iter().any(|(source, op)| {
-        second.iter().any(|(other, against)| source == other && contradict(op, against))
+        second
+            .iter()
+            .any(|(other, against)| source == other && contradict(op, against))
     })
 }
 
@@ -122,14 +139,30 @@ fn same_source_splits(one: &MapRow, other: &MapRow) -> bool {
 /// `.3` of a row on OBX-5 is OBX-5.3.
 fn absolute(row: &MapRow, source: Source) -> Source {
     let plain = |source| match source {
-        Source::Field { segment, field, component, sub, .. } => {
-            Source::Field { segment, field, repeat: Repeat::At(1), component, sub }
-        }
+        Source::Field {
+            segment,
+            field,
+            component,
+            sub,
+            ..
+        } => Source::Field {
+            segment,
+            field,
+            repeat: Repeat::At(1),
+            component,
+            sub,
+        },
         Source::Cell { .. } | Source::Member(_) | Source::This => source,
     };
     match (row.sources.first(), source) {
         (Some(Source::Field { segment, field, .. }), Source::Cell { component, sub }) => {
-            Source::Field { segment: *segment, field: *field, repeat: Repeat::At(1), component, sub }
+            Source::Field {
+                segment: *segment,
+                field: *field,
+                repeat: Repeat::At(1),
+                component,
+                sub,
+            }
         }
         _ => plain(source),
     }
@@ -141,7 +174,9 @@ fn contradict(one: &Op, other: &Op) -> bool {
         (Op::Empty, Op::Valued | Op::In(_) | Op::HasTime)
         | (Op::Valued | Op::In(_) | Op::HasTime, Op::Empty) => true,
         (Op::In(a), Op::In(b)) => disjoint(a, b),
-        (Op::In(a), Op::NotIn(b)) | (Op::NotIn(b), Op::In(a)) => a.iter().all(|value| b.contains(value)),
+        (Op::In(a), Op::NotIn(b)) | (Op::NotIn(b), Op::In(a)) => {
+            a.iter().all(|value| b.contains(value))
+        }
         (Op::Count(a, n), Op::Count(b, m)) => {
             !(0..=100).any(|count| a.holds(count, *n) && b.holds(count, *m))
         }

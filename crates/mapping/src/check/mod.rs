@@ -13,12 +13,17 @@ use std::sync::Arc;
 
 /// Everything that is doubtful about a program.
 pub(crate) fn check(program: &Program) -> Vec<Diagnostic> {
-    let mut checker = Checker { program, found: Vec::new() };
+    let mut checker = Checker {
+        program,
+        found: Vec::new(),
+    };
     checker.fields();
     checker.elements();
     checker.codes();
     checker.inverse();
-    checker.found.sort_by(|one, other| (&one.file, one.spot).cmp(&(&other.file, other.spot)));
+    checker
+        .found
+        .sort_by(|one, other| (&one.file, one.spot).cmp(&(&other.file, other.spot)));
     checker.found.dedup();
     checker.found
 }
@@ -33,9 +38,13 @@ pub(super) struct Checker<'p> {
 impl Checker<'_> {
     fn place(&self, id: RowId) -> (Arc<str>, Spot) {
         match self.program.row(id) {
-            Some(row) => {
-                (Arc::clone(&row.file), Spot { line: row.line, column: row.column })
-            }
+            Some(row) => (
+                Arc::clone(&row.file),
+                Spot {
+                    line: row.line,
+                    column: row.column,
+                },
+            ),
             None => ("".into(), Spot::default()),
         }
     }
@@ -46,7 +55,8 @@ impl Checker<'_> {
 
     fn error(&mut self, id: RowId, message: impl Into<String>, remedy: impl Into<String>) {
         let (file, spot) = self.place(id);
-        self.found.push(Diagnostic::error(&file, spot, message).or_write(remedy));
+        self.found
+            .push(Diagnostic::error(&file, spot, message).or_write(remedy));
     }
 
     fn warning(&mut self, id: RowId, message: impl Into<String>) {
@@ -71,11 +81,18 @@ pub(super) fn map_rows(body: &Body) -> Vec<&MapRow> {
 /// A source as a map writes it.
 pub(super) fn source_text(source: Source) -> String {
     match source {
-        Source::Field { segment, field, component, sub, .. } => {
+        Source::Field {
+            segment,
+            field,
+            component,
+            sub,
+            ..
+        } => {
             let mut text = format!("{}-{field}", String::from_utf8_lossy(&segment));
             for part in [component, sub] {
                 if part != 0 {
-                    text.push_str(&format!(".{part}"));
+                    text.push('.');
+                    text.push_str(&part.to_string());
                 }
             }
             text

@@ -21,13 +21,20 @@ impl Binder<'_> {
                 };
                 if !options.contains(option) {
                     let known = options.join(" or ");
-                    self.error_with(*spot, format!("choice {name} has no option {option}"), known);
+                    self.error_with(
+                        *spot,
+                        format!("choice {name} has no option {option}"),
+                        known,
+                    );
                     return None;
                 }
                 Condition::Is(chosen == option)
             }
             Text::Test { at, op } => match at {
-                At::Source(at) => Condition::Test { source: source(at), op: message_op(op)? },
+                At::Source(at) => Condition::Test {
+                    source: source(at),
+                    op: message_op(op)?,
+                },
                 At::Path(path) => {
                     self.error(path.spot, "a path stands right of `|`");
                     return None;
@@ -47,7 +54,10 @@ impl Binder<'_> {
     ) -> Option<ResourceCondition> {
         use syntax::Condition as Text;
         let all = |binder: &mut Self, parts: &[syntax::Condition]| -> Option<Vec<_>> {
-            parts.iter().map(|part| binder.resource_condition(base, part)).collect()
+            parts
+                .iter()
+                .map(|part| binder.resource_condition(base, part))
+                .collect()
         };
         Some(match condition {
             Text::All(parts) => ResourceCondition::All(all(self, parts)?),
@@ -59,12 +69,18 @@ impl Binder<'_> {
                 self.error(*spot, "a choice stands left of `|`");
                 return None;
             }
-            Text::Test { at: At::Path(path), op } => {
+            Text::Test {
+                at: At::Path(path),
+                op,
+            } => {
                 let hops = self.target(base, path)?.hops;
                 let op = self.resource_op(base, op)?;
                 ResourceCondition::Test { path: hops, op }
             }
-            Text::Test { at: At::Source(source), .. } => {
+            Text::Test {
+                at: At::Source(source),
+                ..
+            } => {
                 self.error(source.spot(), "a field stands left of `|`");
                 return None;
             }

@@ -54,17 +54,15 @@ impl Binder<'_> {
             self.fits(asked.spot, name, built_in, fhir_type)?;
             return Some(built_in);
         }
-        match self.type_map(name, fhir_type) {
-            Some(map) => Some(Convert::Type { map, codes }),
-            None => {
-                self.error_with(
-                    asked.spot,
-                    format!("there is no converter {name} for a {fhir_type}"),
-                    format!("type {name} <-> {fhir_type}, or another converter"),
-                );
-                None
-            }
+        if let Some(map) = self.type_map(name, fhir_type) {
+            return Some(Convert::Type { map, codes });
         }
+        self.error_with(
+            asked.spot,
+            format!("there is no converter {name} for a {fhir_type}"),
+            format!("type {name} <-> {fhir_type}, or another converter"),
+        );
+        None
     }
 
     /// A `type` map by its name and the element's type or what that specialises.

@@ -2,9 +2,7 @@
 
 use super::Binder;
 use crate::diagnostic::Spot;
-use crate::syntax::{
-    Block, DialectBlock, DialectRow, File, MapBlock, MapKind, Row, Source,
-};
+use crate::syntax::{Block, DialectBlock, DialectRow, File, MapBlock, MapKind, Row, Source};
 use std::sync::Arc;
 
 /// The one base there is.
@@ -17,7 +15,11 @@ impl Binder<'_> {
     pub(super) fn settings(&mut self, dialect: &DialectBlock) {
         if dialect.extends != BASE {
             let message = format!("there is no base {}", dialect.extends);
-            self.error_with(dialect.spot, message, format!("dialect {} extends {BASE}", dialect.name));
+            self.error_with(
+                dialect.spot,
+                message,
+                format!("dialect {} extends {BASE}", dialect.name),
+            );
         }
         for row in &dialect.rows {
             match row {
@@ -34,19 +36,27 @@ impl Binder<'_> {
                     self.program.systems.uris.insert(name.clone(), uri.clone());
                     self.program.systems.names.insert(uri.clone(), name.clone());
                 }
-                DialectRow::Means { .. } | DialectRow::Choice { .. } | DialectRow::Change { .. } => {}
+                DialectRow::Means { .. }
+                | DialectRow::Choice { .. }
+                | DialectRow::Change { .. } => {}
             }
         }
     }
 
     pub(super) fn choose(&mut self, dialect: &DialectBlock) {
         for row in &dialect.rows {
-            let DialectRow::Choice { spot, name, option } = row else { continue };
+            let DialectRow::Choice { spot, name, option } = row else {
+                continue;
+            };
             match self.choices.get_mut(name) {
                 Some((options, chosen)) if options.contains(option) => chosen.clone_from(option),
                 Some((options, _)) => {
                     let known = options.join(" or ");
-                    self.error_with(*spot, format!("choice {name} has no option {option}"), known);
+                    self.error_with(
+                        *spot,
+                        format!("choice {name} has no option {option}"),
+                        known,
+                    );
                 }
                 None => self.error(*spot, format!("there is no choice {name}")),
             }
@@ -61,10 +71,19 @@ impl Binder<'_> {
     ) {
         for row in &dialect.rows {
             match row {
-                DialectRow::Means { spot, source, meaning } => {
+                DialectRow::Means {
+                    spot,
+                    source,
+                    meaning,
+                } => {
                     self.means(maps, files, *spot, (source, meaning));
                 }
-                DialectRow::Change { spot, replace, on, row } => {
+                DialectRow::Change {
+                    spot,
+                    replace,
+                    on,
+                    row,
+                } => {
                     self.exchange(maps, *spot, (*replace, on.as_deref()), row);
                 }
                 DialectRow::Zone(..)
@@ -121,13 +140,14 @@ impl Binder<'_> {
         };
         let mut found = false;
         for (_, map) in maps.iter_mut() {
-            let MapKind::Segments(segments) = &map.kind else { continue };
+            let MapKind::Segments(segments) = &map.kind else {
+                continue;
+            };
             let fits = segments.contains(segment) && on.is_none_or(|on| on == map.fhir_type);
             if !fits {
                 continue;
             }
-            let is_old =
-                |old: &Row| source_of(old).is_some_and(|own| is_same_field(&own, &source));
+            let is_old = |old: &Row| source_of(old).is_some_and(|own| is_same_field(&own, &source));
             let at = map.rows.iter().position(is_old);
             match (replace, at) {
                 (true, Some(at)) => {
@@ -175,7 +195,11 @@ fn is_same_field(one: &Source, other: &Source) -> bool {
     match (one, other) {
         (
             Source::Field { segment, field, .. },
-            Source::Field { segment: other_segment, field: other_field, .. },
+            Source::Field {
+                segment: other_segment,
+                field: other_field,
+                ..
+            },
         ) => segment == other_segment && field == other_field,
         _ => false,
     }

@@ -18,7 +18,12 @@ impl Binder<'_> {
         let items = self.items(&block.items, &labels);
         let map = Arc::new(MessageMap { items });
         for structure in &block.structures {
-            if self.program.messages.insert(structure.clone(), Arc::clone(&map)).is_some() {
+            if self
+                .program
+                .messages
+                .insert(structure.clone(), Arc::clone(&map))
+                .is_some()
+            {
                 self.error(block.spot, format!("message {structure} has two maps"));
             }
         }
@@ -30,7 +35,10 @@ impl Binder<'_> {
             match item {
                 syntax::Item::Group { name, items, .. } => {
                     let items = self.items(items, labels);
-                    bound.push(Item::Group { name: name.clone(), items });
+                    bound.push(Item::Group {
+                        name: name.clone(),
+                        items,
+                    });
                 }
                 syntax::Item::Resource(item) => {
                     bound.extend(self.resource(item, labels).map(Item::Resource));
@@ -47,7 +55,10 @@ impl Binder<'_> {
     ) -> Option<ResourceItem> {
         let Some(def) = type_named(&item.fhir_type).filter(|def| def.kind == TypeKind::Resource)
         else {
-            self.error(item.spot, format!("FHIR R4 has no resource {}", item.fhir_type));
+            self.error(
+                item.spot,
+                format!("FHIR R4 has no resource {}", item.fhir_type),
+            );
             return None;
         };
         let places: Vec<SegmentPlace> = item
@@ -55,12 +66,17 @@ impl Binder<'_> {
             .iter()
             .filter_map(|place| {
                 let segment = segment_name(&place.segment)?;
-                Some(SegmentPlace { groups: place.groups.clone(), segment })
+                Some(SegmentPlace {
+                    groups: place.groups.clone(),
+                    segment,
+                })
             })
             .collect();
         for place in &item.places {
             let known = hl7v2::Version::ALL.iter().any(|version| {
-                hl7v2::Dictionary::of(*version).segment_name(&place.segment).is_some()
+                hl7v2::Dictionary::of(*version)
+                    .segment_name(&place.segment)
+                    .is_some()
             });
             if !known && !place.segment.starts_with('Z') {
                 let message = format!("no version of HL7 v2 has a segment {}", place.segment);
@@ -69,7 +85,11 @@ impl Binder<'_> {
         }
         let maps = self.maps_for(&places, def.name);
         if maps.is_empty() {
-            let names: Vec<&str> = item.places.iter().map(|place| place.segment.as_str()).collect();
+            let names: Vec<&str> = item
+                .places
+                .iter()
+                .map(|place| place.segment.as_str())
+                .collect();
             let head = format!("segment {} <-> {}", names.join(" + "), def.name);
             self.error_with(item.spot, format!("there is no map {head}"), head.clone());
             return None;
@@ -78,9 +98,16 @@ impl Binder<'_> {
             Some(key) => self.key(key, labels)?,
             None => Key::default(),
         };
-        let links = item.links.iter().filter_map(|link| self.link(def.name, link, labels));
+        let links = item
+            .links
+            .iter()
+            .filter_map(|link| self.link(def.name, link, labels));
         let links: Vec<Link> = links.collect();
-        let sets = item.sets.iter().filter_map(|set| self.set_row(def.name, set)).collect();
+        let sets = item
+            .sets
+            .iter()
+            .filter_map(|set| self.set_row(def.name, set))
+            .collect();
         Some(ResourceItem {
             id: self.row_id(item.spot),
             places,
@@ -99,9 +126,8 @@ impl Binder<'_> {
     fn maps_for(&self, places: &[SegmentPlace], fhir_type: &str) -> Vec<usize> {
         let has = |segment: &SegmentName| places.iter().any(|place| place.segment == *segment);
         let maps = self.program.segments.iter().enumerate();
-        let fitting = maps.filter(|(_, map)| {
-            map.body.fhir_type == fhir_type && map.segments.iter().all(has)
-        });
+        let fitting =
+            maps.filter(|(_, map)| map.body.fhir_type == fhir_type && map.segments.iter().all(has));
         fitting.map(|(place, _)| place).collect()
     }
 
@@ -113,12 +139,12 @@ impl Binder<'_> {
                 bound.push(match part {
                     syntax::KeyPart::Identifier => KeyPart::Identifier,
                     syntax::KeyPart::Source(from) => KeyPart::Source(source(from)),
-                    syntax::KeyPart::Label(spot, label) => {
-                        if !labels.contains(label) {
-                            self.error(*spot, format!("no resource is labelled {label}"));
-                            return None;
-                        }
+                    syntax::KeyPart::Label(_, label) if labels.contains(label) => {
                         KeyPart::Label(label.as_str().into())
+                    }
+                    syntax::KeyPart::Label(spot, label) => {
+                        self.error(*spot, format!("no resource is labelled {label}"));
+                        return None;
                     }
                 });
             }

@@ -112,7 +112,11 @@ impl<'d> Binder<'d> {
                     self.extensions.insert(name.clone(), url.clone());
                 }
             }
-            Block::Choice { spot, name, options } => {
+            Block::Choice {
+                spot,
+                name,
+                options,
+            } => {
                 let chosen = options.first().cloned().unwrap_or_default();
                 let before = self.choices.insert(name.clone(), (options.clone(), chosen));
                 if before.is_some() {
@@ -122,7 +126,10 @@ impl<'d> Binder<'d> {
             Block::Codes(codes) => self.codes(codes),
             Block::Meaning(meaning) => {
                 if fhir::definitions::type_named(&meaning.fhir_type).is_none() {
-                    self.error(meaning.spot, format!("FHIR R4 has no type {}", meaning.fhir_type));
+                    self.error(
+                        meaning.spot,
+                        format!("FHIR R4 has no type {}", meaning.fhir_type),
+                    );
                 }
             }
             Block::Map(_)
@@ -145,12 +152,22 @@ impl<'d> Binder<'d> {
             if row.arrow.forward() {
                 let translation = Translation {
                     code: row.to.clone(),
-                    system: row.system.as_ref().map(|name| self.program.systems.short(name)),
+                    system: row
+                        .system
+                        .as_ref()
+                        .map(|name| self.program.systems.short(name)),
                     display: row.display.clone(),
                     two_way: row.arrow == Arrow::Both,
                 };
-                if table.forward.insert(row.from.clone(), translation).is_some() {
-                    self.error(row.spot, format!("{} has two rows for {}", block.name, row.from));
+                if table
+                    .forward
+                    .insert(row.from.clone(), translation)
+                    .is_some()
+                {
+                    self.error(
+                        row.spot,
+                        format!("{} has two rows for {}", block.name, row.from),
+                    );
                 }
             }
         }
@@ -160,12 +177,18 @@ impl<'d> Binder<'d> {
                     let message = format!("{}: two `<->` rows lead to {}", block.name, row.to);
                     self.error_with(row.spot, message, format!("{} -> {}", row.from, row.to));
                 }
-                table.back.entry(row.to.clone()).or_insert_with(|| row.from.clone());
+                table
+                    .back
+                    .entry(row.to.clone())
+                    .or_insert_with(|| row.from.clone());
             }
         }
         let place = self.program.tables.len();
         if self.tables.insert(block.name.clone(), place).is_some() {
-            self.error(block.spot, format!("codes {} is declared twice", block.name));
+            self.error(
+                block.spot,
+                format!("codes {} is declared twice", block.name),
+            );
         }
         self.program.tables.push(table);
     }
@@ -173,7 +196,9 @@ impl<'d> Binder<'d> {
     /// Every `type` map gets its place first: rows may name maps that stand below them.
     fn register_types(&mut self, maps: &[(Arc<str>, MapBlock)]) {
         for (file, map) in maps {
-            let MapKind::Type(name) = &map.kind else { continue };
+            let MapKind::Type(name) = &map.kind else {
+                continue;
+            };
             self.file = Arc::clone(file);
             let Some(def) = fhir::definitions::type_named(&map.fhir_type) else {
                 self.error(map.spot, format!("FHIR R4 has no type {}", map.fhir_type));
@@ -181,11 +206,21 @@ impl<'d> Binder<'d> {
             };
             let place = self.program.types.len();
             if self.types.insert((name.clone(), def.name), place).is_some() {
-                self.error(map.spot, format!("type {name} <-> {} is declared twice", def.name));
+                self.error(
+                    map.spot,
+                    format!("type {name} <-> {} is declared twice", def.name),
+                );
             }
             let spot = self.row_id(map.spot);
-            let body = Body { fhir_type: def.name, rows: Vec::new() };
-            self.program.types.push(TypeMap { name: name.clone(), body, spot });
+            let body = Body {
+                fhir_type: def.name,
+                rows: Vec::new(),
+            };
+            self.program.types.push(TypeMap {
+                name: name.clone(),
+                body,
+                spot,
+            });
         }
     }
 
@@ -208,7 +243,11 @@ impl<'d> Binder<'d> {
                 let body = self.body(def.name, &map.rows, false);
                 let segments = names.iter().filter_map(|name| segment_name(name)).collect();
                 let spot = self.row_id(map.spot);
-                self.program.segments.push(SegmentMap { segments, body, spot });
+                self.program.segments.push(SegmentMap {
+                    segments,
+                    body,
+                    spot,
+                });
             }
         }
     }
@@ -216,7 +255,11 @@ impl<'d> Binder<'d> {
     /// A number for the row at that place of the current file.
     pub(super) fn row_id(&mut self, spot: Spot) -> RowId {
         let id = RowId(self.program.rows.len() as u32);
-        self.program.rows.push(RowInfo { file: Arc::clone(&self.file), line: spot.line, column: spot.column });
+        self.program.rows.push(RowInfo {
+            file: Arc::clone(&self.file),
+            line: spot.line,
+            column: spot.column,
+        });
         id
     }
 
@@ -252,7 +295,9 @@ impl<'d> Binder<'d> {
 fn systems(files: &[File]) -> Systems {
     let mut systems = Systems::default();
     for block in files.iter().flat_map(|file| &file.blocks) {
-        let Block::Systems(rows) = block else { continue };
+        let Block::Systems(rows) = block else {
+            continue;
+        };
         for row in rows {
             if let Some(short) = &row.short {
                 systems.shorts.insert(short.clone(), row.uri.clone());
@@ -264,7 +309,10 @@ fn systems(files: &[File]) -> Systems {
                 systems.uris.insert(row.name.clone(), row.uri.clone());
             }
             if row.arrow.back() {
-                systems.names.entry(row.uri.clone()).or_insert_with(|| row.name.clone());
+                systems
+                    .names
+                    .entry(row.uri.clone())
+                    .or_insert_with(|| row.name.clone());
             }
         }
     }
@@ -277,7 +325,14 @@ pub(super) fn segment_name(name: &str) -> Option<SegmentName> {
 
 pub(super) fn source(source: &syntax::Source) -> Source {
     match source {
-        syntax::Source::Field { segment, field, repeat, component, sub, .. } => Source::Field {
+        syntax::Source::Field {
+            segment,
+            field,
+            repeat,
+            component,
+            sub,
+            ..
+        } => Source::Field {
             segment: segment_name(segment).unwrap_or_default(),
             field: *field,
             repeat: match repeat {
@@ -287,9 +342,10 @@ pub(super) fn source(source: &syntax::Source) -> Source {
             component: *component,
             sub: *sub,
         },
-        syntax::Source::Cell { component, sub, .. } => {
-            Source::Cell { component: *component, sub: *sub }
-        }
+        syntax::Source::Cell { component, sub, .. } => Source::Cell {
+            component: *component,
+            sub: *sub,
+        },
         syntax::Source::Member { number, .. } => Source::Member(*number),
         syntax::Source::This { .. } => Source::This,
     }

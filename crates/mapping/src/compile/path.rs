@@ -21,7 +21,10 @@ impl Binder<'_> {
     /// Binds a path from a type.
     pub(super) fn target(&mut self, base: &'static str, path: &Path) -> Option<Target> {
         let def = type_named(base)?;
-        let target = Target { fhir_type: def.name, ..Target::default() };
+        let target = Target {
+            fhir_type: def.name,
+            ..Target::default()
+        };
         let mut at = At { def, target };
         for step in &path.steps {
             match &step.name {
@@ -46,11 +49,17 @@ impl Binder<'_> {
                 Many::All | Many::New => Hop::Many(json_name, slice),
             }
         } else if step.many != Many::One {
-            let message = format!("{}.{name} is there once and takes no [*] or [+]", at.def.name);
+            let message = format!(
+                "{}.{name} is there once and takes no [*] or [+]",
+                at.def.name
+            );
             self.error_with(step.spot, message, name);
             return None;
         } else if !step.told.is_empty() {
-            let message = format!("{}.{name} is there once: nothing to tell apart", at.def.name);
+            let message = format!(
+                "{}.{name} is there once: nothing to tell apart",
+                at.def.name
+            );
             self.error_with(step.spot, message, name);
             return None;
         } else {
@@ -69,16 +78,16 @@ impl Binder<'_> {
 
     fn unknown_element(&mut self, def: &TypeDef, spot: Spot, name: &str) {
         let message = format!("{} has no element {name}", def.name);
-        let choice = def.elements.iter().find(|element| element.choice && element.name == name);
-        let remedy = match choice {
-            Some(choice) => {
-                let names: Vec<&str> = choice.types.iter().map(|each| each.json_name).collect();
-                names.join(" or ")
-            }
-            None => {
-                let names: Vec<&str> = def.elements.iter().map(|element| element.name).collect();
-                format!("one of {}", names.join(", "))
-            }
+        let choice = def
+            .elements
+            .iter()
+            .find(|element| element.choice && element.name == name);
+        let remedy = if let Some(choice) = choice {
+            let names: Vec<&str> = choice.types.iter().map(|each| each.json_name).collect();
+            names.join(" or ")
+        } else {
+            let names: Vec<&str> = def.elements.iter().map(|element| element.name).collect();
+            format!("one of {}", names.join(", "))
         };
         self.error_with(spot, message, remedy);
     }
@@ -87,7 +96,10 @@ impl Binder<'_> {
         if at.def.kind == TypeKind::Primitive {
             // `_birthDate` holds the extensions of `birthDate`.
             let Some(Hop::Field(last)) = at.target.hops.last_mut() else {
-                self.error(step.spot, "an extension stands on an element that is there once");
+                self.error(
+                    step.spot,
+                    "an extension stands on an element that is there once",
+                );
                 return None;
             };
             *last = intern(&format!("_{last}"));
@@ -122,7 +134,11 @@ impl Binder<'_> {
         if !name.contains('-') {
             return name.to_owned();
         }
-        let base = if name.starts_with("us-core-") { US_CORE_EXTENSION } else { CORE_EXTENSION };
+        let base = if name.starts_with("us-core-") {
+            US_CORE_EXTENSION
+        } else {
+            CORE_EXTENSION
+        };
         format!("{base}{name}")
     }
 
@@ -136,7 +152,10 @@ impl Binder<'_> {
         for each in &step.told {
             told.push(self.told(parent, def, each)?);
         }
-        Some(Slice { told, others: Vec::new() })
+        Some(Slice {
+            told,
+            others: Vec::new(),
+        })
     }
 
     fn told(
@@ -161,12 +180,22 @@ impl Binder<'_> {
             path.push(type_ref.json_name);
             at = type_named(type_ref.name)?;
         }
-        let owner = if told.path.steps.len() == 1 { def } else { parent };
+        let owner = if told.path.steps.len() == 1 {
+            def
+        } else {
+            parent
+        };
         let mut values = Vec::new();
         for value in &told.values {
             values.push(self.literal(told.path.spot, owner.name, at, value)?);
         }
-        Some(Told { path, values, default: told.default, absent: told.absent, is_list })
+        Some(Told {
+            path,
+            values,
+            default: told.default,
+            absent: told.absent,
+            is_list,
+        })
     }
 
     /// A constant for an element of type `def` that `owner` has.

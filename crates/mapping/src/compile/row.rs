@@ -19,7 +19,10 @@ impl Binder<'_> {
         rows: &[syntax::Row],
         of_type: bool,
     ) -> Body {
-        let rows = rows.iter().filter_map(|row| self.row(fhir_type, row, of_type)).collect();
+        let rows = rows
+            .iter()
+            .filter_map(|row| self.row(fhir_type, row, of_type))
+            .collect();
         Body { fhir_type, rows }
     }
 
@@ -27,7 +30,12 @@ impl Binder<'_> {
         match row {
             syntax::Row::Map(row) => self.map_row(base, row, of_type).map(Row::Map),
             syntax::Row::Set(row) => self.set_row(base, row).map(Row::Set),
-            syntax::Row::Drop { spot, source: from, reason, when } => Some(Row::Drop(DropRow {
+            syntax::Row::Drop {
+                spot,
+                source: from,
+                reason,
+                when,
+            } => Some(Row::Drop(DropRow {
                 id: self.row_id(*spot),
                 source: source(from),
                 reason: reason.as_str().into(),
@@ -42,7 +50,12 @@ impl Binder<'_> {
         let def = type_named(target.fhir_type)?;
         let value = self.literal(row.spot, base, def, &row.value)?;
         let when = self.optional(row.when.as_ref())?;
-        Some(SetRow { id: self.row_id(row.spot), target: Arc::new(target), value, when })
+        Some(SetRow {
+            id: self.row_id(row.spot),
+            target: Arc::new(target),
+            value,
+            when,
+        })
     }
 
     fn map_row(
@@ -53,7 +66,11 @@ impl Binder<'_> {
     ) -> Option<MapRow> {
         let mut target = self.target(base, &row.target)?;
         let sources: Vec<Source> = row.sources.iter().map(source).collect();
-        if of_type && sources.iter().any(|from| matches!(from, Source::Field { .. })) {
+        if of_type
+            && sources
+                .iter()
+                .any(|from| matches!(from, Source::Field { .. }))
+        {
             self.error_with(row.spot, "a type map has components, no fields", ".4");
             return None;
         }
@@ -61,17 +78,23 @@ impl Binder<'_> {
         let reference = match &row.reference {
             Some(resource_type) => Some(self.reference(row, &target, resource_type)?),
             None if target.fhir_type == "Reference" && row.convert.name.is_none() => {
-                self.error_with(row.spot, "a reference says what it leads to", "=> Practitioner : XCN");
+                self.error_with(
+                    row.spot,
+                    "a reference says what it leads to",
+                    "=> Practitioner : XCN",
+                );
                 return None;
             }
             None => None,
         };
-        let convert = match &reference {
-            Some(reference) => Convert::Type { map: reference.type_map, codes: None },
-            None => {
-                let assigner = row.clauses.otherwise.as_deref() == Some("assigner");
-                self.convert(row.spot, &row.convert, target.fhir_type, assigner)?
+        let convert = if let Some(reference) = &reference {
+            Convert::Type {
+                map: reference.type_map,
+                codes: None,
             }
+        } else {
+            let assigner = row.clauses.otherwise.as_deref() == Some("assigner");
+            self.convert(row.spot, &row.convert, target.fhir_type, assigner)?
         };
         let assigner = match convert {
             Convert::Authority { assigner: true, .. } => Some(beside(&target)),
@@ -119,7 +142,13 @@ impl Binder<'_> {
             (None, None) => {}
         }
         let repeats = row.sources.iter().any(|from| {
-            matches!(from, syntax::Source::Field { repeat: syntax::Repeat::All, .. })
+            matches!(
+                from,
+                syntax::Source::Field {
+                    repeat: syntax::Repeat::All,
+                    ..
+                }
+            )
         });
         let into_list = target.hops.iter().any(|hop| matches!(hop, Hop::Many(..)));
         let as_lines = row.convert.name.as_deref() == Some("lines");
@@ -141,7 +170,10 @@ impl Binder<'_> {
         resource_type: &str,
     ) -> Option<ReferenceSpec> {
         if target.fhir_type != "Reference" {
-            self.error(row.target.spot, "`=>` stands after an element that is a Reference");
+            self.error(
+                row.target.spot,
+                "`=>` stands after an element that is a Reference",
+            );
             return None;
         }
         let Some(def) = type_named(resource_type) else {
@@ -154,7 +186,11 @@ impl Binder<'_> {
         };
         let Some(type_map) = self.type_map(name, def.name) else {
             let remedy = format!("type {name} <-> {}", def.name);
-            self.error_with(row.convert.spot, format!("there is no map {remedy}"), remedy);
+            self.error_with(
+                row.convert.spot,
+                format!("there is no map {remedy}"),
+                remedy,
+            );
             return None;
         };
         let Some(clause) = &row.key else {
@@ -171,11 +207,20 @@ impl Binder<'_> {
         });
         let keys: Vec<Vec<Source>> = keys.collect();
         if keys.iter().any(Vec::is_empty) {
-            self.error_with(clause.spot, "a reference's key is made of components", "key .1 + .9");
+            self.error_with(
+                clause.spot,
+                "a reference's key is made of components",
+                "key .1 + .9",
+            );
             return None;
         }
         let ownership = clause.ownership.unwrap_or(Ownership::OnlyLinks);
-        Some(ReferenceSpec { resource_type: def.name, type_map, keys, ownership })
+        Some(ReferenceSpec {
+            resource_type: def.name,
+            type_map,
+            keys,
+            ownership,
+        })
     }
 
     fn each_row(
@@ -188,13 +233,23 @@ impl Binder<'_> {
         // One of many may also fill an element that is there once: `where` says which.
         let one = row.filter.is_some() && row.by.is_none();
         if !one && !matches!(target.hops.last(), Some(Hop::Many(..))) {
-            self.error_with(row.target.spot, "`each` makes elements of a list", "component[+]");
+            self.error_with(
+                row.target.spot,
+                "`each` makes elements of a list",
+                "component[+]",
+            );
             return None;
         }
         let over = match &row.over {
             syntax::Over::Segment(name) => Over::Segment(segment_name(name)?),
             syntax::Over::Repeats(from) => Over::Repeats(match source(from) {
-                Source::Field { segment, field, component, sub, .. } => Source::Field {
+                Source::Field {
+                    segment,
+                    field,
+                    component,
+                    sub,
+                    ..
+                } => Source::Field {
                     segment,
                     field,
                     repeat: crate::program::Repeat::All,
@@ -227,7 +282,10 @@ impl Binder<'_> {
     }
 
     /// `Some(None)` without a condition, `None` if it could not be bound.
-    #[expect(clippy::option_option, reason = "absent and wrong are different answers")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and wrong are different answers"
+    )]
     pub(super) fn optional(
         &mut self,
         condition: Option<&syntax::Condition>,
@@ -246,7 +304,9 @@ impl Binder<'_> {
         path: &syntax::Path,
         condition: Option<&syntax::Condition>,
     ) -> Option<(usize, Option<ResourceCondition>)> {
-        let Some(condition) = condition else { return Some((0, None)) };
+        let Some(condition) = condition else {
+            return Some((0, None));
+        };
         let target = self.target(base, path)?;
         let def = type_named(target.fhir_type)?;
         if def.kind != TypeKind::Primitive {
@@ -255,7 +315,13 @@ impl Binder<'_> {
         }
         let mut steps = path.steps.clone();
         steps.pop();
-        let holder = self.target(base, &syntax::Path { spot: path.spot, steps })?;
+        let holder = self.target(
+            base,
+            &syntax::Path {
+                spot: path.spot,
+                steps,
+            },
+        )?;
         let bound = self.resource_condition(holder.fhir_type, condition)?;
         Some((holder.hops.len(), Some(bound)))
     }
@@ -266,5 +332,9 @@ fn beside(target: &Target) -> Target {
     let mut hops = target.hops.clone();
     hops.pop();
     hops.extend([Hop::Field("assigner"), Hop::Field("display")]);
-    Target { hops, fhir_type: "string", ..Target::default() }
+    Target {
+        hops,
+        fhir_type: "string",
+        ..Target::default()
+    }
 }

@@ -21,7 +21,10 @@ pub(super) fn settle(program: &mut Program) {
     }
     for places in by_type.values() {
         let mut apart = Apart::new();
-        for map in places.iter().filter_map(|place| program.segments.get(*place)) {
+        for map in places
+            .iter()
+            .filter_map(|place| program.segments.get(*place))
+        {
             collect(&map.body, &mut apart);
         }
         let mut seen = HashSet::new();
@@ -51,7 +54,9 @@ fn collect(body: &Body, apart: &mut Apart) {
         for hop in &target.hops {
             place.push('.');
             place.push_str(hop.name());
-            let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else { continue };
+            let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else {
+                continue;
+            };
             let list = apart.entry(place.clone()).or_default();
             if !slice.told.is_empty() {
                 list.push(slice.told.clone());
@@ -84,7 +89,9 @@ fn others(target: &mut Target, apart: &Apart) {
     for hop in &mut target.hops {
         place.push('.');
         place.push_str(hop.name());
-        let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else { continue };
+        let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else {
+            continue;
+        };
         slice.others = apart.get(&place).cloned().unwrap_or_default();
     }
 }

@@ -21,7 +21,12 @@ pub(super) fn apply(
     resolve_all(&mut new, resolve);
     let Some(existing) = existing else {
         let lineage = lineage(draft, &[], &[]);
-        return Applied { value: new, lineage, changed: true, withheld: Vec::new() };
+        return Applied {
+            value: new,
+            lineage,
+            changed: true,
+            withheld: Vec::new(),
+        };
     };
     let mut value = existing.clone();
     let mut moves = Vec::new();
@@ -43,21 +48,41 @@ pub(super) fn apply(
     if may_change {
         for touch in &draft.build.touches {
             if !withheld.contains(&touch.row) {
-                find_moves(&value, &new, &touch.target.hops, &mut Vec::new(), &mut moves);
+                find_moves(
+                    &value,
+                    &new,
+                    &touch.target.hops,
+                    &mut Vec::new(),
+                    &mut moves,
+                );
             }
         }
         value.prune();
     }
     let places = withheld_places(draft, &withheld, may_change);
     let skipped: Vec<RowId> = withheld.into_iter().collect();
-    let lineage = if may_change { lineage(draft, &moves, &skipped) } else { Vec::new() };
-    Applied { changed: value != *existing, value, lineage, withheld: places }
+    let lineage = if may_change {
+        lineage(draft, &moves, &skipped)
+    } else {
+        Vec::new()
+    };
+    Applied {
+        changed: value != *existing,
+        value,
+        lineage,
+        withheld: places,
+    }
 }
 
 fn withheld_places(draft: &Draft, rows: &HashSet<RowId>, may_change: bool) -> Vec<FieldPlace> {
-    let own = draft.build.traces.iter().filter(|trace| trace.origin != Origin::NOWHERE);
+    let own = draft
+        .build
+        .traces
+        .iter()
+        .filter(|trace| trace.origin != Origin::NOWHERE);
     let out = own.filter(|trace| !may_change || rows.contains(&trace.row));
-    out.map(|trace| draft.received.place(trace.origin)).collect()
+    out.map(|trace| draft.received.place(trace.origin))
+        .collect()
 }
 
 /// Lineage of every trace, with list places as they came to be.
@@ -68,7 +93,11 @@ pub(super) fn lineage(draft: &Draft, moves: &[Move], skipped: &[RowId]) -> Vec<L
             continue;
         }
         let path = draft.build.path(trace);
-        let element = if moves.is_empty() { path_text(path) } else { moved(path, moves) };
+        let element = if moves.is_empty() {
+            path_text(path)
+        } else {
+            moved(path, moves)
+        };
         found.push(Lineage {
             element,
             place: (trace.origin != Origin::NOWHERE).then(|| draft.received.place(trace.origin)),
@@ -85,7 +114,9 @@ fn moved(path: &[Seg], moves: &[Move]) -> String {
         let before = path.get(..place).unwrap_or_default();
         out.push(match seg {
             Seg::Index(from) => {
-                let found = moves.iter().find(|(list, old, _)| list == before && old == from);
+                let found = moves
+                    .iter()
+                    .find(|(list, old, _)| list == before && old == from);
                 Seg::Index(found.map_or(*from, |(_, _, to)| *to))
             }
             Seg::Name(_) => *seg,
@@ -96,17 +127,27 @@ fn moved(path: &[Seg], moves: &[Move]) -> String {
 
 /// Is nothing there where the hops lead?
 fn is_gap(value: &Value, hops: &[Hop]) -> bool {
-    let Some((hop, rest)) = hops.split_first() else { return value.is_empty() };
-    let Some(next) = value.get(hop.name()) else { return true };
+    let Some((hop, rest)) = hops.split_first() else {
+        return value.is_empty();
+    };
+    let Some(next) = value.get(hop.name()) else {
+        return true;
+    };
     match hop {
         Hop::Field(_) => is_gap(next, rest),
         Hop::One(_, slice) => {
-            let found = next.as_array().into_iter().flatten().find(|item| slice.holds(item));
+            let found = next
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|item| slice.holds(item));
             found.is_none_or(|item| is_gap(item, rest))
         }
-        Hop::Many(_, slice) => {
-            !next.as_array().into_iter().flatten().any(|item| slice.holds(item))
-        }
+        Hop::Many(_, slice) => !next
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|item| slice.holds(item)),
     }
 }
 
@@ -164,7 +205,9 @@ fn join_hops(value: &mut Value, new: Option<&Value>, hops: &[Hop], touch: &Touch
             }
         }
         Hop::Many(name, slice) => {
-            let items = from.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let items = from
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice);
             join_list(value, name, slice, items, touch);
         }
     }
@@ -205,15 +248,23 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
     for stray in strays {
         let apart = slice.others.iter().enumerate();
         let mut homes = apart.filter(|(_, told)| {
-            Slice { told: (*told).clone(), others: Vec::new() }.holds(stray)
-        });
-        if let Some((home, told)) = homes.next() {
-            if !replaced.contains(&home) && !list.contains(stray) {
-                let other = Slice { told: told.clone(), others: Vec::new() };
-                let kept: Vec<&Value> = new.iter().collect();
-                replace(&mut list, |item| other.holds(item) && !kept.contains(&item));
-                replaced.push(home);
+            Slice {
+                told: (*told).clone(),
+                others: Vec::new(),
             }
+            .holds(stray)
+        });
+        if let Some((home, told)) = homes.next()
+            && !replaced.contains(&home)
+            && !list.contains(stray)
+        {
+            let other = Slice {
+                told: told.clone(),
+                others: Vec::new(),
+            };
+            let kept: Vec<&Value> = new.iter().collect();
+            replace(&mut list, |item| other.holds(item) && !kept.contains(&item));
+            replaced.push(home);
         }
         if !list.contains(stray) {
             list.push(stray.clone());
@@ -246,17 +297,28 @@ fn is_replaced(item: &Value, new: &[&Value], merge_by: &[Hop]) -> bool {
 }
 
 /// Notes where the draft's elements are in the resource.
-fn find_moves(value: &Value, new: &Value, hops: &[Hop], path: &mut Vec<Seg>, moves: &mut Vec<Move>) {
-    let Some((hop, rest)) = hops.split_first() else { return };
+fn find_moves(
+    value: &Value,
+    new: &Value,
+    hops: &[Hop],
+    path: &mut Vec<Seg>,
+    moves: &mut Vec<Move>,
+) {
+    let Some((hop, rest)) = hops.split_first() else {
+        return;
+    };
     let name = hop.name();
-    let (Some(to), Some(from)) = (value.get(name), new.get(name)) else { return };
+    let (Some(to), Some(from)) = (value.get(name), new.get(name)) else {
+        return;
+    };
     let depth = path.len();
     path.push(Seg::Name(name));
     match hop {
         Hop::Field(_) => find_moves(to, from, rest, path, moves),
         Hop::One(_, slice) => {
             let place = |list: &Value| {
-                list.as_array().and_then(|items| items.iter().position(|item| slice.holds(item)))
+                list.as_array()
+                    .and_then(|items| items.iter().position(|item| slice.holds(item)))
             };
             if let (Some(new_at), Some(old_at)) = (place(from), place(to)) {
                 moves.push((path.clone(), new_at as u32, old_at as u32));
@@ -286,7 +348,10 @@ fn resolve_all(value: &mut Value, resolve: &dyn Fn(&str) -> Option<String>) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| resolve_all(item, resolve)),
         Value::Object(fields) => {
-            let found = fields.get("reference").and_then(Value::as_str).and_then(resolve);
+            let found = fields
+                .get("reference")
+                .and_then(Value::as_str)
+                .and_then(resolve);
             if let Some(found) = found {
                 fields.set("reference", found);
             }

@@ -48,7 +48,10 @@ impl Accounts {
     pub(crate) fn new(message: &Message) -> Self {
         let segments = message.segments();
         let fields = segments.map(|segment| vec![Account::default(); segment.field_count() + 1]);
-        Self { segments: fields.collect(), ..Self::default() }
+        Self {
+            segments: fields.collect(),
+            ..Self::default()
+        }
     }
 
     fn account(&mut self, origin: Origin) -> Option<&mut Account> {
@@ -58,7 +61,9 @@ impl Accounts {
 
     /// A row took the value.
     pub(crate) fn mapped(&mut self, origin: Origin, row: RowId) {
-        let Some(account) = self.account(origin) else { return };
+        let Some(account) = self.account(origin) else {
+            return;
+        };
         if account.state != State::Mapped {
             account.row = row;
         }
@@ -67,7 +72,9 @@ impl Accounts {
     }
 
     pub(crate) fn dropped(&mut self, origin: Origin, row: RowId, reason: &Arc<str>) {
-        let Some(account) = self.account(origin) else { return };
+        let Some(account) = self.account(origin) else {
+            return;
+        };
         if account.state == State::Untouched {
             account.state = State::Dropped;
             account.row = row;
@@ -81,7 +88,11 @@ impl Accounts {
     /// A value was taken apart, using these of its parts.
     pub(crate) fn taken(&mut self, cell: Cell<'_>, used: u64, reading: &Reading) {
         let valued = cell.valued_parts(reading);
-        self.taken.push(Taken { origin: cell.origin, used, valued });
+        self.taken.push(Taken {
+            origin: cell.origin,
+            used,
+            valued,
+        });
     }
 
     pub(crate) fn unusable(&mut self, unusable: Unusable) {
@@ -106,20 +117,38 @@ impl Accounts {
                 if is_header || field.is_empty() {
                     continue;
                 }
-                let origin = Origin { segment: index, field: number as u16, ..Origin::default() };
-                let cell = Cell { raw: field.raw(), origin };
+                let origin = Origin {
+                    segment: index,
+                    field: number as u16,
+                    ..Origin::default()
+                };
+                let cell = Cell {
+                    raw: field.raw(),
+                    origin,
+                };
                 self.enter(&mut report, received, *account, cell, reading);
             }
         }
         for origin in leftovers {
             let raw = raw_at(message, origin, reading);
-            report.unmapped.push(Entry::new(received.place(origin)).with_raw(raw));
+            report
+                .unmapped
+                .push(Entry::new(received.place(origin)).with_raw(raw));
         }
         for unusable in &self.unusable {
-            let known = report.unmapped.iter().any(|entry| entry.place == unusable.place);
+            let known = report
+                .unmapped
+                .iter()
+                .any(|entry| entry.place == unusable.place);
             if !known && !unusable.replaced {
-                let entry = Entry { raw: unusable.raw.clone(), ..Entry::new(unusable.place) };
-                report.unmapped.push(Entry { row: Some(unusable.row), ..entry });
+                let entry = Entry {
+                    raw: unusable.raw.clone(),
+                    ..Entry::new(unusable.place)
+                };
+                report.unmapped.push(Entry {
+                    row: Some(unusable.row),
+                    ..entry
+                });
             }
         }
         report.unusable = std::mem::take(&mut self.unusable);
@@ -134,7 +163,10 @@ impl Accounts {
         cell: Cell<'_>,
         reading: &Reading,
     ) {
-        let entry = Entry { row: Some(account.row), ..Entry::new(received.place(cell.origin)) };
+        let entry = Entry {
+            row: Some(account.row),
+            ..Entry::new(received.place(cell.origin))
+        };
         match account.state {
             State::Untouched => {
                 let entry = Entry { row: None, ..entry }.with_raw(cell.raw_text(reading));
@@ -147,20 +179,21 @@ impl Accounts {
             }
             State::Mapped => {
                 let field_failed = self.unusable.iter().any(|unusable| {
-                    unusable.place == entry.place && !unusable.replaced && unusable.row == account.row
+                    unusable.place == entry.place
+                        && !unusable.replaced
+                        && unusable.row == account.row
                 });
                 if field_failed {
                     return;
                 }
                 report.mapped.push(entry);
-                self.unread(report, received, account, cell, reading);
+                Self::unread(report, received, account, cell, reading);
             }
         }
     }
 
     /// Repeats that no row read, components that no row named.
     fn unread(
-        &self,
         report: &mut Report,
         received: &Received,
         account: Account,
@@ -171,38 +204,68 @@ impl Accounts {
         if account.repeats != u64::MAX && cell.raw.contains(&repeat) {
             for (place, raw) in cell.raw.split(|&byte| byte == repeat).enumerate().take(64) {
                 if account.repeats & (1 << place) == 0 && !raw.is_empty() {
-                    let origin = Origin { repeat: place as u16 + 1, ..cell.origin };
+                    let origin = Origin {
+                        repeat: place as u16 + 1,
+                        ..cell.origin
+                    };
                     let raw = Cell { raw, origin }.raw_text(reading);
-                    report.unmapped.push(Entry::new(received.place(origin)).with_raw(raw));
+                    report
+                        .unmapped
+                        .push(Entry::new(received.place(origin)).with_raw(raw));
                 }
             }
         }
         if account.whole || account.components == 0 {
             return;
         }
-        let first = cell.raw.split(|&byte| byte == repeat).next().unwrap_or_default();
-        let cell = Cell { raw: first, origin: Origin { repeat: 1, ..cell.origin } };
+        let first = cell
+            .raw
+            .split(|&byte| byte == repeat)
+            .next()
+            .unwrap_or_default();
+        let cell = Cell {
+            raw: first,
+            origin: Origin {
+                repeat: 1,
+                ..cell.origin
+            },
+        };
         for part in cell.parts(reading).take(64) {
             let bit = 1_u64 << (part.origin.component - 1);
             if account.components & bit == 0 && !part.is_empty(reading) {
                 let raw = part.raw_text(reading);
-                report.unmapped.push(Entry::new(received.place(part.origin)).with_raw(raw));
+                report
+                    .unmapped
+                    .push(Entry::new(received.place(part.origin)).with_raw(raw));
             }
         }
     }
 
     fn leftovers(&self) -> Vec<Origin> {
         let mut found: Vec<Origin> = Vec::new();
-        for taken in self.taken.iter().filter(|taken| taken.valued & !taken.used != 0) {
-            let same = self.taken.iter().filter(|other| other.origin == taken.origin);
+        for taken in self
+            .taken
+            .iter()
+            .filter(|taken| taken.valued & !taken.used != 0)
+        {
+            let same = self
+                .taken
+                .iter()
+                .filter(|other| other.origin == taken.origin);
             let used = same.fold(0, |used, other| used | other.used);
             for place in 0..64_u8 {
                 if taken.valued & !used & (1 << place) == 0 {
                     continue;
                 }
                 let origin = match taken.origin.component {
-                    0 => Origin { component: place + 1, ..taken.origin },
-                    _ => Origin { sub: place + 1, ..taken.origin },
+                    0 => Origin {
+                        component: place + 1,
+                        ..taken.origin
+                    },
+                    _ => Origin {
+                        sub: place + 1,
+                        ..taken.origin
+                    },
                 };
                 if !found.contains(&origin) {
                     found.push(origin);
@@ -229,10 +292,21 @@ impl Account {
 }
 
 fn raw_at(message: &Message, origin: Origin, reading: &Reading) -> Box<str> {
-    let Some(segment) = message.segment_at(origin.segment as usize) else { return "".into() };
-    let repeat = segment.field(usize::from(origin.field)).repeat(usize::from(origin.repeat.max(1)));
-    let place = Origin { component: 0, sub: 0, ..origin };
-    let mut cell = Cell { raw: repeat.raw(), origin: place };
+    let Some(segment) = message.segment_at(origin.segment as usize) else {
+        return "".into();
+    };
+    let repeat = segment
+        .field(usize::from(origin.field))
+        .repeat(usize::from(origin.repeat.max(1)));
+    let place = Origin {
+        component: 0,
+        sub: 0,
+        ..origin
+    };
+    let mut cell = Cell {
+        raw: repeat.raw(),
+        origin: place,
+    };
     for part in [origin.component, origin.sub] {
         if part != 0 {
             cell = cell.part(part, reading);

@@ -61,7 +61,13 @@ impl Build {
         let start = self.segs.len() as u32;
         self.segs.extend_from_slice(&self.trail);
         let len = self.trail.len() as u16;
-        self.traces.push(Trace { start, len, origin, row, raw });
+        self.traces.push(Trace {
+            start,
+            len,
+            origin,
+            row,
+            raw,
+        });
     }
 
     /// Notes it for the values below the trail that a constant has.
@@ -74,7 +80,9 @@ impl Build {
 
     pub(crate) fn path(&self, trace: &Trace) -> &[Seg] {
         let start = trace.start as usize;
-        self.segs.get(start..start + usize::from(trace.len)).unwrap_or_default()
+        self.segs
+            .get(start..start + usize::from(trace.len))
+            .unwrap_or_default()
     }
 
     /// Walks the hops without changing anything; the trail grows by what [`put`] will do.
@@ -90,9 +98,12 @@ impl Build {
             at = match hop {
                 Hop::Field(_) => next,
                 Hop::One(_, slice) => {
-                    let items = next.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                    let items = next
+                        .and_then(Value::as_array)
+                        .map_or(&[][..], Vec::as_slice);
                     let found = items.iter().position(|item| slice.holds(item));
-                    self.trail.push(Seg::Index(found.unwrap_or(items.len()) as u32));
+                    self.trail
+                        .push(Seg::Index(found.unwrap_or(items.len()) as u32));
                     found.and_then(|place| items.get(place))
                 }
                 Hop::Many(..) => {
@@ -122,7 +133,7 @@ fn put_hops(
     };
     match hop {
         Hop::Field(name) => {
-            if rest.is_empty() && rivals.iter().any(|rival| here.get(rival).is_some()) {
+            if rest.is_empty() && has_any(here, rivals) {
                 return Err(Rivalled);
             }
             put_hops(here.entry(name), rest, rivals, leaf)
@@ -145,6 +156,11 @@ fn put_hops(
     }
 }
 
+fn has_any(here: &Value, names: &[&'static str]) -> bool {
+    let fields = here.as_object().filter(|_| !names.is_empty());
+    fields.is_some_and(|fields| fields.iter().any(|(name, _)| names.contains(&name)))
+}
+
 /// The element of the slice, made if there is none.
 pub(crate) fn one<'v>(list: &'v mut Value, slice: &Slice) -> Option<&'v mut Value> {
     if !matches!(list, Value::Array(_)) {
@@ -153,26 +169,31 @@ pub(crate) fn one<'v>(list: &'v mut Value, slice: &Slice) -> Option<&'v mut Valu
     let found = list
         .as_array()
         .and_then(|items| items.iter().position(|item| slice.holds(item)));
-    let place = match found {
-        Some(place) => place,
-        None => {
-            let mut element = Value::Null;
-            slice.mark(&mut element);
-            list.push(element);
-            list.as_array().map_or(0, |items| items.len() - 1)
-        }
-    };
+    let place = found.unwrap_or_else(|| {
+        let mut element = Value::Null;
+        slice.mark(&mut element);
+        list.push(element);
+        list.as_array().map_or(0, |items| items.len() - 1)
+    });
     list.as_array_mut()?.get_mut(place)
 }
 
 /// Adds texts to a list of primitives.
-pub(crate) fn append(here: &mut Value, hops: &[Hop], place: Place, text: &str, build: &mut Build) -> usize {
+pub(crate) fn append(
+    here: &mut Value,
+    hops: &[Hop],
+    place: Place,
+    text: &str,
+    build: &mut Build,
+) -> usize {
     let mut list = here;
     for hop in hops {
         list = match hop {
             Hop::Field(name) => list.entry(name),
             Hop::One(name, slice) | Hop::Many(name, slice) => {
-                let Some(element) = one(list.entry(name), slice) else { return 0 };
+                let Some(element) = one(list.entry(name), slice) else {
+                    return 0;
+                };
                 element
             }
         };

@@ -31,8 +31,13 @@ pub(crate) struct Cell<'m> {
 // === impl Origin ===
 
 impl Origin {
-    pub(crate) const NOWHERE: Self =
-        Self { segment: u32::MAX, field: 0, repeat: 0, component: 0, sub: 0 };
+    pub(crate) const NOWHERE: Self = Self {
+        segment: u32::MAX,
+        field: 0,
+        repeat: 0,
+        component: 0,
+        sub: 0,
+    };
 
     pub(crate) fn is_field(self) -> bool {
         self.component == 0
@@ -57,7 +62,9 @@ impl<'m> Cell<'m> {
         let raw: &'m [u8] = match self.separator(reading) {
             Some(separator) => {
                 let mut parts = self.raw.split(move |&byte| byte == separator);
-                parts.nth(usize::from(n).wrapping_sub(1)).unwrap_or_default()
+                parts
+                    .nth(usize::from(n).wrapping_sub(1))
+                    .unwrap_or_default()
             }
             None if n == 1 => self.raw,
             None => &[],
@@ -67,8 +74,14 @@ impl<'m> Cell<'m> {
 
     fn place_of(self, n: u8) -> Origin {
         match (self.origin.component, self.origin.sub) {
-            (0, _) => Origin { component: n, ..self.origin },
-            (_, 0) => Origin { sub: n, ..self.origin },
+            (0, _) => Origin {
+                component: n,
+                ..self.origin
+            },
+            (_, 0) => Origin {
+                sub: n,
+                ..self.origin
+            },
             _ => self.origin,
         }
     }
@@ -78,7 +91,10 @@ impl<'m> Cell<'m> {
         let parts = self.raw.split(move |&byte| Some(byte) == separator);
         parts.enumerate().map(move |(place, raw)| {
             let n = u8::try_from(place + 1).unwrap_or(u8::MAX);
-            Self { raw, origin: self.place_of(n) }
+            Self {
+                raw,
+                origin: self.place_of(n),
+            }
         })
     }
 
@@ -94,13 +110,20 @@ impl<'m> Cell<'m> {
     }
 
     pub(crate) fn has_parts(self, reading: &Reading) -> bool {
-        self.separator(reading).is_some_and(|separator| self.raw.contains(&separator))
+        self.separator(reading)
+            .is_some_and(|separator| self.raw.contains(&separator))
     }
 
     /// Nothing but separators.
     pub(crate) fn is_empty(self, reading: &Reading) -> bool {
-        let Delimiters { component, subcomponent, .. } = reading.delimiters;
-        self.raw.iter().all(|&byte| byte == component || byte == subcomponent)
+        let Delimiters {
+            component,
+            subcomponent,
+            ..
+        } = reading.delimiters;
+        self.raw
+            .iter()
+            .all(|&byte| byte == component || byte == subcomponent)
     }
 
     pub(crate) fn is_null(self) -> bool {
@@ -109,9 +132,18 @@ impl<'m> Cell<'m> {
 
     /// The first component's first subcomponent, as bytes.
     fn plain_raw(self, reading: &Reading) -> &'m [u8] {
-        let Delimiters { component, subcomponent, .. } = reading.delimiters;
-        let end = self.raw.iter().position(|&byte| byte == component || byte == subcomponent);
-        self.raw.get(..end.unwrap_or(self.raw.len())).unwrap_or_default()
+        let Delimiters {
+            component,
+            subcomponent,
+            ..
+        } = reading.delimiters;
+        let end = self
+            .raw
+            .iter()
+            .position(|&byte| byte == component || byte == subcomponent);
+        self.raw
+            .get(..end.unwrap_or(self.raw.len()))
+            .unwrap_or_default()
     }
 
     /// The text of the first part.

@@ -26,7 +26,7 @@ impl<'m> Run<'_, 'm> {
         }
         if let Convert::Type { map, codes } = convert {
             return match codes {
-                Some(table) => self.coded(row, map, table, cell, scope, build),
+                Some(table) => self.coded(row, (map, table), cell, scope, build),
                 None => self.typed(map, cell, scope, build, Value::Null),
             };
         }
@@ -64,7 +64,6 @@ impl<'m> Run<'_, 'm> {
             Convert::Lines | Convert::Media | Convert::Phone | Convert::Place => {
                 Ok(Value::from(text))
             }
-            Convert::Code => Ok(Value::from(text.trim())),
             Convert::Date => time::date(text),
             Convert::DateTime => time::date_time(text, &self.times),
             Convert::Instant => time::instant(text, &self.times),
@@ -72,7 +71,7 @@ impl<'m> Run<'_, 'm> {
             Convert::Number => number::decimal(text),
             Convert::Integer => number::integer(text, row.target.fhir_type),
             Convert::Endpoint => Ok(Value::from(self.endpoint(cell, scope))),
-            Convert::Uri => Ok(Value::from(text.trim())),
+            Convert::Code | Convert::Uri => Ok(Value::from(text.trim())),
             Convert::Base64 => Ok(Value::from(text.split_whitespace().collect::<String>())),
             Convert::System => Ok(Value::from(self.program.systems.uri(text))),
             Convert::Codes(table) => return self.code(row, table, cell, scope),
@@ -80,10 +79,10 @@ impl<'m> Run<'_, 'm> {
         };
         match made {
             Ok(value) => {
-                if matches!(convert, Convert::DateTime | Convert::Instant) {
-                    if let Some(why) = time::doubt(text, &self.times) {
-                        self.note(cell, row.id, "value", why, scope.reading);
-                    }
+                if matches!(convert, Convert::DateTime | Convert::Instant)
+                    && let Some(why) = time::doubt(text, &self.times)
+                {
+                    self.note(cell, row.id, "value", why, scope.reading);
                 }
                 Some(value)
             }
@@ -98,7 +97,11 @@ impl<'m> Run<'_, 'm> {
         let found = crate::values::authority::forward(cell, 1, scope.reading, &self.authorities);
         match (found.uri, found.name) {
             (Some(uri), _) => uri,
-            (None, name) => self.program.systems.uri(&name.unwrap_or_default()).into_owned(),
+            (None, name) => self
+                .program
+                .systems
+                .uri(&name.unwrap_or_default())
+                .into_owned(),
         }
     }
 
@@ -157,7 +160,11 @@ impl<'m> Run<'_, 'm> {
         if 12 < self.depth {
             return None;
         }
-        let inner = Scope { cell: Some(cell), members: &[], ..*scope };
+        let inner = Scope {
+            cell: Some(cell),
+            members: &[],
+            ..*scope
+        };
         let mut value = start;
         self.depth += 1;
         let used = self.rows(body, &inner, build, &mut value, Level::Inner);
@@ -170,8 +177,7 @@ impl<'m> Run<'_, 'm> {
     fn coded(
         &mut self,
         row: &MapRow,
-        map: usize,
-        table: usize,
+        (map, table): (usize, usize),
         cell: Cell<'m>,
         scope: &Scope<'_, 'm>,
         build: &mut Build,
@@ -181,7 +187,11 @@ impl<'m> Run<'_, 'm> {
         let code = cell.part(1, scope.reading).plain(scope.reading);
         let system = cell.part(3, scope.reading).plain(scope.reading);
         let own = system.is_empty() || system == table.table;
-        let translation = if own && !code.is_empty() { table.translate(&code) } else { None };
+        let translation = if own && !code.is_empty() {
+            table.translate(&code)
+        } else {
+            None
+        };
         let Some(translation) = translation else {
             if own && !code.is_empty() {
                 let why = format!("no row of {} has this code: kept as sent", table.name);
@@ -192,7 +202,11 @@ impl<'m> Run<'_, 'm> {
         let coding = translated(table, translation);
         let single = row.target.fhir_type == "Coding";
         let first = Seg::Index(0);
-        let below: &[Seg] = if single { &[] } else { &[Seg::Name("coding"), first] };
+        let below: &[Seg] = if single {
+            &[]
+        } else {
+            &[Seg::Name("coding"), first]
+        };
         for name in ["system", "code"] {
             let path: Vec<Seg> = below.iter().copied().chain([Seg::Name(name)]).collect();
             let part = cell.part(1, scope.reading);
@@ -219,11 +233,19 @@ impl<'m> Run<'_, 'm> {
         scope: &Scope<'_, 'm>,
         build: &mut Build,
     ) -> Option<Value> {
-        let inner = Scope { cell: Some(cell), members: &[], ..*scope };
+        let inner = Scope {
+            cell: Some(cell),
+            members: &[],
+            ..*scope
+        };
         let key = spec.keys.iter().find_map(|parts| {
             let texts: Vec<String> = parts
                 .iter()
-                .map(|part| inner.cell(*part).map(|cell| cell.whole(scope.reading).into_owned()))
+                .map(|part| {
+                    inner
+                        .cell(*part)
+                        .map(|cell| cell.whole(scope.reading).into_owned())
+                })
                 .map(Option::unwrap_or_default)
                 .collect();
             let first = texts.first().is_some_and(|first| !first.is_empty());

@@ -35,14 +35,20 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
         }
         let found = labelled(contexts, made, own, &link.label);
         // Which of several it is would be a guess.
-        let n_taken = if link.is_list || found.len() == 1 { found.len() } else { 0 };
+        let n_taken = if link.is_list || found.len() == 1 {
+            found.len()
+        } else {
+            0
+        };
         let mut urls = Vec::new();
         for place in found.into_iter().take(n_taken) {
             if let Some(draft) = run.drafts.get(place).filter(|draft| !draft.is_bare()) {
                 urls.push(draft.full_url.clone());
             }
         }
-        let Some(draft) = run.drafts.get_mut(own.draft) else { continue };
+        let Some(draft) = run.drafts.get_mut(own.draft) else {
+            continue;
+        };
         let wrote = !urls.is_empty();
         for url in urls {
             let depth = draft.build.trail.len();
@@ -56,14 +62,27 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
         }
         if wrote {
             let target = Arc::clone(&link.target);
-            touch(draft, Touch { target, row: link.id, delete: false, adds: link.adds });
+            touch(
+                draft,
+                Touch {
+                    target,
+                    row: link.id,
+                    delete: false,
+                    adds: link.adds,
+                },
+            );
         }
     }
 }
 
 /// The drafts of a label that are nearest, looking outward. What lies in another repeat of the
 /// same group belongs to that repeat.
-fn labelled(contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>, label: &str) -> Vec<usize> {
+fn labelled(
+    contexts: &[Context<'_>],
+    made: &[Made<'_>],
+    own: &Made<'_>,
+    label: &str,
+) -> Vec<usize> {
     let mut at = Some(own.context);
     let mut from = None;
     while let Some(around) = at {
@@ -139,9 +158,8 @@ fn keys(
             match part {
                 KeyPart::Label(label) => {
                     let mut found = labelled(contexts, made, own, label).into_iter();
-                    within = found.find(|place| {
-                        run.drafts.get(*place).is_some_and(|draft| !draft.is_bare())
-                    });
+                    within = found
+                        .find(|place| run.drafts.get(*place).is_some_and(|draft| !draft.is_bare()));
                     is_lost |= within.is_none();
                 }
                 KeyPart::Identifier => {}
@@ -161,11 +179,21 @@ fn keys(
             let n_before = seen.entry((within, value.clone())).or_default();
             *n_before += 1;
             if 1 < *n_before {
-                value.push_str(&format!("|#{n_before}"));
+                value.push_str("|#");
+                value.push_str(&n_before.to_string());
             }
         }
-        let authority = if parts.len() == 1 { authority } else { String::new() };
-        found.push(BusinessKey { authority, kind: own.item.label.to_string(), value, within });
+        let authority = if parts.len() == 1 {
+            authority
+        } else {
+            String::new()
+        };
+        found.push(BusinessKey {
+            authority,
+            kind: own.item.label.to_string(),
+            value,
+            within,
+        });
         if !key.any_of {
             break;
         }
@@ -176,15 +204,29 @@ fn keys(
 /// The identity of a field: an EI's or CX's value and authority, a code with its system, a text.
 fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, String) {
     let first = match source {
-        Source::Field { segment, field, repeat: Repeat::All, component, sub } => {
-            Source::Field { segment, field, repeat: Repeat::At(1), component, sub }
-        }
+        Source::Field {
+            segment,
+            field,
+            repeat: Repeat::All,
+            component,
+            sub,
+        } => Source::Field {
+            segment,
+            field,
+            repeat: Repeat::At(1),
+            component,
+            sub,
+        },
         other => other,
     };
     let Some(cell) = scope.cell(first).filter(|cell| !cell.is_null()) else {
         return (String::new(), String::new());
     };
-    let part = |n| cell.part(n, scope.reading).plain(scope.reading).into_owned();
+    let part = |n| {
+        cell.part(n, scope.reading)
+            .plain(scope.reading)
+            .into_owned()
+    };
     if part(1).is_empty() {
         return (cell.whole(scope.reading).into_owned(), String::new());
     }
@@ -199,11 +241,24 @@ fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, 
 
 fn identifier_key(identifier: &Value) -> Option<BusinessKey> {
     let value = identifier.text("value")?.to_owned();
-    let assigner = || identifier.get("assigner").and_then(|assigner| assigner.text("display"));
-    let authority = identifier.text("system").or_else(assigner).unwrap_or_default().to_owned();
+    let assigner = || {
+        identifier
+            .get("assigner")
+            .and_then(|assigner| assigner.text("display"))
+    };
+    let authority = identifier
+        .text("system")
+        .or_else(assigner)
+        .unwrap_or_default()
+        .to_owned();
     let codings = identifier.get("type").map(|concept| concept.each("coding"));
     let code = codings.and_then(|mut codings| codings.find_map(|coding| coding.text("code")));
-    Some(BusinessKey { authority, kind: code.unwrap_or_default().to_owned(), value, within: None })
+    Some(BusinessKey {
+        authority,
+        kind: code.unwrap_or_default().to_owned(),
+        value,
+        within: None,
+    })
 }
 
 /// The raw status of a result or order.
@@ -214,8 +269,13 @@ pub(super) fn status_code(resource_type: &str, scope: &Scope<'_, '_>) -> Option<
         "ServiceRequest" => (*b"ORC", 5),
         _ => return None,
     };
-    let source =
-        Source::Field { segment, field, repeat: Repeat::At(1), component: 0, sub: 0 };
+    let source = Source::Field {
+        segment,
+        field,
+        repeat: Repeat::At(1),
+        component: 0,
+        sub: 0,
+    };
     let text = scope.cell(source)?.plain(scope.reading).into_owned();
     (!text.is_empty()).then_some(text)
 }

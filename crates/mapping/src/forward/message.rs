@@ -42,7 +42,10 @@ pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source
         let mut walk = Walk {
             run: &mut run,
             reading: &reading,
-            contexts: vec![Context { parent: None, group: structure.root() }],
+            contexts: vec![Context {
+                parent: None,
+                group: structure.root(),
+            }],
             made: Vec::new(),
             known: HashMap::new(),
         };
@@ -53,8 +56,14 @@ pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source
     let mut conversion = finish(run, &reading);
     conversion.structure = structure.name();
     conversion.supported = map.is_some();
-    conversion.report.issues.extend(message.issues().iter().map(hl7v2::Issue::to_base));
-    conversion.report.issues.extend(structure.issues().iter().map(hl7v2::Issue::to_base));
+    conversion
+        .report
+        .issues
+        .extend(message.issues().iter().map(hl7v2::Issue::to_base));
+    conversion
+        .report
+        .issues
+        .extend(structure.issues().iter().map(hl7v2::Issue::to_base));
     conversion
 }
 
@@ -69,7 +78,9 @@ pub(crate) fn segments(
     let mut run = Run::new(program, message, source);
     let mut bound = Bound::new();
     for segment in message.segments() {
-        let Ok(name) = SegmentName::try_from(segment.name().as_bytes()) else { continue };
+        let Ok(name) = SegmentName::try_from(segment.name().as_bytes()) else {
+            continue;
+        };
         bind(&mut bound, name, segment.index() as u32);
     }
     let maps: Vec<usize> = program
@@ -90,7 +101,16 @@ pub(crate) fn segments(
 }
 
 fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
-    let Run { accounts, drafts, message, event_time, times, program, received, .. } = run;
+    let Run {
+        accounts,
+        drafts,
+        message,
+        event_time,
+        times,
+        program,
+        received,
+        ..
+    } = run;
     let report: Report = accounts.report(message, &received, reading);
     let drafts = without_bare(drafts);
     Conversion {
@@ -117,9 +137,14 @@ fn without_bare(drafts: Vec<Draft>) -> Vec<Draft> {
             kept.then(|| place - 1)
         })
         .collect();
-    let mut kept: Vec<Draft> = drafts.into_iter().filter(|draft| !draft.is_bare()).collect();
+    let mut kept: Vec<Draft> = drafts
+        .into_iter()
+        .filter(|draft| !draft.is_bare())
+        .collect();
     for key in kept.iter_mut().flat_map(|draft| &mut draft.keys) {
-        key.within = key.within.and_then(|place| places.get(place).copied().flatten());
+        key.within = key
+            .within
+            .and_then(|place| places.get(place).copied().flatten());
     }
     kept
 }
@@ -150,7 +175,7 @@ struct Walk<'w, 'a, 'm, 's, 'i> {
 
 // === impl Walk ===
 
-impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
+impl<'i> Walk<'_, '_, '_, '_, 'i> {
     fn items(&mut self, items: &'i [Item], context: usize) {
         for item in items {
             match item {
@@ -187,11 +212,14 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
         let mut found = Vec::new();
         let group = self.contexts.get(parent).map(|context| context.group);
         for child in group.into_iter().flat_map(|group| group.children()) {
-            if let Child::Group(child) = child {
-                if child.name() == name {
-                    self.contexts.push(Context { parent: Some(parent), group: child });
-                    found.push(self.contexts.len() - 1);
-                }
+            if let Child::Group(child) = child
+                && child.name() == name
+            {
+                self.contexts.push(Context {
+                    parent: Some(parent),
+                    group: child,
+                });
+                found.push(self.contexts.len() - 1);
             }
         }
         self.known.insert((parent, name.to_owned()), found.clone());
@@ -199,7 +227,9 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
     }
 
     fn resource(&mut self, item: &'i ResourceItem, context: usize) {
-        let Some((first, others)) = item.places.split_first() else { return };
+        let Some((first, others)) = item.places.split_first() else {
+            return;
+        };
         for at in self.groups(context, &first.groups) {
             let leading = self.own(at, first.segment);
             if leading.is_empty() {
@@ -229,10 +259,14 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
     }
 
     fn own(&self, context: usize, name: SegmentName) -> Places {
-        let Some(context) = self.contexts.get(context) else { return Places::new() };
+        let Some(context) = self.contexts.get(context) else {
+            return Places::new();
+        };
         let message = self.run.message;
         let own = context.group.own_segments().filter(|index| {
-            message.segment_at(*index).is_some_and(|segment| segment.name().as_bytes() == name)
+            message
+                .segment_at(*index)
+                .is_some_and(|segment| segment.name().as_bytes() == name)
         });
         own.map(|index| index as u32).collect()
     }
@@ -246,7 +280,11 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
         (from, to): (u32, u32),
     ) {
         let inside = |index: &u32| from <= *index && *index < to;
-        let mut found: Places = self.own(at, place.segment).into_iter().filter(inside).collect();
+        let mut found: Places = self
+            .own(at, place.segment)
+            .into_iter()
+            .filter(inside)
+            .collect();
         if found.is_empty() && !place.groups.is_empty() {
             for group in self.groups(context, &place.groups) {
                 found.extend(self.own(group, place.segment));
@@ -264,23 +302,36 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
         self.around(&mut bound, context, item);
         let fits = {
             let scope = scope(self.run.message, self.reading, &bound);
-            item.when.as_ref().is_none_or(|when| scope.holds(when, None))
+            item.when
+                .as_ref()
+                .is_none_or(|when| scope.holds(when, None))
         };
         if !fits {
             return;
         }
-        let made = self.run.resource(item.resource_type, &item.maps, &bound, self.reading);
-        let Some((mut value, mut build)) = made else { return };
+        let made = self
+            .run
+            .resource(item.resource_type, &item.maps, &bound, self.reading);
+        let Some((mut value, mut build)) = made else {
+            return;
+        };
         let scope = scope(self.run.message, self.reading, &bound);
         for set in &item.sets {
-            self.run.set_row(set, &scope, &mut build, &mut value, Level::Top);
+            Run::set_row(set, &scope, &mut build, &mut value, Level::Top);
         }
-        let mut draft = self.run.draft(item.resource_type, Arc::clone(&item.label), value, build);
+        let mut draft = self
+            .run
+            .draft(item.resource_type, Arc::clone(&item.label), value, build);
         draft.ownership = item.ownership;
         draft.status_code = keys::status_code(item.resource_type, &scope);
         self.run.drafts.push(draft);
         let draft = self.run.drafts.len() - 1;
-        self.made.push(Made { draft, context, item, bound });
+        self.made.push(Made {
+            draft,
+            context,
+            item,
+            bound,
+        });
     }
 
     /// The segments of the groups around can be read too; nearer ones first. What the item names
@@ -292,11 +343,14 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
             let message = self.run.message;
             let mut found = Bound::new();
             for index in context.group.own_segments() {
-                let name = message.segment_at(index).map(|segment| segment.name().as_bytes());
-                if let Some(Ok(name)) = name.map(SegmentName::try_from) {
-                    if !named(name) && !bound.iter().any(|(own, _)| *own == name) {
-                        bind(&mut found, name, index as u32);
-                    }
+                let name = message
+                    .segment_at(index)
+                    .map(|segment| segment.name().as_bytes());
+                let Some(Ok(name)) = name.map(SegmentName::try_from) else {
+                    continue;
+                };
+                if !named(name) && !bound.iter().any(|(own, _)| *own == name) {
+                    bind(&mut found, name, index as u32);
                 }
             }
             bound.extend(found);
@@ -307,7 +361,7 @@ impl<'s, 'i> Walk<'_, '_, '_, 's, 'i> {
 
 // === impl Run ===
 
-impl<'m> Run<'_, 'm> {
+impl Run<'_, '_> {
     /// Runs the maps over the bound segments; none if nothing came of it.
     fn resource(
         &mut self,

@@ -59,10 +59,12 @@ impl<'a, 'm> Run<'a, 'm> {
         };
         let mut authorities = program.authorities.clone();
         authorities.extend(source.authorities.iter().cloned());
-        let event_time = event_time(message).or(header).map(|time| match times.header {
-            Some(offset) if time.offset().is_none() => time.with_offset(offset),
-            _ => time,
-        });
+        let event_time = event_time(message)
+            .or(header)
+            .map(|time| match times.header {
+                Some(offset) if time.offset().is_none() => time.with_offset(offset),
+                _ => time,
+            });
         Self {
             program,
             message,
@@ -107,7 +109,11 @@ impl<'a, 'm> Run<'a, 'm> {
         scope: &Scope<'_, 'm>,
     ) -> Option<String> {
         let name = (spec.resource_type, key.clone());
-        if let Some(draft) = self.referenced.get(&name).and_then(|at| self.drafts.get(*at)) {
+        if let Some(draft) = self
+            .referenced
+            .get(&name)
+            .and_then(|at| self.drafts.get(*at))
+        {
             let url = draft.full_url.clone();
             // The same field was read to make it: its parts are accounted for alike.
             self.accounts.taken(cell, u64::MAX, scope.reading);
@@ -150,9 +156,9 @@ impl<'a, 'm> Run<'a, 'm> {
 /// EVN-6, else EVN-2.
 fn event_time(message: &Message) -> Option<DateTime> {
     let event = message.first("EVN")?;
-    [6, 2].into_iter().find_map(|field| {
-        DateTime::parse_hl7(&event.field(field).value()).ok()
-    })
+    [6, 2]
+        .into_iter()
+        .find_map(|field| DateTime::parse_hl7(&event.field(field).value()).ok())
 }
 
 /// `urn:uuid:…`, the same for the same message and place (a version 8 UUID).
@@ -188,8 +194,12 @@ fn fingerprint(bytes: &[u8]) -> u128 {
             *to = *from;
         }
         let word = u64::from_le_bytes(word);
-        a = (a ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        b = (b ^ word.rotate_left(32)).wrapping_mul(0xC2B2_AE3D_27D4_EB4F).rotate_left(31);
+        a = (a ^ word)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(29);
+        b = (b ^ word.rotate_left(32))
+            .wrapping_mul(0xC2B2_AE3D_27D4_EB4F)
+            .rotate_left(31);
     }
     let length = bytes.len() as u64;
     u128::from(mix(a ^ length)) << 64 | u128::from(mix(b ^ length.rotate_left(17)))
@@ -197,7 +207,10 @@ fn fingerprint(bytes: &[u8]) -> u128 {
 
 /// How a message's bytes are read.
 pub(crate) fn reading(message: &Message) -> Reading {
-    Reading { delimiters: *message.delimiters(), charset: message.charset() }
+    Reading {
+        delimiters: *message.delimiters(),
+        charset: message.charset(),
+    }
 }
 
 /// A scope without a value at hand.
@@ -206,5 +219,12 @@ pub(crate) fn scope<'a, 'm>(
     reading: &'a Reading,
     bound: &'a Bound,
 ) -> Scope<'a, 'm> {
-    Scope { message, reading, bound, current: None, cell: None, members: &[] }
+    Scope {
+        message,
+        reading,
+        bound,
+        current: None,
+        cell: None,
+        members: &[],
+    }
 }

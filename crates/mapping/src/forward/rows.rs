@@ -44,8 +44,15 @@ impl<'m> Run<'_, 'm> {
                 Row::Map(row) => self.map_row(row, scope, build, here, (level, &mut used)),
                 Row::Set(row) => Self::set_row(row, scope, build, here, level),
                 Row::Drop(row) => {
-                    let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
-                    let cells = if fits { scope.cells(row.source) } else { Cells::new() };
+                    let fits = row
+                        .when
+                        .as_ref()
+                        .is_none_or(|when| scope.holds(when, scope.cell));
+                    let cells = if fits {
+                        scope.cells(row.source)
+                    } else {
+                        Cells::new()
+                    };
                     for cell in cells {
                         used.read(row.source);
                         let place = whole(cell.origin, row.source);
@@ -57,7 +64,8 @@ impl<'m> Run<'_, 'm> {
         }
         if let Some(cell) = scope.cell {
             for (part, subs) in &used.subs {
-                self.accounts.taken(cell.part(*part, scope.reading), *subs, scope.reading);
+                self.accounts
+                    .taken(cell.part(*part, scope.reading), *subs, scope.reading);
             }
         }
         used
@@ -74,7 +82,9 @@ impl<'m> Run<'_, 'm> {
         if !row.arrow.forward() {
             return;
         }
-        let Some(cells) = self.source_cells(row, scope) else { return };
+        let Some(cells) = self.source_cells(row, scope) else {
+            return;
+        };
         let mut set = false;
         let mut deleted = false;
         if row.convert == Convert::Lines && 1 < cells.len() {
@@ -83,7 +93,11 @@ impl<'m> Run<'_, 'm> {
             return;
         }
         for cell in cells {
-            let base = if row.reads_field() { Some(cell) } else { scope.cell };
+            let base = if row.reads_field() {
+                Some(cell)
+            } else {
+                scope.cell
+            };
             let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, base));
             if cell.is_empty(scope.reading) || !fits {
                 continue;
@@ -125,23 +139,41 @@ impl<'m> Run<'_, 'm> {
         build: &mut Build,
         here: &mut Value,
     ) -> bool {
-        let Some(first) = cells.first() else { return false };
-        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, Some(*first)));
+        let Some(first) = cells.first() else {
+            return false;
+        };
+        let fits = row
+            .when
+            .as_ref()
+            .is_none_or(|when| scope.holds(when, Some(*first)));
         let texts: Vec<_> = cells.iter().map(|cell| cell.whole(scope.reading)).collect();
         let text = texts.join("\n");
         if !fits || text.trim().is_empty() {
             return false;
         }
-        let origin = Origin { repeat: 0, ..first.origin };
+        let origin = Origin {
+            repeat: 0,
+            ..first.origin
+        };
         self.accounts.mapped(origin, row.id);
         let before = build.trail.len();
         build.walk(here, &row.target.hops);
         let done = put(here, &row.target, Value::from(text.trim_end())).is_ok();
         if done {
-            let (from, to) = (first.span(self.message), cells.last().map(|last| last.span(self.message)));
+            let (from, to) = (
+                first.span(self.message),
+                cells.last().map(|last| last.span(self.message)),
+            );
             let end = to.map_or(from.start + from.len, |to| to.start + to.len);
             let len = end.saturating_sub(from.start);
-            build.trace(origin, row.id, Span { start: from.start, len });
+            build.trace(
+                origin,
+                row.id,
+                Span {
+                    start: from.start,
+                    len,
+                },
+            );
         }
         build.trail.truncate(before);
         done
@@ -161,9 +193,11 @@ impl<'m> Run<'_, 'm> {
                 cells = others;
                 continue;
             }
-            let fits = cells
-                .first()
-                .is_some_and(|cell| row.when.as_ref().is_none_or(|when| scope.holds(when, Some(*cell))));
+            let fits = cells.first().is_some_and(|cell| {
+                row.when
+                    .as_ref()
+                    .is_none_or(|when| scope.holds(when, Some(*cell)))
+            });
             if !fits {
                 continue;
             }
@@ -263,7 +297,9 @@ impl<'m> Run<'_, 'm> {
             let outer = std::mem::take(&mut build.trail);
             // The trail stands at the system; its parent's is what lies before this row's hops.
             let kept = outer.len().saturating_sub(depth_of(&row.target.hops));
-            build.trail.extend_from_slice(outer.get(..kept).unwrap_or_default());
+            build
+                .trail
+                .extend_from_slice(outer.get(..kept).unwrap_or_default());
             build.walk(here, &target.hops);
             let part = cell.part(first, reading);
             build.trace(part.origin, row.id, part.span(self.message));
@@ -272,7 +308,11 @@ impl<'m> Run<'_, 'm> {
             used |= 1;
         }
         // Of an EI the first part is its value; the others are the HD's.
-        let used = if first == 2 { used << 1 | 1 | !0b1111 } else { used };
+        let used = if first == 2 {
+            used << 1 | 1 | !0b1111
+        } else {
+            used
+        };
         self.accounts.taken(cell, used, reading);
         if !done {
             let why = "no registered authority and no URI";
@@ -288,14 +328,24 @@ impl<'m> Run<'_, 'm> {
         here: &mut Value,
         level: Level,
     ) {
-        let bare = here.as_object().is_none_or(|fields| fields.iter().all(|(name, _)| name == "resourceType"));
-        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
+        let bare = here
+            .as_object()
+            .is_none_or(|fields| fields.iter().all(|(name, _)| name == "resourceType"));
+        let fits = row
+            .when
+            .as_ref()
+            .is_none_or(|when| scope.holds(when, scope.cell));
         if bare || !fits {
             return;
         }
         if row.value == Literal::Absent {
             let target = Arc::clone(&row.target);
-            build.touches.push(Touch { target, row: row.id, delete: true, adds: false });
+            build.touches.push(Touch {
+                target,
+                row: row.id,
+                delete: true,
+                adds: false,
+            });
             return;
         }
         let before = build.trail.len();
@@ -305,7 +355,12 @@ impl<'m> Run<'_, 'm> {
             build.trace(Origin::NOWHERE, row.id, Span::default());
             if level == Level::Top {
                 let target = Arc::clone(&row.target);
-                build.touches.push(Touch { target, row: row.id, delete: false, adds: false });
+                build.touches.push(Touch {
+                    target,
+                    row: row.id,
+                    delete: false,
+                    adds: false,
+                });
             }
         }
         build.trail.truncate(before);
@@ -322,7 +377,10 @@ impl<'m> Run<'_, 'm> {
         if !row.arrow.forward() {
             return;
         }
-        let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, scope.cell));
+        let fits = row
+            .when
+            .as_ref()
+            .is_none_or(|when| scope.holds(when, scope.cell));
         if !fits {
             return;
         }
@@ -331,8 +389,15 @@ impl<'m> Run<'_, 'm> {
         match &row.over {
             Over::Segment(name) => {
                 for index in scope.segments(*name) {
-                    let inner = Scope { current: Some((*name, index)), ..*scope };
-                    if row.filter.as_ref().is_some_and(|filter| !inner.holds(filter, scope.cell)) {
+                    let inner = Scope {
+                        current: Some((*name, index)),
+                        ..*scope
+                    };
+                    if row
+                        .filter
+                        .as_ref()
+                        .is_some_and(|filter| !inner.holds(filter, scope.cell))
+                    {
                         continue;
                     }
                     let key = row.by.and_then(|by| inner.cell(by));
@@ -349,8 +414,14 @@ impl<'m> Run<'_, 'm> {
             Over::Repeats(source) => {
                 used.read(*source);
                 for cell in scope.cells(*source) {
-                    let inner = Scope { cell: Some(cell), ..*scope };
-                    let out = row.filter.as_ref().is_some_and(|filter| !inner.holds(filter, Some(cell)));
+                    let inner = Scope {
+                        cell: Some(cell),
+                        ..*scope
+                    };
+                    let out = row
+                        .filter
+                        .as_ref()
+                        .is_some_and(|filter| !inner.holds(filter, Some(cell)));
                     if out || cell.is_empty(scope.reading) || cell.is_null() {
                         continue;
                     }
@@ -363,7 +434,10 @@ impl<'m> Run<'_, 'm> {
                     for member in group {
                         used.read(*member);
                     }
-                    let inner = Scope { members: group, ..*scope };
+                    let inner = Scope {
+                        members: group,
+                        ..*scope
+                    };
                     set |= self.element(row, &inner, build, here);
                 }
             }
@@ -373,7 +447,12 @@ impl<'m> Run<'_, 'm> {
         }
         if level == Level::Top && set {
             let target = Arc::clone(&row.target);
-            build.touches.push(Touch { target, row: row.id, delete: false, adds: false });
+            build.touches.push(Touch {
+                target,
+                row: row.id,
+                delete: false,
+                adds: false,
+            });
         }
     }
 
@@ -420,7 +499,13 @@ impl<'m> Run<'_, 'm> {
         }
     }
 
-    fn adopt(row: &EachRow, value: Value, made: &Build, build: &mut Build, here: &mut Value) -> bool {
+    fn adopt(
+        row: &EachRow,
+        value: Value,
+        made: &Build,
+        build: &mut Build,
+        here: &mut Value,
+    ) -> bool {
         if value.is_empty() {
             return false;
         }
@@ -440,13 +525,33 @@ impl<'m> Run<'_, 'm> {
         }
     }
 
-    pub(super) fn fail(&mut self, cell: Cell<'m>, row: crate::program::RowId, code: &'static str, why: &str, reading: &Reading) {
+    pub(super) fn fail(
+        &mut self,
+        cell: Cell<'m>,
+        row: crate::program::RowId,
+        code: &'static str,
+        why: &str,
+        reading: &Reading,
+    ) {
         self.unusable((cell, reading), row, (Severity::Warning, code), why, false);
     }
 
     /// The value went through, but not as it was.
-    pub(super) fn note(&mut self, cell: Cell<'m>, row: crate::program::RowId, code: &'static str, why: &str, reading: &Reading) {
-        self.unusable((cell, reading), row, (Severity::Information, code), why, true);
+    pub(super) fn note(
+        &mut self,
+        cell: Cell<'m>,
+        row: crate::program::RowId,
+        code: &'static str,
+        why: &str,
+        reading: &Reading,
+    ) {
+        self.unusable(
+            (cell, reading),
+            row,
+            (Severity::Information, code),
+            why,
+            true,
+        );
     }
 }
 
@@ -454,21 +559,33 @@ impl<'m> Run<'_, 'm> {
 fn touch(row: &MapRow, level: Level, (set, deleted): (bool, bool), build: &mut Build) {
     if level == Level::Top && (set || deleted) {
         let target = Arc::clone(&row.target);
-        build.touches.push(Touch { target, row: row.id, delete: !set, adds: false });
+        build.touches.push(Touch {
+            target,
+            row: row.id,
+            delete: !set,
+            adds: false,
+        });
     }
 }
 
 /// How many steps of a trail the hops make.
 fn depth_of(hops: &[Hop]) -> usize {
-    hops.iter().map(|hop| if matches!(hop, Hop::Field(_)) { 1 } else { 2 }).sum()
+    hops.iter()
+        .map(|hop| if matches!(hop, Hop::Field(_)) { 1 } else { 2 })
+        .sum()
 }
 
 /// A whole field where the source names no part of it.
 fn whole(origin: Origin, source: Source) -> Origin {
     match source {
-        Source::Field { component: 0, repeat: crate::program::Repeat::At(1), .. } => {
-            Origin { repeat: 0, ..origin }
-        }
+        Source::Field {
+            component: 0,
+            repeat: crate::program::Repeat::At(1),
+            ..
+        } => Origin {
+            repeat: 0,
+            ..origin
+        },
         Source::Field { .. } | Source::Cell { .. } | Source::Member(_) | Source::This => origin,
     }
 }

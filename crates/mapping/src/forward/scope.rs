@@ -50,10 +50,20 @@ impl<'m> Scope<'_, 'm> {
     /// The values of a source; empty ones are among them only if the source is one value.
     pub(crate) fn cells(&self, source: Source) -> Cells<'m> {
         match source {
-            Source::Field { segment, field, repeat: Repeat::All, component, sub } => {
+            Source::Field {
+                segment,
+                field,
+                repeat: Repeat::All,
+                component,
+                sub,
+            } => {
                 let mut cells = Cells::new();
-                let Some(index) = self.first_segment(segment) else { return cells };
-                let Some(found) = self.message.segment_at(index as usize) else { return cells };
+                let Some(index) = self.first_segment(segment) else {
+                    return cells;
+                };
+                let Some(found) = self.message.segment_at(index as usize) else {
+                    return cells;
+                };
                 for (place, repeat) in found.field(usize::from(field)).repeats().enumerate() {
                     let origin = Origin {
                         segment: index,
@@ -61,7 +71,10 @@ impl<'m> Scope<'_, 'm> {
                         repeat: place as u16 + 1,
                         ..Origin::default()
                     };
-                    let cell = Cell { raw: repeat.raw(), origin };
+                    let cell = Cell {
+                        raw: repeat.raw(),
+                        origin,
+                    };
                     cells.push(self.part(cell, component, sub));
                 }
                 cells
@@ -73,7 +86,13 @@ impl<'m> Scope<'_, 'm> {
     /// The one value of a source; the first repeat where it asks for all.
     pub(crate) fn cell(&self, source: Source) -> Option<Cell<'m>> {
         match source {
-            Source::Field { segment, field, repeat, component, sub } => {
+            Source::Field {
+                segment,
+                field,
+                repeat,
+                component,
+                sub,
+            } => {
                 let index = self.first_segment(segment)?;
                 let found = self.message.segment_at(index as usize)?;
                 let number = match repeat {
@@ -87,7 +106,12 @@ impl<'m> Scope<'_, 'm> {
                 } else {
                     piece.repeat(usize::from(number)).raw()
                 };
-                let origin = Origin { segment: index, field, repeat: number, ..Origin::default() };
+                let origin = Origin {
+                    segment: index,
+                    field,
+                    repeat: number,
+                    ..Origin::default()
+                };
                 Some(self.part(Cell { raw, origin }, component, sub))
             }
             Source::Cell { component, sub } => Some(self.part(self.cell?, component, sub)),
@@ -113,12 +137,25 @@ impl<'m> Scope<'_, 'm> {
     /// How many repeats hold something, or how many segments of a name there are.
     fn count(&self, source: Source) -> u32 {
         let all = match source {
-            Source::Field { segment, field, component, sub, .. } => {
-                Source::Field { segment, field, repeat: Repeat::All, component, sub }
-            }
+            Source::Field {
+                segment,
+                field,
+                component,
+                sub,
+                ..
+            } => Source::Field {
+                segment,
+                field,
+                repeat: Repeat::All,
+                component,
+                sub,
+            },
             Source::Cell { .. } | Source::Member(_) | Source::This => source,
         };
-        self.cells(all).iter().filter(|cell| !cell.is_empty(self.reading)).count() as u32
+        self.cells(all)
+            .iter()
+            .filter(|cell| !cell.is_empty(self.reading))
+            .count() as u32
     }
 
     /// Does the condition hold? `.n` and `this` in it read `base`.
@@ -130,7 +167,10 @@ impl<'m> Scope<'_, 'm> {
             Condition::Not(part) => !self.holds(part, base),
             Condition::Test { source, op } => {
                 let scope = match source {
-                    Source::Cell { .. } | Source::This => Self { cell: base, ..*self },
+                    Source::Cell { .. } | Source::This => Self {
+                        cell: base,
+                        ..*self
+                    },
                     Source::Field { .. } | Source::Member(_) => *self,
                 };
                 scope.test(*source, op)

@@ -59,7 +59,9 @@ impl Condition {
         match self {
             Self::Is(_) => {}
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|part| part.sources(found));
+                for part in parts {
+                    part.sources(found);
+                }
             }
             Self::Not(part) => part.sources(found),
             Self::Test { source, .. } => found.push(*source),

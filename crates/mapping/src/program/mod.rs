@@ -149,8 +149,17 @@ pub(crate) enum Over {
 /// The left side of a row. Component and sub 0 stand for the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    Field { segment: SegmentName, field: u16, repeat: Repeat, component: u8, sub: u8 },
-    Cell { component: u8, sub: u8 },
+    Field {
+        segment: SegmentName,
+        field: u16,
+        repeat: Repeat,
+        component: u8,
+        sub: u8,
+    },
+    Cell {
+        component: u8,
+        sub: u8,
+    },
     Member(u8),
     This,
 }
@@ -189,9 +198,15 @@ pub(crate) enum Convert {
     Base64,
     System,
     /// An HD whose parts begin at `first`: 1 of a component, 2 of an EI.
-    Authority { assigner: bool, first: u8 },
+    Authority {
+        assigner: bool,
+        first: u8,
+    },
     Codes(usize),
-    Type { map: usize, codes: Option<usize> },
+    Type {
+        map: usize,
+        codes: Option<usize>,
+    },
 }
 
 /// `message ORU_R01 -> Bundle`.

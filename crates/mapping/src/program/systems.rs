@@ -38,10 +38,11 @@ impl Systems {
         if let Some(name) = self.names.get(uri) {
             return Cow::Borrowed(name);
         }
-        if let Some(table) = uri.strip_prefix(V2) {
-            if table.len() == 4 && table.bytes().all(|b| b.is_ascii_digit()) {
-                return Cow::Owned(format!("HL7{table}"));
-            }
+        if let Some(table) = uri.strip_prefix(V2)
+            && table.len() == 4
+            && table.bytes().all(|b| b.is_ascii_digit())
+        {
+            return Cow::Owned(format!("HL7{table}"));
         }
         match uri.strip_prefix(LOCAL) {
             Some(name) => Cow::Owned(unescape(name)),
@@ -83,10 +84,19 @@ fn escape(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.extend(hex(byte));
         }
     }
     out
+}
+
+fn hex(byte: u8) -> [char; 3] {
+    let digit = |half: u8| {
+        char::from_digit(u32::from(half), 16)
+            .unwrap_or('0')
+            .to_ascii_uppercase()
+    };
+    ['%', digit(byte >> 4), digit(byte & 15)]
 }
 
 fn unescape(text: &str) -> String {
@@ -113,12 +123,19 @@ mod tests {
     #[test]
     fn names_and_uris_come_back() {
         let mut systems = Systems::default();
-        systems.uris.insert("LN".to_owned(), "http://loinc.org".to_owned());
-        systems.names.insert("http://loinc.org".to_owned(), "LN".to_owned());
+        systems
+            .uris
+            .insert("LN".to_owned(), "http://loinc.org".to_owned());
+        systems
+            .names
+            .insert("http://loinc.org".to_owned(), "LN".to_owned());
         for name in ["LN", "HL70001", "99LAB", "L", "A B/ü%"] {
             assert_eq!(systems.name(&systems.uri(name)), name);
         }
-        assert_eq!(systems.uri("HL70203"), "http://terminology.hl7.org/CodeSystem/v2-0203");
+        assert_eq!(
+            systems.uri("HL70203"),
+            "http://terminology.hl7.org/CodeSystem/v2-0203"
+        );
         assert_eq!(systems.uri("99LAB"), "urn:x-hl7v2:99LAB");
     }
 }

@@ -51,8 +51,14 @@ pub(crate) enum Literal {
     Text(Box<str>),
     Bool(bool),
     Number(Box<str>),
-    Coding { system: Box<str>, code: Box<str> },
-    Concept { system: Box<str>, code: Box<str> },
+    Coding {
+        system: Box<str>,
+        code: Box<str>,
+    },
+    Concept {
+        system: Box<str>,
+        code: Box<str>,
+    },
     /// `set … = absent`: what stands there goes.
     Absent,
 }
@@ -97,7 +103,9 @@ impl Told {
     }
 
     fn mark(&self, element: &mut Value) {
-        let Some(first) = self.values.first() else { return };
+        let Some(first) = self.values.first() else {
+            return;
+        };
         if let Some(found) = walk(element, &self.path) {
             if self.default || self.values.iter().any(|value| value.is_in(found)) {
                 return;
@@ -111,8 +119,9 @@ impl Told {
             if let (Literal::Concept { system, code }, [name]) = (first, self.path.as_slice()) {
                 // A concept of the sender stays beside the one that tells the row.
                 let coding = Literal::coding(system, code);
-                if let Some(Value::Array(codings)) =
-                    element.get_mut(name).and_then(|concept| concept.get_mut("coding"))
+                if let Some(Value::Array(codings)) = element
+                    .get_mut(name)
+                    .and_then(|concept| concept.get_mut("coding"))
                 {
                     codings.push(coding);
                     return;
@@ -124,7 +133,11 @@ impl Told {
             place = place.entry(name);
         }
         let value = first.to_value();
-        *place = if self.is_list { Value::Array(vec![value]) } else { value };
+        *place = if self.is_list {
+            Value::Array(vec![value])
+        } else {
+            value
+        };
     }
 }
 
@@ -167,9 +180,9 @@ impl Literal {
         match self {
             Self::Absent => found.is_empty(),
             Self::Coding { system, code } => is_coding(found, system, code),
-            Self::Concept { system, code } => {
-                found.each("coding").any(|coding| is_coding(coding, system, code))
-            }
+            Self::Concept { system, code } => found
+                .each("coding")
+                .any(|coding| is_coding(coding, system, code)),
             Self::Text(_) | Self::Bool(_) | Self::Number(_) => match found {
                 Value::Array(items) => items.iter().any(|item| *item == self.to_value()),
                 Value::Null

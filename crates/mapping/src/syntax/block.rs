@@ -12,7 +12,15 @@ use crate::diagnostic::Diagnostic;
 use std::sync::Arc;
 
 const HEADS: [&str; 10] = [
-    "segment", "type", "codes", "systems", "extensions", "meaning", "message", "dialect", "choice",
+    "segment",
+    "type",
+    "codes",
+    "systems",
+    "extensions",
+    "meaning",
+    "message",
+    "dialect",
+    "choice",
     "test",
 ];
 
@@ -55,7 +63,9 @@ pub(super) fn blocks(
 /// Inside a dialect `choice NK1 = contact` and inside a message nothing but rows may follow.
 fn is_head(line: &Line<'_>, current: Option<&Line<'_>>) -> bool {
     let mut cursor = line.cursor();
-    let Some(word) = cursor.word() else { return false };
+    let Some(word) = cursor.word() else {
+        return false;
+    };
     let in_dialect = current.is_some_and(|head| head.cursor().next_word_is("dialect"));
     HEADS.contains(&word) && !(in_dialect && word == "choice")
 }
@@ -129,7 +139,13 @@ fn segment(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -
     let fhir_type = cursor.name("a resource type")?;
     cursor.finish()?;
     let kind = MapKind::Segments(segments);
-    Ok(MapBlock { spot, kind, arrow, fhir_type, rows: rows(body, stuck) })
+    Ok(MapBlock {
+        spot,
+        kind,
+        arrow,
+        fhir_type,
+        rows: rows(body, stuck),
+    })
 }
 
 fn data_type(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<MapBlock> {
@@ -139,7 +155,13 @@ fn data_type(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>)
     let arrow = arrow(cursor)?;
     let fhir_type = cursor.name("a FHIR type")?;
     cursor.finish()?;
-    Ok(MapBlock { spot, kind, arrow, fhir_type, rows: rows(body, stuck) })
+    Ok(MapBlock {
+        spot,
+        kind,
+        arrow,
+        fhir_type,
+        rows: rows(body, stuck),
+    })
 }
 
 fn codes(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<CodesBlock> {
@@ -163,7 +185,13 @@ fn codes(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> 
             }
         }
     }
-    Ok(CodesBlock { spot, name, table, system, rows: found })
+    Ok(CodesBlock {
+        spot,
+        name,
+        table,
+        system,
+        rows: found,
+    })
 }
 
 fn code(cursor: &mut Cursor<'_>) -> Read<CodeRow> {
@@ -171,7 +199,14 @@ fn code(cursor: &mut Cursor<'_>) -> Read<CodeRow> {
     let from = cursor.value(&[])?;
     let arrow = arrow(cursor)?;
     let to = cursor.value(&[])?;
-    let mut row = CodeRow { spot, from, arrow, to, system: None, display: None };
+    let mut row = CodeRow {
+        spot,
+        from,
+        arrow,
+        to,
+        system: None,
+        display: None,
+    };
     if cursor.next_word_is("in") && !is_code_row(cursor) {
         cursor.expect_keyword("in")?;
         row.system = Some(cursor.value(&[])?);
@@ -192,8 +227,17 @@ fn system(cursor: &mut Cursor<'_>) -> Read<SystemRow> {
     let name = cursor.value(&[])?;
     let arrow = arrow(cursor)?;
     let uri = cursor.quoted()?;
-    let short = if cursor.keyword("as") { Some(cursor.name("a short name")?) } else { None };
-    Ok(SystemRow { name, arrow, uri, short })
+    let short = if cursor.keyword("as") {
+        Some(cursor.name("a short name")?)
+    } else {
+        None
+    };
+    Ok(SystemRow {
+        name,
+        arrow,
+        uri,
+        short,
+    })
 }
 
 fn meaning(
@@ -210,7 +254,11 @@ fn meaning(
         cursor.expect("=")?;
         Ok((name, path(cursor)?, convert(cursor)?))
     });
-    Ok(MeaningBlock { spot, fhir_type, rows })
+    Ok(MeaningBlock {
+        spot,
+        fhir_type,
+        rows,
+    })
 }
 
 fn choice(cursor: &mut Cursor<'_>) -> Read<Block> {
@@ -223,7 +271,11 @@ fn choice(cursor: &mut Cursor<'_>) -> Read<Block> {
         options.push(cursor.name("an option")?);
     }
     cursor.finish()?;
-    Ok(Block::Choice { spot, name, options })
+    Ok(Block::Choice {
+        spot,
+        name,
+        options,
+    })
 }
 
 fn dialect(
@@ -245,7 +297,12 @@ fn dialect(
             Err(error) => stuck.push(error),
         }
     }
-    Ok(DialectBlock { spot, name, extends, rows: found })
+    Ok(DialectBlock {
+        spot,
+        name,
+        extends,
+        rows: found,
+    })
 }
 
 fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRow>> {
@@ -277,7 +334,11 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
     let replace = cursor.next_word_is("replace");
     if replace || cursor.next_word_is("add") {
         cursor.word();
-        let on = if cursor.keyword("on") { Some(cursor.name("a resource type")?) } else { None };
+        let on = if cursor.keyword("on") {
+            Some(cursor.name("a resource type")?)
+        } else {
+            None
+        };
         let column = cursor.spot().column;
         let inner = Line {
             number: line.number,
@@ -286,15 +347,23 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
             children: Vec::new(),
         };
         // The lines below belong to the row; they are read in place.
-        let children = std::iter::once(inner).map(|inner| with_children(inner, line));
-        let row = children.filter_map(|inner| row(&inner, stuck)).next();
-        return Ok(row.map(|row| DialectRow::Change { spot, replace, on, row }));
+        let row = row(&with_children(inner, line), stuck);
+        return Ok(row.map(|row| DialectRow::Change {
+            spot,
+            replace,
+            on,
+            row: Box::new(row),
+        }));
     }
     let source = source(&mut cursor)?;
     cursor.expect_keyword("means")?;
     let meaning = cursor.name("a meaning")?;
     cursor.finish()?;
-    Ok(Some(DialectRow::Means { spot, source, meaning }))
+    Ok(Some(DialectRow::Means {
+        spot,
+        source,
+        meaning,
+    }))
 }
 
 fn with_children<'a>(mut inner: Line<'a>, outer: &Line<'a>) -> Line<'a> {
@@ -316,7 +385,12 @@ fn test(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> R
     cursor.expect_keyword("test")?;
     let name = cursor.quoted()?;
     cursor.finish()?;
-    let mut test = TestBlock { spot, name, given: Vec::new(), expectations: Vec::new() };
+    let mut test = TestBlock {
+        spot,
+        name,
+        given: Vec::new(),
+        expectations: Vec::new(),
+    };
     for line in body {
         if let Err(error) = test_line(line, &mut test) {
             stuck.push(error);
@@ -334,12 +408,17 @@ fn test_line(line: &Line<'_>, test: &mut TestBlock) -> Read<()> {
     let mut cursor = line.cursor();
     let given = cursor.keyword("given");
     if !given && !cursor.keyword("and") && !cursor.keyword("then") {
-        return cursor.stuck_with("expected `given`, `then` or `and`", "given PID|1||123^^^HOSP^MR");
+        return cursor.stuck_with(
+            "expected `given`, `then` or `and`",
+            "given PID|1||123^^^HOSP^MR",
+        );
     }
     let spot = cursor.spot();
     let text = cursor.take_rest();
     let is_segment_line = text.get(..3).is_some_and(is_segment)
-        && text.get(3..4).is_none_or(|mark| !mark.starts_with(|ch: char| ch.is_alphanumeric()));
+        && text
+            .get(3..4)
+            .is_none_or(|mark| !mark.starts_with(|ch: char| ch.is_alphanumeric()));
     if given || (is_segment_line && test.expectations.is_empty()) {
         test.given.push(text.to_owned());
         return Ok(());

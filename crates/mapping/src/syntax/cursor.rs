@@ -26,17 +26,29 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str, line: u32, first_column: u32) -> Self {
-        Self { text, at: 0, line, first_column }
+        Self {
+            text,
+            at: 0,
+            line,
+            first_column,
+        }
     }
 
     /// The place of the next token.
     pub(crate) fn spot(&mut self) -> Spot {
         self.skip_space();
-        Spot { line: self.line, column: self.first_column + self.at as u32 }
+        Spot {
+            line: self.line,
+            column: self.first_column + self.at as u32,
+        }
     }
 
     pub(crate) fn stuck<T>(&mut self, message: impl Into<String>) -> Read<T> {
-        Err(Stuck { spot: self.spot(), message: message.into(), remedy: None })
+        Err(Stuck {
+            spot: self.spot(),
+            message: message.into(),
+            remedy: None,
+        })
     }
 
     pub(crate) fn stuck_with<T>(
@@ -45,7 +57,11 @@ impl<'a> Cursor<'a> {
         remedy: impl Into<String>,
     ) -> Read<T> {
         let remedy = Some(remedy.into());
-        Err(Stuck { spot: self.spot(), message: message.into(), remedy })
+        Err(Stuck {
+            spot: self.spot(),
+            message: message.into(),
+            remedy,
+        })
     }
 
     pub(crate) fn is_done(&mut self) -> bool {
@@ -94,7 +110,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn expect(&mut self, mark: &str) -> Read<()> {
-        if self.take(mark) { Ok(()) } else { self.stuck(format!("expected `{mark}`")) }
+        if self.take(mark) {
+            Ok(())
+        } else {
+            self.stuck(format!("expected `{mark}`"))
+        }
     }
 
     /// Is the next word this one?
@@ -114,7 +134,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn expect_keyword(&mut self, word: &str) -> Read<()> {
-        if self.keyword(word) { Ok(()) } else { self.stuck(format!("expected `{word}`")) }
+        if self.keyword(word) {
+            Ok(())
+        } else {
+            self.stuck(format!("expected `{word}`"))
+        }
     }
 
     /// A word of letters, digits, `_` and `-` that begins with a letter or `_`.
@@ -159,7 +183,9 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn number(&mut self) -> Read<u32> {
         let rest = self.rest();
-        let end = rest.find(|ch: char| !ch.is_ascii_digit()).unwrap_or(rest.len());
+        let end = rest
+            .find(|ch: char| !ch.is_ascii_digit())
+            .unwrap_or(rest.len());
         match rest.get(..end).and_then(|digits| digits.parse().ok()) {
             Some(number) => {
                 self.at += end;

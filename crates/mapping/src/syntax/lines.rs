@@ -21,7 +21,12 @@ pub(super) fn tree(text: &str) -> Vec<Line<'_>> {
             continue;
         }
         let indent = content.len() - text.len();
-        let line = Line { number: place as u32 + 1, indent, text, children: Vec::new() };
+        let line = Line {
+            number: place as u32 + 1,
+            indent,
+            text,
+            children: Vec::new(),
+        };
         insert(&mut roots, line, 0);
     }
     roots

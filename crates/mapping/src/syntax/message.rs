@@ -21,7 +21,11 @@ pub(super) fn message(
     cursor.expect("->")?;
     cursor.expect_keyword("Bundle")?;
     cursor.finish()?;
-    Ok(MessageBlock { spot, structures, items: items(rows, stuck) })
+    Ok(MessageBlock {
+        spot,
+        structures,
+        items: items(rows, stuck),
+    })
 }
 
 fn items(lines: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Vec<Item> {
@@ -44,7 +48,10 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
             return cursor.stuck("a group that holds rows is named alone");
         }
         cursor.finish()?;
-        return Ok(Item::Group { name: first.segment, items: items(&line.children, stuck) });
+        return Ok(Item::Group {
+            name: first.segment,
+            items: items(&line.children, stuck),
+        });
     }
     let mut places = vec![first];
     while cursor.take("+") {
@@ -54,8 +61,11 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
     let fhir_type = cursor.name("a resource type")?;
     cursor.expect_keyword("as")?;
     let label = cursor.name("a label")?;
-    let when =
-        if cursor.keyword("when") { Some(condition(&mut cursor, Side::Message)?) } else { None };
+    let when = if cursor.keyword("when") {
+        Some(condition(&mut cursor, Side::Message)?)
+    } else {
+        None
+    };
     cursor.finish()?;
     let mut item = ResourceItem {
         spot,
@@ -83,7 +93,9 @@ fn place(cursor: &mut Cursor<'_>) -> Read<SegmentPlace> {
     loop {
         match cursor.plain_word() {
             Some(name) => names.push(name.to_owned()),
-            None => return cursor.stuck_with("expected a segment or a group", "ORDER_OBSERVATION.OBR"),
+            None => {
+                return cursor.stuck_with("expected a segment or a group", "ORDER_OBSERVATION.OBR");
+            }
         }
         if cursor.touches("[*]") {
             cursor.expect("[*]")?;
@@ -94,7 +106,11 @@ fn place(cursor: &mut Cursor<'_>) -> Read<SegmentPlace> {
         cursor.expect(".")?;
     }
     match names.pop() {
-        Some(segment) => Ok(SegmentPlace { spot, groups: names, segment }),
+        Some(segment) => Ok(SegmentPlace {
+            spot,
+            groups: names,
+            segment,
+        }),
         None => cursor.stuck("expected a segment or a group"),
     }
 }
@@ -131,7 +147,16 @@ fn link(cursor: &mut Cursor<'_>) -> Read<LinkClause> {
         );
     }
     let label = cursor.name("a label")?;
-    let when =
-        if cursor.keyword("when") { Some(condition(cursor, Side::Message)?) } else { None };
-    Ok(LinkClause { spot, path, adds, label, when })
+    let when = if cursor.keyword("when") {
+        Some(condition(cursor, Side::Message)?)
+    } else {
+        None
+    };
+    Ok(LinkClause {
+        spot,
+        path,
+        adds,
+        label,
+        when,
+    })
 }

@@ -37,7 +37,11 @@ pub(crate) enum Block {
     Meaning(MeaningBlock),
     Message(MessageBlock),
     Dialect(DialectBlock),
-    Choice { spot: Spot, name: String, options: Vec<String> },
+    Choice {
+        spot: Spot,
+        name: String,
+        options: Vec<String>,
+    },
     Test(TestBlock),
 }
 
@@ -67,7 +71,12 @@ pub(crate) enum Arrow {
 #[derive(Clone, Debug)]
 pub(crate) enum Row {
     Map(MapRow),
-    Drop { spot: Spot, source: Source, reason: String, when: Option<Condition> },
+    Drop {
+        spot: Spot,
+        source: Source,
+        reason: String,
+        when: Option<Condition>,
+    },
     Set(SetRow),
     Each(EachRow),
 }
@@ -138,10 +147,26 @@ pub(crate) enum Over {
 /// The left side of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    Field { spot: Spot, segment: String, field: u16, repeat: Repeat, component: u8, sub: u8 },
-    Cell { spot: Spot, component: u8, sub: u8 },
-    Member { spot: Spot, number: u8 },
-    This { spot: Spot },
+    Field {
+        spot: Spot,
+        segment: String,
+        field: u16,
+        repeat: Repeat,
+        component: u8,
+        sub: u8,
+    },
+    Cell {
+        spot: Spot,
+        component: u8,
+        sub: u8,
+    },
+    Member {
+        spot: Spot,
+        number: u8,
+    },
+    This {
+        spot: Spot,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,8 +216,15 @@ pub(crate) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    Choice { spot: Spot, name: String, option: String },
-    Test { at: At, op: Op },
+    Choice {
+        spot: Spot,
+        name: String,
+        option: String,
+    },
+    Test {
+        at: At,
+        op: Op,
+    },
 }
 
 /// What a test looks at: a source left of `|`, a path right of it.
@@ -340,9 +372,22 @@ pub(crate) enum DialectRow {
     Zone(Spot, String),
     Authority(String, String),
     System(String, String),
-    Means { spot: Spot, source: Source, meaning: String },
-    Choice { spot: Spot, name: String, option: String },
-    Change { spot: Spot, replace: bool, on: Option<String>, row: Row },
+    Means {
+        spot: Spot,
+        source: Source,
+        meaning: String,
+    },
+    Choice {
+        spot: Spot,
+        name: String,
+        option: String,
+    },
+    Change {
+        spot: Spot,
+        replace: bool,
+        on: Option<String>,
+        row: Box<Row>,
+    },
 }
 
 #[derive(Debug)]

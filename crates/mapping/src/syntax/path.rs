@@ -11,7 +11,10 @@ pub(super) fn arrow(cursor: &mut Cursor<'_>) -> Read<Arrow> {
     } else if cursor.take("<-") {
         Ok(Arrow::Back)
     } else {
-        cursor.stuck_with("expected `->`, `<-` or `<->`", "FIELD <-> element : converter")
+        cursor.stuck_with(
+            "expected `->`, `<-` or `<->`",
+            "FIELD <-> element : converter",
+        )
     }
 }
 
@@ -25,10 +28,17 @@ pub(super) fn source(cursor: &mut Cursor<'_>) -> Read<Source> {
     if cursor.take(".") {
         let component = small(cursor)?;
         let sub = if cursor.touches(".") { sub(cursor)? } else { 0 };
-        return Ok(Source::Cell { spot, component, sub });
+        return Ok(Source::Cell {
+            spot,
+            component,
+            sub,
+        });
     }
     if cursor.take("$") {
-        return Ok(Source::Member { spot, number: small(cursor)? });
+        return Ok(Source::Member {
+            spot,
+            number: small(cursor)?,
+        });
     }
     if cursor.keyword("this") {
         return Ok(Source::This { spot });
@@ -61,8 +71,19 @@ pub(super) fn source(cursor: &mut Cursor<'_>) -> Read<Source> {
         cursor.expect("]")?;
     }
     let component = if cursor.touches(".") { sub(cursor)? } else { 0 };
-    let sub = if component != 0 && cursor.touches(".") { sub(cursor)? } else { 0 };
-    Ok(Source::Field { spot, segment, field, repeat, component, sub })
+    let sub = if component != 0 && cursor.touches(".") {
+        sub(cursor)?
+    } else {
+        0
+    };
+    Ok(Source::Field {
+        spot,
+        segment,
+        field,
+        repeat,
+        component,
+        sub,
+    })
 }
 
 pub(super) fn is_segment(name: &str) -> bool {
@@ -88,7 +109,10 @@ fn small(cursor: &mut Cursor<'_>) -> Read<u8> {
 pub(super) fn path(cursor: &mut Cursor<'_>) -> Read<Path> {
     let spot = cursor.spot();
     if cursor.keyword("this") {
-        return Ok(Path { spot, steps: Vec::new() });
+        return Ok(Path {
+            spot,
+            steps: Vec::new(),
+        });
     }
     let mut steps = vec![step(cursor)?];
     while cursor.touches(".") {
@@ -135,17 +159,30 @@ fn step(cursor: &mut Cursor<'_>) -> Read<Step> {
         }
         cursor.expect("}")?;
     }
-    Ok(Step { spot, name, many, told })
+    Ok(Step {
+        spot,
+        name,
+        many,
+        told,
+    })
 }
 
 fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
     let path = path(cursor)?;
     if cursor.take("=") {
         let values = vec![cursor.value(&[',', '}'])?];
-        return Ok(Told { path, values, default: false, absent: false });
+        return Ok(Told {
+            path,
+            values,
+            default: false,
+            absent: false,
+        });
     }
     if !cursor.keyword("default") {
-        return cursor.stuck_with("expected `=` or `default`", "{type = CODE} or {use default home}");
+        return cursor.stuck_with(
+            "expected `=` or `default`",
+            "{type = CODE} or {use default home}",
+        );
     }
     let mut values = vec![cursor.value(&[',', '}'])?];
     let mut absent = false;
@@ -171,5 +208,10 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
         }
         *cursor = ahead;
     }
-    Ok(Told { path, values, default: true, absent })
+    Ok(Told {
+        path,
+        values,
+        default: true,
+        absent,
+    })
 }

@@ -39,11 +39,20 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Read<SetRow> {
     cursor.expect("=")?;
     let value = cursor.value(&[])?;
     let when = optional_when(cursor)?;
-    Ok(SetRow { spot, target, value, when })
+    Ok(SetRow {
+        spot,
+        target,
+        value,
+        when,
+    })
 }
 
 fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condition>> {
-    if cursor.keyword("when") { condition(cursor, Side::Message).map(Some) } else { Ok(None) }
+    if cursor.keyword("when") {
+        condition(cursor, Side::Message).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
@@ -57,7 +66,12 @@ fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
         return match (sources.len(), sources.pop()) {
             (1, Some(source)) => {
                 let when = optional_when(cursor)?;
-                Ok(Row::Drop { spot, source, reason, when })
+                Ok(Row::Drop {
+                    spot,
+                    source,
+                    reason,
+                    when,
+                })
             }
             _ => cursor.stuck("a drop names one field"),
         };
@@ -65,17 +79,33 @@ fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
     let arrow = arrow(cursor)?;
     let target = path(cursor)?;
     let place = place(cursor);
-    let reference = if cursor.take("=>") { Some(cursor.name("a resource type")?) } else { None };
+    let reference = if cursor.take("=>") {
+        Some(cursor.name("a resource type")?)
+    } else {
+        None
+    };
     let convert = convert(cursor)?;
     let clauses = clauses(cursor)?;
     let key = match line.children.as_slice() {
         [] => None,
         [child] => Some(key_line(&mut child.cursor())?),
         [_, more, ..] => {
-            return more.cursor().stuck("only one key line may stand under a row");
+            return more
+                .cursor()
+                .stuck("only one key line may stand under a row");
         }
     };
-    Ok(Row::Map(MapRow { spot, sources, arrow, target, place, reference, convert, clauses, key }))
+    Ok(Row::Map(MapRow {
+        spot,
+        sources,
+        arrow,
+        target,
+        place,
+        reference,
+        convert,
+        clauses,
+        key,
+    }))
 }
 
 fn place(cursor: &mut Cursor<'_>) -> Option<Place> {
@@ -85,7 +115,10 @@ fn place(cursor: &mut Cursor<'_>) -> Option<Place> {
         ("third", Place::At(2)),
         ("rest", Place::Rest),
     ];
-    words.into_iter().find(|(word, _)| cursor.keyword(word)).map(|(_, place)| place)
+    words
+        .into_iter()
+        .find(|(word, _)| cursor.keyword(word))
+        .map(|(_, place)| place)
 }
 
 /// `: NAME [codes TABLE]`, `: codes TABLE`, or nothing.
@@ -94,11 +127,21 @@ pub(super) fn convert(cursor: &mut Cursor<'_>) -> Read<Convert> {
         return Ok(Convert::default());
     }
     let spot = cursor.spot();
-    let name =
-        if cursor.next_word_is("codes") { None } else { Some(cursor.name("a converter")?) };
-    let codes = if cursor.keyword("codes") { Some(cursor.name("a code table")?) } else { None };
+    let name = if cursor.next_word_is("codes") {
+        None
+    } else {
+        Some(cursor.name("a converter")?)
+    };
+    let codes = if cursor.keyword("codes") {
+        Some(cursor.name("a code table")?)
+    } else {
+        None
+    };
     if cursor.next_is("rhai") || name.as_deref() == Some("rhai") {
-        return cursor.stuck_with("functions in Rhai are not supported", "rows and code tables");
+        return cursor.stuck_with(
+            "functions in Rhai are not supported",
+            "rows and code tables",
+        );
     }
     Ok(Convert { spot, name, codes })
 }
@@ -125,7 +168,10 @@ fn clauses(cursor: &mut Cursor<'_>) -> Read<Clauses> {
             cursor.expect_keyword("by")?;
             clauses.merge_by = Some(path(cursor)?);
         } else if cursor.next_is("=") && cursor.rest().contains("rhai") {
-            return cursor.stuck_with("functions in Rhai are not supported", "rows and code tables");
+            return cursor.stuck_with(
+                "functions in Rhai are not supported",
+                "rows and code tables",
+            );
         } else {
             return Ok(clauses);
         }
@@ -140,17 +186,36 @@ fn each(
     let spot = cursor.spot();
     cursor.expect_keyword("each")?;
     let over = over(cursor)?;
-    let by = if cursor.keyword("by") { Some(source(cursor)?) } else { None };
-    let filter =
-        if cursor.keyword("where") { Some(condition(cursor, Side::Message)?) } else { None };
+    let by = if cursor.keyword("by") {
+        Some(source(cursor)?)
+    } else {
+        None
+    };
+    let filter = if cursor.keyword("where") {
+        Some(condition(cursor, Side::Message)?)
+    } else {
+        None
+    };
     let arrow = arrow(cursor)?;
     let target = path(cursor)?;
     let clauses = clauses(cursor)?;
     if line.children.is_empty() {
-        return cursor.stuck_with("an `each` without rows", "the rows, indented, on the lines below");
+        return cursor.stuck_with(
+            "an `each` without rows",
+            "the rows, indented, on the lines below",
+        );
     }
     let rows = rows(&line.children, stuck);
-    Ok(Row::Each(EachRow { spot, over, by, filter, arrow, target, clauses, rows }))
+    Ok(Row::Each(EachRow {
+        spot,
+        over,
+        by,
+        filter,
+        arrow,
+        target,
+        clauses,
+        rows,
+    }))
 }
 
 fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
@@ -171,7 +236,10 @@ fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
     cursor.spot();
     match cursor.plain_word() {
         Some(name) if is_segment(name) => Ok(Over::Segment(name.to_owned())),
-        _ => cursor.stuck_with("expected a segment, a field or groups of components", "each OBX-5"),
+        _ => cursor.stuck_with(
+            "expected a segment, a field or groups of components",
+            "each OBX-5",
+        ),
     }
 }
 
@@ -185,18 +253,23 @@ fn key_line(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
 
 /// What stands after `key`, and an ownership if one follows.
 pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
-    let mut key = KeyClause { spot: cursor.spot(), ..KeyClause::default() };
+    let mut key = KeyClause {
+        spot: cursor.spot(),
+        ..KeyClause::default()
+    };
     if cursor.keyword("any") {
         cursor.expect_keyword("of")?;
         key.any_of = true;
-        key.alternatives.push(vec![KeyPart::Source(source(cursor)?)]);
+        key.alternatives
+            .push(vec![KeyPart::Source(source(cursor)?)]);
         while cursor.next_is(",") {
             let mut ahead = cursor.clone();
             ahead.expect(",")?;
             if !is_source(&mut ahead) {
                 break;
             }
-            key.alternatives.push(vec![KeyPart::Source(source(&mut ahead)?)]);
+            key.alternatives
+                .push(vec![KeyPart::Source(source(&mut ahead)?)]);
             *cursor = ahead;
         }
     } else {

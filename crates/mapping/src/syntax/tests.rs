@@ -18,17 +18,36 @@ fn several_faults_are_all_told_with_their_place() {
                 PID-11 drop no reason\n";
     let found = faults(text);
     assert_eq!(found.len(), 4, "{found:#?}");
-    assert!(found[0].starts_with("t.map:2:7 error: expected `->`, `<-` or `<->`"), "{}", found[0]);
-    assert!(found[1].starts_with("t.map:4:19 error: a FHIR element takes no number"), "{}", found[1]);
+    assert!(
+        found[0].starts_with("t.map:2:7 error: expected `->`, `<-` or `<->`"),
+        "{}",
+        found[0]
+    );
+    assert!(
+        found[1].starts_with("t.map:4:19 error: a FHIR element takes no number"),
+        "{}",
+        found[1]
+    );
     assert!(found[1].contains("Write: [*] for each"), "{}", found[1]);
-    assert!(found[2].starts_with("t.map:5:7 error: fields count from 1"), "{}", found[2]);
-    assert!(found[3].starts_with("t.map:6:13 error: expected `\"`"), "{}", found[3]);
+    assert!(
+        found[2].starts_with("t.map:5:7 error: fields count from 1"),
+        "{}",
+        found[2]
+    );
+    assert!(
+        found[3].starts_with("t.map:6:13 error: expected `\"`"),
+        "{}",
+        found[3]
+    );
 }
 
 #[test]
 fn functions_are_refused_in_words() {
     let found = faults("segment PID <-> Patient\nPID-7 -> birthDate : rhai\n");
-    assert!(found[0].contains("functions in Rhai are not supported"), "{found:?}");
+    assert!(
+        found[0].contains("functions in Rhai are not supported"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -36,8 +55,12 @@ fn a_comment_needs_a_space_and_no_quote() {
     let text = "# all\nsegment PID <-> Patient # head\nPID-1 drop \"not # a comment\" # this is\n";
     let (file, diagnostics) = parse("t.map", text);
     assert_eq!(diagnostics, []);
-    let [Block::Map(map)] = file.blocks.as_slice() else { panic!("one map") };
-    let [Row::Drop { reason, .. }] = map.rows.as_slice() else { panic!("one row") };
+    let [Block::Map(map)] = file.blocks.as_slice() else {
+        panic!("one map")
+    };
+    let [Row::Drop { reason, .. }] = map.rows.as_slice() else {
+        panic!("one row")
+    };
     assert_eq!(reason, "not # a comment");
 }
 
@@ -46,9 +69,14 @@ fn code_rows_share_a_line() {
     let text = "codes Sex HL70001 <-> administrative-gender\nF <-> female \"Woman\"  M <-> male in v2-0001 \"<\" <-> x\n";
     let (file, diagnostics) = parse("t.map", text);
     assert_eq!(diagnostics, []);
-    let [Block::Codes(codes)] = file.blocks.as_slice() else { panic!("codes") };
-    let rows: Vec<(&str, &str)> =
-        codes.rows.iter().map(|row| (row.from.as_str(), row.to.as_str())).collect();
+    let [Block::Codes(codes)] = file.blocks.as_slice() else {
+        panic!("codes")
+    };
+    let rows: Vec<(&str, &str)> = codes
+        .rows
+        .iter()
+        .map(|row| (row.from.as_str(), row.to.as_str()))
+        .collect();
     assert_eq!(rows, [("F", "female"), ("M", "male"), ("<", "x")]);
     assert_eq!(codes.rows[0].display.as_deref(), Some("Woman"));
     assert_eq!(codes.rows[1].system.as_deref(), Some("v2-0001"));

@@ -20,18 +20,32 @@ pub(crate) fn forward(
 ) -> Found {
     let text = |n| cell.part(n, reading).plain(reading);
     let (name, id, kind) = (text(first), text(first + 1), text(first + 2));
-    let uri = if id.is_empty() { None } else { universal(&id, &kind) };
+    let uri = if id.is_empty() {
+        None
+    } else {
+        universal(&id, &kind)
+    };
     if let Some(uri) = uri {
-        let known = registered.iter().any(|(own, own_uri)| *own == *name && *own_uri == uri);
         let name = (!name.is_empty()).then(|| name.into_owned());
-        let _ = known;
-        return Found { uri: Some(uri), name, used: 0b110 };
+        return Found {
+            uri: Some(uri),
+            name,
+            used: 0b110,
+        };
     }
     let known = registered.iter().find(|(own, _)| *own == *name);
     match known {
-        Some((_, uri)) if id.is_empty() => Found { uri: Some(uri.clone()), name: None, used: 1 },
+        Some((_, uri)) if id.is_empty() => Found {
+            uri: Some(uri.clone()),
+            name: None,
+            used: 1,
+        },
         _ if name.is_empty() => Found::default(),
-        _ => Found { uri: None, name: Some(name.into_owned()), used: 0 },
+        _ => Found {
+            uri: None,
+            name: Some(name.into_owned()),
+            used: 0,
+        },
     }
 }
 
@@ -53,11 +67,13 @@ pub(crate) fn back(
     registered: &[(String, String)],
 ) -> (String, String, String) {
     let given = name.unwrap_or_default().to_owned();
-    let Some(uri) = uri else { return (given, String::new(), String::new()) };
-    if name.is_none() {
-        if let Some((known, _)) = registered.iter().find(|(_, own)| own == uri) {
-            return (known.clone(), String::new(), String::new());
-        }
+    let Some(uri) = uri else {
+        return (given, String::new(), String::new());
+    };
+    if name.is_none()
+        && let Some((known, _)) = registered.iter().find(|(_, own)| own == uri)
+    {
+        return (known.clone(), String::new(), String::new());
     }
     let (id, kind) = if let Some(oid) = uri.strip_prefix("urn:oid:") {
         (oid, "ISO")

@@ -27,10 +27,19 @@ pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
 /// `ICU 101 A`: the point of care, the room, the bed; the facility where there is nothing else.
 pub(crate) fn place(cell: Cell<'_>, reading: &Reading) -> String {
     let words = |numbers: &[u8]| {
-        let parts = numbers.iter().map(|n| cell.part(*n, reading).plain(reading));
-        let valued: Vec<String> = parts.map(Into::into).filter(|text: &String| !text.is_empty()).collect();
+        let parts = numbers
+            .iter()
+            .map(|n| cell.part(*n, reading).plain(reading));
+        let valued: Vec<String> = parts
+            .map(Into::into)
+            .filter(|text: &String| !text.is_empty())
+            .collect();
         valued.join(" ")
     };
     let narrow = words(&[1, 2, 3]);
-    if narrow.is_empty() { words(&[7, 8, 4]) } else { narrow }
+    if narrow.is_empty() {
+        words(&[7, 8, 4])
+    } else {
+        narrow
+    }
 }

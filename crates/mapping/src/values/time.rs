@@ -25,7 +25,9 @@ pub(crate) fn date(text: &str) -> Made<Value> {
 }
 
 pub(crate) fn date_time(text: &str, times: &Times) -> Made<Value> {
-    Ok(Value::from(with_offset(read(text)?, times).to_fhir(&times.zone)))
+    Ok(Value::from(
+        with_offset(read(text)?, times).to_fhir(&times.zone),
+    ))
 }
 
 pub(crate) fn instant(text: &str, times: &Times) -> Made<Value> {
@@ -44,7 +46,10 @@ pub(crate) fn time(text: &str) -> Made<Value> {
         return Err("not a time of day that FHIR can say");
     }
     let whole = parsed.with_offset(UtcOffset::Zulu).to_fhir(&Zone::utc());
-    let time = whole.split('T').nth(1).and_then(|time| time.strip_suffix('Z'));
+    let time = whole
+        .split('T')
+        .nth(1)
+        .and_then(|time| time.strip_suffix('Z'));
     time.map(Value::from).ok_or("not a time of day")
 }
 
@@ -73,6 +78,10 @@ pub(crate) fn back(text: &str) -> Option<String> {
 
 /// The v2 text of a FHIR time.
 pub(crate) fn time_back(text: &str) -> Option<String> {
-    let time = DateTime::parse_fhir(&format!("2000-01-01T{text}Z")).ok()?.to_hl7();
-    time.strip_prefix("20000101").and_then(|time| time.strip_suffix("+0000")).map(str::to_owned)
+    let time = DateTime::parse_fhir(&format!("2000-01-01T{text}Z"))
+        .ok()?
+        .to_hl7();
+    time.strip_prefix("20000101")
+        .and_then(|time| time.strip_suffix("+0000"))
+        .map(str::to_owned)
 }

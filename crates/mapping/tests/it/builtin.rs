@@ -28,7 +28,10 @@ fn have_no_errors() {
     diagnostics.extend(set.check());
     let found = diagnostics.iter().filter(|found| found.is_error());
     let errors: Vec<String> = found.map(ToString::to_string).collect();
-    for warning in diagnostics.iter().filter(|found: &&Diagnostic| !found.is_error()) {
+    for warning in diagnostics
+        .iter()
+        .filter(|found: &&Diagnostic| !found.is_error())
+    {
         eprintln!("{warning}");
     }
     assert!(errors.is_empty(), "{}", errors.join("\n"));
@@ -41,7 +44,10 @@ fn keep_the_tests_beside_their_rows() {
     let mut failures = Vec::new();
     for trial in &trials {
         for (spot, failure) in &trial.failures {
-            failures.push(format!("{}:{}: {}: {failure}", trial.file, spot.line, trial.name));
+            failures.push(format!(
+                "{}:{}: {}: {failure}",
+                trial.file, spot.line, trial.name
+            ));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -7,60 +7,158 @@ fn check(clause: &str, text: &str, expected: &str) {
     let (set, mut found) = MapSet::read([("t.map", text)]);
     found.extend(set.check());
     let all: Vec<String> = found.iter().map(ToString::to_string).collect();
-    assert!(all.iter().any(|one| one.starts_with(expected)), "{clause}: {all:#?}");
+    assert!(
+        all.iter().any(|one| one.starts_with(expected)),
+        "{clause}: {all:#?}"
+    );
 }
 
 const SEX: &str = "codes Sex HL70001 <-> administrative-gender\nF <-> female\n";
 
 #[test]
 fn paths_types_and_cardinalities() {
-    check("element", "segment PID <-> Patient\nPID-7 <-> birthday", "t.map:2:11 error: Patient has no element birthday");
-    check("choice", "segment PID <-> Patient\nPID-29 <-> deceased", "t.map:2:12 error: Patient has no element deceased\n  Write: deceasedBoolean or deceasedDateTime");
-    check("resource", "segment PID <-> Person2\n", "t.map:1:1 error: FHIR R4 has no type Person2");
-    check("once", "segment PID <-> Patient\nPID-7 <-> birthDate[*]", "t.map:2:11 error: Patient.birthDate is there once");
-    check("repeats", "segment PID <-> Patient\nPID-8[*] <-> gender : code", "t.map:2:14 error: each repeat of a field cannot go into one element");
-    check("converter", "segment PID <-> Patient\nPID-5[*] <-> name[*] : XPN", "t.map:2:24 error: there is no converter XPN for a HumanName");
-    check("misfit", "segment PID <-> Patient\nPID-7 <-> gender : date", "t.map:2:20 error: date does not make a code");
-    check("table", "segment PID <-> Patient\nPID-8 <-> gender : codes Sex", "t.map:2:20 error: there is no code table Sex");
-    check("field", "segment PID <-> Patient\nPID-99 <-> gender", "t.map:2:1 error: no version of HL7 v2 has PID-99");
-    check("reference", "segment PV1 <-> Encounter\nPV1-7 -> participant[+].individual", "t.map:2:1 error: a reference says what it leads to");
-    check("told", "segment PV1 <-> Encounter\nPV1-4 -> type{coding = X}.text", "t.map:2:");
+    check(
+        "element",
+        "segment PID <-> Patient\nPID-7 <-> birthday",
+        "t.map:2:11 error: Patient has no element birthday",
+    );
+    check(
+        "choice",
+        "segment PID <-> Patient\nPID-29 <-> deceased",
+        "t.map:2:12 error: Patient has no element deceased\n  Write: deceasedBoolean or deceasedDateTime",
+    );
+    check(
+        "resource",
+        "segment PID <-> Person2\n",
+        "t.map:1:1 error: FHIR R4 has no type Person2",
+    );
+    check(
+        "once",
+        "segment PID <-> Patient\nPID-7 <-> birthDate[*]",
+        "t.map:2:11 error: Patient.birthDate is there once",
+    );
+    check(
+        "repeats",
+        "segment PID <-> Patient\nPID-8[*] <-> gender : code",
+        "t.map:2:14 error: each repeat of a field cannot go into one element",
+    );
+    check(
+        "converter",
+        "segment PID <-> Patient\nPID-5[*] <-> name[*] : XPN",
+        "t.map:2:24 error: there is no converter XPN for a HumanName",
+    );
+    check(
+        "misfit",
+        "segment PID <-> Patient\nPID-7 <-> gender : date",
+        "t.map:2:20 error: date does not make a code",
+    );
+    check(
+        "table",
+        "segment PID <-> Patient\nPID-8 <-> gender : codes Sex",
+        "t.map:2:20 error: there is no code table Sex",
+    );
+    check(
+        "field",
+        "segment PID <-> Patient\nPID-99 <-> gender",
+        "t.map:2:1 error: no version of HL7 v2 has PID-99",
+    );
+    check(
+        "reference",
+        "segment PV1 <-> Encounter\nPV1-7 -> participant[+].individual",
+        "t.map:2:1 error: a reference says what it leads to",
+    );
+    check(
+        "told",
+        "segment PV1 <-> Encounter\nPV1-4 -> type{coding = X}.text",
+        "t.map:2:",
+    );
 }
 
 #[test]
 fn codes() {
     let text = format!("{SEX}segment PID <-> Patient\nPID-8 <-> gender : codes Sex\nZ <-> q");
-    check("not in the value set", &text.replace("F <-> female", "F <-> woman"), "t.map:4:1 error: Sex leads to woman, but gender allows only");
+    check(
+        "not in the value set",
+        &text.replace("F <-> female", "F <-> woman"),
+        "t.map:4:1 error: Sex leads to woman, but gender allows only",
+    );
     let status = "codes Status HL70085 <-> observation-status\nF <-> final\nsegment OBX <-> Observation\nOBX-11 <-> status : codes Status";
-    check("required without a row", status, "t.map:4:1 error: OBX-11 codes ");
+    check(
+        "required without a row",
+        status,
+        "t.map:4:1 error: OBX-11 codes ",
+    );
     let twice = "codes Sex HL70001 <-> administrative-gender\nF <-> female\nW <-> female\n";
-    check("two spellings back", twice, "t.map:3:1 error: Sex: two `<->` rows lead to female\n  Write: W -> female");
+    check(
+        "two spellings back",
+        twice,
+        "t.map:3:1 error: Sex: two `<->` rows lead to female\n  Write: W -> female",
+    );
 }
 
 #[test]
 fn inversion() {
     let text = "type CWE <-> CodeableConcept\n.9 <-> text\nsegment NK1 <-> RelatedPerson\nNK1-3 <-> relationship[+] : CWE\nNK1-7 <-> relationship[+] : CWE\n";
-    check("two rows take one list", text, "t.map:5:1 error: cannot run back: NK1-3 (line 4) and NK1-7 both take relationship.\n  Write: -> on one, or tell them apart");
-    check("one-way converter", "segment MSH <-> MessageHeader\nMSH-3 <-> source.endpoint : endpoint", "t.map:2:1 error: cannot run back: endpoint only goes forward");
+    check(
+        "two rows take one list",
+        text,
+        "t.map:5:1 error: cannot run back: NK1-3 (line 4) and NK1-7 both take relationship.\n  Write: -> on one, or tell them apart",
+    );
+    check(
+        "one-way converter",
+        "segment MSH <-> MessageHeader\nMSH-3 <-> source.endpoint : endpoint",
+        "t.map:2:1 error: cannot run back: endpoint only goes forward",
+    );
 }
 
 #[test]
 fn messages() {
     let maps = "segment OBX <-> Observation\nOBX-3 <-> code.text : text\n";
-    let text = format!("{maps}message ORU_R01 -> Bundle\nOBX -> Observation as results\n  owns, subject = patient\n");
-    check("label", &text, "t.map:5:9 error: no resource is labelled patient");
+    let text = format!(
+        "{maps}message ORU_R01 -> Bundle\nOBX -> Observation as results\n  owns, subject = patient\n"
+    );
+    check(
+        "label",
+        &text,
+        "t.map:5:9 error: no resource is labelled patient",
+    );
     let text = format!("{maps}message ORU_R01 -> Bundle\nOBX -> Observation as results\n");
-    check("required", &text, "t.map:4:1 error: Observation.status is required, but no row writes it");
+    check(
+        "required",
+        &text,
+        "t.map:4:1 error: Observation.status is required, but no row writes it",
+    );
     check("key", &text, "t.map:4:1 warning: results has no key");
-    check("map", "message ORU_R01 -> Bundle\nOBX -> Observation as results\n", "t.map:2:1 error: there is no map segment OBX <-> Observation");
+    check(
+        "map",
+        "message ORU_R01 -> Bundle\nOBX -> Observation as results\n",
+        "t.map:2:1 error: there is no map segment OBX <-> Observation",
+    );
 }
 
 #[test]
 fn dialects() {
-    let base = "choice NK1 = RelatedPerson | contact\nsegment PID <-> Patient\nPID-7 <-> birthDate\n";
+    let base =
+        "choice NK1 = RelatedPerson | contact\nsegment PID <-> Patient\nPID-7 <-> birthDate\n";
     let text = |row: &str| format!("{base}dialect LABY extends v2\n{row}\n");
-    check("zone", &text("zone \"Mars/Olympus\""), "t.map:5:1 error: no such time zone");
-    check("choice", &text("choice NK1 = cousin"), "t.map:5:1 error: choice NK1 has no option cousin");
-    check("meaning", &text("PID-7 means received"), "t.map:5:1 error: no map says what `received` means");
-    check("replace", &text("replace PID-8 -> gender : code"), "t.map:5:1 error: the base has no such row");
+    check(
+        "zone",
+        &text("zone \"Mars/Olympus\""),
+        "t.map:5:1 error: no such time zone",
+    );
+    check(
+        "choice",
+        &text("choice NK1 = cousin"),
+        "t.map:5:1 error: choice NK1 has no option cousin",
+    );
+    check(
+        "meaning",
+        &text("PID-7 means received"),
+        "t.map:5:1 error: no map says what `received` means",
+    );
+    check(
+        "replace",
+        &text("replace PID-8 -> gender : code"),
+        "t.map:5:1 error: the base has no such row",
+    );
 }

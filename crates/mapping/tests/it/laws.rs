@@ -26,17 +26,22 @@ fn escape(text: &str) -> String {
 }
 
 fn date() -> impl Strategy<Value = String> {
-    (1900..2030_u32, 1..13_u32, 1..29_u32, 0..3_u8).prop_map(|(year, month, day, parts)| match parts {
-        0 => format!("{year}"),
-        1 => format!("{year}{month:02}"),
-        _ => format!("{year}{month:02}{day:02}"),
-    })
+    (1900..2030_u32, 1..13_u32, 1..29_u32, 0..3_u8).prop_map(
+        |(year, month, day, parts)| match parts {
+            0 => format!("{year}"),
+            1 => format!("{year}{month:02}"),
+            _ => format!("{year}{month:02}{day:02}"),
+        },
+    )
 }
 
 fn stamp() -> impl Strategy<Value = String> {
     let time = (date(), 0..24_u32, 0..60_u32, 0..60_u32, prop::bool::ANY);
     time.prop_map(|(date, hour, minute, second, west)| match date.len() {
-        8 => format!("{date}{hour:02}{minute:02}{second:02}{}", if west { "-0600" } else { "+0100" }),
+        8 => format!(
+            "{date}{hour:02}{minute:02}{second:02}{}",
+            if west { "-0600" } else { "+0100" }
+        ),
         _ => date,
     })
 }
@@ -58,41 +63,89 @@ fn join(parts: &[String], separator: char) -> String {
 }
 
 fn repeats(strategy: BoxedStrategy<String>, most: usize) -> BoxedStrategy<String> {
-    prop::collection::vec(strategy, 0..=most).prop_map(|all| all.join("~")).boxed()
+    prop::collection::vec(strategy, 0..=most)
+        .prop_map(|all| all.join("~"))
+        .boxed()
 }
 
 fn hd() -> BoxedStrategy<String> {
     prop_oneof![
         name(),
-        (name(), "[1-9]\\.[1-9]{1,3}\\.[1-9]{1,4}").prop_map(|(name, oid)| format!("{name}&{oid}&ISO")),
+        (name(), "[1-9]\\.[1-9]{1,3}\\.[1-9]{1,4}")
+            .prop_map(|(name, oid)| format!("{name}&{oid}&ISO")),
         "[1-9]\\.[1-9]{1,3}\\.[1-9]{1,4}".prop_map(|oid| format!("&{oid}&ISO")),
     ]
     .boxed()
 }
 
 fn cx() -> BoxedStrategy<String> {
-    (word(), optional(hd()), optional(one_of(&["MR", "PI", "PT", "AN", "VS"])), optional(date()))
+    (
+        word(),
+        optional(hd()),
+        optional(one_of(&["MR", "PI", "PT", "AN", "VS"])),
+        optional(date()),
+    )
         .prop_map(|(value, authority, kind, start)| {
-            let parts = [value, String::new(), String::new(), authority, kind, String::new(), start];
+            let parts = [
+                value,
+                String::new(),
+                String::new(),
+                authority,
+                kind,
+                String::new(),
+                start,
+            ];
             join(&parts, '^')
         })
         .boxed()
 }
 
 fn xpn() -> BoxedStrategy<String> {
-    let given = (name(), optional(prop::collection::vec(name(), 1..3).prop_map(|all| all.join(" "))));
-    (word(), given, optional(name()), optional(name()), optional(one_of(&["L", "D", "M", "N", "BAD", "MSK", "TEMP"])))
+    let given = (
+        name(),
+        optional(prop::collection::vec(name(), 1..3).prop_map(|all| all.join(" "))),
+    );
+    (
+        word(),
+        given,
+        optional(name()),
+        optional(name()),
+        optional(one_of(&["L", "D", "M", "N", "BAD", "MSK", "TEMP"])),
+    )
         .prop_map(|(family, (first, rest), suffix, prefix, kind)| {
-            join(&[family, first, rest, suffix, prefix, String::new(), kind], '^')
+            join(
+                &[family, first, rest, suffix, prefix, String::new(), kind],
+                '^',
+            )
         })
         .boxed()
 }
 
 fn xad() -> BoxedStrategy<String> {
-    (word(), optional(word()), optional(word()), optional(name()), optional("[0-9]{5}"),
-     optional(one_of(&["H", "O", "C", "BA", "BI", "M"])), optional(word()))
+    (
+        word(),
+        optional(word()),
+        optional(word()),
+        optional(name()),
+        optional("[0-9]{5}"),
+        optional(one_of(&["H", "O", "C", "BA", "BI", "M"])),
+        optional(word()),
+    )
         .prop_map(|(line, other, city, state, zip, kind, county)| {
-            join(&[line, other, city, state, zip, "USA".into(), kind, String::new(), county], '^')
+            join(
+                &[
+                    line,
+                    other,
+                    city,
+                    state,
+                    zip,
+                    "USA".into(),
+                    kind,
+                    String::new(),
+                    county,
+                ],
+                '^',
+            )
         })
         .boxed()
 }
@@ -101,14 +154,20 @@ fn xtn(uses: &'static [&'static str]) -> BoxedStrategy<String> {
     prop_oneof![
         (one_of(uses), one_of(&["PH", "FX", "BP"]), "555-01[0-9]{2}")
             .prop_map(|(used, kind, number)| format!("{number}^{used}^{kind}")),
-        (one_of(uses), "[a-z]{1,8}@example\\.org").prop_map(|(used, mail)| format!("^{used}^Internet^{mail}")),
-        (one_of(uses), "01[0-9]{2}").prop_map(|(used, local)| format!("^{used}^PH^^1^555^555{local}")),
+        (one_of(uses), "[a-z]{1,8}@example\\.org")
+            .prop_map(|(used, mail)| format!("^{used}^Internet^{mail}")),
+        (one_of(uses), "01[0-9]{2}")
+            .prop_map(|(used, local)| format!("^{used}^PH^^1^555^555{local}")),
     ]
     .boxed()
 }
 
 fn cwe() -> BoxedStrategy<String> {
-    let coding = (word(), optional(word()), one_of(&["LN", "SCT", "L", "99LAB", "HL70123"]))
+    let coding = (
+        word(),
+        optional(word()),
+        one_of(&["LN", "SCT", "L", "99LAB", "HL70123"]),
+    )
         .prop_map(|(code, display, system)| [code, display, system]);
     let second = prop_oneof![
         Just([String::new(), String::new(), String::new()]),
@@ -137,7 +196,7 @@ fn xcn() -> BoxedStrategy<String> {
 fn segment(name: &str, fields: Vec<(usize, String)>) -> String {
     let last = fields.iter().map(|(number, _)| *number).max().unwrap_or(0);
     let mut all = vec![String::new(); last + 1];
-    all[0] = name.to_owned();
+    name.clone_into(&mut all[0]);
     for (number, text) in fields {
         all[number] = text;
     }
@@ -157,28 +216,71 @@ fn pid() -> impl Strategy<Value = String> {
     );
     let second = (
         optional(cwe()),
-        optional(one_of(&["M", "D", "S", "W", "A^Separated^99LAB", "M^Married^HL70002", "U"])),
+        optional(one_of(&[
+            "M",
+            "D",
+            "S",
+            "W",
+            "A^Separated^99LAB",
+            "M^Married^HL70002",
+            "U",
+        ])),
         optional(cwe()),
         optional("000-00-[0-9]{4}"),
         optional(word()),
         optional("[1-9]"),
         optional(cwe()),
-        optional(prop_oneof![stamp().prop_map(|time| (time, String::new())),
-                             one_of(&["Y", "N"]).prop_map(|dead| (String::new(), dead))]
-            .prop_map(|(time, dead)| format!("{time}|{dead}"))),
+        optional(
+            prop_oneof![
+                stamp().prop_map(|time| (time, String::new())),
+                one_of(&["Y", "N"]).prop_map(|dead| (String::new(), dead))
+            ]
+            .prop_map(|(time, dead)| format!("{time}|{dead}")),
+        ),
     );
-    (first, second).prop_map(|((ids, names, maiden, birth, sex, homes, phones, works), (language, marital, religion, ssn, place, order, nation, death))| {
-        let (time, dead) = death.split_once('|').map_or((String::new(), String::new()), |(a, b)| (a.to_owned(), b.to_owned()));
-        segment("PID", vec![
-            (3, ids), (5, names), (6, maiden), (7, birth), (8, sex), (11, homes), (13, phones), (14, works),
-            (15, language), (16, marital), (17, religion), (19, ssn), (23, place), (25, order), (28, nation),
-            (29, time), (30, dead),
-        ])
-    })
+    (first, second).prop_map(
+        |(
+            (ids, names, maiden, birth, sex, homes, phones, works),
+            (language, marital, religion, ssn, place, order, nation, death),
+        )| {
+            let (time, dead) = death
+                .split_once('|')
+                .map_or((String::new(), String::new()), |(a, b)| {
+                    (a.to_owned(), b.to_owned())
+                });
+            segment(
+                "PID",
+                vec![
+                    (3, ids),
+                    (5, names),
+                    (6, maiden),
+                    (7, birth),
+                    (8, sex),
+                    (11, homes),
+                    (13, phones),
+                    (14, works),
+                    (15, language),
+                    (16, marital),
+                    (17, religion),
+                    (19, ssn),
+                    (23, place),
+                    (25, order),
+                    (28, nation),
+                    (29, time),
+                    (30, dead),
+                ],
+            )
+        },
+    )
 }
 
 fn pl() -> BoxedStrategy<String> {
-    (name(), optional("[0-9]{3}"), optional(one_of(&["A", "B"])), optional(name()))
+    (
+        name(),
+        optional("[0-9]{3}"),
+        optional(one_of(&["A", "B"])),
+        optional(name()),
+    )
         .prop_map(|(unit, room, bed, site)| join(&[unit, room, bed, site], '^'))
         .boxed()
 }
@@ -202,12 +304,32 @@ fn pv1() -> impl Strategy<Value = String> {
         optional(stamp()),
         repeats(cx(), 2),
     );
-    (first, second).prop_map(|((class, place, kind, prior, attending, referring, service), (source, admitting, visit, out, start, end, others))| {
-        segment("PV1", vec![
-            (2, class), (3, place), (4, kind), (6, prior), (7, attending), (8, referring), (10, service),
-            (14, source), (17, admitting), (19, visit), (36, out), (44, start), (45, end), (50, others),
-        ])
-    })
+    (first, second).prop_map(
+        |(
+            (class, place, kind, prior, attending, referring, service),
+            (source, admitting, visit, out, start, end, others),
+        )| {
+            segment(
+                "PV1",
+                vec![
+                    (2, class),
+                    (3, place),
+                    (4, kind),
+                    (6, prior),
+                    (7, attending),
+                    (8, referring),
+                    (10, service),
+                    (14, source),
+                    (17, admitting),
+                    (19, visit),
+                    (36, out),
+                    (44, start),
+                    (45, end),
+                    (50, others),
+                ],
+            )
+        },
+    )
 }
 
 fn number() -> impl Strategy<Value = String> {
@@ -217,19 +339,35 @@ fn number() -> impl Strategy<Value = String> {
 fn value() -> BoxedStrategy<(String, String, String)> {
     let unit = prop_oneof![
         Just(String::new()),
-        one_of(&["mg/dL", "mmol/L^^UCUM", "mg/dL^milligram per deciliter^UCUM", "10*3/uL^^UCUM"])
+        one_of(&[
+            "mg/dL",
+            "mmol/L^^UCUM",
+            "mg/dL^milligram per deciliter^UCUM",
+            "10*3/uL^^UCUM"
+        ])
     ];
     prop_oneof![
         (number(), unit.clone()).prop_map(|(value, unit)| ("NM".into(), value, unit)),
-        (one_of(&["<", "<=", ">", ">="]), number(), unit)
-            .prop_map(|(mark, value, unit)| ("SN".into(), format!("{mark}^{value}"), unit)),
+        (one_of(&["<", "<=", ">", ">="]), number(), unit).prop_map(|(mark, value, unit)| (
+            "SN".into(),
+            format!("{mark}^{value}"),
+            unit
+        )),
         (number(), number()).prop_map(|(a, b)| ("SN".into(), format!("^{a}^-^{b}"), String::new())),
         (number(), number()).prop_map(|(a, b)| ("SN".into(), format!("^{a}^:^{b}"), String::new())),
         word().prop_map(|text| ("ST".into(), text, String::new())),
         cwe().prop_map(|code| ("CWE".into(), code, String::new())),
         stamp().prop_map(|time| ("TS".into(), time, String::new())),
-        prop::collection::vec(word(), 2..4).prop_map(|all| ("ST".into(), all.join("~"), String::new())),
-        prop::collection::vec(number(), 2..4).prop_map(|all| ("NM".into(), all.join("~"), String::new())),
+        prop::collection::vec(word(), 2..4).prop_map(|all| (
+            "ST".into(),
+            all.join("~"),
+            String::new()
+        )),
+        prop::collection::vec(number(), 2..4).prop_map(|all| (
+            "NM".into(),
+            all.join("~"),
+            String::new()
+        )),
         Just((String::new(), String::new(), String::new())),
     ]
     .boxed()
@@ -249,12 +387,40 @@ fn obx() -> impl Strategy<Value = String> {
         optional(stamp()),
         optional(cwe()),
     )
-        .prop_map(|((kind, value, unit), code, sub, range, flags, status, time, who, method, analysed, site)| {
-            segment("OBX", vec![
-                (2, kind), (3, code), (4, sub), (5, value), (6, unit), (7, range), (8, flags), (11, status),
-                (14, time), (16, who), (17, method), (19, analysed), (20, site),
-            ])
-        })
+        .prop_map(
+            |(
+                (kind, value, unit),
+                code,
+                sub,
+                range,
+                flags,
+                status,
+                time,
+                who,
+                method,
+                analysed,
+                site,
+            )| {
+                segment(
+                    "OBX",
+                    vec![
+                        (2, kind),
+                        (3, code),
+                        (4, sub),
+                        (5, value),
+                        (6, unit),
+                        (7, range),
+                        (8, flags),
+                        (11, status),
+                        (14, time),
+                        (16, who),
+                        (17, method),
+                        (19, analysed),
+                        (20, site),
+                    ],
+                )
+            },
+        )
 }
 
 fn forward(segment: &str, resource_type: &str) -> Conversion {
@@ -264,13 +430,20 @@ fn forward(segment: &str, resource_type: &str) -> Conversion {
 
 fn back(conversion: &Conversion, resource_type: &str, name: &str) -> String {
     let segments = MapSet::builtin().back_segments(conversion, resource_type, &[name]);
-    let texts = segments.into_iter().map(|segment| String::from_utf8(segment).unwrap());
+    let texts = segments
+        .into_iter()
+        .map(|segment| String::from_utf8(segment).unwrap());
     texts.collect::<Vec<String>>().join("\r")
 }
 
 fn resource(conversion: &Conversion, resource_type: &str) -> Value {
-    let own = conversion.drafts.iter().find(|draft| draft.resource_type == resource_type);
-    own.unwrap_or_else(|| panic!("no {resource_type}")).value().clone()
+    let own = conversion
+        .drafts
+        .iter()
+        .find(|draft| draft.resource_type == resource_type);
+    own.unwrap_or_else(|| panic!("no {resource_type}"))
+        .value()
+        .clone()
 }
 
 /// Full urls come from the message's bytes: only what they lead to is compared.
@@ -300,20 +473,47 @@ fn holds(segment: &str, resource_type: &str) -> Result<(), TestCaseError> {
     let (mut one, mut two) = (made.clone(), resource(&again, resource_type));
     without_urls(&mut one);
     without_urls(&mut two);
-    prop_assert!(one == two, "law 2b: {} became {}", text, String::from_utf8(two.to_bytes()).unwrap());
+    prop_assert!(
+        one == two,
+        "law 2b: {} became {}",
+        text,
+        String::from_utf8(two.to_bytes()).unwrap()
+    );
     // 2c: F(m, F(m, r)) = F(m, r).
-    let draft = conversion.drafts.iter().find(|draft| draft.resource_type == resource_type).unwrap();
+    let draft = conversion
+        .drafts
+        .iter()
+        .find(|draft| draft.resource_type == resource_type)
+        .unwrap();
     let once = draft.apply(None);
     let twice = draft.apply(Some(&once.value));
-    prop_assert!(!twice.changed, "law 2c: {} became {}", text, String::from_utf8(twice.value.to_bytes()).unwrap());
-    let mut paths: Vec<String> = once.lineage.iter().map(|line| line.element.clone()).collect();
-    let mut after: Vec<String> = twice.lineage.iter().map(|line| line.element.clone()).collect();
+    prop_assert!(
+        !twice.changed,
+        "law 2c: {} became {}",
+        text,
+        String::from_utf8(twice.value.to_bytes()).unwrap()
+    );
+    let mut paths: Vec<String> = once
+        .lineage
+        .iter()
+        .map(|line| line.element.clone())
+        .collect();
+    let mut after: Vec<String> = twice
+        .lineage
+        .iter()
+        .map(|line| line.element.clone())
+        .collect();
     paths.sort();
     after.sort();
     prop_assert_eq!(paths, after, "lineage after applying twice");
     // 4: every lineage path leads to a value.
     for line in &once.lineage {
-        prop_assert!(once.value.at(&line.element).is_some(), "law 4: {} leads nowhere in {}", line.element, text);
+        prop_assert!(
+            once.value.at(&line.element).is_some(),
+            "law 4: {} leads nowhere in {}",
+            line.element,
+            text
+        );
     }
     // 1: the report adds up.
     adds_up(segment, &conversion)?;
@@ -322,8 +522,12 @@ fn holds(segment: &str, resource_type: &str) -> Result<(), TestCaseError> {
 
 fn adds_up(segment: &str, conversion: &Conversion) -> Result<(), TestCaseError> {
     let report = &conversion.report;
-    let n_fields = segment.split('|').skip(1).filter(|field| !field.is_empty()).count();
-    let name = segment[..3].as_bytes();
+    let n_fields = segment
+        .split('|')
+        .skip(1)
+        .filter(|field| !field.is_empty())
+        .count();
+    let name = &segment.as_bytes()[..3];
     let mut places: Vec<String> = [&report.mapped, &report.dropped, &report.unmapped]
         .into_iter()
         .flatten()

@@ -9,7 +9,8 @@ fn patient(segment: &str) -> Draft {
 }
 
 fn draft(segment: &str, resource_type: &str) -> Conversion {
-    let text = format!("MSH|^~\\&|A|B|||20240101000000+0000||ADT^A08^ADT_A01|1|P|2.5.1\r{segment}\r");
+    let text =
+        format!("MSH|^~\\&|A|B|||20240101000000+0000||ADT^A08^ADT_A01|1|P|2.5.1\r{segment}\r");
     let message = Message::parse(text.into_bytes());
     MapSet::builtin().forward_segments(&message, &Source::default(), resource_type)
 }
@@ -36,9 +37,18 @@ fn three_states() {
     check(
         "a value sets, the rest stays",
         "PID|1||1||NEW^B||1981",
-        &KNOWN.replace(r#"{"family":"OLD","given":["A"]}"#, r#"{"family":"NEW","given":["B"]}"#).replace("1980", "1981"),
+        &KNOWN
+            .replace(
+                r#"{"family":"OLD","given":["A"]}"#,
+                r#"{"family":"NEW","given":["B"]}"#,
+            )
+            .replace("1980", "1981"),
     );
-    check("\"\" deletes one element", "PID|1||1||||\"\"", &KNOWN.replace(r#""birthDate":"1980","#, ""));
+    check(
+        "\"\" deletes one element",
+        "PID|1||1||||\"\"",
+        &KNOWN.replace(r#""birthDate":"1980","#, ""),
+    );
     check(
         "\"\" deletes a list",
         "PID|1||1||||||||\"\"",
@@ -78,35 +88,71 @@ fn ownership() {
     draft.ownership = Ownership::OnlyLinks;
     let applied = draft.apply(Some(&known));
     assert!(!applied.changed, "only links changes nothing that exists");
-    let withheld: Vec<String> =
-        applied.withheld.iter().map(|place| place.whole_field().to_string()).collect();
+    let withheld: Vec<String> = applied
+        .withheld
+        .iter()
+        .map(|place| place.whole_field().to_string())
+        .collect();
     assert!(withheld.contains(&"PID-7".to_owned()), "{withheld:?}");
     assert!(draft.apply(None).changed, "only links creates");
     draft.ownership = Ownership::FillsGaps;
     let applied = draft.apply(Some(&known));
-    assert_eq!(applied.value.text("birthDate"), Some("1980"), "fills gaps keeps");
-    assert!(applied.value.get("maritalStatus").is_some(), "fills gaps fills");
+    assert_eq!(
+        applied.value.text("birthDate"),
+        Some("1980"),
+        "fills gaps keeps"
+    );
+    assert!(
+        applied.value.get("maritalStatus").is_some(),
+        "fills gaps fills"
+    );
     let mut report = super::update::draft("PID|1||1||||1981", "Patient").report;
     let n_mapped = report.mapped.len();
     report.withhold(&applied.withheld);
-    assert_eq!(report.mapped.len() + report.withheld.len(), n_mapped, "the report still adds up");
+    assert_eq!(
+        report.mapped.len() + report.withheld.len(),
+        n_mapped,
+        "the report still adds up"
+    );
 }
 
 #[test]
 fn another_type_of_a_choice_replaces_the_first() {
-    let known = draft("OBX|1|SN|1^^LN||<^5|mg/dL|||||F", "Observation").drafts.remove(0).apply(None).value;
-    let news = draft("OBX|1|NM|1^^LN||7||||||C", "Observation").drafts.remove(0);
+    let known = draft("OBX|1|SN|1^^LN||<^5|mg/dL|||||F", "Observation")
+        .drafts
+        .remove(0)
+        .apply(None)
+        .value;
+    let news = draft("OBX|1|NM|1^^LN||7||||||C", "Observation")
+        .drafts
+        .remove(0);
     let applied = news.apply(Some(&known));
     let value = applied.value.get("valueQuantity").unwrap();
-    assert_eq!(text(value), r#"{"value":7}"#, "no comparator or unit of the old value stays");
-    let words = draft("OBX|1|ST|1^^LN||none seen||||||C", "Observation").drafts.remove(0);
+    assert_eq!(
+        text(value),
+        r#"{"value":7}"#,
+        "no comparator or unit of the old value stays"
+    );
+    let words = draft("OBX|1|ST|1^^LN||none seen||||||C", "Observation")
+        .drafts
+        .remove(0);
     let applied = words.apply(Some(&applied.value));
     assert!(applied.value.get("valueQuantity").is_none());
     assert_eq!(applied.value.text("valueString"), Some("none seen"));
-    let status_only = draft("OBX|1||1^^LN||||||||W", "Observation").drafts.remove(0);
+    let status_only = draft("OBX|1||1^^LN||||||||W", "Observation")
+        .drafts
+        .remove(0);
     let applied = status_only.apply(Some(&applied.value));
-    assert_eq!(applied.value.text("valueString"), Some("none seen"), "absent keeps");
-    assert_eq!(applied.value.text("status"), Some("entered-in-error"), "W withdraws");
+    assert_eq!(
+        applied.value.text("valueString"),
+        Some("none seen"),
+        "absent keeps"
+    );
+    assert_eq!(
+        applied.value.text("status"),
+        Some("entered-in-error"),
+        "W withdraws"
+    );
 }
 
 #[test]
@@ -128,9 +174,17 @@ fn nothing_is_invented() {
         .collect();
     assert_eq!(
         unusable,
-        [("PID-7".to_owned(), "19801"), ("PID-8".to_owned(), "Q"), ("PID-16".to_owned(), "ZZ")]
+        [
+            ("PID-7".to_owned(), "19801"),
+            ("PID-8".to_owned(), "Q"),
+            ("PID-16".to_owned(), "ZZ")
+        ]
     );
-    let unmapped: Vec<String> =
-        conversion.report.unmapped.iter().map(|entry| entry.place.to_string()).collect();
+    let unmapped: Vec<String> = conversion
+        .report
+        .unmapped
+        .iter()
+        .map(|entry| entry.place.to_string())
+        .collect();
     assert!(unmapped.contains(&"PID-7".to_owned()), "{unmapped:?}");
 }
