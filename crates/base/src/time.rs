@@ -1,7 +1,10 @@
 //! Instants, and dates as far as the sender knew them.
 
+mod scan;
+
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use scan::Scan;
 use std::fmt;
 
 /// An instant in UTC, in microseconds since 1970-01-01T00:00:00Z.
@@ -447,71 +450,6 @@ fn offset_text(offset: UtcOffset, colon: bool) -> String {
             let colon = if colon { ":" } else { "" };
             format!("{sign}{hours:02}{colon}{rest:02}")
         }
-    }
-}
-
-/// Reads fixed-width numbers and marks from the front.
-struct Scan<'a>(&'a [u8]);
-
-impl Scan<'_> {
-    fn is_done(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn at_digit(&self) -> bool {
-        self.0.first().is_some_and(u8::is_ascii_digit)
-    }
-
-    fn take(&mut self, mark: u8) -> bool {
-        match self.0.split_first() {
-            Some((&first, rest)) if first == mark => {
-                self.0 = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn expect(&mut self, mark: u8) -> Result<(), InvalidDateTime> {
-        if self.take(mark) {
-            Ok(())
-        } else {
-            Err(InvalidDateTime)
-        }
-    }
-
-    fn number(&mut self, width: usize) -> Result<u32, InvalidDateTime> {
-        let (digits, rest) = self.0.split_at_checked(width).ok_or(InvalidDateTime)?;
-        let mut value = 0;
-        for &digit in digits {
-            if !digit.is_ascii_digit() {
-                return Err(InvalidDateTime);
-            }
-            value = value * 10 + u32::from(digit - b'0');
-        }
-        self.0 = rest;
-        Ok(value)
-    }
-
-    fn offset(&mut self, fhir: bool) -> Result<Option<UtcOffset>, InvalidDateTime> {
-        if fhir && self.take(b'Z') {
-            return Ok(Some(UtcOffset::Zulu));
-        }
-        let sign = match self.0.first() {
-            Some(b'+') => 1,
-            Some(b'-') => -1,
-            _ => return Ok(None),
-        };
-        self.0 = self.0.get(1..).unwrap_or(&[]);
-        let hours = self.number(2)? as i16;
-        if fhir {
-            self.expect(b':')?;
-        }
-        let minutes = self.number(2)? as i16;
-        if 59 < minutes {
-            return Err(InvalidDateTime);
-        }
-        Ok(Some(UtcOffset::Minutes(sign * (hours * 60 + minutes))))
     }
 }
 

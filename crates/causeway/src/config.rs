@@ -23,6 +23,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) log: Log,
     #[serde(default)]
+    pub(crate) journal: JournalSettings,
+    #[serde(default)]
     pub(crate) maps: Maps,
     #[serde(default)]
     pub(crate) engine: Engine,
@@ -61,6 +63,16 @@ pub(crate) enum LogLevel {
     #[default]
     Info,
     Debug,
+}
+
+/// `[journal]`: what is told from a repeat, and what is found by its words.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct JournalSettings {
+    /// The same message within this time gets its stored acknowledgement again.
+    pub(crate) repeats_window_seconds: u64,
+    /// Whether messages can be found by words in their raw text.
+    pub(crate) text_index: bool,
 }
 
 /// `[maps]`: the site's own maps on top of the built-in ones.
@@ -153,6 +165,12 @@ impl Config {
             engine.max_waiting = max_waiting.max(1);
         }
         engine
+    }
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self { repeats_window_seconds: 86_400, text_index: true }
     }
 }
 

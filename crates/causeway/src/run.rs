@@ -1,5 +1,6 @@
 //! The life of the process: open, bind, say so, wait for a signal, drain, close.
 
+use crate::config::JournalSettings;
 use crate::failure::Failure;
 use crate::http::address_file;
 use crate::relay::Relay;
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineConfig,
     pub(crate) maps: Arc<MapSet>,
     pub(crate) is_https: bool,
+    pub(crate) journal: JournalSettings,
 }
 
 /// What runs, for whoever sends traffic to it.
@@ -157,8 +159,12 @@ where
 fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>, name: &str) {
     println!("console: {base_url}/");
     println!("fhir: {base_url}/fhir");
-    for (flow, address) in mllp {
-        println!("{flow}: mllp://{address}");
+    for (idx, (flow, address)) in mllp.iter().enumerate() {
+        if idx == 0 {
+            println!("mllp: mllp://{address}");
+        } else {
+            println!("mllp-{flow}: mllp://{address}");
+        }
     }
     println!("ready");
     if let Some(secret) = secret {

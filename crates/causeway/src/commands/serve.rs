@@ -18,6 +18,7 @@ pub(crate) fn serve(args: &Configured) -> Result<ExitCode, Failure> {
         engine: config.engine_config(),
         maps: Arc::new(maps),
         is_https: false,
+        journal: config.journal.clone(),
     };
     run::run(settings, |_| async {})?;
     Ok(ExitCode::SUCCESS)

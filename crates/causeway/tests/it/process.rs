@@ -18,7 +18,11 @@ pub struct Running {
 
 /// Runs a command to its end.
 pub fn causeway(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_causeway")).args(args).stdin(Stdio::null()).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_causeway"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// Standard output of a command that must succeed.
@@ -33,7 +37,15 @@ impl Running {
     /// `causeway demo` on free ports over that directory.
     pub fn demo(data: &Path, more: &[&str]) -> Self {
         let data = data.display().to_string();
-        let mut args = vec!["demo", "--data", &data, "--http", "127.0.0.1:0", "--mllp", "127.0.0.1:0"];
+        let mut args = vec![
+            "demo",
+            "--data",
+            &data,
+            "--http",
+            "127.0.0.1:0",
+            "--mllp",
+            "127.0.0.1:0",
+        ];
         args.extend(more);
         Self::start(&args)
     }
@@ -56,12 +68,22 @@ impl Running {
                 }
             }
         });
-        let mut running = Self { child, addresses: Vec::new(), secret: None, lines };
+        let mut running = Self {
+            child,
+            addresses: Vec::new(),
+            secret: None,
+            lines,
+        };
         loop {
             let Ok(line) = running.lines.recv_timeout(Duration::from_secs(60)) else {
                 let mut stderr = String::new();
                 let _ = running.child.kill();
-                let _ = running.child.stderr.take().unwrap().read_to_string(&mut stderr);
+                let _ = running
+                    .child
+                    .stderr
+                    .take()
+                    .unwrap()
+                    .read_to_string(&mut stderr);
                 panic!("causeway {args:?} did not get ready: {stderr}");
             };
             if line == "ready" {
@@ -74,7 +96,11 @@ impl Running {
         let mut stderr = running.child.stderr.take().unwrap();
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         if let Ok(line) = running.lines.recv_timeout(Duration::from_millis(500)) {
-            running.secret = line.split("password `").nth(1).and_then(|rest| rest.split('`').next()).map(str::to_owned);
+            running.secret = line
+                .split("password `")
+                .nth(1)
+                .and_then(|rest| rest.split('`').next())
+                .map(str::to_owned);
         }
         running
     }
@@ -82,7 +108,9 @@ impl Running {
     /// The address that was announced under that name.
     pub fn url(&self, name: &str) -> &str {
         let found = self.addresses.iter().find(|(known, _)| known == name);
-        &found.unwrap_or_else(|| panic!("no {name} in {:?}", self.addresses)).1
+        &found
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.addresses))
+            .1
     }
 
     /// As by Ctrl-C; waits for the end and says whether it was a clean one.

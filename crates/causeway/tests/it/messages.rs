@@ -1,0 +1,11 @@
+//! Small synthetic messages.
+
+pub const ADMISSION: &str = "MSH|^~\\&|ADT|HOSP|CW|CW|20260101120000-0600||ADT^A01^ADT_A01|A1|P|2.5.1\r\
+    EVN|A01|20260101120000-0600\r\
+    PID|1||123^^^HOSP^MR||ZZTEST^JANE^Q||19800102|F|||1 Test St^^Testville^IL^60000\r\
+    PV1|1|I|WARD^1^A||||||||||||||||V1\r";
+
+pub const RESULT: &str = "MSH|^~\\&|LAB|HOSP|CW|CW|20260102120000-0600||ORU^R01^ORU_R01|R1|P|2.5.1\r\
+    PID|1||123^^^HOSP^MR||ZZTEST^JANE\r\
+    OBR|1|P1|F1|58410-2^CBC^LN|||20260102110000-0600|||||||||||||||20260102115500-0600||LAB|F\r\
+    OBX|1|NM|718-7^Hemoglobin^LN||10.20|g/dL^g/dL^UCUM|12.0-16.0|L|||F|||20260102110000-0600\r";
