@@ -1,6 +1,7 @@
 //! A site with a chart: what a message became can be asked for.
 
 use crate::client::{Client, msa1};
+use crate::site::patiently;
 use access::{Permit, SystemCaller};
 use base::SystemClock;
 use fhir::build::Value;
@@ -31,8 +32,8 @@ impl ChartSite {
     }
 
     pub(crate) fn start_with(directory: &Path, change: impl Fn(&mut FlowConfig)) -> Self {
-        let chart = Chart::open(directory, store::chart::Options::default()).unwrap();
-        let journal = Journal::open(directory, store::journal::Options::default()).unwrap();
+        let chart = patiently(|| Chart::open(directory, store::chart::Options::default()));
+        let journal = patiently(|| Journal::open(directory, store::journal::Options::default()));
         let metrics = Metrics::default();
         let events = Events::new(metrics.clone());
         let destination = Arc::new(ChartDestination::new(chart.clone(), maps(), events));

@@ -129,7 +129,7 @@ impl Site {
     ) -> Self {
         let mut flow = FlowConfig::mllp("adt", (Ipv4Addr::LOCALHOST, 0).into());
         change(&mut flow);
-        let journal = Journal::open(directory, Options::default()).unwrap();
+        let journal = patiently(|| Journal::open(directory, Options::default()));
         let handles = Handles {
             journal: journal.clone(),
             destination: Arc::clone(&memory) as Arc<dyn Destination>,
@@ -201,4 +201,16 @@ pub(crate) fn rows(journal: &Journal) -> Vec<Summary> {
             return rows;
         }
     }
+}
+
+/// Opens what another test's fork may hold for a moment: a lock goes with its last copy, and between
+/// fork and exec a child of the kill tests has one.
+pub(crate) fn patiently<T, E: std::fmt::Debug>(open: impl Fn() -> Result<T, E>) -> T {
+    for _ in 0..100 {
+        if let Ok(opened) = open() {
+            return opened;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    open().unwrap()
 }
