@@ -11,4 +11,5 @@
 mod builtin;
 mod faults;
 mod laws;
+mod pairs;
 mod update;
