@@ -16,13 +16,14 @@ mod input;
 mod logs;
 mod maps;
 mod pretty;
+#[cfg(test)]
+mod reference;
 mod relay;
 mod run;
 mod table;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => commands::audit::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
-        Command::Demo(_) => Err(Failure::usage("not built yet")),
+        Command::Demo(args) => commands::demo::run(&args),
     };
     match result {
         Ok(code) => code,
