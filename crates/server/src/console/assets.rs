@@ -85,4 +85,40 @@ mod tests {
             }
         }
     }
+
+    /// WCAG 2.2, 1.4.3: the relative luminance of `#rrggbb`.
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| {
+            let byte = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+            let c = f64::from(byte) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
+
+    #[test]
+    fn every_text_can_be_read_on_every_ground() {
+        let css = include_str!("../../assets/base.css");
+        let themes = css.split("{\n").filter(|block| block.contains("--ground:")).count();
+        assert_eq!(themes, 3, "light, dark by the system, dark by choice");
+        for block in css.split("{\n").filter(|block| block.contains("--ground:")) {
+            let token = |name: &str| {
+                let value = block.split(&format!("--{name}: ")).nth(1).unwrap();
+                value.split(';').next().unwrap()
+            };
+            let mut pairs = vec![("on-accent", "accent")];
+            for text in ["text", "soft", "accent", "good", "wait", "bad", "hold"] {
+                pairs.extend(["ground", "sheet", "sunk"].map(|ground| (text, ground)));
+            }
+            for state in ["accent", "good", "wait", "bad", "hold"] {
+                pairs.push((state, Box::leak(format!("{state}-ground").into_boxed_str())));
+            }
+            pairs.extend([("text", "mark"), ("soft", "mark"), ("text", "wait-ground"), ("text", "bad-ground")]);
+            for (text, ground) in pairs {
+                let (one, other) = (luminance(token(text)), luminance(token(ground)));
+                let ratio = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+                assert!(4.5 <= ratio, "{text} on {ground}: {ratio:.2}");
+            }
+        }
+    }
 }

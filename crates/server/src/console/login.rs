@@ -30,14 +30,6 @@ pub(super) struct Asked {
     next: String,
 }
 
-// === impl LoginPage ===
-
-impl LoginPage {
-    fn asset(&self, name: &str) -> String {
-        assets::address(name)
-    }
-}
-
 /// `GET /login`
 pub(super) async fn show(
     headers: HeaderMap,

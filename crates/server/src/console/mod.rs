@@ -9,7 +9,10 @@
 //! - every page can be read and used without a script.
 
 mod assets;
+mod audit;
 mod fault;
+mod find;
+mod flows;
 mod frame;
 mod handles;
 mod login;
@@ -17,6 +20,7 @@ mod markup;
 mod messages;
 mod overview;
 mod password;
+mod patients;
 mod theme;
 mod visitor;
 mod words;
@@ -42,6 +46,20 @@ pub(crate) fn routes() -> Router<App> {
         .route("/messages/{sequence}", get(messages::open))
         .route("/messages/{sequence}/act", post(messages::act_on_one))
         .route("/messages/{sequence}/raw", get(messages::download))
+        .route("/patients", get(patients::list).post(patients::find))
+        .route("/patients/{id}", get(patients::summary))
+        .route("/patients/{id}/timeline", get(patients::timeline))
+        .route("/patients/{id}/results", get(patients::results))
+        .route("/patients/{id}/documents", get(patients::documents))
+        .route("/patients/{id}/sources", get(patients::sources))
+        .route("/patients/{id}/access", get(patients::access))
+        .route("/patients/{id}/file/{type}/{resource}", get(patients::download))
+        .route("/patients/{id}/from/{type}/{resource}", get(patients::origin))
+        .route("/find", post(find::find))
+        .route("/find/{handle}", get(find::found))
+        .route("/flows", get(flows::list))
+        .route("/flows/{name}", get(flows::show).post(flows::dry_run))
+        .route("/audit", get(audit::show))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/password", get(password::show).post(password::choose))

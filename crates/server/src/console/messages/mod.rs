@@ -14,11 +14,11 @@ mod place;
 mod raw;
 
 pub(super) use act::{act_on_group, act_on_one};
-pub(super) use became::{Difference, differences};
-pub(super) use filter::{Wanted, narrow};
-pub(super) use list::{some_rows, list};
+pub(super) use became::{Difference, differences, origin_of};
+pub(super) use filter::narrow;
+pub(super) use list::{Row, list, some_rows};
 pub(super) use open::{download, open};
-pub(super) use place::{anchor, link_to_field};
+pub(super) use place::link_to_field;
 
 use store::journal::{Sequence, State};
 

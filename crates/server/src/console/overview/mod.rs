@@ -8,6 +8,7 @@ mod live;
 mod picture;
 
 pub(super) use live::live;
+pub(super) use picture::Lane;
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -21,7 +22,6 @@ use axum::extract::State;
 use axum::response::Response;
 use base::Timestamp;
 use flow::Snapshot;
-use picture::Lane;
 use store::chart::Statistics;
 use store::journal::{Rated, State as Stand};
 

@@ -1,0 +1,284 @@
+//! Documents: text is read in place, everything else is downloaded.
+//!
+//! Invariant: an attachment never runs in this origin: it is sent as a download, with a policy that
+//! allows nothing.
+
+use super::super::fault::Fault;
+use super::super::frame::{Frame, Place, page};
+use super::super::visitor::Visitor;
+use super::band::Band;
+use super::record::{Entry, Record, Said};
+use super::value;
+use crate::app::App;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use fhir::json::Node;
+
+/// A document of the record.
+pub(super) struct Document {
+    pub(super) title: Said,
+    pub(super) kind: &'static str,
+    pub(super) when: String,
+    pub(super) source: String,
+    pub(super) status: Option<(&'static str, &'static str)>,
+    /// Text that is read in place, with what it is clicked for.
+    pub(super) texts: Vec<Said>,
+    pub(super) files: Vec<File>,
+}
+
+/// An attachment to be downloaded.
+pub(super) struct File {
+    pub(super) address: String,
+    pub(super) media: String,
+    pub(super) size: String,
+}
+
+#[derive(Template)]
+#[template(path = "patients/documents.html")]
+struct DocumentsPage {
+    frame: Frame,
+    band: Band,
+    documents: Vec<Document>,
+    many_sources: bool,
+}
+
+const TYPES: [&str; 5] =
+    ["Patient", "AllergyIntolerance", "DocumentReference", "DiagnosticReport", "Observation"];
+
+/// Text shown in place is cut here; the download has it whole.
+const MAX_TEXT: usize = 20_000;
+/// A result's text that is longer than this is a document too.
+const LONG_RESULT: usize = 120;
+
+/// `GET /patients/{id}/documents`
+pub(in crate::console) async fn documents(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Fault> {
+    let record = Record::open(&app, &visitor, &id, ("documents", &TYPES)).await?;
+    let band = Band::of(&record, "documents");
+    page(&DocumentsPage {
+        frame: Frame::new(&visitor, Place::Patients, format!("{}: documents", band.name)),
+        documents: all(&record),
+        many_sources: record.has_many_sources(),
+        band,
+    })
+}
+
+/// All documents, the newest first.
+pub(super) fn all(record: &Record) -> Vec<Document> {
+    let mut found: Vec<Document> = Vec::new();
+    for entry in &record.entries {
+        match entry.resource.resource_type {
+            "DocumentReference" => found.push(reference(record, entry)),
+            "DiagnosticReport" => found.extend(report(record, entry)),
+            "Observation" => found.extend(long_result(record, entry)),
+            _ => {}
+        }
+    }
+    found.sort_by(|one, other| other.when.cmp(&one.when));
+    found
+}
+
+fn document(record: &Record, entry: &Entry, title: Said, kind: &'static str) -> Document {
+    let when = entry.when(&["date", "effectiveDateTime", "effectivePeriod", "issued"]);
+    let status = match entry.root().text("status").as_deref() {
+        Some("entered-in-error") => Some(("bad", "withdrawn: entered in error")),
+        Some("superseded") => Some(("warn", "superseded")),
+        Some("corrected" | "amended") => Some(("warn", "corrected")),
+        Some("preliminary") => Some(("warn", "preliminary")),
+        _ => None,
+    };
+    Document {
+        title,
+        kind,
+        when: when.as_deref().map(value::day).unwrap_or_default(),
+        source: record.source_of(entry).to_owned(),
+        status,
+        texts: Vec::new(),
+        files: Vec::new(),
+    }
+}
+
+fn titled(record: &Record, entry: &Entry, element: &str, otherwise: &str) -> Said {
+    let text = entry.root().get(element).map(value::concept).unwrap_or_default();
+    record.said(entry, element, if text.is_empty() { otherwise.to_owned() } else { text })
+}
+
+fn reference(record: &Record, entry: &Entry) -> Document {
+    let mut title = titled(record, entry, "type", "Document");
+    if let Some(description) = entry.root().text("description") {
+        title.text = description.into_owned();
+    }
+    let mut document = document(record, entry, title, "document");
+    let contents = entry.root().get("content").into_iter().flat_map(Node::items);
+    for (idx, content) in contents.enumerate() {
+        if let Some(attachment) = content.get("attachment") {
+            attach(record, entry, &mut document, (attachment, format!("content[{idx}].attachment")));
+        }
+    }
+    document
+}
+
+/// A report with a conclusion or a form of its own; one that only names results is in the results.
+fn report(record: &Record, entry: &Entry) -> Option<Document> {
+    let root = entry.root();
+    let mut document = document(record, entry, titled(record, entry, "code", "Report"), "report");
+    if let Some(conclusion) = root.text("conclusion") {
+        document.texts.push(record.said(entry, "conclusion", conclusion));
+    }
+    let forms = root.get("presentedForm").into_iter().flat_map(Node::items);
+    for (idx, form) in forms.enumerate() {
+        attach(record, entry, &mut document, (form, format!("presentedForm[{idx}]")));
+    }
+    (!document.texts.is_empty() || !document.files.is_empty()).then_some(document)
+}
+
+fn long_result(record: &Record, entry: &Entry) -> Option<Document> {
+    let root = entry.root();
+    let mut document = document(record, entry, titled(record, entry, "code", "Result"), "result");
+    if let Some(text) = root.text("valueString").filter(|text| is_long(text)) {
+        document.texts.push(record.said(entry, "valueString", text));
+    }
+    let extensions = root.get("extension").into_iter().flat_map(Node::items);
+    for (idx, extension) in extensions.enumerate() {
+        if let Some(attachment) = extension.get("valueAttachment") {
+            attach(record, entry, &mut document, (attachment, format!("extension[{idx}].valueAttachment")));
+        }
+    }
+    (!document.texts.is_empty() || !document.files.is_empty()).then_some(document)
+}
+
+fn is_long(text: &str) -> bool {
+    LONG_RESULT < text.len() || text.contains('\n')
+}
+
+fn attach(
+    record: &Record,
+    entry: &Entry,
+    document: &mut Document,
+    (attachment, element): (Node<'_>, String),
+) {
+    let media = attachment.text("contentType").unwrap_or_default().into_owned();
+    let Some(data) = attachment.text("data") else {
+        if let Some(url) = attachment.text("url") {
+            let text = format!("It lies elsewhere, at {url}, and is not opened from here.");
+            document.texts.push(record.said(entry, &element, text));
+        }
+        return;
+    };
+    let bytes = decode(&data);
+    if media.starts_with("text/plain") || media.is_empty() {
+        let text = String::from_utf8_lossy(&bytes);
+        let end = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(end, _)| end);
+        let text = text.get(..end).unwrap_or_default().replace("\r\n", "\n").replace('\r', "\n");
+        document.texts.push(record.said(entry, &element, text));
+    }
+    let resource = &entry.resource;
+    document.files.push(File {
+        address: format!(
+            "/patients/{}/file/{}/{}?element={}",
+            record.person.id,
+            resource.resource_type,
+            resource.id,
+            super::super::markup::encode(&element)
+        ),
+        size: format!("{} kB", bytes.len().div_ceil(1024)),
+        media: if media.is_empty() { "unknown type".to_owned() } else { media },
+    });
+}
+
+/// Base64 as FHIR has it: standard alphabet, white space ignored. What cannot be read ends it.
+fn decode(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut n_bits) = (0_u32, 0_u32);
+    for byte in text.bytes() {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b' ' | b'\t' | b'\r' | b'\n' => continue,
+            _ => break,
+        };
+        bits = bits << 6 | u32::from(digit);
+        n_bits += 6;
+        if 8 <= n_bits {
+            n_bits -= 8;
+            bytes.push((bits >> n_bits & 0xff) as u8);
+        }
+    }
+    bytes
+}
+
+#[derive(serde::Deserialize)]
+pub(in crate::console) struct Asked {
+    element: String,
+}
+
+/// `GET /patients/{id}/file/{type}/{resource}?element=…`
+pub(in crate::console) async fn download(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((id, resource_type, resource)): Path<(String, String, String)>,
+    axum::extract::Query(asked): axum::extract::Query<Asked>,
+) -> Result<Response, Fault> {
+    let record = Record::open(&app, &visitor, &id, ("file", &TYPES)).await?;
+    let entry = record.entries.iter().find(|entry| {
+        entry.resource.resource_type == resource_type && entry.resource.id == resource
+    });
+    let node = entry.and_then(|entry| at(entry.root(), &asked.element));
+    let attachment = node.ok_or_else(|| Fault::not_found("document"))?;
+    let data = attachment.text("data").ok_or_else(|| Fault::not_found("document"))?;
+    let media = attachment.text("contentType").unwrap_or_default();
+    let ending = match media.split(';').next().unwrap_or_default() {
+        "application/pdf" => "pdf",
+        "text/plain" => "txt",
+        "text/html" => "html",
+        "text/rtf" | "application/rtf" => "rtf",
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "application/xml" | "text/xml" => "xml",
+        _ => "bin",
+    };
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"document.{ending}\"")),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+    ];
+    Ok((headers, decode(&data)).into_response())
+}
+
+/// The node at `content[0].attachment`.
+fn at<'a>(root: Node<'a>, path: &str) -> Option<Node<'a>> {
+    path.split('.').try_fold(root, |node, part| match part.split_once('[') {
+        None => node.get(part),
+        Some((name, index)) => node.get(name)?.item(index.strip_suffix(']')?.parse().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64() {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v\nYmFy", "foobar"), ("Zm9v!", "foo")]
+        {
+            assert_eq!(decode(text), bytes.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        let document = fhir::json::Document::parse(r#"{"a":[{"b":1},{"b":2}]}"#).unwrap();
+        assert_eq!(at(document.root(), "a[1].b").and_then(Node::number_text), Some("2"));
+        assert!(at(document.root(), "a[2].b").is_none());
+        assert!(at(document.root(), "a[x").is_none());
+    }
+}

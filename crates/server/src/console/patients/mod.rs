@@ -1,0 +1,28 @@
+//! Patients: a list of persons, and one person's chart across all sources.
+//!
+//! Invariants:
+//! - every page of a chart is in the audit log, with all source patients, before its first byte;
+//! - every value links to where it came from;
+//! - what a source took back is shown as taken back, not left out.
+
+mod access;
+mod band;
+mod documents;
+mod list;
+mod origin;
+mod record;
+mod results;
+mod series;
+mod sources;
+mod summary;
+mod timeline;
+mod value;
+
+pub(super) use access::access;
+pub(super) use documents::{documents, download};
+pub(super) use list::{Person, find, list, persons};
+pub(super) use origin::origin;
+pub(super) use results::results;
+pub(super) use sources::sources;
+pub(super) use summary::summary;
+pub(super) use timeline::timeline;

@@ -1,0 +1,219 @@
+//! A person's record: all resources of all linked source patients, parsed once for a page.
+
+use super::super::fault::Fault;
+use super::super::visitor::Visitor;
+use super::super::messages::sequence_of;
+use super::value;
+use crate::app::App;
+use crate::trail::Touched;
+use access::{Interaction, Permit};
+use fhir::json::{Document, Node};
+use store::chart::{EverythingPage, Person, Read, Resource};
+
+/// More resources than this are not read for one page; the page says so.
+const MAX_RESOURCES: usize = 8_000;
+
+/// Everything about one person that a page asked for.
+pub(super) struct Record {
+    pub(super) person: Person,
+    /// The person's own Patient, as linking made it.
+    pub(super) golden: Entry,
+    /// The source patients, with what they are called here.
+    pub(super) members: Vec<Member>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) is_cut: bool,
+    /// Today's day, for ages.
+    pub(super) today: String,
+}
+
+/// A resource and its tree.
+pub(super) struct Entry {
+    pub(super) resource: Resource,
+    pub(super) document: Document,
+}
+
+/// A source's patient.
+pub(super) struct Member {
+    pub(super) id: String,
+    /// Short: `LIS at NORTHLAB`, or the assigner of its number.
+    pub(super) label: String,
+    /// The flow that it came by.
+    pub(super) flow: Option<String>,
+}
+
+/// A value that answers "where from?" when it is clicked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) from: String,
+}
+
+// === impl Record ===
+
+impl Record {
+    /// Reads it, with the access in the audit log. Only resources of `types` are read.
+    pub(super) async fn open(
+        app: &App,
+        visitor: &Visitor,
+        id: &str,
+        (view, types): (&str, &[&str]),
+    ) -> Result<Self, Fault> {
+        let permit = visitor.permit(app, Interaction::Everything, Some("Patient")).await?;
+        let (work, asked) = (app.clone(), id.to_owned());
+        let types: Vec<String> = types.iter().map(|&name| name.to_owned()).collect();
+        let taken =
+            tokio::task::spawn_blocking(move || Self::take(&work, &permit, &asked, types));
+        let touched = |patients| Touched {
+            resource_type: "Patient".to_owned(),
+            target: format!("{id}/{view}"),
+            patients,
+        };
+        match taken.await.map_err(|error| Fault::internal(&error))? {
+            Ok(record) => {
+                visitor.record(app, "everything", touched(record.patients())).await?;
+                Ok(record)
+            }
+            Err(fault) => {
+                let patients = vec![id.to_owned()];
+                visitor.record_failure(app, "everything", touched(patients), &fault).await?;
+                Err(fault)
+            }
+        }
+    }
+
+    fn take(app: &App, permit: &Permit, id: &str, types: Vec<String>) -> Result<Self, Fault> {
+        let person = app.chart.person_of(permit, id)?.ok_or_else(|| Fault::not_found("patient"))?;
+        let golden = match app.chart.read(permit, "Patient", &person.id)? {
+            Read::Found(resource) => Entry::of(*resource)?,
+            Read::Gone { .. } | Read::Missing => return Err(Fault::not_found("patient")),
+        };
+        let mut entries = Vec::new();
+        let mut page = EverythingPage { types, since: None, count: 1_000, cursor: None };
+        loop {
+            let found = app.chart.everything(permit, &person.members, &page)?;
+            for resource in found.matches {
+                entries.push(Entry::of(resource)?);
+            }
+            page.cursor = found.next;
+            if page.cursor.is_none() || MAX_RESOURCES <= entries.len() {
+                break;
+            }
+        }
+        let members = person
+            .members
+            .iter()
+            .map(|id| member(app, permit, id, &entries))
+            .collect::<Result<_, _>>()?;
+        let is_cut = page.cursor.is_some();
+        let today = app.clock.now().to_fhir().get(..10).unwrap_or_default().to_owned();
+        Ok(Self { person, golden, members, entries, is_cut, today })
+    }
+
+    /// Everybody whose data it is, for the audit log.
+    fn patients(&self) -> Vec<String> {
+        let mut patients = self.person.members.clone();
+        patients.push(self.person.id.clone());
+        patients
+    }
+
+    /// The resources of a type, the newest change first.
+    pub(super) fn of_type<'r>(&'r self, name: &'static str) -> impl Iterator<Item = &'r Entry> {
+        self.entries.iter().filter(move |entry| entry.resource.resource_type == name)
+    }
+
+    /// A text that links to its origin. `element` is a path below the resource.
+    pub(super) fn said(&self, entry: &Entry, element: &str, text: impl Into<String>) -> Said {
+        let resource = &entry.resource;
+        Said {
+            text: text.into(),
+            from: format!(
+                "/patients/{}/from/{}/{}?element={}",
+                self.person.id,
+                resource.resource_type,
+                resource.id,
+                super::super::markup::encode(element)
+            ),
+        }
+    }
+
+    /// What the source of an entry is called.
+    pub(super) fn source_of(&self, entry: &Entry) -> &str {
+        let patient = entry.patient();
+        let member = self.members.iter().find(|member| Some(member.id.as_str()) == patient.as_deref());
+        member.map_or("", |member| member.label.as_str())
+    }
+
+    /// More than one source speaks of this person.
+    pub(super) fn has_many_sources(&self) -> bool {
+        1 < self.members.len()
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(super) fn of(resource: Resource) -> Result<Self, Fault> {
+        let document = Document::parse(&resource.body).map_err(|error| Fault::internal(&error))?;
+        Ok(Self { resource, document })
+    }
+
+    pub(super) fn root(&self) -> Node<'_> {
+        self.document.root()
+    }
+
+    /// The id of the source patient that it speaks of.
+    pub(super) fn patient(&self) -> Option<String> {
+        if self.resource.resource_type == "Patient" {
+            return Some(self.resource.id.clone());
+        }
+        let root = self.root();
+        let reference = ["subject", "patient"].into_iter().find_map(|name| root.get(name))?;
+        reference.text("reference")?.strip_prefix("Patient/").map(str::to_owned)
+    }
+
+    /// Somebody said that it was wrong.
+    pub(super) fn is_error(&self) -> bool {
+        let root = self.root();
+        let is_error = |name| value::status(root, name) == "entered-in-error";
+        is_error("status") || is_error("verificationStatus")
+    }
+
+    /// When it happened, by the first of these elements that is there.
+    pub(super) fn when(&self, elements: &[&str]) -> Option<String> {
+        let root = self.root();
+        elements.iter().find_map(|element| {
+            let node = root.get(element)?;
+            if node.is_object() {
+                let end = node.text("start").or_else(|| node.text("end"))?;
+                return Some(end.into_owned());
+            }
+            node.as_str().map(std::borrow::Cow::into_owned)
+        })
+    }
+}
+
+/// What a source patient is called: the sender of the last message that spoke of it, else the
+/// assigner of its first number.
+fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Member, Fault> {
+    let lineage = app.chart.lineage(permit, "Patient", id, None)?;
+    let sequence = lineage.first().and_then(|traced| sequence_of(&traced.message));
+    let stored = sequence.map(|sequence| app.journal.read(sequence)).transpose()?.flatten();
+    if let Some(stored) = stored {
+        let header = stored.summary.header;
+        let parts = [header.sending_application, header.sending_facility];
+        let parts: Vec<&str> = parts
+            .iter()
+            .filter_map(|part| part.split('^').next())
+            .filter(|part| !part.is_empty())
+            .collect();
+        let flow = stored.summary.flow;
+        let label = if parts.is_empty() { flow.clone() } else { parts.join(" at ") };
+        return Ok(Member { id: id.to_owned(), label, flow: Some(flow) });
+    }
+    let own = entries.iter().find(|entry| entry.resource.resource_type == "Patient" && entry.resource.id == id);
+    let label = own
+        .and_then(|entry| entry.root().get("identifier").into_iter().flat_map(Node::items).next())
+        .map(value::system_name)
+        .filter(|name| !name.is_empty());
+    Ok(Member { id: id.to_owned(), label: label.unwrap_or_else(|| "import".to_owned()), flow: None })
+}
