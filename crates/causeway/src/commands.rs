@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod convert;
+pub(crate) mod demo;
 pub(crate) mod fhirpath;
 pub(crate) mod flows;
 pub(crate) mod import;
