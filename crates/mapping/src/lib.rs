@@ -15,6 +15,7 @@ mod builtin;
 mod bundle;
 mod check;
 mod compile;
+mod coverage;
 mod diagnostic;
 mod draft;
 mod forward;
@@ -28,6 +29,7 @@ mod trial;
 mod values;
 
 pub use back::{Backward, Loss, Target};
+pub use coverage::{Coverage, FieldCoverage};
 pub use diagnostic::{Diagnostic, Spot};
 pub use draft::{Applied, BusinessKey, Draft, Lineage};
 pub use program::{RowId, RowInfo};

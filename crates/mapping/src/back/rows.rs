@@ -3,8 +3,8 @@
 use super::Back;
 use super::out::{OutCell, OutScope, OutSegment};
 use crate::program::{
-    Body, Convert, EachRow, Hop, MapRow, Op, Over, Repeat, ResourceCondition, ResourceOp, Row,
-    Source,
+    Body, Condition, Convert, EachRow, Hop, MapRow, Op, Over, Repeat, ResourceCondition,
+    ResourceOp, Row, Source,
 };
 use crate::syntax::Place;
 use fhir::build::Value;
@@ -168,15 +168,11 @@ impl Back<'_> {
             match &row.over {
                 Over::Repeats(source) => {
                     // One alone would be read by another row going forward.
-                    let lone = row.when.as_ref().is_some_and(|when| {
-                        when.conjuncts().iter().any(|(_, op)| match op {
-                            Op::Count(compare, n) => !compare.holds(many as u32, *n),
-                            Op::Empty | Op::Valued | Op::HasTime | Op::In(_) | Op::NotIn(_) => {
-                                false
-                            }
-                        })
-                    });
-                    if lone {
+                    if row
+                        .when
+                        .as_ref()
+                        .is_some_and(|when| !counts(when, many as u32))
+                    {
                         return;
                     }
                     let outer = std::mem::take(&mut out.cell);
@@ -207,6 +203,14 @@ impl Back<'_> {
             }
         }
     }
+}
+
+/// Do the tests of a number of repeats hold for that many?
+fn counts(when: &Condition, many: u32) -> bool {
+    when.conjuncts().iter().all(|(_, op)| match op {
+        Op::Count(compare, n) => compare.holds(many, *n),
+        Op::Empty | Op::Valued | Op::HasTime | Op::In(_) | Op::NotIn(_) => true,
+    })
 }
 
 fn type_of(convert: Convert) -> Option<usize> {

@@ -1,13 +1,13 @@
 //! Once all drafts of a message are there: what ties them, and how they are found again.
 
 use super::Run;
-use super::build::{Span, Touch, put};
+use super::build::{Seg, Span, Touch, put};
 use super::cell::Origin;
 use super::message::{Context, Made, touch};
 use super::scope::Scope;
 use super::{reading, scope};
-use crate::draft::BusinessKey;
-use crate::program::{KeyPart, Repeat, Source};
+use crate::draft::{BusinessKey, Draft};
+use crate::program::{Hop, KeyPart, Link, Repeat, Source, Target};
 use fhir::build::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,6 +50,9 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
             continue;
         };
         let wrote = !urls.is_empty();
+        if link.pairs && pair(draft, link, &urls) {
+            urls.clear();
+        }
         for url in urls {
             let depth = draft.build.trail.len();
             draft.build.walk(&draft.value, &link.target.hops);
@@ -73,6 +76,33 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
             );
         }
     }
+}
+
+/// The n-th reference into the n-th element that rows have made. False if they are not as many.
+fn pair(draft: &mut Draft, link: &Link, urls: &[String]) -> bool {
+    let Some((Hop::Many(list, _), rest)) = link.target.hops.split_first() else {
+        return false;
+    };
+    let many = draft.value.get(list).and_then(Value::as_array).map_or(0, Vec::len);
+    if many != urls.len() {
+        return false;
+    }
+    let inner = Target { hops: rest.to_vec(), ..Target::default() };
+    for (place, url) in urls.iter().enumerate() {
+        let items = draft.value.get_mut(list).and_then(Value::as_array_mut);
+        let Some(element) = items.and_then(|items| items.get_mut(place)) else { continue };
+        let reference = Value::object().with("reference", url.as_str());
+        if put(element, &inner, reference).is_err() {
+            continue;
+        }
+        let depth = draft.build.trail.len();
+        draft.build.trail.extend([Seg::Name(list), Seg::Index(place as u32)]);
+        draft.build.trail.extend(rest.iter().map(|hop| Seg::Name(hop.name())));
+        draft.build.trail.push(Seg::Name("reference"));
+        draft.build.trace(Origin::NOWHERE, link.id, Span::default());
+        draft.build.trail.truncate(depth);
+    }
+    true
 }
 
 /// The drafts of a label that are nearest, looking outward. What lies in another repeat of the

@@ -9,6 +9,7 @@ pub(crate) mod accounts;
 pub(crate) mod build;
 pub(crate) mod cell;
 mod convert;
+mod each;
 mod keys;
 mod message;
 mod rows;

@@ -4,7 +4,7 @@ use super::Run;
 use super::build::{Build, Span, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, EachRow, Hop, Literal, MapRow, Over, Row, SetRow, Source};
+use crate::program::{Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
@@ -366,158 +366,6 @@ impl<'m> Run<'_, 'm> {
         build.trail.truncate(before);
     }
 
-    fn each_row(
-        &mut self,
-        row: &EachRow,
-        scope: &Scope<'_, 'm>,
-        build: &mut Build,
-        here: &mut Value,
-        (level, used): (Level, &mut Used),
-    ) {
-        if !row.arrow.forward() {
-            return;
-        }
-        let fits = row
-            .when
-            .as_ref()
-            .is_none_or(|when| scope.holds(when, scope.cell));
-        if !fits {
-            return;
-        }
-        let mut set = false;
-        let mut keys: SmallVec<[(Box<str>, Value, Build); 2]> = SmallVec::new();
-        match &row.over {
-            Over::Segment(name) => {
-                for index in scope.segments(*name) {
-                    let inner = Scope {
-                        current: Some((*name, index)),
-                        ..*scope
-                    };
-                    if row
-                        .filter
-                        .as_ref()
-                        .is_some_and(|filter| !inner.holds(filter, scope.cell))
-                    {
-                        continue;
-                    }
-                    let key = row.by.and_then(|by| inner.cell(by));
-                    match key {
-                        Some(key) => {
-                            let text = key.plain(scope.reading).into_owned().into_boxed_str();
-                            self.accounts.mapped(key.origin, row.id);
-                            self.grouped(row, &inner, &mut keys, text);
-                        }
-                        None => set |= self.element(row, &inner, build, here),
-                    }
-                }
-            }
-            Over::Repeats(source) => {
-                used.read(*source);
-                for cell in scope.cells(*source) {
-                    let inner = Scope {
-                        cell: Some(cell),
-                        ..*scope
-                    };
-                    let out = row
-                        .filter
-                        .as_ref()
-                        .is_some_and(|filter| !inner.holds(filter, Some(cell)));
-                    if out || cell.is_empty(scope.reading) || cell.is_null() {
-                        continue;
-                    }
-                    self.accounts.mapped(cell.origin, row.id);
-                    set |= self.element(row, &inner, build, here);
-                }
-            }
-            Over::Groups(groups) => {
-                for group in groups {
-                    for member in group {
-                        used.read(*member);
-                    }
-                    let inner = Scope {
-                        members: group,
-                        ..*scope
-                    };
-                    set |= self.element(row, &inner, build, here);
-                }
-            }
-        }
-        for (_, value, made) in keys {
-            set |= Self::adopt(row, value, &made, build, here);
-        }
-        if level == Level::Top && set {
-            let target = Arc::clone(&row.target);
-            build.touches.push(Touch {
-                target,
-                row: row.id,
-                delete: false,
-                adds: false,
-            });
-        }
-    }
-
-    /// One element of an `each`.
-    fn element(
-        &mut self,
-        row: &EachRow,
-        scope: &Scope<'_, 'm>,
-        build: &mut Build,
-        here: &mut Value,
-    ) -> bool {
-        let before = build.trail.len();
-        build.walk(here, &row.target.hops);
-        let mut value = Value::Null;
-        let used = self.rows(&row.body, scope, build, &mut value, Level::Inner);
-        if let (Over::Repeats(_), Some(cell)) = (&row.over, scope.cell) {
-            let reads_whole = row.body.rows.iter().any(|row| match row {
-                Row::Map(row) => row.sources.contains(&Source::This),
-                Row::Set(_) | Row::Drop(_) | Row::Each(_) => false,
-            });
-            if !reads_whole {
-                self.accounts.taken(cell, used.parts, scope.reading);
-            }
-        }
-        build.trail.truncate(before);
-        !value.is_empty() && put(here, &row.target, value).is_ok()
-    }
-
-    /// Rows of segments with one key write into one element, which is put in at the end.
-    fn grouped(
-        &mut self,
-        row: &EachRow,
-        scope: &Scope<'_, 'm>,
-        keys: &mut SmallVec<[(Box<str>, Value, Build); 2]>,
-        key: Box<str>,
-    ) {
-        let found = keys.iter().position(|(own, ..)| *own == key);
-        let place = found.unwrap_or_else(|| {
-            keys.push((key, Value::Null, Build::default()));
-            keys.len() - 1
-        });
-        if let Some((_, value, build)) = keys.get_mut(place) {
-            self.rows(&row.body, scope, build, value, Level::Inner);
-        }
-    }
-
-    fn adopt(
-        row: &EachRow,
-        value: Value,
-        made: &Build,
-        build: &mut Build,
-        here: &mut Value,
-    ) -> bool {
-        if value.is_empty() {
-            return false;
-        }
-        let before = build.trail.len();
-        build.walk(here, &row.target.hops);
-        for trace in &made.traces {
-            build.trace_at(made.path(trace), trace.origin, trace.row, trace.raw);
-        }
-        build.trail.truncate(before);
-        put(here, &row.target, value).is_ok()
-    }
-
     /// A primitive was read from a value that has parts: the first was used.
     pub(super) fn plain_taken(&mut self, cell: Cell<'m>, reading: &Reading) {
         if cell.has_parts(reading) {
@@ -593,7 +441,7 @@ fn whole(origin: Origin, source: Source) -> Origin {
 // === impl Used ===
 
 impl Used {
-    fn read(&mut self, source: Source) {
+    pub(super) fn read(&mut self, source: Source) {
         let Source::Cell { component, sub } = source else {
             if source == Source::This {
                 self.parts = u64::MAX;

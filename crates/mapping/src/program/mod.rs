@@ -260,6 +260,8 @@ pub(crate) struct Link {
     pub(crate) id: RowId,
     pub(crate) target: Arc<Target>,
     pub(crate) is_list: bool,
+    /// `diagnosis[*].condition`: the first goes into the first element that is there, and so on.
+    pub(crate) pairs: bool,
     pub(crate) adds: bool,
     pub(crate) label: Arc<str>,
     pub(crate) when: Option<Condition>,

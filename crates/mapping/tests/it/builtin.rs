@@ -60,3 +60,18 @@ fn are_all_in_the_program() {
     let (from_folder, _) = MapSet::read(files.iter().map(|(a, b)| (a.as_str(), b.as_str())));
     assert_eq!(from_folder.version(), MapSet::builtin().version());
 }
+
+/// Every field of these segments is mapped or dropped with a reason (HL7 v2.5.1).
+#[test]
+fn leave_no_field_of_a_patient_a_visit_or_a_result_out() {
+    let all = ["ADT_A01", "ORU_R01"].map(|structure| MapSet::builtin().coverage(structure));
+    let missing: Vec<String> = all
+        .iter()
+        .flatten()
+        .filter(|field| ["PID", "PV1", "OBX", "MSH"].contains(&field.segment.as_str()))
+        .filter(|field| !(field.segment == "MSH" && field.field < 3))
+        .filter(|field| field.coverage == mapping::Coverage::None)
+        .map(|field| format!("{}-{} {}", field.segment, field.field, field.name))
+        .collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
