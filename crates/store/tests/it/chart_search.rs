@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use store::chart::{Change, Count, Limits, Read};
 
 /// One step in the life of a chart: which resource, with which choices, or its delete.
-type Step = (u8, u8, [u8; 6], bool);
+pub(crate) type Step = (u8, u8, [u8; 6], bool);
 
 fn pick<'a>(of: &[&'a str], choice: u8) -> &'a str {
     of[usize::from(choice) % of.len()]
 }
 
 /// A resource of a few types and values, so that queries hit.
-fn body(kind: u8, n: u8, c: [u8; 6]) -> (String, String, String) {
+pub(crate) fn body(kind: u8, n: u8, c: [u8; 6]) -> (String, String, String) {
     let id = format!("r{}", n % 6);
     let patient = format!("Patient/r{}", c[0] % 6);
     let day = [
@@ -141,7 +141,7 @@ fn body(kind: u8, n: u8, c: [u8; 6]) -> (String, String, String) {
 }
 
 /// Every kind of parameter, with every prefix and modifier that it takes.
-const QUERIES: &[(&str, &[&str])] = &[
+pub(crate) const QUERIES: &[(&str, &[&str])] = &[
     (
         "Patient",
         &[
@@ -271,7 +271,7 @@ const QUERIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-const SORTS: &[(&str, &[&str])] = &[
+pub(crate) const SORTS: &[(&str, &[&str])] = &[
     (
         "Observation",
         &[

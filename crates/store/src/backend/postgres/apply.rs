@@ -22,7 +22,7 @@ use crate::backend::types::TypeNumbers;
 use crate::chart::batch::{Batch, Change, NewState, Outcome};
 use crate::chart::{Receipt, Written};
 use base::Timestamp;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 const LOCK: &str = "SELECT r.res, r.type, r.id, r.version, r.updated, r.event, r.digest, r.state \
      FROM unnest($1::bigint[], $2::text[]) AS asked (type, id) \
@@ -72,7 +72,7 @@ struct Made<'a> {
 #[derive(Default)]
 struct Gathered {
     names: Vec<Name>,
-    systems: BTreeSet<Vec<u8>>,
+    systems: Vec<Vec<u8>>,
     seen: HashSet<Name>,
 }
 
@@ -125,7 +125,7 @@ impl Writing<'_> {
             } else if let Some(before) = before {
                 self.keep_event(change, before)?;
             }
-            receipt.written.push(answer(change, before));
+            receipt.written.push(self.answer(change, before)?);
         }
         self.write_postings(&made)?;
         if !made.is_empty() {
@@ -184,7 +184,7 @@ impl Writing<'_> {
     }
 
     /// The numbers of code systems, giving those that are missing.
-    fn systems(&self, asked: &BTreeSet<Vec<u8>>) -> Result<HashMap<Vec<u8>, i64>, Fault> {
+    fn systems(&self, asked: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, i64>, Fault> {
         let select = "SELECT uri, number FROM system WHERE uri = ANY($1)";
         let uris: Vec<&[u8]> = asked.iter().map(Vec::as_slice).collect();
         for round in 0..2 {
@@ -214,6 +214,10 @@ impl Writing<'_> {
         fresh: &HashSet<&Name>,
     ) -> Result<HashMap<Name, Res>, Fault> {
         let mut found = self.named(gathered.names.iter())?;
+        if fresh.iter().any(|name| found.contains_key(*name)) {
+            // It came after this transaction looked for it.
+            return Err(Fault::Again);
+        }
         let missing: Vec<&Name> = gathered
             .names
             .iter()
@@ -268,6 +272,30 @@ impl Writing<'_> {
             self.transaction.query(sql, &[&event, &before.res])?;
         }
         Ok(())
+    }
+
+    /// The answer to a change as if it changed nothing; what is written says more.
+    fn answer(&self, change: &Change, before: Option<&Before>) -> Result<Written, Fault> {
+        let (resource_type, id) = (change.resource_type(), &change.id);
+        if let Some(before) = before.filter(|before| 0 < before.version) {
+            return Ok(unchanged(resource_type, id, before));
+        }
+        let mut updated = self.now;
+        if matches!(change.state, NewState::Deleted { .. }) {
+            // Nothing was there, so the answer's time is the chart's, which never runs back.
+            let newest = self.transaction.first("SELECT updated FROM chart", &[])?;
+            let newest: i64 = newest.map_or(Ok(0), |row| row.try_get(0))?;
+            updated = updated.max(Timestamp::from_micros(newest));
+        }
+        let none = Before {
+            res: 0,
+            version: 0,
+            updated,
+            event: None,
+            digest: 0,
+            live: false,
+        };
+        Ok(unchanged(resource_type, id, &none))
     }
 
     fn write_postings(&self, made: &[Made<'_>]) -> Result<(), Fault> {
@@ -405,19 +433,6 @@ fn make<'a>(
     Ok(made)
 }
 
-/// The answer to a change as if it changed nothing; what is written says more.
-fn answer(change: &Change, before: Option<&Before>) -> Written {
-    let none = Before {
-        res: 0,
-        version: 0,
-        updated: Timestamp::from_micros(0),
-        event: None,
-        digest: 0,
-        live: false,
-    };
-    unchanged(change.resource_type(), &change.id, before.unwrap_or(&none))
-}
-
 fn columns<'n>(names: impl Iterator<Item = &'n Name>) -> (Vec<i64>, Vec<&'n str>) {
     names.map(|(number, id)| (*number, id.as_str())).unzip()
 }
@@ -436,7 +451,10 @@ impl Numbers for Gathering<'_> {
     type Error = Fault;
 
     fn system(&mut self, uri: &str) -> Result<i64, Fault> {
-        self.gathered.systems.insert(uri.as_bytes().to_vec());
+        let systems = &mut self.gathered.systems;
+        if !systems.iter().any(|known| known == uri.as_bytes()) {
+            systems.push(uri.as_bytes().to_vec());
+        }
         Ok(0)
     }
 

@@ -85,7 +85,7 @@ fn types(transaction: &Transaction<'_>) -> Result<TypeNumbers, Fault> {
     names.sort_unstable();
     // Numbers go on where they ended, in case a later version knows more types.
     transaction.query_once(
-        "INSERT INTO type SELECT row_number() OVER (ORDER BY name) + (SELECT count(*) FROM type), \
+        "INSERT INTO type SELECT row_number() OVER (ORDER BY name COLLATE \"C\") + (SELECT count(*) FROM type), \
          name, 0 FROM unnest($1::text[]) AS known (name) \
          WHERE name NOT IN (SELECT name FROM type)",
         &[&names],
