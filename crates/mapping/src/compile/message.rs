@@ -182,7 +182,11 @@ impl Binder<'_> {
             id: self.row_id(link.spot),
             target: Arc::new(target),
             is_list,
-            pairs: link.path.steps.iter().any(|step| step.many == syntax::Many::All),
+            pairs: link
+                .path
+                .steps
+                .iter()
+                .any(|step| step.many == syntax::Many::All),
             adds: link.adds,
             label: link.label.as_str().into(),
             when: self.optional(link.when.as_ref())?,

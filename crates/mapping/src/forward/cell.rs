@@ -72,7 +72,7 @@ impl<'m> Cell<'m> {
         Self { raw, origin }
     }
 
-    fn place_of(self, n: u8) -> Origin {
+    pub(crate) fn place_of(self, n: u8) -> Origin {
         match (self.origin.component, self.origin.sub) {
             (0, _) => Origin {
                 component: n,

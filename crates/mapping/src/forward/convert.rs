@@ -8,6 +8,7 @@ use super::scope::Scope;
 use crate::program::{CodeTable, Convert, MapRow, ReferenceSpec, Translation};
 use crate::values::{number, time};
 use fhir::build::Value;
+use smallvec::SmallVec;
 
 // === impl Run ===
 
@@ -160,8 +161,11 @@ impl<'m> Run<'_, 'm> {
         if 12 < self.depth {
             return None;
         }
+        let parts: SmallVec<[&'m [u8]; 16]> =
+            cell.parts(scope.reading).map(|part| part.raw).collect();
         let inner = Scope {
             cell: Some(cell),
+            parts: Some(&parts),
             members: &[],
             ..*scope
         };
@@ -234,9 +238,8 @@ impl<'m> Run<'_, 'm> {
         build: &mut Build,
     ) -> Option<Value> {
         let inner = Scope {
-            cell: Some(cell),
             members: &[],
-            ..*scope
+            ..scope.with_cell(Some(cell))
         };
         let key = spec.keys.iter().find_map(|parts| {
             let texts: Vec<String> = parts

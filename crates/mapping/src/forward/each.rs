@@ -31,6 +31,7 @@ impl<'m> Run<'_, 'm> {
             return;
         }
         let mut set = false;
+        let mut deleted = false;
         let mut keys: SmallVec<[(Box<str>, Value, Build); 2]> = SmallVec::new();
         match &row.over {
             Over::Segment(name) => {
@@ -60,15 +61,17 @@ impl<'m> Run<'_, 'm> {
             Over::Repeats(source) => {
                 used.read(*source);
                 for cell in scope.cells(*source) {
-                    let inner = Scope {
-                        cell: Some(cell),
-                        ..*scope
-                    };
+                    let inner = scope.with_cell(Some(cell));
                     let out = row
                         .filter
                         .as_ref()
                         .is_some_and(|filter| !inner.holds(filter, Some(cell)));
-                    if out || cell.is_empty(scope.reading) || cell.is_null() {
+                    if out || cell.is_empty(scope.reading) {
+                        continue;
+                    }
+                    if cell.is_null() {
+                        self.accounts.mapped(cell.origin, row.id);
+                        deleted = true;
                         continue;
                     }
                     self.accounts.mapped(cell.origin, row.id);
@@ -91,12 +94,12 @@ impl<'m> Run<'_, 'm> {
         for (_, value, made) in keys {
             set |= Self::adopt(row, value, &made, build, here);
         }
-        if level == Level::Top && set {
+        if level == Level::Top && (set || deleted) {
             let target = Arc::clone(&row.target);
             build.touches.push(Touch {
                 target,
                 row: row.id,
-                delete: false,
+                delete: !set,
                 adds: false,
             });
         }

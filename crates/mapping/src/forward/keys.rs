@@ -83,21 +83,36 @@ fn pair(draft: &mut Draft, link: &Link, urls: &[String]) -> bool {
     let Some((Hop::Many(list, _), rest)) = link.target.hops.split_first() else {
         return false;
     };
-    let many = draft.value.get(list).and_then(Value::as_array).map_or(0, Vec::len);
+    let many = draft
+        .value
+        .get(list)
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len);
     if many != urls.len() {
         return false;
     }
-    let inner = Target { hops: rest.to_vec(), ..Target::default() };
+    let inner = Target {
+        hops: rest.to_vec(),
+        ..Target::default()
+    };
     for (place, url) in urls.iter().enumerate() {
         let items = draft.value.get_mut(list).and_then(Value::as_array_mut);
-        let Some(element) = items.and_then(|items| items.get_mut(place)) else { continue };
+        let Some(element) = items.and_then(|items| items.get_mut(place)) else {
+            continue;
+        };
         let reference = Value::object().with("reference", url.as_str());
         if put(element, &inner, reference).is_err() {
             continue;
         }
         let depth = draft.build.trail.len();
-        draft.build.trail.extend([Seg::Name(list), Seg::Index(place as u32)]);
-        draft.build.trail.extend(rest.iter().map(|hop| Seg::Name(hop.name())));
+        draft
+            .build
+            .trail
+            .extend([Seg::Name(list), Seg::Index(place as u32)]);
+        draft
+            .build
+            .trail
+            .extend(rest.iter().map(|hop| Seg::Name(hop.name())));
         draft.build.trail.push(Seg::Name("reference"));
         draft.build.trace(Origin::NOWHERE, link.id, Span::default());
         draft.build.trail.truncate(depth);

@@ -226,6 +226,7 @@ pub(crate) fn scope<'a, 'm>(
         bound,
         current: None,
         cell: None,
+        parts: None,
         members: &[],
     }
 }

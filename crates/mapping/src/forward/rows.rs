@@ -44,10 +44,9 @@ impl<'m> Run<'_, 'm> {
                 Row::Map(row) => self.map_row(row, scope, build, here, (level, &mut used)),
                 Row::Set(row) => Self::set_row(row, scope, build, here, level),
                 Row::Drop(row) => {
-                    let fits = row
-                        .when
-                        .as_ref()
-                        .is_none_or(|when| scope.holds(when, scope.cell));
+                    let when = row.when.as_ref();
+                    let fits = !scope.is_empty(row.source)
+                        && when.is_none_or(|when| scope.holds(when, scope.cell));
                     let cells = if fits {
                         scope.cells(row.source)
                     } else {
@@ -79,7 +78,8 @@ impl<'m> Run<'_, 'm> {
         here: &mut Value,
         (level, used): (Level, &mut Used),
     ) {
-        if !row.arrow.forward() {
+        // Most fields of most messages are empty.
+        if !row.arrow.forward() || row.sources.iter().all(|source| scope.is_empty(*source)) {
             return;
         }
         let Some(cells) = self.source_cells(row, scope) else {

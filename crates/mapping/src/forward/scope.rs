@@ -18,6 +18,8 @@ pub(crate) struct Scope<'a, 'm> {
     pub(crate) current: Option<(SegmentName, u32)>,
     /// In a type map or an `each` over repeats, the value at hand.
     pub(crate) cell: Option<Cell<'m>>,
+    /// Its parts, where they were split before.
+    pub(crate) parts: Option<&'a [&'m [u8]]>,
     /// In an `each` over groups, the group at hand.
     pub(crate) members: &'a [Source],
 }
@@ -114,7 +116,7 @@ impl<'m> Scope<'_, 'm> {
                 };
                 Some(self.part(Cell { raw, origin }, component, sub))
             }
-            Source::Cell { component, sub } => Some(self.part(self.cell?, component, sub)),
+            Source::Cell { component, sub } => Some(self.own_part(component, sub)?),
             Source::Member(number) => {
                 let member = self.members.get(usize::from(number) - 1)?;
                 match member {
@@ -124,6 +126,58 @@ impl<'m> Scope<'_, 'm> {
             }
             Source::This => self.cell,
         }
+    }
+
+    /// A part of the value at hand.
+    fn own_part(&self, component: u8, sub: u8) -> Option<Cell<'m>> {
+        let cell = self.cell?;
+        let Some(parts) = self.parts else {
+            return Some(self.part(cell, component, sub));
+        };
+        let raw = parts.get(usize::from(component).wrapping_sub(1)).copied();
+        let part = Cell {
+            raw: raw.unwrap_or_default(),
+            origin: cell.place_of(component),
+        };
+        Some(if sub == 0 {
+            part
+        } else {
+            part.part(sub, self.reading)
+        })
+    }
+
+    /// The same scope with another value at hand.
+    pub(crate) fn with_cell(&self, cell: Option<Cell<'m>>) -> Self {
+        let is_same = match (self.cell, cell) {
+            (Some(own), Some(other)) => {
+                std::ptr::eq(own.raw, other.raw) && own.origin == other.origin
+            }
+            _ => false,
+        };
+        let parts = if is_same { self.parts } else { None };
+        Self {
+            cell,
+            parts,
+            ..*self
+        }
+    }
+
+    /// Is there nothing to read, not even `""`?
+    pub(crate) fn is_empty(&self, source: Source) -> bool {
+        if let Source::Field {
+            repeat: Repeat::All,
+            segment,
+            field,
+            ..
+        } = source
+        {
+            let found = self
+                .first_segment(segment)
+                .and_then(|at| self.message.segment_at(at as usize));
+            return found.is_none_or(|found| found.field(usize::from(field)).is_empty());
+        }
+        self.cell(source)
+            .is_none_or(|cell| cell.is_empty(self.reading))
     }
 
     fn part(&self, cell: Cell<'m>, component: u8, sub: u8) -> Cell<'m> {
@@ -167,10 +221,7 @@ impl<'m> Scope<'_, 'm> {
             Condition::Not(part) => !self.holds(part, base),
             Condition::Test { source, op } => {
                 let scope = match source {
-                    Source::Cell { .. } | Source::This => Self {
-                        cell: base,
-                        ..*self
-                    },
+                    Source::Cell { .. } | Source::This => self.with_cell(base),
                     Source::Field { .. } | Source::Member(_) => *self,
                 };
                 scope.test(*source, op)
