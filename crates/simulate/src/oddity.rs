@@ -77,7 +77,7 @@ pub const REPEATED: f64 = 0.01;
 /// The share of ended visits that are followed by a charge, which no map takes.
 pub const CHARGED: f64 = 0.01;
 /// The laboratory's counter starts again after so many messages.
-pub const COUNTER_SET_BACK_AFTER: u32 = 300;
+pub const COUNTER_SET_BACK_AFTER: u32 = 60;
 
 /// What is done to the finished bytes.
 #[derive(Clone, Copy, Debug)]

@@ -46,7 +46,11 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
     logs::start(LogFormat::Text, LogLevel::Info);
     let (name, text) = LABORATORY_DIALECT;
     let maps = MapSet::with([(name, text)]).map_err(|found| {
-        let lines: Vec<String> = found.iter().filter(|one| one.is_error()).map(ToString::to_string).collect();
+        let lines: Vec<String> = found
+            .iter()
+            .filter(|one| one.is_error())
+            .map(ToString::to_string)
+            .collect();
         Failure::failed(format!("the demo's maps are refused\n{}", lines.join("\n")))
     })?;
     let settings = run::Settings {

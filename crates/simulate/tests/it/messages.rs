@@ -49,10 +49,7 @@ fn only_announced_issues() {
 
 #[test]
 fn a_message_without_a_note_is_clean() {
-    let clean = town()
-        .iter()
-        .filter(|sent| sent.note.is_empty())
-        .count();
+    let clean = town().iter().filter(|sent| sent.note.is_empty()).count();
     assert!(1000 < clean, "{clean}");
 }
 
@@ -105,10 +102,7 @@ fn every_kind_of_message_comes() {
 #[test]
 fn flags_follow_from_values() {
     let mut n_flagged = 0;
-    for sent in town()
-        .iter()
-        .filter(|sent| sent.peer == Peer::Laboratory)
-    {
+    for sent in town().iter().filter(|sent| sent.peer == Peer::Laboratory) {
         let message = Message::parse(sent.bytes.clone());
         for obx in message
             .named("OBX")
@@ -150,10 +144,7 @@ fn bounds(range: &str) -> (f64, f64) {
 fn trends_are_seen() {
     for (code, falls) in [("4548-4", true), ("2160-0", false)] {
         let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for sent in town()
-            .iter()
-            .filter(|sent| sent.peer == Peer::Laboratory)
-        {
+        for sent in town().iter().filter(|sent| sent.peer == Peer::Laboratory) {
             let message = Message::parse(sent.bytes.clone());
             if message.named("OBR").count() != 1 || sent.note.contains(&Oddity::Correction) {
                 continue;
@@ -194,10 +185,7 @@ fn trends_are_seen() {
 #[test]
 fn the_same_report_keeps_its_number() {
     let mut stages: BTreeMap<String, String> = BTreeMap::new();
-    for sent in town()
-        .iter()
-        .filter(|sent| sent.peer == Peer::Laboratory)
-    {
+    for sent in town().iter().filter(|sent| sent.peer == Peer::Laboratory) {
         if sent.note.contains(&Oddity::Repeat) {
             continue;
         }
