@@ -103,6 +103,7 @@ impl Binder<'_> {
         let when = self.optional(row.clauses.when.as_ref())?;
         let (resource_base, when_resource) =
             self.optional_resource(base, &row.target, row.clauses.when_resource.as_ref())?;
+        target.fills_gap = row.clauses.fills_gap;
         if let Some(path) = &row.clauses.merge_by {
             target.merge_by = self.target(target.fhir_type, path)?.hops;
         }

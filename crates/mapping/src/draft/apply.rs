@@ -31,6 +31,7 @@ pub(super) fn apply(
     let mut value = existing.clone();
     let mut moves = Vec::new();
     let mut withheld: HashSet<RowId> = HashSet::new();
+    let mut passed: Vec<RowId> = Vec::new();
     let may_change = !draft.whole && draft.ownership != Ownership::OnlyLinks;
     for touch in &draft.build.touches {
         let gap = || is_gap(existing, &touch.target.hops);
@@ -43,11 +44,20 @@ pub(super) fn apply(
             withheld.insert(touch.row);
             continue;
         }
+        // What stands there as the row says is its own still.
+        let is_other = || {
+            let names: Vec<_> = touch.target.hops.iter().map(Hop::name).collect();
+            crate::program::walk(existing, &names) != crate::program::walk(&new, &names)
+        };
+        if touch.target.fills_gap && !gap() && is_other() {
+            passed.push(touch.row);
+            continue;
+        }
         join(&mut value, &new, touch);
     }
     if may_change {
         for touch in &draft.build.touches {
-            if !withheld.contains(&touch.row) {
+            if !withheld.contains(&touch.row) && !passed.contains(&touch.row) {
                 find_moves(
                     &value,
                     &new,
@@ -60,7 +70,7 @@ pub(super) fn apply(
         value.prune();
     }
     let places = withheld_places(draft, &withheld, may_change);
-    let skipped: Vec<RowId> = withheld.into_iter().collect();
+    let skipped: Vec<RowId> = withheld.into_iter().chain(passed).collect();
     let lineage = if may_change {
         lineage(draft, &moves, &skipped)
     } else {

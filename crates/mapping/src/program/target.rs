@@ -14,6 +14,8 @@ pub(crate) struct Target {
     pub(crate) principal: bool,
     /// `merge by`: only elements whose value here is equal are replaced.
     pub(crate) merge_by: Vec<Hop>,
+    /// Of what exists only an absent element is set, whoever owns the resource.
+    pub(crate) fills_gap: bool,
 }
 
 #[derive(Clone, Debug)]

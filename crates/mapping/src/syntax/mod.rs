@@ -115,6 +115,8 @@ pub(crate) struct Clauses {
     pub(crate) otherwise: Option<String>,
     pub(crate) report: bool,
     pub(crate) merge_by: Option<Path>,
+    /// `fills gap`: only where nothing stands.
+    pub(crate) fills_gap: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -164,6 +164,9 @@ fn clauses(cursor: &mut Cursor<'_>) -> Read<Clauses> {
                 cursor.expect_keyword("report")?;
                 clauses.report = true;
             }
+        } else if cursor.keyword("fills") {
+            cursor.expect_keyword("gap")?;
+            clauses.fills_gap = true;
         } else if cursor.keyword("merge") {
             cursor.expect_keyword("by")?;
             clauses.merge_by = Some(path(cursor)?);

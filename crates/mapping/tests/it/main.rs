@@ -13,3 +13,4 @@ mod faults;
 mod laws;
 mod pairs;
 mod update;
+mod visits;
