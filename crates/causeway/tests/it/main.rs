@@ -9,7 +9,9 @@
     reason = "tests"
 )]
 
+mod browser;
 mod commands;
+mod console;
 mod messages;
 mod process;
 mod refusals;

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
-use super::markup::{Moment, encode, thousands};
+use super::markup::{Moment, encode, hex, thousands};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::trail::Touched;
@@ -89,19 +89,25 @@ impl Line {
             ("session" | "password", _) => String::new(),
             (kind, "") => kind.to_owned(),
             ("", target) => target.to_owned(),
+            // The patient stands beside it.
+            ("Patient", target) => target
+                .rsplit_once('/')
+                .map_or(target, |(_, view)| view)
+                .to_owned(),
             (kind, target) if target.starts_with(kind) => target.to_owned(),
             (kind, target) => format!("{kind} {target}"),
         }
     }
 
     /// The first patients, and how many more.
-    pub(super) fn whom(&self) -> &[String] {
-        let patients = self.recorded.entry.patients.as_slice();
-        patients.get(..2).filter(|_| patients.len() == 2).or(patients.get(..1)).unwrap_or_default()
+    /// The last one is the person, where the whole person was looked at.
+    pub(super) fn whom(&self) -> Option<(&str, String)> {
+        let id = self.recorded.entry.patients.last()?;
+        Some((id, super::patients::short(id)))
     }
 
     pub(super) fn n_more(&self) -> usize {
-        self.recorded.entry.patients.len() - self.whom().len()
+        self.recorded.entry.patients.len().saturating_sub(1)
     }
 
     pub(super) fn why(&self) -> &str {
@@ -149,19 +155,27 @@ pub(super) async fn show(
     visitor.record(&app, "search", touched).await?;
     let (work, before) = (app.clone(), asked.before.map(Position::new));
     let listing = tokio::task::spawn_blocking(move || {
-        work.audit.entries(&filter, Page { before, limit: PAGE })
+        work.audit.entries(
+            &filter,
+            Page {
+                before,
+                limit: PAGE,
+            },
+        )
     })
     .await
     .map_err(|error| Fault::internal(&error))??;
     let head = app.audit.head();
     page(&AuditPage {
         frame: Frame::new(&visitor, Place::Audit, "Audit"),
-        next: listing.next.map(|next| address(&asked.actor, &asked.patient, Some(next.get()))),
+        next: listing
+            .next
+            .map(|next| address(&asked.actor, &asked.patient, Some(next.get()))),
         without_actor: address("", &asked.patient, None),
         without_patient: address(&asked.actor, "", None),
         lines: listing.rows.into_iter().map(Line::of).collect(),
         n_entries: thousands(head.position),
-        hash: head.hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+        hash: hex(&head.hash, 8),
         stopped: app.audit.stopped().map(|error| error.to_string()),
         lag: listing.lag,
         asked,

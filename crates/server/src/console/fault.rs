@@ -1,6 +1,5 @@
 //! A page that could not be shown: what, why, and the remedy.
 
-use super::assets;
 use crate::caller::Unauthenticated;
 use access::Refusal;
 use askama::Template;
@@ -37,7 +36,12 @@ impl Fault {
         why: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { status, what: what.into(), why: why.into(), remedy: remedy.into() }
+        Self {
+            status,
+            what: what.into(),
+            why: why.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// It is not there, or this caller may not see it: the two look alike.
@@ -81,7 +85,10 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let page = FaultPage { theme: "", fault: &self };
+        let page = FaultPage {
+            theme: "",
+            fault: &self,
+        };
         match page.render() {
             Ok(html) => (self.status, Html(html)).into_response(),
             Err(_) => (self.status, format!("{}. {}\n", self.what, self.remedy)).into_response(),

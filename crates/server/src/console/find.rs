@@ -48,7 +48,9 @@ pub(super) async fn found(
     let Some(sought) = handles.find(visitor.user(), &handle) else {
         return Ok(Redirect::to("/patients").into_response());
     };
-    let permit = visitor.permit(&app, Interaction::SearchType, Some("Patient")).await?;
+    let permit = visitor
+        .permit(&app, Interaction::SearchType, Some("Patient"))
+        .await?;
     visitor.permit(&app, Interaction::Messages, None).await?;
     let (work, text) = (app.clone(), sought.clone());
     let taken = tokio::task::spawn_blocking(move || {
@@ -60,8 +62,11 @@ pub(super) async fn found(
         .iter()
         .flat_map(|person| person.members.iter().cloned().chain([person.id.clone()]))
         .collect();
-    let touched =
-        Touched { resource_type: "Patient".to_owned(), target: "find".to_owned(), patients };
+    let touched = Touched {
+        resource_type: "Patient".to_owned(),
+        target: "find".to_owned(),
+        patients,
+    };
     visitor.record(&app, "search-type", touched).await?;
     let n_messages: usize = messages.iter().map(|(_, rows)| rows.len()).sum();
     // One answer is the answer.
@@ -76,17 +81,49 @@ pub(super) async fn found(
         _ => {}
     }
     let frame = Frame::new(&visitor, Place::Elsewhere, "Find");
-    page(&FindPage { frame, sought, persons, messages })
+    page(&FindPage {
+        frame,
+        sought,
+        persons,
+        messages,
+    })
 }
 
 fn messages(app: &App, text: &str) -> Result<Vec<(&'static str, Vec<Row>)>, Fault> {
     let one = |filter: Filter| some_rows(app, &filter, MAX_FOUND);
     let word = Some(text.to_owned());
     let found = [
-        ("control id", one(Filter { control_id: word.clone(), ..Filter::default() })?),
-        ("patient number", one(Filter { patient: word.clone(), ..Filter::default() })?),
-        ("order or accession number", one(Filter { accession: word.clone(), ..Filter::default() })?),
-        ("visit number", one(Filter { visit: word, ..Filter::default() })?),
+        (
+            "control id",
+            one(Filter {
+                control_id: word.clone(),
+                ..Filter::default()
+            })?,
+        ),
+        (
+            "patient number",
+            one(Filter {
+                patient: word.clone(),
+                ..Filter::default()
+            })?,
+        ),
+        (
+            "order or accession number",
+            one(Filter {
+                accession: word.clone(),
+                ..Filter::default()
+            })?,
+        ),
+        (
+            "visit number",
+            one(Filter {
+                visit: word,
+                ..Filter::default()
+            })?,
+        ),
     ];
-    Ok(found.into_iter().filter(|(_, rows)| !rows.is_empty()).collect())
+    Ok(found
+        .into_iter()
+        .filter(|(_, rows)| !rows.is_empty())
+        .collect())
 }

@@ -6,7 +6,6 @@ use super::markup::{Moment, thousands};
 use super::messages::{Difference, differences};
 use super::overview::Lane;
 use super::visitor::{Form, Visitor};
-use super::words;
 use crate::app::App;
 use crate::trail::Touched;
 use access::Interaction;
@@ -63,10 +62,18 @@ impl Row {
         let flow = &self.flow;
         let query = |state: &str| format!("/messages?flow={}&state={state}", flow.name);
         [
-            ("received", thousands(flow.received), format!("/messages?flow={}", flow.name)),
+            (
+                "received",
+                thousands(flow.received),
+                format!("/messages?flow={}", flow.name),
+            ),
             ("in the chart", thousands(flow.applied), query("mapped")),
             ("waiting", thousands(flow.waiting), query("received")),
-            ("needs attention", thousands(flow.needs_attention), query("needs%20attention")),
+            (
+                "needs attention",
+                thousands(flow.needs_attention),
+                query("needs%20attention"),
+            ),
             ("held or parked", thousands(flow.held), query("held")),
             ("set aside", thousands(flow.filtered), query("filtered")),
         ]
@@ -79,19 +86,29 @@ async fn rows(app: &App) -> Result<Vec<Row>, Fault> {
         .await
         .map_err(|error| Fault::internal(&error))??;
     let at = snapshot.at;
-    let row = |flow: FlowSnapshot| Row { lane: Lane::of(&flow, at), flow, at };
+    let row = |flow: FlowSnapshot| Row {
+        lane: Lane::of(&flow, at),
+        flow,
+        at,
+    };
     Ok(snapshot.flows.into_iter().map(row).collect())
 }
 
 async fn one(app: &App, name: &str) -> Result<Row, Fault> {
-    let found = rows(app).await?.into_iter().find(|row| row.flow.name == name);
+    let found = rows(app)
+        .await?
+        .into_iter()
+        .find(|row| row.flow.name == name);
     found.ok_or_else(|| Fault::not_found("flow"))
 }
 
 /// `GET /flows`
 pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
     let rows = rows(&app).await?;
-    page(&FlowsPage { frame: Frame::new(&visitor, Place::Flows, "Flows"), rows })
+    page(&FlowsPage {
+        frame: Frame::new(&visitor, Place::Flows, "Flows"),
+        rows,
+    })
 }
 
 /// `GET /flows/{name}`
@@ -102,7 +119,12 @@ pub(super) async fn show(
 ) -> Result<Response, Fault> {
     let row = one(&app, &name).await?;
     let frame = Frame::new(&visitor, Place::Flows, name);
-    page(&FlowPage { frame, row, pasted: String::new(), run: None })
+    page(&FlowPage {
+        frame,
+        row,
+        pasted: String::new(),
+        run: None,
+    })
 }
 
 /// `POST /flows/{name}`: what a pasted message would change; nothing is stored.
@@ -128,7 +150,12 @@ pub(super) async fn dry_run(
         .map_err(|error| Fault::internal(&error))??;
     let row = one(&app, &name).await?;
     let frame = Frame::new(visitor, Place::Flows, name);
-    page(&FlowPage { frame, row, pasted, run: Some(Run::of(run)) })
+    page(&FlowPage {
+        frame,
+        row,
+        pasted,
+        run: Some(Run::of(run)),
+    })
 }
 
 // === impl Run ===
@@ -141,7 +168,7 @@ impl Run {
             resource_type: change.resource_type,
         };
         Self {
-            refused: run.refused.map(|reason| words::reason(reason.code()).to_owned()),
+            refused: run.refused.map(|reason| reason.explain().to_owned()),
             issues: run.issues,
             changes: run.changes.into_iter().map(change).collect(),
         }

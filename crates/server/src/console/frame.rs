@@ -2,7 +2,6 @@
 
 use super::fault::Fault;
 use super::visitor::Visitor;
-use super::assets;
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use base::Timestamp;
@@ -36,7 +35,7 @@ pub(super) struct Frame {
     pub(super) address: String,
 }
 
-/// An entry of the rail.
+/// An entry of the rail: a word, and the key that goes there after `g`.
 pub(super) struct Entry {
     pub(super) place: Place,
     pub(super) address: &'static str,
@@ -45,12 +44,37 @@ pub(super) struct Entry {
     pub(super) key: char,
 }
 
-const RAIL: [Entry; 5] = [
-    Entry { place: Place::Overview, address: "/", word: "Overview", key: 'o' },
-    Entry { place: Place::Flows, address: "/flows", word: "Flows", key: 'f' },
-    Entry { place: Place::Messages, address: "/messages", word: "Messages", key: 'm' },
-    Entry { place: Place::Patients, address: "/patients", word: "Patients", key: 'p' },
-    Entry { place: Place::Audit, address: "/audit", word: "Audit", key: 'a' },
+pub(super) const RAIL: [Entry; 5] = [
+    Entry {
+        place: Place::Overview,
+        address: "/",
+        word: "Overview",
+        key: 'o',
+    },
+    Entry {
+        place: Place::Flows,
+        address: "/flows",
+        word: "Flows",
+        key: 'f',
+    },
+    Entry {
+        place: Place::Messages,
+        address: "/messages",
+        word: "Messages",
+        key: 'm',
+    },
+    Entry {
+        place: Place::Patients,
+        address: "/patients",
+        word: "Patients",
+        key: 'p',
+    },
+    Entry {
+        place: Place::Audit,
+        address: "/audit",
+        word: "Audit",
+        key: 'a',
+    },
 ];
 
 // === impl Frame ===
@@ -70,14 +94,6 @@ impl Frame {
         }
     }
 
-    pub(super) fn rail(&self) -> &'static [Entry] {
-        &RAIL
-    }
-
-    pub(super) fn asset(&self, name: &str) -> String {
-        assets::address(name)
-    }
-
     /// The instant of the automatic logoff, for the script that counts down.
     pub(super) fn ends_iso(&self) -> String {
         self.ends.to_fhir()
@@ -85,11 +101,11 @@ impl Frame {
 
     /// The theme that the switch leads to, and what it is called.
     pub(super) fn themes(&self) -> [(&'static str, &'static str, bool); 3] {
-        [("system", "System", self.theme.is_empty()), ("light", "Light", self.theme == "light"), (
-            "dark",
-            "Dark",
-            self.theme == "dark",
-        )]
+        [
+            ("system", "System", self.theme.is_empty()),
+            ("light", "Light", self.theme == "light"),
+            ("dark", "Dark", self.theme == "dark"),
+        ]
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::fault::Fault;
 use super::frame::page;
+use super::theme;
 use super::visitor::{Form, Turned, own_path, pairs_of};
-use super::{assets, theme};
 use crate::app::App;
 use crate::caller::{COOKIE_NAME, Origin, session_cookie};
 use askama::Template;
@@ -54,7 +54,10 @@ pub(super) async fn log_in(
     let origin = Origin::of(&parts);
     let pairs = pairs_of(Request::from_parts(parts, body), &app).await?;
     let field = |name: &str| {
-        pairs.iter().find(|(key, _)| key == name).map_or(String::new(), |(_, value)| value.clone())
+        pairs
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or(String::new(), |(_, value)| value.clone())
     };
     let (name, password) = (field("name"), field("password"));
     let next = own_path(&field("next")).unwrap_or("/").to_owned();
@@ -74,12 +77,16 @@ pub(super) async fn log_in(
         let wrong = format!("Too many wrong tries from this address. Try again in {wait} seconds.");
         return try_again(StatusCode::TOO_MANY_REQUESTS, wrong);
     }
-    let login = check(&app, name.clone(), password).await.map_err(Turned::page)?;
+    let login = check(&app, name.clone(), password)
+        .await
+        .map_err(Turned::page)?;
     let outcome = match login {
         Login::Accepted | Login::FirstLogin => Outcome::Success,
         Login::Refused => Outcome::Refused,
     };
-    audit(&app, &origin, "login", &name, outcome).await.map_err(Turned::page)?;
+    audit(&app, &origin, "login", &name, outcome)
+        .await
+        .map_err(Turned::page)?;
     let must_choose = match login {
         Login::Refused => {
             app.throttle.failed(origin.address, app.clock.now());
@@ -92,8 +99,10 @@ pub(super) async fn log_in(
     app.throttle.succeeded(origin.address);
     let opened = app.sessions.open(&name, must_choose, app.clock.now());
     let secure = if app.is_https { "; Secure" } else { "" };
-    let cookie =
-        format!("{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict{secure}", opened.cookie);
+    let cookie = format!(
+        "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict{secure}",
+        opened.cookie
+    );
     let to = if must_choose {
         format!("/password?next={}", super::markup::encode(&next))
     } else {
@@ -109,7 +118,14 @@ pub(super) async fn log_out(
     form: Form,
 ) -> Result<Response, Fault> {
     let name = form.visitor.user().to_owned();
-    audit(&app, &form.visitor.caller.origin, "logout", &name, Outcome::Success).await?;
+    audit(
+        &app,
+        &form.visitor.caller.origin,
+        "logout",
+        &name,
+        Outcome::Success,
+    )
+    .await?;
     if let Some(cookie) = session_cookie(&headers) {
         app.sessions.close(cookie);
     }
@@ -135,7 +151,11 @@ async fn audit(
 ) -> Result<(), Fault> {
     let is_known = outcome == Outcome::Success || name == app.administrator.name();
     let entry = Entry {
-        actor: if is_known { format!("user:{name}") } else { "nobody".to_owned() },
+        actor: if is_known {
+            format!("user:{name}")
+        } else {
+            "nobody".to_owned()
+        },
         action: action.to_owned(),
         resource_type: "session".to_owned(),
         outcome,

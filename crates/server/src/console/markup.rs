@@ -42,17 +42,26 @@ impl HtmlSafe for Markup {}
 impl Moment {
     /// Date and time.
     pub(super) fn at(at: impl Borrow<Timestamp>) -> Self {
-        Self { at: *at.borrow(), shown: Shown::Full }
+        Self {
+            at: *at.borrow(),
+            shown: Shown::Full,
+        }
     }
 
     /// Date and time without the year.
     pub(super) fn short(at: impl Borrow<Timestamp>) -> Self {
-        Self { at: *at.borrow(), shown: Shown::Short }
+        Self {
+            at: *at.borrow(),
+            shown: Shown::Short,
+        }
     }
 
     /// How long ago it was at `now`.
     pub(super) fn age(at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Self {
-        Self { at: *at.borrow(), shown: Shown::Age(*now.borrow()) }
+        Self {
+            at: *at.borrow(),
+            shown: Shown::Age(*now.borrow()),
+        }
     }
 }
 
@@ -61,14 +70,23 @@ impl fmt::Display for Moment {
         let iso = self.at.to_fhir();
         let full = iso.get(..19).unwrap_or(&iso).replace('T', " ");
         match self.shown {
-            Shown::Full => write!(f, r#"<time datetime="{iso}" data-as="full">{full} UTC</time>"#),
+            Shown::Full => write!(
+                f,
+                r#"<time datetime="{iso}" data-as="full">{full} UTC</time>"#
+            ),
             Shown::Short => {
                 let short = full.get(5..).unwrap_or(&full);
-                write!(f, r#"<time datetime="{iso}" data-as="short" title="{full} UTC">{short}</time>"#)
+                write!(
+                    f,
+                    r#"<time datetime="{iso}" data-as="short" title="{full} UTC">{short}</time>"#
+                )
             }
             Shown::Age(now) => {
                 let age = age(self.at, now);
-                write!(f, r#"<time datetime="{iso}" data-as="age" title="{full} UTC">{age}</time>"#)
+                write!(
+                    f,
+                    r#"<time datetime="{iso}" data-as="age" title="{full} UTC">{age}</time>"#
+                )
             }
         }
     }
@@ -106,6 +124,16 @@ pub(super) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
 }
 
+/// The first bytes of a hash, in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8], n_bytes: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * n_bytes);
+    for byte in bytes.iter().take(n_bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// Text as HTML.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -135,13 +163,23 @@ mod tests {
 
     #[test]
     fn numbers_and_ages() {
-        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(thousands(n), text);
         }
         let at = |secs: i64| Timestamp::from_micros(secs * 1_000_000);
-        for (secs, text) in
-            [(-5, "now"), (0, "now"), (59, "59 s"), (61, "1 min"), (7200, "2 h"), (400_000, "4 d")]
-        {
+        for (secs, text) in [
+            (-5, "now"),
+            (0, "now"),
+            (59, "59 s"),
+            (61, "1 min"),
+            (7200, "2 h"),
+            (400_000, "4 d"),
+        ] {
             assert_eq!(age(at(0), at(secs)), text, "{secs}");
         }
     }

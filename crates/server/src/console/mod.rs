@@ -53,8 +53,14 @@ pub(crate) fn routes() -> Router<App> {
         .route("/patients/{id}/documents", get(patients::documents))
         .route("/patients/{id}/sources", get(patients::sources))
         .route("/patients/{id}/access", get(patients::access))
-        .route("/patients/{id}/file/{type}/{resource}", get(patients::download))
-        .route("/patients/{id}/from/{type}/{resource}", get(patients::origin))
+        .route(
+            "/patients/{id}/file/{type}/{resource}",
+            get(patients::download),
+        )
+        .route(
+            "/patients/{id}/from/{type}/{resource}",
+            get(patients::origin),
+        )
         .route("/find", post(find::find))
         .route("/find/{handle}", get(find::found))
         .route("/flows", get(flows::list))

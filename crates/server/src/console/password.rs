@@ -28,10 +28,7 @@ pub(super) struct Asked {
 }
 
 /// `GET /password`
-pub(super) async fn show(
-    visitor: Visitor,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Fault> {
+pub(super) async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Fault> {
     page(&of(&visitor, own_path(&asked.next).unwrap_or("/"), None))
 }
 
@@ -55,16 +52,23 @@ pub(super) async fn choose(
     };
     match chosen {
         Ok(()) => {
-            let touched = Touched { resource_type: "password".to_owned(), ..Touched::default() };
-            form.visitor.record(&app, "choose-password", touched).await?;
+            let touched = Touched {
+                resource_type: "password".to_owned(),
+                ..Touched::default()
+            };
+            form.visitor
+                .record(&app, "choose-password", touched)
+                .await?;
             if let Some(cookie) = session_cookie(&headers) {
                 app.sessions.password_chosen(cookie);
             }
             Ok(Redirect::to(&next).into_response())
         }
-        Err(error @ AdministratorError::Length) => {
-            again(&form.visitor, &next, format!("{error}: yours has another length."))
-        }
+        Err(error @ AdministratorError::Length) => again(
+            &form.visitor,
+            &next,
+            format!("{error}: yours has another length."),
+        ),
         Err(error) => Err(Fault::internal(&error)),
     }
 }

@@ -1,8 +1,8 @@
 //! Light, dark, or as the system says: a cookie of the browser, no secret.
 
 use super::visitor::Form;
-use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::HeaderMap;
+use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 
 const COOKIE_NAME: &str = "causeway_theme";
@@ -18,12 +18,18 @@ pub(super) fn of(headers: &HeaderMap) -> &'static str {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, _)| *name == COOKIE_NAME)
         .map_or("", |(_, value)| value);
-    THEMES.into_iter().find(|theme| *theme == chosen).unwrap_or("")
+    THEMES
+        .into_iter()
+        .find(|theme| *theme == chosen)
+        .unwrap_or("")
 }
 
 /// `POST /theme`
 pub(super) async fn choose(form: Form) -> Response {
-    let theme = THEMES.into_iter().find(|theme| *theme == form.get("theme")).unwrap_or("system");
+    let theme = THEMES
+        .into_iter()
+        .find(|theme| *theme == form.get("theme"))
+        .unwrap_or("system");
     let cookie =
         format!("{COOKIE_NAME}={theme}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict");
     ([(SET_COOKIE, cookie)], Redirect::to(form.back())).into_response()

@@ -51,7 +51,10 @@ impl Visitor {
         interaction: Interaction,
         resource_type: Option<&str>,
     ) -> Result<Permit, Fault> {
-        let action = Action { interaction, resource_type };
+        let action = Action {
+            interaction,
+            resource_type,
+        };
         match decide(&self.caller.principal, action, self.caller.purpose) {
             Ok(permit) => Ok(permit),
             Err(refusal) => {
@@ -98,7 +101,11 @@ impl Visitor {
             session,
             theme: super::theme::of(&parts.headers),
             wants_part: parts.headers.contains_key("x-part"),
-            address: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            address: parts
+                .uri
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
         })
     }
 }
@@ -119,7 +126,8 @@ impl FromRequestParts<App> for Visitor {
 
 /// The session of a request that the page makes by itself: it does not keep the session alive.
 pub(super) fn peek(app: &App, parts: &Parts) -> Option<Session> {
-    app.sessions.peek(session_cookie(&parts.headers)?, app.clock.now())
+    app.sessions
+        .peek(session_cookie(&parts.headers)?, app.clock.now())
 }
 
 // === impl Form ===
@@ -127,7 +135,10 @@ pub(super) fn peek(app: &App, parts: &Parts) -> Option<Session> {
 impl Form {
     /// The first value of a field; empty where there is none.
     pub(super) fn get(&self, name: &str) -> &str {
-        self.pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.pairs
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value)
     }
 
     /// Where to go back to: a path of this server, or the overview.
@@ -154,15 +165,21 @@ impl FromRequest<App> for Form {
 }
 
 /// The fields of a form, whoever sent it. Bytes that are no UTF-8 become replacement characters.
-pub(super) async fn pairs_of(
-    request: Request,
-    app: &App,
-) -> Result<Vec<(String, String)>, Turned> {
-    let body = axum::body::Bytes::from_request(request, app).await.map_err(|error| {
-        let remedy = "Send less at once.";
-        Turned::page(Fault::new(error.status(), "The form was not taken", error.body_text(), remedy))
-    })?;
-    Ok(crate::fhir::parameters::parse(&String::from_utf8_lossy(&body)))
+pub(super) async fn pairs_of(request: Request, app: &App) -> Result<Vec<(String, String)>, Turned> {
+    let body = axum::body::Bytes::from_request(request, app)
+        .await
+        .map_err(|error| {
+            let remedy = "Send less at once.";
+            Turned::page(Fault::new(
+                error.status(),
+                "The form was not taken",
+                error.body_text(),
+                remedy,
+            ))
+        })?;
+    Ok(crate::fhir::parameters::parse(&String::from_utf8_lossy(
+        &body,
+    )))
 }
 
 /// The path if it leads into this server: `next` must not send anybody elsewhere.
@@ -207,8 +224,17 @@ impl IntoResponse for Turned {
 
 impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
-        let why = failure.issues.first().map(|issue| issue.text.clone()).unwrap_or_default();
-        Self::new(failure.status, "This was not done", why, "Change the request and try again.")
+        let why = failure
+            .issues
+            .first()
+            .map(|issue| issue.text.clone())
+            .unwrap_or_default();
+        Self::new(
+            failure.status,
+            "This was not done",
+            why,
+            "Change the request and try again.",
+        )
     }
 }
 

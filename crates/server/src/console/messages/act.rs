@@ -78,14 +78,26 @@ pub(in crate::console) async fn act_on_group(
     let reason = form.get("reason").to_owned();
     let work = app.clone();
     let listing = tokio::task::spawn_blocking(move || {
-        work.journal.list(&filter, Page { before: None, limit: MAX_AT_ONCE })
+        work.journal.list(
+            &filter,
+            Page {
+                before: None,
+                limit: MAX_AT_ONCE,
+            },
+        )
     })
     .await
     .map_err(|error| Fault::internal(&error))??;
     let mut sequences: Vec<Sequence> = listing
         .rows
         .into_iter()
-        .filter(|row| row.reason.as_ref().or(row.no_message.as_ref()).map_or("", String::as_str) == reason)
+        .filter(|row| {
+            row.reason
+                .as_ref()
+                .or(row.no_message.as_ref())
+                .map_or("", String::as_str)
+                == reason
+        })
         .map(|row| row.sequence)
         .collect();
     // In the order in which they came.
@@ -102,7 +114,11 @@ async fn run(app: &App, form: &Form, act: Act, sequences: Vec<Sequence>) -> Resu
         [one] => one.to_string(),
         many => format!("{} messages", many.len()),
     };
-    let touched = Touched { resource_type: "message".to_owned(), target, patients: Vec::new() };
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target,
+        patients: Vec::new(),
+    };
     form.visitor.record(app, act.code(), touched).await?;
     let (work, by) = (app.clone(), form.visitor.user().to_owned());
     let is_single = sequences.len() == 1;

@@ -46,10 +46,12 @@ pub(super) fn changes(
             if version == 0 {
                 return Ok(None);
             }
-            Ok(match app.chart.vread(permit, resource_type, &id, version)? {
-                Read::Found(resource) => Some(resource.body),
-                Read::Gone { .. } | Read::Missing => None,
-            })
+            Ok(
+                match app.chart.vread(permit, resource_type, &id, version)? {
+                    Read::Found(resource) => Some(resource.body),
+                    Read::Gone { .. } | Read::Missing => None,
+                },
+            )
         };
         let (before, after) = (body(version.saturating_sub(1))?, body(version)?);
         let lineage = app.chart.lineage(permit, resource_type, &id, None)?;
@@ -69,20 +71,31 @@ pub(super) fn changes(
                 }
             }
         }
-        changes.push(Change { resource_type, id, version, is_new: before.is_none(), rows });
+        changes.push(Change {
+            resource_type,
+            id,
+            version,
+            is_new: before.is_none(),
+            rows,
+        });
     }
     Ok(changes)
 }
 
 /// The lineage of an element: its own, else the nearest above it.
-pub(in crate::console) fn origin_of<'t>(lineage: &[&'t Traced], element: &str) -> Option<&'t Traced> {
+pub(in crate::console) fn origin_of<'t>(
+    lineage: &[&'t Traced],
+    element: &str,
+) -> Option<&'t Traced> {
     lineage
         .iter()
         .filter(|traced| is_at_or_above(&traced.origin.element, element))
         .max_by_key(|traced| traced.origin.element.len())
         .copied()
         .or_else(|| {
-            let below = lineage.iter().find(|traced| is_at_or_above(element, &traced.origin.element));
+            let below = lineage
+                .iter()
+                .find(|traced| is_at_or_above(element, &traced.origin.element));
             below.copied()
         })
 }
@@ -90,18 +103,25 @@ pub(in crate::console) fn origin_of<'t>(lineage: &[&'t Traced], element: &str) -
 /// `Patient.name[0]` is above `Patient.name[0].family`; also `Observation.value` is above nothing of
 /// `Observation.valueQuantity`, which is another element.
 fn is_at_or_above(upper: &str, lower: &str) -> bool {
-    lower.strip_prefix(upper).is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
-    })
+    lower
+        .strip_prefix(upper)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
 }
 
 /// The elements that differ between two bodies, in the order of the newer one.
-pub(in crate::console) fn differences(before: Option<&[u8]>, after: Option<&[u8]>) -> Vec<Difference> {
+pub(in crate::console) fn differences(
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+) -> Vec<Difference> {
     let (before, after) = (leaves(before), leaves(after));
-    let old: BTreeMap<&str, &str> =
-        before.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    let new: BTreeMap<&str, &str> =
-        after.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let old: BTreeMap<&str, &str> = before
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    let new: BTreeMap<&str, &str> = after
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
     let mut rows = Vec::new();
     for (path, text) in &after {
         let earlier = old.get(path.as_str()).copied();
@@ -155,7 +175,9 @@ fn collect(node: Node<'_>, path: String, found: &mut Vec<(String, String)>) {
             }
         }
         Kind::String | Kind::Number | Kind::Bool | Kind::Null => {
-            let text = node.as_str().map_or_else(|| node.raw_str().to_owned(), Into::into);
+            let text = node
+                .as_str()
+                .map_or_else(|| node.raw_str().to_owned(), Into::into);
             found.push((path, cut(text)));
         }
     }
@@ -174,7 +196,8 @@ mod tests {
 
     #[test]
     fn what_changed_and_what_went() {
-        let before = br#"{"resourceType":"Patient","id":"1","name":[{"family":"ZZTEST"}],"gender":"male"}"#;
+        let before =
+            br#"{"resourceType":"Patient","id":"1","name":[{"family":"ZZTEST"}],"gender":"male"}"#;
         let after = br#"{"resourceType":"Patient","id":"1","name":[{"family":"ZZTEST","given":["A"]}],"active":true}"#;
         let rows = differences(Some(before), Some(after));
         let text: Vec<String> = rows

@@ -80,8 +80,15 @@ impl<'a> Tree<'a> {
         }
         for unusable in &report.unusable {
             let place = &unusable.place;
-            let at = key(place.segment_name(), usize::from(place.occurrence), usize::from(place.field));
-            tree.issues.entry(at).or_default().push(unusable.why.clone());
+            let at = key(
+                place.segment_name(),
+                usize::from(place.occurrence),
+                usize::from(place.field),
+            );
+            tree.issues
+                .entry(at)
+                .or_default()
+                .push(unusable.why.clone());
         }
         tree.group(message.structure().root(), 0);
         tree.lines
@@ -89,7 +96,10 @@ impl<'a> Tree<'a> {
 
     fn group(&mut self, group: Group<'_>, depth: usize) {
         if !group.name().is_empty() && 0 < depth {
-            self.lines.push(Line::Group { name: group.name(), depth: depth - 1 });
+            self.lines.push(Line::Group {
+                name: group.name(),
+                depth: depth - 1,
+            });
         }
         for child in group.children() {
             if MAX_LINES <= self.lines.len() {
@@ -119,11 +129,17 @@ impl<'a> Tree<'a> {
             let def = self.dictionary.field(name, n);
             let is_separators = matches!(name, "MSH" | "FHS" | "BHS") && n <= 2;
             let values = if is_separators {
-                vec![Valued { text: shown(&field.text()), meaning: None, parts: Vec::new() }]
+                vec![Valued {
+                    text: shown(&field.text()),
+                    meaning: None,
+                    parts: Vec::new(),
+                }]
             } else {
-                field.repeats().filter(|repeat| !repeat.is_empty()).map(|repeat| {
-                    self.value(repeat, segment, (n, def))
-                }).collect()
+                field
+                    .repeats()
+                    .filter(|repeat| !repeat.is_empty())
+                    .map(|repeat| self.value(repeat, segment, (n, def)))
+                    .collect()
             };
             Some(FieldLine {
                 path: path(name, occurrence, n),
@@ -135,7 +151,10 @@ impl<'a> Tree<'a> {
             })
         });
         SegmentLine {
-            title: self.dictionary.segment_name(name).unwrap_or("not in the standard"),
+            title: self
+                .dictionary
+                .segment_name(name)
+                .unwrap_or("not in the standard"),
             occurrence,
             depth,
             issues: self.issues.get(&at).cloned().unwrap_or_default(),
@@ -166,11 +185,16 @@ impl<'a> Tree<'a> {
                 parts: Vec::new(),
             };
         }
-        let parts = components.iter().enumerate().filter(|(_, part)| !part.is_empty());
+        let parts = components
+            .iter()
+            .enumerate()
+            .filter(|(_, part)| !part.is_empty());
         let parts = parts.map(|(idx, part)| {
             let def: Option<&ComponentDef> = self.dictionary.component(datatype, idx + 1);
             let text = part.text();
-            let own_table = def.and_then(|def| def.table).or(if idx == 0 { table } else { None });
+            let own_table = def
+                .and_then(|def| def.table)
+                .or(if idx == 0 { table } else { None });
             Part {
                 number: idx + 1,
                 title: def.map_or("", |def| def.name),
@@ -178,7 +202,11 @@ impl<'a> Tree<'a> {
                 text: shown(&text),
             }
         });
-        Valued { text: String::new(), meaning: None, parts: parts.collect() }
+        Valued {
+            text: String::new(),
+            meaning: None,
+            parts: parts.collect(),
+        }
     }
 
     fn meaning(&self, table: Option<&str>, code: &str) -> Option<&'static str> {
@@ -202,9 +230,15 @@ fn fates(report: &Report) -> HashMap<String, (&'static str, String)> {
     for (entries, class, word) in lists {
         for entry in entries {
             let place = &entry.place;
-            let at = key(place.segment_name(), usize::from(place.occurrence), usize::from(place.field));
+            let at = key(
+                place.segment_name(),
+                usize::from(place.occurrence),
+                usize::from(place.field),
+            );
             let words = match class {
-                "off" if word == "dropped" => format!("dropped: {}", reason(entry, "no reason given")),
+                "off" if word == "dropped" => {
+                    format!("dropped: {}", reason(entry, "no reason given"))
+                }
                 _ => word.to_owned(),
             };
             fates.entry(at).or_insert((class, words));
@@ -221,7 +255,10 @@ fn path(segment: &str, occurrence: usize, field: usize) -> String {
 }
 
 fn place_key(place: &Place) -> String {
-    let name = place.name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
+    let name = place
+        .name
+        .map(|name| String::from_utf8_lossy(&name).into_owned())
+        .unwrap_or_default();
     match place.field {
         0 => format!("{name}.{}", place.occurrence),
         field => key(&name, place.occurrence as usize, field as usize),
@@ -231,17 +268,20 @@ fn place_key(place: &Place) -> String {
 /// An issue in words, with the part of the field that it speaks of.
 pub(super) fn words(issue: &Issue) -> String {
     let place = &issue.place;
-    let mut words = issue.text().to_owned();
+    let words = issue.text();
     if 0 < place.component {
-        words.push_str(&format!(" (component {})", place.component));
+        return format!("{words} (component {})", place.component);
     }
-    words
+    words.to_owned()
 }
 
 /// The page's name of an issue's place, to link to.
 pub(super) fn place_of(issue: &Issue) -> (String, String) {
     let place = &issue.place;
-    let name = place.name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
+    let name = place
+        .name
+        .map(|name| String::from_utf8_lossy(&name).into_owned())
+        .unwrap_or_default();
     let path = match (name.as_str(), place.field) {
         ("", _) => format!("byte {}", place.offset),
         (name, 0) => format!("{name}[{}]", place.occurrence.max(1)),

@@ -69,7 +69,14 @@ impl Wanted {
     /// The query string with one field set otherwise; an empty value leaves it out.
     pub(in crate::console) fn query_with(&self, field: &str, value: &str) -> String {
         let pairs = self.pairs().into_iter().map(|(name, own)| {
-            (name, if name == field { value.to_owned() } else { own.to_owned() })
+            (
+                name,
+                if name == field {
+                    value.to_owned()
+                } else {
+                    own.to_owned()
+                },
+            )
         });
         pairs
             .filter(|(_, value)| !value.is_empty())
@@ -136,14 +143,27 @@ impl Wanted {
             ("type", self.kind.clone()),
             ("state", self.state.clone()),
             ("control", format!("control id {}", self.control)),
-            ("patient", format!("patient number {}", typed(&self.patient))),
+            (
+                "patient",
+                format!("patient number {}", typed(&self.patient)),
+            ),
             ("order", format!("order number {}", typed(&self.order))),
-            ("text", format!("text \u{201c}{}\u{201d}", typed(&self.text))),
+            (
+                "text",
+                format!("text \u{201c}{}\u{201d}", typed(&self.text)),
+            ),
             ("issues", "with issues".to_owned()),
-            ("since", span.map_or(String::new(), |(_, words, _)| (*words).to_owned())),
+            (
+                "since",
+                span.map_or(String::new(), |(_, words, _)| (*words).to_owned()),
+            ),
         ];
         let pairs = self.pairs();
-        let is_on = |name: &str| pairs.iter().any(|(own, value)| *own == name && !value.is_empty());
+        let is_on = |name: &str| {
+            pairs
+                .iter()
+                .any(|(own, value)| *own == name && !value.is_empty())
+        };
         shown
             .into_iter()
             .filter(|(name, _)| is_on(name))
@@ -160,7 +180,11 @@ impl Wanted {
         field: &str,
         options: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Vec<Choice> {
-        let now = self.pairs().into_iter().find(|(name, _)| *name == field).map_or("", |(_, on)| on);
+        let now = self
+            .pairs()
+            .into_iter()
+            .find(|(name, _)| *name == field)
+            .map_or("", |(_, on)| on);
         options
             .into_iter()
             .map(|(value, label)| Choice {
@@ -234,13 +258,25 @@ mod tests {
             ..Wanted::default()
         };
         assert!(!wanted.query().contains("4711"), "{}", wanted.query());
-        let filter = wanted.filter(&handles, "admin", Timestamp::from_micros(0)).unwrap();
+        let filter = wanted
+            .filter(&handles, "admin", Timestamp::from_micros(0))
+            .unwrap();
         assert_eq!(filter.patient.as_deref(), Some("ZZ-4711"));
         assert!(filter.has_issues);
-        assert!(wanted.filter(&handles, "other", Timestamp::from_micros(0)).is_err());
-        assert_eq!(wanted.query_with("flow", ""), wanted.query().replace("flow=lab&", ""));
-        let chips: Vec<String> =
-            wanted.chips(&handles, "admin").into_iter().map(|chip| chip.label).collect();
+        assert!(
+            wanted
+                .filter(&handles, "other", Timestamp::from_micros(0))
+                .is_err()
+        );
+        assert_eq!(
+            wanted.query_with("flow", ""),
+            wanted.query().replace("flow=lab&", "")
+        );
+        let chips: Vec<String> = wanted
+            .chips(&handles, "admin")
+            .into_iter()
+            .map(|chip| chip.label)
+            .collect();
         assert_eq!(chips, ["flow lab", "patient number ZZ-4711", "with issues"]);
     }
 }

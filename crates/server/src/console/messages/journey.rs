@@ -25,7 +25,10 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
         at: Some(received),
         class: "good",
         what: "Received and on disk".to_owned(),
-        detail: format!("{} bytes from {} by flow {}", summary.n_bytes, summary.connection, summary.flow),
+        detail: format!(
+            "{} bytes from {} by flow {}",
+            summary.n_bytes, summary.connection, summary.flow
+        ),
         text: None,
     }];
     if let Some(answer) = &stored.acknowledgement {
@@ -47,7 +50,12 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
             text: None,
         });
     }
-    for applied in app.chart.applied(&key_of(summary.sequence))?.into_iter().rev() {
+    for applied in app
+        .chart
+        .applied(&key_of(summary.sequence))?
+        .into_iter()
+        .rev()
+    {
         let took = latency(applied.at.micros() - received.micros());
         steps.push(Step {
             at: Some(applied.at),
@@ -61,10 +69,16 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
     for replay in ledger.replays_of(summary.sequence)? {
         steps.push(Step {
             at: Some(replay.requested),
-            class: if replay.done.is_some() { "good" } else { "wait" },
+            class: if replay.done.is_some() {
+                "good"
+            } else {
+                "wait"
+            },
             what: format!("Replay asked for by {}", replay.by),
             detail: match replay.done {
-                Some((_, detail)) if detail.is_empty() => format!("done, by maps {}", replay.map_version),
+                Some((_, detail)) if detail.is_empty() => {
+                    format!("done, by maps {}", replay.map_version)
+                }
                 Some((_, detail)) => detail,
                 None => "on its way".to_owned(),
             },
@@ -77,7 +91,9 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
             at: None,
             class,
             what: format!("To {}: {word}", queued.destination),
-            detail: queued.detail.unwrap_or_else(|| format!("{} attempts", queued.n_attempts)),
+            detail: queued
+                .detail
+                .unwrap_or_else(|| format!("{} attempts", queued.n_attempts)),
             text: None,
         });
     }
@@ -85,7 +101,11 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
         at: None,
         class: state_class(summary.state),
         what: format!("Now {}", summary.state.word()),
-        detail: summary.reason.as_deref().map_or(meaning(summary.state), super::super::words::reason).to_owned(),
+        detail: summary
+            .reason
+            .as_deref()
+            .map_or(meaning(summary.state), super::super::words::reason)
+            .to_owned(),
         text: None,
     });
     Ok(steps)

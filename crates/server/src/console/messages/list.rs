@@ -94,7 +94,8 @@ impl Listed {
     pub(in crate::console) fn next_address(&self) -> Option<String> {
         let query = self.query();
         let and = if query.is_empty() { "" } else { "&" };
-        self.next.map(|before| format!("/messages?{query}{and}before={before}"))
+        self.next
+            .map(|before| format!("/messages?{query}{and}before={before}"))
     }
 
     /// The menus of filters.
@@ -118,17 +119,32 @@ impl Listed {
         filter: &Filter,
         (handles, user): (&Handles, &str),
     ) -> Result<Self, Fault> {
-        let listing = app.journal.list(filter, Page { before: wanted.before(), limit: PAGE })?;
-        let rows = listing.rows.into_iter().map(|summary| row(app, summary)).collect::<Result<
-            Vec<_>,
-            Fault,
-        >>()?;
-        let flows: Vec<String> = app.engine.addresses().into_iter().map(|(flow, _)| flow).collect();
+        let listing = app.journal.list(
+            filter,
+            Page {
+                before: wanted.before(),
+                limit: PAGE,
+            },
+        )?;
+        let rows = listing
+            .rows
+            .into_iter()
+            .map(|summary| row(app, summary))
+            .collect::<Result<Vec<_>, Fault>>()?;
+        let flows: Vec<String> = app
+            .engine
+            .addresses()
+            .into_iter()
+            .map(|(flow, _)| flow)
+            .collect();
         let states = Stand::ALL.iter().map(|state| (state.word(), state.word()));
         Ok(Self {
             how_many: how_many(app, filter, &wanted, rows.len(), listing.next.is_some())?,
             chips: wanted.chips(handles, user),
-            flows: wanted.choices("flow", flows.iter().map(|flow| (flow.as_str(), flow.as_str()))),
+            flows: wanted.choices(
+                "flow",
+                flows.iter().map(|flow| (flow.as_str(), flow.as_str())),
+            ),
             types: wanted.choices("type", TYPES.map(|kind| (kind, kind))),
             states: wanted.choices("state", states),
             spans: wanted.choices("since", SPANS.map(|(code, words, _)| (code, words))),
@@ -145,12 +161,17 @@ fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
     if summary.n_bytes <= SMALL
         && let Some(stored) = app.journal.read(summary.sequence)?
     {
-        acknowledged = stored.acknowledgement.map(|answer| answer.code).unwrap_or_default();
+        acknowledged = stored
+            .acknowledgement
+            .map(|answer| answer.code)
+            .unwrap_or_default();
     }
     let took = match summary.state {
         Stand::Mapped | Stand::Delivered => {
             let applied = app.chart.applied(&key_of(summary.sequence))?;
-            applied.last().map(|first| latency(first.at.micros() - summary.received.micros()))
+            applied
+                .last()
+                .map(|first| latency(first.at.micros() - summary.received.micros()))
         }
         Stand::Received
         | Stand::Filtered
@@ -159,7 +180,11 @@ fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
         | Stand::Dead
         | Stand::NeedsAttention => None,
     };
-    Ok(Row { summary, acknowledged, took: took.unwrap_or_default() })
+    Ok(Row {
+        summary,
+        acknowledged,
+        took: took.unwrap_or_default(),
+    })
 }
 
 /// `12 ms`, `3.4 s`, `5 min`
@@ -181,7 +206,11 @@ fn how_many(
     has_more: bool,
 ) -> Result<String, Fault> {
     let is_counted = *filter
-        == Filter { flow: filter.flow.clone(), state: filter.state, ..Filter::default() };
+        == Filter {
+            flow: filter.flow.clone(),
+            state: filter.state,
+            ..Filter::default()
+        };
     if is_counted {
         let counts = app.journal.counts()?;
         let of = counts.iter().filter(|count| {
@@ -193,7 +222,10 @@ fn how_many(
     }
     let n = thousands(n_rows as u64);
     Ok(match (has_more, wanted.before.is_some()) {
-        (false, false) => format!("{}, newest first", count(n_rows as u64, "message", "messages")),
+        (false, false) => format!(
+            "{}, newest first",
+            count(n_rows as u64, "message", "messages")
+        ),
         (false, true) => format!("the last {n}, newest first"),
         (true, _) => format!("{n} on this page and more, newest first"),
     })
@@ -235,8 +267,11 @@ pub(super) async fn audited_list(
         Listed::take(&work, wanted, &filter, (&handles, &user))
     });
     let listed = taken.await.map_err(|error| Fault::internal(&error))??;
-    let touched =
-        Touched { resource_type: "message".to_owned(), target, patients: Vec::new() };
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target,
+        patients: Vec::new(),
+    };
     visitor.record(app, "search", touched).await?;
     Ok(listed)
 }
@@ -247,6 +282,16 @@ pub(in crate::console) fn some_rows(
     filter: &Filter,
     limit: usize,
 ) -> Result<Vec<Row>, Fault> {
-    let listing = app.journal.list(filter, Page { before: None, limit })?;
-    listing.rows.into_iter().map(|summary| row(app, summary)).collect()
+    let listing = app.journal.list(
+        filter,
+        Page {
+            before: None,
+            limit,
+        },
+    )?;
+    listing
+        .rows
+        .into_iter()
+        .map(|summary| row(app, summary))
+        .collect()
 }

@@ -68,7 +68,10 @@ impl Opened {
         sequence: Sequence,
         (wanted, csrf): (&Wanted, String),
     ) -> Result<Self, Fault> {
-        let stored = app.journal.read(sequence)?.ok_or_else(|| Fault::not_found("message"))?;
+        let stored = app
+            .journal
+            .read(sequence)?
+            .ok_or_else(|| Fault::not_found("message"))?;
         let message = Message::parse(stored.body.clone());
         let report = app.maps.forward(&message, &source()).report;
         let mut issues: Vec<(String, String, String)> = message
@@ -87,8 +90,13 @@ impl Opened {
         }
         let changes = changes(app, permit, &key_of(sequence), &message)?;
         let patients = patients(app, permit, &changes)?;
-        let person = patients.first().map(|id| app.chart.person_of(permit, id)).transpose()?;
-        let chart = person.flatten().map(|person| format!("/patients/{}", person.id));
+        let person = patients
+            .first()
+            .map(|id| app.chart.person_of(permit, id))
+            .transpose()?;
+        let chart = person
+            .flatten()
+            .map(|person| format!("/patients/{}", person.id));
         let query = wanted.query();
         let mark = if query.is_empty() { "" } else { "?" };
         Ok(Self {
@@ -130,7 +138,11 @@ impl Opened {
 
 /// The zone only moves times in what the page says of the map; the chart has the real ones.
 fn source() -> Source {
-    Source { zone: base::Zone::utc(), authorities: Vec::new(), dialect: None }
+    Source {
+        zone: base::Zone::utc(),
+        authorities: Vec::new(),
+        dialect: None,
+    }
 }
 
 fn title(message: &Message, stored: &Stored) -> String {
@@ -138,9 +150,15 @@ fn title(message: &Message, stored: &Stored) -> String {
         return "Bytes that are no message".to_owned();
     }
     let event = message.event();
-    let meaning = message.dictionary().table("0003").and_then(|table| table.meaning(&event));
+    let meaning = message
+        .dictionary()
+        .table("0003")
+        .and_then(|table| table.meaning(&event));
     match meaning.filter(|meaning| !meaning.is_empty()) {
-        Some(meaning) => meaning.rsplit_once(" - ").map_or(meaning, |(_, words)| words).to_owned(),
+        Some(meaning) => meaning
+            .rsplit_once(" - ")
+            .map_or(meaning, |(_, words)| words)
+            .to_owned(),
         None => format!("{} message", message.code()),
     }
 }
@@ -148,8 +166,16 @@ fn title(message: &Message, stored: &Stored) -> String {
 fn route(message: &Message) -> String {
     let place = |application: usize, facility: usize| {
         let parts = [message.header(application, 1), message.header(facility, 1)];
-        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).filter(|part| !part.is_empty()).collect();
-        if parts.is_empty() { "unnamed".to_owned() } else { parts.join(" at ") }
+        let parts: Vec<&str> = parts
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|part| !part.is_empty())
+            .collect();
+        if parts.is_empty() {
+            "unnamed".to_owned()
+        } else {
+            parts.join(" at ")
+        }
     };
     format!("{} → {}", place(3, 4), place(5, 6))
 }
@@ -164,7 +190,12 @@ fn evaluate(message: &Message, path: &str) -> Option<Result<Vec<(String, String)
         Ok(parsed) => Ok(message
             .get_all(&parsed)
             .into_iter()
-            .map(|piece| (format!("byte {}", piece.offset()), piece.text().into_owned()))
+            .map(|piece| {
+                (
+                    format!("byte {}", piece.offset()),
+                    piece.text().into_owned(),
+                )
+            })
             .collect()),
         Err(error) => Err(error.to_string()),
     })
@@ -179,12 +210,17 @@ fn patients(app: &App, permit: &Permit, changes: &[Change]) -> Result<Vec<String
             continue;
         }
         if let Read::Found(resource) =
-            app.chart.vread(permit, change.resource_type, &change.id, change.version)?
+            app.chart
+                .vread(permit, change.resource_type, &change.id, change.version)?
             && let Ok(document) = Document::parse(&resource.body)
         {
             let root = document.root();
-            let reference = ["subject", "patient"].into_iter().find_map(|name| root.get(name)?.text("reference"));
-            let id = reference.as_deref().and_then(|text| text.strip_prefix("Patient/"));
+            let reference = ["subject", "patient"]
+                .into_iter()
+                .find_map(|name| root.get(name)?.text("reference"));
+            let id = reference
+                .as_deref()
+                .and_then(|text| text.strip_prefix("Patient/"));
             found.extend(id.map(str::to_owned));
         }
     }
@@ -231,11 +267,15 @@ async fn audited_open(
     });
     match taken.await.map_err(|error| Fault::internal(&error))? {
         Ok(opened) => {
-            visitor.record(app, "read", touched(opened.patients.clone())).await?;
+            visitor
+                .record(app, "read", touched(opened.patients.clone()))
+                .await?;
             Ok(opened)
         }
         Err(fault) => {
-            visitor.record_failure(app, "read", touched(Vec::new()), &fault).await?;
+            visitor
+                .record_failure(app, "read", touched(Vec::new()), &fault)
+                .await?;
             Err(fault)
         }
     }
@@ -254,6 +294,9 @@ pub(in crate::console) async fn download(
         .map_err(|error| Fault::internal(&error))??
         .ok_or_else(|| Fault::not_found("message"))?;
     let name = format!("attachment; filename=\"message-{sequence}.hl7\"");
-    let headers = [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, name)];
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_DISPOSITION, name),
+    ];
     Ok((headers, stored.body).into_response())
 }

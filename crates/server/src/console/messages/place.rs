@@ -21,7 +21,9 @@ pub(in crate::console) fn anchor(path: &str, message: Option<&Message>) -> Optio
     }
     let message = message?;
     let offset = message.get(&path)?.offset();
-    let segment = message.segments().filter(|segment| segment.offset() <= offset).last()?;
+    let segment = message
+        .segments()
+        .rfind(|segment| segment.offset() <= offset)?;
     Some(key(segment.name(), segment.occurrence(), field))
 }
 

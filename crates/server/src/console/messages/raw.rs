@@ -18,12 +18,20 @@ pub(super) fn raw(message: &Message) -> Markup {
     }
     let n_more = message.segments().len().saturating_sub(MAX_SEGMENTS);
     if 0 < n_more {
-        let _ = write!(html, "<p class=\"quiet\">and {n_more} segments more, in the download</p>");
+        let _ = write!(
+            html,
+            "<p class=\"quiet\">and {n_more} segments more, in the download</p>"
+        );
     }
     if message.segments().len() == 0 {
         let text = String::from_utf8_lossy(message.raw());
         let (shown, cut) = cut(&text);
-        let _ = write!(html, "<div class=\"seg\">{}{}</div>", escape(shown), escape(&cut));
+        let _ = write!(
+            html,
+            "<div class=\"seg\">{}{}</div>",
+            escape(shown),
+            escape(&cut)
+        );
     }
     Markup(html)
 }
@@ -75,8 +83,15 @@ mod tests {
     fn fields_have_names_and_nothing_is_markup() {
         let message = Message::parse(&b"MSH|^~\\&|A\rPID|1||<b>\rZZZ|x\r"[..]);
         let html = raw(&message).0;
-        assert!(html.contains(r#"<span data-field="PID.1-3">&lt;b&gt;</span>"#), "{html}");
+        assert!(
+            html.contains(r#"<span data-field="PID.1-3">&lt;b&gt;</span>"#),
+            "{html}"
+        );
         assert_eq!(html.matches("class=\"seg\"").count(), 3);
-        assert!(raw(&Message::parse(&b"GET / HTTP/1.1"[..])).0.contains("GET / HTTP/1.1"));
+        assert!(
+            raw(&Message::parse(&b"GET / HTTP/1.1"[..]))
+                .0
+                .contains("GET / HTTP/1.1")
+        );
     }
 }

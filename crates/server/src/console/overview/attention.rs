@@ -24,13 +24,27 @@ pub(in crate::console) struct Group {
 const MAX_SEEN: usize = 1000;
 
 /// The states that wait for a person.
-const STATES: [State; 4] = [State::NeedsAttention, State::Dead, State::Held, State::Parked];
+const STATES: [State; 4] = [
+    State::NeedsAttention,
+    State::Dead,
+    State::Held,
+    State::Parked,
+];
 
 pub(in crate::console) fn groups(app: &App, _at: Timestamp) -> Result<Vec<Group>, Fault> {
     let mut groups: BTreeMap<(u8, String, String), Group> = BTreeMap::new();
     for (order, state) in STATES.into_iter().enumerate() {
-        let filter = Filter { state: Some(state), ..Filter::default() };
-        let listing = app.journal.list(&filter, Page { before: None, limit: MAX_SEEN })?;
+        let filter = Filter {
+            state: Some(state),
+            ..Filter::default()
+        };
+        let listing = app.journal.list(
+            &filter,
+            Page {
+                before: None,
+                limit: MAX_SEEN,
+            },
+        )?;
         let is_cut = listing.next.is_some();
         for row in listing.rows {
             let reason = row.reason.or(row.no_message).unwrap_or_default();
@@ -64,7 +78,11 @@ pub(in crate::console) fn digest(groups: &[Group]) -> String {
 
 impl Group {
     pub(in crate::console) fn count(&self) -> String {
-        format!("{}{}", thousands(self.n), if self.is_cut { "+" } else { "" })
+        format!(
+            "{}{}",
+            thousands(self.n),
+            if self.is_cut { "+" } else { "" }
+        )
     }
 
     pub(in crate::console) fn class(&self) -> &'static str {
@@ -73,7 +91,11 @@ impl Group {
 
     /// The messages of the group.
     pub(in crate::console) fn address(&self) -> String {
-        format!("/messages?flow={}&state={}", encode(&self.flow), encode(self.state.word()))
+        format!(
+            "/messages?flow={}&state={}",
+            encode(&self.flow),
+            encode(self.state.word())
+        )
     }
 
     /// The newest of them, beside the others.
@@ -86,12 +108,10 @@ impl Group {
     /// What helps.
     pub(in crate::console) fn remedy(&self) -> &'static str {
         match self.state {
-            State::NeedsAttention => {
-                "Open one to see why; once the map or the configuration is right, replay them"
-            }
-            State::Dead => "The cause may have passed: replay them",
-            State::Held => "Look at the head, then release it or set it aside",
-            State::Parked => "They go on by themselves when the message before them is released",
+            State::NeedsAttention => "once map or configuration is right",
+            State::Dead => "the cause may have passed",
+            State::Held => "once somebody has looked",
+            State::Parked => "They go on when the message before them is released",
             State::Received | State::Mapped | State::Delivered | State::Filtered => "",
         }
     }

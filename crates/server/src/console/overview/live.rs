@@ -49,7 +49,9 @@ pub(in crate::console) async fn live(State(app): State<App>, parts: Parts) -> Re
     }
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(feed(app, parts, sender));
-    Sse::new(Events(receiver)).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(Events(receiver))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 async fn feed(app: App, parts: Parts, sender: mpsc::Sender<Event>) {
@@ -62,7 +64,9 @@ async fn feed(app: App, parts: Parts, sender: mpsc::Sender<Event>) {
         if let Ok(view) = super::take(&app).await {
             let change = Change::of(&view);
             if change != shown {
-                let Ok(text) = serde_json::to_string(&change) else { return };
+                let Ok(text) = serde_json::to_string(&change) else {
+                    return;
+                };
                 if sender.send(Event::default().data(text)).await.is_err() {
                     return;
                 }
@@ -80,16 +84,25 @@ async fn feed(app: App, parts: Parts, sender: mpsc::Sender<Event>) {
 
 impl Change {
     fn of(view: &View) -> Self {
-        let mut change = Self { attention: view.digest(), ..Self::default() };
+        let mut change = Self {
+            attention: view.digest(),
+            ..Self::default()
+        };
         for number in &view.numbers {
-            change.texts.insert(format!("n-{}", number.key), thousands(number.n));
-            change.texts.insert(format!("under-{}", number.key), number.under.clone());
+            change
+                .texts
+                .insert(format!("n-{}", number.key), thousands(number.n));
+            change
+                .texts
+                .insert(format!("under-{}", number.key), number.under.clone());
         }
         for (key, _, text) in &view.chart.rows {
             change.texts.insert(format!("chart-{key}"), text.clone());
         }
         if let Some(updated) = view.chart.updated {
-            change.times.insert("chart-updated".to_owned(), updated.to_fhir());
+            change
+                .times
+                .insert("chart-updated".to_owned(), updated.to_fhir());
         }
         for lane in &view.lanes {
             let name = &lane.name;
@@ -99,18 +112,26 @@ impl Change {
                 ("waiting", &lane.waiting),
                 ("state", lane.state.1),
             ] {
-                change.texts.insert(format!("{key}-{name}"), text.to_owned());
+                change
+                    .texts
+                    .insert(format!("{key}-{name}"), text.to_owned());
             }
             if let Some(last) = lane.last {
                 change.times.insert(format!("last-{name}"), last.to_fhir());
             }
-            for (key, path) in
-                [("area", &lane.area), ("stroke", &lane.stroke), ("failed", &lane.failed)]
-            {
+            for (key, path) in [
+                ("area", &lane.area),
+                ("stroke", &lane.stroke),
+                ("failed", &lane.failed),
+            ] {
                 change.paths.insert(format!("{key}-{name}"), path.clone());
             }
-            change.wires.insert(lane.key(), (lane.width.clone(), lane.wire));
-            change.wires.insert(format!("out-{name}"), (lane.width.clone(), lane.wire));
+            change
+                .wires
+                .insert(lane.key(), (lane.width.clone(), lane.wire));
+            change
+                .wires
+                .insert(format!("out-{name}"), (lane.width.clone(), lane.wire));
             change.states.insert(name.clone(), lane.state.0);
         }
         change
@@ -120,10 +141,7 @@ impl Change {
 impl Stream for Events {
     type Item = Result<Event, Infallible>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context).map(|event| event.map(Ok))
     }
 }

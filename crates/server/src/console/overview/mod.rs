@@ -13,8 +13,8 @@ pub(super) use picture::Lane;
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
 use super::markup::{Moment, thousands};
-use super::words;
 use super::visitor::Visitor;
+use super::words;
 use crate::app::App;
 use askama::Template;
 use attention::Group;
@@ -73,7 +73,10 @@ const DAY: i64 = 86_400_000_000;
 impl View {
     /// Reads it; not for an async task's own thread.
     pub(super) fn take(app: &App) -> Result<Self, Fault> {
-        let snapshot = app.engine.snapshot().map_err(|error| Fault::internal(&error))?;
+        let snapshot = app
+            .engine
+            .snapshot()
+            .map_err(|error| Fault::internal(&error))?;
         let statistics = app.chart.statistics()?;
         let at = snapshot.at;
         // The running minute counts too.
@@ -85,12 +88,24 @@ impl View {
             Timestamp::from_micros(at.micros() - DAY),
         )?;
         let mut stopped = Vec::new();
-        stopped.extend(app.journal.stopped().map(|error| format!("The journal takes no messages: {error}.")));
-        stopped.extend(app.chart.stopped().map(|error| format!("The chart takes no writes: {error}.")));
+        stopped.extend(
+            app.journal
+                .stopped()
+                .map(|error| format!("The journal takes no messages: {error}.")),
+        );
+        stopped.extend(
+            app.chart
+                .stopped()
+                .map(|error| format!("The chart takes no writes: {error}.")),
+        );
         Ok(Self {
             at,
             numbers: numbers(&snapshot, today, before),
-            lanes: snapshot.flows.iter().map(|flow| Lane::of(flow, at)).collect(),
+            lanes: snapshot
+                .flows
+                .iter()
+                .map(|flow| Lane::of(flow, at))
+                .collect(),
             chart: ChartNode::of(&statistics),
             groups: attention::groups(app, at)?,
             stopped,
@@ -146,7 +161,11 @@ fn numbers(snapshot: &Snapshot, today: Sums, before: Sums) -> Vec<Number> {
     let (waiting, held) = (total(|flow| flow.waiting), total(|flow| flow.held));
     let attention = total(|flow| flow.needs_attention);
     let compared = |all: u64, before: u64| {
-        format!("last 24 h; {} the day before; {} in all", thousands(before), thousands(all))
+        format!(
+            "last 24 h; {} the day before; {} in all",
+            thousands(before),
+            thousands(all)
+        )
     };
     vec![
         Number {
@@ -197,7 +216,10 @@ impl Number {
 impl ChartNode {
     fn of(statistics: &Statistics) -> Self {
         let of_type = |name: &str| {
-            let found = statistics.resources.iter().find(|(known, _)| *known == name);
+            let found = statistics
+                .resources
+                .iter()
+                .find(|(known, _)| *known == name);
             found.map_or(0, |(_, n)| *n)
         };
         let all = statistics.resources.iter().map(|(_, n)| n).sum();
@@ -207,7 +229,11 @@ impl ChartNode {
                 ("resources", "resources", thousands(all)),
                 ("patients", "patient records", thousands(of_type("Patient"))),
                 ("versions", "versions", thousands(statistics.versions)),
-                ("queued", "waiting to be written", thousands(statistics.queued as u64)),
+                (
+                    "queued",
+                    "waiting to be written",
+                    thousands(statistics.queued as u64),
+                ),
                 ("bytes", "on disk", format!("{} MB", thousands(megabytes))),
             ],
             updated: statistics.updated,
@@ -225,11 +251,17 @@ async fn take(app: &App) -> Result<View, Fault> {
 /// `GET /`
 pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
     let view = take(&app).await?;
-    page(&OverviewPage { frame: Frame::new(&visitor, Place::Overview, "Overview"), view })
+    page(&OverviewPage {
+        frame: Frame::new(&visitor, Place::Overview, "Overview"),
+        view,
+    })
 }
 
 /// `GET /console/attention`: the list again, for the page that is open.
 pub(super) async fn attention(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
     let view = take(&app).await?;
-    page(&AttentionPart { csrf: &visitor.session.csrf, view: &view })
+    page(&AttentionPart {
+        csrf: &visitor.session.csrf,
+        view: &view,
+    })
 }

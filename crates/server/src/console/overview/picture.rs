@@ -43,13 +43,19 @@ impl Lane {
     pub(in crate::console) fn of(flow: &FlowSnapshot, at: Timestamp) -> Self {
         let whole = flow.minutes.len().saturating_sub(1);
         // The running minute is not over; the last whole one says the rate.
-        let last = flow.minutes.get(whole.wrapping_sub(1)).copied().unwrap_or_default();
+        let last = flow
+            .minutes
+            .get(whole.wrapping_sub(1))
+            .copied()
+            .unwrap_or_default();
         let running = flow.minutes.get(whole).copied().unwrap_or_default();
         let rate = last.received.max(running.received);
         let hour: u32 = flow.minutes.iter().map(|minute| minute.received).sum();
         Self {
             name: flow.name.clone(),
-            address: flow.address.map_or("not bound".to_owned(), |address| address.to_string()),
+            address: flow
+                .address
+                .map_or("not bound".to_owned(), |address| address.to_string()),
             peers: match flow.connections {
                 1 => "1 connection".to_owned(),
                 n => format!("{n} connections"),
@@ -61,7 +67,10 @@ impl Lane {
             area: spark(&flow.minutes, true),
             stroke: spark(&flow.minutes, false),
             failed: failures(&flow.minutes),
-            described: format!("{hour} messages in the last hour, {} in the last minute", last.received),
+            described: format!(
+                "{hour} messages in the last hour, {} in the last minute",
+                last.received
+            ),
             width: format!("{:.1}", width(rate)),
             wire: wire(flow, at),
         }
@@ -95,7 +104,11 @@ fn waiting(flow: &FlowSnapshot) -> String {
             parts.push(format!("{n} {word}"));
         }
     }
-    if parts.is_empty() { "nothing waits".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "nothing waits".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// A quiet line after ten minutes without a message.
@@ -118,7 +131,12 @@ fn width(per_minute: u32) -> f64 {
 }
 
 fn spark(minutes: &[Minute], is_area: bool) -> String {
-    let top = minutes.iter().map(|minute| minute.received).max().unwrap_or(0).max(4);
+    let top = minutes
+        .iter()
+        .map(|minute| minute.received)
+        .max()
+        .unwrap_or(0)
+        .max(4);
     let step = WIDE / minutes.len().saturating_sub(1).max(1) as f64;
     let mut path = String::new();
     for (idx, minute) in minutes.iter().enumerate() {
@@ -141,7 +159,11 @@ fn failures(minutes: &[Minute]) -> String {
     let mut path = String::new();
     for (idx, minute) in minutes.iter().enumerate() {
         if 0 < minute.failed {
-            let _ = write!(path, "M{:.1} {HIGH}h2v-5h-2Z", (idx as f64 * step - 1.0).max(0.0));
+            let _ = write!(
+                path,
+                "M{:.1} {HIGH}h2v-5h-2Z",
+                (idx as f64 * step - 1.0).max(0.0)
+            );
         }
     }
     path
@@ -184,7 +206,14 @@ mod tests {
         assert!((width(0) - 1.0).abs() < 0.01);
         assert!(width(10) < width(100) && width(100) < width(1000));
         assert!(width(u32::MAX - 1) <= 8.0);
-        let minutes = vec![Minute { received: 5, applied: 5, failed: 1 }; 60];
+        let minutes = vec![
+            Minute {
+                received: 5,
+                applied: 5,
+                failed: 1
+            };
+            60
+        ];
         assert!(spark(&minutes, false).starts_with("M0.0 2.0L"));
         assert!(spark(&minutes, true).ends_with('Z'));
         assert_eq!(failures(&minutes).matches('M').count(), 60);

@@ -30,8 +30,16 @@ pub(in crate::console) async fn access(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Response, Fault> {
-    visitor.permit(&app, ::access::Interaction::Audit, None).await?;
-    let record = Record::open(&app, &visitor, &id, ("access", &["Patient", "AllergyIntolerance"])).await?;
+    visitor
+        .permit(&app, ::access::Interaction::Audit, None)
+        .await?;
+    let record = Record::open(
+        &app,
+        &visitor,
+        &id,
+        ("access", &["Patient", "AllergyIntolerance"]),
+    )
+    .await?;
     let band = Band::of(&record, "access");
     let mut patients = record.person.members.clone();
     patients.push(record.person.id.clone());
@@ -51,8 +59,17 @@ fn of_patients(app: &App, patients: &[String]) -> Result<(Vec<Recorded>, u64), F
     let mut rows: Vec<Recorded> = Vec::new();
     let mut lag = 0;
     for patient in patients {
-        let filter = Filter { patient: Some(patient.clone()), ..Filter::default() };
-        let listing = app.audit.entries(&filter, Page { before: None, limit: MAX_LINES })?;
+        let filter = Filter {
+            patient: Some(patient.clone()),
+            ..Filter::default()
+        };
+        let listing = app.audit.entries(
+            &filter,
+            Page {
+                before: None,
+                limit: MAX_LINES,
+            },
+        )?;
         lag = listing.lag.max(lag);
         rows.extend(listing.rows);
     }

@@ -36,16 +36,25 @@ impl Band {
     pub(super) fn of(record: &Record, tab: &'static str) -> Self {
         let patient = record.golden.root();
         let born = patient.text("birthDate").unwrap_or_default().into_owned();
-        let died = patient.text("deceasedDateTime").map(|text| value::day(&text)).or_else(|| {
-            let died = patient.get("deceasedBoolean").and_then(Node::as_bool);
-            (died == Some(true)).then(|| "date not known".to_owned())
-        });
+        let died = patient
+            .text("deceasedDateTime")
+            .map(|text| value::day(&text))
+            .or_else(|| {
+                let died = patient.get("deceasedBoolean").and_then(Node::as_bool);
+                (died == Some(true)).then(|| "date not known".to_owned())
+            });
         Self {
             id: record.person.id.clone(),
             name: value::name(patient),
             age: value::age(&born, &record.today).unwrap_or_default(),
-            born: if born.is_empty() { "birth date not known".to_owned() } else { born },
-            sex: patient.text("gender").map_or("sex not known".to_owned(), Into::into),
+            born: if born.is_empty() {
+                "birth date not known".to_owned()
+            } else {
+                born
+            },
+            sex: patient
+                .text("gender")
+                .map_or("sex not known".to_owned(), Into::into),
             died,
             numbers: numbers(patient),
             allergies: allergies(record),
@@ -81,8 +90,12 @@ fn numbers(patient: Node<'_>) -> Vec<(String, String)> {
             let name = value::system_name(identifier);
             // A social security number is nothing to read over a shoulder.
             let is_secret = kind == "SS" || name == "SSN";
-            let number = if is_secret { hidden(&number) } else { number };
-            Some((format!("{name} {kind}").trim().to_owned(), number))
+            let number = if is_secret {
+                hidden(&number)
+            } else {
+                value::short(&number)
+            };
+            Some((format!("{kind} {name}").trim().to_owned(), number))
         })
         .collect();
     numbers.dedup();
@@ -96,9 +109,15 @@ fn hidden(number: &str) -> String {
 
 fn allergies(record: &Record) -> Vec<Said> {
     let mut found: Vec<Said> = Vec::new();
-    for entry in record.of_type("AllergyIntolerance").filter(|entry| !entry.is_error()) {
+    for entry in record
+        .of_type("AllergyIntolerance")
+        .filter(|entry| !entry.is_error())
+    {
         let root = entry.root();
-        let is_over = matches!(value::status(root, "clinicalStatus").as_str(), "inactive" | "resolved");
+        let is_over = matches!(
+            value::status(root, "clinicalStatus").as_str(),
+            "inactive" | "resolved"
+        );
         let text = root.get("code").map(value::concept).unwrap_or_default();
         if !is_over && !text.is_empty() && !found.iter().any(|said| said.text == text) {
             found.push(record.said(entry, "code", text));

@@ -40,12 +40,18 @@ pub(super) struct File {
 struct DocumentsPage {
     frame: Frame,
     band: Band,
+    how_many: String,
     documents: Vec<Document>,
     many_sources: bool,
 }
 
-const TYPES: [&str; 5] =
-    ["Patient", "AllergyIntolerance", "DocumentReference", "DiagnosticReport", "Observation"];
+const TYPES: [&str; 5] = [
+    "Patient",
+    "AllergyIntolerance",
+    "DocumentReference",
+    "DiagnosticReport",
+    "Observation",
+];
 
 /// Text shown in place is cut here; the download has it whole.
 const MAX_TEXT: usize = 20_000;
@@ -60,9 +66,15 @@ pub(in crate::console) async fn documents(
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("documents", &TYPES)).await?;
     let band = Band::of(&record, "documents");
+    let documents = all(&record);
     page(&DocumentsPage {
-        frame: Frame::new(&visitor, Place::Patients, format!("{}: documents", band.name)),
-        documents: all(&record),
+        frame: Frame::new(
+            &visitor,
+            Place::Patients,
+            format!("{}: documents", band.name),
+        ),
+        how_many: super::super::markup::count(documents.len() as u64, "document", "documents"),
+        documents,
         many_sources: record.has_many_sources(),
         band,
     })
@@ -104,8 +116,20 @@ fn document(record: &Record, entry: &Entry, title: Said, kind: &'static str) -> 
 }
 
 fn titled(record: &Record, entry: &Entry, element: &str, otherwise: &str) -> Said {
-    let text = entry.root().get(element).map(value::concept).unwrap_or_default();
-    record.said(entry, element, if text.is_empty() { otherwise.to_owned() } else { text })
+    let text = entry
+        .root()
+        .get(element)
+        .map(value::concept)
+        .unwrap_or_default();
+    record.said(
+        entry,
+        element,
+        if text.is_empty() {
+            otherwise.to_owned()
+        } else {
+            text
+        },
+    )
 }
 
 fn reference(record: &Record, entry: &Entry) -> Document {
@@ -114,10 +138,19 @@ fn reference(record: &Record, entry: &Entry) -> Document {
         title.text = description.into_owned();
     }
     let mut document = document(record, entry, title, "document");
-    let contents = entry.root().get("content").into_iter().flat_map(Node::items);
+    let contents = entry
+        .root()
+        .get("content")
+        .into_iter()
+        .flat_map(Node::items);
     for (idx, content) in contents.enumerate() {
         if let Some(attachment) = content.get("attachment") {
-            attach(record, entry, &mut document, (attachment, format!("content[{idx}].attachment")));
+            attach(
+                record,
+                entry,
+                &mut document,
+                (attachment, format!("content[{idx}].attachment")),
+            );
         }
     }
     document
@@ -126,27 +159,49 @@ fn reference(record: &Record, entry: &Entry) -> Document {
 /// A report with a conclusion or a form of its own; one that only names results is in the results.
 fn report(record: &Record, entry: &Entry) -> Option<Document> {
     let root = entry.root();
-    let mut document = document(record, entry, titled(record, entry, "code", "Report"), "report");
+    let mut document = document(
+        record,
+        entry,
+        titled(record, entry, "code", "Report"),
+        "report",
+    );
     if let Some(conclusion) = root.text("conclusion") {
-        document.texts.push(record.said(entry, "conclusion", conclusion));
+        document
+            .texts
+            .push(record.said(entry, "conclusion", conclusion));
     }
     let forms = root.get("presentedForm").into_iter().flat_map(Node::items);
     for (idx, form) in forms.enumerate() {
-        attach(record, entry, &mut document, (form, format!("presentedForm[{idx}]")));
+        attach(
+            record,
+            entry,
+            &mut document,
+            (form, format!("presentedForm[{idx}]")),
+        );
     }
     (!document.texts.is_empty() || !document.files.is_empty()).then_some(document)
 }
 
 fn long_result(record: &Record, entry: &Entry) -> Option<Document> {
     let root = entry.root();
-    let mut document = document(record, entry, titled(record, entry, "code", "Result"), "result");
+    let mut document = document(
+        record,
+        entry,
+        titled(record, entry, "code", "Result"),
+        "result",
+    );
     if let Some(text) = root.text("valueString").filter(|text| is_long(text)) {
         document.texts.push(record.said(entry, "valueString", text));
     }
     let extensions = root.get("extension").into_iter().flat_map(Node::items);
     for (idx, extension) in extensions.enumerate() {
         if let Some(attachment) = extension.get("valueAttachment") {
-            attach(record, entry, &mut document, (attachment, format!("extension[{idx}].valueAttachment")));
+            attach(
+                record,
+                entry,
+                &mut document,
+                (attachment, format!("extension[{idx}].valueAttachment")),
+            );
         }
     }
     (!document.texts.is_empty() || !document.files.is_empty()).then_some(document)
@@ -162,7 +217,10 @@ fn attach(
     document: &mut Document,
     (attachment, element): (Node<'_>, String),
 ) {
-    let media = attachment.text("contentType").unwrap_or_default().into_owned();
+    let media = attachment
+        .text("contentType")
+        .unwrap_or_default()
+        .into_owned();
     let Some(data) = attachment.text("data") else {
         if let Some(url) = attachment.text("url") {
             let text = format!("It lies elsewhere, at {url}, and is not opened from here.");
@@ -173,8 +231,15 @@ fn attach(
     let bytes = decode(&data);
     if media.starts_with("text/plain") || media.is_empty() {
         let text = String::from_utf8_lossy(&bytes);
-        let end = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(end, _)| end);
-        let text = text.get(..end).unwrap_or_default().replace("\r\n", "\n").replace('\r', "\n");
+        let end = text
+            .char_indices()
+            .nth(MAX_TEXT)
+            .map_or(text.len(), |(end, _)| end);
+        let text = text
+            .get(..end)
+            .unwrap_or_default()
+            .replace("\r\n", "\n")
+            .replace('\r', "\n");
         document.texts.push(record.said(entry, &element, text));
     }
     let resource = &entry.resource;
@@ -187,7 +252,11 @@ fn attach(
             super::super::markup::encode(&element)
         ),
         size: format!("{} kB", bytes.len().div_ceil(1024)),
-        media: if media.is_empty() { "unknown type".to_owned() } else { media },
+        media: if media.is_empty() {
+            "unknown type".to_owned()
+        } else {
+            media
+        },
     });
 }
 
@@ -233,7 +302,9 @@ pub(in crate::console) async fn download(
     });
     let node = entry.and_then(|entry| at(entry.root(), &asked.element));
     let attachment = node.ok_or_else(|| Fault::not_found("document"))?;
-    let data = attachment.text("data").ok_or_else(|| Fault::not_found("document"))?;
+    let data = attachment
+        .text("data")
+        .ok_or_else(|| Fault::not_found("document"))?;
     let media = attachment.text("contentType").unwrap_or_default();
     let ending = match media.split(';').next().unwrap_or_default() {
         "application/pdf" => "pdf",
@@ -247,18 +318,25 @@ pub(in crate::console) async fn download(
     };
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"document.{ending}\"")),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"document.{ending}\""),
+        ),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox".to_owned(),
+        ),
     ];
     Ok((headers, decode(&data)).into_response())
 }
 
 /// The node at `content[0].attachment`.
 fn at<'a>(root: Node<'a>, path: &str) -> Option<Node<'a>> {
-    path.split('.').try_fold(root, |node, part| match part.split_once('[') {
-        None => node.get(part),
-        Some((name, index)) => node.get(name)?.item(index.strip_suffix(']')?.parse().ok()?),
-    })
+    path.split('.')
+        .try_fold(root, |node, part| match part.split_once('[') {
+            None => node.get(part),
+            Some((name, index)) => node.get(name)?.item(index.strip_suffix(']')?.parse().ok()?),
+        })
 }
 
 #[cfg(test)]
@@ -267,9 +345,13 @@ mod tests {
 
     #[test]
     fn base64() {
-        for (text, bytes) in
-            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v\nYmFy", "foobar"), ("Zm9v!", "foo")]
-        {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v\nYmFy", "foobar"),
+            ("Zm9v!", "foo"),
+        ] {
             assert_eq!(decode(text), bytes.as_bytes(), "{text}");
         }
     }
@@ -277,7 +359,10 @@ mod tests {
     #[test]
     fn paths() {
         let document = fhir::json::Document::parse(r#"{"a":[{"b":1},{"b":2}]}"#).unwrap();
-        assert_eq!(at(document.root(), "a[1].b").and_then(Node::number_text), Some("2"));
+        assert_eq!(
+            at(document.root(), "a[1].b").and_then(Node::number_text),
+            Some("2")
+        );
         assert!(at(document.root(), "a[2].b").is_none());
         assert!(at(document.root(), "a[x").is_none());
     }

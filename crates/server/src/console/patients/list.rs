@@ -68,7 +68,9 @@ pub(in crate::console) async fn list(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
-    let permit = visitor.permit(&app, Interaction::SearchType, Some("Patient")).await?;
+    let permit = visitor
+        .permit(&app, Interaction::SearchType, Some("Patient"))
+        .await?;
     let sought = match asked.find.as_str() {
         "" => None,
         handle => Some(handles.find(visitor.user(), handle).ok_or_else(|| {
@@ -87,8 +89,17 @@ pub(in crate::console) async fn list(
     let found = taken.await.map_err(|error| Fault::internal(&error))??;
     let touched = Touched {
         resource_type: "Patient".to_owned(),
-        target: if sought.is_some() { "patients?find" } else { "patients" }.to_owned(),
-        patients: found.rows.iter().flat_map(|row| row.members.iter().cloned().chain([row.id.clone()])).collect(),
+        target: if sought.is_some() {
+            "patients?find"
+        } else {
+            "patients"
+        }
+        .to_owned(),
+        patients: found
+            .rows
+            .iter()
+            .flat_map(|row| row.members.iter().cloned().chain([row.id.clone()]))
+            .collect(),
     };
     visitor.record(&app, "search-type", touched).await?;
     let how_many = match found.total {
@@ -101,8 +112,15 @@ pub(in crate::console) async fn list(
         how_many: format!("{how_many}, by family name"),
         rows: found.rows,
         next: found.next.map(|cursor| {
-            let find = if asked.find.is_empty() { String::new() } else { format!("find={}&", asked.find) };
-            format!("/patients?{find}cursor={}", super::super::markup::encode(&cursor))
+            let find = if asked.find.is_empty() {
+                String::new()
+            } else {
+                format!("find={}&", asked.find)
+            };
+            format!(
+                "/patients?{find}cursor={}",
+                super::super::markup::encode(&cursor)
+            )
         }),
         sought,
     })
@@ -151,15 +169,25 @@ pub(in crate::console) fn persons(
     })?;
     let found = app.chart.search(permit, &query, Limits::default())?;
     let today = app.clock.now().to_fhir();
-    let rows = found.matches.into_iter().map(|resource| person(Entry::of(resource)?, &today));
-    Ok(Persons { rows: rows.collect::<Result<_, Fault>>()?, next: found.next, total: found.total })
+    let rows = found
+        .matches
+        .into_iter()
+        .map(|resource| Ok(person(&Entry::of(resource)?, &today)));
+    Ok(Persons {
+        rows: rows.collect::<Result<_, Fault>>()?,
+        next: found.next,
+        total: found.total,
+    })
 }
 
 /// Words are names, a date is a birth date, what has a digit is a number.
 fn wanted(text: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {
-        let escaped = word.replace('\\', "\\\\").replace('|', "\\|").replace('$', "\\$");
+        let escaped = word
+            .replace('\\', "\\\\")
+            .replace('|', "\\|")
+            .replace('$', "\\$");
         let name = if is_date(word) {
             "birthdate"
         } else if word.contains(|c: char| c.is_ascii_digit()) {
@@ -176,7 +204,7 @@ fn is_date(word: &str) -> bool {
     word.len() == 10 && word.contains('-') && base::DateTime::parse_fhir(word).is_ok()
 }
 
-fn person(entry: Entry, today: &str) -> Result<Person, Fault> {
+fn person(entry: &Entry, today: &str) -> Person {
     let root = entry.root();
     let born = root.text("birthDate").unwrap_or_default().into_owned();
     let identifiers = root.get("identifier").into_iter().flat_map(Node::items);
@@ -184,7 +212,12 @@ fn person(entry: Entry, today: &str) -> Result<Person, Fault> {
         .filter(|identifier| identifier.get("type").map(value::code).as_deref() != Some("SS"))
         .filter(|identifier| value::system_name(*identifier) != "SSN")
         .filter_map(|identifier| {
-            Some((value::system_name(identifier), identifier.text("value")?.into_owned()))
+            let kind = identifier.get("type").map(value::code).unwrap_or_default();
+            let name = format!("{kind} {}", value::system_name(identifier));
+            Some((
+                name.trim().to_owned(),
+                value::short(&identifier.text("value")?),
+            ))
         })
         .take(3)
         .collect();
@@ -195,7 +228,7 @@ fn person(entry: Entry, today: &str) -> Result<Person, Fault> {
             Some(reference.strip_prefix("Patient/")?.to_owned())
         })
         .collect();
-    Ok(Person {
+    Person {
         name: value::name(root),
         age: value::age(&born, today).unwrap_or_default(),
         sex: root.text("gender").unwrap_or_default().into_owned(),
@@ -205,7 +238,7 @@ fn person(entry: Entry, today: &str) -> Result<Person, Fault> {
         id: entry.resource.id.clone(),
         born,
         members,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -215,9 +248,15 @@ mod tests {
     #[test]
     fn what_a_word_is() {
         let pairs = |text: &str| {
-            wanted(text).into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+            wanted(text)
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(pairs("zztest, anna 1980-01-02"), ["name=zztest", "name=anna", "birthdate=1980-01-02"]);
+        assert_eq!(
+            pairs("zztest, anna 1980-01-02"),
+            ["name=zztest", "name=anna", "birthdate=1980-01-02"]
+        );
         assert_eq!(pairs("L-4711|x"), ["identifier=L-4711\\|x"]);
         assert!(pairs(" , ").is_empty());
     }

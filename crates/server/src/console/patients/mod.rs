@@ -26,3 +26,4 @@ pub(super) use results::results;
 pub(super) use sources::sources;
 pub(super) use summary::summary;
 pub(super) use timeline::timeline;
+pub(super) use value::short;

@@ -2,8 +2,8 @@
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
-use super::super::messages::{differences, link_to_field, origin_of, sequence_of, Difference};
 use super::super::markup::Moment;
+use super::super::messages::{Difference, differences, link_to_field, origin_of, sequence_of};
 use super::super::visitor::Visitor;
 use crate::app::App;
 use crate::trail::Touched;
@@ -73,19 +73,26 @@ pub(in crate::console) async fn origin(
     Path((person, resource_type, id)): Path<(String, String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
-    let permit = visitor.permit(&app, Interaction::Lineage, Some(&resource_type)).await?;
+    let permit = visitor
+        .permit(&app, Interaction::Lineage, Some(&resource_type))
+        .await?;
     let target = format!("{resource_type}/{id}");
     let (work, kind, element) = (app.clone(), resource_type.clone(), asked.element);
     let owner = person.clone();
-    let taken = tokio::task::spawn_blocking(move || {
-        take(&work, &permit, (&owner, &kind, &id), &element)
-    });
-    let touched = |patients| Touched { resource_type, target, patients };
+    let taken =
+        tokio::task::spawn_blocking(move || take(&work, &permit, (&owner, &kind, &id), &element));
+    let touched = |patients| Touched {
+        resource_type,
+        target,
+        patients,
+    };
     let found = taken.await.map_err(|error| Fault::internal(&error))?;
     let (origin, patients) = match found {
         Ok(found) => found,
         Err(fault) => {
-            visitor.record_failure(&app, "lineage", touched(vec![person]), &fault).await?;
+            visitor
+                .record_failure(&app, "lineage", touched(vec![person]), &fault)
+                .await?;
             return Err(fault);
         }
     };
@@ -117,7 +124,10 @@ fn take(
     versions.sort_unstable_by_key(|version| std::cmp::Reverse(*version));
     versions.dedup();
     for version in versions {
-        let own: Vec<&Traced> = lineage.iter().filter(|traced| traced.version == version).collect();
+        let own: Vec<&Traced> = lineage
+            .iter()
+            .filter(|traced| traced.version == version)
+            .collect();
         let is_of_element = |traced: &&Traced| {
             let known = &traced.origin.element;
             known.starts_with(&path) || path.starts_with(known.as_str())
@@ -137,11 +147,17 @@ fn take(
     let newest = lineage.first().map(|traced| traced.version);
     let others = lineage
         .iter()
-        .filter(|traced| Some(traced.version) == newest && !traced.origin.element.starts_with(&path))
+        .filter(|traced| {
+            Some(traced.version) == newest && !traced.origin.element.starts_with(&path)
+        })
         .map(|traced| {
             let link = sequence_of(&traced.message)
                 .map(|sequence| link_to_field(sequence.get(), &traced.origin.source));
-            (traced.origin.element.clone(), traced.origin.source.clone(), link.unwrap_or_default())
+            (
+                traced.origin.element.clone(),
+                traced.origin.source.clone(),
+                link.unwrap_or_default(),
+            )
         })
         .filter(|(_, source, _)| !source.is_empty())
         .take(30)
@@ -185,8 +201,11 @@ fn tell(app: &App, traced: &Traced) -> Result<Told, Fault> {
         if let Some(stored) = app.journal.read(sequence)? {
             let header = stored.summary.header;
             let first = |text: &str| text.split('^').next().unwrap_or_default().to_owned();
-            told.sender =
-                format!("{} at {}", first(&header.sending_application), first(&header.sending_facility));
+            told.sender = format!(
+                "{} at {}",
+                first(&header.sending_application),
+                first(&header.sending_facility)
+            );
             told.kind = header.message_type;
             told.control = header.control_id;
             told.flow = stored.summary.flow;

@@ -1,8 +1,8 @@
 //! A person's record: all resources of all linked source patients, parsed once for a page.
 
 use super::super::fault::Fault;
-use super::super::visitor::Visitor;
 use super::super::messages::sequence_of;
+use super::super::visitor::Visitor;
 use super::value;
 use crate::app::App;
 use crate::trail::Touched;
@@ -58,11 +58,12 @@ impl Record {
         id: &str,
         (view, types): (&str, &[&str]),
     ) -> Result<Self, Fault> {
-        let permit = visitor.permit(app, Interaction::Everything, Some("Patient")).await?;
+        let permit = visitor
+            .permit(app, Interaction::Everything, Some("Patient"))
+            .await?;
         let (work, asked) = (app.clone(), id.to_owned());
         let types: Vec<String> = types.iter().map(|&name| name.to_owned()).collect();
-        let taken =
-            tokio::task::spawn_blocking(move || Self::take(&work, &permit, &asked, types));
+        let taken = tokio::task::spawn_blocking(move || Self::take(&work, &permit, &asked, types));
         let touched = |patients| Touched {
             resource_type: "Patient".to_owned(),
             target: format!("{id}/{view}"),
@@ -70,25 +71,37 @@ impl Record {
         };
         match taken.await.map_err(|error| Fault::internal(&error))? {
             Ok(record) => {
-                visitor.record(app, "everything", touched(record.patients())).await?;
+                visitor
+                    .record(app, "everything", touched(record.patients()))
+                    .await?;
                 Ok(record)
             }
             Err(fault) => {
                 let patients = vec![id.to_owned()];
-                visitor.record_failure(app, "everything", touched(patients), &fault).await?;
+                visitor
+                    .record_failure(app, "everything", touched(patients), &fault)
+                    .await?;
                 Err(fault)
             }
         }
     }
 
     fn take(app: &App, permit: &Permit, id: &str, types: Vec<String>) -> Result<Self, Fault> {
-        let person = app.chart.person_of(permit, id)?.ok_or_else(|| Fault::not_found("patient"))?;
+        let person = app
+            .chart
+            .person_of(permit, id)?
+            .ok_or_else(|| Fault::not_found("patient"))?;
         let golden = match app.chart.read(permit, "Patient", &person.id)? {
             Read::Found(resource) => Entry::of(*resource)?,
             Read::Gone { .. } | Read::Missing => return Err(Fault::not_found("patient")),
         };
         let mut entries = Vec::new();
-        let mut page = EverythingPage { types, since: None, count: 1_000, cursor: None };
+        let mut page = EverythingPage {
+            types,
+            since: None,
+            count: 1_000,
+            cursor: None,
+        };
         loop {
             let found = app.chart.everything(permit, &person.members, &page)?;
             for resource in found.matches {
@@ -105,8 +118,21 @@ impl Record {
             .map(|id| member(app, permit, id, &entries))
             .collect::<Result<_, _>>()?;
         let is_cut = page.cursor.is_some();
-        let today = app.clock.now().to_fhir().get(..10).unwrap_or_default().to_owned();
-        Ok(Self { person, golden, members, entries, is_cut, today })
+        let today = app
+            .clock
+            .now()
+            .to_fhir()
+            .get(..10)
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Self {
+            person,
+            golden,
+            members,
+            entries,
+            is_cut,
+            today,
+        })
     }
 
     /// Everybody whose data it is, for the audit log.
@@ -118,7 +144,9 @@ impl Record {
 
     /// The resources of a type, the newest change first.
     pub(super) fn of_type<'r>(&'r self, name: &'static str) -> impl Iterator<Item = &'r Entry> {
-        self.entries.iter().filter(move |entry| entry.resource.resource_type == name)
+        self.entries
+            .iter()
+            .filter(move |entry| entry.resource.resource_type == name)
     }
 
     /// A text that links to its origin. `element` is a path below the resource.
@@ -139,7 +167,10 @@ impl Record {
     /// What the source of an entry is called.
     pub(super) fn source_of(&self, entry: &Entry) -> &str {
         let patient = entry.patient();
-        let member = self.members.iter().find(|member| Some(member.id.as_str()) == patient.as_deref());
+        let member = self
+            .members
+            .iter()
+            .find(|member| Some(member.id.as_str()) == patient.as_deref());
         member.map_or("", |member| member.label.as_str())
     }
 
@@ -167,8 +198,13 @@ impl Entry {
             return Some(self.resource.id.clone());
         }
         let root = self.root();
-        let reference = ["subject", "patient"].into_iter().find_map(|name| root.get(name))?;
-        reference.text("reference")?.strip_prefix("Patient/").map(str::to_owned)
+        let reference = ["subject", "patient"]
+            .into_iter()
+            .find_map(|name| root.get(name))?;
+        reference
+            .text("reference")?
+            .strip_prefix("Patient/")
+            .map(str::to_owned)
     }
 
     /// Somebody said that it was wrong.
@@ -196,8 +232,13 @@ impl Entry {
 /// assigner of its first number.
 fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Member, Fault> {
     let lineage = app.chart.lineage(permit, "Patient", id, None)?;
-    let sequence = lineage.first().and_then(|traced| sequence_of(&traced.message));
-    let stored = sequence.map(|sequence| app.journal.read(sequence)).transpose()?.flatten();
+    let sequence = lineage
+        .first()
+        .and_then(|traced| sequence_of(&traced.message));
+    let stored = sequence
+        .map(|sequence| app.journal.read(sequence))
+        .transpose()?
+        .flatten();
     if let Some(stored) = stored {
         let header = stored.summary.header;
         let parts = [header.sending_application, header.sending_facility];
@@ -207,13 +248,34 @@ fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Mem
             .filter(|part| !part.is_empty())
             .collect();
         let flow = stored.summary.flow;
-        let label = if parts.is_empty() { flow.clone() } else { parts.join(" at ") };
-        return Ok(Member { id: id.to_owned(), label, flow: Some(flow) });
+        let label = if parts.is_empty() {
+            flow.clone()
+        } else {
+            parts.join(" at ")
+        };
+        return Ok(Member {
+            id: id.to_owned(),
+            label,
+            flow: Some(flow),
+        });
     }
-    let own = entries.iter().find(|entry| entry.resource.resource_type == "Patient" && entry.resource.id == id);
+    let own = entries
+        .iter()
+        .find(|entry| entry.resource.resource_type == "Patient" && entry.resource.id == id);
     let label = own
-        .and_then(|entry| entry.root().get("identifier").into_iter().flat_map(Node::items).next())
+        .and_then(|entry| {
+            entry
+                .root()
+                .get("identifier")
+                .into_iter()
+                .flat_map(Node::items)
+                .next()
+        })
         .map(value::system_name)
         .filter(|name| !name.is_empty());
-    Ok(Member { id: id.to_owned(), label: label.unwrap_or_else(|| "import".to_owned()), flow: None })
+    Ok(Member {
+        id: id.to_owned(),
+        label: label.unwrap_or_else(|| "import".to_owned()),
+        flow: None,
+    })
 }

@@ -34,6 +34,7 @@ struct Group {
 /// One test with a cell for each day.
 struct Row {
     name: String,
+    short: String,
     unit: String,
     address: String,
     range: String,
@@ -61,7 +62,9 @@ pub(in crate::console) async fn results(
     let record = Record::open(&app, &visitor, &id, ("results", &TYPES)).await?;
     let band = Band::of(&record, "results");
     let series = Series::all(&record);
-    let open = Series::all(&record).into_iter().find(|series| series.key == asked.test);
+    let open = Series::all(&record)
+        .into_iter()
+        .find(|series| series.key == asked.test);
     let mut days: Vec<String> = series
         .iter()
         .flat_map(|series| &series.points)
@@ -89,7 +92,10 @@ pub(in crate::console) async fn results(
 fn groups(series: Vec<Series>, days: &[String], id: &str, open: &str) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for mut series in series {
-        let range = series.latest().map(|point| point.range_text.clone()).unwrap_or_default();
+        let range = series
+            .latest()
+            .map(|point| point.range_text.clone())
+            .unwrap_or_default();
         let mut cells: Vec<Vec<Point>> = days.iter().map(|_| Vec::new()).collect();
         for point in series.points.drain(..) {
             let day = days.iter().position(|day| *day == point.when);
@@ -101,14 +107,21 @@ fn groups(series: Vec<Series>, days: &[String], id: &str, open: &str) -> Vec<Gro
         let row = Row {
             address: format!("/patients/{id}/results?test={}#test", encode(&series.key)),
             is_open: series.key == open,
+            short: series.short_name().to_owned(),
             name: series.name,
             unit: series.unit,
             range,
             cells,
         };
-        match groups.last_mut().filter(|group| group.category == series.category) {
+        match groups
+            .last_mut()
+            .filter(|group| group.category == series.category)
+        {
             Some(group) => group.rows.push(row),
-            None => groups.push(Group { category: series.category, rows: vec![row] }),
+            None => groups.push(Group {
+                category: series.category,
+                rows: vec![row],
+            }),
         }
     }
     groups

@@ -25,6 +25,8 @@ pub(super) struct Point {
     pub(super) at: i64,
     pub(super) said: Said,
     pub(super) number: Option<f64>,
+    /// The number without its unit.
+    pub(super) short: String,
     pub(super) mark: Mark,
     pub(super) range: Option<(Option<f64>, Option<f64>)>,
     pub(super) range_text: String,
@@ -88,7 +90,9 @@ impl Series {
         let mut found: BTreeMap<String, Self> = BTreeMap::new();
         for entry in record.of_type("Observation") {
             let root = entry.root();
-            let Some(code) = root.get("code") else { continue };
+            let Some(code) = root.get("code") else {
+                continue;
+            };
             let category = category(root);
             let parts = components(root);
             if parts.is_empty() {
@@ -97,16 +101,33 @@ impl Series {
             for (idx, part) in parts.into_iter().enumerate() {
                 let prefix = format!("component[{idx}].");
                 if let Some(code) = part.get("code") {
-                    push(&mut found, record, (entry, part, &prefix), (code, &category));
+                    push(
+                        &mut found,
+                        record,
+                        (entry, part, &prefix),
+                        (code, &category),
+                    );
                 }
             }
         }
         let mut all: Vec<Self> = found.into_values().collect();
         for series in &mut all {
-            series.points.sort_by_key(|point| std::cmp::Reverse(point.at));
+            series
+                .points
+                .sort_by_key(|point| std::cmp::Reverse(point.at));
         }
         all.sort_by(|one, other| (&one.category, &one.name).cmp(&(&other.category, &other.name)));
         all
+    }
+
+    /// The name without what LOINC adds for the laboratory: `C reactive protein [Mass/volume] in
+    /// Serum or Plasma` reads `C reactive protein`. The whole name stands in the title.
+    pub(super) fn short_name(&self) -> &str {
+        let ends = [" [", " in Serum", " in Blood", " by Automated"];
+        let end = ends.iter().filter_map(|end| self.name.find(end)).min();
+        end.and_then(|end| self.name.get(..end))
+            .filter(|name| 2 < name.len())
+            .unwrap_or(&self.name)
     }
 
     /// The key as a part of an address.
@@ -116,7 +137,10 @@ impl Series {
 
     /// The newest that nobody took back.
     pub(super) fn latest(&self) -> Option<&Point> {
-        self.points.iter().find(|point| !point.is_error).or(self.points.first())
+        self.points
+            .iter()
+            .find(|point| !point.is_error)
+            .or(self.points.first())
     }
 
     /// A line over time in the reference band; empty with fewer than two numbers.
@@ -135,8 +159,11 @@ impl Series {
 
     /// The same, large, for the page of the test.
     pub(super) fn chart(&self) -> Markup {
-        let valid: Vec<&Point> =
-            self.points.iter().filter(|point| !point.is_error && point.number.is_some()).collect();
+        let valid: Vec<&Point> = self
+            .points
+            .iter()
+            .filter(|point| !point.is_error && point.number.is_some())
+            .collect();
         if valid.len() < 2 {
             return Markup::default();
         }
@@ -145,7 +172,12 @@ impl Series {
 
     /// The least and the greatest number, for the axis.
     pub(super) fn span(&self) -> Option<(f64, f64)> {
-        let numbers = || self.points.iter().filter(|point| !point.is_error).filter_map(|p| p.number);
+        let numbers = || {
+            self.points
+                .iter()
+                .filter(|point| !point.is_error)
+                .filter_map(|p| p.number)
+        };
         let low = numbers().fold(f64::INFINITY, f64::min);
         let high = numbers().fold(f64::NEG_INFINITY, f64::max);
         low.is_finite().then_some((low, high))
@@ -157,7 +189,10 @@ fn components(root: Node<'_>) -> Vec<Node<'_>> {
     if value::choice(root, "value").is_some() {
         return Vec::new();
     }
-    root.get("component").into_iter().flat_map(Node::items).collect()
+    root.get("component")
+        .into_iter()
+        .flat_map(Node::items)
+        .collect()
 }
 
 fn push(
@@ -169,7 +204,9 @@ fn push(
     let name = value::concept(code);
     let key = value::code(code);
     let point = point(record, entry, node, prefix);
-    let unit = node.get("valueQuantity").and_then(|quantity| quantity.text("unit"));
+    let unit = node
+        .get("valueQuantity")
+        .and_then(|quantity| quantity.text("unit"));
     let series = found.entry(key.clone()).or_insert_with(|| Series {
         key,
         name,
@@ -182,25 +219,45 @@ fn push(
 
 fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point {
     let root = entry.root();
-    let when = entry.when(&["effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued"]);
-    let at = when.as_deref().and_then(value::instant).map_or(0, base::Timestamp::micros);
+    let when = entry.when(&[
+        "effectiveDateTime",
+        "effectivePeriod",
+        "effectiveInstant",
+        "issued",
+    ]);
+    let at = when
+        .as_deref()
+        .and_then(value::instant)
+        .map_or(0, base::Timestamp::micros);
     let (element, text) = match value::choice(node, "value") {
         Some((name, value)) => (format!("{prefix}{name}"), value::text_of(name, value)),
         None => match node.get("dataAbsentReason") {
-            Some(reason) => (format!("{prefix}dataAbsentReason"), format!("no value: {}", value::concept(reason))),
+            Some(reason) => (
+                format!("{prefix}dataAbsentReason"),
+                format!("no value: {}", value::concept(reason)),
+            ),
             None => (format!("{prefix}code"), "no value".to_owned()),
         },
     };
-    let number = node
+    let digits = node
         .get("valueQuantity")
-        .and_then(|quantity| quantity.get("value")?.number_text()?.parse::<f64>().ok());
-    let (range, range_text) = range(node.get("referenceRange").or_else(|| root.get("referenceRange")));
+        .and_then(|quantity| quantity.get("value")?.number_text());
+    let number = digits.and_then(|digits| digits.parse::<f64>().ok());
+    let comparator = node
+        .get("valueQuantity")
+        .and_then(|quantity| quantity.text("comparator"));
+    let short = digits.map(value::digits).unwrap_or_default();
+    let (range, range_text) = range(
+        node.get("referenceRange")
+            .or_else(|| root.get("referenceRange")),
+    );
     let is_error = entry.is_error();
     Point {
         when: when.as_deref().map(value::day).unwrap_or_default(),
         at,
         said: record.said(entry, &element, text),
         number,
+        short: format!("{}{short}", comparator.unwrap_or_default()),
         mark: mark(node, number, range),
         range,
         range_text,
@@ -213,12 +270,18 @@ fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point 
 
 fn note(root: Node<'_>) -> String {
     let notes = root.get("note").into_iter().flat_map(Node::items);
-    let texts: Vec<String> = notes.filter_map(|note| note.text("text").map(Into::into)).collect();
+    let texts: Vec<String> = notes
+        .filter_map(|note| note.text("text").map(Into::into))
+        .collect();
     texts.join("; ")
 }
 
 fn category(root: Node<'_>) -> String {
-    let category = root.get("category").into_iter().flat_map(Node::items).next();
+    let category = root
+        .get("category")
+        .into_iter()
+        .flat_map(Node::items)
+        .next();
     match category.map(value::code).unwrap_or_default().as_str() {
         "vital-signs" => "Vital signs".to_owned(),
         "laboratory" | "" => "Laboratory".to_owned(),
@@ -245,18 +308,24 @@ fn status(root: Node<'_>, is_error: bool) -> Option<(&'static str, &'static str)
 
 /// The sender's own word first; without one, the number against its range.
 fn mark(node: Node<'_>, number: Option<f64>, range: Option<(Option<f64>, Option<f64>)>) -> Mark {
-    let said = node.get("interpretation").into_iter().flat_map(Node::items).map(value::code);
+    let said = node
+        .get("interpretation")
+        .into_iter()
+        .flat_map(Node::items)
+        .map(value::code);
     let said = said.into_iter().find_map(|code| Mark::of_code(&code));
     if let Some(said) = said {
         return said;
     }
     match (number, range) {
-        (Some(number), Some((_, Some(high)))) if high < number => {
-            Mark { sign: "▲", word: "above the range" }
-        }
-        (Some(number), Some((Some(low), _))) if number < low => {
-            Mark { sign: "▼", word: "below the range" }
-        }
+        (Some(number), Some((_, Some(high)))) if high < number => Mark {
+            sign: "▲",
+            word: "above the range",
+        },
+        (Some(number), Some((Some(low), _))) if number < low => Mark {
+            sign: "▼",
+            word: "below the range",
+        },
         _ => NORMAL,
     }
 }
@@ -296,7 +365,10 @@ fn ends_of(text: &str) -> Option<Ends> {
     if let Some(rest) = text.strip_prefix('>') {
         return Some((Some(number(rest.trim_start_matches('='))?), None));
     }
-    let at = text.char_indices().skip(1).find(|(_, c)| matches!(c, '-' | '–'))?;
+    let at = text
+        .char_indices()
+        .skip(1)
+        .find(|(_, c)| matches!(c, '-' | '–'))?;
     let (low, high) = text.split_at(at.0);
     let high = high.trim_start_matches(['-', '–']);
     Some((Some(number(low)?), Some(number(high)?)))
@@ -306,11 +378,21 @@ fn ends_of(text: &str) -> Option<Ends> {
 fn plot(points: &[&Point], (width, height): (f64, f64), name: &str) -> Markup {
     let pad = if 100.0 < height { 12.0 } else { 3.0 };
     let numbers = || points.iter().filter_map(|point| point.number);
-    let band = points.iter().find_map(|point| point.range).unwrap_or((None, None));
+    let band = points
+        .iter()
+        .find_map(|point| point.range)
+        .unwrap_or((None, None));
     let ends = [band.0, band.1];
     let all = || numbers().chain(ends.into_iter().flatten());
-    let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
-    let spread = if high - low < f64::EPSILON { 1.0 } else { high - low };
+    let (low, high) = (
+        all().fold(f64::INFINITY, f64::min),
+        all().fold(f64::NEG_INFINITY, f64::max),
+    );
+    let spread = if (high - low).abs() < f64::EPSILON {
+        1.0
+    } else {
+        high - low
+    };
     let y = |number: f64| height - pad - (number - low) / spread * (height - 2.0 * pad);
     let times = || points.iter().map(|point| point.at);
     let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
@@ -342,7 +424,11 @@ fn plot(points: &[&Point], (width, height): (f64, f64), name: &str) -> Markup {
     for (idx, point) in points.iter().enumerate() {
         let Some(number) = point.number else { continue };
         if is_large || idx == 0 || point.mark.is_abnormal() {
-            let class = if point.mark.is_abnormal() { "dot bad" } else { "dot" };
+            let class = if point.mark.is_abnormal() {
+                "dot bad"
+            } else {
+                "dot"
+            };
             let radius = if is_large { 4.0 } else { 2.2 };
             let _ = write!(
                 svg,
@@ -380,7 +466,11 @@ mod tests {
     #[test]
     fn codes_of_table_0078() {
         for (code, sign) in [("H", "▲"), ("HH", "▲▲"), ("L", "▼"), ("N", ""), ("A", "!")] {
-            assert_eq!(Mark::of_code(code).map(|mark| mark.sign), Some(sign), "{code}");
+            assert_eq!(
+                Mark::of_code(code).map(|mark| mark.sign),
+                Some(sign),
+                "{code}"
+            );
         }
         assert_eq!(Mark::of_code("ZZ"), None);
     }

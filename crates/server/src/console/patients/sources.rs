@@ -35,20 +35,45 @@ struct Row {
 type Reader = fn(Node<'_>) -> Option<(&'static str, String)>;
 
 const ROWS: [(&str, Reader); 8] = [
-    ("Name", |patient| Some(("name", value::name(patient))).filter(|(_, name)| name != "no name")),
-    ("Birth date", |patient| Some(("birthDate", patient.text("birthDate")?.into_owned()))),
-    ("Sex", |patient| Some(("gender", patient.text("gender")?.into_owned()))),
-    ("Numbers", |patient| list(patient, "identifier", |identifier| {
-        let number = identifier.text("value")?;
-        let is_ssn = value::system_name(identifier) == "SSN";
-        Some(if is_ssn { "SSN on record".to_owned() } else { format!("{number} ({})", value::system_name(identifier)) })
-    })),
-    ("Address", |patient| list(patient, "address", |address| Some(address_text(address)))),
-    ("Telephone, e-mail", |patient| list(patient, "telecom", |telecom| telecom.text("value").map(Into::into))),
-    ("Marital status", |patient| {
-        Some(("maritalStatus", patient.get("maritalStatus").map(value::concept)?))
+    ("Name", |patient| {
+        Some(("name", value::name(patient))).filter(|(_, name)| name != "no name")
     }),
-    ("Language", |patient| list(patient, "communication", |one| one.get("language").map(value::concept))),
+    ("Birth date", |patient| {
+        Some(("birthDate", patient.text("birthDate")?.into_owned()))
+    }),
+    ("Sex", |patient| {
+        Some(("gender", patient.text("gender")?.into_owned()))
+    }),
+    ("Numbers", |patient| {
+        list(patient, "identifier", |identifier| {
+            let number = identifier.text("value")?;
+            let is_ssn = value::system_name(identifier) == "SSN";
+            Some(if is_ssn {
+                "SSN on record".to_owned()
+            } else {
+                format!("{number} ({})", value::system_name(identifier))
+            })
+        })
+    }),
+    ("Address", |patient| {
+        list(patient, "address", |address| Some(address_text(address)))
+    }),
+    ("Telephone, e-mail", |patient| {
+        list(patient, "telecom", |telecom| {
+            telecom.text("value").map(Into::into)
+        })
+    }),
+    ("Marital status", |patient| {
+        Some((
+            "maritalStatus",
+            patient.get("maritalStatus").map(value::concept)?,
+        ))
+    }),
+    ("Language", |patient| {
+        list(patient, "communication", |one| {
+            one.get("language").map(value::concept)
+        })
+    }),
 ];
 
 /// `GET /patients/{id}/sources`
@@ -60,13 +85,28 @@ pub(in crate::console) async fn sources(
     let record = Record::open(&app, &visitor, &id, ("sources", &[])).await?;
     let band = Band::of(&record, "sources");
     let own = |id: &str| {
-        record.of_type("Patient").find(|entry| entry.resource.id == id)
+        record
+            .of_type("Patient")
+            .find(|entry| entry.resource.id == id)
     };
-    let patients: Vec<Option<&Entry>> = record.members.iter().map(|member| own(&member.id)).collect();
-    let rows = ROWS.iter().map(|(name, read)| row(&record, &patients, name, *read));
-    let rows = rows.filter(|row| row.cells.iter().any(Option::is_some)).collect();
+    let patients: Vec<Option<&Entry>> = record
+        .members
+        .iter()
+        .map(|member| own(&member.id))
+        .collect();
+    let rows = ROWS
+        .iter()
+        .map(|(name, read)| row(&record, &patients, name, *read));
+    let rows = rows
+        .filter(|row| row.cells.iter().any(Option::is_some))
+        .collect();
     let columns = record.members.iter().map(|member| {
-        let flow = member.flow.as_ref().map_or("by import or API".to_owned(), |flow| format!("by flow {flow}"));
+        let flow = member
+            .flow
+            .as_ref()
+            .map_or("by import or API".to_owned(), |flow| {
+                format!("by flow {flow}")
+            });
         (member.label.clone(), flow)
     });
     page(&SourcesPage {
@@ -87,12 +127,19 @@ fn row(record: &Record, patients: &[Option<&Entry>], name: &'static str, read: R
             Some(record.said(entry, element, text))
         })
         .collect();
-    let mut said: Vec<String> =
-        cells.iter().flatten().map(|said| said.text.to_lowercase()).collect();
+    let mut said: Vec<String> = cells
+        .iter()
+        .flatten()
+        .map(|said| said.text.to_lowercase())
+        .collect();
     said.sort();
     said.dedup();
     // Each source has numbers of its own; that is no disagreement.
-    Row { name, differs: 1 < said.len() && name != "Numbers", cells }
+    Row {
+        name,
+        differs: 1 < said.len() && name != "Numbers",
+        cells,
+    }
 }
 
 fn list(
@@ -100,13 +147,21 @@ fn list(
     name: &'static str,
     each: impl Fn(Node<'_>) -> Option<String>,
 ) -> Option<(&'static str, String)> {
-    let texts: Vec<String> =
-        patient.get(name)?.items().filter_map(each).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<String> = patient
+        .get(name)?
+        .items()
+        .filter_map(each)
+        .filter(|text| !text.is_empty())
+        .collect();
     (!texts.is_empty()).then(|| (name, texts.join("; ")))
 }
 
 fn address_text(address: Node<'_>) -> String {
-    let lines = address.get("line").into_iter().flat_map(Node::items).filter_map(Node::as_str);
+    let lines = address
+        .get("line")
+        .into_iter()
+        .flat_map(Node::items)
+        .filter_map(Node::as_str);
     let mut parts: Vec<String> = lines.map(Into::into).collect();
     for name in ["city", "state", "postalCode"] {
         parts.extend(address.text(name).map(std::borrow::Cow::into_owned));
@@ -119,7 +174,10 @@ fn counts(record: &Record) -> Vec<(String, Vec<String>)> {
     let mut counts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for entry in &record.entries {
         let patient = entry.patient();
-        let column = record.members.iter().position(|member| Some(member.id.as_str()) == patient.as_deref());
+        let column = record
+            .members
+            .iter()
+            .position(|member| Some(member.id.as_str()) == patient.as_deref());
         let row = counts
             .entry(entry.resource.resource_type)
             .or_insert_with(|| vec![0; record.members.len()]);
@@ -130,7 +188,13 @@ fn counts(record: &Record) -> Vec<(String, Vec<String>)> {
     counts
         .into_iter()
         .map(|(name, row)| {
-            let row = row.into_iter().map(|n| if n == 0 { String::new() } else { super::super::markup::thousands(n) });
+            let row = row.into_iter().map(|n| {
+                if n == 0 {
+                    String::new()
+                } else {
+                    super::super::markup::thousands(n)
+                }
+            });
             (name.to_owned(), row.collect())
         })
         .collect()

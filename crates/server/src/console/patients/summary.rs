@@ -76,8 +76,14 @@ pub(in crate::console) async fn summary(
     let n_results = results.len();
     // What is newest comes first; within a day by category and name.
     results.sort_by_key(|series| {
-        let day = series.latest().map_or(String::new(), |point| point.when.clone());
-        (std::cmp::Reverse(day), series.category.clone(), series.name.clone())
+        let day = series
+            .latest()
+            .map_or(String::new(), |point| point.when.clone());
+        (
+            std::cmp::Reverse(day),
+            series.category.clone(),
+            series.name.clone(),
+        )
     });
     results.truncate(MAX_RESULTS);
     let band = Band::of(&record, "");
@@ -117,7 +123,12 @@ impl Section {
         }
         n_over += rows.len().saturating_sub(MAX_ROWS);
         rows.truncate(MAX_ROWS);
-        Self { title, empty, rows, n_over }
+        Self {
+            title,
+            empty,
+            rows,
+            n_over,
+        }
     }
 
     fn slug(&self) -> String {
@@ -147,13 +158,23 @@ impl Fact {
     }
 
     fn has_tag(&self, words: &[&str]) -> bool {
-        self.tags.iter().any(|(_, tag)| words.contains(&tag.as_str()))
+        self.tags
+            .iter()
+            .any(|(_, tag)| words.contains(&tag.as_str()))
     }
 }
 
 fn coded(record: &Record, entry: &Entry, element: &str) -> Said {
-    let text = entry.root().get(element).map(value::concept).unwrap_or_default();
-    let text = if text.is_empty() { "not coded".to_owned() } else { text };
+    let text = entry
+        .root()
+        .get(element)
+        .map(value::concept)
+        .unwrap_or_default();
+    let text = if text.is_empty() {
+        "not coded".to_owned()
+    } else {
+        text
+    };
     record.said(entry, element, text)
 }
 
@@ -167,29 +188,46 @@ fn conditions(record: &Record) -> Section {
             fact.tags.push(("", status));
         }
         let verified = value::status(entry.root(), "verificationStatus");
-        if matches!(verified.as_str(), "provisional" | "differential" | "unconfirmed" | "refuted") {
+        if matches!(
+            verified.as_str(),
+            "provisional" | "differential" | "unconfirmed" | "refuted"
+        ) {
             fact.tags.push(("warn", verified));
         }
         fact
     });
-    let is_over = |fact: &Fact| fact.is_error || fact.has_tag(&["resolved", "inactive", "remission"]);
-    Section::of("Problems", "No problem is on record.", rows.collect(), is_over)
+    let is_over =
+        |fact: &Fact| fact.is_error || fact.has_tag(&["resolved", "inactive", "remission"]);
+    Section::of(
+        "Problems",
+        "No problem is on record.",
+        rows.collect(),
+        is_over,
+    )
 }
 
 fn medications(record: &Record) -> Section {
-    let entries = record.of_type("MedicationRequest").chain(record.of_type("MedicationStatement"));
+    let entries = record
+        .of_type("MedicationRequest")
+        .chain(record.of_type("MedicationStatement"));
     let rows = entries.map(|entry| {
         let root = entry.root();
         let what = match value::choice(root, "medication") {
             Some((name, node)) => record.said(entry, name, value::text_of(name, node)),
             None => record.said(entry, "medication", "not coded"),
         };
-        let mut fact = Fact::of(record, entry, what, &["authoredOn", "effectivePeriod", "effectiveDateTime"]);
+        let mut fact = Fact::of(
+            record,
+            entry,
+            what,
+            &["authoredOn", "effectivePeriod", "effectiveDateTime"],
+        );
         let dosage = root.get("dosageInstruction").or_else(|| root.get("dosage"));
         if let Some(dosage) = dosage.and_then(|dosage| dosage.items().next()) {
             let text = dosage_text(dosage);
             if !text.is_empty() {
-                fact.detail.push(record.said(entry, "dosageInstruction[0]", text));
+                fact.detail
+                    .push(record.said(entry, "dosageInstruction[0]", text));
             }
         }
         let status = value::status(root, "status");
@@ -201,7 +239,12 @@ fn medications(record: &Record) -> Section {
     let is_over = |fact: &Fact| {
         fact.is_error || fact.has_tag(&["stopped", "completed", "cancelled", "not-taken"])
     };
-    Section::of("Medications", "No medication is on record.", rows.collect(), is_over)
+    Section::of(
+        "Medications",
+        "No medication is on record.",
+        rows.collect(),
+        is_over,
+    )
 }
 
 fn dosage_text(dosage: Node<'_>) -> String {
@@ -209,7 +252,9 @@ fn dosage_text(dosage: Node<'_>) -> String {
         return text.into_owned();
     }
     let mut parts = Vec::new();
-    let rate = dosage.get("doseAndRate").and_then(|rates| rates.items().next());
+    let rate = dosage
+        .get("doseAndRate")
+        .and_then(|rates| rates.items().next());
     if let Some((name, dose)) = rate.and_then(|rate| value::choice(rate, "dose")) {
         parts.push(value::text_of(name, dose));
     }
@@ -238,15 +283,23 @@ fn dosage_text(dosage: Node<'_>) -> String {
 fn allergies(record: &Record) -> Section {
     let rows = record.of_type("AllergyIntolerance").map(|entry| {
         let root = entry.root();
-        let mut fact =
-            Fact::of(record, entry, coded(record, entry, "code"), &["onsetDateTime", "recordedDate"]);
+        let mut fact = Fact::of(
+            record,
+            entry,
+            coded(record, entry, "code"),
+            &["onsetDateTime", "recordedDate"],
+        );
         let reactions = root.get("reaction").into_iter().flat_map(Node::items);
         for (idx, reaction) in reactions.enumerate() {
-            let signs = reaction.get("manifestation").into_iter().flat_map(Node::items);
+            let signs = reaction
+                .get("manifestation")
+                .into_iter()
+                .flat_map(Node::items);
             let signs: Vec<String> = signs.map(value::concept).collect();
             if !signs.is_empty() {
                 let element = format!("reaction[{idx}].manifestation");
-                fact.detail.push(record.said(entry, &element, signs.join(", ")));
+                fact.detail
+                    .push(record.said(entry, &element, signs.join(", ")));
             }
         }
         if value::status(root, "criticality") == "high" {
@@ -269,7 +322,8 @@ fn immunizations(record: &Record) -> Section {
         let what = coded(record, entry, "vaccineCode");
         let mut fact = Fact::of(record, entry, what, &["occurrenceDateTime", "recorded"]);
         if let Some(lot) = root.text("lotNumber") {
-            fact.detail.push(record.said(entry, "lotNumber", format!("lot {lot}")));
+            fact.detail
+                .push(record.said(entry, "lotNumber", format!("lot {lot}")));
         }
         let status = value::status(root, "status");
         if !matches!(status.as_str(), "" | "completed" | "entered-in-error") {
@@ -278,7 +332,12 @@ fn immunizations(record: &Record) -> Section {
         fact
     });
     let is_over = |fact: &Fact| fact.is_error;
-    Section::of("Immunizations", "No immunization is on record.", rows.collect(), is_over)
+    Section::of(
+        "Immunizations",
+        "No immunization is on record.",
+        rows.collect(),
+        is_over,
+    )
 }
 
 fn encounters(record: &Record) -> Section {
@@ -286,7 +345,11 @@ fn encounters(record: &Record) -> Section {
         let root = entry.root();
         let kind = root.get("type").and_then(|types| types.items().next());
         let class = root.get("class").map(|class| {
-            class.text("display").or_else(|| class.text("code")).unwrap_or_default().into_owned()
+            class
+                .text("display")
+                .or_else(|| class.text("code"))
+                .unwrap_or_default()
+                .into_owned()
         });
         let what = match (kind, class) {
             (Some(kind), _) => record.said(entry, "type", value::concept(kind)),
@@ -297,7 +360,9 @@ fn encounters(record: &Record) -> Section {
         if let Some(period) = root.get("period") {
             fact.when = Some(record.said(entry, "period", value::period(period)));
         }
-        let place = root.get("location").and_then(|places| places.items().next());
+        let place = root
+            .get("location")
+            .and_then(|places| places.items().next());
         if let Some(place) = place.and_then(|place| place.get("location")) {
             let name = value::reference(place);
             if !name.is_empty() && !name.contains('/') {
@@ -306,15 +371,29 @@ fn encounters(record: &Record) -> Section {
         }
         let status = value::status(root, "status");
         if !matches!(status.as_str(), "" | "finished") {
-            fact.tags.push((if status == "in-progress" { "accent" } else { "" }, status));
+            fact.tags.push((
+                if status == "in-progress" {
+                    "accent"
+                } else {
+                    ""
+                },
+                status,
+            ));
         }
         fact
     });
     let mut rows: Vec<Fact> = rows.collect();
     rows.extend(record.of_type("Appointment").map(|entry| {
         let root = entry.root();
-        let reason = root.text("description").map_or("Appointment".to_owned(), Into::into);
-        let mut fact = Fact::of(record, entry, record.said(entry, "status", reason), &["start"]);
+        let reason = root
+            .text("description")
+            .map_or("Appointment".to_owned(), Into::into);
+        let mut fact = Fact::of(
+            record,
+            entry,
+            record.said(entry, "status", reason),
+            &["start"],
+        );
         fact.tags.push(("", value::status(root, "status")));
         fact
     }));

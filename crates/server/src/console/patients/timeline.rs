@@ -104,13 +104,26 @@ pub(in crate::console) async fn timeline(
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("timeline", &TYPES)).await?;
     let band = Band::of(&record, "timeline");
-    let mut events: Vec<Event> = record.entries.iter().filter_map(|entry| event(&record, entry)).collect();
+    let mut events: Vec<Event> = record
+        .entries
+        .iter()
+        .filter_map(|entry| event(&record, entry))
+        .collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.start));
     let now = app.clock.now().micros() / 1_000_000;
-    let (code, _, secs) = SPANS.into_iter().find(|(code, ..)| *code == asked.span).unwrap_or(("all", "All", 0));
-    let end = asked.end.unwrap_or_else(|| events.first().map_or(now, |event| event.start.min(now)) + 3600);
+    let (code, _, secs) = SPANS
+        .into_iter()
+        .find(|(code, ..)| *code == asked.span)
+        .unwrap_or(("all", "All", 0));
+    let end = asked
+        .end
+        .unwrap_or_else(|| events.first().map_or(now, |event| event.start.min(now)) + 3600);
     let first = events.last().map_or(end - 86_400, |event| event.start);
-    let start = if secs == 0 { first - (end - first) / 50 - 3600 } else { end - secs };
+    let start = if secs == 0 {
+        first - (end - first) / 50 - 3600
+    } else {
+        end - secs
+    };
     let inside = |event: &Event| event.start <= end && start <= event.end.unwrap_or(event.start);
     events.retain(inside);
     let lanes = LANES
@@ -118,15 +131,26 @@ pub(in crate::console) async fn timeline(
         .map(|(_, name)| lane(name, &events, (start, end)))
         .filter(|lane| 0 < lane.n)
         .collect();
-    let own = |span: &str, end: i64| format!("/patients/{}/timeline?span={span}&end={end}", band.id);
+    let own =
+        |span: &str, end: i64| format!("/patients/{}/timeline?span={span}&end={end}", band.id);
     let step = (end - start) / 2;
     let n_events = events.len();
     events.truncate(MAX_LISTED);
     page(&TimelinePage {
-        frame: Frame::new(&visitor, Place::Patients, format!("{}: timeline", band.name)),
+        frame: Frame::new(
+            &visitor,
+            Place::Patients,
+            format!("{}: timeline", band.name),
+        ),
         spans: SPANS
             .iter()
-            .map(|(span, words, _)| (format!("/patients/{}/timeline?span={span}", band.id), *words, *span == code))
+            .map(|(span, words, _)| {
+                (
+                    format!("/patients/{}/timeline?span={span}", band.id),
+                    *words,
+                    *span == code,
+                )
+            })
             .collect(),
         earlier: own(code, end - step),
         later: own(code, end + step),
@@ -140,7 +164,9 @@ pub(in crate::console) async fn timeline(
 }
 
 fn event(record: &Record, entry: &Entry) -> Option<Event> {
-    let (kind, lane) = LANES.iter().find(|(kind, _)| *kind == entry.resource.resource_type)?;
+    let (kind, lane) = LANES
+        .iter()
+        .find(|(kind, _)| *kind == entry.resource.resource_type)?;
     let root = entry.root();
     let (element, dates): (&str, &[&str]) = match *kind {
         "Encounter" => ("type", &["period"]),
@@ -159,15 +185,29 @@ fn event(record: &Record, entry: &Entry) -> Option<Event> {
         .or_else(|| root.text("abatementDateTime"))
         .and_then(|end| value::instant(&end))
         .map(|end| end.micros() / 1_000_000);
-    let coded = root.get(element).and_then(|node| if node.is_array() { node.items().next() } else { Some(node) });
-    let mut text = coded.map(value::concept).filter(|text| !text.is_empty()).unwrap_or_else(|| (*kind).to_owned());
+    let coded = root.get(element).and_then(|node| {
+        if node.is_array() {
+            node.items().next()
+        } else {
+            Some(node)
+        }
+    });
+    let mut text = coded
+        .map(value::concept)
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| (*kind).to_owned());
     if let Some((name, node)) = value::choice(root, "value") {
         let result = value::text_of(name, node);
         let short: String = result.chars().take(60).collect();
         text = format!("{text}: {short}");
     }
-    let interpretation = root.get("interpretation").into_iter().flat_map(fhir::json::Node::items);
-    let is_abnormal = interpretation.map(value::code).any(|code| !matches!(code.as_str(), "N" | "NEG" | "S" | ""));
+    let interpretation = root
+        .get("interpretation")
+        .into_iter()
+        .flat_map(fhir::json::Node::items);
+    let is_abnormal = interpretation
+        .map(value::code)
+        .any(|code| !matches!(code.as_str(), "N" | "NEG" | "S" | ""));
     Some(Event {
         lane,
         start,
@@ -182,7 +222,13 @@ fn event(record: &Record, entry: &Entry) -> Option<Event> {
 fn lane(name: &'static str, events: &[Event], (start, end): (i64, i64)) -> Lane {
     let long = (end - start).max(1) as f64;
     let x = |at: i64| ((at.clamp(start, end) - start) as f64 / long * WIDE).clamp(2.0, WIDE - 2.0);
-    let mut lane = Lane { name, n: 0, bars: String::new(), ticks: String::new(), bad: String::new() };
+    let mut lane = Lane {
+        name,
+        n: 0,
+        bars: String::new(),
+        ticks: String::new(),
+        bad: String::new(),
+    };
     for event in events.iter().filter(|event| event.lane == name) {
         lane.n += 1;
         let from = x(event.start);
@@ -192,7 +238,11 @@ fn lane(name: &'static str, events: &[Event], (start, end): (i64, i64)) -> Lane 
         {
             let _ = write!(lane.bars, "M{from:.1} 14H{:.1}", x(until));
         }
-        let path = if event.is_bad { &mut lane.bad } else { &mut lane.ticks };
+        let path = if event.is_bad {
+            &mut lane.bad
+        } else {
+            &mut lane.ticks
+        };
         let _ = write!(path, "M{from:.1} 5V23");
     }
     lane
@@ -225,11 +275,18 @@ mod tests {
             source: String::new(),
             is_bad,
         };
-        let events = [event(0, Some(1000), false), event(50, None, true), event(2000, None, false)];
+        let events = [
+            event(0, Some(1000), false),
+            event(50, None, true),
+            event(2000, None, false),
+        ];
         let lane = lane("Visits", &events, (0, 100));
         assert_eq!(lane.n, 3);
         assert_eq!(lane.bars, "M2.0 14H998.0");
         assert_eq!(lane.bad, "M500.0 5V23");
-        assert_eq!(ticks(0, 86_400).first().map(String::as_str), Some("01-01 00:00"));
+        assert_eq!(
+            ticks(0, 86_400).first().map(String::as_str),
+            Some("01-01 00:00")
+        );
     }
 }

@@ -11,23 +11,32 @@ pub(super) fn concept(node: Node<'_>) -> String {
     let codings = || node.get("coding").into_iter().flat_map(Node::items);
     let display = codings().find_map(|coding| coding.text("display"));
     let code = || codings().find_map(|coding| coding.text("code"));
-    display.or_else(code).map(std::borrow::Cow::into_owned).unwrap_or_default()
+    display
+        .or_else(code)
+        .map(std::borrow::Cow::into_owned)
+        .unwrap_or_default()
 }
 
 /// The code that groups results: the LOINC one, else the first.
 pub(super) fn code(node: Node<'_>) -> String {
     let codings = || node.get("coding").into_iter().flat_map(Node::items);
-    let loinc = codings().find(|coding| coding.text("system").as_deref() == Some("http://loinc.org"));
+    let loinc =
+        codings().find(|coding| coding.text("system").as_deref() == Some("http://loinc.org"));
     let coding = loinc.or_else(|| codings().next());
     let code = coding.and_then(|coding| coding.text("code"));
-    code.or_else(|| node.text("text")).map(std::borrow::Cow::into_owned).unwrap_or_default()
+    code.or_else(|| node.text("text"))
+        .map(std::borrow::Cow::into_owned)
+        .unwrap_or_default()
 }
 
 /// The code of a small CodeableConcept or code, such as a status.
 pub(super) fn status(root: Node<'_>, name: &str) -> String {
     match root.get(name) {
         Some(node) if node.is_object() => code(node),
-        Some(node) => node.as_str().map(std::borrow::Cow::into_owned).unwrap_or_default(),
+        Some(node) => node
+            .as_str()
+            .map(std::borrow::Cow::into_owned)
+            .unwrap_or_default(),
         None => String::new(),
     }
 }
@@ -38,13 +47,20 @@ pub(super) fn name(patient: Node<'_>) -> String {
     let chosen = names()
         .find(|name| matches!(name.text("use").as_deref(), Some("official" | "usual")))
         .or_else(|| names().find(|name| name.text("use").as_deref() != Some("old")));
-    chosen.map(human_name).filter(|name| !name.is_empty()).unwrap_or_else(|| "no name".to_owned())
+    chosen
+        .map(human_name)
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "no name".to_owned())
 }
 
 pub(super) fn human_name(name: Node<'_>) -> String {
     let family = name.text("family").unwrap_or_default();
-    let given: Vec<_> =
-        name.get("given").into_iter().flat_map(Node::items).filter_map(Node::as_str).collect();
+    let given: Vec<_> = name
+        .get("given")
+        .into_iter()
+        .flat_map(Node::items)
+        .filter_map(Node::as_str)
+        .collect();
     match (family.is_empty(), given.is_empty()) {
         (false, false) => format!("{family}, {}", given.join(" ")),
         (false, true) => family.into_owned(),
@@ -55,17 +71,31 @@ pub(super) fn human_name(name: Node<'_>) -> String {
 
 /// A Quantity: `7.2 mmol/L`, its digits as they were sent but for noise behind the fourth place.
 pub(super) fn quantity(node: Node<'_>) -> String {
-    let number = node.get("value").and_then(Node::number_text).map(digits).unwrap_or_default();
+    let number = node
+        .get("value")
+        .and_then(Node::number_text)
+        .map(digits)
+        .unwrap_or_default();
     let comparator = node.text("comparator").unwrap_or_default();
-    let unit = node.text("unit").or_else(|| node.text("code")).unwrap_or_default();
+    let unit = node
+        .text("unit")
+        .or_else(|| node.text("code"))
+        .unwrap_or_default();
     format!("{comparator}{number} {unit}").trim().to_owned()
 }
 
-/// A number without the noise of floating point: `189.34136216482673` reads `189.3414`.
-fn digits(number: &str) -> String {
+/// A number without the noise of floating point: `189.34136216482673` reads `189.34`.
+pub(super) fn digits(number: &str) -> String {
     match number.split_once('.') {
         Some((whole, fraction)) if 6 < fraction.len() && !number.contains(['e', 'E']) => {
-            number.parse::<f64>().map_or_else(|_| format!("{whole}.{fraction}"), |value| format!("{value:.4}"))
+            let Ok(value) = number.parse::<f64>() else {
+                return format!("{whole}.{fraction}");
+            };
+            if value.abs() < 1.0 {
+                format!("{value:.4}")
+            } else {
+                format!("{value:.2}")
+            }
         }
         _ => number.to_owned(),
     }
@@ -76,7 +106,8 @@ pub(super) fn choice<'a>(root: Node<'a>, prefix: &str) -> Option<(&'a str, Node<
     root.fields().find_map(|field| {
         let name = field.name()?;
         let rest = name.strip_prefix(prefix)?;
-        rest.starts_with(|c: char| c.is_ascii_uppercase()).then_some((name, field))
+        rest.starts_with(|c: char| c.is_ascii_uppercase())
+            .then_some((name, field))
     })
 }
 
@@ -106,14 +137,23 @@ pub(super) fn text_of(name: &str, node: Node<'_>) -> String {
         return node.as_str().map(|text| day(&text)).unwrap_or_default();
     }
     if name.ends_with("Boolean") {
-        return if node.as_bool() == Some(true) { "yes" } else { "no" }.to_owned();
+        return if node.as_bool() == Some(true) {
+            "yes"
+        } else {
+            "no"
+        }
+        .to_owned();
     }
-    node.as_str().map_or_else(|| node.raw_str().to_owned(), std::borrow::Cow::into_owned)
+    node.as_str()
+        .map_or_else(|| node.raw_str().to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// A reference that is shown by what it says of itself.
 pub(super) fn reference(node: Node<'_>) -> String {
-    node.text("display").or_else(|| node.text("reference")).unwrap_or_default().into_owned()
+    node.text("display")
+        .or_else(|| node.text("reference"))
+        .unwrap_or_default()
+        .into_owned()
 }
 
 pub(super) fn period(node: Node<'_>) -> String {
@@ -141,8 +181,16 @@ pub(super) fn instant(text: &str) -> Option<base::Timestamp> {
 /// Full years between a birth date and a day; none where the year is all that is known.
 pub(super) fn age(birth: &str, today: &str) -> Option<String> {
     let parts = |text: &str| {
-        let mut parts = text.get(..10).unwrap_or(text).split('-').map(|part| part.parse::<i32>().ok());
-        Some((parts.next()??, parts.next().flatten(), parts.next().flatten()))
+        let mut parts = text
+            .get(..10)
+            .unwrap_or(text)
+            .split('-')
+            .map(|part| part.parse::<i32>().ok());
+        Some((
+            parts.next()??,
+            parts.next().flatten(),
+            parts.next().flatten(),
+        ))
     };
     let ((by, bm, bd), (ty, tm, td)) = (parts(birth)?, parts(today)?);
     let (Some(bm), Some(bd)) = (bm, bd) else {
@@ -158,9 +206,29 @@ pub(super) fn age(birth: &str, today: &str) -> Option<String> {
     })
 }
 
+/// A long number, such as a UUID, by its beginning and end.
+pub(in crate::console) fn short(number: &str) -> String {
+    let chars: Vec<char> = number.chars().collect();
+    match (
+        chars.get(..6),
+        chars.len().checked_sub(4).and_then(|at| chars.get(at..)),
+    ) {
+        (Some(head), Some(tail)) if 16 < chars.len() => {
+            format!(
+                "{}…{}",
+                head.iter().collect::<String>(),
+                tail.iter().collect::<String>()
+            )
+        }
+        _ => number.to_owned(),
+    }
+}
+
 /// A system as a person knows it: the assigner's name, else the end of the address.
 pub(super) fn system_name(identifier: Node<'_>) -> String {
-    let assigner = identifier.get("assigner").and_then(|assigner| assigner.text("display"));
+    let assigner = identifier
+        .get("assigner")
+        .and_then(|assigner| assigner.text("display"));
     if let Some(name) = assigner {
         return name.into_owned();
     }
@@ -168,8 +236,22 @@ pub(super) fn system_name(identifier: Node<'_>) -> String {
     match system.as_ref() {
         "http://hl7.org/fhir/sid/us-ssn" => "SSN".to_owned(),
         system => {
-            let end = system.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(system);
-            end.to_owned()
+            let end = system
+                .trim_end_matches('/')
+                .rsplit(['/', ':'])
+                .next()
+                .unwrap_or(system);
+            // Of an OID the last arcs tell one authority from the other.
+            let arcs: Vec<&str> = end.split('.').collect();
+            let is_oid = 6 < arcs.len() && end.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            if is_oid {
+                format!(
+                    "…{}",
+                    arcs.get(arcs.len() - 3..).unwrap_or_default().join(".")
+                )
+            } else {
+                end.to_owned()
+            }
         }
     }
 }
@@ -204,11 +286,17 @@ mod tests {
         .unwrap();
         let root = document.root();
         let (name_of, value) = choice(root, "value").unwrap();
-        assert_eq!((name_of, text_of(name_of, value).as_str()), ("valueQuantity", "<7.20 mmol/L"));
-        assert_eq!(quantity(root.get("long").unwrap()), "189.3414 cm");
+        assert_eq!(
+            (name_of, text_of(name_of, value).as_str()),
+            ("valueQuantity", "<7.20 mmol/L")
+        );
+        assert_eq!(quantity(root.get("long").unwrap()), "189.34 cm");
         assert_eq!(concept(root.get("code").unwrap()), "Glucose");
         assert_eq!(code(root.get("code").unwrap()), "2345-7");
         assert_eq!(name(root), "ZZTEST, ANNA Q");
-        assert_eq!(period(root.get("period").unwrap()), "2024-01-01 – 2024-01-03");
+        assert_eq!(
+            period(root.get("period").unwrap()),
+            "2024-01-01 – 2024-01-03"
+        );
     }
 }

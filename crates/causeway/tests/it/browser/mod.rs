@@ -1,0 +1,281 @@
+//! A real Chromium, driven over the WebDriver protocol (W3C WebDriver, and Chromium's own
+//! `goog/cdp/execute` for the size of the window and the colour scheme).
+
+mod checks;
+
+pub use checks::{faults_of_page, too_faint};
+
+use serde_json::{Value, json};
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where a step waits at most for what it expects.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A browser with one window, ended when dropped.
+pub struct Browser {
+    driver: Child,
+    agent: ureq::Agent,
+    session: String,
+    base: String,
+    _profile: tempfile::TempDir,
+}
+
+/// The programs, or the name of the one that is not there.
+fn programs() -> Result<(PathBuf, PathBuf), String> {
+    let find = |variable: &str, otherwise: &str| {
+        let path =
+            std::env::var_os(variable).map_or_else(|| PathBuf::from(otherwise), PathBuf::from);
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(path.display().to_string())
+        }
+    };
+    Ok((
+        find("CAUSEWAY_TEST_CHROMIUM", "/usr/bin/chromium")?,
+        find("CAUSEWAY_TEST_CHROMEDRIVER", "/usr/bin/chromedriver")?,
+    ))
+}
+
+impl Browser {
+    /// A browser, or none with a word on standard error where there is no Chromium.
+    pub fn start(test: &str) -> Option<Self> {
+        let (chromium, chromedriver) = match programs() {
+            Ok(programs) => programs,
+            Err(missing) => {
+                eprintln!("skipped: {test} (no {missing})");
+                return None;
+            }
+        };
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let driver = Command::new(chromedriver)
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(90)))
+            .build()
+            .into();
+        let profile = tempfile::tempdir().unwrap();
+        let mut browser = Self {
+            driver,
+            agent,
+            session: String::new(),
+            base: format!("http://127.0.0.1:{port}"),
+            _profile: profile,
+        };
+        browser.open_session(&chromium);
+        Some(browser)
+    }
+
+    fn open_session(&mut self, chromium: &std::path::Path) {
+        let profile = format!("--user-data-dir={}", self._profile.path().display());
+        let args = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &profile,
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"binary": chromium, "args": args},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }}});
+        let started = Instant::now();
+        loop {
+            match self.request("POST", "/session", Some(&wanted)) {
+                Ok(value) => {
+                    self.session = value["sessionId"].as_str().unwrap().to_owned();
+                    return;
+                }
+                // The driver takes a moment to listen.
+                Err(error) if PATIENCE < started.elapsed() => panic!("no browser: {error}"),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
+    fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let url = format!("{}{path}", self.base);
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let answer = match method {
+            "GET" => self.agent.get(&url).call(),
+            "DELETE" => self.agent.delete(&url).call(),
+            _ => self
+                .agent
+                .post(&url)
+                .header("content-type", "application/json")
+                .send(&text),
+        };
+        let mut answer = answer.map_err(|error| error.to_string())?;
+        let mut body = String::new();
+        let reader = answer.body_mut().as_reader();
+        reader
+            .take(64 << 20)
+            .read_to_string(&mut body)
+            .map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+        match value["value"].get("error") {
+            Some(error) => Err(format!("{error}: {}", value["value"]["message"])),
+            None => Ok(value["value"].clone()),
+        }
+    }
+
+    fn order(&self, method: &str, path: &str, body: &Value) -> Value {
+        let path = format!("/session/{}{path}", self.session);
+        let found = self.request(method, &path, Some(body));
+        found.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    fn devtools(&self, command: &str, params: Value) -> Value {
+        self.order(
+            "POST",
+            "/goog/cdp/execute",
+            &json!({"cmd": command, "params": params}),
+        )
+    }
+
+    /// The window's size in CSS pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
+    }
+
+    /// `light` or `dark`, as the system would say.
+    pub fn prefer(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+
+    pub fn go(&self, url: &str) {
+        self.order("POST", "/url", &json!({"url": url}));
+    }
+
+    /// What a script returns.
+    pub fn script(&self, script: &str) -> Value {
+        self.order(
+            "POST",
+            "/execute/sync",
+            &json!({"script": script, "args": []}),
+        )
+    }
+
+    /// The path and fragment of the page that is open.
+    pub fn path(&self) -> String {
+        let path = self.script("return location.pathname + location.search + location.hash");
+        path.as_str().unwrap().to_owned()
+    }
+
+    pub fn title(&self) -> String {
+        self.script("return document.title")
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The text of the first element; empty where there is none.
+    pub fn text(&self, css: &str) -> String {
+        let script = format!(
+            "return document.querySelector({})?.innerText ?? ''",
+            json!(css)
+        );
+        self.script(&script).as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn count(&self, css: &str) -> u64 {
+        let script = format!("return document.querySelectorAll({}).length", json!(css));
+        self.script(&script).as_u64().unwrap()
+    }
+
+    /// Waits until a script returns true.
+    pub fn wait_for(&self, what: &str, script: &str) {
+        let started = Instant::now();
+        while self.script(&format!("return Boolean({script})")) != json!(true) {
+            let (path, text) = (self.path(), self.text("main"));
+            assert!(
+                started.elapsed() < PATIENCE,
+                "waited in vain for {what} at {path}: {text}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn element(&self, css: &str) -> String {
+        let using = json!({"using": "css selector", "value": css});
+        let found = self.order("POST", "/element", &using);
+        let id = found
+            .as_object()
+            .and_then(|found| found.values().next())
+            .and_then(Value::as_str);
+        id.unwrap_or_else(|| panic!("no element {css}")).to_owned()
+    }
+
+    /// A click of the mouse in the middle of the element.
+    pub fn click(&self, css: &str) {
+        let element = self.element(css);
+        self.order("POST", &format!("/element/{element}/click"), &json!({}));
+    }
+
+    pub fn write(&self, css: &str, text: &str) {
+        let element = self.element(css);
+        self.order(
+            "POST",
+            &format!("/element/{element}/value"),
+            &json!({"text": text}),
+        );
+    }
+
+    /// Keys on the keyboard, wherever the focus is. Enter is `\u{e007}`, Escape `\u{e00c}`.
+    pub fn press(&self, keys: &str) {
+        let strokes: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| {
+                let key = key.to_string();
+                [
+                    json!({"type": "keyDown", "value": key}),
+                    json!({"type": "keyUp", "value": key}),
+                ]
+            })
+            .collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keys", "actions": strokes}]});
+        self.order("POST", "/actions", &actions);
+    }
+
+    /// What the browser complained of since the last time: errors of scripts, refused contents.
+    pub fn complaints(&self) -> Vec<String> {
+        let entries = self.order("POST", "/se/log", &json!({"type": "browser"}));
+        let entries = entries.as_array().cloned().unwrap_or_default();
+        entries
+            .iter()
+            .map(|entry| entry["message"].to_string())
+            .collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() {
+            let _ = self.request("DELETE", &format!("/session/{}", self.session), None);
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

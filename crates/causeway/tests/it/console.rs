@@ -1,0 +1,398 @@
+//! The console as a person meets it: over HTTP, and in a real Chromium where there is one.
+
+use crate::browser::{Browser, faults_of_page, too_faint};
+use crate::process::Running;
+use std::time::Duration;
+
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+
+/// A demo with some traffic behind it.
+fn demo(data: &std::path::Path) -> Running {
+    Running::demo(data, &["--seed", "7", "--rate", "400", "--messages", "160"])
+}
+
+/// A client that keeps no cookie of its own and follows nothing.
+struct Client {
+    agent: ureq::Agent,
+    base: String,
+    cookie: Option<String>,
+}
+
+struct Answer {
+    status: u16,
+    to: String,
+    cookie: String,
+    text: String,
+    headers: ureq::http::HeaderMap,
+}
+
+impl Client {
+    fn new(base: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(30)));
+        Self {
+            agent: config.build().into(),
+            base: base.trim_end_matches('/').to_owned(),
+            cookie: None,
+        }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        Answer::of(request.call().unwrap())
+    }
+
+    fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        Answer::of(request.send_form(form.iter().copied()).unwrap())
+    }
+
+    fn log_in(&mut self, secret: &str) -> Answer {
+        let answer = self.post(
+            "/login",
+            &[("name", "admin"), ("password", secret), ("next", "/audit")],
+        );
+        self.cookie = answer.cookie.split(';').next().map(str::to_owned);
+        answer
+    }
+}
+
+impl Answer {
+    fn of(mut response: ureq::http::Response<ureq::Body>) -> Self {
+        let header = |name: &str| {
+            let value = response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        Self {
+            status: response.status().as_u16(),
+            to: header("location"),
+            cookie: header("set-cookie"),
+            headers: response.headers().clone(),
+            text: response.body_mut().read_to_string().unwrap_or_default(),
+        }
+    }
+
+    fn csrf(&self) -> &str {
+        self.text
+            .split("name=\"csrf\" value=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+    }
+}
+
+#[test]
+fn nobody_gets_in_without_a_session() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::demo(data.path(), &["--no-traffic"]);
+    let mut client = Client::new(running.url("console"));
+    for path in [
+        "/",
+        "/messages",
+        "/messages/1",
+        "/messages/1/raw",
+        "/patients",
+        "/patients/x",
+        "/patients/x/results",
+        "/patients/x/from/Patient/x",
+        "/flows",
+        "/audit",
+        "/password",
+        "/find/x",
+        "/console/attention",
+    ] {
+        let answer = client.get(path);
+        assert_eq!(
+            (answer.status, answer.to.starts_with("/login")),
+            (303, true),
+            "{path}"
+        );
+    }
+    assert_eq!(client.get("/console/live").status, 401);
+    for path in [
+        "/messages/1/act",
+        "/messages/act",
+        "/patients",
+        "/find",
+        "/theme",
+        "/logout",
+    ] {
+        let answer = client.post(path, &[("csrf", "guess")]);
+        assert_eq!(
+            (answer.status, answer.to.as_str()),
+            (303, "/login"),
+            "{path}"
+        );
+    }
+
+    let wrong = client.post("/login", &[("name", "admin"), ("password", "wrong")]);
+    assert_eq!((wrong.status, wrong.cookie.as_str()), (401, ""));
+    assert!(wrong.text.contains("Name or password is wrong"));
+    let answer = client.log_in(running.secret.as_deref().unwrap());
+    assert_eq!(
+        (answer.status, answer.to.as_str()),
+        (303, "/password?next=%2Faudit")
+    );
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(answer.cookie.contains(part), "{}", answer.cookie);
+    }
+
+    let page = client.get("/audit");
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("logged in") && page.text.contains("refused"));
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(page.headers.get(name).unwrap(), value, "{name}");
+    }
+    let policy = page
+        .headers
+        .get("content-security-policy")
+        .unwrap()
+        .to_str()
+        .unwrap();
+    assert!(
+        policy.contains("script-src 'self'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+
+    // A form counts only with the session's token, and leads nowhere else.
+    let refused = client.post("/theme", &[("csrf", "guess"), ("theme", "dark")]);
+    assert_eq!(refused.status, 403);
+    let csrf = page.csrf().to_owned();
+    let chosen = client.post(
+        "/theme",
+        &[
+            ("csrf", &csrf),
+            ("theme", "dark"),
+            ("back", "//elsewhere.example"),
+        ],
+    );
+    assert_eq!((chosen.status, chosen.to.as_str()), (303, "/"));
+    assert!(chosen.cookie.contains("causeway_theme=dark"));
+
+    // What is typed does not come back in an address.
+    let found = client.post("/find", &[("csrf", &csrf), ("find", "ZZTEST")]);
+    assert!(
+        found.to.starts_with("/find/") && !found.to.contains("ZZTEST"),
+        "{}",
+        found.to
+    );
+    let found = client.get(&found.to);
+    assert!(found.text.contains("ZZTEST") && found.text.contains("Nothing is found"));
+    let found = client.post(
+        "/messages/narrow",
+        &[("csrf", &csrf), ("new-patient", "4711")],
+    );
+    assert!(
+        found.to.starts_with("/messages?patient=") && !found.to.contains("4711"),
+        "{}",
+        found.to
+    );
+
+    let out = client.post("/logout", &[("csrf", &csrf)]);
+    assert_eq!(out.to, "/login");
+    assert_eq!(client.get("/").status, 303);
+    assert_eq!(client.get("/no/such/page").status, 404);
+    assert!(running.stop());
+}
+
+#[test]
+fn guessing_is_slowed_down() {
+    let data = tempfile::tempdir().unwrap();
+    let running = Running::demo(data.path(), &["--no-traffic"]);
+    let client = Client::new(running.url("console"));
+    let tries = (0..8).map(|_| client.post("/login", &[("name", "admin"), ("password", "guess")]));
+    let last = tries.last().unwrap();
+    assert_eq!(last.status, 429);
+    assert!(last.text.contains("Try again in"), "{}", last.text);
+}
+
+#[test]
+fn in_a_real_browser() {
+    let Some(browser) = Browser::start("console::in_a_real_browser") else {
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let running = demo(data.path());
+    let base = running.url("console").trim_end_matches('/').to_owned();
+    browser.resize(1440, 900);
+    log_in(&browser, &base, running.secret.as_deref().unwrap());
+    overview(&browser);
+    let message = messages(&browser, &base);
+    let chart = chart(&browser, &base);
+    keyboard(&browser, &base);
+    let pages = [
+        "/".to_owned(),
+        "/flows".to_owned(),
+        format!("/flows/{}", flow_name(&browser, &base)),
+        "/messages".to_owned(),
+        message,
+        "/patients".to_owned(),
+        chart.clone(),
+        format!("{chart}/timeline"),
+        format!("{chart}/results"),
+        format!("{chart}/documents"),
+        format!("{chart}/sources"),
+        format!("{chart}/access"),
+        "/audit".to_owned(),
+        "/password".to_owned(),
+    ];
+    every_page(&browser, &base, &pages);
+    let complaints = browser.complaints();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+fn log_in(browser: &Browser, base: &str, secret: &str) {
+    browser.go(&format!("{base}/messages"));
+    assert_eq!(browser.path(), "/login?next=%2Fmessages");
+    assert_eq!(faults_of_page(browser), [""; 0]);
+    browser.write("#name", "admin");
+    browser.write("#password", secret);
+    browser.click("button[type=submit]");
+    browser.wait_for(
+        "the choice of a password",
+        "location.pathname === '/password'",
+    );
+    browser.click("a[href='/messages']");
+    browser.wait_for("the page asked for", "location.pathname === '/messages'");
+    browser.click("a[data-go=o]");
+    browser.wait_for("the overview", "location.pathname === '/'");
+}
+
+fn overview(browser: &Browser) {
+    browser.wait_for(
+        "live numbers",
+        "document.getElementById('live-note').textContent === 'live'",
+    );
+    browser.wait_for(
+        "all messages in",
+        "Number(document.querySelector('[data-live=n-received]').textContent.replace(',', '')) >= 150",
+    );
+    assert!(0 < browser.count(".lanes > li"));
+    assert!(browser.text("main").contains("In the chart"));
+}
+
+/// Opens a result in the list and looks around in it; its address.
+fn messages(browser: &Browser, base: &str) -> String {
+    browser.go(&format!("{base}/messages?type=ORU&state=mapped"));
+    assert!(
+        browser.text(".chips").contains("ORU"),
+        "{}",
+        browser.text(".chips")
+    );
+    browser.click("tbody tr:first-child a.open");
+    browser.wait_for("the open message", "document.querySelector('#open h2')");
+    let address = browser.path();
+    assert!(address.starts_with("/messages/"), "{address}");
+    assert!(browser.text("#open .raw").starts_with("MSH|"));
+    assert!(browser.text("#open .tree").contains("Patient Name"));
+    assert!(0 < browser.count("#became .diff tbody tr"));
+    assert!(browser.text("#path").contains("Applied to the chart"));
+
+    // Pointing at a field lights the value that came of it.
+    browser.script("document.querySelector('#became tr[data-field^=\"OBX.1-\"]').dispatchEvent(new MouseEvent('mouseover', {bubbles: true}))");
+    assert!(browser.count(".raw .lit") == 1 && 1 <= browser.count(".tree .lit"));
+
+    browser.write("#pathbox", &format!("PID-5[1].1{ENTER}"));
+    browser.wait_for("the value at the path", "document.querySelector('.found')");
+    assert!(
+        !browser.text(".found").contains("Nothing stands"),
+        "{}",
+        browser.text(".found")
+    );
+    address
+}
+
+/// From the list of patients to a value and back to its field; the address of the chart.
+fn chart(browser: &Browser, base: &str) -> String {
+    browser.go(&format!("{base}/messages?type=ORU&state=mapped"));
+    browser.click("tbody tr:first-child a.open");
+    browser.wait_for(
+        "the way to the chart",
+        "document.querySelector('#open a[href^=\"/patients/\"]')",
+    );
+    browser.click("#open a[href^='/patients/']");
+    browser.wait_for("the chart", "document.querySelector('.band h1')");
+    let chart = browser.path();
+    assert!(
+        0 < browser.count(".results tbody tr"),
+        "{}",
+        browser.text("main")
+    );
+    browser.click(".results tbody tr:first-child a.v");
+    browser.wait_for("the origin", "document.querySelector('#origin .told')");
+    assert!(
+        browser.text("#origin").contains("OBX"),
+        "{}",
+        browser.text("#origin")
+    );
+    browser.click("#origin .told a.button");
+    browser.wait_for(
+        "the message at the field",
+        "location.hash.startsWith('#f-OBX.')",
+    );
+    assert_eq!(browser.count(".tree :target"), 1);
+    chart
+}
+
+fn keyboard(browser: &Browser, base: &str) {
+    browser.go(&format!("{base}/messages"));
+    browser.press("?");
+    browser.wait_for("the keys", "document.getElementById('keys').open");
+    browser.press(ESCAPE);
+    browser.wait_for("no keys", "!document.getElementById('keys').open");
+    browser.press("jjk");
+    browser.wait_for(
+        "a row",
+        "document.activeElement.matches('tbody tr:first-child a')",
+    );
+    browser.press(ENTER);
+    browser.wait_for("the open message", "document.querySelector('#open h2')");
+    browser.press(ESCAPE);
+    browser.wait_for("the list", "location.pathname === '/messages'");
+    browser.press("gp");
+    browser.wait_for("the patients", "location.pathname === '/patients'");
+    browser.press("/");
+    browser.wait_for("the search", "document.activeElement.id === 'find'");
+}
+
+fn flow_name(browser: &Browser, base: &str) -> String {
+    browser.go(&format!("{base}/flows"));
+    browser.text("tbody a.open")
+}
+
+/// Every page, at three widths and in both themes.
+fn every_page(browser: &Browser, base: &str, pages: &[String]) {
+    let mut faults = Vec::new();
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme);
+        for (width, height) in [(1440, 900), (1024, 800), (390, 844)] {
+            browser.resize(width, height);
+            for page in pages {
+                browser.go(&format!("{base}{page}"));
+                let found = faults_of_page(browser)
+                    .into_iter()
+                    .chain(too_faint(browser));
+                faults.extend(found.map(|fault| format!("{page} at {width} {scheme}: {fault}")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
