@@ -165,16 +165,22 @@ impl<'m> Scope<'_, 'm> {
     /// Is there nothing to read, not even `""`?
     pub(crate) fn is_empty(&self, source: Source) -> bool {
         if let Source::Field {
-            repeat: Repeat::All,
+            repeat,
             segment,
             field,
+            component,
             ..
         } = source
         {
-            let found = self
-                .first_segment(segment)
-                .and_then(|at| self.message.segment_at(at as usize));
-            return found.is_none_or(|found| found.field(usize::from(field)).is_empty());
+            let at = self.first_segment(segment);
+            let found = at.and_then(|at| self.message.segment_at(at as usize));
+            let Some(found) = found.map(|found| found.field(usize::from(field))) else {
+                return true;
+            };
+            // A whole field is the common case: no repeat and no part is looked for.
+            if found.is_empty() || repeat == Repeat::All || component == 0 {
+                return found.is_empty();
+            }
         }
         self.cell(source)
             .is_none_or(|cell| cell.is_empty(self.reading))
