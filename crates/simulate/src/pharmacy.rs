@@ -158,7 +158,7 @@ pub(crate) fn message(desk: &Desk<'_>, order: Order, prescription: &Prescription
     );
     draft.push(Line::new("RXR").parts(1, &["PO", "Oral", "HL70162"]));
     if order == Order::Dispensed {
-        draft.push(rxd(desk, drug));
+        draft.push(rxd(desk, drug, prescription));
         draft.push(Line::new("RXR").parts(1, &["PO", "Oral", "HL70162"]));
     }
     Some(draft)
@@ -178,13 +178,13 @@ fn rxe(drug: &Drug, dose: &str) -> Line {
         .parts(26, &[drug.unit, "", "UCUM"])
 }
 
-fn rxd(desk: &Desk<'_>, drug: &Drug) -> Line {
+fn rxd(desk: &Desk<'_>, drug: &Drug, prescription: &Prescription) -> Line {
     Line::new("RXD")
         .raw(1, "1")
         .parts(2, &[drug.rxnorm, drug.name, "RXNORM"])
         .raw(3, &desk.time(desk.at))
         .raw(4, "60")
         .parts(5, &["{tbl}", "tablet", "UCUM"])
-        .raw(7, &format!("ZP{}", desk.at.minute()))
+        .raw(7, &format!("P{}", prescription.number))
         .raw(8, "1")
 }
