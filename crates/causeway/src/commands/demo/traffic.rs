@@ -160,7 +160,7 @@ impl Sender {
                     return true;
                 }
                 Ok(Err(error)) => {
-                    tracing::warn!(peer = self.peer.name(), %error, "a simulated peer connects again")
+                    tracing::warn!(peer = self.peer.name(), %error, "a simulated peer connects again");
                 }
                 Err(_) if attempt < MAX_ATTEMPTS => {
                     tracing::warn!(
