@@ -213,7 +213,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         let group = self.contexts.get(parent).map(|context| context.group);
         for child in group.into_iter().flat_map(|group| group.children()) {
             if let Child::Group(child) = child
-                && child.name() == name
+                && (child.name() == name || child.name() == before_2_4(name))
             {
                 self.contexts.push(Context {
                     parent: Some(parent),
@@ -404,4 +404,12 @@ impl Run<'_, '_> {
 /// Notes what a link wrote.
 pub(super) fn touch(draft: &mut Draft, touch: Touch) {
     draft.build.touches.push(touch);
+}
+
+/// What a group was called before version 2.4 named it as maps do.
+fn before_2_4(name: &str) -> &str {
+    match name {
+        "PATIENT_RESULT" => "RESPONSE",
+        other => other,
+    }
 }
