@@ -126,7 +126,7 @@ fn synthea_bundles_agree() {
         ("Procedure", "_sort=-_lastUpdated&_count=20"),
         ("Claim", "_count=20"),
     ] {
-        n_found += both.pages(&permit(), search).ids.len();
+        n_found += both.pages(&permit(), search).len();
     }
     assert!(100 < n_found, "{n_found}");
 }
@@ -223,7 +223,7 @@ fn what_it_cannot_do_is_refused_and_conflicts_leave_nothing() {
     };
     assert!(matches!(refused(batch), ApplyError::Conflict(_)));
     let found = both.pages(&permit(), ("Patient", "gender=female"));
-    assert_eq!(found.ids, ["Patient/p1"]);
+    assert_eq!(found, ["Patient/p1"]);
     server.run("refused", "UPDATE chart SET format = 99");
     let newer = PostgresChart::open(&server.address("refused"), Settings::default());
     assert!(matches!(

@@ -5,7 +5,6 @@ use access::{Action, Interaction, Permit, Principal, decide};
 use base::{FixedClock, Purpose};
 use fhir::json::Document;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use store::chart::{Batch, Change, Chart, Lane, Limits, Options, Page, Receipt};
 use store::postgres::{PostgresChart, Settings};
 use tempfile::TempDir;
@@ -51,40 +50,34 @@ impl Both {
     }
 
     /// Page by page, each the same: resources with their bodies, versions, times and places in the
-    /// order of commits, what came along, totals, cursors. Gives the ids and how long each took.
-    pub(crate) fn pages(&self, permit: &Permit, (resource_type, text): (&str, &str)) -> Compared {
-        let mut compared = Compared::default();
+    /// order of commits, what came along, totals, cursors. Gives the ids.
+    pub(crate) fn pages(
+        &self,
+        permit: &Permit,
+        (resource_type, text): (&str, &str),
+    ) -> Vec<String> {
+        let mut ids = Vec::new();
+        let mut n_pages = 0;
         let mut query = query(resource_type, text);
         for _ in 0..10_000 {
-            let started = Instant::now();
             let on_sqlite = self.sqlite.search(permit, &query, Limits::default());
-            let between = Instant::now();
             let on_postgres = self.postgres.search(permit, &query, Limits::default());
-            compared.sqlite.push(between - started);
-            compared.postgres.push(between.elapsed());
+            n_pages += 1;
             let (expected, found) = (on_sqlite.unwrap(), on_postgres.unwrap());
-            let name = format!("{resource_type}?{text}, page {}", compared.sqlite.len());
+            let name = format!("{resource_type}?{text}, page {n_pages}");
             assert_eq!(names(&found), names(&expected), "{name}");
             assert_eq!(found.matches, expected.matches, "{name}");
             assert_eq!(found.included, expected.included, "{name}");
             assert_eq!(found.total, expected.total, "{name}");
             assert_eq!(found.next, expected.next, "{name}");
-            compared.ids.extend(names(&found));
+            ids.extend(names(&found));
             match found.next {
                 Some(next) => query.cursor = Some(next),
-                None => return compared,
+                None => return ids,
             }
         }
         panic!("pages without end: {resource_type}?{text}");
     }
-}
-
-/// What both found, page by page.
-#[derive(Default)]
-pub(crate) struct Compared {
-    pub(crate) ids: Vec<String>,
-    pub(crate) sqlite: Vec<Duration>,
-    pub(crate) postgres: Vec<Duration>,
 }
 
 pub(crate) fn names(page: &Page) -> Vec<String> {

@@ -11,7 +11,7 @@ use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, Recycli
 use std::cell::Cell;
 use std::future::Future;
 use std::str::FromStr;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, NoTls, Row};
 
@@ -52,7 +52,8 @@ pub(super) enum Isolation {
 /// The pool, and the runtime on which its connections move bytes.
 pub(super) struct Connections {
     pool: Pool,
-    runtime: Runtime,
+    on: Handle,
+    runtime: Option<Runtime>,
 }
 
 /// A connection within a transaction.
@@ -82,7 +83,11 @@ impl Connections {
         let manager = Manager::from_config(config, NoTls, recycling);
         let pool = Pool::builder(manager).max_size(max_open.max(1)).build();
         let pool = pool.map_err(|source| ConnectError::Server(Box::new(source)))?;
-        Ok(Self { pool, runtime })
+        Ok(Self {
+            pool,
+            on: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })
     }
 
     /// Works in one transaction and commits it. On an error nothing of it is left.
@@ -116,7 +121,7 @@ impl Connections {
 
     /// Ends a transaction in which nothing is to be kept, while the caller goes on.
     fn end_behind(&self, client: Client) {
-        self.runtime.spawn(async move {
+        self.on.spawn(async move {
             if client.batch_execute("ROLLBACK").await.is_err() {
                 drop(Client::take(client));
             }
@@ -124,8 +129,17 @@ impl Connections {
     }
 
     fn wait<F: Future>(&self, future: F) -> F::Output {
-        let _entered = self.runtime.enter();
+        let _entered = self.on.enter();
         wait_for(future)
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        // Waiting for it would be refused on a thread that runs async tasks.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
