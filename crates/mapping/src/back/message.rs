@@ -20,6 +20,8 @@ struct Writer<'b, 'p, 'i> {
     used: Vec<bool>,
     placed: Vec<Placed<'i>>,
     segments: Vec<OutSegment>,
+    /// For each resource the labels under which others refer to it: its place is at one of those.
+    homes: Vec<Vec<&'i str>>,
 }
 
 /// Makes the message of that structure, and reads it again to see what it does not say.
@@ -51,9 +53,24 @@ fn write(back: &Back<'_>, map: &MessageMap) -> Vec<OutSegment> {
         used: vec![false; back.resources.len()],
         placed: Vec::new(),
         segments: Vec::new(),
+        homes: Vec::new(),
     };
+    let mut items = Vec::new();
+    flatten(&map.items, &mut items);
+    writer.homes = (0..back.resources.len())
+        .map(|resource| writer.labels_that_lead_to(resource, &items))
+        .collect();
     writer.items(&map.items, &[], None);
     writer.segments
+}
+
+fn flatten<'i>(items: &'i [Item], found: &mut Vec<&'i ResourceItem>) {
+    for item in items {
+        match item {
+            Item::Group { items, .. } => flatten(items, found),
+            Item::Resource(item) => found.push(item),
+        }
+    }
 }
 
 // === impl Writer ===
@@ -99,8 +116,38 @@ impl<'i> Writer<'_, '_, 'i> {
     fn is_of(&self, resource: usize, item: &ResourceItem) -> bool {
         let found = self.back.resources.get(resource);
         let unplaced = !self.used.get(resource).copied().unwrap_or(true);
+        let homes = self.homes.get(resource).map_or(&[][..], Vec::as_slice);
+        let at_home = homes.is_empty() || homes.contains(&&*item.label);
         unplaced
+            && at_home
             && found.is_some_and(|(_, value)| value.resource_type() == Some(item.resource_type))
+    }
+
+    /// Labels of items of its own type that others' links lead to it by. A result that a report
+    /// lists is no observation of the patient's.
+    fn labels_that_lead_to(&self, resource: usize, items: &[&'i ResourceItem]) -> Vec<&'i str> {
+        let Some((_, value)) = self.back.resources.get(resource) else {
+            return Vec::new();
+        };
+        let own_type = |label: &str| {
+            let mut of_label = items.iter().filter(|item| &*item.label == label);
+            of_label.any(|item| value.resource_type() == Some(item.resource_type))
+        };
+        let mut found: Vec<&'i str> = Vec::new();
+        for (other, (_, from)) in self.back.resources.iter().enumerate() {
+            let of_type = items
+                .iter()
+                .filter(|item| from.resource_type() == Some(item.resource_type));
+            for link in of_type.flat_map(|item| &item.links) {
+                if !found.contains(&&*link.label)
+                    && own_type(&link.label)
+                    && self.leads(other, link, resource)
+                {
+                    found.push(&link.label);
+                }
+            }
+        }
+        found
     }
 
     /// Resources of the item's type without a place yet that are tied to those of this instance, or to those
@@ -132,9 +179,13 @@ impl<'i> Writer<'_, '_, 'i> {
             let found = match item {
                 Item::Resource(item) => {
                     let all = (0..self.back.resources.len()).filter(|own| self.is_of(*own, item));
-                    let tied = all.clone().find(|own| {
-                        self.is_tied(*own, item, inside) || self.is_tied(*own, item, outer)
-                    });
+                    // What can be tied to this instance is not taken from one around it.
+                    let nearest = if inside.iter().any(|other| self.could_tie(item, *other)) {
+                        inside
+                    } else {
+                        outer
+                    };
+                    let tied = all.clone().find(|own| self.is_tied(*own, item, nearest));
                     let free = !outer.iter().any(|other| self.could_tie(item, *other));
                     tied.or_else(|| if free { all.clone().next() } else { None })
                 }

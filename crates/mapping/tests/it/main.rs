@@ -14,3 +14,4 @@ mod laws;
 mod pairs;
 mod update;
 mod visits;
+mod whole;
