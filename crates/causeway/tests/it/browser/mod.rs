@@ -21,7 +21,7 @@ pub struct Browser {
     agent: ureq::Agent,
     session: String,
     base: String,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// The programs, or the name of the one that is not there.
@@ -43,6 +43,7 @@ fn programs() -> Result<(PathBuf, PathBuf), String> {
 
 impl Browser {
     /// A browser, or none with a word on standard error where there is no Chromium.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub fn start(test: &str) -> Option<Self> {
         let (chromium, chromedriver) = match programs() {
             Ok(programs) => programs,
@@ -73,14 +74,14 @@ impl Browser {
             agent,
             session: String::new(),
             base: format!("http://127.0.0.1:{port}"),
-            _profile: profile,
+            profile,
         };
         browser.open_session(&chromium);
         Some(browser)
     }
 
     fn open_session(&mut self, chromium: &std::path::Path) {
-        let profile = format!("--user-data-dir={}", self._profile.path().display());
+        let folder = format!("--user-data-dir={}", self.profile.path().display());
         let args = [
             "--headless=new",
             "--no-sandbox",
@@ -91,7 +92,7 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            &profile,
+            &folder,
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
@@ -102,7 +103,10 @@ impl Browser {
         loop {
             match self.request("POST", "/session", Some(&wanted)) {
                 Ok(value) => {
-                    self.session = value["sessionId"].as_str().unwrap().to_owned();
+                    value["sessionId"]
+                        .as_str()
+                        .unwrap()
+                        .clone_into(&mut self.session);
                     return;
                 }
                 // The driver takes a moment to listen.
@@ -144,7 +148,7 @@ impl Browser {
         found.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    fn devtools(&self, command: &str, params: Value) -> Value {
+    fn devtools(&self, command: &str, params: &Value) -> Value {
         self.order(
             "POST",
             "/goog/cdp/execute",
@@ -156,13 +160,13 @@ impl Browser {
     pub fn resize(&self, width: u32, height: u32) {
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
     /// `light` or `dark`, as the system would say.
     pub fn prefer(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.devtools("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
     pub fn go(&self, url: &str) {
@@ -182,13 +186,6 @@ impl Browser {
     pub fn path(&self) -> String {
         let path = self.script("return location.pathname + location.search + location.hash");
         path.as_str().unwrap().to_owned()
-    }
-
-    pub fn title(&self) -> String {
-        self.script("return document.title")
-            .as_str()
-            .unwrap()
-            .to_owned()
     }
 
     /// The text of the first element; empty where there is none.

@@ -4,6 +4,7 @@ use super::super::fault::Fault;
 use super::super::markup::{encode, thousands};
 use crate::app::App;
 use base::Timestamp;
+use flow::Attention;
 use std::collections::BTreeMap;
 use store::journal::{Filter, Page, Sequence, State};
 
@@ -108,6 +109,7 @@ impl Group {
     /// What helps.
     pub(in crate::console) fn remedy(&self) -> &'static str {
         match self.state {
+            State::NeedsAttention if self.is_senders_fault() => "once the sender knows",
             State::NeedsAttention => "once map or configuration is right",
             State::Dead => "the cause may have passed",
             State::Held => "once somebody has looked",
@@ -116,9 +118,29 @@ impl Group {
         }
     }
 
+    fn is_senders_fault(&self) -> bool {
+        Attention::parse(&self.reason).is_some_and(|reason| match reason {
+            Attention::NoMessage
+            | Attention::NoMessageType
+            | Attention::NoControlId
+            | Attention::NoProcessingId
+            | Attention::WrongProcessingId
+            | Attention::MergeWithItself
+            | Attention::MergeCircle => true,
+            Attention::NoMap
+            | Attention::UnknownVersion
+            | Attention::MapFailed
+            | Attention::ChartRefused
+            | Attention::Ambiguous
+            | Attention::TooManyAttempts => false,
+        })
+    }
+
     /// The word on the button, where one click on all of them helps.
     pub(in crate::console) fn action(&self) -> Option<(&'static str, &'static str)> {
         match self.state {
+            // The same bytes would fail again: the sender has to send others.
+            State::NeedsAttention if self.is_senders_fault() => Some(("dismiss", "Set aside")),
             State::NeedsAttention | State::Dead => Some(("replay", "Replay all")),
             State::Held => Some(("release", "Release all")),
             State::Parked

@@ -112,11 +112,11 @@ impl Record {
                 break;
             }
         }
-        let members = person
-            .members
-            .iter()
-            .map(|id| member(app, permit, id, &entries))
-            .collect::<Result<_, _>>()?;
+        let mut members = Vec::with_capacity(person.members.len());
+        for id in &person.members {
+            members.push(member(app, permit, id, &entries)?);
+        }
+        tell_apart(&mut members, &entries);
         let is_cut = page.cursor.is_some();
         let today = app
             .clock
@@ -278,4 +278,32 @@ fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Mem
         label: label.unwrap_or_else(|| "import".to_owned()),
         flow: None,
     })
+}
+
+/// Two records of one sender are told apart by their numbers.
+fn tell_apart(members: &mut [Member], entries: &[Entry]) {
+    let labels: Vec<String> = members.iter().map(|member| member.label.clone()).collect();
+    for member in members {
+        if labels
+            .iter()
+            .filter(|label| **label == member.label)
+            .count()
+            < 2
+        {
+            continue;
+        }
+        let own = entries.iter().find(|entry| {
+            entry.resource.resource_type == "Patient" && entry.resource.id == member.id
+        });
+        let mut numbers = own
+            .and_then(|entry| entry.root().get("identifier"))
+            .into_iter()
+            .flat_map(Node::items);
+        if let Some(number) = numbers
+            .next()
+            .and_then(|identifier| identifier.text("value"))
+        {
+            member.label = format!("{}, {}", member.label, value::short(&number));
+        }
+    }
 }

@@ -345,15 +345,14 @@ fn encounters(record: &Record) -> Section {
         let root = entry.root();
         let kind = root.get("type").and_then(|types| types.items().next());
         let class = root.get("class").map(|class| {
-            class
-                .text("display")
-                .or_else(|| class.text("code"))
-                .unwrap_or_default()
-                .into_owned()
+            let code = class.text("code").unwrap_or_default();
+            let words = class_words(&code);
+            let display = class.text("display").filter(|_| words == code);
+            display.map_or_else(|| words.to_owned(), Into::into)
         });
         let what = match (kind, class) {
             (Some(kind), _) => record.said(entry, "type", value::concept(kind)),
-            (None, Some(class)) => record.said(entry, "class", class_words(&class)),
+            (None, Some(class)) => record.said(entry, "class", class),
             (None, None) => record.said(entry, "status", "Visit"),
         };
         let mut fact = Fact::of(record, entry, what, &["period"]);
