@@ -170,7 +170,10 @@ impl Config {
 
 impl Default for JournalSettings {
     fn default() -> Self {
-        Self { repeats_window_seconds: 86_400, text_index: true }
+        Self {
+            repeats_window_seconds: 86_400,
+            text_index: true,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    end_quietly_where_nobody_reads();
     let result = match Cli::parse().command {
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Check(args) => commands::serve::check(&args),
@@ -48,4 +49,18 @@ fn main() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// `causeway … | head` closes the pipe when it has seen enough. The standard library then panics in
+/// `println!`; for a command that is no fault, and the exit code of a closed pipe is told instead.
+fn end_quietly_where_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let told = panic.payload().downcast_ref::<String>();
+        if told.is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            // 128 + SIGPIPE, as a shell would show it.
+            std::process::exit(141);
+        }
+        usual(panic);
+    }));
 }

@@ -75,7 +75,7 @@ impl Running {
             lines,
         };
         loop {
-            let Ok(line) = running.lines.recv_timeout(Duration::from_secs(60)) else {
+            let Ok(line) = running.lines.recv_timeout(Duration::from_mins(1)) else {
                 let mut stderr = String::new();
                 let _ = running.child.kill();
                 let _ = running

@@ -84,7 +84,7 @@ pub(super) async fn dry_run(
         .collect();
     Ok(Json(json!({
         "changes": changes,
-        "refused": run.refused.map(|reason| reason.explain()),
+        "refused": run.refused.map(flow::Attention::explain),
         "issues": run.issues,
     })))
 }

@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::duration_suboptimal_units,
     missing_docs,
     unreachable_pub,
     reason = "tests"

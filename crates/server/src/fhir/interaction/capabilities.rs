@@ -88,7 +88,7 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
         .iter()
         .map(|param| {
             Value::object()
-                .with("name", &*param.code)
+                .with("name", param.code)
                 .with("type", param.kind.code())
         })
         .collect();

@@ -92,7 +92,7 @@ pub(crate) async fn searchset(
     pairs: &[(String, String)],
     handling: Handling,
 ) -> Result<Vec<u8>, Failure> {
-    let query = search::Parser::at(&app.fhir_base()).parse(resource_type, pairs, handling)?;
+    let query = search::Parser::at(app.fhir_base()).parse(resource_type, pairs, handling)?;
     let (query, page) = run(app, permit, query).await?;
     let mut patients: Vec<String> = page
         .matches

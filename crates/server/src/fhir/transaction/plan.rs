@@ -45,7 +45,7 @@ pub(crate) struct Body<'a> {
 }
 
 /// Reads one entry. The failure's location is the entry's.
-pub(crate) fn plan<'a>(place: usize, entry: Entry<'a>) -> Result<Planned<'a>, Failure> {
+pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failure> {
     let full_url = entry.full_url().map(std::borrow::Cow::into_owned);
     let request = entry
         .request()
