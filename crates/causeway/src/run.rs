@@ -71,6 +71,8 @@ where
     let chart = Chart::open(&settings.data, chart_options).map_err(|e| Failure::from_error(&e))?;
     let journal_options = store::journal::Options {
         clock: clock.clone(),
+        duplicate_window: Duration::from_secs(settings.journal.repeats_window_seconds),
+        text_index: settings.journal.text_index,
         ..Default::default()
     };
     let journal =
@@ -144,7 +146,7 @@ where
     match drained.await {
         Ok(drained) => tracing::info!(?drained, "flows are drained"),
         Err(error) => {
-            tracing::error!(%error, "draining failed; the rest is done at the next start")
+            tracing::error!(%error, "draining failed; the rest is done at the next start");
         }
     }
     // Console pages hold a stream open for ever; they are not waited for long.

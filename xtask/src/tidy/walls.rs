@@ -12,6 +12,10 @@ const SYSTEM_PERMIT_CALLERS: [(&str, &str); 4] = [
         "messages enter the chart on the configured flow's authority",
     ),
     (
+        "crates/store/src/chart/mod.rs",
+        "a write may not replace what its permit does not show: only whether it is there is looked at",
+    ),
+    (
         "crates/causeway/src/",
         "import and bench act for whoever may write the data directory",
     ),

@@ -180,7 +180,7 @@ impl From<ReadError> for Failure {
             }
             ReadError::File { .. } | ReadError::Server { .. } | ReadError::Damaged { .. } => {
                 Self::internal(&error)
-            },
+            }
         }
     }
 }

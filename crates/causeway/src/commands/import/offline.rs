@@ -71,7 +71,7 @@ pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<
                     shared: &shared,
                     waiting: VecDeque::new(),
                 }
-                .run()
+                .run();
             });
         }
     });
