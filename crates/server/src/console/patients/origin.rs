@@ -12,6 +12,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use base::Timestamp;
+use std::collections::BTreeSet;
 use store::chart::{Read, Traced};
 
 /// What is told of a value.
@@ -136,7 +137,12 @@ fn take(
         if matching.is_empty() {
             matching.extend(origin_of(&own, &path));
         }
-        matching.dedup_by(|one, other| one.origin.source == other.origin.source);
+        // One line for a field; its components stand in the message.
+        let mut fields = BTreeSet::new();
+        matching.retain(|traced| {
+            let source = traced.origin.source.as_str();
+            fields.insert(source.split('.').next().unwrap_or(source))
+        });
         for traced in matching.into_iter().take(4) {
             told.push(tell(app, traced)?);
         }

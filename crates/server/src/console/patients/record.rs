@@ -8,7 +8,9 @@ use crate::app::App;
 use crate::trail::Touched;
 use access::{Interaction, Permit};
 use fhir::json::{Document, Node};
+use std::collections::HashMap;
 use store::chart::{EverythingPage, Person, Read, Resource};
+use store::journal::{Sequence, Summary};
 
 /// More resources than this are not read for one page; the page says so.
 const MAX_RESOURCES: usize = 8_000;
@@ -30,6 +32,8 @@ pub(super) struct Record {
 pub(super) struct Entry {
     pub(super) resource: Resource,
     pub(super) document: Document,
+    /// Who sent it last, where a message did: `CORELAB at ZZLAB`.
+    pub(super) sender: String,
 }
 
 /// A source's patient.
@@ -117,6 +121,7 @@ impl Record {
             members.push(member(app, permit, id, &entries)?);
         }
         tell_apart(&mut members, &entries);
+        name_senders(app, permit, &mut entries)?;
         let is_cut = page.cursor.is_some();
         let today = app
             .clock
@@ -165,7 +170,10 @@ impl Record {
     }
 
     /// What the source of an entry is called.
-    pub(super) fn source_of(&self, entry: &Entry) -> &str {
+    pub(super) fn source_of<'r>(&'r self, entry: &'r Entry) -> &'r str {
+        if !entry.sender.is_empty() {
+            return &entry.sender;
+        }
         let patient = entry.patient();
         let member = self
             .members
@@ -174,9 +182,19 @@ impl Record {
         member.map_or("", |member| member.label.as_str())
     }
 
+    /// The same without the facility, for narrow columns.
+    pub(super) fn short_source_of<'r>(&'r self, entry: &'r Entry) -> &'r str {
+        let source = self.source_of(entry);
+        source
+            .split_once(" at ")
+            .map_or(source, |(application, _)| application)
+    }
+
     /// More than one source speaks of this person.
     pub(super) fn has_many_sources(&self) -> bool {
-        1 < self.members.len()
+        let mut sources = self.entries.iter().map(|entry| self.source_of(entry));
+        let first = sources.next();
+        1 < self.members.len() || sources.any(|source| Some(source) != first)
     }
 }
 
@@ -185,7 +203,11 @@ impl Record {
 impl Entry {
     pub(super) fn of(resource: Resource) -> Result<Self, Fault> {
         let document = Document::parse(&resource.body).map_err(|error| Fault::internal(&error))?;
-        Ok(Self { resource, document })
+        Ok(Self {
+            resource,
+            document,
+            sender: String::new(),
+        })
     }
 
     pub(super) fn root(&self) -> Node<'_> {
@@ -240,23 +262,11 @@ fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Mem
         .transpose()?
         .flatten();
     if let Some(stored) = stored {
-        let header = stored.summary.header;
-        let parts = [header.sending_application, header.sending_facility];
-        let parts: Vec<&str> = parts
-            .iter()
-            .filter_map(|part| part.split('^').next())
-            .filter(|part| !part.is_empty())
-            .collect();
-        let flow = stored.summary.flow;
-        let label = if parts.is_empty() {
-            flow.clone()
-        } else {
-            parts.join(" at ")
-        };
+        let label = sender_of(&stored.summary);
         return Ok(Member {
             id: id.to_owned(),
             label,
-            flow: Some(flow),
+            flow: Some(stored.summary.flow),
         });
     }
     let own = entries
@@ -278,6 +288,53 @@ fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Mem
         label: label.unwrap_or_else(|| "import".to_owned()),
         flow: None,
     })
+}
+
+/// More resources than this do not name their senders on a page.
+const MAX_NAMED: usize = 600;
+
+/// Names the sender of each resource that a message made.
+fn name_senders(app: &App, permit: &Permit, entries: &mut [Entry]) -> Result<(), Fault> {
+    let mut known: HashMap<Sequence, String> = HashMap::new();
+    for entry in entries.iter_mut().take(MAX_NAMED) {
+        let resource = &entry.resource;
+        let lineage = app
+            .chart
+            .lineage(permit, resource.resource_type, &resource.id, None)?;
+        let Some(sequence) = lineage
+            .first()
+            .and_then(|traced| sequence_of(&traced.message))
+        else {
+            continue;
+        };
+        if let Some(sender) = known.get(&sequence) {
+            entry.sender.clone_from(sender);
+            continue;
+        }
+        let stored = app.journal.read(sequence)?;
+        let sender = stored
+            .map(|stored| sender_of(&stored.summary))
+            .unwrap_or_default();
+        entry.sender.clone_from(&sender);
+        known.insert(sequence, sender);
+    }
+    Ok(())
+}
+
+/// `CORELAB at ZZLAB`, else the flow.
+fn sender_of(summary: &Summary) -> String {
+    let header = &summary.header;
+    let parts = [&header.sending_application, &header.sending_facility];
+    let parts: Vec<&str> = parts
+        .into_iter()
+        .filter_map(|part| part.split('^').next())
+        .filter(|part| !part.is_empty())
+        .collect();
+    if parts.is_empty() {
+        summary.flow.clone()
+    } else {
+        parts.join(" at ")
+    }
 }
 
 /// Two records of one sender are told apart by their numbers.

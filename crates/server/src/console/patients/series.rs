@@ -263,7 +263,7 @@ fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point 
         range_text,
         status: status(root, is_error),
         is_error,
-        source: record.source_of(entry).to_owned(),
+        source: record.short_source_of(entry).to_owned(),
         note: note(root),
     }
 }

@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use fhir::json::Node;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Template)]
 #[template(path = "patients/sources.html")]
@@ -21,6 +21,7 @@ struct SourcesPage {
     /// The label and the flow of each source.
     columns: Vec<(String, String)>,
     rows: Vec<Row>,
+    senders: Vec<String>,
     counts: Vec<(String, Vec<String>)>,
 }
 
@@ -84,6 +85,7 @@ pub(in crate::console) async fn sources(
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("sources", &[])).await?;
     let band = Band::of(&record, "sources");
+    let (senders, counts) = counts(&record);
     let own = |id: &str| {
         record
             .of_type("Patient")
@@ -113,7 +115,8 @@ pub(in crate::console) async fn sources(
         frame: Frame::new(&visitor, Place::Patients, format!("{}: sources", band.name)),
         columns: columns.collect(),
         rows,
-        counts: counts(&record),
+        senders,
+        counts,
         band,
     })
 }
@@ -169,33 +172,35 @@ fn address_text(address: Node<'_>) -> String {
     parts.join(", ")
 }
 
-/// How many resources of each type each source gave.
-fn counts(record: &Record) -> Vec<(String, Vec<String>)> {
+/// How many resources of each type each sender gave: the senders, and a row for each type.
+fn counts(record: &Record) -> (Vec<String>, Vec<(String, Vec<String>)>) {
+    let senders: BTreeSet<&str> = record
+        .entries
+        .iter()
+        .map(|entry| record.source_of(entry))
+        .collect();
+    let senders: Vec<&str> = senders.into_iter().collect();
     let mut counts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for entry in &record.entries {
-        let patient = entry.patient();
-        let column = record
-            .members
-            .iter()
-            .position(|member| Some(member.id.as_str()) == patient.as_deref());
+        let sender = record.source_of(entry);
+        let column = senders.iter().position(|known| *known == sender);
         let row = counts
             .entry(entry.resource.resource_type)
-            .or_insert_with(|| vec![0; record.members.len()]);
+            .or_insert_with(|| vec![0; senders.len()]);
         if let Some(n) = column.and_then(|column| row.get_mut(column)) {
             *n += 1;
         }
     }
-    counts
+    let text = |n: u64| {
+        if n == 0 {
+            String::new()
+        } else {
+            super::super::markup::thousands(n)
+        }
+    };
+    let rows = counts
         .into_iter()
-        .map(|(name, row)| {
-            let row = row.into_iter().map(|n| {
-                if n == 0 {
-                    String::new()
-                } else {
-                    super::super::markup::thousands(n)
-                }
-            });
-            (name.to_owned(), row.collect())
-        })
-        .collect()
+        .map(|(name, row)| (name.to_owned(), row.into_iter().map(text).collect()))
+        .collect();
+    (senders.into_iter().map(str::to_owned).collect(), rows)
 }

@@ -151,7 +151,7 @@ impl Fact {
             detail: Vec::new(),
             when: element.map(|element| record.said(entry, element, value::day(&at))),
             tags,
-            source: record.source_of(entry).to_owned(),
+            source: record.short_source_of(entry).to_owned(),
             is_error: entry.is_error(),
             at,
         }
