@@ -138,6 +138,10 @@ impl Binder<'_> {
             self.error(spot, "a dialect changes rows that begin with a field");
             return;
         };
+        let foreign = Row::Foreign {
+            file: Arc::clone(&self.file),
+            row: Box::new(row.clone()),
+        };
         let mut found = false;
         for (_, map) in maps.iter_mut() {
             let MapKind::Segments(segments) = &map.kind else {
@@ -152,11 +156,11 @@ impl Binder<'_> {
             match (replace, at) {
                 (true, Some(at)) => {
                     map.rows.retain(|old| !is_old(old));
-                    map.rows.insert(at.min(map.rows.len()), row.clone());
+                    map.rows.insert(at.min(map.rows.len()), foreign.clone());
                     found = true;
                 }
                 (false, _) if !found => {
-                    map.rows.push(row.clone());
+                    map.rows.push(foreign.clone());
                     found = true;
                 }
                 (true, None) | (false, _) => {}
@@ -188,6 +192,7 @@ fn source_of(row: &Row) -> Option<Source> {
         Row::Map(row) => row.sources.first().cloned(),
         Row::Drop { source, .. } => Some(source.clone()),
         Row::Set(_) | Row::Each(_) => None,
+        Row::Foreign { row, .. } => source_of(row),
     }
 }
 

@@ -42,6 +42,12 @@ impl Binder<'_> {
                 when: self.optional(when.as_ref())?,
             })),
             syntax::Row::Each(row) => self.each_row(base, row, of_type).map(Row::Each),
+            syntax::Row::Foreign { file, row } => {
+                let around = std::mem::replace(&mut self.file, Arc::clone(file));
+                let bound = self.row(base, row, of_type);
+                self.file = around;
+                bound
+            }
         }
     }
 

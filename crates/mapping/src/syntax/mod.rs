@@ -79,6 +79,11 @@ pub(crate) enum Row {
     },
     Set(SetRow),
     Each(EachRow),
+    /// A row that a dialect put among those of another file: its faults and lineage name its own.
+    Foreign {
+        file: Arc<str>,
+        row: Box<Row>,
+    },
 }
 
 #[derive(Clone, Debug)]
