@@ -159,22 +159,35 @@ where
 
 /// One `name: url` a line, then `ready`: scripts rely on it.
 fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>, name: &str) {
-    println!("console: {base_url}/");
-    println!("fhir: {base_url}/fhir");
-    for (idx, (flow, address)) in mllp.iter().enumerate() {
-        if idx == 0 {
-            println!("mllp: mllp://{address}");
-        } else {
-            println!("mllp-{flow}: mllp://{address}");
-        }
+    let mut lines = vec![
+        format!("console: {base_url}/"),
+        format!("fhir: {base_url}/fhir"),
+    ];
+    lines.extend(
+        mllp.iter()
+            .enumerate()
+            .map(|(idx, (flow, address))| match idx {
+                0 => format!("mllp: mllp://{address}"),
+                _ => format!("mllp-{flow}: mllp://{address}"),
+            }),
+    );
+    lines.push("ready".to_owned());
+    lines.extend(secret.map(|secret| {
+        format!("first login: user `{name}`, password `{secret}` (valid until you choose your own)")
+    }));
+    say(&(lines.join("\n") + "\n"));
+}
+
+/// Whoever started the server may have stopped listening; it runs on all the same.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
+        tracing::debug!("nobody reads standard output");
     }
-    println!("ready");
-    if let Some(secret) = secret {
-        println!(
-            "first login: user `{name}`, password `{secret}` (valid until you choose your own)"
-        );
-    }
-    let _ = std::io::stdout().flush();
 }
 
 async fn wait_for_signal() {

@@ -13,7 +13,6 @@ use mapping::MapSet;
 use position::Position;
 use simulate::{Options, Peer, Simulation};
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -97,8 +96,7 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
 
 /// One plain line after the announcement.
 fn say(line: &str) {
-    println!("{line}");
-    let _ = std::io::stdout().flush();
+    run::say(&format!("{line}\n"));
 }
 
 /// One flow for each peer; the clinic's listens where the user said.

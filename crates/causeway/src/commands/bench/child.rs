@@ -52,7 +52,8 @@ impl Server {
             mllp: String::new(),
             ready_after: Duration::ZERO,
         };
-        for line in lines.into_iter().flatten().map_while(Result::ok) {
+        let mut lines = lines.into_iter().flatten().map_while(Result::ok);
+        while let Some(line) = lines.next() {
             match line.split_once(": ") {
                 Some(("fhir", url)) => {
                     url.trim_start_matches("http://")
@@ -65,6 +66,8 @@ impl Server {
                 }
                 _ if line == "ready" => {
                     server.ready_after = started.elapsed();
+                    // What it says later is read too, so that it can go on saying it.
+                    std::thread::spawn(move || lines.for_each(drop));
                     return Ok(server);
                 }
                 _ => {}
