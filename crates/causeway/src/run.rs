@@ -5,7 +5,10 @@ use crate::failure::Failure;
 use crate::http::address_file;
 use crate::relay::Relay;
 use base::{Clock, SystemClock};
-use flow::{ChartDestination, Engine, EngineConfig, Events, Handles, Maps, Metrics};
+use flow::{
+    ChartDestination, Engine, EngineConfig, Events, Handles, Maps, Metrics, SourceConfig,
+    StartError,
+};
 use mapping::MapSet;
 use security::{Administrator, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
 use server::{App, Listener, Parts};
@@ -62,6 +65,7 @@ where
     let listener = Listener::bind(settings.http)
         .await
         .map_err(|e| Failure::from_error(&e))?;
+    probe(&settings.engine)?;
     let base_url = format!("http://{}", listener.address());
 
     let chart_options = store::chart::Options {
@@ -154,6 +158,22 @@ where
     relay.finish();
     chart.close();
     let _ = std::fs::remove_file(address);
+    Ok(())
+}
+
+/// Every flow's address can be bound now. The engine binds them once the journal is open; asked
+/// here, a taken one leaves no trace on the disk.
+fn probe(engine: &EngineConfig) -> Result<(), Failure> {
+    for flow in &engine.flows {
+        let SourceConfig::Mllp(mllp) = &flow.source;
+        if let Err(source) = std::net::TcpListener::bind(mllp.listen) {
+            return Err(Failure::from_error(&StartError::Listen {
+                flow: flow.name.clone(),
+                address: mllp.listen,
+                source,
+            }));
+        }
+    }
     Ok(())
 }
 

@@ -180,10 +180,6 @@ pub struct EngineConfig {
     /// How many messages are translated and applied at once.
     #[serde(default = "workers")]
     pub workers: usize,
-    /// How long a repeated message is recognised and gets its stored acknowledgement again. The
-    /// journal is opened with it.
-    #[serde(default = "a_day")]
-    pub repeats_window_seconds: u64,
     /// How many journaled messages may wait in memory; more are read back from the journal.
     #[serde(default = "max_waiting")]
     pub max_waiting: usize,
@@ -351,7 +347,6 @@ impl EngineConfig {
             flows,
             production: true,
             workers: workers(),
-            repeats_window_seconds: a_day(),
             max_waiting: max_waiting(),
         }
     }
@@ -373,10 +368,6 @@ impl ProcessingId {
 
 fn production_only() -> Vec<ProcessingId> {
     vec![ProcessingId::P]
-}
-
-fn a_day() -> u64 {
-    24 * 60 * 60
 }
 
 fn an_hour() -> u64 {

@@ -86,6 +86,18 @@ fn a_directory_in_use_a_taken_port_and_newer_data() {
         "a taken port made a data directory"
     );
 
+    let taken = site.mllp().trim_start_matches("mllp://");
+    let text = SMALL.replace(
+        "[flow.source.mllp]\nlisten = \"127.0.0.1:0\"",
+        &format!("[flow.source.mllp]\nlisten = \"{taken}\""),
+    );
+    let path = write(other.path(), "causeway.toml", &text);
+    refused(&["serve", "-c", &path], &["could not listen", taken]);
+    assert!(
+        !other.path().join("data").exists(),
+        "a taken MLLP port made a data directory"
+    );
+
     let newer = tempfile::tempdir().unwrap();
     let path = write(newer.path(), "causeway.toml", SMALL);
     std::fs::create_dir(newer.path().join("data")).unwrap();
