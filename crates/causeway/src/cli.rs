@@ -178,6 +178,9 @@ pub(crate) struct Send {
     /// Seconds to wait for each acknowledgement
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) timeout: u64,
+    /// Send a batch file as it is, in one MLLP frame, instead of its messages one by one
+    #[arg(long)]
+    pub(crate) batch: bool,
     /// Messages, batch files or bundles; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,

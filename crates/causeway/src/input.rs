@@ -1,6 +1,7 @@
 //! Files and standard input.
 
 use crate::failure::Failure;
+use hl7v2::batch::Batch;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -31,4 +32,21 @@ fn read_to_end(input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The messages of a file, in their order, and whether its envelope, if any, fits them; what does
+/// not is told on standard error.
+pub(crate) fn messages(path: &Path, bytes: Vec<u8>) -> Result<(Batch, bool), Failure> {
+    let batch = hl7v2::batch::read(bytes);
+    if batch.messages.is_empty() {
+        return Err(Failure::failed(format!(
+            "`{}` holds no HL7 v2 message (no MSH)",
+            path.display()
+        )));
+    }
+    for issue in &batch.issues {
+        eprintln!("causeway: {}: {issue}", path.display());
+    }
+    let fits = batch.issues.is_empty();
+    Ok((batch, fits))
 }

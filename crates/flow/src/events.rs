@@ -165,6 +165,8 @@ pub enum CloseReason {
 pub enum Attention {
     /// The bytes are no message.
     NoMessage,
+    /// The envelope of a batch does not fit what came in it.
+    BatchEnvelope,
     /// MSH-9 is missing.
     NoMessageType,
     /// MSH-10 is missing.
@@ -352,8 +354,9 @@ impl CloseReason {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoMessage,
+        Self::BatchEnvelope,
         Self::NoMessageType,
         Self::NoControlId,
         Self::NoProcessingId,
@@ -372,6 +375,7 @@ impl Attention {
     pub fn code(self) -> &'static str {
         match self {
             Self::NoMessage => "no_message",
+            Self::BatchEnvelope => "batch_envelope",
             Self::NoMessageType => "no_message_type",
             Self::NoControlId => "no_control_id",
             Self::NoProcessingId => "no_processing_id",
@@ -394,6 +398,7 @@ impl Attention {
         match self {
             Self::MapFailed | Self::ChartRefused | Self::Ambiguous | Self::TooManyAttempts => true,
             Self::NoMessage
+            | Self::BatchEnvelope
             | Self::NoMessageType
             | Self::NoControlId
             | Self::NoProcessingId
@@ -414,6 +419,10 @@ impl Attention {
     pub fn explain(self) -> &'static str {
         match self {
             Self::NoMessage => "These bytes do not begin with MSH. Look at what the sender is.",
+            Self::BatchEnvelope => {
+                "The batch is not what its envelope says: a count is wrong or a segment is missing. \
+                 All messages that came were taken. Ask the sender whether there are more."
+            }
             Self::NoMessageType => "MSH-9 is missing. The sender must say the message type.",
             Self::NoControlId => {
                 "MSH-10 is missing. The sender must give each message a control id."

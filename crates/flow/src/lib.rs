@@ -28,6 +28,7 @@ pub use engine::{Drained, Engine, Handles, StartError};
 pub use events::{Attention, CloseReason, Event, Events};
 pub use metrics::Metrics;
 pub use snapshot::{FlowSnapshot, FlowState, Minute, Snapshot};
+pub use step::decode::header as journal_header;
 pub use topology::{
     AckPolicy, EngineConfig, FailingHead, FlowConfig, MapConfig, MllpConfig, PartitionKey, Problem,
     ProcessingId, RecordScope, Refusal, Refusals, SourceConfig,

@@ -3,3 +3,4 @@
 pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod mllp;
+pub(crate) mod writer;

@@ -108,7 +108,7 @@ impl Delimiters {
     }
 }
 
-fn can_separate(byte: u8) -> bool {
+pub(crate) fn can_separate(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric() && !matches!(byte, b'\r' | b'\n' | 0)
 }
 

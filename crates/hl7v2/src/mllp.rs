@@ -50,6 +50,16 @@ pub fn frame(message: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What a frame begins with, for one that is written piece by piece.
+pub fn frame_start() -> [u8; 1] {
+    [START]
+}
+
+/// What a frame ends with.
+pub fn frame_end() -> [u8; 2] {
+    [END, CARRIAGE_RETURN]
+}
+
 // === impl Decoder ===
 
 impl Decoder {

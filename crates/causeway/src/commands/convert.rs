@@ -77,23 +77,19 @@ fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
     ))
 }
 
+/// A file of several messages becomes one Bundle a line (NDJSON): their senders and times differ, and
+/// a Bundle says one of each.
 fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
     let (maps, source) = chosen(args)?;
-    let batch = hl7v2::batch::read(bytes);
-    if batch.messages.is_empty() {
-        return Err(Failure::failed(format!(
-            "`{}` holds no HL7 v2 message (no MSH)",
-            args.file.display()
-        )));
-    }
+    let (batch, fits) = input::messages(&args.file, bytes)?;
     let n_messages = batch.messages.len();
     let mut out = std::io::stdout().lock();
-    let mut all_supported = true;
+    let mut all_right = fits;
     for member in batch.messages {
         let message = Message::parse(member.bytes);
         let conversion = maps.forward(&message, &source);
         if !conversion.supported {
-            all_supported = false;
+            all_right = false;
             eprintln!(
                 "causeway: {}^{} ({}): there is no map for this message; `maps/` lists what there is",
                 message.code(),
@@ -120,7 +116,7 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
             tell(&conversion);
         }
     }
-    Ok(if all_supported {
+    Ok(if all_right {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -4,6 +4,7 @@ use crate::cli::Send;
 use crate::failure::Failure;
 use crate::http::Http;
 use crate::input;
+use bytes::Bytes;
 use hl7v2::mllp::{Decoder, Step, frame};
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -31,10 +32,11 @@ fn send_mllp(args: &Send, address: &str) -> Result<ExitCode, Failure> {
     )?;
     let mut all_accepted = true;
     for file in &args.files {
-        for message in messages(file)? {
+        let (frames, fits) = frames(args, file)?;
+        all_accepted &= fits;
+        for message in frames {
             let answer = peer.exchange(&message)?;
-            let accepted = matches!(answer.header_code().as_str(), "AA" | "CA");
-            all_accepted &= accepted;
+            all_accepted &= answer.is_accepted();
             // HL7 v2 ends segments with CR; a terminal wants LF.
             println!(
                 "{}",
@@ -51,20 +53,16 @@ fn send_mllp(args: &Send, address: &str) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The messages of a file, in order.
-fn messages(file: &Path) -> Result<Vec<bytes::Bytes>, Failure> {
-    let batch = hl7v2::batch::read(input::read(file)?);
-    if batch.messages.is_empty() {
-        return Err(Failure::failed(format!(
-            "`{}` holds no HL7 v2 message (no MSH)",
-            file.display()
-        )));
-    }
-    Ok(batch
-        .messages
-        .into_iter()
-        .map(|member| member.bytes)
-        .collect())
+/// What goes into one frame each, in order, and whether the file's envelope fits.
+fn frames(args: &Send, file: &Path) -> Result<(Vec<Bytes>, bool), Failure> {
+    let bytes = input::read(file)?;
+    let whole = args.batch.then(|| Bytes::from(bytes.clone()));
+    let (batch, fits) = input::messages(file, bytes)?;
+    let each = || batch.messages.into_iter().map(|member| member.bytes);
+    Ok((
+        whole.map_or_else(|| each().collect(), |whole| vec![whole]),
+        fits,
+    ))
 }
 
 fn send_http(args: &Send) -> Result<ExitCode, Failure> {
@@ -111,7 +109,7 @@ pub(crate) struct Peer {
 }
 
 /// The bytes of an acknowledgement.
-pub(crate) struct Answer(bytes::Bytes);
+pub(crate) struct Answer(Bytes);
 
 // === impl Peer ===
 
@@ -171,12 +169,14 @@ impl Peer {
 // === impl Answer ===
 
 impl Answer {
-    /// MSA-1.
-    pub(crate) fn header_code(&self) -> String {
-        let message = hl7v2::Message::parse(self.0.clone());
-        message
-            .first("MSA")
-            .map(|msa| msa.field(1).text().into_owned())
-            .unwrap_or_default()
+    /// Whether it says yes to everything: MSA-1 of the acknowledgement, or of each in a batch.
+    pub(crate) fn is_accepted(&self) -> bool {
+        let answers = hl7v2::batch::read(self.0.clone()).messages;
+        let accepted = |bytes| {
+            let message = hl7v2::Message::parse(bytes);
+            let read = hl7v2::ack::Acknowledgement::read(&message);
+            read.is_some_and(|ack| ack.code.outcome() == hl7v2::ack::Outcome::Accepted)
+        };
+        !answers.is_empty() && answers.into_iter().all(|answer| accepted(answer.bytes))
     }
 }

@@ -37,6 +37,31 @@ fn convert_there_and_back_with_lineage_and_report() {
 }
 
 #[test]
+fn a_batch_becomes_one_bundle_a_line_and_its_count_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = |count: u8| {
+        let text = format!("BHS|^~\\&\r{ADMISSION}{RESULT}BTS|{count}\r");
+        causeway(&["convert", &write(folder.path(), "b.hl7", &text)])
+    };
+    let output = batch(2);
+    assert_eq!(output.status.code(), Some(0));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let types: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["resourceType"].clone())
+        .collect();
+    assert_eq!(types, ["Bundle", "Bundle"]);
+    let wrong = batch(3);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(wrong.stdout, lines.into_bytes(), "nothing is lost");
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(
+        said.contains("the trailer's count is not what is there"),
+        "{said}"
+    );
+}
+
+#[test]
 fn convert_tells_what_has_no_map() {
     let folder = tempfile::tempdir().unwrap();
     let message = write(

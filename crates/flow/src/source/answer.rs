@@ -13,6 +13,7 @@ use crate::step::work::{Finished, Work};
 use crate::topology::{AckPolicy, Refusal};
 use bytes::Bytes;
 use hl7v2::ack::{self, AckCode, AckError, Condition, Outcome};
+use hl7v2::batch::Reply;
 use hl7v2::{Message, Place};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +64,7 @@ pub(crate) enum Application {
 }
 
 /// How long a sender waits for an outcome before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often an outcome is looked for that somebody else waits for.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -136,11 +137,18 @@ impl Desk {
         }
     }
 
-    /// Waits until the answer may be given: what to send, in order.
+    /// Begins the batch that answers a batch.
+    pub(crate) fn batch_reply(&self) -> Reply {
+        Reply::new(self.work.clock.now(), self.next_id())
+    }
+
+    /// Waits until the answer may be given, for an outcome no longer than `patience`: what to send,
+    /// in order.
     pub(crate) async fn settle(
         &self,
         flow: &Flow,
         mut answer: Answer,
+        patience: Duration,
     ) -> Result<Vec<Bytes>, CloseReason> {
         let appended = match (&mut answer.kept).await {
             Ok(Ok(appended)) => appended,
@@ -160,8 +168,9 @@ impl Desk {
             (None, Application::Known(known)) => Some(known),
             (None, Application::Silent) => None,
             (None, Application::Outcome) => {
-                self.decided(flow, &answer.message, sequence, answer.finished.take())
-                    .await
+                let outcome = self.outcome(sequence, answer.finished.take(), patience);
+                let outcome = outcome.await;
+                self.decided(flow, &answer.message, sequence, outcome.as_ref())
             }
         };
         // A stored accept acknowledgement takes the place of the one just made.
@@ -183,18 +192,17 @@ impl Desk {
     }
 
     /// The application acknowledgement of what became of a message, kept with it once it is final.
-    async fn decided(
+    fn decided(
         &self,
         flow: &Flow,
         message: &Message,
         sequence: Sequence,
-        finished: Option<oneshot::Receiver<Finished>>,
+        outcome: Option<&Finished>,
     ) -> Option<Acknowledgement> {
-        let outcome = self.outcome(sequence, finished).await;
         let (outcome, errors, is_final) = match outcome {
             Some(Finished::Applied) => (Outcome::Accepted, Vec::new(), true),
             Some(Finished::Refused(reason)) => {
-                let (outcome, error) = blame(flow, reason);
+                let (outcome, error) = blame(flow, *reason);
                 (outcome, vec![error], true)
             }
             // It is safe here and goes on by itself; the sender may ask again.
@@ -219,10 +227,11 @@ impl Desk {
         &self,
         sequence: Sequence,
         finished: Option<oneshot::Receiver<Finished>>,
+        patience: Duration,
     ) -> Option<Finished> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         if let Some(finished) = finished
-            && let Ok(Ok(told)) = tokio::time::timeout(PATIENCE, finished).await
+            && let Ok(Ok(told)) = tokio::time::timeout(patience, finished).await
         {
             return Some(told);
         }
@@ -256,13 +265,17 @@ impl Desk {
     }
 
     fn write(&self, message: &Message, code: AckCode, errors: &[AckError]) -> Acknowledgement {
-        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let control_id = format!("{}-{number}", self.run);
-        let bytes = ack::acknowledge(message, code, errors, self.work.clock.now(), &control_id);
+        let (now, control_id) = (self.work.clock.now(), self.next_id());
+        let bytes = ack::acknowledge(message, code, errors, now, &control_id);
         Acknowledgement {
             code: code.as_str().to_owned(),
             bytes: bytes.into(),
         }
+    }
+
+    fn next_id(&self) -> String {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}-{number}", self.run)
     }
 
     fn tell(&self, flow: &Flow, answer: &Answer, appended: &Appended) {
@@ -325,7 +338,9 @@ fn blame(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         Refusal::Ar => Outcome::Rejected,
     };
     let (outcome, condition, field) = match reason {
-        Attention::NoMessage => (by(refusals.header), Condition::SegmentSequence, None),
+        Attention::NoMessage | Attention::BatchEnvelope => {
+            (by(refusals.header), Condition::SegmentSequence, None)
+        }
         Attention::NoMessageType => (
             by(refusals.header),
             Condition::RequiredFieldMissing,

@@ -7,7 +7,10 @@
 //!   that nothing is read from it until the journal and the peer have caught up;
 //! - bytes that are no frame are kept up to the cap, and the connection is closed.
 
+mod batch;
+
 use super::answer::{Answer, Application, Desk, Prepared};
+use super::writer::{Turn, Writer};
 use crate::destination::Destination;
 use crate::events::{CloseReason, Events};
 use crate::flow::Flow;
@@ -16,14 +19,14 @@ use crate::step::decode;
 use crate::topology::MllpConfig;
 use bytes::Bytes;
 use hl7v2::Message;
-use hl7v2::mllp::{Decoder, Step, frame};
+use hl7v2::mllp::{Decoder, Step};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::journal::Entry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -87,13 +90,13 @@ pub(crate) async fn serve(
     let _ = stream.set_nodelay(true);
     let (mut read, write) = stream.into_split();
     let (queue, answers) = mpsc::channel(config.max_pipelined);
-    let writer = tokio::spawn(write_answers(
+    let writer = Writer::new(
         write,
-        answers,
         Arc::clone(flow),
-        shared.clone(),
+        Arc::clone(&shared.desk),
         Duration::from_secs(config.frame_timeout_seconds),
-    ));
+    );
+    let writer = tokio::spawn(writer.run(answers));
     let mut reader = Reader {
         flow,
         config,
@@ -124,7 +127,7 @@ pub(crate) async fn serve(
 // === impl Reader ===
 
 impl Reader<'_> {
-    async fn run(&mut self, read: &mut OwnedReadHalf, queue: &mpsc::Sender<Answer>) -> CloseReason {
+    async fn run(&mut self, read: &mut OwnedReadHalf, queue: &mpsc::Sender<Turn>) -> CloseReason {
         let mut stop = self.shared.stop.clone();
         let mut frame_began = None;
         loop {
@@ -170,7 +173,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn take_frames(&mut self, queue: &mpsc::Sender<Answer>) -> Option<CloseReason> {
+    async fn take_frames(&mut self, queue: &mpsc::Sender<Turn>) -> Option<CloseReason> {
         loop {
             let closing = match self.decoder.step() {
                 Step::NeedMore => return None,
@@ -216,7 +219,7 @@ impl Reader<'_> {
     }
 
     /// Keeps what lay outside of frames.
-    async fn keep_noise(&mut self, queue: &mpsc::Sender<Answer>) {
+    async fn keep_noise(&mut self, queue: &mpsc::Sender<Turn>) {
         let noise = std::mem::take(&mut self.noise);
         if !noise.is_empty() {
             self.message(noise.into(), Some(CloseReason::Noise), queue)
@@ -225,7 +228,7 @@ impl Reader<'_> {
     }
 
     /// The end of the connection: keeps what is unfinished.
-    async fn leave(&mut self, queue: &mpsc::Sender<Answer>, reason: CloseReason) -> CloseReason {
+    async fn leave(&mut self, queue: &mpsc::Sender<Turn>, reason: CloseReason) -> CloseReason {
         let noisy = !self.noise.is_empty();
         self.keep_noise(queue).await;
         let rest = self.decoder.finish().map(|rest| rest.slice(1..));
@@ -242,15 +245,28 @@ impl Reader<'_> {
         reason
     }
 
-    /// Takes one message, or what should have been one. Says why to close, if so.
+    /// Takes what one frame holds. Says why to close, if so.
     async fn message(
         &mut self,
         body: Bytes,
         broken: Option<CloseReason>,
-        queue: &mpsc::Sender<Answer>,
+        queue: &mpsc::Sender<Turn>,
     ) -> Option<CloseReason> {
-        let since = std::time::Instant::now();
         let memory = self.memory_of(body.len()).await;
+        if broken.is_none() && hl7v2::batch::is_batch(&body) {
+            return self.batch(body, memory, queue).await;
+        }
+        let (mut answer, why) = self.take(body, broken);
+        answer.memory = memory;
+        if queue.send(Turn::Alone(Box::new(answer))).await.is_err() {
+            return Some(CloseReason::Network);
+        }
+        why
+    }
+
+    /// Takes one message, or what should have been one, and why its bytes are none.
+    fn take(&mut self, body: Bytes, broken: Option<CloseReason>) -> (Answer, Option<CloseReason>) {
+        let since = std::time::Instant::now();
         let message = Message::parse(body.clone());
         let header = decode::header(&message);
         let is_message = broken.is_none() && message.first("MSH").is_some();
@@ -292,12 +308,9 @@ impl Reader<'_> {
             finished,
             prepared,
             since,
-            memory,
+            memory: None,
         };
-        if queue.send(answer).await.is_err() {
-            return Some(CloseReason::Network);
-        }
-        why
+        (answer, why)
     }
 
     /// Waits until all connections together leave room for so many bytes.
@@ -339,33 +352,6 @@ impl Reader<'_> {
             (_, Err(_)) => {}
         }
     }
-}
-
-async fn write_answers(
-    mut write: OwnedWriteHalf,
-    mut answers: mpsc::Receiver<Answer>,
-    flow: Arc<Flow>,
-    shared: Shared,
-    patience: Duration,
-) -> Result<OwnedWriteHalf, CloseReason> {
-    let mut out = Vec::new();
-    while let Some(mut answer) = answers.recv().await {
-        let memory = answer.memory.take();
-        for said in shared.desk.settle(&flow, answer).await? {
-            out.extend(frame(&said));
-        }
-        drop(memory);
-        // Answers that are there already go out in one write.
-        if !answers.is_empty() && out.len() < LARGE {
-            continue;
-        }
-        match timeout(patience, write.write_all(&out)).await {
-            Ok(Ok(())) => out.clear(),
-            Ok(Err(_)) => return Err(CloseReason::Network),
-            Err(_) => return Err(CloseReason::SlowReader),
-        }
-    }
-    Ok(write)
 }
 
 async fn throw_away(read: &mut OwnedReadHalf) {

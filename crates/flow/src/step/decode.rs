@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use store::journal::Header;
 
 /// The fields that the journal indexes.
-pub(crate) fn header(message: &Message) -> Header {
+pub fn header(message: &Message) -> Header {
     let Some(msh) = message.first("MSH") else {
         return Header::default();
     };
@@ -39,6 +39,21 @@ pub(crate) fn header(message: &Message) -> Header {
         patients: patients(message).map(|(id, _)| id).collect(),
         visit: first_of(message, "PV1", 19),
         accessions: accessions(message),
+    }
+}
+
+/// The same of a batch's envelope: FHS and BHS number their fields alike.
+pub(crate) fn envelope_header(envelope: &Message) -> Header {
+    let first = envelope.segment_at(0);
+    let Some(first) = first.filter(|first| matches!(first.name(), "FHS" | "BHS")) else {
+        return Header::default();
+    };
+    Header {
+        sending_application: whole(&first, 3),
+        sending_facility: whole(&first, 4),
+        message_type: first.name().to_owned(),
+        control_id: whole(&first, 11),
+        ..Header::default()
     }
 }
 

@@ -48,11 +48,15 @@ impl Client {
 
     /// The next acknowledgement; none where the peer closed.
     pub(crate) fn answer(&mut self) -> Option<String> {
+        let mut searched = 0;
         loop {
-            if let Some(end) = self.buf.windows(2).position(|pair| pair == [0x1c, 0x0d]) {
+            let mut pairs = self.buf[searched..].windows(2);
+            if let Some(end) = pairs.position(|pair| pair == [0x1c, 0x0d]) {
+                let end = searched + end;
                 let frame: Vec<u8> = self.buf.drain(..end + 2).collect();
                 return Some(String::from_utf8_lossy(&frame[1..end]).into_owned());
             }
+            searched = self.buf.len().saturating_sub(1);
             let mut chunk = [0; 4096];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return None,

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::audit::{AuditLog, Entry};
 use store::chart::{ApplyError, Chart, Lane, Pending, Receipt};
-use store::journal::{Appended, Change, Header, Journal, Progress, State};
+use store::journal::{Appended, Change, Journal, Progress, State};
 
 /// Batches of one thread that may wait for the disk.
 const IN_FLIGHT: usize = 8;
@@ -151,6 +151,10 @@ impl Worker<'_> {
         if batch.messages.is_empty() {
             self.fail(name, "no JSON and no HL7 v2 message (no MSH)".to_owned());
         }
+        // The messages are taken all the same; somebody has to ask for those that are not there.
+        for issue in &batch.issues {
+            self.fail(name, issue.to_string());
+        }
         for (number, member) in batch.messages.into_iter().enumerate() {
             if let Err(reason) = self.message(member.bytes) {
                 self.fail(&format!("{name}: message {}", number + 1), reason);
@@ -166,7 +170,7 @@ impl Worker<'_> {
             flow: flow.name.clone(),
             connection: "import".to_owned(),
             retention: "default".to_owned(),
-            header: header(&message),
+            header: flow::journal_header(&message),
             body: bytes,
             no_message: None,
             acknowledgement: None,
@@ -253,19 +257,5 @@ impl Worker<'_> {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-    }
-}
-
-fn header(message: &Message) -> Header {
-    let part = |field, component| message.header(field, component).into_owned();
-    Header {
-        sending_application: part(3, 1),
-        sending_facility: part(4, 1),
-        message_type: format!("{}^{}", message.code(), message.event()),
-        structure: part(9, 3),
-        control_id: message.control_id().into_owned(),
-        processing_id: message.processing_id().into_owned(),
-        version: part(12, 1),
-        ..Header::default()
     }
 }

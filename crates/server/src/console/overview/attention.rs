@@ -121,6 +121,7 @@ impl Group {
     fn is_senders_fault(&self) -> bool {
         Attention::parse(&self.reason).is_some_and(|reason| match reason {
             Attention::NoMessage
+            | Attention::BatchEnvelope
             | Attention::NoMessageType
             | Attention::NoControlId
             | Attention::NoProcessingId

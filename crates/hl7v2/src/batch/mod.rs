@@ -1,0 +1,166 @@
+//! Files of messages: with FHS/BHS/BTS/FTS envelopes (2.8.2 chapter 2.10.3), or just one message
+//! after the other.
+//!
+//! Invariant: every byte of a file but line ends and MLLP framing is in one [`Part`], whatever the
+//! envelopes say; a wrong count loses no message.
+
+mod parts;
+mod reply;
+
+pub use parts::{Part, Parts, Trailer, is_batch};
+pub use reply::Reply;
+
+use bytes::Bytes;
+
+use crate::build::MessageBuilder;
+use crate::delimiters::Delimiters;
+use crate::issue::Issue;
+use crate::message::Message;
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The FHS segment.
+    pub file_header: Option<Bytes>,
+    /// The BHS segments.
+    pub batch_headers: Vec<Bytes>,
+    /// The messages in their order.
+    pub messages: Vec<Member>,
+    /// Counts that do not fit, envelopes that do not close. Offsets are those of the file.
+    pub issues: Vec<Issue>,
+}
+
+/// One message of a file.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its bytes, a part of the file's.
+    pub bytes: Bytes,
+    /// Where it begins in the file.
+    pub offset: usize,
+    /// Which batch it stands in, from zero; none outside of all.
+    pub batch: Option<usize>,
+}
+
+/// Reads a file.
+pub fn read(bytes: impl Into<Bytes>) -> Batch {
+    let mut batch = Batch::default();
+    let mut parts = Parts::new(bytes);
+    for part in &mut parts {
+        match part {
+            Part::FileHeader(bytes) => batch.file_header = Some(bytes),
+            Part::BatchHeader(bytes) => batch.batch_headers.push(bytes),
+            Part::Message(member) => batch.messages.push(member),
+            Part::BatchTrailer(_) | Part::FileTrailer(_) | Part::Stray(_) => {}
+        }
+    }
+    batch.issues = parts.into_issues();
+    batch
+}
+
+/// Reads a file whose bytes are borrowed.
+impl From<&[u8]> for Batch {
+    fn from(bytes: &[u8]) -> Self {
+        read(Bytes::copy_from_slice(bytes))
+    }
+}
+
+/// Writes messages as one batch in one file, with its counts. What the headers say of sender and
+/// receiver is taken from the first message.
+pub fn write<'a>(messages: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Vec<u8> {
+    let messages: Vec<&[u8]> = messages.into_iter().collect();
+    let first = messages.first().map(|bytes| Message::from(*bytes));
+    let delimiters = first
+        .as_ref()
+        .map_or_else(Delimiters::default, |first| *first.delimiters());
+    let mut head = MessageBuilder::new(delimiters);
+    for segment in ["FHS", "BHS"] {
+        let mut segment = head.segment(segment);
+        if let Some(msh) = first.as_ref().and_then(|first| first.first("MSH")) {
+            for n in 3..=7 {
+                segment.raw(n, msh.field(n).raw());
+            }
+        }
+        segment.field(9, name);
+    }
+    let mut out = head.finish();
+    for message in &messages {
+        out.extend_from_slice(message);
+        if !matches!(message.last(), Some(b'\r' | b'\n')) {
+            out.push(b'\r');
+        }
+    }
+    let mut tail = MessageBuilder::new(delimiters);
+    tail.segment("BTS").field(1, &messages.len().to_string());
+    tail.segment("FTS").field(1, "1");
+    out.extend(tail.finish());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issue::IssueKind;
+
+    fn kinds(batch: &Batch) -> Vec<IssueKind> {
+        batch.issues.iter().map(|issue| issue.kind).collect()
+    }
+
+    #[test]
+    fn envelopes_and_counts() {
+        use IssueKind::{BadEnvelope, WrongCount};
+        let cases: [(&[u8], usize, &[IssueKind]); 9] = [
+            (b"MSH|^~\\&|A\rPID|1\rMSH|^~\\&|B\rPID|2\r", 2, &[]),
+            (
+                b"FHS|^~\\&\rBHS|^~\\&\rMSH|1\rMSH|2\rBTS|2\rFTS|1\r",
+                2,
+                &[],
+            ),
+            (b"BHS|^~\\&\nMSH|1\nBTS|1\n", 1, &[]),
+            (
+                b"FHS|^~\\&\rBHS|^~\\&\rMSH|1\rBTS|2\rFTS|3\r",
+                1,
+                &[WrongCount, WrongCount],
+            ),
+            (b"FHS|^~\\&\rBHS|^~\\&\rMSH|1\rBTS\rFTS|\r", 1, &[]),
+            (b"BHS|^~\\&\rMSH|1\r", 1, &[BadEnvelope]),
+            (b"MSH|1\rBTS|1\r", 1, &[BadEnvelope]),
+            (b"\x0bMSH|1\r\x1c\r\x0bMSH|2\r\x1c\r", 2, &[]),
+            (b"garbage\rMSH|1\r", 1, &[BadEnvelope]),
+        ];
+        for (file, n_messages, expected) in cases {
+            let batch = read(file);
+            assert_eq!(batch.messages.len(), n_messages, "{file:?}");
+            assert_eq!(kinds(&batch), expected, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn messages_are_slices_without_framing() {
+        let batch = read(&b"\x0bMSH|1\rPID|1\r\x1c\r\x0bMSH|2\r\x1c\r"[..]);
+        let found: Vec<&[u8]> = batch
+            .messages
+            .iter()
+            .map(|member| &member.bytes[..])
+            .collect();
+        assert_eq!(found, [&b"MSH|1\rPID|1\r"[..], b"MSH|2\r"]);
+        assert_eq!(batch.messages[1].offset, 16);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let messages: [&[u8]; 2] = [
+            b"MSH|^~\\&|ZZAPP|ZZFAC\rPID|1\r",
+            b"MSH|^~\\&|ZZAPP|ZZFAC\rPID|2\r",
+        ];
+        let batch = read(write(messages, "ZZTEST"));
+        assert_eq!(kinds(&batch), []);
+        let found: Vec<&[u8]> = batch
+            .messages
+            .iter()
+            .map(|member| &member.bytes[..])
+            .collect();
+        assert_eq!(found, messages);
+        let header = Message::parse(batch.file_header.unwrap());
+        assert_eq!(header.first("FHS").unwrap().field(3).text(), "ZZAPP");
+    }
+}
