@@ -1,9 +1,13 @@
 //! The generated pages of docs/reference: a test holds them to the program.
 
 use crate::cli::Cli;
+use crate::config::Config;
 use clap::{Command, CommandFactory};
+use flow::metrics::MetricType;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const NOTE: &str =
     "<!-- Made from the program: CAUSEWAY_UPDATE_DOCS=1 cargo test -p causeway reference -->\n\n";
@@ -11,9 +15,7 @@ const NOTE: &str =
 /// The page must be what the program says; with CAUSEWAY_UPDATE_DOCS set it is written anew.
 #[track_caller]
 fn hold(name: &str, page: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs/reference")
-        .join(name);
+    let path = page_at(name);
     if std::env::var_os("CAUSEWAY_UPDATE_DOCS").is_some() {
         std::fs::write(&path, page).unwrap();
     }
@@ -22,6 +24,12 @@ fn hold(name: &str, page: &str) {
         found == page,
         "docs/reference/{name} is out of date; {NOTE}"
     );
+}
+
+fn page_at(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs/reference")
+        .join(name)
 }
 
 #[test]
@@ -79,5 +87,175 @@ fn describe(page: &mut String, command: &Command, before: &str) {
     }
     for subcommand in subcommands {
         describe(page, subcommand, &name);
+    }
+}
+
+#[test]
+fn metrics() {
+    let metrics = flow::Metrics::default();
+    let _ = server::Measures::register(&metrics);
+    let mut page = format!(
+        "# Metrics\n\n{NOTE}`/metrics` is OpenMetrics text, which Prometheus scrapes; it needs a bearer token. \
+         No label holds anything of a patient, a message or an address as it was asked.\n\n\
+         | name | kind | what |\n|---|---|---|\n"
+    );
+    for metric in metrics.described() {
+        let (ending, kind) = match metric.kind {
+            MetricType::Counter => ("_total", "counter"),
+            MetricType::Gauge => ("", "gauge"),
+            MetricType::Histogram => ("", "histogram"),
+            MetricType::Info | MetricType::Unknown => ("", "unknown"),
+        };
+        let (prefix, name) = (flow::metrics::PREFIX, metric.name);
+        let _ = writeln!(
+            page,
+            "| `{prefix}_{name}{ending}` | {kind} | {} |",
+            metric.what
+        );
+    }
+    hold("metrics.md", &page);
+}
+
+#[test]
+fn capability_statement() {
+    let statement = server::capability_statement("[base]").to_bytes();
+    let statement: Value = serde_json::from_slice(&statement).unwrap();
+    let rest = &statement["rest"][0];
+    let mut page = format!(
+        "# The FHIR API\n\n{NOTE}What `GET /fhir/metadata` says, as a page: {}. The guide for app developers says how to use it.\n\n",
+        words(rest, "interaction", "code")
+    );
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for resource in items(rest, "resource") {
+        let mut can = words(resource, "interaction", "code");
+        for (name, value) in resource.as_object().unwrap() {
+            if name.starts_with("conditional") || name == "updateCreate" {
+                let value = value.to_string().replace('"', "");
+                let _ = write!(can, ", {name} {value}");
+            }
+        }
+        let operations = words(resource, "operation", "name");
+        if !operations.is_empty() {
+            let _ = write!(can, ", operations ${}", operations.replace(", ", ", $"));
+        }
+        alike.entry(can).or_default().push(text(resource, "type"));
+    }
+    page.push_str("| types | what can be done |\n|---|---|\n");
+    let most = alike.values().map(Vec::len).max();
+    for (can, types) in &alike {
+        let types = if Some(types.len()) == most {
+            format!("every other ({})", types.len())
+        } else {
+            types.join(" ")
+        };
+        let _ = writeln!(page, "| {types} | {can} |");
+    }
+    page.push_str("\n## Search parameters\n\nOf every type besides its own: those under *Resource*.\n\n| type | parameters |\n|---|---|\n");
+    let of = |resource: &Value| -> BTreeSet<String> {
+        let params = items(resource, "searchParam").iter();
+        params
+            .map(|param| format!("{} ({})", text(param, "name"), text(param, "type")))
+            .collect()
+    };
+    let shared = items(rest, "resource")
+        .iter()
+        .map(of)
+        .reduce(|all, own| all.intersection(&own).cloned().collect())
+        .unwrap_or_default();
+    let list = |params: &BTreeSet<String>| params.iter().cloned().collect::<Vec<_>>().join(", ");
+    let _ = writeln!(page, "| *Resource* | {} |", list(&shared));
+    for resource in items(rest, "resource") {
+        let own: BTreeSet<String> = of(resource).difference(&shared).cloned().collect();
+        let _ = writeln!(page, "| {} | {} |", text(resource, "type"), list(&own));
+    }
+    hold("fhir.md", &page);
+}
+
+fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+fn words(value: &Value, list: &str, name: &str) -> String {
+    let words: Vec<&str> = items(value, list)
+        .iter()
+        .map(|item| text(item, name))
+        .collect();
+    words.join(", ")
+}
+
+/// The page names every key that the program takes, and no other.
+#[test]
+fn configuration() {
+    let page = std::fs::read_to_string(page_at("configuration.md")).unwrap();
+    let mut documented = BTreeSet::new();
+    let mut before = "";
+    for line in page.lines() {
+        if line.starts_with("Each `[[flow]]`") {
+            before = "flow.";
+        }
+        let Some(cell) = line
+            .strip_prefix("| `")
+            .and_then(|rest| rest.split(" |").next())
+        else {
+            continue;
+        };
+        // `refusals.header`, `.no_map` stands for two keys of one table.
+        let mut table = "";
+        for key in cell.split(", ") {
+            let key = key.trim_matches('`');
+            let key = if let Some(last) = key.strip_prefix('.') {
+                format!("{before}{table}.{last}")
+            } else {
+                table = key.rsplit_once('.').map_or("", |(table, _)| table);
+                format!("{before}{key}")
+            };
+            documented.insert(key);
+        }
+    }
+    let mut taken = BTreeSet::new();
+    keys("", &mut taken);
+    let missing: Vec<_> = taken.difference(&documented).collect();
+    let unknown: Vec<_> = documented.difference(&taken).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "docs/reference/configuration.md lacks {missing:?} and has {unknown:?}, which the program does not take"
+    );
+}
+
+/// The keys below `table`, as the program names them when it meets one that it does not know.
+fn keys(table: &str, found: &mut BTreeSet<String>) {
+    let head = match table.split_once('.') {
+        _ if table.is_empty() => String::new(),
+        None if table == "flow" => "[[flow]]\n".to_owned(),
+        Some(("flow", below)) => format!("[[flow]]\n[flow.{below}]\n"),
+        None | Some(_) => format!("[{table}]\n"),
+    };
+    let Err(error) = toml::from_str::<Config>(&format!("{head}no_such_key = 1\n")) else {
+        return;
+    };
+    let message = error.message();
+    let Some(list) = message.split_once("expected").map(|(_, list)| list) else {
+        return;
+    };
+    // A value that is one of some words has variants without keys of their own.
+    let is_field = message.starts_with("unknown field");
+    if !is_field && !message.starts_with("unknown variant") {
+        return;
+    }
+    for name in list.split('`').skip(1).step_by(2) {
+        let path = if table.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{table}.{name}")
+        };
+        let n_before = found.len();
+        keys(&path, found);
+        if is_field && found.len() == n_before {
+            found.insert(path);
+        }
     }
 }

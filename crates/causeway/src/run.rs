@@ -11,7 +11,7 @@ use flow::{
 };
 use mapping::MapSet;
 use security::{Administrator, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
-use server::{App, Listener, Parts};
+use server::{App, Listener, Measures, Parts};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -92,6 +92,7 @@ where
         Administrator::open(&settings.data).map_err(|e| Failure::from_error(&e))?;
 
     let metrics = Metrics::default();
+    let measures = Measures::register(&metrics);
     let handles = Handles {
         journal: journal.clone(),
         destination: Arc::new(ChartDestination::new(
@@ -115,6 +116,7 @@ where
         journal: journal.clone(),
         audit,
         engine: engine.clone(),
+        measures,
         maps: settings.maps,
         administrator,
         sessions: Sessions::new(SessionsPolicy::default()),

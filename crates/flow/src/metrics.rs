@@ -2,17 +2,19 @@
 
 use crate::events::Event;
 use prometheus_client::encoding::{EncodeLabelSet, text};
+pub use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
-use std::sync::{Arc, Mutex, PoisonError};
+use prometheus_client::registry::{Metric, Registry};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The registry and what the flows count. Clones share it; the server registers its own here too.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    registry: Arc<Mutex<Registry>>,
+    known: Arc<Mutex<Known>>,
     received: Family<FlowLabel, Counter>,
     received_bytes: Family<FlowLabel, Counter>,
     repeated: Family<FlowLabel, Counter>,
@@ -31,6 +33,26 @@ pub struct Metrics {
     applied_seconds: Family<FlowLabel, Histogram>,
 }
 
+#[derive(Debug)]
+struct Known {
+    registry: Registry,
+    described: Vec<Described>,
+}
+
+/// What a metric is.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// Its name, without [`PREFIX`] and without the ending that its kind adds.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: MetricType,
+    /// What it counts.
+    pub what: &'static str,
+}
+
+/// Every name begins with it, and `_`.
+pub const PREFIX: &str = "causeway";
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FlowLabel {
     flow: String,
@@ -47,7 +69,7 @@ struct FlowWordLabel {
 impl Default for Metrics {
     fn default() -> Self {
         let metrics = Self::unregistered();
-        metrics.register();
+        metrics.register_own();
         metrics
     }
 }
@@ -55,7 +77,10 @@ impl Default for Metrics {
 impl Metrics {
     fn unregistered() -> Self {
         Self {
-            registry: Arc::new(Mutex::new(Registry::with_prefix("causeway"))),
+            known: Arc::new(Mutex::new(Known {
+                registry: Registry::with_prefix(PREFIX),
+                described: Vec::new(),
+            })),
             received: Family::default(),
             received_bytes: Family::default(),
             repeated: Family::default(),
@@ -75,97 +100,115 @@ impl Metrics {
         }
     }
 
-    fn register(&self) {
-        self.with_registry(|r| {
-            r.register(
-                "flow_messages_received",
-                "Messages on disk",
-                self.received.clone(),
-            );
-            r.register(
-                "flow_received_bytes",
-                "Bytes of messages on disk",
-                self.received_bytes.clone(),
-            );
-            r.register(
-                "flow_messages_repeated",
-                "Repeats answered from the store",
-                self.repeated.clone(),
-            );
-            r.register(
-                "flow_control_ids_reused",
-                "Control ids used again",
-                self.reused_ids.clone(),
-            );
-            r.register(
-                "flow_acknowledgements",
-                "Acknowledgements by MSA-1",
-                self.acknowledged.clone(),
-            );
-            r.register(
-                "flow_messages_applied",
-                "Messages in the chart",
-                self.applied.clone(),
-            );
-            r.register(
-                "flow_resources_changed",
-                "Resources made or changed",
-                self.changed.clone(),
-            );
-            r.register(
-                "flow_needs_attention",
-                "Messages for a person",
-                self.attention.clone(),
-            );
-            r.register("flow_messages_held", "Messages held", self.held.clone());
-            r.register(
-                "flow_retries",
-                "Applications tried again",
-                self.retried.clone(),
-            );
-            r.register(
-                "flow_conflicts",
-                "Applications done again",
-                self.conflicts.clone(),
-            );
-            r.register(
-                "flow_connections",
-                "Connections open now",
-                self.connections.clone(),
-            );
-            r.register(
-                "flow_connections_closed",
-                "Connections closed",
-                self.closed.clone(),
-            );
-            r.register(
-                "flow_messages_waiting",
-                "Messages on their way",
-                self.waiting.clone(),
-            );
-            r.register(
-                "flow_journal_seconds",
-                "Last byte to fsync",
-                self.journal_seconds.clone(),
-            );
-            r.register(
-                "flow_applied_seconds",
-                "Receipt to chart commit",
-                self.applied_seconds.clone(),
-            );
+    fn register_own(&self) {
+        self.register("flow_messages_received", "Messages on disk", &self.received);
+        self.register(
+            "flow_received_bytes",
+            "Bytes of messages on disk",
+            &self.received_bytes,
+        );
+        self.register(
+            "flow_messages_repeated",
+            "Repeats answered with the stored acknowledgement",
+            &self.repeated,
+        );
+        self.register(
+            "flow_control_ids_reused",
+            "Control ids used again with another body",
+            &self.reused_ids,
+        );
+        self.register(
+            "flow_acknowledgements",
+            "Acknowledgements, by MSA-1",
+            &self.acknowledged,
+        );
+        self.register(
+            "flow_messages_applied",
+            "Messages in the chart",
+            &self.applied,
+        );
+        self.register(
+            "flow_resources_changed",
+            "Resources made or changed",
+            &self.changed,
+        );
+        self.register(
+            "flow_needs_attention",
+            "Messages for a person to look at, by reason",
+            &self.attention,
+        );
+        self.register(
+            "flow_messages_held",
+            "Messages held behind one that failed, or by a person",
+            &self.held,
+        );
+        self.register(
+            "flow_retries",
+            "Applications tried again after an error that may pass",
+            &self.retried,
+        );
+        self.register(
+            "flow_conflicts",
+            "Applications done again because another message was quicker",
+            &self.conflicts,
+        );
+        self.register(
+            "flow_connections",
+            "Connections open now",
+            &self.connections,
+        );
+        self.register(
+            "flow_connections_closed",
+            "Connections closed, by reason",
+            &self.closed,
+        );
+        self.register(
+            "flow_messages_waiting",
+            "Messages on their way to the chart",
+            &self.waiting,
+        );
+        self.register(
+            "flow_journal_seconds",
+            "From a message's last byte to its fsync",
+            &self.journal_seconds,
+        );
+        self.register(
+            "flow_applied_seconds",
+            "From receipt to the commit in the chart",
+            &self.applied_seconds,
+        );
+    }
+
+    /// Adds a metric of somebody else's, rendered and described with these.
+    pub fn register<M: Metric + TypedMetric + Clone>(
+        &self,
+        name: &'static str,
+        what: &'static str,
+        metric: &M,
+    ) {
+        let mut known = self.known();
+        known.registry.register(name, what, metric.clone());
+        known.described.push(Described {
+            name,
+            kind: M::TYPE,
+            what,
         });
     }
 
-    /// Lets somebody else register metrics that are rendered with these.
-    pub fn with_registry<R>(&self, act: impl FnOnce(&mut Registry) -> R) -> R {
-        act(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Every metric that there is, in the order of their registration.
+    pub fn described(&self) -> Vec<Described> {
+        self.known().described.clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The text for `/metrics`.
     pub fn render(&self) -> String {
         let mut out = String::new();
         // Writing into a String cannot fail; a metric that could not be encoded is left out.
-        let _ = self.with_registry(|registry| text::encode(&mut out, registry));
+        let _ = text::encode(&mut out, &self.known().registry);
         out
     }
 

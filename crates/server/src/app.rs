@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use crate::measure::Measures;
 use base::Clock;
 use flow::Engine;
 use mapping::MapSet;
@@ -21,6 +22,8 @@ pub struct Parts {
     pub audit: AuditLog,
     /// The running flows.
     pub engine: Arc<Engine>,
+    /// What operators watch.
+    pub measures: Measures,
     /// The maps that messages go through.
     pub maps: Arc<MapSet>,
     /// The one administrator.

@@ -14,10 +14,13 @@ mod console;
 mod fhir;
 pub mod import;
 mod listen;
+pub mod measure;
 mod operate;
 mod secure;
 mod trail;
 
 pub use app::{App, Parts};
 pub use caller::ADMINISTRATOR_SCOPE;
+pub use fhir::capability_statement;
 pub use listen::{Listener, ServeError, serve};
+pub use measure::Measures;

@@ -1,11 +1,15 @@
 //! The socket and the routes.
 
+mod connections;
+
 use crate::app::App;
-use crate::{api, console, fhir, operate, secure};
+use crate::{api, console, fhir, measure, operate, secure};
 use axum::Router;
+use connections::Limits;
 use std::future::Future;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// A bound address that does not answer yet.
 #[derive(Debug)]
@@ -27,9 +31,6 @@ pub enum ServeError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The socket failed while serving.
-    #[error("the HTTP socket failed")]
-    Socket(#[source] std::io::Error),
 }
 
 // === impl Listener ===
@@ -50,24 +51,23 @@ impl Listener {
 }
 
 /// Answers until `stop` resolves, then lets requests under way finish.
-pub async fn serve(
-    listener: Listener,
-    app: App,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError> {
-    let service = routes(app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener.socket, service)
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(ServeError::Socket)
+pub async fn serve(listener: Listener, app: App, stop: impl Future<Output = ()> + Send + 'static) {
+    let limits = Limits::default();
+    let service = routes(app, &limits);
+    connections::take(listener.socket, service, limits, stop).await;
 }
 
-fn routes(app: App) -> Router {
+fn routes(app: App, limits: &Limits) -> Router {
     Router::new()
         .nest("/fhir", fhir::routes())
         .nest("/api", api::routes())
         .merge(operate::routes())
         .merge(console::routes())
         .layer(axum::middleware::from_fn(secure::headers))
+        .layer(RequestBodyTimeoutLayer::new(limits.body_stall))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            measure::count,
+        ))
         .with_state(app)
 }

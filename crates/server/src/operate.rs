@@ -37,11 +37,20 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-/// Prometheus text format. Flow names and numbers only, and yet not for everybody.
+/// OpenMetrics text, which Prometheus scrapes. Names of flows and routes and numbers only, and yet not for everybody.
 async fn metrics(State(app): State<App>, _caller: Caller) -> Result<Response, Failure> {
-    let text = app.engine.render_metrics();
+    let render = move || {
+        app.measures.refresh(&app)?;
+        Ok::<_, Failure>(app.engine.render_metrics())
+    };
+    let text = tokio::task::spawn_blocking(render)
+        .await
+        .map_err(|error| Failure::internal(&error))??;
     Ok((
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        [(
+            CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
         text,
     )
         .into_response())

@@ -11,6 +11,7 @@ mod preference;
 pub(crate) mod transaction;
 
 pub(crate) use failure::Failure;
+pub use interaction::capabilities::statement as capability_statement;
 
 use crate::app::App;
 use axum::Router;

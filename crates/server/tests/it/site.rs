@@ -5,7 +5,7 @@ use flow::{Attention, Destination, DryRun, Engine, EngineConfig, Handles, Metric
 use mapping::MapSet;
 use security::{Administrator, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
 use serde_json::Value;
-use server::{App, Listener, Parts};
+use server::{App, Listener, Measures, Parts};
 use std::sync::Arc;
 use std::time::Duration;
 use store::audit::AuditLog;
@@ -71,11 +71,13 @@ impl Site {
         let tokens = Tokens::new(SigningKey::load_or_create(directory.path()).unwrap());
         let (administrator, _) = Administrator::open(directory.path()).unwrap();
         let base = runtime.block_on(async {
+            let metrics = Metrics::default();
+            let measures = Measures::register(&metrics);
             let handles = Handles {
                 journal: journal.clone(),
                 destination: Arc::new(Nowhere),
                 clock: clock.clone(),
-                metrics: Metrics::default(),
+                metrics,
             };
             let engine = Engine::start(EngineConfig::new(Vec::new()), handles)
                 .await
@@ -90,6 +92,7 @@ impl Site {
                 journal,
                 audit: audit.clone(),
                 engine: Arc::new(engine),
+                measures,
                 maps: Arc::new(MapSet::with([]).unwrap_or_else(|found| panic!("{found:?}"))),
                 administrator,
                 sessions: Sessions::new(SessionsPolicy::default()),

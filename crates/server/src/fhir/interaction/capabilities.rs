@@ -35,10 +35,12 @@ pub(crate) async fn metadata(
 }
 
 /// The CapabilityStatement of a server at `base`.
-pub(crate) fn statement(base: &str) -> Value {
+pub fn statement(base: &str) -> Value {
     let registry = Registry::r4();
-    let resources: Value = registry
-        .resource_types()
+    let mut types: Vec<_> = registry.resource_types().collect();
+    types.sort_unstable();
+    let resources: Value = types
+        .into_iter()
         .map(|name| resource(registry, name))
         .collect();
     let rest = Value::object()
