@@ -24,7 +24,11 @@ mod table;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     end_quietly_where_nobody_reads();

@@ -177,7 +177,8 @@ pub struct EngineConfig {
     /// The chart holds real patients: no message marked training or debugging reaches it.
     #[serde(default = "yes")]
     pub production: bool,
-    /// How many messages are translated and applied at once.
+    /// How many messages are on their way into the chart at once. They share its commits; no more
+    /// of them are translated at once than there are processors.
     #[serde(default = "workers")]
     pub workers: usize,
     /// How many journaled messages may wait in memory; more are read back from the journal.
@@ -395,7 +396,7 @@ fn max_pipelined() -> usize {
 }
 
 fn workers() -> usize {
-    16
+    64
 }
 
 fn max_waiting() -> usize {

@@ -13,6 +13,7 @@ mod keys;
 mod merge;
 mod news;
 mod plan;
+mod turns;
 
 use super::{Applied, Destination, DryRun, Outcome, Task};
 use crate::events::{Attention, Event, Events};
@@ -24,7 +25,8 @@ use mapping::{Conversion, MapSet, Source};
 use plan::{Plan, Unfit};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use store::chart::{ApplyError, Chart, Lane};
+use store::chart::{ApplyError, Batch, Chart, Lane};
+use turns::Turns;
 
 /// The maps that a destination works with.
 #[derive(Clone, Debug)]
@@ -43,10 +45,17 @@ pub struct ChartDestination {
     permit: Permit,
     events: Events,
     sources: Mutex<HashMap<String, Arc<Source>>>,
+    turns: Turns,
 }
 
 /// How often the work is done again at once because another message was quicker.
 const MAX_CONFLICTS: usize = 20;
+
+/// A message worked out.
+struct Ready {
+    batch: Batch,
+    n_issues: u32,
+}
 
 // === impl Maps ===
 
@@ -73,6 +82,7 @@ impl ChartDestination {
             permit,
             events,
             sources: Mutex::default(),
+            turns: Turns::new(),
         }
     }
 
@@ -117,21 +127,34 @@ impl ChartDestination {
         source
     }
 
-    /// Writes a plan; none where another message was quicker.
-    fn write(&self, task: &Task<'_>, conversion: &Conversion, plan: Plan) -> Option<Outcome> {
-        let n_issues = n_issues(conversion) + plan.n_notes;
-        let batch = match plan.batch(task, conversion, &self.version, &self.permit) {
-            Ok(batch) => batch,
-            Err(error) => {
-                tracing::error!(sequence = task.sequence.get(), %error, "a resource cannot be stored");
-                return Some(refused(Attention::ChartRefused, conversion));
+    /// What the message changes, ready to be written.
+    fn prepare(&self, task: &Task<'_>, conversion: &Conversion) -> Result<Ready, Outcome> {
+        let plan = match self.plan(task, conversion) {
+            Ok(plan) => plan,
+            Err(Unfit::Refused(reason)) => return Err(refused(reason, conversion)),
+            Err(Unfit::Read(error)) => {
+                tracing::error!(sequence = task.sequence.get(), %error, "cannot read the chart");
+                return Err(Outcome::Unavailable);
             }
         };
-        match self
+        let n_issues = n_issues(conversion) + plan.n_notes;
+        match plan.batch(task, conversion, &self.version, &self.permit) {
+            Ok(batch) => Ok(Ready { batch, n_issues }),
+            Err(error) => {
+                tracing::error!(sequence = task.sequence.get(), %error, "a resource cannot be stored");
+                Err(refused(Attention::ChartRefused, conversion))
+            }
+        }
+    }
+
+    /// Writes it and waits for the disk; none where another message was quicker.
+    fn write(&self, task: &Task<'_>, conversion: &Conversion, ready: Ready) -> Option<Outcome> {
+        let Ready { batch, n_issues } = ready;
+        let answer = self
             .chart
             .apply(&self.permit, batch, Lane::Acknowledging)
-            .wait()
-        {
+            .wait();
+        match answer {
             Ok(receipt) => {
                 let n_changed = receipt
                     .written
@@ -181,26 +204,25 @@ impl Destination for ChartDestination {
     }
 
     fn apply(&self, task: &Task<'_>) -> Outcome {
+        let mut turn = self.turns.take();
         let conversion = match self.convert(task) {
             Ok(conversion) => conversion,
             Err(outcome) => return outcome,
         };
         for _ in 0..MAX_CONFLICTS {
-            let plan = match self.plan(task, &conversion) {
-                Ok(plan) => plan,
-                Err(Unfit::Refused(reason)) => return refused(reason, &conversion),
-                Err(Unfit::Read(error)) => {
-                    tracing::error!(sequence = task.sequence.get(), %error, "cannot read the chart");
-                    return Outcome::Unavailable;
-                }
+            let ready = match self.prepare(task, &conversion) {
+                Ok(ready) => ready,
+                Err(outcome) => return outcome,
             };
-            if let Some(outcome) = self.write(task, &conversion, plan) {
+            drop(turn);
+            if let Some(outcome) = self.write(task, &conversion, ready) {
                 return outcome;
             }
             self.events.emit(Event::Conflict {
                 flow: &task.flow.name,
                 sequence: task.sequence.get(),
             });
+            turn = self.turns.take();
         }
         Outcome::Deferred
     }

@@ -82,8 +82,8 @@ impl<J: Park> Board<J> {
                 let Some(head) = state.parking.stand_behind(number, job.parking_keys()) else {
                     return Some(Taken::Run(number, job));
                 };
-                state.schedule.finish(number);
-                self.changed.notify_one();
+                let n_moved_up = state.schedule.finish(number);
+                self.wake(n_moved_up);
                 return Some(Taken::Parked { number, job, head });
             }
             // A retry may fall due without anybody to wake us.
@@ -105,9 +105,8 @@ impl<J: Park> Board<J> {
 
     /// See [`Schedule::finish`].
     pub(crate) fn finish(&self, number: u64) {
-        self.lock().schedule.finish(number);
-        // Several may have moved up.
-        self.changed.notify_all();
+        let n_moved_up = self.lock().schedule.finish(number);
+        self.wake(n_moved_up);
     }
 
     /// Takes a job off that does not run yet; false where it runs or is not there.
@@ -156,6 +155,13 @@ impl<J: Park> Board<J> {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+    }
+
+    /// Wakes one worker a job: waking everybody for a job or two costs more than the jobs.
+    fn wake(&self, n_jobs: usize) {
+        for _ in 0..n_jobs {
+            self.changed.notify_one();
+        }
     }
 
     /// Milliseconds since the board was made.

@@ -132,11 +132,13 @@ impl<J> Schedule<J> {
         self.delayed.first().map(|(due, _)| *due)
     }
 
-    /// Takes a job out of its lines, run or not; whoever stood behind it moves up.
-    pub(crate) fn finish(&mut self, number: u64) {
+    /// Takes a job out of its lines, run or not; whoever stood behind it moves up. How many may run
+    /// now at most.
+    pub(crate) fn finish(&mut self, number: u64) -> usize {
         let Some(entry) = self.jobs.remove(&number) else {
-            return;
+            return 0;
         };
+        let mut n_moved_up = 0;
         self.candidates.remove(&number);
         self.delayed.retain(|(_, other)| *other != number);
         for key in entry.keys {
@@ -150,6 +152,7 @@ impl<J> Schedule<J> {
             match line.waiting.first() {
                 Some(next) => {
                     self.candidates.insert(*next);
+                    n_moved_up += 1;
                 }
                 None if line.running.is_none() => {
                     self.lines.remove(&key);
@@ -157,6 +160,7 @@ impl<J> Schedule<J> {
                 None => {}
             }
         }
+        n_moved_up
     }
 
     /// Takes a job off that waits; none where it runs or is not there.

@@ -168,8 +168,9 @@ impl ChartSite {
     }
 
     pub(crate) fn drain(&self) -> flow::Drained {
+        // Acknowledging comes first, so fifty lives under load leave much to apply.
         self.runtime
-            .block_on(self.engine.drain(Duration::from_secs(30)))
+            .block_on(self.engine.drain(Duration::from_mins(5)))
     }
 }
 
