@@ -293,14 +293,23 @@ impl DateTime {
             Precision::Day | Precision::Hour => format!("{year:04}-{month:02}-{day:02}"),
             Precision::Minute | Precision::Second | Precision::Fraction(_) => {
                 // R4 dateTime: seconds must be given, and may be zero-filled (datatypes.html#dateTime).
-                format!(
-                    "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}{}{}",
-                    self.hour,
-                    self.minute,
-                    self.second,
-                    self.fraction_text(),
-                    offset_text(self.offset.unwrap_or_else(|| zone.offset_at(self).0), true)
-                )
+                let offset = self.offset.unwrap_or_else(|| zone.offset_at(self).0);
+                let mut text = String::with_capacity(32);
+                text.extend(two((year / 100) as i8));
+                text.extend(two((year % 100) as i8));
+                for (before, number) in [
+                    ('-', month),
+                    ('-', day),
+                    ('T', self.hour),
+                    (':', self.minute),
+                    (':', self.second),
+                ] {
+                    text.push(before);
+                    text.extend(two(number));
+                }
+                text.push_str(&self.fraction_text());
+                text.push_str(&offset_text(offset, true));
+                text
             }
         }
     }
@@ -440,6 +449,13 @@ impl DateTime {
     }
 }
 
+/// Two digits. Formatting numbers costs more than the rest of a conversion.
+fn two(number: i8) -> [char; 2] {
+    let digit = |number: u8| char::from(b'0' + number % 10);
+    let number = number.unsigned_abs();
+    [digit(number / 10), digit(number)]
+}
+
 fn offset_text(offset: UtcOffset, colon: bool) -> String {
     match offset {
         UtcOffset::Zulu if colon => "Z".to_owned(),
@@ -448,7 +464,12 @@ fn offset_text(offset: UtcOffset, colon: bool) -> String {
             let sign = if minutes < 0 { '-' } else { '+' };
             let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
             let colon = if colon { ":" } else { "" };
-            format!("{sign}{hours:02}{colon}{rest:02}")
+            let mut text = String::with_capacity(6);
+            text.push(sign);
+            text.extend(two(hours as i8));
+            text.push_str(colon);
+            text.extend(two(rest as i8));
+            text
         }
     }
 }

@@ -125,7 +125,10 @@ impl Charset {
     /// The text of some bytes. Bytes that mean nothing become U+FFFD.
     pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         if self.ascii || self.encoding == encoding_rs::UTF_8 {
-            return String::from_utf8_lossy(bytes);
+            return match std::str::from_utf8(bytes) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(bytes),
+            };
         }
         self.encoding.decode_without_bom_handling(bytes).0
     }

@@ -263,6 +263,22 @@ impl<'m> Segment<'m> {
         self.piece(at + 1, end.unwrap_or(self.line.end), marks)
     }
 
+    /// Bits of the fields that hold something, bit `n` for field `n`; those after field 63 have none.
+    pub fn valued_fields(&self) -> u64 {
+        let marks = |at: &u32| self.message.index.marks.get(*at as usize).copied();
+        let fields = self.field_marks();
+        let first = 1 + u32::from(self.is_header());
+        let mut valued = if self.is_header() { 0b10 } else { 0 };
+        for (idx, at) in fields.iter().enumerate().take(63) {
+            let start = marks(at).map_or(self.line.end, |mark| mark + 1);
+            let end = fields.get(idx + 1).and_then(marks);
+            if start < end.unwrap_or(self.line.end) {
+                valued |= 1_u64.checked_shl(first + idx as u32).unwrap_or(0);
+            }
+        }
+        valued
+    }
+
     fn piece(&self, start: u32, end: u32, marks: &'m [u32]) -> Field<'m> {
         Field(Piece {
             message: self.message,

@@ -166,7 +166,10 @@ pub(crate) fn path_text(path: &[Seg]) -> String {
             }
             Seg::Index(index) => {
                 text.push('[');
-                text.push_str(&index.to_string());
+                match char::from_digit(*index, 10) {
+                    Some(digit) => text.push(digit),
+                    None => text.push_str(&index.to_string()),
+                }
                 text.push(']');
             }
         }

@@ -44,7 +44,7 @@ impl Value {
 
     /// A resource with nothing but its type.
     pub fn resource(resource_type: &str) -> Self {
-        Self::object().with("resourceType", resource_type)
+        Self::Object(Object::with_room(16)).with("resourceType", resource_type)
     }
 
     /// Reads JSON bytes.
@@ -62,6 +62,11 @@ impl Value {
     /// The field of an object.
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.as_object()?.get(name)
+    }
+
+    /// The field of an object, by a name that was looked up before.
+    pub fn get_named(&self, name: &Name) -> Option<&Self> {
+        self.as_object()?.get_named(name)
     }
 
     /// The field of an object, to change.
@@ -87,6 +92,11 @@ impl Value {
     /// The field, made `null` first if there is none; what is no object becomes one.
     pub fn entry(&mut self, name: &str) -> &mut Self {
         self.make_object().entry(name)
+    }
+
+    /// The same for a name that was looked up before.
+    pub fn entry_named(&mut self, name: &Name) -> &mut Self {
+        self.make_object().entry_named(name)
     }
 
     /// Puts an item at the end; `null` becomes an array, any other value an array's first item.

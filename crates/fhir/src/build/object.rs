@@ -24,11 +24,24 @@ enum Text {
 // === impl Object ===
 
 impl Object {
+    /// Without fields, and with room for some.
+    pub fn with_room(n_fields: usize) -> Self {
+        Self(Vec::with_capacity(n_fields))
+    }
+
     /// The field's value.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0
             .iter()
             .find(|(own, _)| own.as_str() == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a field whose name was looked up before.
+    pub fn get_named(&self, name: &Name) -> Option<&Value> {
+        self.0
+            .iter()
+            .find(|(own, _)| own == name)
             .map(|(_, value)| value)
     }
 
@@ -47,13 +60,25 @@ impl Object {
 
     /// The field's value, made `null` first if there is none.
     pub fn entry(&mut self, name: &str) -> &mut Value {
-        let found = self.0.iter().position(|(own, _)| own.as_str() == name);
+        self.entry_named(&Name::new(name))
+    }
+
+    /// The same for a name that was looked up before: names compare as numbers.
+    pub fn entry_named(&mut self, name: &Name) -> &mut Value {
+        let found = self.0.iter().position(|(own, _)| own == name);
         let place = found.unwrap_or_else(|| {
-            self.0.push((Name::new(name), Value::Null));
+            self.0.push((name.clone(), Value::Null));
             self.0.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
         &mut self.0[place].1
+    }
+
+    /// Sets each field of another object in this one.
+    pub fn take_from(&mut self, other: Self) {
+        for (name, value) in other.0 {
+            *self.entry_named(&name) = value;
+        }
     }
 
     /// Takes a field away.

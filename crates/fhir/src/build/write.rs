@@ -3,6 +3,10 @@
 use super::{Object, Value, object::Name};
 use crate::definitions::{TypeDef, TypeKind, type_named};
 use crate::json::write_string;
+use smallvec::SmallVec;
+
+/// Fields with their rank and the type of their value.
+type Ranked<'o> = SmallVec<[(usize, Option<&'static TypeDef>, &'o (Name, Value)); 16]>;
 
 /// Where a field goes that the type does not know.
 const UNKNOWN: usize = usize::MAX;
@@ -39,51 +43,77 @@ fn object(object: &Object, expected: Option<&'static TypeDef>, out: &mut Vec<u8>
         Some(_) | None => stated(),
     };
     out.push(b'{');
-    let mut first = true;
-    let mut field = |(name, value): &(Name, Value)| {
-        if !std::mem::take(&mut first) {
-            out.push(b',');
-        }
-        write_string(name.as_str(), out);
-        out.push(b':');
-        write(value, def.and_then(|def| type_of(def, name)), out);
-    };
     match def {
-        Some(def)
-            if !object
-                .fields()
-                .is_sorted_by_key(|(name, _)| rank(def, name)) =>
-        {
-            let mut ranked: Vec<(usize, &(Name, Value))> = object
-                .fields()
-                .iter()
-                .map(|field| (rank(def, &field.0), field))
-                .collect();
-            ranked.sort_by_key(|(rank, _)| *rank);
-            for (_, ranked) in ranked {
-                field(ranked);
+        Some(def) => known(object, def, out),
+        None => {
+            for (place, (name, value)) in object.fields().iter().enumerate() {
+                field(place, name, value, None, out);
             }
         }
-        Some(_) | None => object.fields().iter().for_each(field),
     }
     out.push(b'}');
 }
 
-/// `resourceType`, then the elements, each with its `_x` after it, then what is unknown.
-fn rank(def: &TypeDef, name: &Name) -> usize {
-    match name.symbol() {
-        Some((symbol, _)) if symbol.as_str() == "resourceType" => 0,
-        Some((symbol, underscore)) => def
-            .place_of(symbol)
-            .map_or(UNKNOWN, |place| 2 * place + 1 + usize::from(underscore)),
-        None => UNKNOWN,
+/// The fields of a known type in the order of its definition.
+fn known(object: &Object, def: &'static TypeDef, out: &mut Vec<u8>) {
+    let mut ranked: Ranked<'_> = object
+        .fields()
+        .iter()
+        .map(|field| {
+            let (rank, inner) = rank(def, &field.0);
+            (rank, inner, field)
+        })
+        .collect();
+    if !ranked.is_sorted_by_key(|(rank, ..)| *rank) {
+        ranked.sort_by_key(|(rank, ..)| *rank);
+    }
+    for (place, (_, inner, (name, value))) in ranked.into_iter().enumerate() {
+        field(place, name, value, inner, out);
     }
 }
 
-fn type_of(def: &TypeDef, name: &Name) -> Option<&'static TypeDef> {
-    let (symbol, underscore) = name.symbol()?;
-    if underscore {
-        return type_named("Element");
+fn field(
+    place: usize,
+    name: &Name,
+    value: &Value,
+    def: Option<&'static TypeDef>,
+    out: &mut Vec<u8>,
+) {
+    if place != 0 {
+        out.push(b',');
     }
-    def.element_for_symbol(symbol)?.1.definition()
+    if name.symbol().is_some() {
+        // The names of the definitions have nothing to escape.
+        let name = name.as_str().as_bytes();
+        out.reserve(name.len() + 3);
+        out.push(b'"');
+        out.extend_from_slice(name);
+        out.extend_from_slice(b"\":");
+    } else {
+        write_string(name.as_str(), out);
+        out.push(b':');
+    }
+    write(value, def, out);
+}
+
+/// `resourceType`, then the elements, each with its `_x` after it, then what is unknown; with the
+/// type of the value.
+fn rank(def: &TypeDef, name: &Name) -> (usize, Option<&'static TypeDef>) {
+    let Some((symbol, underscore)) = name.symbol() else {
+        return (UNKNOWN, None);
+    };
+    let Some((place, type_ref)) = def.place_and_type(symbol) else {
+        let is_type = symbol.as_str() == "resourceType";
+        let inner = if underscore {
+            type_named("Element")
+        } else {
+            None
+        };
+        return (if is_type { 0 } else { UNKNOWN }, inner);
+    };
+    let rank = 2 * place + 1 + usize::from(underscore);
+    if underscore {
+        return (rank, type_named("Element"));
+    }
+    (rank, type_ref.definition())
 }

@@ -132,6 +132,12 @@ impl TypeDef {
         Some((element, element.types.get(type_ref)?))
     }
 
+    /// The place of the element with this JSON name, and the type that the name has.
+    pub fn place_and_type(&self, symbol: Symbol) -> Option<(usize, &TypeRef)> {
+        let (place, type_ref) = self.places_for(symbol)?;
+        Some((place, self.elements.get(place)?.types.get(type_ref)?))
+    }
+
     /// The place among [`TypeDef::elements`] of the element with this JSON name.
     pub fn place_of(&self, symbol: Symbol) -> Option<usize> {
         self.places_for(symbol).map(|(element, _)| element)

@@ -64,11 +64,19 @@ pub(super) fn hex4(bytes: &[u8]) -> Option<u32> {
 
 /// Writes a quoted string with the escapes that JSON asks for and no others.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
     let bytes = text.as_bytes();
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    // Hardly any text has something to escape, and to find that out takes no step by step.
+    let plain = |b: &u8| 0x20 <= *b && *b != b'"' && *b != b'\\';
+    if bytes.iter().fold(true, |all, b| all & plain(b)) {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     let mut from = 0;
     for (at, &b) in bytes.iter().enumerate() {
-        if 0x20 <= b && b != b'"' && b != b'\\' {
+        if plain(&b) {
             continue;
         }
         out.extend_from_slice(bytes.get(from..at).unwrap_or_default());

@@ -214,7 +214,7 @@ impl<'d> Binder<'d> {
             let spot = self.row_id(map.spot);
             let body = Body {
                 fhir_type: def.name,
-                rows: Vec::new(),
+                ..Body::default()
             };
             self.program.types.push(TypeMap {
                 name: name.clone(),

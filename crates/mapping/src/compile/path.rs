@@ -2,7 +2,7 @@
 
 use super::{Binder, intern};
 use crate::diagnostic::Spot;
-use crate::program::{Hop, Literal, Slice, Target, Told};
+use crate::program::{Element, Hop, Literal, Slice, Target, Told};
 use crate::syntax::{self, Many, Path, Step, StepName};
 use fhir::definitions::{TypeDef, TypeKind, type_named};
 
@@ -45,8 +45,8 @@ impl Binder<'_> {
         let hop = if element.is_array() {
             let slice = self.slice(at.def, def, step)?;
             match step.many {
-                Many::One => Hop::One(json_name, slice),
-                Many::All | Many::New => Hop::Many(json_name, slice),
+                Many::One => Hop::One(json_name.into(), slice),
+                Many::All | Many::New => Hop::Many(json_name.into(), slice),
             }
         } else if step.many != Many::One {
             let message = format!(
@@ -63,12 +63,15 @@ impl Binder<'_> {
             self.error_with(step.spot, message, name);
             return None;
         } else {
-            Hop::Field(json_name)
+            Hop::Field(json_name.into())
         };
         at.target.rivals.clear();
         if element.choice {
             let others = element.types.iter().map(|other| other.json_name);
-            at.target.rivals = others.filter(|other| *other != json_name).collect();
+            at.target.rivals = others
+                .filter(|other| *other != json_name)
+                .map(Element::from)
+                .collect();
         }
         at.target.hops.push(hop);
         at.target.fhir_type = def.name;
@@ -102,7 +105,7 @@ impl Binder<'_> {
                 );
                 return None;
             };
-            *last = intern(&format!("_{last}"));
+            *last = intern(&format!("_{last}")).into();
         }
         let url = self.extension_url(name);
         let mut slice = self.slice(type_named("Element")?, type_named("Extension")?, step)?;
@@ -114,8 +117,8 @@ impl Binder<'_> {
             is_list: false,
         });
         at.target.hops.push(match step.many {
-            Many::One => Hop::One("extension", slice),
-            Many::All | Many::New => Hop::Many("extension", slice),
+            Many::One => Hop::One("extension".into(), slice),
+            Many::All | Many::New => Hop::Many("extension".into(), slice),
         });
         at.def = type_named("Extension")?;
         at.target.fhir_type = at.def.name;

@@ -23,7 +23,11 @@ impl Binder<'_> {
             .iter()
             .filter_map(|row| self.row(fhir_type, row, of_type))
             .collect();
-        Body { fhir_type, rows }
+        Body {
+            fhir_type,
+            rows,
+            needs: Vec::new(),
+        }
     }
 
     fn row(&mut self, base: &'static str, row: &syntax::Row, of_type: bool) -> Option<Row> {
@@ -121,6 +125,7 @@ impl Binder<'_> {
             place: row.place,
             convert,
             when,
+            when_first: false,
             when_resource,
             resource_base,
             otherwise: row.clauses.otherwise.clone(),
@@ -226,6 +231,7 @@ impl Binder<'_> {
             resource_type: def.name,
             type_map,
             keys,
+            own_key: false,
             ownership,
         })
     }
@@ -338,7 +344,7 @@ impl Binder<'_> {
 fn beside(target: &Target) -> Target {
     let mut hops = target.hops.clone();
     hops.pop();
-    hops.extend([Hop::Field("assigner"), Hop::Field("display")]);
+    hops.extend([Hop::Field("assigner".into()), Hop::Field("display".into())]);
     Target {
         hops,
         fhir_type: "string",

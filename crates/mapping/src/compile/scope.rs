@@ -82,6 +82,7 @@ fn apply(body: &mut Body, apart: &Apart, seen: &mut HashSet<String>) {
             Row::Drop(_) => {}
         }
     }
+    body.settle();
 }
 
 fn others(target: &mut Target, apart: &Apart) {

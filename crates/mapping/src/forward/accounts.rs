@@ -1,7 +1,7 @@
 //! What became of each field: the books from which the report is made.
 
 use super::cell::{Cell, Origin, Reading};
-use crate::program::RowId;
+use crate::program::{RowId, bit};
 use crate::received::Received;
 use crate::report::{Entry, Report, Unusable};
 use hl7v2::Message;
@@ -87,12 +87,29 @@ impl Accounts {
 
     /// A value was taken apart, using these of its parts.
     pub(crate) fn taken(&mut self, cell: Cell<'_>, used: u64, reading: &Reading) {
+        if used == u64::MAX {
+            return self.all_taken(cell);
+        }
         let valued = cell.valued_parts(reading);
         self.taken.push(Taken {
             origin: cell.origin,
             used,
             valued,
         });
+    }
+
+    /// A value was taken apart, and all parts that are there were used.
+    pub(crate) fn used_up(&mut self, cell: Cell<'_>, used: u64) {
+        self.taken.push(Taken {
+            origin: cell.origin,
+            used,
+            valued: 0,
+        });
+    }
+
+    /// A value was taken as a whole.
+    pub(crate) fn all_taken(&mut self, cell: Cell<'_>) {
+        self.used_up(cell, u64::MAX);
     }
 
     pub(crate) fn unusable(&mut self, unusable: Unusable) {
@@ -111,7 +128,11 @@ impl Accounts {
         for segment in message.segments() {
             let index = segment.index() as u32;
             let fields = self.segments.get(segment.index());
+            let valued = segment.valued_fields();
             for (number, account) in fields.into_iter().flatten().enumerate().skip(1) {
+                if bit(number as u16).is_some_and(|bit| valued & bit == 0) {
+                    continue;
+                }
                 let is_header = segment.raw().starts_with(b"MSH") && number <= 2;
                 let field = segment.field(number);
                 if is_header || field.is_empty() {

@@ -1,7 +1,7 @@
 //! A resource being made, and where each of its values came from.
 
 use super::cell::Origin;
-use crate::program::{Hop, RowId, Slice, Target};
+use crate::program::{Element, Hop, RowId, Slice, Target};
 use crate::syntax::Place;
 use fhir::build::Value;
 use std::sync::Arc;
@@ -56,6 +56,16 @@ pub(crate) struct Rivalled;
 // === impl Build ===
 
 impl Build {
+    /// With room for what a resource usually has.
+    pub(crate) fn for_resource() -> Self {
+        Self {
+            trail: Vec::with_capacity(8),
+            segs: Vec::with_capacity(64),
+            traces: Vec::with_capacity(16),
+            touches: Vec::with_capacity(8),
+        }
+    }
+
     /// Notes where the value at the current trail came from.
     pub(crate) fn trace(&mut self, origin: Origin, row: RowId, raw: Span) {
         let start = self.segs.len() as u32;
@@ -94,7 +104,7 @@ impl Build {
             if place + 1 == hops.len() && matches!(hop, Hop::Field(_)) {
                 return;
             }
-            let next = at.and_then(|value| value.get(name));
+            let next = at.and_then(|value| value.get_named(&hop.element().name));
             at = match hop {
                 Hop::Field(_) => next,
                 Hop::One(_, slice) => {
@@ -124,7 +134,7 @@ pub(crate) fn put(here: &mut Value, target: &Target, leaf: Value) -> Result<(), 
 fn put_hops(
     here: &mut Value,
     hops: &[Hop],
-    rivals: &[&'static str],
+    rivals: &[Element],
     leaf: Value,
 ) -> Result<(), Rivalled> {
     let Some((hop, rest)) = hops.split_first() else {
@@ -136,9 +146,9 @@ fn put_hops(
             if rest.is_empty() && has_any(here, rivals) {
                 return Err(Rivalled);
             }
-            put_hops(here.entry(name), rest, rivals, leaf)
+            put_hops(here.entry_named(&name.name), rest, rivals, leaf)
         }
-        Hop::One(name, slice) => match one(here.entry(name), slice) {
+        Hop::One(name, slice) => match one(here.entry_named(&name.name), slice) {
             Some(element) => put_hops(element, rest, rivals, leaf),
             None => Err(Rivalled),
         },
@@ -146,7 +156,7 @@ fn put_hops(
             let mut element = Value::Null;
             put_hops(&mut element, rest, rivals, leaf)?;
             slice.mark(&mut element);
-            let list = here.entry(name);
+            let list = here.entry_named(&name.name);
             if !matches!(list, Value::Array(_)) {
                 *list = Value::Array(Vec::new());
             }
@@ -156,9 +166,10 @@ fn put_hops(
     }
 }
 
-fn has_any(here: &Value, names: &[&'static str]) -> bool {
-    let fields = here.as_object().filter(|_| !names.is_empty());
-    fields.is_some_and(|fields| fields.iter().any(|(name, _)| names.contains(&name)))
+fn has_any(here: &Value, names: &[Element]) -> bool {
+    names
+        .iter()
+        .any(|element| here.get_named(&element.name).is_some())
 }
 
 /// The element of the slice, made if there is none.
@@ -189,9 +200,9 @@ pub(crate) fn append(
     let mut list = here;
     for hop in hops {
         list = match hop {
-            Hop::Field(name) => list.entry(name),
+            Hop::Field(name) => list.entry_named(&name.name),
             Hop::One(name, slice) | Hop::Many(name, slice) => {
-                let Some(element) = one(list.entry(name), slice) else {
+                let Some(element) = one(list.entry_named(&name.name), slice) else {
                     return 0;
                 };
                 element
@@ -214,12 +225,10 @@ pub(crate) fn append(
 /// Fields of the new object are set one by one; anything else takes the old value's place.
 pub(crate) fn merge(old: &mut Value, new: Value) {
     match new {
-        Value::Object(mut fields) if matches!(old, Value::Object(_)) => {
-            let names: Vec<String> = fields.iter().map(|(name, _)| name.to_owned()).collect();
-            for (name, value) in names.iter().zip(fields.values_mut()) {
-                old.set(name, std::mem::take(value));
-            }
-        }
+        Value::Object(fields) => match old {
+            Value::Object(old) => old.take_from(fields),
+            other => *other = Value::Object(fields),
+        },
         other => *old = other,
     }
 }

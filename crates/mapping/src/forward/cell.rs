@@ -39,6 +39,11 @@ impl Origin {
         sub: 0,
     };
 
+    /// 0 for a repeat of a field, 1 for a component, 2 for a subcomponent: the separators differ.
+    pub(crate) fn level(self) -> u8 {
+        u8::from(self.component != 0) + u8::from(self.sub != 0)
+    }
+
     pub(crate) fn is_field(self) -> bool {
         self.component == 0
     }
@@ -153,6 +158,18 @@ impl<'m> Cell<'m> {
             return Cow::Borrowed("");
         }
         escape::unescape(raw, &reading.delimiters, reading.charset)
+    }
+
+    /// Is the text of the first part one of these? Text without escapes is not decoded for it.
+    pub(crate) fn is_one_of(self, values: &[Box<str>], reading: &Reading) -> bool {
+        let raw = self.plain_raw(reading);
+        let escape = reading.delimiters.escape;
+        let is_plain = |&byte: &u8| (b' '..0x7F).contains(&byte) && Some(byte) != escape;
+        if raw.iter().all(is_plain) && raw != b"\"\"" {
+            return values.iter().any(|value| value.as_bytes() == raw);
+        }
+        let text = self.plain(reading);
+        values.iter().any(|value| **value == *text)
     }
 
     /// The text with the separators inside.

@@ -1,11 +1,11 @@
 //! From a field's text to an element's value.
 
 use super::Run;
-use super::build::{Build, Seg};
-use super::cell::Cell;
+use super::build::{Build, Seg, Span};
+use super::cell::{Cell, Origin};
 use super::rows::Level;
 use super::scope::Scope;
-use crate::program::{CodeTable, Convert, MapRow, ReferenceSpec, Translation};
+use crate::program::{CodeTable, Convert, MapRow, ReferenceSpec, Translation, bit};
 use crate::values::{number, time};
 use fhir::build::Value;
 use smallvec::SmallVec;
@@ -163,9 +163,12 @@ impl<'m> Run<'_, 'm> {
         }
         let parts: SmallVec<[&'m [u8]; 16]> =
             cell.parts(scope.reading).map(|part| part.raw).collect();
+        let bits = (1..).map_while(bit).zip(&parts);
+        let valued = bits.filter(|(_, part)| !part.is_empty());
         let inner = Scope {
             cell: Some(cell),
             parts: Some(&parts),
+            valued: valued.fold(0, |all, (bit, _)| all | bit),
             members: &[],
             ..*scope
         };
@@ -173,7 +176,11 @@ impl<'m> Run<'_, 'm> {
         self.depth += 1;
         let used = self.rows(body, &inner, build, &mut value, Level::Inner);
         self.depth -= 1;
-        self.accounts.taken(cell, used.parts, scope.reading);
+        if inner.valued & !used.parts == 0 {
+            self.accounts.used_up(cell, used.parts);
+        } else {
+            self.accounts.taken(cell, used.parts, scope.reading);
+        }
         (!value.is_empty()).then_some(value)
     }
 
@@ -237,6 +244,17 @@ impl<'m> Run<'_, 'm> {
         scope: &Scope<'_, 'm>,
         build: &mut Build,
     ) -> Option<Value> {
+        let same = (row.id, cell.origin.level(), cell.raw);
+        if let Some(place) = self.same.get(&same).copied() {
+            let url = self.refer_again(row, spec, place, cell)?;
+            return Some(referring(
+                row,
+                url,
+                cell.origin,
+                cell.span(self.message),
+                build,
+            ));
+        }
         let inner = Scope {
             members: &[],
             ..scope.with_cell(Some(cell))
@@ -260,12 +278,22 @@ impl<'m> Run<'_, 'm> {
             return None;
         };
         let url = self.referenced(row, spec, key, cell, scope)?;
-        let depth = build.trail.len();
-        build.trail.push(Seg::Name("reference"));
-        build.trace(cell.origin, row.id, cell.span(self.message));
-        build.trail.truncate(depth);
-        Some(Value::object().with("reference", url))
+        Some(referring(
+            row,
+            url,
+            cell.origin,
+            cell.span(self.message),
+            build,
+        ))
     }
+}
+
+fn referring(row: &MapRow, url: String, origin: Origin, raw: Span, build: &mut Build) -> Value {
+    let depth = build.trail.len();
+    build.trail.push(Seg::Name("reference"));
+    build.trace(origin, row.id, raw);
+    build.trail.truncate(depth);
+    Value::object().with("reference", url)
 }
 
 pub(crate) fn translated(table: &CodeTable, translation: &Translation) -> Value {

@@ -16,24 +16,31 @@ use std::sync::Arc;
 pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>]) {
     let reading = reading(run.message);
     let mut seen: HashMap<(Option<usize>, String), u32> = HashMap::new();
+    let around = Around::new(contexts, made);
     for own in made {
-        links(run, contexts, made, own);
+        links(run, &around, own);
         let scope = scope(run.message, &reading, &own.bound);
-        let keys = keys(run, contexts, made, own, &scope, &mut seen);
+        let keys = keys(run, &around, own, &scope, &mut seen);
         if let Some(draft) = run.drafts.get_mut(own.draft) {
             draft.keys = keys;
         }
     }
 }
 
-fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own: &Made<'_>) {
+/// What was made in the message, by label.
+struct Around<'s> {
+    contexts: &'s [Context<'s>],
+    by_label: HashMap<&'s str, Vec<&'s Made<'s>>>,
+}
+
+fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
     let reading = reading(run.message);
     for link in &own.item.links {
         let holds = |when| scope(run.message, &reading, &own.bound).holds(when, None);
         if !link.when.as_ref().is_none_or(holds) {
             continue;
         }
-        let found = labelled(contexts, made, own, &link.label);
+        let found = around.labelled(own, &link.label);
         // Which of several it is would be a guess.
         let n_taken = if link.is_list || found.len() == 1 {
             found.len()
@@ -80,9 +87,10 @@ fn links(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>], own
 
 /// The n-th reference into the n-th element that rows have made. False if they are not as many.
 fn pair(draft: &mut Draft, link: &Link, urls: &[String]) -> bool {
-    let Some((Hop::Many(list, _), rest)) = link.target.hops.split_first() else {
+    let Some((first @ Hop::Many(..), rest)) = link.target.hops.split_first() else {
         return false;
     };
+    let list = first.name();
     let many = draft
         .value
         .get(list)
@@ -120,32 +128,42 @@ fn pair(draft: &mut Draft, link: &Link, urls: &[String]) -> bool {
     true
 }
 
-/// The drafts of a label that are nearest, looking outward. What lies in another repeat of the
-/// same group belongs to that repeat.
-fn labelled(
-    contexts: &[Context<'_>],
-    made: &[Made<'_>],
-    own: &Made<'_>,
-    label: &str,
-) -> Vec<usize> {
-    let mut at = Some(own.context);
-    let mut from = None;
-    while let Some(around) = at {
-        let inside = made.iter().filter(|other| {
-            &*other.item.label == label
-                && other.draft != own.draft
-                && is_within(contexts, other.context, around)
-                && from.is_none_or(|from| !is_within(contexts, other.context, from))
-                && !is_in_sibling(contexts, other.context, (from, around))
-        });
-        let found: Vec<usize> = inside.map(|other| other.draft).collect();
-        if !found.is_empty() {
-            return found;
+// === impl Around ===
+
+impl<'s> Around<'s> {
+    fn new(contexts: &'s [Context<'s>], made: &'s [Made<'s>]) -> Self {
+        let mut by_label: HashMap<&str, Vec<&Made<'_>>> = HashMap::new();
+        for one in made {
+            by_label.entry(&*one.item.label).or_default().push(one);
         }
-        from = at;
-        at = contexts.get(around).and_then(|context| context.parent);
+        Self { contexts, by_label }
     }
-    Vec::new()
+
+    /// The drafts of a label that are nearest, looking outward. What lies in another repeat of the
+    /// same group belongs to that repeat.
+    fn labelled(&self, own: &Made<'_>, label: &str) -> Vec<usize> {
+        let contexts = self.contexts;
+        let Some(all) = self.by_label.get(label) else {
+            return Vec::new();
+        };
+        let mut at = Some(own.context);
+        let mut from = None;
+        while let Some(around) = at {
+            let inside = all.iter().filter(|other| {
+                other.draft != own.draft
+                    && is_within(contexts, other.context, around)
+                    && from.is_none_or(|from| !is_within(contexts, other.context, from))
+                    && !is_in_sibling(contexts, other.context, (from, around))
+            });
+            let found: Vec<usize> = inside.map(|other| other.draft).collect();
+            if !found.is_empty() {
+                return found;
+            }
+            from = at;
+            at = contexts.get(around).and_then(|context| context.parent);
+        }
+        Vec::new()
+    }
 }
 
 /// Does it lie in another repeat of the group `from`, which is right below `around`?
@@ -180,8 +198,7 @@ fn is_within(contexts: &[Context<'_>], inner: usize, outer: usize) -> bool {
 
 fn keys(
     run: &Run<'_, '_>,
-    contexts: &[Context<'_>],
-    made: &[Made<'_>],
+    around: &Around<'_>,
     own: &Made<'_>,
     scope: &Scope<'_, '_>,
     seen: &mut HashMap<(Option<usize>, String), u32>,
@@ -202,7 +219,7 @@ fn keys(
         for part in parts {
             match part {
                 KeyPart::Label(label) => {
-                    let mut found = labelled(contexts, made, own, label).into_iter();
+                    let mut found = around.labelled(own, label).into_iter();
                     within = found
                         .find(|place| run.drafts.get(*place).is_some_and(|draft| !draft.is_bare()));
                     is_lost |= within.is_none();

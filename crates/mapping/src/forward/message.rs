@@ -32,6 +32,9 @@ impl Context<'_> {
 
 type Places = SmallVec<[u32; 2]>;
 
+/// Places of contexts.
+type Instances = SmallVec<[usize; 2]>;
+
 /// Converts a whole message. Without a map for its structure everything is unmapped.
 pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source) -> Conversion {
     let reading = reading(message);
@@ -170,7 +173,7 @@ struct Walk<'w, 'a, 'm, 's, 'i> {
     contexts: Vec<Context<'s>>,
     made: Vec<Made<'i>>,
     /// The instances of a group below another, so that each has one context.
-    known: HashMap<(usize, String), Vec<usize>>,
+    known: HashMap<(usize, &'i str), Instances>,
 }
 
 // === impl Walk ===
@@ -191,10 +194,10 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
     }
 
     /// The instances that the names lead to; a group that is not there is passed over.
-    fn groups(&mut self, context: usize, names: &[String]) -> Vec<usize> {
-        let mut at = vec![context];
+    fn groups(&mut self, context: usize, names: &'i [String]) -> Instances {
+        let mut at = Instances::from_slice(&[context]);
         for name in names {
-            let mut next = Vec::new();
+            let mut next = Instances::new();
             for &parent in &at {
                 next.extend(self.below(parent, name));
             }
@@ -205,11 +208,11 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         at
     }
 
-    fn below(&mut self, parent: usize, name: &str) -> Vec<usize> {
-        if let Some(found) = self.known.get(&(parent, name.to_owned())) {
+    fn below(&mut self, parent: usize, name: &'i str) -> Instances {
+        if let Some(found) = self.known.get(&(parent, name)) {
             return found.clone();
         }
-        let mut found = Vec::new();
+        let mut found = Instances::new();
         let group = self.contexts.get(parent).map(|context| context.group);
         for child in group.into_iter().flat_map(|group| group.children()) {
             if let Child::Group(child) = child
@@ -222,7 +225,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 found.push(self.contexts.len() - 1);
             }
         }
-        self.known.insert((parent, name.to_owned()), found.clone());
+        self.known.insert((parent, name), found.clone());
         found
     }
 
@@ -275,7 +278,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
     fn beside(
         &mut self,
         bound: &mut Bound,
-        place: &SegmentPlace,
+        place: &'i SegmentPlace,
         (at, context): (usize, usize),
         (from, to): (u32, u32),
     ) {
@@ -371,7 +374,7 @@ impl Run<'_, '_> {
         reading: &Reading,
     ) -> Option<(Value, Build)> {
         let program = self.program;
-        let mut build = Build::default();
+        let mut build = Build::for_resource();
         let mut value = Value::resource(fhir_type);
         let scope = scope(self.message, reading, bound);
         for map in maps.iter().filter_map(|map| program.segments.get(*map)) {

@@ -42,6 +42,10 @@ pub(crate) struct Run<'a, 'm> {
     drafts: Vec<Draft>,
     /// Resources made by `=>`, by type and key.
     referenced: HashMap<(&'static str, String), usize>,
+    /// The same by row, level and bytes, where the key is within the value.
+    same: HashMap<(RowId, u8, &'m [u8]), usize>,
+    /// Bits of the fields of each segment that hold something.
+    valued: Vec<u64>,
     fingerprint: u128,
     event_time: Option<DateTime>,
     depth: u8,
@@ -74,6 +78,11 @@ impl<'a, 'm> Run<'a, 'm> {
             authorities,
             drafts: Vec::new(),
             referenced: HashMap::new(),
+            same: HashMap::new(),
+            valued: message
+                .segments()
+                .map(|segment| segment.valued_fields())
+                .collect(),
             fingerprint: fingerprint(message.raw()),
             event_time,
             depth: 0,
@@ -110,15 +119,8 @@ impl<'a, 'm> Run<'a, 'm> {
         scope: &Scope<'_, 'm>,
     ) -> Option<String> {
         let name = (spec.resource_type, key.clone());
-        if let Some(draft) = self
-            .referenced
-            .get(&name)
-            .and_then(|at| self.drafts.get(*at))
-        {
-            let url = draft.full_url.clone();
-            // The same field was read to make it: its parts are accounted for alike.
-            self.accounts.taken(cell, u64::MAX, scope.reading);
-            return Some(url);
+        if let Some(at) = self.referenced.get(&name).copied() {
+            return self.refer_again(row, spec, at, cell);
         }
         let place = self.drafts.len();
         let url = full_url(self.fingerprint, place);
@@ -141,7 +143,7 @@ impl<'a, 'm> Run<'a, 'm> {
         // It takes its place before its own rows run: they may refer on.
         self.drafts.push(draft);
         self.referenced.insert(name, place);
-        let mut build = Build::default();
+        let mut build = Build::for_resource();
         let start = Value::resource(spec.resource_type);
         let value = self.typed(spec.type_map, cell, scope, &mut build, start)?;
         if let Some(draft) = self.drafts.get_mut(place) {
@@ -149,7 +151,28 @@ impl<'a, 'm> Run<'a, 'm> {
             draft.build = build;
             draft.whole = true;
         }
-        let _ = row;
+        if spec.own_key {
+            self.same
+                .insert((row.id, cell.origin.level(), cell.raw), place);
+        }
+        Some(url)
+    }
+
+    /// The same for a resource that was referred to before.
+    fn refer_again(
+        &mut self,
+        row: &MapRow,
+        spec: &ReferenceSpec,
+        place: usize,
+        cell: Cell<'m>,
+    ) -> Option<String> {
+        let url = self.drafts.get(place)?.full_url.clone();
+        // The same field was read to make it: its parts are accounted for alike.
+        self.accounts.all_taken(cell);
+        if spec.own_key {
+            self.same
+                .insert((row.id, cell.origin.level(), cell.raw), place);
+        }
         Some(url)
     }
 }
@@ -168,16 +191,21 @@ pub(crate) fn full_url(fingerprint: u128, place: usize) -> String {
     let low = mix(mixed ^ (fingerprint >> 64) as u64);
     let bits = (u128::from(mixed) << 64 | u128::from(low)) & !(0xF_u128 << 76) & !(0x3_u128 << 62);
     let bits = bits | 0x8_u128 << 76 | 0x2_u128 << 62;
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!(
-        "urn:uuid:{}-{}-{}-{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32)
-    )
+    let mut url = String::with_capacity(45);
+    url.push_str("urn:uuid:");
+    for (place, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            url.push('-');
+        }
+        for half in [byte >> 4, byte & 15] {
+            url.push(char::from(if half < 10 {
+                b'0' + half
+            } else {
+                b'a' + half - 10
+            }));
+        }
+    }
+    url
 }
 
 fn mix(mut value: u64) -> u64 {
@@ -227,6 +255,7 @@ pub(crate) fn scope<'a, 'm>(
         current: None,
         cell: None,
         parts: None,
+        valued: u64::MAX,
         members: &[],
     }
 }

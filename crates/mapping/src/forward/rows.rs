@@ -4,7 +4,7 @@ use super::Run;
 use super::build::{Build, Span, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source};
+use crate::program::{Body, Convert, Hop, Literal, MapRow, Need, Row, SegmentName, SetRow, Source};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
@@ -39,9 +39,19 @@ impl<'m> Run<'_, 'm> {
         level: Level,
     ) -> Used {
         let mut used = Used::default();
-        for row in &body.rows {
+        // Of the segment that was looked at last; rows of one segment stand together.
+        let mut last = None;
+        for (row, need) in body.rows.iter().zip(&body.needs) {
+            if !self.is_there(*need, scope, &mut last) {
+                continue;
+            }
             match row {
-                Row::Map(row) => self.map_row(row, scope, build, here, (level, &mut used)),
+                Row::Map(row) => {
+                    let known = *need != Need::Nothing;
+                    if known || !row.sources.iter().all(|source| scope.is_empty(*source)) {
+                        self.map_row(row, scope, build, here, (level, &mut used));
+                    }
+                }
                 Row::Set(row) => Self::set_row(row, scope, build, here, level),
                 Row::Drop(row) => {
                     let when = row.when.as_ref();
@@ -70,6 +80,32 @@ impl<'m> Run<'_, 'm> {
         used
     }
 
+    /// Is there what a row needs?
+    fn is_there(
+        &self,
+        need: Need,
+        scope: &Scope<'_, 'm>,
+        last: &mut Option<(SegmentName, u64)>,
+    ) -> bool {
+        match need {
+            Need::Nothing => true,
+            Need::Parts(bits) => scope.valued & bits != 0,
+            Need::Field(segment, bit) => {
+                let fields = match last {
+                    Some((name, fields)) if *name == segment => *fields,
+                    _ => {
+                        let at = scope.first_segment(segment);
+                        let found = at.and_then(|at| self.valued.get(at as usize));
+                        let fields = found.copied().unwrap_or(0);
+                        *last = Some((segment, fields));
+                        fields
+                    }
+                };
+                fields & bit != 0
+            }
+        }
+    }
+
     fn map_row(
         &mut self,
         row: &MapRow,
@@ -78,8 +114,8 @@ impl<'m> Run<'_, 'm> {
         here: &mut Value,
         (level, used): (Level, &mut Used),
     ) {
-        // Most fields of most messages are empty.
-        if !row.arrow.forward() || row.sources.iter().all(|source| scope.is_empty(*source)) {
+        let is_there = |when| !row.when_first || scope.holds(when, None);
+        if !row.when.as_ref().is_none_or(is_there) {
             return;
         }
         let Some(cells) = self.source_cells(row, scope) else {
@@ -98,8 +134,8 @@ impl<'m> Run<'_, 'm> {
             } else {
                 scope.cell
             };
-            let fits = row.when.as_ref().is_none_or(|when| scope.holds(when, base));
-            if cell.is_empty(scope.reading) || !fits {
+            let fits = |when| row.when_first || scope.holds(when, base);
+            if cell.is_empty(scope.reading) || !row.when.as_ref().is_none_or(fits) {
                 continue;
             }
             for source in &row.sources {

@@ -20,6 +20,8 @@ pub(crate) struct Scope<'a, 'm> {
     pub(crate) cell: Option<Cell<'m>>,
     /// Its parts, where they were split before.
     pub(crate) parts: Option<&'a [&'m [u8]]>,
+    /// Bits of those of its parts that hold something; all where nobody looked.
+    pub(crate) valued: u64,
     /// In an `each` over groups, the group at hand.
     pub(crate) members: &'a [Source],
 }
@@ -39,7 +41,7 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    fn first_segment(&self, name: SegmentName) -> Option<u32> {
+    pub(crate) fn first_segment(&self, name: SegmentName) -> Option<u32> {
         match self.current {
             Some((current, index)) if current == name => Some(index),
             _ => {
@@ -154,10 +156,15 @@ impl<'m> Scope<'_, 'm> {
             }
             _ => false,
         };
-        let parts = if is_same { self.parts } else { None };
+        let (parts, valued) = if is_same {
+            (self.parts, self.valued)
+        } else {
+            (None, u64::MAX)
+        };
         Self {
             cell,
             parts,
+            valued,
             ..*self
         }
     }
@@ -248,14 +255,8 @@ impl<'m> Scope<'_, 'm> {
                 let text = cell.plain(self.reading);
                 base::DateTime::parse_hl7(&text).is_ok_and(|time| time.has_time())
             }),
-            Op::In(values) => valued.is_some_and(|cell| {
-                let text = cell.plain(self.reading);
-                values.iter().any(|value| **value == *text)
-            }),
-            Op::NotIn(values) => valued.is_none_or(|cell| {
-                let text = cell.plain(self.reading);
-                !values.iter().any(|value| **value == *text)
-            }),
+            Op::In(values) => valued.is_some_and(|cell| cell.is_one_of(values, self.reading)),
+            Op::NotIn(values) => valued.is_none_or(|cell| !cell.is_one_of(values, self.reading)),
             Op::Count(..) => false,
         }
     }

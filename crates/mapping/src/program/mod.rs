@@ -7,13 +7,15 @@
 
 mod codes;
 mod condition;
+mod need;
 mod systems;
 mod target;
 
 pub(crate) use codes::{CodeTable, Translation};
 pub(crate) use condition::{Condition, Op, ResourceCondition, ResourceOp};
+pub(crate) use need::{Need, bit};
 pub(crate) use systems::Systems;
-pub(crate) use target::{Hop, Literal, Slice, Target, Told, walk};
+pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
 
 use crate::syntax::{Arrow, Ownership, Place};
 use std::collections::HashMap;
@@ -72,6 +74,8 @@ pub(crate) struct TypeMap {
 pub(crate) struct Body {
     pub(crate) fhir_type: &'static str,
     pub(crate) rows: Vec<Row>,
+    /// One for each row: see [`Body::settle`].
+    pub(crate) needs: Vec<Need>,
 }
 
 #[derive(Debug)]
@@ -91,6 +95,8 @@ pub(crate) struct MapRow {
     pub(crate) place: Option<Place>,
     pub(crate) convert: Convert,
     pub(crate) when: Option<Condition>,
+    /// The condition reads fields only: it says the same of each value and is asked once.
+    pub(crate) when_first: bool,
     pub(crate) when_resource: Option<ResourceCondition>,
     /// How many hops lead to what `when_resource` reads: the element, or what holds a primitive.
     pub(crate) resource_base: usize,
@@ -107,6 +113,8 @@ pub(crate) struct ReferenceSpec {
     pub(crate) resource_type: &'static str,
     pub(crate) type_map: usize,
     pub(crate) keys: Vec<Vec<Source>>,
+    /// The key is within the value at hand: equal values mean the same resource.
+    pub(crate) own_key: bool,
     pub(crate) ownership: Ownership,
 }
 
@@ -296,6 +304,10 @@ impl MapRow {
 // === impl Source ===
 
 impl Source {
+    pub(crate) fn is_field(self) -> bool {
+        matches!(self, Self::Field { .. })
+    }
+
     /// The component that it reads of the value at hand.
     pub(crate) fn cell_component(self) -> Option<u8> {
         match self {

@@ -1,6 +1,8 @@
 //! Where a row writes: hops through elements, slices of lists.
 
-use fhir::build::Value;
+use fhir::build::{Name, Value};
+use std::fmt;
+use std::ops::Deref;
 
 /// The right side of a row.
 #[derive(Clone, Debug, Default)]
@@ -9,7 +11,7 @@ pub(crate) struct Target {
     /// The FHIR type at the end.
     pub(crate) fhir_type: &'static str,
     /// The other JSON names of the same choice: `valueString` beside `valueQuantity`.
-    pub(crate) rivals: Vec<&'static str>,
+    pub(crate) rivals: Vec<Element>,
     /// Is this the first row of its map on this place? Others only add parts.
     pub(crate) principal: bool,
     /// `merge by`: only elements whose value here is equal are replaced.
@@ -18,14 +20,21 @@ pub(crate) struct Target {
     pub(crate) fills_gap: bool,
 }
 
+/// The JSON name of an element, looked up when the map was read.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Element {
+    text: &'static str,
+    pub(crate) name: Name,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Hop {
     /// An element that is there once.
-    Field(&'static str),
+    Field(Element),
     /// The one element of a list that is told apart.
-    One(&'static str, Slice),
+    One(Element, Slice),
     /// New elements of a list.
-    Many(&'static str, Slice),
+    Many(Element, Slice),
 }
 
 /// Which elements of a list belong to a row.
@@ -65,10 +74,45 @@ pub(crate) enum Literal {
     Absent,
 }
 
+// === impl Element ===
+
+impl From<&'static str> for Element {
+    fn from(text: &'static str) -> Self {
+        Self {
+            text,
+            name: Name::new(text),
+        }
+    }
+}
+
+impl Deref for Element {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.text
+    }
+}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
 // === impl Hop ===
 
 impl Hop {
     pub(crate) fn name(&self) -> &'static str {
+        self.element().text
+    }
+
+    pub(crate) fn element(&self) -> &Element {
         match self {
             Self::Field(name) | Self::One(name, _) | Self::Many(name, _) => name,
         }
