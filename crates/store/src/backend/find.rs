@@ -1,12 +1,14 @@
 //! A search from query to page: the plan, its hits, what comes along, the cursor of the next page.
 
 use crate::backend::include::{self, Included};
+use crate::backend::persons::Persons;
 use crate::backend::plan::{After, Drive, Plan, Rows};
 use crate::backend::planner::Planner;
 use crate::backend::stored::Res;
 use crate::backend::{Fault, Index, Session, cursor};
 use crate::chart::{Count, Limits};
 use search::{Query, SortBy, Summary, Total};
+use std::collections::BTreeMap;
 
 /// A page, in numbers.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub(crate) struct Hits {
     pub(crate) included: Included,
     pub(crate) total: Option<Count>,
     pub(crate) next: Option<String>,
+    /// See [`crate::chart::Page::persons`].
+    pub(crate) persons: BTreeMap<String, String>,
 }
 
 /// What a query finds, a page of it.
@@ -24,10 +28,8 @@ pub(crate) fn page(
     query: &Query,
     limits: Limits,
 ) -> Result<Hits, Fault> {
-    let planner = Planner {
-        session: index,
-        rows,
-    };
+    let persons = Persons::of_query(index, rows, query)?;
+    let planner = Planner::new(persons);
     let marks = marks(query);
     let after = match &query.cursor {
         Some(text) => Some(cursor::read(index, marks, text)?),
@@ -56,7 +58,15 @@ pub(crate) fn page(
         page.next = Some(cursor::write(index, marks, &after)?);
     }
     page.matches = found.hits.iter().map(|hit| hit.res).collect();
-    page.included = include::gather(index, rows, query, &page.matches, limits.max_included)?;
+    let around = include::Around {
+        index,
+        persons: &persons,
+        max: limits.max_included,
+    };
+    page.included = include::gather(&around, query, &page.matches)?;
+    let mut answered = page.matches.clone();
+    answered.extend(&page.included.found);
+    page.persons = persons.stand_ins(&answered)?;
     Ok(page)
 }
 

@@ -5,8 +5,9 @@
 
 use super::pass::visible;
 use super::sql;
+use crate::backend::persons::{self, Persons};
 use crate::backend::plan::{Exact, Rows};
-use crate::backend::stored::{Res, Set};
+use crate::backend::stored::{PERSON, Res, Set};
 use crate::backend::{Fault, Index};
 use search::{Include, Query};
 use std::collections::HashSet;
@@ -22,9 +23,17 @@ pub(crate) struct Included {
     pub(crate) cut: bool,
 }
 
+/// Where to gather, for whom, and how much.
+pub(crate) struct Around<'a> {
+    pub(crate) index: &'a dyn Index,
+    pub(crate) persons: &'a Persons<'a>,
+    pub(crate) max: usize,
+}
+
 struct Gather<'a> {
     index: &'a dyn Index,
     rows: &'a Rows,
+    persons: &'a Persons<'a>,
     max: usize,
     seen: HashSet<Res>,
     included: Included,
@@ -32,20 +41,19 @@ struct Gather<'a> {
 
 /// All that a query includes for its matches.
 pub(crate) fn gather(
-    index: &dyn Index,
-    rows: &Rows,
+    around: &Around<'_>,
     query: &Query,
     matches: &[Res],
-    max: usize,
 ) -> Result<Included, Fault> {
     if query.includes.is_empty() && query.revincludes.is_empty() {
         return Ok(Included::default());
     }
     let seen = matches.iter().copied().collect();
     let mut gather = Gather {
-        index,
-        rows,
-        max,
+        index: around.index,
+        rows: around.persons.rows,
+        persons: around.persons,
+        max: around.max,
         seen,
         included: Included::default(),
     };
@@ -102,7 +110,12 @@ impl Gather<'_> {
             return Ok(());
         }
         let values = set.values(include.param.key.0);
-        let targets: Vec<Res> = values.filter_map(|value| value.local()).collect();
+        let mut targets: Vec<Res> = values.filter_map(|value| value.local()).collect();
+        if persons::is_answered(include.source_type) {
+            for target in &mut targets {
+                *target = self.persons.shown(*target)?;
+            }
+        }
         self.index.announce(&targets)?;
         for target in targets {
             self.add(target, include.target_type)?;
@@ -115,14 +128,19 @@ impl Gather<'_> {
         if asked.is_some_and(|asked| asked != Some(set.type_number)) {
             return Ok(());
         }
-        let row = Exact::Reference {
-            param: include.param.key.0,
-            target: res,
+        let targets = if self.persons.on && set.flags & PERSON != 0 {
+            self.persons.patients(res)?
+        } else {
+            vec![res]
         };
-        let mut rows = sql::exact_rows(&row);
-        rows.sql.push_str(" LIMIT ?");
-        rows.params.push((self.max as i64 + 1).into());
-        let sources = self.index.numbers(&rows)?;
+        let mut sources = Vec::new();
+        for target in targets {
+            let param = include.param.key.0;
+            let mut rows = sql::exact_rows(&Exact::Reference { param, target });
+            rows.sql.push_str(" LIMIT ?");
+            rows.params.push((self.max as i64 + 1).into());
+            sources.extend(self.index.numbers(&rows)?);
+        }
         self.index.announce(&sources)?;
         for source in sources {
             self.add(source, Some(include.source_type))?;

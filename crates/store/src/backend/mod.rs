@@ -15,6 +15,7 @@ pub(crate) mod include;
 pub(crate) mod key;
 pub(crate) mod order;
 pub(crate) mod pass;
+pub(crate) mod persons;
 pub(crate) mod plan;
 pub(crate) mod planner;
 pub(crate) mod postgres;
@@ -58,6 +59,10 @@ pub(crate) trait Session {
     fn name(&self, res: Res) -> Result<(&'static str, String), Fault>;
     /// The source Patients of a person; none where it is no person.
     fn members(&self, res: Res) -> Result<Vec<Res>, Fault>;
+    /// The person of a source Patient; none where it is no such record.
+    fn person_of(&self, res: Res) -> Result<Option<Res>, Fault>;
+    /// The persons that became part of this one.
+    fn retired_into(&self, person: Res) -> Result<Vec<Res>, Fault>;
     /// How many resources of a type there are.
     fn census(&self, type_number: i64) -> Result<u64, Fault>;
     /// How many rows a drive gives, counted up to `cap`.

@@ -2,8 +2,9 @@
 
 use super::execute::{FIRST_CHUNK, Run, Stream};
 use crate::backend::check::Check;
+use crate::backend::persons::Persons;
 use crate::backend::plan::{By, Exact, Node, OrderBy, Rows, SortKey, SortValue};
-use crate::backend::stored::{PERSON, Res, Set, Stored, decode_value};
+use crate::backend::stored::{PERSON, RETIRED, Res, Set, Stored, decode_value};
 use crate::backend::{Fault, resolve};
 use base::Timestamp;
 use search::{Span, Value};
@@ -16,6 +17,15 @@ pub(crate) fn visible(rows: &Rows, set: &Set<'_>) -> bool {
             Rows::Patients { patients, .. } => set.patients().any(|own| patients.contains(&own)),
             Rows::Nothing => false,
         }
+}
+
+/// In the person view the living persons, else the sources' records.
+fn is_wanted(persons: bool, flags: u8) -> bool {
+    match flags & (PERSON | RETIRED) {
+        0 => !persons,
+        PERSON => persons,
+        _ => false,
+    }
 }
 
 // === impl Run ===
@@ -79,7 +89,7 @@ impl Run<'_> {
         if self
             .plan
             .persons
-            .is_some_and(|persons| persons != (set.flags & PERSON != 0))
+            .is_some_and(|persons| !is_wanted(persons, set.flags))
         {
             return Ok(false);
         }
@@ -121,18 +131,44 @@ impl Run<'_> {
                 param,
                 type_number,
                 node,
-            } => self.has(*param, *type_number, node, res)?,
+            } => {
+                let targets = if self.plan.by_person && set.flags & PERSON != 0 {
+                    self.persons().patients(res)?
+                } else {
+                    vec![res]
+                };
+                for target in targets {
+                    if self.has(*param, *type_number, node, target)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
         })
     }
 
+    fn persons(&self) -> Persons<'_> {
+        Persons {
+            session: self.index,
+            rows: &self.plan.rows,
+            on: self.plan.by_person,
+        }
+    }
+
     fn target_passes(&self, target: Res, branches: &[(i64, Node)]) -> Result<bool, Fault> {
+        let target = self.persons().shown(target)?;
         let key = (branches.as_ptr().addr(), target);
         if let Some(known) = self.memo.borrow().get(&key) {
             return Ok(*known);
         }
         let bytes = self.index.set(target)?.unwrap_or_default();
         let mut passes = false;
-        if let Some(set) = Set::read(&bytes).filter(|set| visible(&self.plan.rows, set)) {
+        let seen = |set: &Set<'_>| {
+            let is_patient = self.index.type_number("Patient") == Some(set.type_number);
+            visible(&self.plan.rows, set)
+                && (!self.plan.by_person || !is_patient || is_wanted(true, set.flags))
+        };
+        if let Some(set) = Set::read(&bytes).filter(seen) {
             for (type_number, node) in branches {
                 if *type_number == set.type_number && self.holds(node, target, &set)? {
                     passes = true;
@@ -183,7 +219,10 @@ impl Run<'_> {
     /// The least value under a parameter, or the greatest.
     fn extreme(&self, param: u32, greatest: bool, set: &Set<'_>) -> Result<Option<Value>, Fault> {
         let mut best: Option<Value> = None;
-        for stored in set.raw(param).filter_map(decode_value) {
+        for mut stored in set.raw(param).filter_map(decode_value) {
+            if let Stored::Local(target) = &mut stored {
+                *target = self.persons().shown(*target)?;
+            }
             let value = resolve::value(self.index, &stored)?;
             best = Some(match best {
                 Some(best) if greatest => best.max(value),

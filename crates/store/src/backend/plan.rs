@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) rows: Rows,
     /// Patients only: the persons or the sources' records.
     pub(crate) persons: Option<bool>,
+    /// In the person view ([`crate::backend::persons`]).
+    pub(crate) by_person: bool,
     pub(crate) order: Vec<OrderBy>,
     /// Start after this.
     pub(crate) after: Option<After>,

@@ -9,8 +9,9 @@
 //!   estimates change between them.
 
 use crate::backend::check::Check;
+use crate::backend::persons::Persons;
 use crate::backend::plan::{After, By, Drive, Exact, Node, OrderBy, Plan, Probe, Rows};
-use crate::backend::stored::{Res, Set, Stored};
+use crate::backend::stored::{Res, Set};
 use crate::backend::{Fault, Session, resolve};
 use search::{Branch, Filter, Query, SortBy, Test};
 
@@ -25,8 +26,9 @@ const MAX_PROBES: usize = 16;
 
 /// Makes plans for one search.
 pub(crate) struct Planner<'a> {
-    pub(crate) session: &'a dyn Session,
-    pub(crate) rows: &'a Rows,
+    session: &'a dyn Session,
+    rows: &'a Rows,
+    persons: Persons<'a>,
 }
 
 /// A filter in numbers.
@@ -39,7 +41,16 @@ struct Resolved {
 
 // === impl Planner ===
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// In one state of the chart, for one caller.
+    pub(crate) fn new(persons: Persons<'a>) -> Self {
+        Self {
+            session: persons.session,
+            rows: persons.rows,
+            persons,
+        }
+    }
+
     /// The plan of a query's page.
     pub(crate) fn plan(
         &self,
@@ -59,7 +70,7 @@ impl Planner<'_> {
         plan.order = order.collect();
         plan.after = after;
         if query.resource_type == "Patient" {
-            plan.persons = Some(query.person);
+            plan.persons = Some(self.persons.on);
         }
         self.prefer_sorted_index(query, &mut plan)?;
         Ok(plan)
@@ -99,7 +110,8 @@ impl Planner<'_> {
             probes: Vec::new(),
             nodes: Vec::new(),
             rows: self.rows.clone(),
-            persons: None,
+            persons: (self.persons.on && resource_type == "Patient").then_some(true),
+            by_person: self.persons.on,
             order: Vec::new(),
             after: None,
             limit,
@@ -199,7 +211,7 @@ impl Planner<'_> {
                 source_type,
                 link,
                 filter,
-            } => self.has(source_type, link.key.0, filter),
+            } => self.has(resource_type, (source_type, link.key.0), filter),
             Filter::Id(ids) => Ok(Resolved::these(self.ids(resource_type, ids)?)),
             Filter::LastUpdated(tests) => Ok(Resolved::checked(Node::Updated(tests.clone()))),
         }
@@ -208,7 +220,7 @@ impl Planner<'_> {
     fn checks(&self, tests: &[Test]) -> Result<Vec<Check>, Fault> {
         tests
             .iter()
-            .map(|test| resolve::check(self.session, test))
+            .map(|test| resolve::check(&self.persons, test))
             .collect()
     }
 
@@ -220,6 +232,11 @@ impl Planner<'_> {
         } in branches
         {
             match self.inner(resource_type, filter)? {
+                Some(found) if self.persons.on && *resource_type == "Patient" => {
+                    for person in found {
+                        targets.extend(self.persons.patients(person)?);
+                    }
+                }
                 Some(found) => targets.extend(found),
                 None => return self.chain_by_resource(param, branches),
             }
@@ -246,7 +263,12 @@ impl Planner<'_> {
         }))
     }
 
-    fn has(&self, source_type: &str, param: u32, filter: &Filter) -> Result<Resolved, Fault> {
+    fn has(
+        &self,
+        resource_type: &str,
+        (source_type, param): (&str, u32),
+        filter: &Filter,
+    ) -> Result<Resolved, Fault> {
         let Some(sources) = self.inner(source_type, filter)? else {
             let type_number = self
                 .session
@@ -265,10 +287,12 @@ impl Planner<'_> {
             let Some(set) = Set::read(&bytes) else {
                 continue;
             };
-            targets.extend(set.values(param).filter_map(|value| match value {
-                Stored::Local(target) => Some(target),
-                _ => None,
-            }));
+            targets.extend(set.values(param).filter_map(|value| value.local()));
+        }
+        if resource_type == "Patient" {
+            for target in &mut targets {
+                *target = self.persons.shown(*target)?;
+            }
         }
         Ok(Resolved::these(targets))
     }
@@ -305,7 +329,14 @@ impl Planner<'_> {
     fn ids(&self, resource_type: &str, ids: &[String]) -> Result<Vec<Res>, Fault> {
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
-            found.extend(self.session.resource(resource_type, id)?);
+            let Some(res) = self.session.resource(resource_type, id)? else {
+                continue;
+            };
+            found.push(if resource_type == "Patient" {
+                self.persons.shown(res)?
+            } else {
+                res
+            });
         }
         found.sort_unstable();
         found.dedup();

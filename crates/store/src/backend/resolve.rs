@@ -1,6 +1,7 @@
 //! A search's names to numbers.
 
 use crate::backend::check::{Check, System, Unit};
+use crate::backend::persons::{self, Persons};
 use crate::backend::plan::{Exact, Rows};
 use crate::backend::stored::{Res, Stored};
 use crate::backend::{Fault, Session, key};
@@ -21,7 +22,14 @@ pub(crate) fn rows(session: &dyn Session, filter: &RowFilter) -> Result<Rows, Fa
         RowFilter::Patients { patients, types } => {
             let mut numbers = Vec::new();
             for patient in patients {
-                numbers.extend(targets(session, "Patient", patient)?);
+                let Some(res) = session.resource("Patient", patient)? else {
+                    continue;
+                };
+                numbers.push(res);
+                // A permit for a person is one for all its records.
+                if let Some(person) = persons::living(session, res)? {
+                    numbers.extend(persons::whole(session, person)?);
+                }
             }
             Rows::Patients {
                 patients: numbers,
@@ -43,24 +51,9 @@ fn types_in_numbers(session: &dyn Session, types: &Types) -> Option<HashSet<i64>
     }
 }
 
-/// A resource by its number; a person stands for all its source records as well.
-pub(crate) fn targets(
-    session: &dyn Session,
-    resource_type: &str,
-    id: &str,
-) -> Result<Vec<Res>, Fault> {
-    let Some(res) = session.resource(resource_type, id)? else {
-        return Ok(Vec::new());
-    };
-    let mut all = vec![res];
-    if resource_type == "Patient" {
-        all.extend(session.members(res)?);
-    }
-    Ok(all)
-}
-
 /// One test with its names as numbers.
-pub(crate) fn check(session: &dyn Session, test: &Test) -> Result<Check, Fault> {
+pub(crate) fn check(persons: &Persons<'_>, test: &Test) -> Result<Check, Fault> {
+    let session = persons.session;
     Ok(match test {
         Test::Token(token) => Check::Token {
             system: match &token.system {
@@ -84,16 +77,16 @@ pub(crate) fn check(session: &dyn Session, test: &Test) -> Result<Check, Fault> 
                 UnitTest::CodeOrUnit(text) => Unit::Either(text.as_str().into()),
             },
         },
-        Test::Reference(reference) => reference_check(session, reference)?,
+        Test::Reference(reference) => reference_check(persons, reference)?,
         Test::Uri(uri) => Check::Uri(uri.as_str().into()),
         Test::Composite(parts) => {
-            let parts: Result<_, _> = parts.iter().map(|part| check(session, part)).collect();
+            let parts: Result<_, _> = parts.iter().map(|part| check(persons, part)).collect();
             Check::Composite(parts?)
         }
     })
 }
 
-fn reference_check(session: &dyn Session, test: &ReferenceTest) -> Result<Check, Fault> {
+fn reference_check(persons: &Persons<'_>, test: &ReferenceTest) -> Result<Check, Fault> {
     let mut found = match test {
         ReferenceTest::Url { url, version } => {
             return Ok(Check::Url {
@@ -101,11 +94,11 @@ fn reference_check(session: &dyn Session, test: &ReferenceTest) -> Result<Check,
                 version: version.as_deref().map(Box::from),
             });
         }
-        ReferenceTest::Local { resource_type, id } => targets(session, resource_type, id)?,
+        ReferenceTest::Local { resource_type, id } => targets(persons, resource_type, id)?,
         ReferenceTest::Id { types, id } => {
             let mut found = Vec::new();
             for resource_type in types {
-                found.extend(targets(session, resource_type, id)?);
+                found.extend(targets(persons, resource_type, id)?);
             }
             found
         }
@@ -113,6 +106,14 @@ fn reference_check(session: &dyn Session, test: &ReferenceTest) -> Result<Check,
     found.sort_unstable();
     found.dedup();
     Ok(Check::Local(found))
+}
+
+fn targets(persons: &Persons<'_>, resource_type: &str, id: &str) -> Result<Vec<Res>, Fault> {
+    match persons.session.resource(resource_type, id)? {
+        Some(res) if resource_type == "Patient" => persons.patients(res),
+        Some(res) => Ok(vec![res]),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The exact rows of a check, and whether having one is all that the check asks. `None` where the

@@ -15,8 +15,10 @@ use search::{Extraction, Posting, Range, Span, Target, Value};
 /// The number of a resource, for ever.
 pub(crate) type Res = i64;
 
-/// The person flag of a set.
+/// The flag of a person's set.
 pub(crate) const PERSON: u8 = 1;
+/// Besides that of a person: it became part of another one.
+pub(crate) const RETIRED: u8 = 2;
 
 /// Turns names into numbers.
 pub(crate) trait Numbers {

@@ -223,6 +223,20 @@ pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
     format!("{body},\"link\":[{}]}}", links.join(",")).into_bytes()
 }
 
+/// The ids of the records that a person's body links to.
+pub(crate) fn records_of(golden: &[u8]) -> Vec<String> {
+    let Ok(document) = Document::parse(golden) else {
+        return Vec::new();
+    };
+    items(document.root(), "link")
+        .filter(|link| link.text("type").as_deref() == Some("seealso"))
+        .filter_map(|link| {
+            let reference = link.get("other")?.text("reference")?;
+            Some(reference.strip_prefix("Patient/")?.to_owned())
+        })
+        .collect()
+}
+
 /// The body of a person that became part of another.
 pub(crate) fn retired(survivor: &str) -> Vec<u8> {
     let head = head("false");

@@ -2,6 +2,7 @@
 
 use crate::chart::batch::{Origin, Outcome};
 use base::Timestamp;
+use std::collections::BTreeMap;
 
 /// One version of one resource.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,6 +97,9 @@ pub struct Page {
     pub total: Option<Count>,
     /// Includes were cut off at the limit.
     pub includes_cut: bool,
+    /// In the person view: the id of each source Patient that the resources refer to, and the id of
+    /// the person as whom it is answered. Empty in the plain view.
+    pub persons: BTreeMap<String, String>,
 }
 
 /// A number of matches. Counting stops at a limit, so that no count holds a reader for long.

@@ -5,7 +5,7 @@ use crate::backend::find;
 use crate::backend::sqlite::read::Versions;
 use crate::backend::sqlite::session::SqliteSession;
 use crate::backend::stored::Res;
-use crate::backend::{Fault, Session, resolve};
+use crate::backend::{Fault, Session, persons, resolve};
 use crate::chart::packed;
 use crate::chart::{
     AppliedAt, BusinessKey, Chart, EverythingPage, History, HistoryOf, HistoryPage, Limits, Origin,
@@ -90,12 +90,13 @@ impl Chart {
                 includes_cut: found.included.cut,
                 total: found.total,
                 next: found.next,
+                persons: found.persons,
             })
         })
     }
 
     /// The patients themselves and all that is in their compartments, a page at a time. A person
-    /// stands for all its records.
+    /// stands for all its records, and is answered in the person view.
     pub fn everything(
         &self,
         permit: &Permit,
@@ -227,24 +228,21 @@ impl Chart {
         })
     }
 
-    /// The person that a source Patient, or the person's own Patient, belongs to.
+    /// The person that a source Patient belongs to, that a retired person became, or that the
+    /// Patient is itself.
     pub fn person_of(&self, permit: &Permit, patient: &str) -> Result<Option<Person>, ReadError> {
         self.look_once(|session| {
             let Some(res) = session.resource("Patient", patient)? else {
                 return Ok(None);
             };
             let rows = resolve::rows(session, permit.filter())?;
-            let mut statement = session
-                .conn
-                .prepare_cached("SELECT person FROM record WHERE patient = ?")?;
-            let person = statement
-                .query_row([res], |row| row.get(0))
-                .optional()?
-                .unwrap_or(res);
-            let mut members = session.members(person)?;
-            if members.is_empty() {
+            let Some(person) = (match session.person_of(res)? {
+                Some(person) => Some(person),
+                None => persons::living(session, res)?,
+            }) else {
                 return Ok(None);
-            }
+            };
+            let mut members = session.members(person)?;
             members.sort_unstable();
             let mut ids = Vec::with_capacity(members.len());
             for member in members {

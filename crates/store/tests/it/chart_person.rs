@@ -1,7 +1,7 @@
 //! Equal identifiers link records to persons.
 
-use crate::chart_fixture::{Fixture, permit};
-use store::chart::{Change, EverythingPage, Read};
+use crate::chart_fixture::{Fixture, at, permit, prepared};
+use store::chart::{Batch, Change, Count, EverythingPage, HistoryOf, HistoryPage, Read};
 
 fn record(id: &str, numbers: &[&str], more: &str) -> String {
     let identifiers: Vec<String> = numbers
@@ -166,6 +166,206 @@ fn a_person_is_not_written_to_and_stands_for_its_records() {
             None => break,
         }
     }
-    // Patients come first, the oldest first.
-    assert_eq!(all, ["a", &person, "b", "o-a", "o-b"]);
+    assert_eq!(
+        all,
+        [&person, "a", "b", "o-a", "o-b"],
+        "the person comes first"
+    );
+}
+
+fn observation(id: &str, patient: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"code":"x"}}]}},"subject":{{"reference":"Patient/{patient}"}}}}"#
+    )
+}
+
+/// A wrong merge and its undoing: who kept the second person's id must not go on with the first.
+#[test]
+fn an_undone_merge_gives_each_person_its_records_back() {
+    let chart = Fixture::new();
+    chart.put(&record("a", &["1"], ""));
+    chart.put(&record("b", &["2"], ""));
+    for id in ["a", "b"] {
+        chart.put(&observation(&format!("o-{id}"), id));
+    }
+    let (first, second) = (chart.person("a").0, chart.person("b").0);
+    // What an app said of the second person itself.
+    chart.put(&observation("o-app", &second));
+    let of = |person: &str| chart.found("Observation", &format!("patient={person}"));
+    assert_eq!(of(&second), ["o-b", "o-app"]);
+
+    chart.clock.set(at(10));
+    chart.put(&record("b", &["2", "1"], ""));
+    assert_eq!(of(&first), ["o-a", "o-b", "o-app"]);
+    assert_eq!(of(&second), of(&first), "the retired id leads there");
+    assert_eq!(chart.person(&second).0, first);
+    assert_eq!(
+        chart.found("Patient", "_person=true"),
+        [first.as_str()],
+        "a retired person is no match"
+    );
+    let Read::Found(golden) = chart.read(&format!("Patient/{first}")) else {
+        panic!("the person is there")
+    };
+    assert_eq!(
+        (golden.version, golden.updated),
+        (2, at(10)),
+        "a link moves it"
+    );
+
+    chart.clock.set(at(20));
+    chart.put(&record("b", &["2"], ""));
+    assert_eq!(chart.person("b"), (second.clone(), vec!["b".to_owned()]));
+    assert_eq!(
+        (of(&first), of(&second)),
+        (
+            vec!["o-a".to_owned()],
+            vec!["o-b".to_owned(), "o-app".to_owned()]
+        )
+    );
+    let page = HistoryPage {
+        since: Some(at(5)),
+        ..HistoryPage::default()
+    };
+    let of_first = HistoryOf::Resource {
+        resource_type: "Patient",
+        id: &first,
+    };
+    let history = chart.chart.history(&permit(), of_first, &page).unwrap();
+    let links = history.entries.iter().map(|entry| {
+        let body = String::from_utf8_lossy(&entry.resource.body).into_owned();
+        (entry.resource.version, body.matches("\"other\"").count())
+    });
+    assert_eq!(
+        links.collect::<Vec<_>>(),
+        [(3, 1), (2, 2)],
+        "links have versions"
+    );
+}
+
+#[test]
+fn what_comes_along_is_the_person() {
+    let chart = Fixture::new();
+    chart.put(&record("a", &["1"], ""));
+    chart.put(&record("b", &["1"], ""));
+    for id in ["a", "b"] {
+        chart.put(&observation(&format!("o-{id}"), id));
+    }
+    let person = chart.person("a").0;
+    for (resource_type, text, matches, included) in [
+        (
+            "Observation",
+            "_include=Observation:patient",
+            "o-a o-b",
+            "a b",
+        ),
+        (
+            "Observation",
+            "_include=Observation:patient&_person=true",
+            "o-a o-b",
+            &*person,
+        ),
+        (
+            "Observation",
+            &*format!("patient={person}&_include=Observation:subject"),
+            "o-a o-b",
+            &*person,
+        ),
+        (
+            "Patient",
+            "_revinclude=Observation:patient",
+            "a b",
+            "o-a o-b",
+        ),
+        (
+            "Patient",
+            "_revinclude=Observation:patient&_person=true",
+            &*person,
+            "o-a o-b",
+        ),
+        ("Patient", "_id=b&_person=true", &*person, ""),
+        ("Patient", "_id=b", "b", ""),
+        (
+            "Patient",
+            "_person=true&_include=Patient:link",
+            &*person,
+            "a b",
+        ),
+        ("Observation", "_person=true&_sort=patient", "o-a o-b", ""),
+        ("Observation", "_person=true&_sort=-patient", "o-b o-a", ""),
+    ] {
+        let page = chart.search(resource_type, text);
+        let ids = |found: &[store::chart::Resource]| {
+            found
+                .iter()
+                .map(|one| one.id.clone())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            (&*ids(&page.matches), &*ids(&page.included)),
+            (matches, included),
+            "{resource_type}?{text}"
+        );
+    }
+}
+
+/// Where an inner search has too many hits, chains and `_has` are looked at resource by resource.
+#[test]
+fn many_persons_are_chained_to_one_by_one() {
+    let chart = Fixture::new();
+    let mut batch = Batch::default();
+    let mut add = |text: &str, id: String| {
+        batch.changes.push(Change::put(id, prepared(text)));
+    };
+    for n in 0..1400 {
+        for source in ["a", "b"] {
+            let id = format!("{source}{n}");
+            // Only the second record says the gender; the person has it from there.
+            let gender = if source == "b" {
+                r#","gender":"female""#
+            } else {
+                ""
+            };
+            add(&record(&id, &[&format!("{n}")], gender), id);
+        }
+    }
+    for n in 0..5000 {
+        let patient = format!("a{}", n % 1400);
+        let id = format!("o{n}");
+        add(&observation(&id, &patient), id);
+    }
+    chart.apply(batch).unwrap();
+    let total = |resource_type: &str, text: &str| {
+        chart
+            .search(resource_type, &format!("{text}&_summary=count"))
+            .total
+    };
+    assert_eq!(
+        total(
+            "Observation",
+            "patient.gender:not=male&patient.gender=female"
+        ),
+        Some(Count::Exact(0))
+    );
+    assert_eq!(
+        total("Observation", "patient.gender=female&_person=true"),
+        Some(Count::Exact(5000))
+    );
+    assert_eq!(
+        total("Observation", "patient.active=true&_person=true"),
+        Some(Count::Exact(5000))
+    );
+    assert_eq!(
+        total("Observation", "patient.gender:missing=true&_person=true"),
+        Some(Count::Exact(0))
+    );
+    assert_eq!(
+        total("Patient", "_has:Observation:patient:code=x&_person=true"),
+        Some(Count::Exact(1400))
+    );
+    assert_eq!(
+        total("Patient", "_has:Observation:patient:code=x"),
+        Some(Count::Exact(1400))
+    );
 }

@@ -12,6 +12,7 @@ mod audit;
 mod chart;
 mod chart_fixture;
 mod chart_person;
+mod chart_person_view;
 mod chart_search;
 mod crash_child;
 mod journal;

@@ -124,6 +124,7 @@ impl PostgresChart {
                 includes_cut: found.included.cut,
                 total: found.total,
                 next: found.next,
+                persons: found.persons,
             })
         });
         found.map_err(read_error)

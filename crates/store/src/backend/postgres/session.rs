@@ -149,6 +149,14 @@ impl Session for PostgresSession<'_> {
         Ok(Vec::new())
     }
 
+    fn person_of(&self, _res: Res) -> Result<Option<Res>, Fault> {
+        Ok(None)
+    }
+
+    fn retired_into(&self, _person: Res) -> Result<Vec<Res>, Fault> {
+        Ok(Vec::new())
+    }
+
     fn census(&self, type_number: i64) -> Result<u64, Fault> {
         let sql = "SELECT n_live FROM type WHERE number = $1";
         let found = self.transaction.first(sql, &[&type_number])?;

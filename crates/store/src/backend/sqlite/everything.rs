@@ -2,19 +2,25 @@
 
 use super::session::SqliteSession;
 use crate::backend::pass::visible;
+use crate::backend::persons::{self, Persons};
 use crate::backend::plan::{After, Rows};
 use crate::backend::stored::{Res, Set, Stored, decode_value};
-use crate::backend::{Fault, Index, Session, cursor, resolve};
+use crate::backend::{Fault, Index, Session, cursor};
 use crate::chart::{EverythingPage, Page};
 use std::collections::BTreeSet;
 
 /// Marks its cursors.
 const EVERYTHING: u32 = 0x6576_7279;
+/// Where persons sort among the numbers of types.
+const PERSONS: i64 = -1;
+/// Where source Patients do.
+const RECORDS: i64 = 0;
 
 // === impl SqliteSession ===
 
 impl SqliteSession<'_> {
-    /// In order of: Patients first, then by type, then by number. A person stands for its records.
+    /// In order of: the persons, source Patients, the rest by type, then by number. A person stands
+    /// for its records.
     pub(crate) fn everything(
         &self,
         rows: &Rows,
@@ -27,9 +33,22 @@ impl SqliteSession<'_> {
             page.count as usize
         };
         let mut all: BTreeSet<(i64, Res)> = BTreeSet::new();
+        let mut persons = Persons {
+            session: self,
+            rows,
+            on: false,
+        };
         for patient in patients {
-            for res in resolve::targets(self, "Patient", patient)? {
+            let Some(patient) = self.resource("Patient", patient)? else {
+                continue;
+            };
+            for res in persons.patients(patient)? {
                 self.compartment(res, &mut all)?;
+            }
+            if let Some(person) = persons::living(self, patient)? {
+                all.remove(&(RECORDS, person));
+                all.insert((PERSONS, person));
+                persons.on = true;
             }
         }
         if let Some(text) = &page.cursor {
@@ -77,11 +96,12 @@ impl SqliteSession<'_> {
                     .transpose()
             })
             .collect();
-        answer.included = self.load(&around?)?;
+        let around = around?;
+        answer.included = self.load(&around)?;
+        answer.persons = persons.stand_ins(&[found, around].concat())?;
         Ok(answer)
     }
 
-    /// Patients sort as type 0.
     fn compartment(&self, patient: Res, all: &mut BTreeSet<(i64, Res)>) -> Result<(), Fault> {
         let patients = self.type_number("Patient").unwrap_or_default();
         let mut statement = self
@@ -91,7 +111,7 @@ impl SqliteSession<'_> {
         while let Some(row) = rows.next()? {
             let type_number: i64 = row.get(0)?;
             let place = if type_number == patients {
-                0
+                RECORDS
             } else {
                 type_number
             };

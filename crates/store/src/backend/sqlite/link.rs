@@ -4,9 +4,10 @@
 //! person, and the persons' own Patients, as versions like any other.
 
 use super::apply::Writing;
-use crate::backend::stored::{Numbers, PERSON, Res};
-use crate::backend::{Fault, Index, Session};
+use crate::backend::stored::{Numbers, PERSON, RETIRED, Res, Set};
+use crate::backend::{Fault, Index, Session, persons};
 use crate::chart::batch::Prepared;
+use crate::chart::body;
 use crate::chart::person::{self, Group, Identity, Joint, Record};
 use fhir::json::Document;
 use rusqlite::{OptionalExtension, params};
@@ -89,7 +90,8 @@ impl Writing<'_> {
                 joints: usable,
             });
         }
-        let grouping = person::group(&records);
+        let mut grouping = person::group(&records);
+        self.revive(&records, &mut grouping.groups)?;
         let mut persons = Vec::with_capacity(grouping.groups.len());
         for group in &grouping.groups {
             persons.push(self.write_person(group)?);
@@ -99,10 +101,63 @@ impl Writing<'_> {
                 let (_, id) = self.session().name(retired)?;
                 let body = prepare(&person::retired(survivor))?;
                 let before = self.before_of(retired)?;
-                self.put_flagged(&id, &body, before, (None, PERSON))?;
+                self.put_flagged(&id, &body, before, (None, PERSON | RETIRED))?;
             }
         }
         Ok(())
+    }
+
+    /// A merge that is undone gives the parted records the person back that they had before it, so
+    /// that who kept its id does not go on with somebody else.
+    fn revive(&mut self, records: &[Record], groups: &mut [Group]) -> Result<(), Fault> {
+        for group in groups.iter_mut().filter(|group| group.person.is_none()) {
+            let of_group = records
+                .iter()
+                .filter(|record| group.patients.contains(&record.patient));
+            let parted: BTreeSet<Res> = of_group.filter_map(|record| record.person).collect();
+            if parted.is_empty() {
+                continue;
+            }
+            // The index must know of persons that retired earlier in this commit.
+            self.flush()?;
+            for person in parted {
+                for retired in persons::whole(&self.session(), person)? {
+                    if group.person.is_none() && self.had_one_of(retired, &group.patients)? {
+                        group.person = Some(retired);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True where a person is retired and had one of these records when it did.
+    fn had_one_of(&self, person: Res, patients: &[Res]) -> Result<bool, Fault> {
+        let is_retired =
+            Set::read(&self.set_of(person)?).is_some_and(|set| set.flags & RETIRED != 0);
+        if !is_retired {
+            return Ok(false);
+        }
+        let mut select = self.conn.prepare_cached(
+            "SELECT dictionary, body FROM version WHERE res = ? AND body IS NOT NULL \
+             ORDER BY version DESC LIMIT 1 OFFSET 1",
+        )?;
+        let found: Option<(u16, Vec<u8>)> = select
+            .query_row([person], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((dictionary, bytes)) = found else {
+            return Ok(false);
+        };
+        let plain = body::decompress(dictionary, &bytes);
+        let plain = plain.ok_or(Fault::Damaged("a body cannot be unpacked"))?;
+        for id in person::records_of(&plain) {
+            if let Some(res) = self.session().resource("Patient", &id)?
+                && patients.contains(&res)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Writes the person of a group; gives its id.

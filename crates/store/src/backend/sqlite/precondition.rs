@@ -2,6 +2,7 @@
 
 use super::apply::Writing;
 use crate::backend::change::{Before, NotWritten, check_expectation, conflict, invalid};
+use crate::backend::persons::Persons;
 use crate::backend::plan::Rows;
 use crate::backend::planner::Planner;
 use crate::backend::stored::{PERSON, Res, Set};
@@ -85,10 +86,8 @@ impl Writing<'_> {
         // Earlier batches of this commit count.
         self.flush()?;
         let session = self.session();
-        let planner = Planner {
-            session: &session,
-            rows: &Rows::Everything,
-        };
+        let rows = Rows::Everything;
+        let planner = Planner::new(Persons::of_query(&session, &rows, &condition.query)?);
         let plan = planner.plan(&condition.query, None, 2)?;
         let hits = session.execute(&plan)?.hits;
         let only = match hits.as_slice() {

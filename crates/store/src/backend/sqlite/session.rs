@@ -1,10 +1,10 @@
 //! One state of the chart, read through one connection.
 
 use super::schema::TypeNumbers;
-use crate::backend::plan::{Drive, Found, Plan, Probe};
+use crate::backend::plan::{Drive, Exact, Found, Plan, Probe};
 use crate::backend::sql::{self, Dialect, Fragment, Param};
-use crate::backend::stored::Res;
-use crate::backend::{Fault, Index, Session, execute};
+use crate::backend::stored::{RETIRED, Res, Set};
+use crate::backend::{Fault, Index, Session, execute, persons};
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
@@ -86,6 +86,28 @@ impl Session for SqliteSession<'_> {
             .prepare_cached("SELECT patient FROM record WHERE person = ?")?;
         let rows = statement.query_map([res], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn person_of(&self, res: Res) -> Result<Option<Res>, Fault> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT person FROM record WHERE patient = ?")?;
+        Ok(statement.query_row([res], |row| row.get(0)).optional()?)
+    }
+
+    fn retired_into(&self, person: Res) -> Result<Vec<Res>, Fault> {
+        let row = Exact::Reference {
+            param: persons::link().0,
+            target: person,
+        };
+        let mut retired = Vec::new();
+        for res in self.numbers(&sql::exact_rows(&row))? {
+            let bytes = self.set(res)?.unwrap_or_default();
+            if Set::read(&bytes).is_some_and(|set| set.flags & RETIRED != 0) {
+                retired.push(res);
+            }
+        }
+        Ok(retired)
     }
 
     fn census(&self, type_number: i64) -> Result<u64, Fault> {
