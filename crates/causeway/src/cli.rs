@@ -293,6 +293,9 @@ pub(crate) struct Token {
     /// Space-separated scopes
     #[arg(long, value_name = "S", default_value = "system/*.cruds")]
     pub(crate) scope: String,
+    /// The id of a patient that `patient/` scopes are bound to; may be given again
+    #[arg(long, value_name = "ID")]
+    pub(crate) patient: Vec<String>,
     /// How long it is valid, such as `90s`, `30m`, `8h`, `30d`
     #[arg(long, value_name = "T", default_value = "8h", value_parser = crate::commands::token::parse_ttl)]
     pub(crate) ttl: std::time::Duration,

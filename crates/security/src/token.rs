@@ -31,6 +31,9 @@ pub struct Bearer {
     pub id: String,
     /// Space-separated scopes, such as `system/*.rs`.
     pub scope: String,
+    /// The ids of the patients that its `patient/` scopes are bound to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patients: Vec<String>,
     /// Issued at, in microseconds since 1970.
     iat: i64,
     /// Valid before, in microseconds since 1970.
@@ -58,10 +61,22 @@ impl Tokens {
 
     /// A new token that ends `ttl` after `now`.
     pub fn issue(&self, scope: &str, ttl: Duration, now: Timestamp) -> String {
+        self.issue_for(scope, &[], ttl, now)
+    }
+
+    /// The same with the patients that its `patient/` scopes are bound to.
+    pub fn issue_for(
+        &self,
+        scope: &str,
+        patients: &[String],
+        ttl: Duration,
+        now: Timestamp,
+    ) -> String {
         let ttl = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
         let bearer = Bearer {
             id: crate::random_text::<12>(),
             scope: scope.to_owned(),
+            patients: patients.to_vec(),
             iat: now.micros(),
             exp: now.micros().saturating_add(ttl),
         };

@@ -11,7 +11,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use base::Purpose;
-use security::{Session, TokenError};
+use security::{Bearer, Session, TokenError};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The scope of the operator's own commands: what the administrator may do at the console.
@@ -90,7 +90,7 @@ impl Caller {
                 .map(|(_, token)| token.trim())
                 .ok_or(TokenError::Invalid)?;
             let bearer = app.tokens.check(token, app.clock.now())?;
-            let principal = principal(&bearer.id, &bearer.scope)?;
+            let principal = principal(bearer)?;
             return Ok(Self {
                 principal,
                 purpose: Purpose::Treatment,
@@ -172,7 +172,13 @@ pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-fn principal(id: &str, scope: &str) -> Result<Principal, Unauthenticated> {
+fn principal(bearer: Bearer) -> Result<Principal, Unauthenticated> {
+    let Bearer {
+        id,
+        scope,
+        patients,
+        ..
+    } = bearer;
     if scope
         .split_whitespace()
         .any(|word| word == ADMINISTRATOR_SCOPE)
@@ -183,8 +189,8 @@ fn principal(id: &str, scope: &str) -> Result<Principal, Unauthenticated> {
     }
     let scopes: Scopes = scope.parse().map_err(|_| Unauthenticated::Scopes)?;
     Ok(Principal::Token {
-        id: id.to_owned(),
+        id,
         scopes,
-        patients: Vec::new(),
+        patients,
     })
 }

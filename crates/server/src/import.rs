@@ -38,7 +38,11 @@ pub fn prepare(chart: &Chart, permit: &Permit, document: &Document) -> Result<Im
     match kind {
         Some(BundleKind::Transaction | BundleKind::Batch) => {
             let planned = transaction::plan_all(document)?;
-            let prepared = transaction::prepare(chart, permit, &planned)?;
+            let permits = transaction::Permits {
+                entries: vec![Some(permit.clone()); planned.len()],
+                search: &|_| Ok(permit.clone()),
+            };
+            let prepared = transaction::prepare(chart, &permits, &planned)?;
             let n_resources = prepared.batch.changes.len();
             Ok(Import {
                 batch: prepared.batch,

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Token) -> Result<ExitCode, Failure> {
         SigningKey::load_or_create(&args.data).map_err(|error| Failure::from_error(&error))?;
     println!(
         "{}",
-        Tokens::new(key).issue(&args.scope, args.ttl, SystemClock.now())
+        Tokens::new(key).issue_for(&args.scope, &args.patient, args.ttl, SystemClock.now())
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 use super::interaction;
 use super::parameters::render;
+use super::person;
 use crate::app::App;
 use base::{Issue, Severity};
 use fhir::bundle::{BundleKind, EntryParts, Header, Writer};
@@ -46,10 +47,10 @@ pub(crate) fn searchset(app: &App, query: &Query, found: &Found<'_>) -> Vec<u8> 
     });
     if query.summary != Summary::Count {
         for resource in &found.page.matches {
-            write(&mut bundle, &base, query, resource, "match");
+            write(&mut bundle, &base, query, (found.page, resource, "match"));
         }
         for resource in &found.page.included {
-            write(&mut bundle, &base, query, resource, "include");
+            write(&mut bundle, &base, query, (found.page, resource, "include"));
         }
     }
     let notes = notes(query, found.page);
@@ -64,14 +65,21 @@ pub(crate) fn searchset(app: &App, query: &Query, found: &Found<'_>) -> Vec<u8> 
     bundle.finish()
 }
 
-fn write(bundle: &mut Writer, base: &str, query: &Query, resource: &Resource, mode: &'static str) {
-    let narrowed = interaction::narrow(query, &resource.body);
+fn write(
+    bundle: &mut Writer,
+    base: &str,
+    query: &Query,
+    (page, resource, mode): (&Page, &Resource, &'static str),
+) {
+    let as_person = person::answered(&resource.body, &page.persons);
+    let body = as_person.as_deref().unwrap_or(&resource.body);
+    let narrowed = interaction::narrow(query, body);
     bundle.entry(&EntryParts {
         full_url: Some(&format!(
             "{base}/{}/{}",
             resource.resource_type, resource.id
         )),
-        resource: Some(narrowed.as_deref().unwrap_or(&resource.body)),
+        resource: Some(narrowed.as_deref().unwrap_or(body)),
         search_mode: Some(mode),
         ..EntryParts::default()
     });

@@ -7,6 +7,7 @@ mod failure;
 pub(crate) mod interaction;
 mod operation;
 pub(crate) mod parameters;
+pub(crate) mod person;
 mod preference;
 pub(crate) mod transaction;
 

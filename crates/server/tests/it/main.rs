@@ -11,5 +11,7 @@
     reason = "tests"
 )]
 
+mod person;
 mod rest;
+mod sideways;
 mod site;

@@ -125,6 +125,27 @@ impl Site {
             .issue(scope, Duration::from_secs(600), SystemClock.now())
     }
 
+    /// A token for some patients only.
+    pub fn token_for(&self, scope: &str, patients: &[&str]) -> String {
+        use base::Clock;
+        let patients: Vec<String> = patients.iter().map(|&id| id.to_owned()).collect();
+        let ttl = Duration::from_secs(600);
+        self.tokens
+            .issue_for(scope, &patients, ttl, SystemClock.now())
+    }
+
+    /// A request under `/fhir` with this token.
+    pub fn with(&self, token: &str, (method, path): (&str, &str), body: Option<&str>) -> Answer {
+        let token = format!("Bearer {token}");
+        let mut headers = vec![("authorization", token.as_str())];
+        if path.ends_with("/_search") {
+            headers.push(("content-type", "application/x-www-form-urlencoded"));
+        } else if body.is_some() {
+            headers.push(("content-type", "application/fhir+json"));
+        }
+        self.bare(method, &format!("/fhir{path}"), &headers, body)
+    }
+
     /// A request under `/fhir` with every right.
     pub fn fhir(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         self.send(

@@ -1,10 +1,11 @@
 //! What a change means, before any engine writes it.
 
 use crate::backend::Fault;
-use crate::backend::stored::{PERSON, Res};
-use crate::chart::batch::{Change, Outcome, Prepared};
+use crate::backend::stored::Res;
+use crate::chart::batch::{Change, Outcome};
 use crate::chart::{ApplyError, Conflict, Expect, Written};
 use base::Timestamp;
+use search::Extraction;
 
 /// States in `resource.state`: only named by others, there, gone.
 pub(crate) const NAMED: i64 = 0;
@@ -28,16 +29,14 @@ pub(crate) enum NotWritten {
     Fault(Fault),
 }
 
-/// In whose compartments a body is. A Patient is in its own, whether its body says its id or not. A
-/// person is in no record's: who may see one source's record does not see the others through it.
-pub(crate) fn compartments<'a>(id: &'a str, body: &'a Prepared, flags: u8) -> Vec<&'a str> {
-    let is_person = flags & PERSON != 0;
-    let named = body.extraction.patients.iter().map(String::as_str);
-    let mut patients: Vec<&str> = named.filter(|_| !is_person).collect();
-    if body.extraction.resource_type == "Patient" && !patients.contains(&id) {
-        patients.push(id);
+/// In whose compartments a body is. A Patient is in its own and in no other: a link says that two
+/// records may be one person, and who may see one does not see the other through it.
+pub(crate) fn compartments<'a>(id: &'a str, extraction: &'a Extraction) -> Vec<&'a str> {
+    if extraction.resource_type == "Patient" {
+        vec![id]
+    } else {
+        extraction.patients.iter().map(String::as_str).collect()
     }
-    patients
 }
 
 pub(crate) fn latest(event: Option<Timestamp>, before: Option<&Before>) -> Option<i64> {

@@ -111,7 +111,7 @@ impl Gather<'_> {
         }
         let values = set.values(include.param.key.0);
         let mut targets: Vec<Res> = values.filter_map(|value| value.local()).collect();
-        if persons::is_answered(include.source_type) {
+        if persons::names_persons(include.source_type) {
             for target in &mut targets {
                 *target = self.persons.shown(*target)?;
             }

@@ -14,8 +14,16 @@ use crate::backend::{Fault, Session};
 use search::{Filter, ParamKey, Query, ReferenceTest, Test};
 use std::collections::BTreeMap;
 
-/// Types that speak of records and not of whom the record is: their references stay as they are.
-const OF_RECORDS: [&str; 5] = ["Patient", "Person", "Linkage", "Provenance", "AuditEvent"];
+/// Types that speak of records and not of whom a record is, or hold documents as they were signed:
+/// their references stay as they are.
+const OF_RECORDS: [&str; 6] = [
+    "Patient",
+    "Person",
+    "Linkage",
+    "Provenance",
+    "AuditEvent",
+    "Bundle",
+];
 
 /// Who stands for whom, for one caller.
 #[derive(Clone, Copy)]
@@ -26,8 +34,9 @@ pub(crate) struct Persons<'a> {
     pub(crate) on: bool,
 }
 
-/// True where answers of the type name the person instead of the record.
-pub(crate) fn is_answered(resource_type: &str) -> bool {
+/// True where resources of the type name the person in place of its record when they are answered in
+/// the person view. Those that speak of the records themselves do not.
+pub fn names_persons(resource_type: &str) -> bool {
     !OF_RECORDS.contains(&resource_type)
 }
 

@@ -7,6 +7,7 @@
 //! - a change that would leave the body as it is makes no version.
 
 use crate::audit;
+use access::RowFilter;
 use base::Timestamp;
 use search::{Extraction, Query};
 
@@ -47,6 +48,8 @@ pub struct Condition {
     pub query: Query,
     /// The id of the one resource that matches; `None`: no resource matches.
     pub matches: Option<String>,
+    /// Among these rows: what the asker may not see does not match, so that nobody learns of it.
+    pub rows: RowFilter,
 }
 
 /// A new state of one resource.

@@ -169,6 +169,12 @@ pub enum Conflict {
         /// Its id.
         id: String,
     },
+    /// The resource is a person, which only linking writes.
+    #[error(
+        "a person is made by linking the records of sources and is not written to; write the record \
+         that is wrong"
+    )]
+    Person,
     /// A condition does not hold: so many match.
     #[error("{n_matches} resources match the condition")]
     Condition {

@@ -16,6 +16,7 @@ pub(crate) mod queue;
 mod resource;
 mod view;
 
+pub use crate::backend::persons::names_persons;
 pub use crate::journal::Pending;
 pub use batch::{
     Applied, Batch, BusinessKey, Change, Condition, Expect, KeyClaim, Lane, Lineage, NewState,
@@ -103,8 +104,23 @@ impl Chart {
 
     /// Writes a batch. The answer comes after its `fsync`.
     pub fn apply(&self, permit: &Permit, batch: Batch, lane: Lane) -> Pending<Receipt, ApplyError> {
-        if let Err(error) = self.check_rows(permit, &batch) {
-            return Pending::ready(Err(error));
+        self.apply_each(&vec![permit; batch.changes.len()], batch, lane)
+    }
+
+    /// The same where each change has a permit of its own, in order.
+    pub fn apply_each(
+        &self,
+        permits: &[&Permit],
+        batch: Batch,
+        lane: Lane,
+    ) -> Pending<Receipt, ApplyError> {
+        if permits.len() != batch.changes.len() {
+            return Pending::ready(Err(ApplyError::Invalid("a change has no permit")));
+        }
+        for (permit, change) in permits.iter().zip(&batch.changes) {
+            if let Err(error) = self.check_rows(permit, change) {
+                return Pending::ready(Err(error));
+            }
         }
         let lineage = batch
             .lineage
@@ -139,25 +155,26 @@ impl Chart {
     }
 
     /// A permit covers a write where it covers the row before it and the row after it.
-    fn check_rows(&self, permit: &Permit, batch: &Batch) -> Result<(), ApplyError> {
-        for change in &batch.changes {
-            let resource_type = change.resource_type();
-            let after = match (&change.state, permit.filter()) {
-                (_, RowFilter::Everything) => continue,
-                (NewState::Body(body), RowFilter::Patients { patients, types }) => {
-                    let own = &body.extraction.patients;
-                    types.contains(resource_type)
-                        && own
-                            .iter()
-                            .any(|own| patients.iter().any(|id| **id == **own))
-                }
-                (_, filter) => filter.covers_type(resource_type),
-            };
-            if !after || !self.covers_before(permit, resource_type, &change.id) {
-                return Err(ApplyError::NotPermitted { resource_type });
+    fn check_rows(&self, permit: &Permit, change: &Change) -> Result<(), ApplyError> {
+        let resource_type = change.resource_type();
+        let after = match (&change.state, permit.filter()) {
+            (_, RowFilter::Everything) => return Ok(()),
+            (NewState::Body(body), RowFilter::Patients { patients, types }) => {
+                let is_covered = |own: &str| patients.iter().any(|id| **id == *own);
+                let own = &body.extraction.patients;
+                // All of them: what names somebody else too would stand in that one's chart.
+                types.contains(resource_type)
+                    && !own.is_empty()
+                    && own.iter().all(|own| is_covered(own))
+                    && (resource_type != "Patient" || is_covered(&change.id))
             }
+            (_, filter) => filter.covers_type(resource_type),
+        };
+        if after && self.covers_before(permit, resource_type, &change.id) {
+            Ok(())
+        } else {
+            Err(ApplyError::NotPermitted { resource_type })
         }
-        Ok(())
     }
 
     fn covers_before(&self, permit: &Permit, resource_type: &str, id: &str) -> bool {

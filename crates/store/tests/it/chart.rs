@@ -122,6 +122,7 @@ fn if_match_if_none_exist_and_older_news() {
     );
     let create = |matches: Option<&str>| Batch {
         conditions: vec![Condition {
+            rows: access::RowFilter::Everything,
             query: query("Patient", "family=B"),
             matches: matches.map(str::to_owned),
         }],

@@ -104,7 +104,7 @@ impl World {
                         Test::Reference(ReferenceTest::Id { types, id })
                             if types.contains(&"Patient") =>
                         {
-                            map(id)
+                            map(id);
                         }
                         Test::Reference(ReferenceTest::Local {
                             resource_type: "Patient",
@@ -208,7 +208,7 @@ proptest! {
                 let mut expected: Vec<String> = plain.iter().filter(|one| matcher.matches(&asked, one))
                     .filter_map(|one| one.id.clone()).collect();
                 expected.sort_unstable();
-                let mut found = world.fixture.found(resource_type, &format!("{text}&_count=100").trim_start_matches('&').to_owned());
+                let mut found = world.fixture.found(resource_type, format!("{text}&_count=100").trim_start_matches('&'));
                 found.sort_unstable();
                 prop_assert_eq!(&found, &expected, "{}?{} as records", resource_type, text);
             }

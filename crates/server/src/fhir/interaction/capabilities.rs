@@ -20,6 +20,9 @@ const RESOURCE_INTERACTIONS: [&str; 8] = [
     "search-type",
 ];
 
+/// A reference to more types than this may point to any.
+const MAX_TARGETS: usize = 100;
+
 /// Open to everybody, as FHIR asks.
 pub(crate) async fn metadata(
     State(app): State<App>,
@@ -53,11 +56,12 @@ pub fn statement(base: &str) -> Value {
             ),
         )
         .with("resource", resources)
-        .with("interaction", codes(&["transaction", "batch", "history-system"]));
+        .with("interaction", codes(&["transaction", "batch", "history-system"]))
+        .with("searchParam", vec![person_view()]);
     Value::resource("CapabilityStatement")
         .with("status", "active")
         // When this list of abilities last changed.
-        .with("date", "2026-11-23")
+        .with("date", "2026-11-26")
         .with("kind", "instance")
         .with(
             "software",
@@ -120,6 +124,10 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
     if !includes.is_empty() {
         resource.set("searchInclude", includes);
     }
+    let reverse = reverse_includes(registry, name);
+    if !reverse.is_empty() {
+        resource.set("searchRevInclude", reverse);
+    }
     if !search.is_empty() {
         resource.set("searchParam", search);
     }
@@ -131,13 +139,41 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
         };
         resource.set(
             "operation",
-            vec![operation(
-                "everything",
-                "http://hl7.org/fhir/OperationDefinition/Patient-everything",
-            )],
+            vec![
+                operation(
+                    "everything",
+                    "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+                ),
+                operation("person", "urn:causeway:operation:patient-person"),
+            ],
         );
     }
     resource
+}
+
+/// The view in which persons stand for their records.
+fn person_view() -> Value {
+    Value::object()
+        .with("name", "_person")
+        .with("type", "token")
+        .with(
+            "documentation",
+            "`true`: every source's Patient stands as the person that it belongs to, in what is asked and in what is answered. A search that names a person (`patient=`, `Patient?_id=`) is answered so without it. Each reference keeps the source's own in the extension urn:causeway:source-reference; Patient/[id]/$person leads from a record to its person.",
+        )
+}
+
+/// The references of other types that point to this one. What may point anywhere is left out: it
+/// would be listed at every type.
+fn reverse_includes(registry: &'static Registry, name: &str) -> Value {
+    let mut all: Vec<String> = registry
+        .resource_types()
+        .flat_map(|source| registry.params(source))
+        .filter(|param| param.is_indexed && param.kind == ParamKind::Reference)
+        .filter(|param| param.targets.len() < MAX_TARGETS && param.targets.contains(&name))
+        .map(|param| format!("{}:{}", param.resource_type, param.code))
+        .collect();
+    all.sort_unstable();
+    all.into_iter().map(Value::from).collect()
 }
 
 fn codes(codes: &[&str]) -> Value {

@@ -7,7 +7,7 @@ use crate::fhir::body::{check_content_type, check_references, patients, resource
 use crate::fhir::parameters::parse;
 use crate::fhir::preference::{check_format, return_preference};
 use crate::fhir::transaction::new_id;
-use crate::fhir::{Failure, answer, known_type};
+use crate::fhir::{Failure, answer, known_type, person};
 use crate::trail::{self, Touched};
 use access::{Interaction, Permit};
 use axum::body::Bytes;
@@ -47,12 +47,16 @@ async fn store(
 ) -> Result<Response, Failure> {
     check_content_type(headers)?;
     let document = resource(body, Some(resource_type))?;
+    let document = person::restored(&app.chart, permit, document, None)?;
     check_references(app, permit, &document, &|_, _| false)?;
     let mut conditions = Vec::new();
     if let Some(criteria) = headers.get("if-none-exist") {
         let criteria = criteria.to_str().unwrap_or("");
         let query = condition(resource_type, criteria)?;
-        match existing(app, permit, &query).await? {
+        // Whether something matches is a thing to be searched for.
+        let searching = super::permit(app, caller, Interaction::SearchType, Some(resource_type));
+        let searching = searching.await?;
+        match existing(app, &searching, &query).await? {
             Some(found) => {
                 let touched = touched(resource_type, &found);
                 trail::record(
@@ -73,6 +77,7 @@ async fn store(
             None => conditions.push(Condition {
                 query,
                 matches: None,
+                rows: searching.filter().clone(),
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! `DELETE [type]/[id]`. History stays, and the id can be written again.
 
-use super::update::{expectation, refuse_source_fed};
+use super::update::{expectation, refuse_hidden, refuse_source_fed};
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
@@ -44,6 +44,7 @@ async fn remove(
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
     let current = app.chart.read(permit, resource_type, id)?;
+    refuse_hidden(permit, &current, resource_type, id)?;
     refuse_source_fed(&current)?;
     let patients = match &current {
         Read::Found(found) => super::read::patients_in(found),

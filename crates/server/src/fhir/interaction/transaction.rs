@@ -5,10 +5,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::check_content_type;
 use crate::fhir::parameters::parse;
-use crate::fhir::transaction::{Ask, Intent, Planned, Prepared, plan, plan_all, prepare};
+use crate::fhir::transaction::{Ask, Intent, Permits, Planned, Prepared, plan, plan_all, prepare};
 use crate::fhir::{Failure, answer, known_type, preference};
 use crate::trail::{self, Touched};
-use access::{Interaction, Permit};
+use access::{Action, Interaction, Permit, decide};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -106,11 +106,8 @@ async fn transaction(
     caller: &Caller,
     planned: &[Planned<'_>],
 ) -> Result<Vec<Answered>, Failure> {
-    let permit = permits(app, caller, planned).await?;
-    let Some(permit) = permit else {
-        return Ok(Vec::new());
-    };
-    let mut prepared = prepare(&app.chart, &permit, planned)?;
+    let entries = permits(app, caller, planned).await?;
+    let mut prepared = prepare_for(app, caller, planned, entries)?;
     let touched = Touched {
         resource_type: "Bundle".to_owned(),
         target: format!("transaction of {}", planned.len()),
@@ -123,9 +120,28 @@ async fn transaction(
     } else {
         prepared.batch.audit.push(entry);
         let batch = std::mem::take(&mut prepared.batch);
-        app.chart.apply(&permit, batch, Lane::Interactive).await?
+        let permits: Vec<&Permit> = prepared.permits.iter().collect();
+        let written = app.chart.apply_each(&permits, batch, Lane::Interactive);
+        written.await?
     };
     answers(app, caller, &prepared, &receipt).await
+}
+
+fn prepare_for(
+    app: &App,
+    caller: &Caller,
+    planned: &[Planned<'_>],
+    entries: Vec<Option<Permit>>,
+) -> Result<Prepared, Failure> {
+    let search = |resource_type| {
+        let action = Action::on(Interaction::SearchType, resource_type);
+        Ok(decide(&caller.principal, action, caller.purpose)?)
+    };
+    let permits = Permits {
+        entries,
+        search: &search,
+    };
+    prepare(&app.chart, &permits, planned)
 }
 
 /// One by one; each entry succeeds or fails alone.
@@ -155,34 +171,37 @@ async fn batch(app: &App, caller: &Caller, document: &Document) -> Result<Vec<An
     Ok(answered)
 }
 
-/// A permit for every entry. The first writing one is what the store is shown; it refuses any type
-/// that this one does not cover.
+/// A permit for every entry that writes. Those that read ask for theirs when it is their turn, and
+/// are refused here if they would get none then.
 async fn permits(
     app: &App,
     caller: &Caller,
     planned: &[Planned<'_>],
-) -> Result<Option<Permit>, Failure> {
-    let mut writing = None;
-    let mut reading = None;
+) -> Result<Vec<Option<Permit>>, Failure> {
+    let mut permits = Vec::with_capacity(planned.len());
     for entry in planned {
         let (interaction, resource_type) = match &entry.ask {
             Ask::Create { body, .. } => (Interaction::Create, body.resource_type),
             Ask::Update { body, .. } => (Interaction::Update, body.resource_type),
             Ask::Delete { resource_type, .. } => (Interaction::Delete, *resource_type),
             Ask::Get { url } => {
-                let name = url.split(['/', '?']).next().unwrap_or("");
-                (Interaction::SearchType, known_type(name)?)
+                let (path, _) = url.split_once('?').unwrap_or((url, ""));
+                let name = path.split('/').next().unwrap_or("");
+                let interaction = if path.contains('/') {
+                    Interaction::Read
+                } else {
+                    Interaction::SearchType
+                };
+                permit(app, caller, interaction, Some(known_type(name)?)).await?;
+                permits.push(None);
+                continue;
             }
         };
-        let granted = permit(app, caller, interaction, Some(resource_type)).await?;
-        let slot = if interaction == Interaction::SearchType {
-            &mut reading
-        } else {
-            &mut writing
-        };
-        slot.get_or_insert(granted);
+        permits.push(Some(
+            permit(app, caller, interaction, Some(resource_type)).await?,
+        ));
     }
-    Ok(writing.or(reading))
+    Ok(permits)
 }
 
 async fn answers(

@@ -5,9 +5,9 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::{check_content_type, check_references, patients, resource};
 use crate::fhir::preference::{check_format, return_preference};
-use crate::fhir::{Failure, answer, known_type};
+use crate::fhir::{Failure, answer, known_type, person};
 use crate::trail::{self, Touched};
-use access::{Interaction, Permit};
+use access::{Interaction, Permit, RowFilter};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::header::IF_MATCH;
@@ -71,6 +71,13 @@ async fn store(
     check_content_type(headers)?;
     let document = resource(body, Some(resource_type))?;
     check_id(document.root().text("id").as_deref(), id)?;
+    let current = app.chart.read(permit, resource_type, id)?;
+    refuse_hidden(permit, &current, resource_type, id)?;
+    let current = match &current {
+        Read::Found(found) => Some(found.body.as_slice()),
+        Read::Gone { .. } | Read::Missing => None,
+    };
+    let document = person::restored(&app.chart, permit, document, current)?;
     check_references(app, permit, &document, &|kind, other| {
         kind == resource_type && other == id
     })?;
@@ -177,6 +184,20 @@ pub(crate) fn parse_etag(text: &str) -> Result<Expect, Failure> {
             "If-Match takes one version, such as W/\"3\"",
         )
     })
+}
+
+/// Who may see the rows of some patients only may not choose ids: whether one is taken by a row that
+/// is hidden would show.
+pub(crate) fn refuse_hidden(
+    permit: &Permit,
+    current: &Read,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Failure> {
+    match (current, permit.filter()) {
+        (Read::Missing, RowFilter::Patients { .. }) => Err(Failure::not_found(resource_type, id)),
+        _ => Ok(()),
+    }
 }
 
 /// What a source feeds is not edited from outside: its next message would undo the edit unseen.

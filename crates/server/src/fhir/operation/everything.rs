@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::interaction::{history, permit};
 use crate::fhir::parameters::{render, value};
-use crate::fhir::{Failure, answer};
+use crate::fhir::{Failure, answer, person};
 use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::http::StatusCode;
@@ -26,12 +26,13 @@ pub(super) async fn everything(
     let permit = permit(app, caller, Interaction::Everything, Some("Patient")).await?;
     let page = page(pairs)?;
     let is_there = matches!(app.chart.read(&permit, "Patient", id)?, Read::Found(_));
+    // Whoever knows a person by an id that a merge has retired means the person of today.
     let person = app
         .chart
         .person_of(&permit, id)?
-        .filter(|person| person.id == id);
-    let patients = match person {
-        Some(person) => person.members.into_iter().chain([person.id]).collect(),
+        .filter(|person| !person.members.iter().any(|record| record == id));
+    let patients: Vec<String> = match person {
+        Some(person) => [person.id].into_iter().chain(person.members).collect(),
         None => vec![id.to_owned()],
     };
     let outcome = if is_there {
@@ -56,7 +57,8 @@ pub(super) async fn everything(
         return Err(Failure::not_found("Patient", id));
     }
     let chart = app.chart.clone();
-    let work = move || chart.everything(&permit, &patients, &page);
+    let first: Vec<String> = patients.into_iter().take(1).collect();
+    let work = move || chart.everything(&permit, &first, &page);
     let found = tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::internal(&error))??;
@@ -88,12 +90,13 @@ fn bundle(app: &App, id: &str, pairs: &[(String, String)], found: &Page) -> Vec<
     let matches = found.matches.iter().map(|resource| (resource, "match"));
     let included = found.included.iter().map(|resource| (resource, "include"));
     for (resource, mode) in matches.chain(included) {
+        let as_person = person::answered(&resource.body, &found.persons);
         bundle.entry(&EntryParts {
             full_url: Some(&format!(
                 "{base}/{}/{}",
                 resource.resource_type, resource.id
             )),
-            resource: Some(&resource.body),
+            resource: Some(as_person.as_deref().unwrap_or(&resource.body)),
             search_mode: Some(mode),
             ..EntryParts::default()
         });

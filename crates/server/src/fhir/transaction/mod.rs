@@ -8,7 +8,7 @@ mod rewrite;
 pub(crate) use plan::{Ask, Body, Planned, expression, plan, plan_all};
 
 use super::Failure;
-use super::interaction::update::parse_etag;
+use super::interaction::update::{self, parse_etag};
 use super::parameters::parse;
 use access::Permit;
 use axum::http::StatusCode;
@@ -19,10 +19,20 @@ use search::Handling;
 use std::collections::{HashMap, HashSet};
 use store::chart::{Batch, Change, Chart, Condition, Expect, Limits, Read};
 
+/// Who asks, as permits.
+pub(crate) struct Permits<'a> {
+    /// Of each entry, in order; none for an entry that only reads.
+    pub(crate) entries: Vec<Option<Permit>>,
+    /// For the searches of conditions and conditional references on a type.
+    pub(crate) search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
+}
+
 /// What is to be written, and what each entry will be answered with.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     pub(crate) batch: Batch,
+    /// The permit of each of the batch's changes.
+    pub(crate) permits: Vec<Permit>,
     /// One for each entry, in order.
     pub(crate) results: Vec<Intent>,
     /// The patients that the bodies speak of.
@@ -47,20 +57,23 @@ pub(crate) enum Intent {
 /// Turns entries into one batch. Nothing is written here.
 pub(crate) fn prepare(
     chart: &Chart,
-    permit: &Permit,
+    permits: &Permits<'_>,
     entries: &[Planned<'_>],
 ) -> Result<Prepared, Failure> {
     let mut work = Work {
         chart,
-        permit,
+        search: permits.search,
         prepared: Prepared::default(),
         known: HashMap::new(),
         taken: HashSet::new(),
     };
     let ids = work.name(entries)?;
     let own: HashSet<String> = work.known.values().cloned().collect();
-    for (entry, id) in entries.iter().zip(ids) {
-        let intent = work.intent(entry, id, &own)?;
+    for ((entry, id), permit) in entries.iter().zip(ids).zip(&permits.entries) {
+        let intent = match permit {
+            Some(permit) => work.intent(permit, entry, id, &own)?,
+            None => get(entry)?,
+        };
         work.prepared.results.push(intent);
     }
     work.prepared.patients.sort();
@@ -70,12 +83,20 @@ pub(crate) fn prepare(
 
 struct Work<'a> {
     chart: &'a Chart,
-    permit: &'a Permit,
+    search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
     prepared: Prepared,
     /// Full URL → `Type/id`.
     known: HashMap<String, String>,
     /// What the batch writes, to find what it would write twice.
     taken: HashSet<(&'static str, String)>,
+}
+
+/// One body to be written.
+struct Put<'a> {
+    place: usize,
+    body: Body<'a>,
+    id: String,
+    expect: Expect,
 }
 
 /// The id that an entry's resource has or gets.
@@ -129,6 +150,7 @@ impl Work<'_> {
 
     fn intent(
         &mut self,
+        permit: &Permit,
         entry: &Planned<'_>,
         named: Named,
         own: &HashSet<String>,
@@ -141,50 +163,69 @@ impl Work<'_> {
                 version,
             }),
             (Ask::Create { body, .. }, Named::New(id)) => {
-                self.put(place, *body, id, Expect::Absent, own)
+                let put = Put {
+                    place,
+                    body: *body,
+                    id,
+                    expect: Expect::Absent,
+                };
+                self.put(permit, put, own, None)
             }
             (Ask::Update { body, id, if_match }, _) => {
                 let expect = match if_match {
                     Some(tag) => parse_etag(tag)?,
                     None => Expect::Anything,
                 };
-                self.refuse_source_fed(place, body.resource_type, id)?;
-                self.put(place, *body, id.clone(), expect, own)
+                let current = self.current(permit, place, body.resource_type, id)?;
+                let put = Put {
+                    place,
+                    body: *body,
+                    id: id.clone(),
+                    expect,
+                };
+                self.put(permit, put, own, current.as_deref())
             }
             (Ask::Delete { resource_type, id }, _) => {
-                self.refuse_source_fed(place, resource_type, id)?;
+                self.current(permit, place, resource_type, id)?;
                 self.take(place, resource_type, id)?;
-                self.prepared
-                    .batch
-                    .changes
-                    .push(Change::delete(resource_type, id.clone()));
-                Ok(Intent::Change(self.prepared.batch.changes.len() - 1))
+                Ok(self.change(permit, Change::delete(resource_type, id.clone())))
             }
-            (Ask::Get { url }, _) => Ok(Intent::Get(url.clone())),
+            (Ask::Get { .. }, _) => get(entry),
             (Ask::Create { .. }, Named::None) => Err(at(place, "exception", "the entry got no id")),
         }
     }
 
     fn put(
         &mut self,
-        place: usize,
-        body: Body<'_>,
-        id: String,
-        expect: Expect,
+        permit: &Permit,
+        put: Put<'_>,
         own: &HashSet<String>,
+        current: Option<&[u8]>,
     ) -> Result<Intent, Failure> {
+        let Put {
+            place,
+            body,
+            id,
+            expect,
+        } = put;
         self.take(place, body.resource_type, &id)?;
         self.resolve_conditional(place, body)?;
         let bytes = rewrite::rewrite(body.node, &self.known);
         let document = super::body::resource(&bytes, Some(body.resource_type))
+            .and_then(|document| super::person::restored(self.chart, permit, document, current))
             .map_err(|failure| inside(place, failure))?;
-        self.check_references(place, &document, own)?;
+        self.check_references(permit, place, &document, own)?;
         self.prepared
             .patients
             .extend(super::body::patients(&document, &id));
         let change = Change::put(id, store::chart::Prepared::new(&document)?).expecting(expect);
+        Ok(self.change(permit, change))
+    }
+
+    fn change(&mut self, permit: &Permit, change: Change) -> Intent {
         self.prepared.batch.changes.push(change);
-        Ok(Intent::Change(self.prepared.batch.changes.len() - 1))
+        self.prepared.permits.push(permit.clone());
+        Intent::Change(self.prepared.batch.changes.len() - 1)
     }
 
     /// `Patient?identifier=…` in a reference names the one resource that matches.
@@ -225,6 +266,7 @@ impl Work<'_> {
 
     fn check_references(
         &self,
+        permit: &Permit,
         place: usize,
         document: &Document,
         own: &HashSet<String>,
@@ -237,8 +279,7 @@ impl Work<'_> {
                     let is_own = own.contains(&target.relative());
                     let is_there = is_own
                         || matches!(
-                            self.chart
-                                .read(self.permit, target.resource_type, target.id)?,
+                            self.chart.read(permit, target.resource_type, target.id)?,
                             Read::Found(_)
                         );
                     (!is_there)
@@ -274,15 +315,22 @@ impl Work<'_> {
         Err(at(place, "invalid", "two entries write the same resource"))
     }
 
-    fn refuse_source_fed(
+    /// The body that an entry is to change, once it is clear that it may.
+    fn current(
         &self,
+        permit: &Permit,
         place: usize,
         resource_type: &str,
         id: &str,
-    ) -> Result<(), Failure> {
-        let current = self.chart.read(self.permit, resource_type, id)?;
-        super::interaction::update::refuse_source_fed(&current)
-            .map_err(|failure| inside(place, failure))
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let current = self.chart.read(permit, resource_type, id)?;
+        update::refuse_hidden(permit, &current, resource_type, id)
+            .and_then(|()| update::refuse_source_fed(&current))
+            .map_err(|failure| inside(place, failure))?;
+        Ok(match current {
+            Read::Found(found) => Some(found.body),
+            Read::Gone { .. } | Read::Missing => None,
+        })
     }
 
     /// The id and version of the one resource that matches, with a condition in the batch that it
@@ -301,13 +349,15 @@ impl Work<'_> {
             return Err(at(place, "value", "the condition has no search parameter"));
         }
         query.count = Some(2);
-        let page = self.chart.search(self.permit, &query, Limits::default())?;
+        let permit = (self.search)(resource_type)?;
+        let page = self.chart.search(&permit, &query, Limits::default())?;
         let mut matches = page.matches.into_iter();
         match (matches.next(), matches.next()) {
             (None, _) => {
                 self.prepared.batch.conditions.push(Condition {
                     query,
                     matches: None,
+                    rows: permit.filter().clone(),
                 });
                 Ok(None)
             }
@@ -318,6 +368,15 @@ impl Work<'_> {
                 expression(place),
                 "several resources match the condition",
             )),
+        }
+    }
+}
+
+fn get(entry: &Planned<'_>) -> Result<Intent, Failure> {
+    match &entry.ask {
+        Ask::Get { url } => Ok(Intent::Get(url.clone())),
+        Ask::Create { .. } | Ask::Update { .. } | Ask::Delete { .. } => {
+            Err(at(entry.place, "exception", "the entry got no permit"))
         }
     }
 }

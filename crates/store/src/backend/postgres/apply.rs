@@ -177,7 +177,7 @@ impl Writing<'_> {
                 types: self.types,
                 gathered,
             };
-            let patients = compartments(&change.id, body, 0);
+            let patients = compartments(&change.id, &body.extraction);
             stored::encode(&body.extraction, &patients, 0, &mut gathering)?;
         }
         Ok(())
@@ -420,7 +420,7 @@ fn make<'a>(
         was_live,
     };
     if let NewState::Body(body) = &change.state {
-        let patients = compartments(&change.id, body, 0);
+        let patients = compartments(&change.id, &body.extraction);
         made.set = Some(stored::encode(&body.extraction, &patients, 0, known)?);
         made.outcome = if was_live {
             Outcome::Updated

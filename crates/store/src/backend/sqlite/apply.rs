@@ -182,7 +182,7 @@ impl Writing<'_> {
             return Ok((written, before.res));
         }
         let (res, fresh) = self.numbers().claim(type_number, id)?;
-        let patients = compartments(id, body, flags);
+        let patients = compartments(id, &body.extraction);
         let new_set = stored::encode(&body.extraction, &patients, flags, &mut self.numbers())?;
         self.replace_set(res, before.is_some_and(|b| b.live), Some(&new_set))?;
         let outcome = if before.is_some_and(|b| b.live) {

@@ -121,14 +121,23 @@ impl Writing<'_> {
             // The index must know of persons that retired earlier in this commit.
             self.flush()?;
             for person in parted {
-                for retired in persons::whole(&self.session(), person)? {
-                    if group.person.is_none() && self.had_one_of(retired, &group.patients)? {
-                        group.person = Some(retired);
-                    }
+                if let Some(former) = self.former(person, &group.patients)? {
+                    group.person = Some(former);
+                    break;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Of the persons that became part of this one, the one that had these records.
+    fn former(&self, person: Res, patients: &[Res]) -> Result<Option<Res>, Fault> {
+        for retired in persons::whole(&self.session(), person)? {
+            if self.had_one_of(retired, patients)? {
+                return Ok(Some(retired));
+            }
+        }
+        Ok(None)
     }
 
     /// True where a person is retired and had one of these records when it did.

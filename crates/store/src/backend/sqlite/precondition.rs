@@ -3,10 +3,9 @@
 use super::apply::Writing;
 use crate::backend::change::{Before, NotWritten, check_expectation, conflict, invalid};
 use crate::backend::persons::Persons;
-use crate::backend::plan::Rows;
 use crate::backend::planner::Planner;
 use crate::backend::stored::{PERSON, Res, Set};
-use crate::backend::{Fault, Session};
+use crate::backend::{Fault, Session, resolve};
 use crate::chart::Conflict;
 use crate::chart::batch::{Batch, Change, Condition, KeyClaim};
 use rusqlite::{OptionalExtension, params};
@@ -40,7 +39,7 @@ impl Writing<'_> {
             let before = self.before(type_number, &change.id)?;
             check_expectation(change, before.as_ref())?;
             if resource_type == "Patient" && self.is_person(before.as_ref())? {
-                return Err(invalid("a person is made by linking and is not written to"));
+                return Err(conflict(Conflict::Person));
             }
             found.push(before);
         }
@@ -86,7 +85,7 @@ impl Writing<'_> {
         // Earlier batches of this commit count.
         self.flush()?;
         let session = self.session();
-        let rows = Rows::Everything;
+        let rows = resolve::rows(&session, &condition.rows)?;
         let planner = Planner::new(Persons::of_query(&session, &rows, &condition.query)?);
         let plan = planner.plan(&condition.query, None, 2)?;
         let hits = session.execute(&plan)?.hits;

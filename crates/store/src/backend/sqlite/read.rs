@@ -1,6 +1,7 @@
 //! Reading versions: one, a history, a page's resources.
 
 use super::session::SqliteSession;
+use crate::backend::change::compartments;
 use crate::backend::pass::visible;
 use crate::backend::plan::Rows;
 use crate::backend::stored::{Res, Set};
@@ -8,6 +9,7 @@ use crate::backend::{Fault, Session, cursor};
 use crate::chart::body;
 use crate::chart::{History, HistoryEntry, HistoryPage, Outcome, Read, Resource};
 use base::Timestamp;
+use fhir::json::Document;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
@@ -68,7 +70,9 @@ impl SqliteSession<'_> {
         let Some(found) = found.transpose()? else {
             return Ok(Read::Missing);
         };
-        if !self.may_see(rows, found.resource.resource_type, found.res)? {
+        if !self.may_see(rows, found.resource.resource_type, found.res)?
+            || !self.may_see_version(rows, &found.resource)?
+        {
             return Ok(Read::Missing);
         }
         Ok(match found.outcome {
@@ -100,6 +104,25 @@ impl SqliteSession<'_> {
                 Ok(Set::read(&bytes).is_some_and(|set| visible(rows, &set)))
             }
         }
+    }
+
+    /// An older version may have been about somebody else, before it was put right.
+    fn may_see_version(&self, rows: &Rows, resource: &Resource) -> Result<bool, Fault> {
+        let Rows::Patients { patients, .. } = rows else {
+            return Ok(true);
+        };
+        let Ok(document) = Document::parse(&resource.body) else {
+            // A delete has no body.
+            return Ok(resource.body.is_empty());
+        };
+        let extraction = search::extract(&document);
+        for patient in compartments(&resource.id, &extraction) {
+            let own = self.resource("Patient", patient)?;
+            if own.is_some_and(|own| patients.contains(&own)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The current versions of some resources, in their order.
@@ -166,6 +189,12 @@ impl SqliteSession<'_> {
             if !self.may_see(rows, resource_type, row.get(9)?)? {
                 continue;
             }
+            let Stored {
+                outcome, resource, ..
+            } = self.version(row)?;
+            if !self.may_see_version(rows, &resource)? {
+                continue;
+            }
             if history.entries.len() == count {
                 let last = history.entries.last().map_or(0, |entry| entry.resource.rid);
                 let after = crate::backend::plan::After {
@@ -175,9 +204,6 @@ impl SqliteSession<'_> {
                 history.next = Some(cursor::write(self, HISTORY, &after)?);
                 break;
             }
-            let Stored {
-                outcome, resource, ..
-            } = self.version(row)?;
             history.entries.push(HistoryEntry { outcome, resource });
         }
         Ok(history)
