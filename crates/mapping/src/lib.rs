@@ -19,6 +19,7 @@ mod coverage;
 mod diagnostic;
 mod draft;
 mod forward;
+pub mod fuzz;
 pub mod lifecycle;
 mod program;
 mod received;

@@ -10,6 +10,7 @@
 
 mod builtin;
 mod faults;
+mod fuzz;
 mod laws;
 mod pairs;
 mod update;
