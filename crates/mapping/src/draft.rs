@@ -118,6 +118,11 @@ impl Draft {
         apply::apply(self, existing, resolve)
     }
 
+    /// The resource as the message alone tells it, with references to other drafts resolved.
+    pub fn resolved(&self, resolve: &dyn Fn(&str) -> Option<String>) -> Value {
+        apply::resolved(self, resolve)
+    }
+
     /// The full urls of other drafts that it refers to.
     pub fn references(&self) -> Vec<&str> {
         let mut found = Vec::new();

@@ -99,11 +99,10 @@ impl ChartDestination {
     }
 
     fn plan(&self, task: &Task<'_>, conversion: &Conversion) -> Result<Plan, Unfit> {
-        Plan::make(
-            &find::Finder::new(&self.chart, &self.permit),
-            task,
-            conversion,
-        )
+        let planned = self.chart.at_once(&self.permit, |moment| {
+            Plan::make(&find::Finder::new(moment), task, conversion)
+        });
+        planned.unwrap_or_else(|error| Err(Unfit::Read(error)))
     }
 
     /// What a flow's configuration says of its source, made once.

@@ -17,8 +17,7 @@ pub(super) fn apply(
     existing: Option<&Value>,
     resolve: &dyn Fn(&str) -> Option<String>,
 ) -> Applied {
-    let mut new = draft.value.clone();
-    resolve_all(&mut new, resolve);
+    let new = resolved(draft, resolve);
     let Some(existing) = existing else {
         let lineage = lineage(draft, &[], &[]);
         return Applied {
@@ -82,6 +81,12 @@ pub(super) fn apply(
         lineage,
         withheld: places,
     }
+}
+
+pub(super) fn resolved(draft: &Draft, resolve: &dyn Fn(&str) -> Option<String>) -> Value {
+    let mut value = draft.value.clone();
+    resolve_all(&mut value, resolve);
+    value
 }
 
 fn withheld_places(draft: &Draft, rows: &HashSet<RowId>, may_change: bool) -> Vec<FieldPlace> {

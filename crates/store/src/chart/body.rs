@@ -58,17 +58,9 @@ impl Prepared {
     }
 }
 
-/// Compresses a body. Its length goes before it, so that reading makes room once.
+/// Compresses a body.
 pub(crate) fn compress(body: &[u8]) -> Option<Compressed> {
-    let packed = COMPRESSOR.with_borrow_mut(|kept| {
-        if kept.is_none() {
-            *kept = Compressor::new(LEVEL).ok();
-        }
-        kept.as_mut()?.compress(body).ok()
-    })?;
-    let mut bytes = Vec::with_capacity(packed.len() + 4);
-    bytes.extend_from_slice(&u32::try_from(body.len()).ok()?.to_le_bytes());
-    bytes.extend_from_slice(&packed);
+    let bytes = pack(body)?;
     let digest = Sha256::digest(body);
     let digest = digest
         .iter()
@@ -79,6 +71,20 @@ pub(crate) fn compress(body: &[u8]) -> Option<Compressed> {
         bytes: bytes.into(),
         digest,
     })
+}
+
+/// Compressed bytes. The length of what they were goes before them, so that reading makes room once.
+pub(crate) fn pack(body: &[u8]) -> Option<Vec<u8>> {
+    let packed = COMPRESSOR.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = Compressor::new(LEVEL).ok();
+        }
+        kept.as_mut()?.compress(body).ok()
+    })?;
+    let mut bytes = Vec::with_capacity(packed.len() + 4);
+    bytes.extend_from_slice(&u32::try_from(body.len()).ok()?.to_le_bytes());
+    bytes.extend_from_slice(&packed);
+    Some(bytes)
 }
 
 /// The body of its bytes. `None` where they are damaged.

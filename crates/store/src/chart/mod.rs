@@ -10,6 +10,7 @@ pub(crate) mod batch;
 pub(crate) mod body;
 mod directory;
 mod error;
+mod moment;
 mod packed;
 pub(crate) mod person;
 pub(crate) mod queue;
@@ -23,6 +24,7 @@ pub use batch::{
     Origin, Outcome, Prepared, Receipt, Written,
 };
 pub use error::{ApplyError, Conflict, OpenError, PrepareError, ReadError, StopKind};
+pub use moment::{Moment, Named};
 pub use resource::{
     AppliedAt, Count, EverythingPage, History, HistoryEntry, HistoryOf, HistoryPage, Limits, Page,
     Person, Read, Resource, Statistics, Traced,

@@ -12,16 +12,15 @@ const PACKED: u8 = 1;
 
 /// A version's lineage: one message gives many values, so they are kept together.
 pub(crate) fn origins(origins: &[Origin]) -> Vec<u8> {
-    let mut plain = Vec::new();
+    let mut plain = Vec::with_capacity(origins.len() * 80);
     for origin in origins {
         for text in [&origin.element, &origin.source, &origin.value, &origin.row] {
             put(&mut plain, text);
         }
     }
     let packed = (PACK_ABOVE < plain.len())
-        .then(|| crate::chart::body::compress(&plain))
-        .flatten()
-        .map(|packed| packed.bytes);
+        .then(|| crate::chart::body::pack(&plain))
+        .flatten();
     match packed {
         Some(packed) => [&[PACKED], &*packed].concat(),
         None => [&[PLAIN], &*plain].concat(),

@@ -13,7 +13,7 @@ use crate::chart::{
 };
 use access::Permit;
 use base::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 use search::Query;
 use std::sync::atomic::Ordering;
 
@@ -117,16 +117,9 @@ impl Chart {
         key: &BusinessKey,
     ) -> Result<Option<(&'static str, String)>, ReadError> {
         self.look(|session| {
-            let mut statement = session.conn.prepare_cached(
-                "SELECT res FROM business_key WHERE system = ? AND kind = ? AND value = ?",
-            )?;
-            let found: Option<Res> = statement
-                .query_row(params![key.system, key.kind, key.value], |row| row.get(0))
-                .optional()?;
-            let Some(res) = found else { return Ok(None) };
-            let name = session.name(res)?;
             let rows = resolve::rows(session, permit.filter())?;
-            Ok(session.may_see(&rows, name.0, res)?.then_some(name))
+            let named = session.lookup(&rows, key)?;
+            Ok(named.map(|named| (named.resource_type, named.id)))
         })
     }
 
@@ -306,7 +299,7 @@ impl Chart {
         Ok(statistics)
     }
 
-    fn type_number(&self, resource_type: &str) -> Result<i64, ReadError> {
+    pub(super) fn type_number(&self, resource_type: &str) -> Result<i64, ReadError> {
         let number = self.0.engine.types.number(resource_type);
         number.ok_or_else(|| ReadError::UnknownType(resource_type.to_owned()))
     }
@@ -324,7 +317,7 @@ impl Chart {
     }
 
     /// For several statements that must see one state.
-    fn look_once<T>(
+    pub(super) fn look_once<T>(
         &self,
         work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
     ) -> Result<T, ReadError> {
@@ -355,7 +348,7 @@ impl Chart {
         })
     }
 
-    fn read_error(&self, fault: Fault) -> ReadError {
+    pub(super) fn read_error(&self, fault: Fault) -> ReadError {
         match fault {
             Fault::Sqlite(source) => ReadError::File {
                 path: self.0.engine.shared.path.clone(),

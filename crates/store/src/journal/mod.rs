@@ -473,7 +473,21 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
 fn body_of(coding: i64, stored: Vec<u8>) -> Option<Vec<u8>> {
     match coding {
         0 => Some(stored),
-        1 => zstd::bulk::decompress(&stored, MAX_COMPRESSED).ok(),
+        1 => decompress(&stored),
         _ => None,
     }
+}
+
+fn decompress(stored: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        // Making a context, or room for the largest body, takes longer than a message.
+        static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+            RefCell::new(zstd::bulk::Decompressor::new().ok());
+    }
+    let told = zstd::zstd_safe::get_frame_content_size(stored).ok()?;
+    let size = usize::try_from(told?).ok()?;
+    if MAX_COMPRESSED < size {
+        return None;
+    }
+    DECOMPRESSOR.with_borrow_mut(|kept| kept.as_mut()?.decompress(stored, size).ok())
 }

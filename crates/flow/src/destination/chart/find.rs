@@ -2,16 +2,14 @@
 
 use super::keys;
 use crate::events::Attention;
-use access::Permit;
 use base::Timestamp;
 use fhir::build::Value;
 use mapping::Ownership;
-use store::chart::{BusinessKey, Chart, Read, ReadError};
+use store::chart::{BusinessKey, Moment, Read, ReadError};
 
 /// Reads the chart for one message.
 pub(super) struct Finder<'a> {
-    chart: &'a Chart,
-    permit: &'a Permit,
+    chart: &'a Moment<'a>,
 }
 
 /// A resource as it is in the chart.
@@ -23,6 +21,8 @@ pub(super) struct Existing {
     pub(super) event: Option<Timestamp>,
     /// Without what the store puts in.
     pub(super) value: Value,
+    /// Only its id was looked for; the rest is not read.
+    pub(super) is_name: bool,
 }
 
 /// What the keys of one draft lead to.
@@ -47,11 +47,25 @@ pub(super) enum FindError {
 /// A chain of merges is not longer than this.
 const MAX_LINKS: usize = 16;
 
+// === impl Existing ===
+
+impl Existing {
+    fn name(id: String) -> Self {
+        Self {
+            id,
+            version: 0,
+            event: None,
+            value: Value::Null,
+            is_name: true,
+        }
+    }
+}
+
 // === impl Finder ===
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(chart: &'a Chart, permit: &'a Permit) -> Self {
-        Self { chart, permit }
+    pub(super) fn new(chart: &'a Moment<'a>) -> Self {
+        Self { chart }
     }
 
     /// The resource as it is now; none where it is not there or deleted.
@@ -60,7 +74,7 @@ impl<'a> Finder<'a> {
         resource_type: &str,
         id: &str,
     ) -> Result<Option<Existing>, ReadError> {
-        let Read::Found(resource) = self.chart.read(self.permit, resource_type, id)? else {
+        let Read::Found(resource) = self.chart.read(resource_type, id)? else {
             return Ok(None);
         };
         let mut value = Value::parse(&resource.body).map_err(|_| ReadError::Damaged {
@@ -73,23 +87,36 @@ impl<'a> Finder<'a> {
             version,
             event,
             value,
+            is_name: false,
         }))
     }
 
     /// The resource that one key names.
     pub(super) fn id_of(&self, key: &BusinessKey) -> Result<Option<String>, ReadError> {
-        Ok(self.chart.lookup(self.permit, key)?.map(|(_, id)| id))
+        Ok(self.chart.lookup(key)?.map(|named| named.id))
     }
 
     /// The one resource that keys name. A patient that was merged into another is that other.
-    pub(super) fn find(&self, resource_type: &str, own: &[BusinessKey]) -> Result<Hit, FindError> {
+    pub(super) fn find(
+        &self,
+        resource_type: &str,
+        own: &[BusinessKey],
+        ownership: Ownership,
+    ) -> Result<Hit, FindError> {
+        // Who only links needs no body, but for a patient that another one may have replaced.
+        let by_name = ownership == Ownership::OnlyLinks && resource_type != "Patient";
         let mut hit = Hit::default();
         for key in own {
-            let Some(id) = self.id_of(key)? else {
+            let Some(named) = self.chart.lookup(key)? else {
                 hit.unclaimed.push(key.clone());
                 continue;
             };
-            let found = self.current(resource_type, &id)?;
+            let id = named.id;
+            let found = if by_name && named.is_live {
+                Some(Existing::name(id.clone()))
+            } else {
+                self.current(resource_type, &id)?
+            };
             match (&hit.existing, found) {
                 (Some(known), Some(found)) if known.id != found.id => {
                     return Err(FindError::Ambiguous);
@@ -114,7 +141,7 @@ impl<'a> Finder<'a> {
         common: &[BusinessKey],
         ownership: Ownership,
     ) -> Result<Hit, FindError> {
-        let hit = self.find(resource_type, common)?;
+        let hit = self.find(resource_type, common, ownership)?;
         let taken = match (&hit.existing, ownership) {
             (Some(existing), Ownership::Owns) => self
                 .id_of(&keys::owner(resource_type, &existing.id))?

@@ -92,9 +92,7 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
         if let (Some(survivor), Some(old)) = (name(slots, merge.survivor), name(slots, retired)) {
             if let Some(slot) = slots.get_mut(retired) {
                 ensure_link(slot, "replaced-by", &survivor);
-                slot.value
-                    .get_or_insert_with(|| Value::resource("Patient"))
-                    .set("active", false);
+                slot.now_mut().set("active", false);
             }
             if let Some(slot) = slots.get_mut(merge.survivor) {
                 ensure_link(slot, "replaces", &old);
@@ -105,7 +103,7 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
 }
 
 fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
-    let value = slot.value.get_or_insert_with(|| Value::resource("Patient"));
+    let value = slot.now_mut();
     let is_there = value.each("link").any(|link| {
         let other = link.get("other").and_then(|other| other.text("reference"));
         link.text("type") == Some(kind) && other == Some(reference)

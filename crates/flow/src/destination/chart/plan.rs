@@ -45,6 +45,7 @@ pub(super) struct Slot {
     pub(super) resource_type: &'static str,
     pub(super) id: String,
     pub(super) before: Option<Existing>,
+    /// What it is to be, where that may be something else.
     pub(super) value: Option<Value>,
     lineage: Vec<mapping::Lineage>,
     owned: bool,
@@ -137,7 +138,7 @@ impl Plan {
             });
         }
         for slot in self.slots {
-            let Some(value) = slot.value.as_ref().filter(|_| slot.is_changed(self.event)) else {
+            let Some(value) = slot.now().filter(|_| slot.is_changed(self.event)) else {
                 continue;
             };
             // What we built is JSON; were it not, it could not be stored either.
@@ -223,6 +224,21 @@ impl Slot {
         }
     }
 
+    /// What it is to be.
+    fn now(&self) -> Option<&Value> {
+        let before = self.before.as_ref().map(|before| &before.value);
+        self.value.as_ref().or(before)
+    }
+
+    /// What it is to be, to change.
+    pub(super) fn now_mut(&mut self) -> &mut Value {
+        let before = self.before.as_ref().map(|before| &before.value);
+        let resource_type = self.resource_type;
+        self.value.get_or_insert_with(|| {
+            before.map_or_else(|| Value::resource(resource_type), Clone::clone)
+        })
+    }
+
     fn take(&mut self, mut applied: mapping::Applied) {
         if self.is_alias {
             match self
@@ -289,7 +305,21 @@ impl Planner<'_> {
             None => self.look_up(draft, &naming, &own)?,
         };
         self.known.extend(own.into_iter().map(|key| (key, slot)));
+        self.complete(slot, draft.ownership)?;
         self.assign(idx, slot);
+        Ok(())
+    }
+
+    /// Reads what only somebody who links was looking for, for somebody who changes it.
+    fn complete(&mut self, slot: usize, ownership: Ownership) -> Result<(), Unfit> {
+        let Some(slot) = self.slots.get_mut(slot) else {
+            return Ok(());
+        };
+        let is_name = slot.before.as_ref().is_some_and(|before| before.is_name);
+        if is_name && ownership != Ownership::OnlyLinks {
+            let read = self.finder.read(slot.resource_type, &slot.id);
+            slot.before = read.map_err(Unfit::Read)?;
+        }
         Ok(())
     }
 
@@ -301,7 +331,7 @@ impl Planner<'_> {
     ) -> Result<usize, Unfit> {
         let resource_type = draft.resource_type;
         let owns = draft.ownership == Ownership::Owns;
-        let mut hit = self.finder.find(resource_type, own)?;
+        let mut hit = self.finder.find(resource_type, own, draft.ownership)?;
         let mut claims = std::mem::take(&mut hit.unclaimed);
         if hit.existing.is_none() {
             let common: Vec<_> = naming
@@ -376,12 +406,11 @@ impl Planner<'_> {
             (None, Some(gone)) => gone,
             (None, None) => random_id()?,
         };
-        let value = hit.existing.as_ref().map(|existing| existing.value.clone());
         self.slots.push(Slot {
             resource_type,
             id,
             before: hit.existing,
-            value,
+            value: None,
             lineage: Vec::new(),
             owned: false,
             is_alias: hit.is_alias,
@@ -399,23 +428,23 @@ impl Planner<'_> {
         if is_placed || self.passed.contains(&idx) || draft.resource_type == "MessageHeader" {
             return Ok(());
         }
-        let body = draft
-            .apply_resolved(None, &|url| self.resolve(url))
-            .value
-            .to_bytes();
+        let body = draft.resolved(&|url| self.resolve(url)).to_bytes();
         let key = keys::content(&self.scope, draft.resource_type, &body);
         let slot = if let Some(slot) = self.known.get(&key).copied() {
             slot
         } else {
-            let mut hit = self
-                .finder
-                .find(draft.resource_type, std::slice::from_ref(&key))?;
+            let mut hit = self.finder.find(
+                draft.resource_type,
+                std::slice::from_ref(&key),
+                draft.ownership,
+            )?;
             let unclaimed = std::mem::take(&mut hit.unclaimed);
             let slot = self.slot(draft.resource_type, hit)?;
             self.claim(unclaimed, slot);
             slot
         };
         self.known.insert(key, slot);
+        self.complete(slot, draft.ownership)?;
         self.assign(idx, slot);
         Ok(())
     }
@@ -438,7 +467,12 @@ impl Planner<'_> {
                 n_late += 1;
                 continue;
             }
-            let applied = draft.apply_resolved(slot.value.as_ref(), &|url| self.resolve(url));
+            let now = slot.now();
+            if now.is_some() && draft.ownership == Ownership::OnlyLinks {
+                // It was only looked for.
+                continue;
+            }
+            let applied = draft.apply_resolved(now, &|url| self.resolve(url));
             if let Some(slot) = self.slots.get_mut(place) {
                 slot.take(applied);
                 slot.owned |= draft.ownership == Ownership::Owns;

@@ -1,5 +1,6 @@
 //! Reading versions: one, a history, a page's resources.
 
+use super::schema::LIVE;
 use super::session::SqliteSession;
 use crate::backend::change::compartments;
 use crate::backend::pass::visible;
@@ -7,7 +8,9 @@ use crate::backend::plan::Rows;
 use crate::backend::stored::{Res, Set};
 use crate::backend::{Fault, Session, cursor};
 use crate::chart::body;
-use crate::chart::{History, HistoryEntry, HistoryPage, Outcome, Read, Resource};
+use crate::chart::{
+    BusinessKey, History, HistoryEntry, HistoryPage, Named, Outcome, Read, Resource,
+};
 use base::Timestamp;
 use fhir::json::Document;
 use rusqlite::types::Value;
@@ -19,6 +22,8 @@ const CURRENT: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.event
 const BY_NUMBER: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.event, v.outcome, \
      v.dictionary, v.body, r.res FROM resource r JOIN version v ON v.rid = r.rid \
      WHERE r.res = ? AND r.state = 1";
+const BY_KEY: &str = "SELECT r.res, r.type, r.id, r.state FROM business_key k JOIN resource r ON r.res = k.res \
+     WHERE k.system = ? AND k.kind = ? AND k.value = ?";
 const ONE_VERSION: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
      v.dictionary, v.body, r.res FROM name n JOIN resource r ON r.res = n.res \
      JOIN version v ON v.res = r.res AND v.version = ? WHERE n.type = ? AND n.id = ?";
@@ -64,6 +69,26 @@ impl SqliteSession<'_> {
             })
             .optional()?;
         self.answer(rows, found)
+    }
+
+    /// The resource that a business key names.
+    pub(crate) fn lookup(&self, rows: &Rows, key: &BusinessKey) -> Result<Option<Named>, Fault> {
+        let mut statement = self.conn.prepare_cached(BY_KEY)?;
+        let found: Option<(Res, i64, String, i64)> = statement
+            .query_row(params![key.system, key.kind, key.value], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((res, number, id, state)) = found else {
+            return Ok(None);
+        };
+        let name = self.types.name(number);
+        let resource_type = name.ok_or(Fault::Damaged("a number has no type"))?;
+        Ok(self.may_see(rows, resource_type, res)?.then_some(Named {
+            resource_type,
+            id,
+            is_live: state == LIVE,
+        }))
     }
 
     fn answer(&self, rows: &Rows, found: Option<Result<Stored, Fault>>) -> Result<Read, Fault> {

@@ -1,0 +1,69 @@
+//! The chart as it is at one moment, for work that asks many small things.
+
+use crate::backend::plan::Rows;
+use crate::backend::resolve;
+use crate::backend::sqlite::session::SqliteSession;
+use crate::chart::{BusinessKey, Chart, Read, ReadError};
+use access::Permit;
+
+/// One state of the chart. Nothing is begun and ended for each question, and what one question
+/// read into memory the next one finds there.
+pub struct Moment<'a> {
+    chart: &'a Chart,
+    session: &'a SqliteSession<'a>,
+    rows: Rows,
+}
+
+/// The resource that a business key names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its type.
+    pub resource_type: &'static str,
+    /// Its id.
+    pub id: String,
+    /// It is there: neither deleted nor only named by others.
+    pub is_live: bool,
+}
+
+// === impl Chart ===
+
+impl Chart {
+    /// Works with one state of the chart. It is kept alive meanwhile: for short work only.
+    pub fn at_once<T>(
+        &self,
+        permit: &Permit,
+        work: impl FnOnce(&Moment<'_>) -> T,
+    ) -> Result<T, ReadError> {
+        self.look_once(|session| {
+            let moment = Moment {
+                chart: self,
+                session,
+                rows: resolve::rows(session, permit.filter())?,
+            };
+            Ok(work(&moment))
+        })
+    }
+}
+
+// === impl Moment ===
+
+impl Moment<'_> {
+    /// See [`Chart::read`].
+    pub fn read(&self, resource_type: &str, id: &str) -> Result<Read, ReadError> {
+        let number = self.chart.type_number(resource_type)?;
+        let found = self.session.read(&self.rows, number, id);
+        found.map_err(|fault| self.chart.read_error(fault))
+    }
+
+    /// See [`Chart::lookup`].
+    pub fn lookup(&self, key: &BusinessKey) -> Result<Option<Named>, ReadError> {
+        let found = self.session.lookup(&self.rows, key);
+        found.map_err(|fault| self.chart.read_error(fault))
+    }
+}
+
+impl std::fmt::Debug for Moment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Moment").finish_non_exhaustive()
+    }
+}
