@@ -14,10 +14,28 @@ pub use version::Version;
 
 use rows::Tables;
 
+/// A place in a message structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// A segment.
+    Segment([u8; 3]),
+    /// A group.
+    Group(&'static str),
+}
+
 /// The dictionary of one version. A handle: copy it freely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dictionary {
     version: Version,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    /// Is it the group of that name?
+    pub fn is_group(&self, name: &str) -> bool {
+        matches!(self, Self::Group(own) if *own == name)
+    }
 }
 
 // === impl Dictionary ===
@@ -94,6 +112,15 @@ impl Dictionary {
     /// The structure of an event (table 0354): `ADT`, `A04` gives `ADT_A01`.
     pub fn structure_of(self, code: &str, event: &str) -> Option<&'static str> {
         specs::of_event(self.version, code, event)
+    }
+
+    /// What stands in a group of a structure (in the structure itself where the names are the same), in
+    /// its order: its segments and groups at depth 0, and after each group what stands in that, one
+    /// deeper.
+    pub fn order(self, structure: &str, group: &str) -> Vec<(usize, Slot)> {
+        self.spec(structure)
+            .map(|spec| spec.order(group))
+            .unwrap_or_default()
     }
 
     /// The groups of a structure.

@@ -89,6 +89,30 @@ fn body(version: Version, name: &str) -> Option<&'static str> {
 // === impl Spec ===
 
 impl Spec {
+    /// The places of a group, depth first.
+    pub(super) fn order(&self, group: &str) -> Vec<(usize, super::Slot)> {
+        let mut found = Vec::new();
+        let at = self.groups.iter().position(|own| own.name == group);
+        if let Some(at) = at {
+            self.walk(at, 0, &mut found);
+        }
+        found
+    }
+
+    fn walk(&self, at: usize, depth: usize, found: &mut Vec<(usize, super::Slot)>) {
+        let slots = self.groups.get(at).map(|group| group.slots.as_slice());
+        for slot in slots.unwrap_or_default() {
+            if slot.group == NO_GROUP {
+                found.push((depth, super::Slot::Segment(slot.segment)));
+                continue;
+            }
+            let below = usize::from(slot.group);
+            let group = self.groups.get(below);
+            found.extend(group.map(|own| (depth, super::Slot::Group(own.name))));
+            self.walk(below, depth + 1, found);
+        }
+    }
+
     fn read(version: Version, name: &'static str) -> Option<Self> {
         let mut spec = Self { groups: Vec::new() };
         spec.add(version, name, name, body(version, name)?, 0);
