@@ -24,6 +24,7 @@ pub mod lifecycle;
 mod program;
 mod received;
 mod report;
+mod script;
 mod set;
 mod syntax;
 mod trial;

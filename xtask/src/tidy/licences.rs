@@ -25,7 +25,7 @@ const PERMISSIVE: [&str; 13] = [
 ];
 
 /// Crates under MPL-2.0, which asks only that changes to their own files stay open.
-const MPL_BY_NAME: [&str; 0] = [];
+const MPL_BY_NAME: [&str; 1] = ["smartstring"];
 
 /// Build time is the sum of what we depend on.
 pub(super) fn lock_size(root: &Path) -> Result<Vec<Finding>, String> {
@@ -114,7 +114,8 @@ fn one(name: &str, words: &[&str], at: &mut usize) -> bool {
         id = format!("{id} WITH {}", words.get(*at + 1).unwrap_or(&""));
         *at += 2;
     }
-    PERMISSIVE.contains(&id.as_str()) || (id == "MPL-2.0" && MPL_BY_NAME.contains(&name))
+    let is_mpl = matches!(id.as_str(), "MPL-2.0" | "MPL-2.0+");
+    PERMISSIVE.contains(&id.as_str()) || (is_mpl && MPL_BY_NAME.contains(&name))
 }
 
 #[cfg(test)]
@@ -130,6 +131,7 @@ mod tests {
             ("GPL-3.0 AND MIT", false),
             ("Apache-2.0 WITH LLVM-exception OR GPL-2.0", true),
             ("MPL-2.0", false),
+            ("MPL-2.0+", false),
             ("", false),
         ] {
             assert_eq!(allowed("x", licence), expected, "{licence}");

@@ -1,7 +1,8 @@
 //! From an element's value to a field's text.
 
 use super::Back;
-use super::out::{OutCell, OutScope};
+use super::out::OutCell;
+use super::scope::OutScope;
 use crate::program::{CodeTable, Convert, MapRow};
 use crate::values::time;
 use fhir::build::Value;
@@ -17,8 +18,23 @@ impl Back<'_> {
             }
             return self.typed(spec.type_map, resource);
         }
+        if let Convert::Function(place) = row.convert {
+            return self.call(place, leaf);
+        }
+        self.primitive(row.convert, leaf)
+    }
+
+    /// What the way back of a function makes of the text that the element's type would write.
+    fn call(&self, place: usize, leaf: &Value) -> Option<OutCell> {
+        let function = self.program.functions.get(place)?;
+        let text = self.primitive(function.then, leaf)?.text;
+        let made = function.back.as_ref()?.run(&text).ok()??;
+        Some(OutCell::of(made))
+    }
+
+    fn primitive(&self, convert: Convert, leaf: &Value) -> Option<OutCell> {
         let text = || leaf.as_str().map(OutCell::of);
-        match row.convert {
+        match convert {
             Convert::Text
             | Convert::Lines
             | Convert::Whole
@@ -30,6 +46,7 @@ impl Back<'_> {
             | Convert::Place
             | Convert::Media
             | Convert::Endpoint
+            | Convert::Function(_)
             | Convert::Authority { .. } => None,
             Convert::Date | Convert::DateTime | Convert::Instant => {
                 time::back(leaf.as_str()?).map(OutCell::of)

@@ -1,9 +1,11 @@
 //! A whole message: which segments stand where.
 
-use super::out::{OutCell, OutScope, OutSegment, Pen};
+use super::order::Order;
+use super::out::{OutCell, OutSegment, Pen};
 use super::rows::elements;
+use super::scope::OutScope;
 use super::{Back, Backward, Loss, Target, differences};
-use crate::program::{Item, Link, MessageMap, Program, ResourceItem, SegmentName};
+use crate::program::{Item, Link, MessageMap, Program, ResourceItem, Row, SegmentName};
 use crate::{Source, forward};
 use fhir::build::Value;
 use hl7v2::Message;
@@ -22,6 +24,7 @@ struct Writer<'b, 'p, 'i> {
     segments: Vec<OutSegment>,
     /// For each resource the labels under which others refer to it: its place is at one of those.
     homes: Vec<Vec<&'i str>>,
+    order: Order,
 }
 
 /// Makes the message of that structure, and reads it again to see what it does not say.
@@ -38,7 +41,7 @@ pub(crate) fn message(
         back.resources
             .extend(entry.get("resource").map(|resource| (url, resource)));
     }
-    let segments = write(&back, &map);
+    let segments = write(&back, &map, Order::new(structure, &target.version));
     let bytes = finish(segments, structure, target);
     let lost = lost(program, &back, &bytes, target);
     Some(Backward {
@@ -47,20 +50,22 @@ pub(crate) fn message(
     })
 }
 
-fn write(back: &Back<'_>, map: &MessageMap) -> Vec<OutSegment> {
+fn write(back: &Back<'_>, map: &MessageMap, order: Order) -> Vec<OutSegment> {
     let mut writer = Writer {
         back,
         used: vec![false; back.resources.len()],
         placed: Vec::new(),
         segments: Vec::new(),
         homes: Vec::new(),
+        order,
     };
     let mut items = Vec::new();
     flatten(&map.items, &mut items);
     writer.homes = (0..back.resources.len())
         .map(|resource| writer.labels_that_lead_to(resource, &items))
         .collect();
-    writer.items(&map.items, &[], None);
+    let root = writer.order.root();
+    writer.items((&root, &map.items), &[], None);
     writer.segments
 }
 
@@ -78,7 +83,13 @@ fn flatten<'i>(items: &'i [Item], found: &mut Vec<&'i ResourceItem>) {
 impl<'i> Writer<'_, '_, 'i> {
     /// `around` are the resources of the group instances around; `anchor` is the one that began
     /// this instance.
-    fn items(&mut self, items: &'i [Item], around: &[usize], anchor: Option<usize>) {
+    fn items(
+        &mut self,
+        (group, items): (&str, &'i [Item]),
+        around: &[usize],
+        anchor: Option<usize>,
+    ) {
+        let slots = self.order.of(group);
         let own_segments = self.segments.len();
         let mut inside: Vec<usize> = anchor.into_iter().collect();
         for item in items {
@@ -89,21 +100,28 @@ impl<'i> Writer<'_, '_, 'i> {
                         _ => self.candidates(item, &inside, around),
                     };
                     for (place, resource) in found.iter().enumerate() {
-                        self.resource(item, *resource, (own_segments, place));
+                        let from = self.resource(item, *resource, (own_segments, place));
+                        let segments = self.segments.get_mut(from..);
+                        slots.rank(&item.places, segments, 1 < found.len());
                     }
                     // The anchor is inside already; a second mention changes nothing.
                     inside.extend(found);
                 }
-                Item::Group { items, .. } => {
+                Item::Group { name, items } => {
+                    let from = self.segments.len();
                     let mut outer: Vec<usize> = around.to_vec();
                     outer.extend(&inside);
                     while let Some(next) = self.next_anchor(items, &inside, &outer) {
-                        self.items(items, &outer, Some(next));
+                        self.items((name, items), &outer, Some(next));
                         // An instance that could not place its anchor would come for ever.
                         self.use_up(next);
                     }
+                    slots.rank_group(name, self.segments.get_mut(from..));
                 }
             }
+        }
+        if let Some(own) = self.segments.get_mut(own_segments..) {
+            own.sort_by_key(|segment| segment.rank);
         }
     }
 
@@ -147,7 +165,49 @@ impl<'i> Writer<'_, '_, 'i> {
                 }
             }
         }
-        found
+        if found.is_empty() {
+            self.labels_that_fit(value, items)
+        } else {
+            found
+        }
+    }
+
+    /// Labels of items of its type that say the most of it by constants and links: an answer about a
+    /// living will is no finding, what is part of an immunization is no fact about the person. None where
+    /// no item of its type fits.
+    fn labels_that_fit(&self, value: &Value, items: &[&'i ResourceItem]) -> Vec<&'i str> {
+        let of_type = items
+            .iter()
+            .filter(|item| value.resource_type() == Some(item.resource_type));
+        let held: Vec<(usize, &'i str)> = of_type
+            .filter_map(|item| Some((self.n_fitting(item, value)?, &*item.label)))
+            .collect();
+        let most = held.iter().map(|(n_held, _)| *n_held).max();
+        let best = held.iter().filter(|(n_held, _)| Some(*n_held) == most);
+        best.map(|(_, label)| *label).collect()
+    }
+
+    /// How many constants and links of the item the resource has; it must have all constants that are always
+    /// written.
+    fn n_fitting(&self, item: &ResourceItem, value: &Value) -> Option<usize> {
+        let maps = item.maps.iter();
+        let maps = maps.filter_map(|map| self.back.program.segments.get(*map));
+        let mut n_held = 0;
+        for row in maps.flat_map(|map| &map.body.rows) {
+            let Row::Set(set) = row else { continue };
+            if set.when.is_some() {
+                continue;
+            }
+            let found = elements(value, &set.target.hops);
+            if !found.iter().any(|element| set.value.is_in(element)) {
+                return None;
+            }
+            n_held += 1;
+        }
+        let links = item.links.iter();
+        let held = links.filter(|link| !elements(value, &link.target.hops).is_empty());
+        n_held += held.count();
+        Some(n_held)
     }
 
     /// Resources of the item's type without a place yet that are tied to those of this instance, or to those
@@ -248,10 +308,16 @@ impl<'i> Writer<'_, '_, 'i> {
         })
     }
 
-    /// Writes one resource. The first of an item shares the segments of its group instance.
-    fn resource(&mut self, item: &'i ResourceItem, resource: usize, (own, place): (usize, usize)) {
+    /// Writes one resource; gives where its segments begin. The first of an item shares the segments of
+    /// its group instance.
+    fn resource(
+        &mut self,
+        item: &'i ResourceItem,
+        resource: usize,
+        (own, place): (usize, usize),
+    ) -> usize {
         let Some((_, value)) = self.back.resources.get(resource) else {
-            return;
+            return self.segments.len();
         };
         self.use_up(resource);
         self.placed.push(Placed { resource, item });
@@ -280,7 +346,9 @@ impl<'i> Writer<'_, '_, 'i> {
         out.segments
             .sort_by_key(|segment| order(segment).unwrap_or(usize::MAX));
         out.segments.retain(|segment| names.contains(&segment.name));
+        let from = self.segments.len();
         self.segments.extend(out.segments);
+        from
     }
 }
 

@@ -7,13 +7,17 @@
 
 mod compare;
 mod convert;
+mod each;
 mod message;
+mod order;
 mod out;
 mod rows;
+mod scope;
 
 use crate::program::Program;
 use fhir::build::Value;
-use out::{OutScope, OutSegment, Pen};
+use out::{OutSegment, Pen};
+use scope::OutScope;
 use std::sync::Arc;
 
 pub(crate) use compare::differences;

@@ -1,6 +1,6 @@
 //! Segments being written.
 
-use crate::program::{Repeat, SegmentName, Source};
+use crate::program::SegmentName;
 use hl7v2::{Charset, Delimiters, escape};
 
 /// A repeat, component or subcomponent: a text, or parts.
@@ -15,17 +15,8 @@ pub(crate) struct OutSegment {
     pub(crate) name: SegmentName,
     /// Repeats by field, field 1 first.
     pub(crate) fields: Vec<Vec<OutCell>>,
-}
-
-/// Where rows write.
-#[derive(Debug, Default)]
-pub(crate) struct OutScope<'a> {
-    pub(crate) segments: Vec<OutSegment>,
-    /// In an `each` over segments: the place of the one at hand.
-    pub(crate) current: Option<usize>,
-    /// In a type map or an `each` over repeats.
-    pub(crate) cell: OutCell,
-    pub(crate) members: &'a [Source],
+    /// Its place in the order of the group that it stands in.
+    pub(crate) rank: usize,
 }
 
 // === impl OutCell ===
@@ -182,7 +173,12 @@ impl OutSegment {
         Self {
             name,
             fields: Vec::new(),
+            rank: 0,
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.iter().flatten().all(OutCell::is_empty)
     }
 
     pub(crate) fn repeat_mut(&mut self, field: u16, repeat: u16) -> Option<&mut OutCell> {
@@ -198,103 +194,8 @@ impl OutSegment {
         repeats.get_mut(at)
     }
 
-    fn repeat(&self, field: u16, repeat: u16) -> Option<&OutCell> {
+    pub(super) fn repeat(&self, field: u16, repeat: u16) -> Option<&OutCell> {
         let repeats = self.fields.get(usize::from(field).checked_sub(1)?)?;
         repeats.get(usize::from(repeat.max(1)) - 1)
-    }
-}
-
-// === impl OutScope ===
-
-impl OutScope<'_> {
-    fn find(&self, name: SegmentName) -> Option<usize> {
-        let current = self.current.filter(|at| {
-            self.segments
-                .get(*at)
-                .is_some_and(|segment| segment.name == name)
-        });
-        current.or_else(|| {
-            self.segments
-                .iter()
-                .position(|segment| segment.name == name)
-        })
-    }
-
-    /// Adds to what stands at the source; `repeat` counts from one where the source says each.
-    pub(crate) fn write(&mut self, source: Source, repeat: u16, cell: OutCell) {
-        match source {
-            Source::Field {
-                segment,
-                field,
-                repeat: asked,
-                component,
-                sub,
-            } => {
-                let at = self.find(segment).unwrap_or_else(|| {
-                    self.segments.push(OutSegment::new(segment));
-                    self.segments.len() - 1
-                });
-                let repeat = match asked {
-                    Repeat::All => repeat,
-                    Repeat::At(number) => number,
-                };
-                let segment = self.segments.get_mut(at);
-                if let Some(place) = segment.and_then(|segment| segment.repeat_mut(field, repeat)) {
-                    let place = place.part_mut(component);
-                    let place = if component == 0 {
-                        place
-                    } else {
-                        place.part_mut(sub)
-                    };
-                    place.merge(cell);
-                }
-            }
-            Source::Cell { component, sub } => {
-                self.cell.part_mut(component).part_mut(sub).merge(cell);
-            }
-            Source::Member(number) => {
-                let member = self.members.get(usize::from(number) - 1).copied();
-                if let Some(member) = member.filter(|member| !matches!(member, Source::Member(_))) {
-                    self.write(member, repeat, cell);
-                }
-            }
-            Source::This => self.cell.merge(cell),
-        }
-    }
-
-    /// What stands at the source.
-    pub(crate) fn read(&self, source: Source) -> Option<&OutCell> {
-        match source {
-            Source::Field {
-                segment,
-                field,
-                repeat,
-                component,
-                sub,
-            } => {
-                let number = match repeat {
-                    Repeat::All => 1,
-                    Repeat::At(number) => number,
-                };
-                let cell = self
-                    .segments
-                    .get(self.find(segment)?)?
-                    .repeat(field, number)?;
-                cell.part(component)?.part(sub)
-            }
-            Source::Cell { component, sub } => self.cell.part(component)?.part(sub),
-            Source::Member(number) => {
-                let member = self.members.get(usize::from(number) - 1)?;
-                match member {
-                    Source::Member(_) => None,
-                    Source::Field { .. } | Source::Cell { .. } | Source::This => self.read(*member),
-                }
-            }
-            Source::This => Some(&self.cell),
-        }
-    }
-
-    pub(crate) fn is_written(&self, source: Source) -> bool {
-        self.read(source).is_some_and(|cell| !cell.is_empty())
     }
 }

@@ -1,17 +1,17 @@
 //! Runs the rows of a body from the resource to the message.
 
 use super::Back;
-use super::out::{OutCell, OutScope, OutSegment};
+use super::out::OutCell;
+use super::scope::OutScope;
 use crate::program::{
-    Body, Condition, Convert, EachRow, Hop, MapRow, Op, Over, Repeat, ResourceCondition,
-    ResourceOp, Row, Source,
+    Body, Convert, Hop, MapRow, Op, Repeat, ResourceCondition, ResourceOp, Row, Source,
 };
 use crate::syntax::Place;
 use fhir::build::Value;
 use std::collections::HashSet;
 
 /// Elements that rows of this body have taken: the element and the type map that took it.
-type Claims = HashSet<(*const Value, Option<usize>)>;
+pub(super) type Claims = HashSet<(*const Value, Option<usize>)>;
 
 // === impl Back ===
 
@@ -27,16 +27,18 @@ impl Back<'_> {
                 Row::Map(_) | Row::Each(_) | Row::Set(_) | Row::Drop(_) => {}
             }
         }
+        constants(body, out);
     }
 
-    fn map_row(
+    /// True if the row wrote something.
+    pub(super) fn map_row(
         &self,
         body: &Body,
         row: &MapRow,
         here: &Value,
         out: &mut OutScope<'_>,
         claims: &mut Claims,
-    ) {
+    ) -> bool {
         if let Convert::Authority { first, .. } = row.convert {
             return self.authority(row, first, here, out);
         }
@@ -44,10 +46,10 @@ impl Back<'_> {
             return Self::items(body, row, place, here, out);
         }
         let Some(first) = row.sources.first() else {
-            return;
+            return false;
         };
         if out.is_written(*first) {
-            return;
+            return false;
         }
         let base_hops = row.target.hops.get(..row.resource_base).unwrap_or_default();
         let each = matches!(
@@ -95,14 +97,19 @@ impl Back<'_> {
                 break;
             }
         }
+        0 < repeat
     }
 
-    fn items(body: &Body, row: &MapRow, place: Place, here: &Value, out: &mut OutScope<'_>) {
-        let Some(list) = elements(here, &row.target.hops).into_iter().next() else {
-            return;
-        };
-        let Some(Value::Array(items)) = Some(list) else {
-            return;
+    fn items(
+        body: &Body,
+        row: &MapRow,
+        place: Place,
+        here: &Value,
+        out: &mut OutScope<'_>,
+    ) -> bool {
+        let list = elements(here, &row.target.hops).into_iter().next();
+        let Some(Value::Array(items)) = list else {
+            return false;
         };
         let text = |item: &Value| item.as_str().unwrap_or_default().to_owned();
         let text = match place {
@@ -120,16 +127,18 @@ impl Back<'_> {
                 rest.join(" ")
             }
         };
-        if let Some(source) = row.sources.first().filter(|_| !text.is_empty()) {
-            out.write(*source, 1, OutCell::of(text));
-        }
+        let Some(source) = row.sources.first().filter(|_| !text.is_empty()) else {
+            return false;
+        };
+        out.write(*source, 1, OutCell::of(text));
+        true
     }
 
-    fn authority(&self, row: &MapRow, first: u8, here: &Value, out: &mut OutScope<'_>) {
+    fn authority(&self, row: &MapRow, first: u8, here: &Value, out: &mut OutScope<'_>) -> bool {
         let depth = row.target.hops.len().saturating_sub(1);
         let parent_hops = row.target.hops.get(..depth).unwrap_or_default();
         let Some(parent) = elements(here, parent_hops).into_iter().next() else {
-            return;
+            return false;
         };
         let uri = elements(here, &row.target.hops)
             .into_iter()
@@ -146,71 +155,25 @@ impl Back<'_> {
                 cell.part_mut(n).text = text;
             }
         }
-        if let Some(source) = row.sources.first().filter(|_| !cell.is_empty()) {
-            out.write(*source, 1, cell);
-        }
-    }
-
-    fn each_row(&self, row: &EachRow, here: &Value, out: &mut OutScope<'_>, claims: &mut Claims) {
-        let found = elements(here, &row.target.hops);
-        let many = found.len();
-        let mut repeat = 0;
-        for element in found {
-            let holds = row
-                .when_resource
-                .as_ref()
-                .is_none_or(|when| resource_holds(when, element));
-            let claim = (std::ptr::from_ref(element), None);
-            if !holds || !claims.insert(claim) {
-                continue;
-            }
-            repeat += 1;
-            match &row.over {
-                Over::Repeats(source) => {
-                    // One alone would be read by another row going forward.
-                    if row
-                        .when
-                        .as_ref()
-                        .is_some_and(|when| !counts(when, many as u32))
-                    {
-                        return;
-                    }
-                    let outer = std::mem::take(&mut out.cell);
-                    self.rows(&row.body, element, out);
-                    let cell = std::mem::replace(&mut out.cell, outer);
-                    out.write(*source, repeat, cell);
-                }
-                Over::Segment(name) => {
-                    let outer = out.current;
-                    out.segments.push(OutSegment::new(*name));
-                    out.current = Some(out.segments.len() - 1);
-                    self.rows(&row.body, element, out);
-                    out.current = outer;
-                }
-                Over::Groups(groups) => {
-                    if let Some(group) = groups.get(usize::from(repeat) - 1) {
-                        let mut inner = OutScope {
-                            segments: std::mem::take(&mut out.segments),
-                            current: out.current,
-                            cell: std::mem::take(&mut out.cell),
-                            members: group,
-                        };
-                        self.rows(&row.body, element, &mut inner);
-                        out.segments = inner.segments;
-                        out.cell = inner.cell;
-                    }
-                }
-            }
-        }
+        let Some(source) = row.sources.first().filter(|_| !cell.is_empty()) else {
+            return false;
+        };
+        out.write(*source, 1, cell);
+        true
     }
 }
 
-/// Do the tests of a number of repeats hold for that many?
-fn counts(when: &Condition, many: u32) -> bool {
-    when.conjuncts().iter().all(|(_, op)| match op {
-        Op::Count(compare, n) => compare.holds(many, *n),
-        Op::Empty | Op::Valued | Op::HasTime | Op::In(_) | Op::NotIn(_) => true,
-    })
+/// Writes the constants of a body into segments that its rows have made, where nothing stands yet.
+pub(super) fn constants(body: &Body, out: &mut OutScope<'_>) {
+    for constant in &body.written {
+        let when = constant.when.as_ref();
+        let due = out.has_segment(constant.source)
+            && !out.is_written(constant.source)
+            && when.is_none_or(|when| out.holds(when));
+        if due {
+            out.write(constant.source, 1, OutCell::of(&*constant.value));
+        }
+    }
 }
 
 fn type_of(convert: Convert) -> Option<usize> {

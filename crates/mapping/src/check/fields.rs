@@ -28,6 +28,9 @@ impl Checker<'_> {
     }
 
     fn sources(&mut self, body: &Body, read: &mut Read) {
+        for constant in &body.written {
+            self.known(constant.id, constant.source);
+        }
         for row in &body.rows {
             let mut sources = Vec::new();
             let (id, when) = match row {

@@ -1,7 +1,7 @@
 //! Rows that take one another's elements, and rows that cannot run back.
 
-use super::{Checker, source_text};
-use crate::program::{Body, Condition, Convert, Hop, MapRow, Op, Repeat, Row, Source};
+use super::{Checker, absolute, source_text};
+use crate::program::{Body, Condition, Convert, Hop, MapRow, Op, Row, Source};
 
 // === impl Checker ===
 
@@ -33,13 +33,6 @@ impl Checker<'_> {
         }
         for row in &body.rows {
             if let Row::Each(row) = row {
-                if row.arrow.back() && row.by.is_some() {
-                    self.error(
-                        row.id,
-                        "cannot run back: `by` groups only going forward",
-                        "->",
-                    );
-                }
                 self.body(&row.body);
             }
         }
@@ -51,6 +44,19 @@ impl Checker<'_> {
             Convert::Place => "place",
             Convert::Media => "media",
             Convert::Endpoint => "endpoint",
+            Convert::Function(place) => {
+                let function = self.program.functions.get(place);
+                if let Some(function) = function.filter(|function| function.back.is_none()) {
+                    let message =
+                        format!("cannot run back: function {} has no `back`", function.name);
+                    self.error(
+                        row.id,
+                        message,
+                        "-> on this row, or: back \"…\" after its script",
+                    );
+                }
+                return;
+            }
             _ => return,
         };
         self.error(
@@ -117,7 +123,7 @@ fn exclude(one: &MapRow, other: &MapRow) -> bool {
     let tests = |row: &MapRow, when: &Condition| -> Vec<(Source, Op)> {
         let conjuncts = when.conjuncts().into_iter();
         conjuncts
-            .map(|(source, op)| (absolute(row, *source), op.clone()))
+            .map(|(source, op)| (own_place(row, *source), op.clone()))
             .collect()
     };
     let (first, second) = (tests(one, first), tests(other, second));
@@ -136,36 +142,10 @@ fn same_source_splits(one: &MapRow, other: &MapRow) -> bool {
     one.sources == other.sources && (one.when.is_some() || other.when.is_some())
 }
 
-/// `.3` of a row on OBX-5 is OBX-5.3.
-fn absolute(row: &MapRow, source: Source) -> Source {
-    let plain = |source| match source {
-        Source::Field {
-            segment,
-            field,
-            component,
-            sub,
-            ..
-        } => Source::Field {
-            segment,
-            field,
-            repeat: Repeat::At(1),
-            component,
-            sub,
-        },
-        Source::Cell { .. } | Source::Member(_) | Source::This => source,
-    };
-    match (row.sources.first(), source) {
-        (Some(Source::Field { segment, field, .. }), Source::Cell { component, sub }) => {
-            Source::Field {
-                segment: *segment,
-                field: *field,
-                repeat: Repeat::At(1),
-                component,
-                sub,
-            }
-        }
-        _ => plain(source),
-    }
+fn own_place(row: &MapRow, source: Source) -> Source {
+    row.sources
+        .first()
+        .map_or(source, |own| absolute(*own, source))
 }
 
 fn contradict(one: &Op, other: &Op) -> bool {

@@ -5,10 +5,12 @@
 mod codes;
 mod elements;
 mod fields;
+mod guards;
 mod inverse;
+mod slices;
 
 use crate::diagnostic::{Diagnostic, Spot};
-use crate::program::{Body, MapRow, Program, Row, RowId, Source};
+use crate::program::{Body, MapRow, Program, Repeat, Row, RowId, Source};
 use std::sync::Arc;
 
 /// Everything that is doubtful about a program.
@@ -21,6 +23,8 @@ pub(crate) fn check(program: &Program) -> Vec<Diagnostic> {
     checker.elements();
     checker.codes();
     checker.inverse();
+    checker.guards();
+    checker.slices();
     checker
         .found
         .sort_by(|one, other| (&one.file, one.spot).cmp(&(&other.file, other.spot)));
@@ -101,5 +105,30 @@ pub(super) fn source_text(source: Source) -> String {
         Source::Cell { component, sub } => format!(".{component}.{sub}"),
         Source::Member(number) => format!("${number}"),
         Source::This => "this".to_owned(),
+    }
+}
+
+/// A place in a condition of a row on `own`: `.3` of a row on OBX-5 is OBX-5.3. The repeat is of no matter.
+pub(super) fn absolute(own: Source, source: Source) -> Source {
+    let (segment, field, component, sub) = match (own, source) {
+        (Source::Field { segment, field, .. }, Source::Cell { component, sub })
+        | (
+            _,
+            Source::Field {
+                segment,
+                field,
+                component,
+                sub,
+                ..
+            },
+        ) => (segment, field, component, sub),
+        (_, other) => return other,
+    };
+    Source::Field {
+        segment,
+        field,
+        repeat: Repeat::At(1),
+        component,
+        sub,
     }
 }

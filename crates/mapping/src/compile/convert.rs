@@ -54,6 +54,9 @@ impl Binder<'_> {
             self.fits(asked.spot, name, built_in, fhir_type)?;
             return Some(built_in);
         }
+        if self.is_function(name) {
+            return self.call(asked.spot, name, fhir_type);
+        }
         if let Some(map) = self.type_map(name, fhir_type) {
             return Some(Convert::Type { map, codes });
         }
@@ -90,7 +93,7 @@ impl Binder<'_> {
         None
     }
 
-    fn usual(&mut self, spot: Spot, fhir_type: &str) -> Option<Convert> {
+    pub(super) fn usual(&mut self, spot: Spot, fhir_type: &str) -> Option<Convert> {
         Some(match fhir_type {
             "string" | "markdown" | "xhtml" => Convert::Text,
             "code" | "id" => Convert::Code,
@@ -137,7 +140,7 @@ impl Binder<'_> {
             | Convert::Code => {
                 primitive && !matches!(fhir_type, "boolean" | "decimal" | "integer" | "date")
             }
-            Convert::Codes(_) | Convert::Type { .. } => true,
+            Convert::Codes(_) | Convert::Function(_) | Convert::Type { .. } => true,
         };
         if fits {
             return Some(());

@@ -36,6 +36,7 @@ impl Binder<'_> {
                     self.program.systems.uris.insert(name.clone(), uri.clone());
                     self.program.systems.names.insert(uri.clone(), name.clone());
                 }
+                DialectRow::Function(row) => self.declare_function(row),
                 DialectRow::Means { .. }
                 | DialectRow::Choice { .. }
                 | DialectRow::Change { .. } => {}
@@ -89,6 +90,7 @@ impl Binder<'_> {
                 DialectRow::Zone(..)
                 | DialectRow::Authority(..)
                 | DialectRow::System(..)
+                | DialectRow::Function(_)
                 | DialectRow::Choice { .. } => {}
             }
         }
@@ -191,7 +193,7 @@ fn source_of(row: &Row) -> Option<Source> {
     match row {
         Row::Map(row) => row.sources.first().cloned(),
         Row::Drop { source, .. } => Some(source.clone()),
-        Row::Set(_) | Row::Each(_) => None,
+        Row::Set(_) | Row::SetField { .. } | Row::Each(_) => None,
         Row::Foreign { row, .. } => source_of(row),
     }
 }

@@ -8,6 +8,8 @@
 mod condition;
 mod convert;
 mod dialect;
+mod each;
+mod function;
 mod message;
 mod path;
 mod row;
@@ -19,6 +21,7 @@ use crate::program::{
     Translation, TypeMap,
 };
 use crate::syntax::{self, Arrow, Block, CodesBlock, DialectBlock, File, MapBlock, MapKind};
+use function::Declared;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -65,6 +68,7 @@ pub(super) struct Binder<'d> {
     extensions: HashMap<String, String>,
     choices: HashMap<String, (Vec<String>, String)>,
     tables: HashMap<String, usize>,
+    functions: HashMap<String, Declared>,
     types: HashMap<(String, &'static str), usize>,
     /// Types still to be bound, in order of registration.
     diagnostics: &'d mut Vec<Diagnostic>,
@@ -84,6 +88,7 @@ impl<'d> Binder<'d> {
             extensions: HashMap::new(),
             choices: HashMap::new(),
             tables: HashMap::new(),
+            functions: HashMap::new(),
             types: HashMap::new(),
             diagnostics,
         };

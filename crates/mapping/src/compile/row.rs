@@ -1,8 +1,9 @@
 //! Rows of segment, type and `each` bodies.
 
-use super::{Binder, segment_name, source};
+use super::{Binder, source};
+use crate::diagnostic::Spot;
 use crate::program::{
-    Body, Condition, Convert, DropRow, EachRow, Hop, MapRow, Over, ReferenceSpec,
+    Body, Condition, Convert, DropRow, FieldConstant, Hop, MapRow, ReferenceSpec,
     ResourceCondition, Row, SetRow, Source, Target,
 };
 use crate::syntax::{self, KeyPart, Ownership, Place};
@@ -19,21 +20,46 @@ impl Binder<'_> {
         rows: &[syntax::Row],
         of_type: bool,
     ) -> Body {
-        let rows = rows
-            .iter()
-            .filter_map(|row| self.row(fhir_type, row, of_type))
-            .collect();
-        Body {
+        let mut body = Body {
             fhir_type,
-            rows,
-            needs: Vec::new(),
+            ..Body::default()
+        };
+        for row in rows {
+            match row {
+                syntax::Row::SetField {
+                    spot,
+                    source: at,
+                    value,
+                    when,
+                } => body
+                    .written
+                    .extend(self.field_constant(*spot, at, (value, when.as_ref()))),
+                other => body.rows.extend(self.row(fhir_type, other, of_type)),
+            }
         }
+        body
+    }
+
+    fn field_constant(
+        &mut self,
+        spot: Spot,
+        at: &syntax::Source,
+        (value, when): (&str, Option<&syntax::Condition>),
+    ) -> Option<FieldConstant> {
+        Some(FieldConstant {
+            id: self.row_id(spot),
+            source: source(at),
+            value: value.into(),
+            when: self.optional(when)?,
+        })
     }
 
     fn row(&mut self, base: &'static str, row: &syntax::Row, of_type: bool) -> Option<Row> {
         match row {
             syntax::Row::Map(row) => self.map_row(base, row, of_type).map(Row::Map),
             syntax::Row::Set(row) => self.set_row(base, row).map(Row::Set),
+            // It stands beside the rows of its body.
+            syntax::Row::SetField { .. } => None,
             syntax::Row::Drop {
                 spot,
                 source: from,
@@ -236,64 +262,6 @@ impl Binder<'_> {
         })
     }
 
-    fn each_row(
-        &mut self,
-        base: &'static str,
-        row: &syntax::EachRow,
-        of_type: bool,
-    ) -> Option<EachRow> {
-        let target = self.target(base, &row.target)?;
-        // One of many may also fill an element that is there once: `where` says which.
-        let one = row.filter.is_some() && row.by.is_none();
-        if !one && !matches!(target.hops.last(), Some(Hop::Many(..))) {
-            self.error_with(
-                row.target.spot,
-                "`each` makes elements of a list",
-                "component[+]",
-            );
-            return None;
-        }
-        let over = match &row.over {
-            syntax::Over::Segment(name) => Over::Segment(segment_name(name)?),
-            syntax::Over::Repeats(from) => Over::Repeats(match source(from) {
-                Source::Field {
-                    segment,
-                    field,
-                    component,
-                    sub,
-                    ..
-                } => Source::Field {
-                    segment,
-                    field,
-                    repeat: crate::program::Repeat::All,
-                    component,
-                    sub,
-                },
-                other @ (Source::Cell { .. } | Source::Member(_) | Source::This) => other,
-            }),
-            syntax::Over::Groups(groups) => {
-                let bind = |group: &Vec<syntax::Source>| group.iter().map(source).collect();
-                Over::Groups(groups.iter().map(bind).collect())
-            }
-        };
-        let when = self.optional(row.clauses.when.as_ref())?;
-        let (_, when_resource) =
-            self.optional_resource(base, &row.target, row.clauses.when_resource.as_ref())?;
-        let filter = self.optional(row.filter.as_ref())?;
-        let body = self.body(target.fhir_type, &row.rows, of_type);
-        Some(EachRow {
-            id: self.row_id(row.spot),
-            over,
-            by: row.by.as_ref().map(source),
-            filter,
-            arrow: row.arrow,
-            target: Arc::new(target),
-            when,
-            when_resource,
-            body,
-        })
-    }
-
     /// `Some(None)` without a condition, `None` if it could not be bound.
     #[expect(
         clippy::option_option,
@@ -311,7 +279,7 @@ impl Binder<'_> {
 
     /// The condition and how many hops lead to what it reads: the row's element, or what holds it
     /// where it is a primitive.
-    fn optional_resource(
+    pub(super) fn optional_resource(
         &mut self,
         base: &'static str,
         path: &syntax::Path,

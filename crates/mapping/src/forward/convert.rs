@@ -34,7 +34,9 @@ impl<'m> Run<'_, 'm> {
         match convert {
             Convert::Whole | Convert::Lines | Convert::Phone | Convert::Place => {}
             Convert::Media => self.accounts.taken(cell, 0b110, scope.reading),
-            Convert::Endpoint => self.accounts.taken(cell, u64::MAX, scope.reading),
+            Convert::Endpoint | Convert::Function(_) => {
+                self.accounts.taken(cell, u64::MAX, scope.reading);
+            }
             _ => self.plain_taken(cell, scope.reading),
         }
         let value = self.primitive(row, convert, cell, scope)?;
@@ -50,13 +52,45 @@ impl<'m> Run<'_, 'm> {
         scope: &Scope<'_, 'm>,
     ) -> Option<Value> {
         let text = match convert {
+            Convert::Function(place) => return self.call(row, place, cell, scope),
             Convert::Whole | Convert::Lines => cell.whole(scope.reading),
             Convert::Media => crate::values::media::forward(cell, scope.reading).into(),
             Convert::Phone => crate::values::phone::forward(cell, scope.reading).into(),
             Convert::Place => crate::values::phone::place(cell, scope.reading).into(),
             _ => cell.plain(scope.reading),
         };
-        let text = text.as_ref();
+        self.made(row, convert, &text, cell, scope)
+    }
+
+    /// What a function of the dialect makes of the value, read as the element's own type.
+    fn call(
+        &mut self,
+        row: &MapRow,
+        place: usize,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+    ) -> Option<Value> {
+        let program = self.program;
+        let function = program.functions.get(place)?;
+        let text = cell.whole(scope.reading);
+        let why = match function.forward.run(&text) {
+            Ok(Some(made)) => return self.made(row, function.then, &made, cell, scope),
+            Ok(None) => "gave nothing",
+            Err(fault) => fault.why,
+        };
+        let why = format!("function {}: the script {why}", function.name);
+        self.fail(cell, row.id, "processing", &why, scope.reading);
+        None
+    }
+
+    fn made(
+        &mut self,
+        row: &MapRow,
+        convert: Convert,
+        text: &str,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+    ) -> Option<Value> {
         if text.is_empty() {
             return None;
         }
@@ -76,7 +110,9 @@ impl<'m> Run<'_, 'm> {
             Convert::Base64 => Ok(Value::from(text.split_whitespace().collect::<String>())),
             Convert::System => Ok(Value::from(self.program.systems.uri(text))),
             Convert::Codes(table) => return self.code(row, table, cell, scope),
-            Convert::Authority { .. } | Convert::Type { .. } => Err("not a primitive"),
+            Convert::Authority { .. } | Convert::Function(_) | Convert::Type { .. } => {
+                Err("not a primitive")
+            }
         };
         match made {
             Ok(value) => {

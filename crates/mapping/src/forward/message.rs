@@ -52,7 +52,7 @@ pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source
             made: Vec::new(),
             known: HashMap::new(),
         };
-        walk.items(&map.items, 0);
+        walk.items(&map.items, 0, true);
         let (contexts, made) = (walk.contexts, walk.made);
         keys::settle(&mut run, &contexts, &made);
     }
@@ -179,16 +179,18 @@ struct Walk<'w, 'a, 'm, 's, 'i> {
 // === impl Walk ===
 
 impl<'i> Walk<'_, '_, '_, '_, 'i> {
-    fn items(&mut self, items: &'i [Item], context: usize) {
+    /// `there`: the message has the group that the items stand in.
+    fn items(&mut self, items: &'i [Item], context: usize, there: bool) {
         for item in items {
             match item {
                 Item::Group { name, items } => {
+                    let there = !self.below(context, name).is_empty();
                     let groups = self.groups(context, std::slice::from_ref(name));
                     for at in groups {
-                        self.items(items, at);
+                        self.items(items, at, there);
                     }
                 }
-                Item::Resource(item) => self.resource(item, context),
+                Item::Resource(item) => self.resource(item, context, there),
             }
         }
     }
@@ -229,12 +231,16 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         found
     }
 
-    fn resource(&mut self, item: &'i ResourceItem, context: usize) {
+    fn resource(&mut self, item: &'i ResourceItem, context: usize, there: bool) {
         let Some((first, others)) = item.places.split_first() else {
             return;
         };
         for at in self.groups(context, &first.groups) {
             let leading = self.own(at, first.segment);
+            if leading.is_empty() && !there {
+                // The order's own comment is no result.
+                continue;
+            }
             if leading.is_empty() {
                 let mut bound = Bound::new();
                 for other in others {

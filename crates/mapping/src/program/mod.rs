@@ -17,6 +17,7 @@ pub(crate) use need::{Need, bit};
 pub(crate) use systems::Systems;
 pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
 
+use crate::script::Script;
 use crate::syntax::{Arrow, Ownership, Place};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,11 +47,22 @@ pub(crate) struct Program {
     pub(crate) segments: Vec<SegmentMap>,
     pub(crate) types: Vec<TypeMap>,
     pub(crate) tables: Vec<CodeTable>,
+    pub(crate) functions: Vec<Function>,
     pub(crate) messages: HashMap<String, Arc<MessageMap>>,
     pub(crate) systems: Systems,
     /// Assigning authorities: name and URI.
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) zone: Option<String>,
+}
+
+/// A function where a row calls it.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) forward: Arc<Script>,
+    pub(crate) back: Option<Arc<Script>>,
+    /// What reads the text that it makes: the converter of the element's own type.
+    pub(crate) then: Convert,
 }
 
 /// `segment PID <-> Patient`.
@@ -76,6 +88,17 @@ pub(crate) struct Body {
     pub(crate) rows: Vec<Row>,
     /// One for each row: see [`Body::settle`].
     pub(crate) needs: Vec<Need>,
+    /// Constants of the message, for going back.
+    pub(crate) written: Vec<FieldConstant>,
+}
+
+/// `set OBX-11 = F when …`.
+#[derive(Debug)]
+pub(crate) struct FieldConstant {
+    pub(crate) id: RowId,
+    pub(crate) source: Source,
+    pub(crate) value: Box<str>,
+    pub(crate) when: Option<Condition>,
 }
 
 #[derive(Debug)]
@@ -211,6 +234,8 @@ pub(crate) enum Convert {
         first: u8,
     },
     Codes(usize),
+    /// A function of the dialect: a place in the program's functions.
+    Function(usize),
     Type {
         map: usize,
         codes: Option<usize>,

@@ -1,6 +1,7 @@
 //! Blocks: what begins at the left margin.
 
 use super::cursor::{Read, Stuck};
+use super::function::function;
 use super::lines::Line;
 use super::path::{arrow, is_segment, path, source};
 use super::row::{convert, row, rows};
@@ -330,6 +331,9 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
         let option = cursor.name("one of its options")?;
         cursor.finish()?;
         return Ok(Some(DialectRow::Choice { spot, name, option }));
+    }
+    if cursor.keyword("function") {
+        return function(&mut cursor, spot).map(|row| Some(DialectRow::Function(row)));
     }
     let replace = cursor.next_word_is("replace");
     if replace || cursor.next_word_is("add") {

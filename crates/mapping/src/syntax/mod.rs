@@ -8,6 +8,7 @@
 mod block;
 mod condition;
 mod cursor;
+mod function;
 mod lines;
 mod message;
 mod path;
@@ -78,6 +79,13 @@ pub(crate) enum Row {
         when: Option<Condition>,
     },
     Set(SetRow),
+    /// `set OBX-11 = F`: written going back.
+    SetField {
+        spot: Spot,
+        source: Source,
+        value: String,
+        when: Option<Condition>,
+    },
     Each(EachRow),
     /// A row that a dialect put among those of another file: its faults and lineage name its own.
     Foreign {
@@ -389,12 +397,33 @@ pub(crate) enum DialectRow {
         name: String,
         option: String,
     },
+    Function(FunctionRow),
     Change {
         spot: Spot,
         replace: bool,
         on: Option<String>,
         row: Box<Row>,
     },
+}
+
+/// `function room(text) = rhai "…" back "…"`.
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionRow {
+    pub(crate) spot: Spot,
+    pub(crate) name: String,
+    pub(crate) parameter: String,
+    pub(crate) forward: Quoted,
+    pub(crate) back: Option<Quoted>,
+}
+
+/// A text in quotes, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Quoted {
+    /// The place of its first character.
+    pub(crate) spot: Spot,
+    pub(crate) text: String,
+    /// As it stands between the quotes.
+    raw: String,
 }
 
 #[derive(Debug)]

@@ -15,7 +15,7 @@ pub(super) fn row(line: &Line<'_>, stuck: &mut Vec<super::cursor::Stuck>) -> Opt
     let read = if cursor.next_word_is("each") {
         each(&mut cursor, line, stuck)
     } else if cursor.next_word_is("set") {
-        set(&mut cursor).map(Row::Set)
+        set_row(&mut cursor)
     } else {
         mapping(&mut cursor, line)
     };
@@ -30,6 +30,27 @@ pub(super) fn row(line: &Line<'_>, stuck: &mut Vec<super::cursor::Stuck>) -> Opt
 
 pub(super) fn rows(lines: &[Line<'_>], stuck: &mut Vec<super::cursor::Stuck>) -> Vec<Row> {
     lines.iter().filter_map(|line| row(line, stuck)).collect()
+}
+
+/// A constant of the resource, or one of the message: a field stands after `set`.
+fn set_row(cursor: &mut Cursor<'_>) -> Read<Row> {
+    let mut ahead = cursor.clone();
+    let spot = ahead.spot();
+    ahead.expect_keyword("set")?;
+    if !is_source(&mut ahead) {
+        return set(cursor).map(Row::Set);
+    }
+    *cursor = ahead;
+    let source = source(cursor)?;
+    cursor.expect("=")?;
+    let value = cursor.value(&[])?;
+    let when = optional_when(cursor)?;
+    Ok(Row::SetField {
+        spot,
+        source,
+        value,
+        when,
+    })
 }
 
 pub(super) fn set(cursor: &mut Cursor<'_>) -> Read<SetRow> {
@@ -137,11 +158,9 @@ pub(super) fn convert(cursor: &mut Cursor<'_>) -> Read<Convert> {
     } else {
         None
     };
-    if cursor.next_is("rhai") || name.as_deref() == Some("rhai") {
-        return cursor.stuck_with(
-            "functions in Rhai are not supported",
-            "rows and code tables",
-        );
+    if name.as_deref() == Some("rhai") {
+        let remedy = "function NAME(text) = rhai \"…\" in a dialect, and : NAME here";
+        return cursor.stuck_with("a row names a function", remedy);
     }
     Ok(Convert { spot, name, codes })
 }
@@ -170,11 +189,6 @@ fn clauses(cursor: &mut Cursor<'_>) -> Read<Clauses> {
         } else if cursor.keyword("merge") {
             cursor.expect_keyword("by")?;
             clauses.merge_by = Some(path(cursor)?);
-        } else if cursor.next_is("=") && cursor.rest().contains("rhai") {
-            return cursor.stuck_with(
-                "functions in Rhai are not supported",
-                "rows and code tables",
-            );
         } else {
             return Ok(clauses);
         }

@@ -42,12 +42,9 @@ fn several_faults_are_all_told_with_their_place() {
 }
 
 #[test]
-fn functions_are_refused_in_words() {
+fn a_script_stands_in_a_function() {
     let found = faults("segment PID <-> Patient\nPID-7 -> birthDate : rhai\n");
-    assert!(
-        found[0].contains("functions in Rhai are not supported"),
-        "{found:?}"
-    );
+    assert!(found[0].contains("a row names a function"), "{found:?}");
 }
 
 #[test]

@@ -162,3 +162,97 @@ fn dialects() {
         "t.map:5:1 error: the base has no such row",
     );
 }
+
+#[test]
+fn slices_and_guards() {
+    let types = "type XTN <-> ContactPoint\n.1 <-> value : text\n";
+    let text = format!(
+        "{types}segment PID <-> Patient\nPID-13[*] <-> telecom[*]{{use default home, also mobile}} : XTN\nPID-14[*] <-> telecom[*]{{use default work, also mobile}} : XTN\n"
+    );
+    check(
+        "slices overlap",
+        &text,
+        "t.map:5:1 error: slices of telecom overlap: PID-13 (line 4) and PID-14 both take use mobile\n  Write: each value in one of them",
+    );
+    check(
+        "guards overlap",
+        "segment PID <-> Patient\nPID-6 -> maritalStatus.text : text when PID-8 = F\nPID-7 -> maritalStatus.text : text when PID-8 in (F, M)\n",
+        "t.map:3:1 warning: PID-6 (line 2) and PID-7 can both write text; the later one wins",
+    );
+    check(
+        "guards leave a case out",
+        "segment OBX <-> Observation\nOBX-5 <-> valueString : text when OBX-2 = ST\nOBX-5 <-> valueQuantity.value : number when OBX-2 = NM and OBX-11 valued\n",
+        "t.map:2:1 warning: no row takes OBX-5 where OBX-2 is empty",
+    );
+    check(
+        "guards leave a case of two out",
+        "segment OBX <-> Observation\nOBX-5 <-> valueString : text when OBX-2 != NM\nOBX-5 <-> valueQuantity.value : number when OBX-2 = NM and OBX-11 valued\n",
+        "t.map:2:1 warning: no row takes OBX-5 where OBX-2 is NM and OBX-11 is empty",
+    );
+}
+
+#[test]
+fn guards_that_leave_nothing_out_are_silent() {
+    let text = "segment OBX <-> Observation\nOBX-5 <-> valueString : text when OBX-2 = ST\nOBX-5 drop \"of no use\" when OBX-2 != ST\n";
+    let (set, _) = MapSet::read([("t.map", text)]);
+    let all: Vec<String> = set.check().iter().map(ToString::to_string).collect();
+    assert!(
+        !all.iter().any(|one| one.contains("no row takes")),
+        "{all:#?}"
+    );
+}
+
+#[test]
+fn fields_keys_and_groups() {
+    check(
+        "fields nobody accounts for",
+        "segment NTE <-> Observation\nNTE-1 drop \"a counter\"\nNTE-2 drop \"a source\"\n",
+        "t.map:1:1 warning: no row accounts for NTE-3, NTE-4",
+    );
+    check(
+        "a key that may be empty",
+        "segment OBX <-> Observation\nOBX-3 <-> code.text : text\nset status = final\nmessage ORU_R01 -> Bundle\nOBX -> Observation as results\n  key OBX-4\n",
+        "t.map:5:1 warning: the key of results may be empty",
+    );
+    check(
+        "by groups segments by their own field",
+        "segment OBX <-> Immunization\neach OBX by RXA-3 <-> education[+]\n  OBX-5 <-> documentType : text\n",
+        "t.map:2:13 error: `by` names a field of the segments that it groups\n  Write: each OBX by OBX-4",
+    );
+}
+
+#[test]
+fn functions() {
+    let base = "segment PID <-> Patient\nPID-7 <-> birthDate\n";
+    let text = |rows: &str| format!("{base}dialect LABY extends v2\n{rows}\n");
+    check(
+        "the script's own place",
+        &text("function f(text) = rhai \"text +\""),
+        "t.map:4:32 error: function f: the script ends too early",
+    );
+    check(
+        "an escaped quote before it",
+        &text("function f(text) = rhai \"text == \\\"a\\\" && other\""),
+        "t.map:4:43 error: function f: the script reads a variable that does not exist",
+    );
+    check(
+        "a call into nowhere",
+        &text("function f(text) = rhai \"open(text)\""),
+        "t.map:4:26 error: function f: the script calls a function that does not exist for such values",
+    );
+    check(
+        "a name that is taken",
+        &text("function date(text) = rhai \"text\""),
+        "t.map:4:1 error: there is a converter date already\n  Write: another name",
+    );
+    check(
+        "no way back",
+        &text("function f(text) = rhai \"text\"\nreplace PID-7 <-> birthDate : f"),
+        "t.map:5:9 error: cannot run back: function f has no `back`\n  Write: -> on this row, or: back \"…\" after its script",
+    );
+    check(
+        "a script in a row",
+        "segment PID <-> Patient\nPID-7 -> birthDate : rhai",
+        "t.map:2:",
+    );
+}

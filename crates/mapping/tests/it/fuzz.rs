@@ -64,13 +64,14 @@ fn any_text_is_read_as_a_map() {
         OBX-14 means received\nchoice NK1 = contact\nreplace on Patient PID-10 -> extension(us-core-race).valueString : text\n";
     let files = MapSet::builtin_files();
     for round in 0..60 {
-        let mut bytes = if round % 2 == 0 {
-            dialect.as_bytes().to_vec()
-        } else {
+        let mut bytes = match round % 2 {
+            0 => dialect.as_bytes().to_vec(),
             // One block of a built-in map, under a name that is free.
-            let (_, text) = files[chance.below(files.len())];
-            let blocks: Vec<&str> = text.split("\n\n").collect();
-            blocks[chance.below(blocks.len())].as_bytes().to_vec()
+            _ => {
+                let (_, text) = files[chance.below(files.len())];
+                let blocks: Vec<&str> = text.split("\n\n").collect();
+                blocks[chance.below(blocks.len())].as_bytes().to_vec()
+            }
         };
         chance.change(&mut bytes, b"<->:|[]{}(),.*+=#\" \n-");
         fuzz::map(&bytes, &message);

@@ -10,9 +10,15 @@
 
 mod builtin;
 mod faults;
+mod fields;
+mod functions;
 mod fuzz;
 mod laws;
+mod messages;
+mod normal_form;
 mod pairs;
+mod segments;
+mod shots;
 mod update;
 mod visits;
 mod whole;

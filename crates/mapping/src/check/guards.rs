@@ -1,0 +1,281 @@
+//! The guards of the rows on one field: together they should leave no case out.
+//!
+//! The guards are tried on every case that they tell apart: for each place that they test, every value
+//! they name, another one, and none. Where that would be too many cases nothing is said.
+
+use super::{Checker, absolute, source_text};
+use crate::program::{Body, Condition, Op, Over, Row, RowId, SegmentName, Source};
+use std::collections::BTreeMap;
+
+const MAX_CASES: usize = 20_000;
+
+/// A row that takes a field where all of its conditions hold.
+#[derive(Clone)]
+struct Taker<'p> {
+    id: RowId,
+    /// What `.n` in its conditions belongs to.
+    source: Source,
+    guards: Vec<&'p Condition>,
+}
+
+/// A value that a test can tell from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told<'p> {
+    None,
+    Named(&'p str),
+    Other,
+    /// A time of day is in it.
+    Timed,
+    Many(u32),
+}
+
+/// A place that guards test, with the values that they tell apart. Counts are places of their own.
+struct Tested<'p> {
+    source: Source,
+    counts: bool,
+    values: Vec<Told<'p>>,
+}
+
+// === impl Checker ===
+
+impl Checker<'_> {
+    /// Fields whose rows all have guards, of which none may hold.
+    pub(super) fn guards(&mut self) {
+        let program = self.program;
+        let mut fields: BTreeMap<(SegmentName, u16), Vec<Taker<'_>>> = BTreeMap::new();
+        for map in &program.segments {
+            takers(&map.body, &[], &mut fields);
+        }
+        for ((segment, field), takers) in fields {
+            if takers.iter().any(|taker| taker.guards.is_empty()) {
+                continue;
+            }
+            let whole = Source::Field {
+                segment,
+                field,
+                repeat: crate::program::Repeat::At(1),
+                component: 0,
+                sub: 0,
+            };
+            let tested = tested(&takers, whole);
+            let Some(case) = left_out(&takers, &tested) else {
+                continue;
+            };
+            if let Some(first) = takers.first() {
+                let message = format!("no row takes {} where {case}", source_text(whole));
+                self.warning(first.id, message);
+            }
+        }
+    }
+}
+
+fn takers<'p>(
+    body: &'p Body,
+    around: &[&'p Condition],
+    fields: &mut BTreeMap<(SegmentName, u16), Vec<Taker<'p>>>,
+) {
+    for row in &body.rows {
+        let (id, sources, when) = match row {
+            Row::Map(row) if row.arrow.forward() => (row.id, row.sources.clone(), &row.when),
+            Row::Drop(row) => (row.id, vec![row.source], &row.when),
+            Row::Each(row) => {
+                let mut inner = around.to_vec();
+                inner.extend(row.when.as_ref());
+                inner.extend(row.filter.as_ref());
+                let own = match &row.over {
+                    // What stands within a repeat is its own matter.
+                    Over::Repeats(source) => vec![*source],
+                    Over::Segment(_) => {
+                        takers(&row.body, &inner, fields);
+                        Vec::new()
+                    }
+                    Over::Groups(_) => Vec::new(),
+                };
+                for source in own.into_iter().chain(row.by) {
+                    note(fields, (row.id, source), inner.clone());
+                }
+                continue;
+            }
+            Row::Map(_) | Row::Set(_) => continue,
+        };
+        for source in sources {
+            let mut guards = around.to_vec();
+            guards.extend(when.as_ref());
+            note(fields, (id, source), guards);
+        }
+    }
+}
+
+fn note<'p>(
+    fields: &mut BTreeMap<(SegmentName, u16), Vec<Taker<'p>>>,
+    (id, source): (RowId, Source),
+    guards: Vec<&'p Condition>,
+) {
+    if let Source::Field { segment, field, .. } = source {
+        let taker = Taker { id, source, guards };
+        fields.entry((segment, field)).or_default().push(taker);
+    }
+}
+
+/// The places that the guards test. The field itself is never empty: it is there to be taken.
+fn tested<'p>(takers: &[Taker<'p>], whole: Source) -> Vec<Tested<'p>> {
+    let mut found: Vec<Tested<'p>> = Vec::new();
+    for taker in takers {
+        for guard in &taker.guards {
+            collect(guard, taker.source, &mut found);
+        }
+    }
+    for place in &mut found {
+        if place.source == whole && !place.counts {
+            place.values.retain(|value| *value != Told::None);
+        }
+    }
+    found
+}
+
+fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>>) {
+    let (source, op) = match condition {
+        Condition::Is(_) => return,
+        Condition::All(parts) | Condition::Any(parts) => {
+            return parts.iter().for_each(|part| collect(part, own, found));
+        }
+        Condition::Not(part) => return collect(part, own, found),
+        Condition::Test { source, op } => (absolute(own, *source), op),
+    };
+    let counts = matches!(op, Op::Count(..));
+    let known = found
+        .iter()
+        .position(|place| place.source == source && place.counts == counts);
+    let at = known.unwrap_or_else(|| {
+        found.push(Tested {
+            source,
+            counts,
+            values: if counts {
+                vec![Told::Many(1)]
+            } else {
+                vec![Told::None, Told::Other]
+            },
+        });
+        found.len() - 1
+    });
+    let Some(place) = found.get_mut(at) else {
+        return;
+    };
+    let mut add = |value: Told<'p>| {
+        if !place.values.contains(&value) {
+            place.values.push(value);
+        }
+    };
+    match op {
+        Op::In(values) | Op::NotIn(values) => {
+            for value in values {
+                add(Told::Named(value));
+            }
+        }
+        Op::HasTime => add(Told::Timed),
+        Op::Count(_, number) => {
+            for many in number.saturating_sub(1).max(1)..=number + 1 {
+                add(Told::Many(many));
+            }
+        }
+        Op::Empty | Op::Valued => {}
+    }
+}
+
+/// The first case in which no row takes the field, in words.
+fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>]) -> Option<String> {
+    let n_cases = tested.iter().try_fold(1_usize, |all, place| {
+        all.checked_mul(place.values.len())
+            .filter(|all| *all <= MAX_CASES)
+    })?;
+    for number in 0..n_cases {
+        let case = case(tested, number);
+        if taken(takers, tested, &case) {
+            continue;
+        }
+        return Some(words(takers, tested, &case));
+    }
+    None
+}
+
+/// The values of one case: its number, read as digits whose base is the number of values of each place.
+fn case<'p>(tested: &[Tested<'p>], mut number: usize) -> Vec<Told<'p>> {
+    let mut values = Vec::new();
+    for place in tested {
+        let n_values = place.values.len().max(1);
+        values.extend(place.values.get(number % n_values).cloned());
+        number /= n_values;
+    }
+    values
+}
+
+fn taken(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>]) -> bool {
+    takers.iter().any(|taker| {
+        let mut guards = taker.guards.iter();
+        guards.all(|guard| holds(guard, taker.source, tested, case))
+    })
+}
+
+fn holds(condition: &Condition, own: Source, tested: &[Tested<'_>], case: &[Told<'_>]) -> bool {
+    match condition {
+        Condition::Is(truth) => *truth,
+        Condition::All(parts) => parts.iter().all(|part| holds(part, own, tested, case)),
+        Condition::Any(parts) => parts.iter().any(|part| holds(part, own, tested, case)),
+        Condition::Not(part) => !holds(part, own, tested, case),
+        Condition::Test { source, op } => {
+            let source = absolute(own, *source);
+            let counts = matches!(op, Op::Count(..));
+            let at = tested
+                .iter()
+                .position(|place| place.source == source && place.counts == counts);
+            at.and_then(|at| case.get(at))
+                .is_some_and(|value| tells(op, value))
+        }
+    }
+}
+
+fn tells(op: &Op, value: &Told<'_>) -> bool {
+    let named = |values: &[Box<str>]| match value {
+        Told::Named(own) => values.iter().any(|value| **value == **own),
+        Told::None | Told::Other | Told::Timed | Told::Many(_) => false,
+    };
+    match op {
+        Op::Empty => *value == Told::None,
+        Op::Valued => *value != Told::None,
+        Op::HasTime => *value == Told::Timed,
+        Op::In(values) => named(values),
+        Op::NotIn(values) => !named(values),
+        Op::Count(compare, number) => match value {
+            Told::Many(many) => compare.holds(*many, *number),
+            Told::None | Told::Named(_) | Told::Other | Told::Timed => false,
+        },
+    }
+}
+
+/// Says only what matters: a place of which every value leads to nothing is passed over.
+fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>]) -> String {
+    let mut said = Vec::new();
+    for (at, (place, value)) in tested.iter().zip(case).enumerate() {
+        let matters = place.values.iter().any(|other| {
+            let mut case = case.to_vec();
+            if let Some(own) = case.get_mut(at) {
+                own.clone_from(other);
+            }
+            taken(takers, tested, &case)
+        });
+        if matters {
+            let name = source_text(place.source);
+            said.push(match value {
+                Told::None => format!("{name} is empty"),
+                Told::Named(value) => format!("{name} is {value}"),
+                Told::Other => format!("{name} is another value"),
+                Told::Timed => format!("{name} has a time"),
+                Told::Many(many) => format!("{name} is there {many} times"),
+            });
+        }
+    }
+    if said.is_empty() {
+        return "anything stands there: the conditions never hold".to_owned();
+    }
+    said.join(" and ")
+}

@@ -1,0 +1,128 @@
+//! Slices of one list: an element may belong to one only.
+
+use super::{Checker, source_text};
+use crate::program::{Body, Hop, Literal, Row, RowId, Slice, Target, Told};
+use std::collections::BTreeMap;
+
+/// A slice, where it is told and by what.
+struct Own<'p> {
+    id: RowId,
+    name: String,
+    list: String,
+    slice: &'p Slice,
+}
+
+// === impl Checker ===
+
+impl Checker<'_> {
+    pub(super) fn slices(&mut self) {
+        let program = self.program;
+        let mut by_type: BTreeMap<&str, Vec<Own<'_>>> = BTreeMap::new();
+        for map in &program.segments {
+            collect(&map.body, by_type.entry(map.body.fhir_type).or_default());
+        }
+        for own in by_type.into_values() {
+            self.overlaps(&own);
+        }
+        for map in &program.types {
+            let mut own = Vec::new();
+            collect(&map.body, &mut own);
+            self.overlaps(&own);
+        }
+    }
+
+    fn overlaps(&mut self, all: &[Own<'_>]) {
+        for (place, one) in all.iter().enumerate() {
+            for other in all.iter().skip(place + 1) {
+                if one.list != other.list {
+                    continue;
+                }
+                if let Some(shared) = shared(&one.slice.told, &other.slice.told) {
+                    let message = format!(
+                        "slices of {} overlap: {} (line {}) and {} both take {shared}",
+                        one.list,
+                        one.name,
+                        self.line(one.id),
+                        other.name
+                    );
+                    self.error(other.id, message, "each value in one of them");
+                }
+            }
+        }
+    }
+}
+
+fn collect<'p>(body: &'p Body, found: &mut Vec<Own<'p>>) {
+    for row in &body.rows {
+        let (id, name, target) = match row {
+            Row::Map(row) => {
+                let name = row.sources.first().map(|source| source_text(*source));
+                (row.id, name.unwrap_or_default(), &row.target)
+            }
+            Row::Each(row) => (row.id, "each".to_owned(), &row.target),
+            Row::Set(row) => (row.id, "set".to_owned(), &row.target),
+            Row::Drop(_) => continue,
+        };
+        found.extend(sliced(target).map(|(list, slice)| Own {
+            id,
+            name: name.clone(),
+            list,
+            slice,
+        }));
+    }
+}
+
+/// The first list on the way that the row tells apart.
+fn sliced(target: &Target) -> Option<(String, &Slice)> {
+    let mut list = String::new();
+    for hop in &target.hops {
+        if !list.is_empty() {
+            list.push('.');
+        }
+        list.push_str(hop.name());
+        match hop {
+            Hop::One(_, slice) | Hop::Many(_, slice) if !slice.told.is_empty() => {
+                return Some((list, slice));
+            }
+            Hop::Field(_) | Hop::One(..) | Hop::Many(..) => {}
+        }
+    }
+    None
+}
+
+/// What two slices that are told by the same paths both take. Equal slices are one slice.
+fn shared(one: &[Told], other: &[Told]) -> Option<String> {
+    if one.len() != other.len() || same(one, other) {
+        return None;
+    }
+    let mut first = None;
+    for told in one {
+        let against = other.iter().find(|other| other.path == told.path)?;
+        let value = told
+            .values
+            .iter()
+            .find(|value| against.values.contains(value));
+        let taken = match value {
+            Some(value) => words(value),
+            None if told.absent && against.absent => "none".to_owned(),
+            None => return None,
+        };
+        first.get_or_insert(format!("{} {taken}", told.path.join(".")));
+    }
+    first
+}
+
+fn same(one: &[Told], other: &[Told]) -> bool {
+    one.iter().zip(other).all(|(one, other)| {
+        one.path == other.path && one.values == other.values && one.absent == other.absent
+    })
+}
+
+fn words(value: &Literal) -> String {
+    match value {
+        Literal::Text(text) | Literal::Number(text) => text.to_string(),
+        Literal::Bool(truth) => truth.to_string(),
+        Literal::Coding { code, .. } | Literal::Concept { code, .. } => code.to_string(),
+        Literal::Absent => "none".to_owned(),
+    }
+}
