@@ -184,8 +184,8 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         for item in items {
             match item {
                 Item::Group { name, items } => {
-                    let there = !self.below(context, name).is_empty();
                     let groups = self.groups(context, std::slice::from_ref(name));
+                    let there = groups.first() != Some(&context);
                     for at in groups {
                         self.items(items, at, there);
                     }
