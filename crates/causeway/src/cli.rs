@@ -226,15 +226,8 @@ pub(crate) struct Messages {
 pub(crate) enum MessagesAction {
     /// The newest messages
     List {
-        /// Only this flow
-        #[arg(long)]
-        flow: Option<String>,
-        /// Only this state, such as `applied` or `attention`
-        #[arg(long)]
-        state: Option<String>,
-        /// Only this type, such as `ORU^R01`
-        #[arg(long = "type")]
-        message_type: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// Only this control id (MSH-10)
         #[arg(long)]
         control_id: Option<String>,
@@ -250,11 +243,14 @@ pub(crate) enum MessagesAction {
         #[arg(long)]
         path: Option<String>,
     },
-    /// Apply messages to the chart again, under the maps as they are now
+    /// Apply messages to the chart again, under the maps as they are now: those named, or all that
+    /// the options choose, oldest first
     Replay {
         /// The journal's numbers
-        #[arg(required = true)]
+        #[arg(required_unless_present_any = ["flow", "state", "type", "from", "until"])]
         sequences: Vec<u64>,
+        #[command(flatten)]
+        which: Which,
     },
     /// Let held messages go on
     Release {
@@ -262,6 +258,69 @@ pub(crate) enum MessagesAction {
         #[arg(required = true)]
         sequences: Vec<u64>,
     },
+    /// Set messages aside that are not applied yet, until they are released
+    Hold {
+        /// The journal's numbers
+        #[arg(required = true)]
+        sequences: Vec<u64>,
+        /// Why; it stands beside the message
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Mark messages as done with: nothing of them is applied, and what waits behind them goes on
+    Skip {
+        /// The journal's numbers
+        #[arg(required = true)]
+        sequences: Vec<u64>,
+        /// Why; it stands beside the message
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Send a changed copy of a message; the original is kept as it came
+    Edit {
+        /// The journal's number
+        sequence: u64,
+        /// The changed message; `-` is standard input. `flows dry-run` shows what it would change
+        file: PathBuf,
+        /// Another flow than the original's
+        #[arg(long)]
+        flow: Option<String>,
+        /// Why; it stands in the journal
+        #[arg(long)]
+        reason: String,
+    },
+    /// Send copies of messages to another flow
+    Redirect {
+        /// The journal's numbers
+        #[arg(required = true)]
+        sequences: Vec<u64>,
+        /// The flow
+        #[arg(long)]
+        flow: String,
+        /// Why; it stands in the journal
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Which messages.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Only this flow
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// Only this state, such as `mapped` or `needs attention`
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only this type, such as `ORU^R01`
+    #[arg(long = "type", id = "type")]
+    pub(crate) message_type: Option<String>,
+    /// Only those received at or after this time, such as `2026-01-31T12:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only those received before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -276,6 +335,18 @@ pub(crate) struct Flows {
 pub(crate) enum FlowsAction {
     /// Every flow with its state and numbers
     List,
+    /// Take no more messages by a flow until it is started; what it has is finished
+    Stop {
+        /// The flows
+        #[arg(required = true)]
+        flows: Vec<String>,
+    },
+    /// Take messages by a stopped flow again
+    Start {
+        /// The flows
+        #[arg(required = true)]
+        flows: Vec<String>,
+    },
     /// What a message would change, were it received now; nothing is stored
     DryRun {
         /// The flow

@@ -1,11 +1,22 @@
-//! What a person may ask of a message: replay, release, hold, dismiss, a dry run.
+//! What a person may ask of a message: replay, release, hold, dismiss, edit, send to another flow, a
+//! dry run; and of a flow: stop and start.
+//!
+//! Invariant: nothing in the journal is changed. An edited copy is a message of its own, which says
+//! whose copy it is; the original stays as it came.
+
+mod resend;
+mod switch;
+
+pub use resend::{Resend, Resent, Resented};
 
 use crate::destination::{DryRun, Task};
 use crate::engine::Engine;
+use crate::events::Attention;
 use crate::flow::Flow;
 use crate::recovery::job_of;
 use crate::step::work::{Job, partition_of};
 use hl7v2::Message;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use store::journal::{Change, Progress, ReadError, Sequence, State, Stored, WriteError};
 
@@ -26,6 +37,27 @@ pub enum ControlError {
         /// What was asked.
         wanted: &'static str,
     },
+    /// The copy would be refused at the door.
+    #[error("the flow would not take it: {}", .0.explain())]
+    Refused(Attention),
+    /// The copy is not different.
+    #[error("nothing is changed; replay the message instead")]
+    Unchanged,
+    /// The flow's address could not be bound again.
+    #[error(
+        "flow `{flow}` could not listen on {address}; stop what listens there, then start it again"
+    )]
+    Listen {
+        /// The flow.
+        flow: String,
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The engine is shutting down.
+    #[error("the flows are shutting down")]
+    Draining,
     /// The journal could not be read.
     #[error("the journal could not be read")]
     Read(#[from] ReadError),
@@ -90,28 +122,22 @@ impl Engine {
 
     /// Sets a message aside that is not applied yet, until it is released. Others go on. Blocks for
     /// an fsync.
-    pub fn hold(&self, sequence: Sequence, by: &str) -> Result<(), ControlError> {
+    pub fn hold(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (_, stored) = self.find(sequence)?;
         if !self.work.board.withdraw(sequence.get()) {
             self.must_rest(sequence, "held")?;
         }
-        let held = Change::Progress(at_rest(&stored, State::Held, &format!("held by {by}")));
+        let held = Change::Progress(at_rest(&stored, State::Held, &said("held", by, why)));
         self.work.journal.ledger().record(vec![held]).wait()?;
         Ok(())
     }
 
     /// Marks a message as done with: a person looked, and nothing of it is to be applied. What
     /// waits behind it goes on. Blocks for an fsync.
-    pub fn dismiss(&self, sequence: Sequence, by: &str) -> Result<(), ControlError> {
+    pub fn dismiss(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
-        self.must_rest(sequence, "dismissed")?;
-        let state = State::Filtered;
-        let done = Change::Progress(at_rest(&stored, state, &format!("dismissed by {by}")));
-        let mut changes = vec![done];
-        changes.extend(self.unpark(&flow, sequence));
-        self.work.journal.ledger().record(changes).wait()?;
-        self.go_on_behind(&flow, sequence, None);
-        Ok(())
+        self.must_rest(sequence, "skipped")?;
+        self.set_aside(&flow, &stored, &said("skipped", by, why))
     }
 
     /// What `body` would change if `flow` received it now. Nothing is stored.
@@ -126,6 +152,21 @@ impl Engine {
             replay: true,
         };
         Ok(self.work.destination.dry_run(&task))
+    }
+
+    /// Nothing of it is to be applied, and what waits behind it goes on.
+    fn set_aside(
+        &self,
+        flow: &Arc<Flow>,
+        stored: &Stored,
+        reason: &str,
+    ) -> Result<(), ControlError> {
+        let sequence = stored.summary.sequence;
+        let mut changes = vec![Change::Progress(at_rest(stored, State::Filtered, reason))];
+        changes.extend(self.unpark(flow, sequence));
+        self.work.journal.ledger().record(changes).wait()?;
+        self.go_on_behind(flow, sequence, None);
+        Ok(())
     }
 
     fn let_go(&self, flow: &Arc<Flow>, stored: &Stored) -> Result<(), ControlError> {
@@ -160,7 +201,9 @@ impl Engine {
                     .read(Sequence::new(*number))
                     .ok()
                     .flatten()?;
-                Some((*number, job_of(flow, &stored)))
+                // Somebody may have held or skipped it while it waited.
+                let goes_on = matches!(stored.summary.state, State::Received | State::Parked);
+                goes_on.then(|| (*number, job_of(flow, &stored)))
             });
             let first = of_head.take().map(|job| (head.get(), job));
             first
@@ -199,6 +242,14 @@ impl Engine {
         found
             .cloned()
             .ok_or_else(|| ControlError::NoSuchFlow(name.to_owned()))
+    }
+}
+
+/// `held by admin: wrong patient`
+fn said(what: &str, by: &str, why: &str) -> String {
+    match why.trim() {
+        "" => format!("{what} by {by}"),
+        why => format!("{what} by {by}: {why}"),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::source::answer::Desk;
 use crate::source::connection::Shared;
 use crate::source::mllp;
 use crate::step::work::Work;
-use crate::topology::{EngineConfig, Problem};
+use crate::topology::{EngineConfig, FlowConfig, Problem};
 use base::Clock;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -120,6 +120,11 @@ impl Engine {
         for flow in &flows {
             listeners.push((mllp::bind(flow).await?, Arc::clone(flow)));
         }
+        for stopped in work.journal.ledger().flows_stopped()? {
+            if let Some(flow) = flows.iter().find(|flow| flow.name() == stopped.flow) {
+                flow.valve.close();
+            }
+        }
         recovery::take_up(&work, &flows)?;
         let workers = start_workers(&work, config.workers)?;
         let (stop, stopped) = watch::channel(false);
@@ -133,7 +138,9 @@ impl Engine {
         };
         let mut sources = JoinSet::new();
         for (listener, flow) in listeners {
-            if let Some(address) = flow.address.get().copied() {
+            if let Some(address) = flow.address.get().copied()
+                && flow.valve.is_open()
+            {
                 events.emit(Event::Listening {
                     flow: flow.name(),
                     address,
@@ -154,6 +161,14 @@ impl Engine {
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let bound = |flow: &Arc<Flow>| Some((flow.name().to_owned(), *flow.address.get()?));
         self.flows.iter().filter_map(bound).collect()
+    }
+
+    /// How a flow is configured; none where it is not.
+    pub fn config(&self, flow: &str) -> Option<&FlowConfig> {
+        let mut flows = self.flows.iter();
+        flows
+            .find(|known| known.name() == flow)
+            .map(|known| &known.config)
     }
 
     /// The picture now. Its numbers are read from the journal; not for an async task's own thread.

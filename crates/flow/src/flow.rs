@@ -2,9 +2,10 @@
 
 use crate::snapshot::FlowState;
 use crate::topology::FlowConfig;
-use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use tokio::sync::watch;
 
 /// One running flow.
 #[derive(Debug)]
@@ -16,7 +17,17 @@ pub(crate) struct Flow {
     pub(crate) waiting: AtomicU64,
     /// Numbers connections for the log.
     pub(crate) last_connection: AtomicU64,
+    /// Closed where a person stopped the flow.
+    pub(crate) valve: Valve,
     state: AtomicU8,
+}
+
+/// Whether messages are let in, as a person wants it.
+#[derive(Debug)]
+pub(crate) struct Valve {
+    is_open: watch::Sender<bool>,
+    /// Bound by whoever opened it, taken by the source.
+    bound: Mutex<Option<TcpListener>>,
 }
 
 // === impl Flow ===
@@ -29,6 +40,7 @@ impl Flow {
             connections: AtomicUsize::new(0),
             waiting: AtomicU64::new(0),
             last_connection: AtomicU64::new(0),
+            valve: Valve::default(),
             state: AtomicU8::new(0),
         }
     }
@@ -39,7 +51,8 @@ impl Flow {
 
     pub(crate) fn state(&self) -> FlowState {
         match self.state.load(Ordering::Relaxed) {
-            0 => FlowState::Running,
+            0 if self.valve.is_open() => FlowState::Running,
+            0 => FlowState::Off,
             1 => FlowState::Draining,
             _ => FlowState::Stopped,
         }
@@ -48,10 +61,49 @@ impl Flow {
     /// A state only goes forward: what stopped does not drain.
     pub(crate) fn set_state(&self, state: FlowState) {
         let level = match state {
-            FlowState::Running => 0,
+            // The valve says which of the two.
+            FlowState::Running | FlowState::Off => 0,
             FlowState::Draining => 1,
             FlowState::Stopped => 2,
         };
         self.state.fetch_max(level, Ordering::Relaxed);
+    }
+}
+
+// === impl Valve ===
+
+impl Default for Valve {
+    fn default() -> Self {
+        Self {
+            is_open: watch::Sender::new(true),
+            bound: Mutex::default(),
+        }
+    }
+}
+
+impl Valve {
+    pub(crate) fn is_open(&self) -> bool {
+        *self.is_open.borrow()
+    }
+
+    pub(crate) fn close(&self) {
+        self.is_open.send_replace(false);
+    }
+
+    pub(crate) fn open(&self, bound: Option<TcpListener>) {
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = bound;
+        self.is_open.send_replace(true);
+    }
+
+    /// The listener of whoever opened it.
+    pub(crate) fn take(&self) -> Option<TcpListener> {
+        self.bound
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.is_open.subscribe()
     }
 }

@@ -20,7 +20,7 @@ mod source;
 mod step;
 pub mod topology;
 
-pub use control::{ControlError, Replayed};
+pub use control::{ControlError, Replayed, Resend, Resent, Resented};
 pub use destination::{
     Applied, Change, ChartDestination, Destination, DryRun, Maps, Outcome, Task,
 };

@@ -27,6 +27,8 @@ pub struct FlowSnapshot {
     pub address: Option<SocketAddr>,
     /// Its state.
     pub state: FlowState,
+    /// Who stopped it and when, where a person did.
+    pub stopped_by: Option<(String, Timestamp)>,
     /// Connections open now.
     pub connections: usize,
     /// Messages in the journal.
@@ -68,6 +70,8 @@ pub enum FlowState {
     Draining,
     /// It takes no messages: a disk error or a full disk.
     Stopped,
+    /// A person stopped it: it listens nowhere until it is started again.
+    Off,
 }
 
 // === impl Snapshot ===
@@ -88,6 +92,7 @@ impl FlowState {
             Self::Running => "running",
             Self::Draining => "draining",
             Self::Stopped => "stopped",
+            Self::Off => "off",
         }
     }
 }
@@ -118,6 +123,11 @@ pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, Control
             .and_then(|flow| flow.minutes.get_mut(usize::try_from(idx).ok()?));
         if let Some(minute) = minute {
             minute.add(rate.rated, u32::try_from(rate.n).unwrap_or(u32::MAX));
+        }
+    }
+    for stopped in work.journal.ledger().flows_stopped()? {
+        if let Some(flow) = shown.iter_mut().find(|flow| flow.name == stopped.flow) {
+            flow.stopped_by = Some((stopped.by, stopped.since));
         }
     }
     for flow in &mut shown {

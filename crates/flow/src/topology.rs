@@ -4,6 +4,8 @@
 //! - every default is right for a small clinic;
 //! - [`check`] finds everything that can be known before a socket is bound, and says the remedy.
 
+use base::Zone;
+use mapping::Source;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -258,7 +260,7 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
         ));
     }
     if let Some(zone) = &flow.map.zone
-        && base::Zone::named(zone).is_none()
+        && Zone::named(zone).is_none()
     {
         problems.push(flow.problem(
             "map.zone",
@@ -306,6 +308,20 @@ impl FlowConfig {
             at: format!("flow.{}.{key}", self.name),
             reason: reason.to_owned(),
             remedy: remedy.to_owned(),
+        }
+    }
+}
+
+// === impl MapConfig ===
+
+impl MapConfig {
+    /// What the maps are told of the source.
+    pub fn source(&self) -> Source {
+        let zone = self.zone.as_deref().and_then(Zone::named);
+        Source {
+            zone: zone.unwrap_or_else(Zone::utc),
+            authorities: self.authorities.clone().into_iter().collect(),
+            dialect: self.dialect.clone(),
         }
     }
 }

@@ -52,6 +52,11 @@ function all(root = document) {
   root.querySelectorAll("time[data-as]").forEach(show);
 }
 
+// Forms that ask for a moment say in which zone it is meant.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+document.querySelectorAll("[data-zone]").forEach((field) => { field.value = zone; });
+document.querySelectorAll("[data-zone-name]").forEach((label) => put(label, zone));
+
 all();
 setInterval(() => document.querySelectorAll('time[data-as="age"], time[data-as="left"]').forEach(show), 1000);
 document.addEventListener("causeway:shown", (event) => all(event.target));

@@ -13,6 +13,8 @@ pub(crate) fn run(args: &Flows) -> Result<ExitCode, Failure> {
     let http = Http::of(&args.server)?;
     match &args.action {
         FlowsAction::List => list(args.server.format, &Http::expect(http.get("/api/flows")?)?),
+        FlowsAction::Stop { flows } => each(&http, "stop", flows),
+        FlowsAction::Start { flows } => each(&http, "start", flows),
         FlowsAction::DryRun { flow, file } => {
             let body = input::read(file)?;
             let text = Http::expect(http.post(&format!("/api/flows/{flow}/dry-run"), &body)?)?;
@@ -49,6 +51,14 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
         table.row(columns.map(|name| cell(row.get(name))));
     }
     print!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn each(http: &Http, action: &str, flows: &[String]) -> Result<ExitCode, Failure> {
+    for flow in flows {
+        let answer = http.post(&format!("/api/flows/{flow}/{action}"), b"")?;
+        println!("{}", Http::expect(answer)?);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,8 +1,9 @@
 //! `causeway messages`: asks the running server.
 
-use crate::cli::{Format, Messages, MessagesAction};
+use crate::cli::{Format, Messages, MessagesAction, Which};
 use crate::failure::Failure;
 use crate::http::Http;
+use crate::input;
 use crate::table::Table;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -11,36 +12,111 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
     let http = Http::of(&args.server)?;
     match &args.action {
         MessagesAction::List {
-            flow,
-            state,
-            message_type,
+            which,
             control_id,
             count,
         } => {
-            let named = [
-                ("flow", flow.as_deref()),
-                ("state", state.as_deref()),
-                ("type", message_type.as_deref()),
-                ("control_id", control_id.as_deref()),
-            ];
-            let mut query = format!("count={count}");
-            for (name, value) in named {
-                if let Some(value) = value {
-                    query = format!("{query}&{name}={}", encode(value));
-                }
-            }
+            let query = query(which, control_id.as_deref());
             list(
                 args.server.format,
-                &Http::expect(http.get(&format!("/api/messages?{query}"))?)?,
+                &Http::expect(http.get(&format!("/api/messages?count={count}{query}"))?)?,
             )
         }
         MessagesAction::Show { sequence, path } => {
             let text = Http::expect(http.get(&format!("/api/messages/{sequence}"))?)?;
             show(args.server.format, &text, path.as_deref())
         }
-        MessagesAction::Replay { sequences } => each(&http, "replay", sequences),
+        MessagesAction::Replay { sequences, which } if sequences.is_empty() => {
+            replay_all(&http, &query(which, None))
+        }
+        MessagesAction::Replay { sequences, .. } => each(&http, "replay", sequences),
         MessagesAction::Release { sequences } => each(&http, "release", sequences),
+        MessagesAction::Hold { sequences, reason } => each(&http, &why("hold", reason), sequences),
+        MessagesAction::Skip { sequences, reason } => each(&http, &why("skip", reason), sequences),
+        MessagesAction::Edit {
+            sequence,
+            file,
+            flow,
+            reason,
+        } => {
+            let body = input::read(file)?;
+            let flow = flow
+                .as_deref()
+                .map(|flow| format!("&flow={}", encode(flow)));
+            let asked = format!("{}{}", why("edit", reason), flow.unwrap_or_default());
+            let answer = http.post(&format!("/api/messages/{sequence}/{asked}"), &body)?;
+            println!("{}", Http::expect(answer)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        MessagesAction::Redirect {
+            sequences,
+            flow,
+            reason,
+        } => {
+            let asked = format!("{}&flow={}", why("redirect", reason), encode(flow));
+            each(&http, &asked, sequences)
+        }
     }
+}
+
+/// `skip?reason=sent%20twice`
+fn why(action: &str, reason: &str) -> String {
+    format!("{action}?reason={}", encode(reason))
+}
+
+/// `&flow=adt&state=held`
+fn query(which: &Which, control_id: Option<&str>) -> String {
+    let named = [
+        ("flow", which.flow.as_deref()),
+        ("state", which.state.as_deref()),
+        ("type", which.message_type.as_deref()),
+        ("from", which.from.as_deref()),
+        ("until", which.until.as_deref()),
+        ("control_id", control_id),
+    ];
+    let given = named
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("&{name}={}", encode(value?))));
+    given.collect()
+}
+
+/// Everything that the query finds now, oldest first.
+fn replay_all(http: &Http, query: &str) -> Result<ExitCode, Failure> {
+    let mut sequences = Vec::new();
+    let mut before = String::new();
+    loop {
+        let page = http.get(&format!("/api/messages?count=1000{query}{before}"))?;
+        let page = parse(&Http::expect(page)?)?;
+        let rows = page.get("messages").and_then(Value::as_array);
+        let numbers = rows.into_iter().flatten();
+        sequences.extend(numbers.filter_map(|row| row.get("sequence")?.as_u64()));
+        match page.get("next").and_then(Value::as_u64) {
+            Some(next) => before = format!("&before={next}"),
+            None => break,
+        }
+    }
+    sequences.reverse();
+    let n_all = sequences.len();
+    let mut n_failed = 0;
+    for (idx, sequence) in sequences.into_iter().enumerate() {
+        let answer = http.post(&format!("/api/messages/{sequence}/replay"), b"")?;
+        if !(200..300).contains(&answer.status) {
+            n_failed += 1;
+            eprintln!("{sequence}: {}", answer.text);
+        }
+        if (idx + 1) % 100 == 0 || idx + 1 == n_all {
+            eprintln!("{} of {n_all}", idx + 1);
+        }
+    }
+    println!(
+        "{{\"replayed\":{},\"failed\":{n_failed}}}",
+        n_all - n_failed
+    );
+    Ok(if n_failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {

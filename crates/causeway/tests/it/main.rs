@@ -12,6 +12,7 @@
 mod browser;
 mod commands;
 mod console;
+mod console_work;
 mod messages;
 mod process;
 mod refusals;

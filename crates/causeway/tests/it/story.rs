@@ -125,3 +125,99 @@ fn bundles_and_messages_are_imported() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("Patient.gender"));
 }
+
+#[test]
+fn what_a_person_does_with_messages_and_flows() {
+    let mut site = Site::start();
+    let data = site.data().display().to_string();
+    let at = |args: &[&str]| {
+        let mut args = args.to_vec();
+        args.extend(["--data", &data]);
+        stdout_of(&args)
+    };
+    assert!(site.send("a01.hl7", ADMISSION).contains("MSA|AA|A1"));
+    assert!(site.send("r01.hl7", RESULT).contains("MSA|AA|R1"));
+
+    // A changed copy: a message of its own, in the chart, the original as it came.
+    let changed = RESULT.replace("10.20", "11.40");
+    let file = write(site.folder.path(), "changed.hl7", &changed);
+    let made = at(&[
+        "messages",
+        "edit",
+        "2",
+        &file,
+        "--reason",
+        "transcription error",
+    ]);
+    assert!(
+        made.contains("\"sequence\":3") && made.contains("\"of\":2"),
+        "{made}"
+    );
+    let shown = eventually(|| {
+        let shown = at(&["messages", "show", "3"]);
+        shown.contains("mapped").then_some(shown)
+    });
+    assert!(shown.contains("message 2, edited by"), "{shown}");
+    assert!(
+        shown.contains("transcription error") && shown.contains("11.40"),
+        "{shown}"
+    );
+    assert!(at(&["messages", "show", "2"]).contains("10.20"));
+    let unchanged = write(site.folder.path(), "same.hl7", RESULT);
+    let refused = causeway(&[
+        "messages", "edit", "2", &unchanged, "--reason", "none", "--data", &data,
+    ]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing is changed"));
+
+    // What is no message can be skipped with a reason, and replayed only by name.
+    let path = write(
+        site.folder.path(),
+        "z.hl7",
+        &ADMISSION
+            .replace("ADT^A01^ADT_A01", "ZZZ^Z99")
+            .replace("|A1|", "|Z1|"),
+    );
+    assert_eq!(
+        causeway(&["send", site.mllp(), &path]).status.code(),
+        Some(1)
+    );
+    eventually(|| {
+        at(&["messages", "list", "--state", "needs attention"])
+            .contains("Z1")
+            .then_some(())
+    });
+    let skipped = at(&["messages", "skip", "4", "--reason", "a test of the sender"]);
+    assert!(skipped.contains("\"skipped\":true"), "{skipped}");
+    let shown = at(&["messages", "show", "4"]);
+    assert!(
+        shown.contains("filtered") && shown.contains("a test of the sender"),
+        "{shown}"
+    );
+    let held = causeway(&["messages", "hold", "1", "--reason", "late", "--data", &data]);
+    assert_eq!(held.status.code(), Some(1), "it is in the chart");
+    let replayed = at(&[
+        "messages", "replay", "--state", "mapped", "--type", "ORU^R01",
+    ]);
+    assert_eq!(replayed.trim(), "{\"replayed\":2,\"failed\":0}");
+
+    // A stopped flow refuses connections, also after a restart.
+    assert!(at(&["flows", "stop", "adt"]).contains("\"running\":false"));
+    assert!(at(&["flows", "list"]).contains("off"));
+    let address = site.mllp().to_owned();
+    let file = write(
+        site.folder.path(),
+        "a2.hl7",
+        &ADMISSION.replace("|A1|", "|A2|"),
+    );
+    eventually(|| (causeway(&["send", &address, &file]).status.code() == Some(1)).then_some(()));
+    assert!(site.running.take().unwrap().stop());
+    site.restart();
+    assert!(at(&["flows", "list"]).contains("off"));
+    assert!(at(&["flows", "start", "adt"]).contains("\"running\":true"));
+    assert!(
+        site.send("a2.hl7", &ADMISSION.replace("|A1|", "|A2|"))
+            .contains("MSA|AA|A2")
+    );
+    assert!(site.running.take().unwrap().stop());
+}

@@ -19,7 +19,6 @@ use super::{Applied, Destination, DryRun, Outcome, Task};
 use crate::events::{Attention, Event, Events};
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
-use base::Zone;
 use hl7v2::Message;
 use mapping::{Conversion, MapSet, Source};
 use plan::{Plan, Unfit};
@@ -111,17 +110,7 @@ impl ChartDestination {
         if let Some(source) = sources.get(flow) {
             return Arc::clone(source);
         }
-        let zone = config
-            .zone
-            .as_deref()
-            .and_then(Zone::named)
-            .unwrap_or_else(Zone::utc);
-        let authorities = config.authorities.clone().into_iter().collect();
-        let source = Arc::new(Source {
-            zone,
-            authorities,
-            dialect: config.dialect.clone(),
-        });
+        let source = Arc::new(config.source());
         sources.insert(flow.to_owned(), Arc::clone(&source));
         source
     }

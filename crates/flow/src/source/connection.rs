@@ -63,7 +63,7 @@ const MAX_NOISE: usize = 64 << 10;
 /// A frame that is larger asks for memory before more of it is read.
 const LARGE: usize = 64 << 10;
 /// The retention class of messages.
-const RETENTION: &str = "messages";
+pub(crate) const RETENTION: &str = "messages";
 /// How an HTTP request begins.
 const HTTP: [&[u8]; 7] = [
     b"GET ",
@@ -129,6 +129,7 @@ pub(crate) async fn serve(
 impl Reader<'_> {
     async fn run(&mut self, read: &mut OwnedReadHalf, queue: &mpsc::Sender<Turn>) -> CloseReason {
         let mut stop = self.shared.stop.clone();
+        let mut valve = self.flow.valve.watch();
         let mut frame_began = None;
         loop {
             if let Some(reason) = self.take_frames(queue).await {
@@ -143,11 +144,14 @@ impl Reader<'_> {
             let got = tokio::select! {
                 got = timeout_at(until, read.read_buf(self.decoder.buffer())) => got,
                 _ = stop.wait_for(|stop| *stop) => Ok(Err(std::io::ErrorKind::Interrupted.into())),
+                _ = valve.wait_for(|is_open| !*is_open) => {
+                    Ok(Err(std::io::ErrorKind::Interrupted.into()))
+                }
                 () = queue.closed() => return CloseReason::Network,
             };
             match got {
                 Err(_) => return self.leave(queue, late).await,
-                Ok(Err(_)) if *stop.borrow() => {
+                Ok(Err(_)) if *stop.borrow() || !self.flow.valve.is_open() => {
                     return self.leave(queue, CloseReason::Draining).await;
                 }
                 Ok(Err(_)) => return self.leave(queue, CloseReason::Network).await,

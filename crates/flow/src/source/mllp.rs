@@ -28,15 +28,52 @@ pub(crate) async fn bind(flow: &Flow) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves until the engine drains; then waits until every connection has got its answers.
+/// Serves until the engine drains; then waits until every connection has got its answers. While a
+/// person has stopped the flow nothing listens: a sender is refused and keeps what it has.
 pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared) {
-    let SourceConfig::Mllp(config) = flow.config.source.clone();
     let mut connections = JoinSet::new();
     let mut stop = shared.stop.clone();
+    let mut valve = flow.valve.watch();
+    let mut listening = flow.valve.is_open().then_some(listener);
+    loop {
+        if let Some(listener) = listening.take() {
+            accept(&listener, &flow, &shared, &mut connections).await;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            _ = valve.wait_for(|is_open| *is_open) => {}
+        }
+        listening = match flow.valve.take().map(TcpListener::from_std) {
+            Some(Ok(listener)) => Some(listener),
+            Some(Err(error)) => {
+                tracing::error!(flow = flow.name(), %error, "could not listen again");
+                flow.valve.close();
+                None
+            }
+            // It was closed again before we came to it.
+            None => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                None
+            }
+        };
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Takes connections until the engine drains or a person stops the flow.
+async fn accept(
+    listener: &TcpListener,
+    flow: &Arc<Flow>,
+    shared: &Shared,
+    connections: &mut JoinSet<()>,
+) {
+    let SourceConfig::Mllp(config) = flow.config.source.clone();
+    let (mut stop, mut valve) = (shared.stop.clone(), flow.valve.watch());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = valve.wait_for(|is_open| !*is_open) => return,
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
@@ -44,7 +81,7 @@ pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared
                 let one = one_connection(
                     stream,
                     peer,
-                    Arc::clone(&flow),
+                    Arc::clone(flow),
                     config.clone(),
                     shared.clone(),
                 );
@@ -57,8 +94,6 @@ pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared
             }
         }
     }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
 }
 
 async fn one_connection(

@@ -102,6 +102,12 @@ impl Job {
         self
     }
 
+    /// Goes past what is parked: it takes the place of the head that the others wait for.
+    pub(crate) fn past_the_parked(mut self) -> Self {
+        self.keys.parking.clear();
+        self
+    }
+
     /// The lines that it stands in.
     pub(crate) fn lines(&self) -> Vec<Key> {
         self.keys.lines.clone()

@@ -16,4 +16,6 @@ mod hostile;
 mod kill;
 mod mllp;
 mod order;
+mod resend;
 mod site;
+mod switch;

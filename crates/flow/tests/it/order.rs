@@ -167,7 +167,9 @@ fn a_held_message_lets_others_go_and_can_be_replayed_or_dismissed() {
             .unwrap()
             .queued
     );
-    site.engine.dismiss(rows[1].sequence, "zztest").unwrap();
+    site.engine
+        .dismiss(rows[1].sequence, "zztest", "a test")
+        .unwrap();
     let until = Instant::now() + Duration::from_secs(10);
     while site.seen() != ["C3", "C1"] {
         assert!(Instant::now() < until, "{:?}", site.seen());
@@ -219,13 +221,13 @@ fn a_message_that_waits_can_be_held_and_released() {
         assert_eq!(client.send(&adt("A08", control, "1", given, AT)), "AA");
     }
     let second = site.rows()[1].sequence;
-    site.engine.hold(second, "zztest").unwrap();
+    site.engine.hold(second, "zztest", "").unwrap();
     let states: Vec<State> = site.settled().iter().map(|row| row.state).collect();
     assert_eq!(states, [State::Mapped, State::Held, State::Mapped]);
     site.engine.release(second).unwrap();
     site.settled();
     assert_eq!(site.seen(), ["C1", "C3", "C2"]);
-    let late = site.engine.hold(second, "zztest").unwrap_err();
+    let late = site.engine.hold(second, "zztest", "").unwrap_err();
     assert_eq!(
         late.to_string(),
         "the message is mapped, so it cannot be held"

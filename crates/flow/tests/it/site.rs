@@ -129,6 +129,14 @@ impl Site {
     ) -> Self {
         let mut flow = FlowConfig::mllp("adt", (Ipv4Addr::LOCALHOST, 0).into());
         change(&mut flow);
+        Self::start_flows(directory, memory, vec![flow])
+    }
+
+    pub(crate) fn start_flows(
+        directory: &Path,
+        memory: Arc<Memory>,
+        flows: Vec<FlowConfig>,
+    ) -> Self {
         let journal = patiently(|| Journal::open(directory, Options::default()));
         let handles = Handles {
             journal: journal.clone(),
@@ -142,7 +150,7 @@ impl Site {
             .build()
             .unwrap();
         let engine = runtime
-            .block_on(Engine::start(EngineConfig::new(vec![flow]), handles))
+            .block_on(Engine::start(EngineConfig::new(flows), handles))
             .unwrap();
         let address = engine.addresses()[0].1;
         Self {

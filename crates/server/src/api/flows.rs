@@ -1,4 +1,4 @@
-//! `/api/flows`: every flow with its numbers, and a dry run.
+//! `/api/flows`: every flow with its numbers, stop and start, and a dry run.
 
 use super::{blocking, control_failure};
 use crate::app::App;
@@ -27,6 +27,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
                 "name": flow.name,
                 "state": flow.state.word(),
                 "address": flow.address.map(|address| format!("mllp://{address}")),
+                "stoppedBy": flow.stopped_by.as_ref().map(|(by, _)| by),
                 "connections": flow.connections,
                 "received": flow.received,
                 "applied": flow.applied,
@@ -39,6 +40,47 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
         })
         .collect();
     Ok(Json(json!({ "at": snapshot.at.to_fhir(), "flows": flows })))
+}
+
+/// Takes no more messages by this flow until it is started.
+pub(super) async fn stop(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    switch(app, caller, name, false).await
+}
+
+/// Takes messages again.
+pub(super) async fn start(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    switch(app, caller, name, true).await
+}
+
+async fn switch(app: App, caller: Caller, name: String, on: bool) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let word = if on { "start" } else { "stop" };
+    let touched = Touched {
+        resource_type: "flow".to_owned(),
+        target: format!("{word} {name}"),
+        patients: Vec::new(),
+    };
+    let code = Interaction::Operate.code();
+    trail::record(&app, &caller, code, touched, Outcome::Success).await?;
+    let (engine, by) = (app.engine.clone(), caller.actor());
+    blocking(move || {
+        let done = if on {
+            engine.start_flow(&name, &by)
+        } else {
+            engine.stop_flow(&name, &by)
+        };
+        done.map_err(|error| control_failure(&error))?;
+        Ok(Json(json!({ "flow": name, "running": on })))
+    })
+    .await
 }
 
 /// What a message would change, were it received now.

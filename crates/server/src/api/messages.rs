@@ -1,4 +1,4 @@
-//! `/api/messages`: list, one, replay and release.
+//! `/api/messages`: list, one, replay, release, hold and skip.
 
 use super::{blocking, control_failure};
 use crate::app::App;
@@ -8,7 +8,7 @@ use crate::fhir::{Failure, parameters};
 use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use store::audit::Outcome;
@@ -63,11 +63,19 @@ pub(super) async fn show(
     Ok(Json(whole(&stored)))
 }
 
-/// `replay`, `release`, `dismiss`.
+/// Why somebody asks.
+#[derive(serde::Deserialize)]
+pub(super) struct Why {
+    #[serde(default)]
+    reason: String,
+}
+
+/// `replay`, `release`, `hold`, `skip` (`dismiss` is its earlier name).
 pub(super) async fn act(
     State(app): State<App>,
     caller: Caller,
     Path((sequence, action)): Path<(u64, String)>,
+    Query(why): Query<Why>,
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     record(
@@ -91,14 +99,22 @@ pub(super) async fn act(
             "release" => engine
                 .release(number)
                 .map(|()| json!({ "sequence": sequence, "released": true })),
+            "hold" => engine
+                .hold(number, &by, &why.reason)
+                .map(|()| json!({ "sequence": sequence, "held": true })),
+            "skip" => engine
+                .dismiss(number, &by, &why.reason)
+                .map(|()| json!({ "sequence": sequence, "skipped": true })),
             "dismiss" => engine
-                .dismiss(number, &by)
+                .dismiss(number, &by, &why.reason)
                 .map(|()| json!({ "sequence": sequence, "dismissed": true })),
             other => {
                 return Err(Failure::new(
                     StatusCode::NOT_FOUND,
                     "not-supported",
-                    format!("`{other}` is no action; replay, release and dismiss are"),
+                    format!(
+                        "`{other}` is no action; replay, release, hold, skip, edit and redirect are"
+                    ),
                 ));
             }
         };
@@ -108,7 +124,7 @@ pub(super) async fn act(
     Ok(Json(answer))
 }
 
-async fn record(
+pub(super) async fn record(
     app: &App,
     caller: &Caller,
     action: Interaction,
@@ -148,6 +164,8 @@ fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
                 let words = || MessageState::ALL.map(MessageState::word).join(", ");
                 filter.state = Some(state.ok_or_else(|| bad(&words()))?);
             }
+            "from" => filter.from = Some(moment(value).ok_or_else(|| bad(MOMENT))?),
+            "until" => filter.until = Some(moment(value).ok_or_else(|| bad(MOMENT))?),
             "count" => {
                 let count: usize = value.parse().map_err(|_| bad("a whole number"))?;
                 page.limit = count.clamp(1, MAX_COUNT);
@@ -158,12 +176,19 @@ fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
             }
             _ => {
                 return Err(bad(
-                    "flow, type, control_id, patient, text, state, count, before",
+                    "flow, type, control_id, patient, text, state, from, until, count, before",
                 ));
             }
         }
     }
     Ok((filter, page))
+}
+
+const MOMENT: &str = "a time such as `2026-01-31T12:00:00Z`";
+
+fn moment(text: &str) -> Option<base::Timestamp> {
+    let parsed = base::DateTime::parse_fhir(text).ok()?;
+    Some(parsed.timestamp(&base::Zone::utc()))
 }
 
 fn summary(row: &Summary) -> Value {

@@ -4,6 +4,7 @@
 
 mod flows;
 mod messages;
+mod resend;
 
 use crate::app::App;
 use crate::fhir::Failure;
@@ -16,9 +17,13 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/messages", get(messages::list))
         .route("/messages/{sequence}", get(messages::show))
+        .route("/messages/{sequence}/edit", post(resend::edit))
+        .route("/messages/{sequence}/redirect", post(resend::redirect))
         .route("/messages/{sequence}/{action}", post(messages::act))
         .route("/flows", get(flows::list))
         .route("/flows/{name}/dry-run", post(flows::dry_run))
+        .route("/flows/{name}/stop", post(flows::stop))
+        .route("/flows/{name}/start", post(flows::start))
 }
 
 /// A request that a person made and that the flows could not do.
@@ -27,7 +32,11 @@ fn control_failure(error: &ControlError) -> Failure {
         ControlError::NoSuchMessage(_) | ControlError::NoSuchFlow(_) => {
             (StatusCode::NOT_FOUND, "not-found")
         }
-        ControlError::WrongState { .. } => (StatusCode::CONFLICT, "conflict"),
+        ControlError::WrongState { .. }
+        | ControlError::Unchanged
+        | ControlError::Listen { .. }
+        | ControlError::Draining => (StatusCode::CONFLICT, "conflict"),
+        ControlError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "processing"),
         ControlError::Read(_) | ControlError::Write(_) => return Failure::internal(error),
     };
     Failure::new(status, code, error.to_string())

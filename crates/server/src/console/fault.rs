@@ -164,7 +164,12 @@ impl From<ControlError> for Fault {
         let why = format!("{error}.");
         match &error {
             ControlError::NoSuchMessage(_) => Self::not_found("message"),
-            ControlError::NoSuchFlow(_) | ControlError::WrongState { .. } => Self::new(
+            ControlError::NoSuchFlow(_)
+            | ControlError::WrongState { .. }
+            | ControlError::Unchanged
+            | ControlError::Refused(_)
+            | ControlError::Listen { .. }
+            | ControlError::Draining => Self::new(
                 StatusCode::CONFLICT,
                 "This was not done",
                 why,

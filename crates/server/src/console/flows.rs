@@ -11,8 +11,8 @@ use crate::trail::Touched;
 use access::Interaction;
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Response;
-use flow::{DryRun, FlowSnapshot};
+use axum::response::{IntoResponse, Redirect, Response};
+use flow::{DryRun, FlowSnapshot, FlowState};
 
 #[derive(Template)]
 #[template(path = "flows/list.html")]
@@ -39,21 +39,30 @@ struct Row {
 }
 
 /// What a dry run found.
-struct Run {
-    refused: Option<String>,
-    issues: Vec<String>,
-    changes: Vec<Change>,
+pub(super) struct Run {
+    pub(super) refused: Option<String>,
+    pub(super) issues: Vec<String>,
+    pub(super) changes: Vec<Change>,
 }
 
-struct Change {
-    resource_type: String,
-    is_new: bool,
-    rows: Vec<Difference>,
+pub(super) struct Change {
+    pub(super) resource_type: String,
+    pub(super) is_new: bool,
+    pub(super) rows: Vec<Difference>,
 }
 
 // === impl Row ===
 
 impl Row {
+    /// What the switch does now; none while the server shuts down.
+    fn switch(&self) -> Option<(&'static str, &'static str)> {
+        match self.flow.state {
+            FlowState::Running | FlowState::Stopped => Some(("stop", "Stop this flow")),
+            FlowState::Off => Some(("start", "Start this flow")),
+            FlowState::Draining => None,
+        }
+    }
+
     fn received(&self) -> String {
         thousands(self.flow.received)
     }
@@ -127,6 +136,34 @@ pub(super) async fn show(
     })
 }
 
+/// `POST /flows/{name}/switch`: stop or start it.
+pub(super) async fn switch(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    form: Form,
+) -> Result<Response, Fault> {
+    let visitor = &form.visitor;
+    visitor.permit(&app, Interaction::Operate, None).await?;
+    let starts = form.get("action") == "start";
+    let touched = Touched {
+        resource_type: "flow".to_owned(),
+        target: name.clone(),
+        patients: Vec::new(),
+    };
+    let what = if starts { "start" } else { "stop" };
+    visitor.record(&app, what, touched).await?;
+    let (work, flow, by) = (app.clone(), name.clone(), visitor.user().to_owned());
+    let done = tokio::task::spawn_blocking(move || {
+        if starts {
+            work.engine.start_flow(&flow, &by)
+        } else {
+            work.engine.stop_flow(&flow, &by)
+        }
+    });
+    done.await.map_err(|error| Fault::internal(&error))??;
+    Ok(Redirect::to(&format!("/flows/{name}")).into_response())
+}
+
 /// `POST /flows/{name}`: what a pasted message would change; nothing is stored.
 pub(super) async fn dry_run(
     State(app): State<App>,
@@ -161,7 +198,7 @@ pub(super) async fn dry_run(
 // === impl Run ===
 
 impl Run {
-    fn of(run: DryRun) -> Self {
+    pub(super) fn of(run: DryRun) -> Self {
         let change = |change: flow::Change| Change {
             is_new: change.id.is_none() || change.before.is_none(),
             rows: differences(change.before.as_deref(), Some(&change.after)),

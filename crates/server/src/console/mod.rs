@@ -9,6 +9,7 @@
 //! - every page can be read and used without a script.
 
 mod assets;
+mod attachment;
 mod audit;
 mod fault;
 mod find;
@@ -43,9 +44,25 @@ pub(crate) fn routes() -> Router<App> {
         .route("/messages", get(messages::list))
         .route("/messages/narrow", post(messages::narrow))
         .route("/messages/act", post(messages::act_on_group))
+        .route("/messages/batch", post(messages::begin))
+        .route(
+            "/messages/batch/{id}",
+            get(messages::progress).post(messages::stop),
+        )
         .route("/messages/{sequence}", get(messages::open))
+        .route(
+            "/messages/{sequence}/edit",
+            get(messages::edit).post(messages::send),
+        )
+        .route("/messages/{sequence}/redirect", post(messages::redirect))
         .route("/messages/{sequence}/act", post(messages::act_on_one))
         .route("/messages/{sequence}/raw", get(messages::download))
+        .route(
+            "/messages/{sequence}/document",
+            get(messages::document_page),
+        )
+        .route("/messages/{sequence}/inline", get(messages::inline))
+        .route("/messages/{sequence}/file", get(messages::file))
         .route("/patients", get(patients::list).post(patients::find))
         .route("/patients/{id}", get(patients::summary))
         .route("/patients/{id}/timeline", get(patients::timeline))
@@ -58,6 +75,14 @@ pub(crate) fn routes() -> Router<App> {
             get(patients::download),
         )
         .route(
+            "/patients/{id}/document/{type}/{resource}",
+            get(patients::document_page),
+        )
+        .route(
+            "/patients/{id}/inline/{type}/{resource}",
+            get(patients::inline),
+        )
+        .route(
             "/patients/{id}/from/{type}/{resource}",
             get(patients::origin),
         )
@@ -65,6 +90,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/find/{handle}", get(find::found))
         .route("/flows", get(flows::list))
         .route("/flows/{name}", get(flows::show).post(flows::dry_run))
+        .route("/flows/{name}/switch", post(flows::switch))
         .route("/audit", get(audit::show))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
@@ -73,4 +99,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/assets/{name}", get(assets::file))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(Extension(Arc::new(Handles::default())))
+        .layer(Extension(Arc::new(messages::Batches::default())))
 }

@@ -30,7 +30,9 @@ pub use error::{OpenError, PruneError, ReadError, WriteError};
 pub use ledger::Ledger;
 pub use list::{Filter, Listing, Page};
 pub use pending::{Pending, WriterGone};
-pub use state::{Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, State};
+pub use state::{
+    Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, State, StoppedFlow,
+};
 
 use base::{Clock, SystemClock, Timestamp};
 use day::{DayFile, Name};

@@ -98,6 +98,20 @@ pub enum Change {
         /// What came of it.
         detail: String,
     },
+    /// A person stopped a flow: it takes no messages until it is started.
+    FlowStopped {
+        /// The flow.
+        flow: String,
+        /// Who.
+        by: String,
+    },
+    /// A person started it again.
+    FlowStarted {
+        /// The flow.
+        flow: String,
+        /// Who.
+        by: String,
+    },
 }
 
 /// Where a message stands now.
@@ -169,6 +183,17 @@ pub struct Parked {
     pub since: Timestamp,
     /// Why.
     pub reason: String,
+}
+
+/// A flow that a person stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoppedFlow {
+    /// The flow.
+    pub flow: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who.
+    pub by: String,
 }
 
 /// Somebody's wish that a message go through a map again.

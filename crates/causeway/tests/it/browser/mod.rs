@@ -173,6 +173,15 @@ impl Browser {
         self.order("POST", "/url", &json!({"url": url}));
     }
 
+    /// Logs in with the first-login secret and puts off the choice of a password.
+    pub fn sign_in(&self, base: &str, secret: &str) {
+        self.go(&format!("{base}/login"));
+        self.write("#name", "admin");
+        self.write("#password", secret);
+        self.click("button[type=submit]");
+        self.wait_for("the session", "location.pathname === '/password'");
+    }
+
     /// What a script returns.
     pub fn script(&self, script: &str) -> Value {
         self.order(

@@ -1,4 +1,4 @@
-//! Replay, release, set aside: for one message, or for all that rest for one reason.
+//! Replay, release, hold, skip, send on: for one message, or for all that rest for one reason.
 
 use super::super::fault::Fault;
 use super::super::visitor::Form;
@@ -8,15 +8,16 @@ use access::Interaction;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use flow::ControlError;
+use flow::{ControlError, Resend};
 use store::journal::{Filter, Page, Sequence, State as Stand};
 
 /// What a button asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
+pub(super) enum Act {
     Replay,
     Release,
-    Dismiss,
+    Hold,
+    Skip,
 }
 
 /// So many of a group are worked on at one click.
@@ -25,29 +26,48 @@ const MAX_AT_ONCE: usize = 500;
 // === impl Act ===
 
 impl Act {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "replay" => Some(Self::Replay),
             "release" => Some(Self::Release),
-            "dismiss" => Some(Self::Dismiss),
+            "hold" => Some(Self::Hold),
+            "skip" => Some(Self::Skip),
             _ => None,
         }
     }
 
-    fn code(self) -> &'static str {
+    /// As the audit log has it.
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::Replay => "replay",
             Self::Release => "release",
-            Self::Dismiss => "dismiss",
+            Self::Hold => "hold",
+            Self::Skip => "skip",
+        }
+    }
+
+    /// What has been done to a message: `replayed`.
+    pub(super) fn done(self) -> &'static str {
+        match self {
+            Self::Replay => "replayed",
+            Self::Release => "released",
+            Self::Hold => "held",
+            Self::Skip => "skipped",
         }
     }
 
     /// Blocks for an fsync.
-    fn run(self, app: &App, sequence: Sequence, by: &str) -> Result<(), ControlError> {
+    pub(super) fn run(
+        self,
+        app: &App,
+        sequence: Sequence,
+        (by, why): (&str, &str),
+    ) -> Result<(), ControlError> {
         match self {
             Self::Replay => app.engine.replay(sequence, by).map(drop),
             Self::Release => app.engine.release(sequence),
-            Self::Dismiss => app.engine.dismiss(sequence, by),
+            Self::Hold => app.engine.hold(sequence, by, why),
+            Self::Skip => app.engine.dismiss(sequence, by, why),
         }
     }
 }
@@ -106,6 +126,35 @@ pub(in crate::console) async fn act_on_group(
     Ok(Redirect::to(form.back()).into_response())
 }
 
+/// `POST /messages/{sequence}/redirect`: a copy for another flow, which is opened then.
+pub(in crate::console) async fn redirect(
+    State(app): State<App>,
+    Path(sequence): Path<u64>,
+    form: Form,
+) -> Result<Response, Fault> {
+    let visitor = &form.visitor;
+    visitor.permit(&app, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target: sequence.to_string(),
+        patients: Vec::new(),
+    };
+    visitor.record(&app, "redirect", touched).await?;
+    let (work, by) = (app.clone(), visitor.user().to_owned());
+    let (flow, why) = (form.get("flow").to_owned(), form.get("why").to_owned());
+    let made = tokio::task::spawn_blocking(move || {
+        work.engine.resend(&Resend {
+            of: Sequence::new(sequence),
+            body: None,
+            flow: Some(&flow),
+            by: &by,
+            why: &why,
+        })
+    });
+    let made = made.await.map_err(|error| Fault::internal(&error))??;
+    Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response())
+}
+
 /// The wish is in the audit log before it is done. One that cannot be done stops the others only
 /// where it is the only one.
 async fn run(app: &App, form: &Form, act: Act, sequences: Vec<Sequence>) -> Result<(), Fault> {
@@ -121,10 +170,11 @@ async fn run(app: &App, form: &Form, act: Act, sequences: Vec<Sequence>) -> Resu
     };
     form.visitor.record(app, act.code(), touched).await?;
     let (work, by) = (app.clone(), form.visitor.user().to_owned());
+    let why = form.get("why").to_owned();
     let is_single = sequences.len() == 1;
     let done = tokio::task::spawn_blocking(move || {
         for sequence in sequences {
-            match act.run(&work, sequence, &by) {
+            match act.run(&work, sequence, (&by, &why)) {
                 Err(error) if is_single => return Err(error),
                 Err(ControlError::Write(error)) => return Err(ControlError::Write(error)),
                 Ok(()) | Err(_) => {}
@@ -136,7 +186,7 @@ async fn run(app: &App, form: &Form, act: Act, sequences: Vec<Sequence>) -> Resu
     Ok(())
 }
 
-fn wanted(form: &Form) -> Result<Act, Fault> {
+pub(super) fn wanted(form: &Form) -> Result<Act, Fault> {
     Act::named(form.get("action")).ok_or_else(|| unknown("action"))
 }
 

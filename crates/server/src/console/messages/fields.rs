@@ -32,6 +32,8 @@ pub(super) struct FieldLine {
     pub(super) title: String,
     pub(super) values: Vec<Valued>,
     pub(super) issues: Vec<String>,
+    /// It holds a document that can be read in place: its path for an address.
+    pub(super) document: Option<String>,
     /// The class and the words of what the map did with it.
     pub(super) fate: Option<(&'static str, String)>,
 }
@@ -141,8 +143,13 @@ impl<'a> Tree<'a> {
                     .map(|repeat| self.value(repeat, segment, (n, def)))
                     .collect()
             };
+            let is_document = name == "OBX"
+                && n == 5
+                && super::document::is_encapsulated(&segment.field(2).value(), field.repeat(1));
+            let path = path(name, occurrence, n);
             Some(FieldLine {
-                path: path(name, occurrence, n),
+                document: is_document.then(|| super::super::markup::encode(&path)),
+                path,
                 title: def.map_or("not in the standard".to_owned(), |def| def.name.to_owned()),
                 values,
                 issues,

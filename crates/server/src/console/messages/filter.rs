@@ -6,7 +6,7 @@ use super::super::markup::encode;
 use super::super::visitor::{Form, Visitor};
 use axum::Extension;
 use axum::response::{IntoResponse, Redirect, Response};
-use base::Timestamp;
+use base::{DateTime, Timestamp, Zone};
 use std::sync::Arc;
 use store::journal::{Filter, Sequence, State};
 
@@ -39,6 +39,9 @@ pub(in crate::console) struct Wanted {
     pub(in crate::console) text: String,
     pub(in crate::console) issues: String,
     pub(in crate::console) since: String,
+    /// Instants, as FHIR writes them.
+    pub(in crate::console) from: String,
+    pub(in crate::console) until: String,
     /// The `next` of the page before.
     pub(in crate::console) before: Option<u64>,
     /// A path to evaluate on the open message.
@@ -85,7 +88,7 @@ impl Wanted {
             .join("&")
     }
 
-    pub(in crate::console) fn pairs(&self) -> [(&'static str, &str); 9] {
+    pub(in crate::console) fn pairs(&self) -> [(&'static str, &str); 11] {
         [
             ("flow", &self.flow),
             ("type", &self.kind),
@@ -96,7 +99,37 @@ impl Wanted {
             ("text", &self.text),
             ("issues", &self.issues),
             ("since", &self.since),
+            ("from", &self.from),
+            ("until", &self.until),
         ]
+    }
+
+    /// The filters that are on, without their values: for the audit log.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let pairs = self.pairs().into_iter();
+        pairs
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// The filters that a form of the list carries with it.
+    pub(super) fn of_form(form: &Form) -> Self {
+        let own = |name: &str| form.get(name).to_owned();
+        Self {
+            flow: own("flow"),
+            kind: own("type"),
+            state: own("state"),
+            control: own("control"),
+            patient: own("patient"),
+            order: own("order"),
+            text: own("text"),
+            issues: own("issues"),
+            since: own("since"),
+            from: own("from"),
+            until: own("until"),
+            ..Self::default()
+        }
     }
 
     /// As the journal takes it. A handle that is forgotten says so.
@@ -114,7 +147,9 @@ impl Wanted {
             handles.find(user, handle).map(Some).ok_or_else(forgotten)
         };
         let span = SPANS.iter().find(|(code, ..)| *code == self.since);
-        let from = span.map(|(_, _, secs)| Timestamp::from_micros(now.micros() - secs * 1_000_000));
+        let since =
+            span.map(|(_, _, secs)| Timestamp::from_micros(now.micros() - secs * 1_000_000));
+        let from = instant(&self.from, &Zone::utc());
         Ok(Filter {
             flow: given(&self.flow),
             message_type: given(&self.kind),
@@ -124,8 +159,8 @@ impl Wanted {
             accession: typed(&self.order)?,
             state: State::from_word(&self.state),
             has_issues: !self.issues.is_empty(),
-            from,
-            until: None,
+            from: from.max(since),
+            until: instant(&self.until, &Zone::utc()),
             text: typed(&self.text)?,
         })
     }
@@ -157,6 +192,8 @@ impl Wanted {
                 "since",
                 span.map_or(String::new(), |(_, words, _)| (*words).to_owned()),
             ),
+            ("from", format!("from {}", in_words(&self.from))),
+            ("until", format!("until {}", in_words(&self.until))),
         ];
         let pairs = self.pairs();
         let is_on = |name: &str| {
@@ -196,6 +233,25 @@ impl Wanted {
     }
 }
 
+/// An instant that an address or a form names; one without an offset is read in `zone`.
+fn instant(text: &str, zone: &Zone) -> Option<Timestamp> {
+    // A form's field gives minutes, FHIR asks for seconds.
+    let text = match text.len() {
+        16 => format!("{text}:00"),
+        _ => text.to_owned(),
+    };
+    let parsed = DateTime::parse_fhir(&text).ok()?;
+    Some(parsed.timestamp(zone))
+}
+
+/// `2026-01-31 12:00 UTC`
+fn in_words(instant: &str) -> String {
+    format!(
+        "{} UTC",
+        instant.get(..16).unwrap_or(instant).replace('T', " ")
+    )
+}
+
 fn forgotten() -> Fault {
     Fault::new(
         axum::http::StatusCode::GONE,
@@ -211,25 +267,28 @@ pub(in crate::console) async fn narrow(
     form: Form,
 ) -> Response {
     let user = form.visitor.user();
-    let own = |name: &str| form.get(name).to_owned();
-    let typed = |name: &str, earlier: &str| match form.get(name).trim() {
-        "" => form.get(earlier).to_owned(),
+    let typed = |name: &str, earlier: String| match form.get(name).trim() {
+        "" => earlier,
         text => handles.keep(user, text),
     };
+    // The page's script says in which zone the fields are meant.
+    let zone = Zone::named(form.get("zone")).unwrap_or_else(Zone::utc);
+    let moment = |name: &str, earlier: String| match form.get(name).trim() {
+        "" => earlier,
+        text => instant(text, &zone).map_or(earlier, Timestamp::to_fhir),
+    };
+    let earlier = Wanted::of_form(&form);
     let wanted = Wanted {
-        flow: own("flow"),
-        kind: own("type"),
-        state: own("state"),
         control: match form.get("new-control").trim() {
-            "" => own("control"),
+            "" => earlier.control,
             control => control.to_owned(),
         },
-        patient: typed("new-patient", "patient"),
-        order: typed("new-order", "order"),
-        text: typed("new-text", "text"),
-        issues: own("issues"),
-        since: own("since"),
-        ..Wanted::default()
+        patient: typed("new-patient", earlier.patient),
+        order: typed("new-order", earlier.order),
+        text: typed("new-text", earlier.text),
+        from: moment("new-from", earlier.from),
+        until: moment("new-until", earlier.until),
+        ..earlier
     };
     Redirect::to(&format!("/messages?{}", wanted.query())).into_response()
 }
@@ -247,6 +306,29 @@ pub(super) fn of_visitor(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_read_in_their_zone() {
+        let chicago = Zone::named("America/Chicago").unwrap();
+        for (text, zone, expected) in [
+            (
+                "2026-01-31T12:00",
+                &chicago,
+                Some("2026-01-31T18:00:00.000Z"),
+            ),
+            (
+                "2026-01-31T12:00:00.000Z",
+                &chicago,
+                Some("2026-01-31T12:00:00.000Z"),
+            ),
+            ("2026-01-31", &Zone::utc(), Some("2026-01-31T00:00:00.000Z")),
+            ("yesterday", &chicago, None),
+            ("", &chicago, None),
+        ] {
+            let found = instant(text, zone).map(Timestamp::to_fhir);
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn an_address_holds_no_typed_words() {

@@ -87,6 +87,16 @@ impl Row {
 // === impl Listed ===
 
 impl Listed {
+    /// What a wish for all of these would be for.
+    pub(super) fn how_many_in_all(&self) -> String {
+        match self.how_many.split_once(", newest first") {
+            Some((n, _)) if !n.contains("on this page") && !n.starts_with("the last") => {
+                n.to_owned()
+            }
+            _ => "Every message that the filters above find".to_owned(),
+        }
+    }
+
     pub(in crate::console) fn query(&self) -> String {
         self.wanted.query()
     }
@@ -131,12 +141,7 @@ impl Listed {
             .into_iter()
             .map(|summary| row(app, summary))
             .collect::<Result<Vec<_>, Fault>>()?;
-        let flows: Vec<String> = app
-            .engine
-            .addresses()
-            .into_iter()
-            .map(|(flow, _)| flow)
-            .collect();
+        let flows = flow_names(app);
         let states = Stand::ALL.iter().map(|state| (state.word(), state.word()));
         Ok(Self {
             how_many: how_many(app, filter, &wanted, rows.len(), listing.next.is_some())?,
@@ -154,6 +159,12 @@ impl Listed {
             wanted,
         })
     }
+}
+
+/// Every flow's name, in the order of the configuration.
+pub(super) fn flow_names(app: &App) -> Vec<String> {
+    let addresses = app.engine.addresses();
+    addresses.into_iter().map(|(flow, _)| flow).collect()
 }
 
 fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
@@ -255,13 +266,7 @@ pub(super) async fn audited_list(
 ) -> Result<Listed, Fault> {
     visitor.permit(app, Interaction::Messages, None).await?;
     let filter = of_visitor(&wanted, handles, visitor, app.clock.now())?;
-    let names: Vec<&str> = wanted
-        .pairs()
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, _)| name)
-        .collect();
-    let target = format!("messages?{}", names.join("&"));
+    let target = format!("messages?{}", wanted.names().join("&"));
     let (work, handles, user) = (app.clone(), Arc::clone(handles), visitor.user().to_owned());
     let taken = tokio::task::spawn_blocking(move || {
         Listed::take(&work, wanted, &filter, (&handles, &user))

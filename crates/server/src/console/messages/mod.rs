@@ -5,6 +5,9 @@
 
 mod act;
 mod became;
+mod bulk;
+mod document;
+mod edit;
 mod fields;
 mod filter;
 mod journey;
@@ -13,8 +16,11 @@ mod open;
 mod place;
 mod raw;
 
-pub(super) use act::{act_on_group, act_on_one};
+pub(super) use act::{act_on_group, act_on_one, redirect};
 pub(super) use became::{Difference, differences, origin_of};
+pub(super) use bulk::{Batches, begin, progress, stop};
+pub(super) use document::{document_page, file, inline};
+pub(super) use edit::{edit, send};
 pub(super) use filter::narrow;
 pub(super) use list::{Row, list, some_rows};
 pub(super) use open::{download, open};

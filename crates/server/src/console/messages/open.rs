@@ -10,7 +10,7 @@ use super::became::{Change, changes};
 use super::fields::{Line, Tree, place_of, words};
 use super::filter::Wanted;
 use super::journey::{Step, steps};
-use super::list::{MessagesPage, audited_list};
+use super::list::{MessagesPage, audited_list, flow_names};
 use super::{key_of, raw, state_class};
 use crate::app::App;
 use crate::trail::Touched;
@@ -21,11 +21,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use fhir::json::Document;
+use flow::Resent;
 use hl7v2::Message;
 use mapping::Source;
 use std::sync::Arc;
 use store::chart::Read;
-use store::journal::{Sequence, State as Stand, Stored, Summary};
+use store::journal::{Filter, Page, Sequence, State as Stand, Stored, Summary};
 
 /// A message as its page shows it.
 pub(super) struct Opened {
@@ -46,6 +47,12 @@ pub(super) struct Opened {
     /// The chart of the patient.
     pub(super) chart: Option<String>,
     pub(super) patients: Vec<String>,
+    /// Whose copy it is.
+    pub(super) copy_of: Option<Resent>,
+    /// Its own copies, oldest first.
+    pub(super) copies: Vec<(Sequence, Resent)>,
+    /// Where it could be sent on to.
+    pub(super) other_flows: Vec<String>,
     /// The address of the list that it was opened from.
     pub(super) back: String,
     /// The filters, for forms and links that keep them.
@@ -73,7 +80,7 @@ impl Opened {
             .read(sequence)?
             .ok_or_else(|| Fault::not_found("message"))?;
         let message = Message::parse(stored.body.clone());
-        let report = app.maps.forward(&message, &source()).report;
+        let report = app.maps.forward(&message, &source(app, &stored)).report;
         let mut issues: Vec<(String, String, String)> = message
             .issues()
             .iter()
@@ -97,6 +104,8 @@ impl Opened {
         let chart = person
             .flatten()
             .map(|person| format!("/patients/{}", person.id));
+        let mut other_flows = flow_names(app);
+        other_flows.retain(|flow| *flow != stored.summary.flow);
         let query = wanted.query();
         let mark = if query.is_empty() { "" } else { "?" };
         Ok(Self {
@@ -113,6 +122,9 @@ impl Opened {
             path: wanted.path.clone(),
             chart,
             patients,
+            copy_of: stored.summary.connection.parse().ok(),
+            copies: copies(app, &stored)?,
+            other_flows,
             back: format!("/messages{mark}{query}"),
             query: format!("{mark}{query}"),
             summary: stored.summary,
@@ -121,6 +133,11 @@ impl Opened {
 
     pub(super) fn state(&self) -> (&'static str, &'static str) {
         (state_class(self.summary.state), self.summary.state.word())
+    }
+
+    /// A person may hold it: it is not applied yet.
+    pub(super) fn can_wait(&self) -> bool {
+        self.rests() && self.summary.state != Stand::Held || self.summary.state == Stand::Received
     }
 
     /// A person may let it go on or set it aside.
@@ -136,13 +153,39 @@ impl Opened {
     }
 }
 
-/// The zone only moves times in what the page says of the map; the chart has the real ones.
-fn source() -> Source {
-    Source {
-        zone: base::Zone::utc(),
-        authorities: Vec::new(),
-        dialect: None,
+/// What the message's own flow says of its source: its dialect, zone and authorities. A flow that is
+/// configured no more gets the plain maps.
+fn source(app: &App, stored: &Stored) -> Source {
+    app.engine.config(&stored.summary.flow).map_or_else(
+        || Source {
+            zone: base::Zone::utc(),
+            authorities: Vec::new(),
+            dialect: None,
+        },
+        |config| config.map.source(),
+    )
+}
+
+/// The copies of a message. They have its control id, unless their maker changed it.
+fn copies(app: &App, stored: &Stored) -> Result<Vec<(Sequence, Resent)>, Fault> {
+    if stored.summary.header.control_id.is_empty() {
+        return Ok(Vec::new());
     }
+    let filter = Filter {
+        control_id: Some(stored.summary.header.control_id.clone()),
+        from: Some(stored.summary.received),
+        ..Filter::default()
+    };
+    let page = Page {
+        before: None,
+        limit: 20,
+    };
+    let rows = app.journal.list(&filter, page)?.rows;
+    let of_this = rows.into_iter().rev().filter_map(|row| {
+        let mark: Resent = row.connection.parse().ok()?;
+        (mark.of == stored.summary.sequence).then_some((row.sequence, mark))
+    });
+    Ok(of_this.collect())
 }
 
 fn title(message: &Message, stored: &Stored) -> String {
@@ -249,7 +292,7 @@ pub(in crate::console) async fn open(
     })
 }
 
-async fn audited_open(
+pub(super) async fn audited_open(
     app: &App,
     visitor: &Visitor,
     sequence: u64,

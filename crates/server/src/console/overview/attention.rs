@@ -141,7 +141,7 @@ impl Group {
     pub(in crate::console) fn action(&self) -> Option<(&'static str, &'static str)> {
         match self.state {
             // The same bytes would fail again: the sender has to send others.
-            State::NeedsAttention if self.is_senders_fault() => Some(("dismiss", "Set aside")),
+            State::NeedsAttention if self.is_senders_fault() => Some(("skip", "Skip")),
             State::NeedsAttention | State::Dead => Some(("replay", "Replay all")),
             State::Held => Some(("release", "Release all")),
             State::Parked

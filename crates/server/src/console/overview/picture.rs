@@ -90,15 +90,20 @@ fn state(flow: &FlowSnapshot) -> (&'static str, &'static str) {
         FlowState::Running => ("good", flow.state.word()),
         FlowState::Draining => ("wait", flow.state.word()),
         FlowState::Stopped => ("bad", flow.state.word()),
+        FlowState::Off => ("off", "stopped by hand"),
     }
 }
 
 fn waiting(flow: &FlowSnapshot) -> String {
+    let attention = match flow.needs_attention {
+        1 => "needs attention",
+        _ => "need attention",
+    };
     let mut parts = Vec::new();
     for (n, word) in [
         (flow.waiting, "waiting"),
         (flow.held, "held"),
-        (flow.needs_attention, "need attention"),
+        (flow.needs_attention, attention),
     ] {
         if 0 < n {
             parts.push(format!("{n} {word}"));
@@ -118,6 +123,7 @@ fn wire(flow: &FlowSnapshot, at: Timestamp) -> &'static str {
         .is_none_or(|last| 600_000_000 < at.micros().saturating_sub(last.micros()));
     match flow.state {
         FlowState::Stopped => "bad",
+        FlowState::Off => "off",
         FlowState::Draining => "wait",
         FlowState::Running if is_quiet => "off",
         FlowState::Running if 100 < flow.waiting => "wait",

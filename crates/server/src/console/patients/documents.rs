@@ -1,8 +1,6 @@
-//! Documents: text is read in place, everything else is downloaded.
-//!
-//! Invariant: an attachment never runs in this origin: it is sent as a download, with a policy that
-//! allows nothing.
+//! Documents: each is read in place, by the rules of [`super::super::attachment`].
 
+use super::super::attachment::{Attachment, Reading, View, base64, may_frame};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::visitor::Visitor;
@@ -11,9 +9,8 @@ use super::record::{Entry, Record, Said};
 use super::value;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
 use fhir::json::Node;
 
 /// A document of the record.
@@ -28,8 +25,10 @@ pub(super) struct Document {
     pub(super) files: Vec<File>,
 }
 
-/// An attachment to be downloaded.
+/// An attachment.
 pub(super) struct File {
+    /// Where it is read in place, if it can be and the text is not here already.
+    pub(super) read: Option<String>,
     pub(super) address: String,
     pub(super) media: String,
     pub(super) size: String,
@@ -228,60 +227,34 @@ fn attach(
         }
         return;
     };
-    let bytes = decode(&data);
-    if media.starts_with("text/plain") || media.is_empty() {
-        let text = String::from_utf8_lossy(&bytes);
-        let end = text
-            .char_indices()
-            .nth(MAX_TEXT)
-            .map_or(text.len(), |(end, _)| end);
-        let text = text
-            .get(..end)
-            .unwrap_or_default()
-            .replace("\r\n", "\n")
-            .replace('\r', "\n");
-        document.texts.push(record.said(entry, &element, text));
-    }
+    let attachment = Attachment {
+        media,
+        bytes: base64(&data),
+    };
     let resource = &entry.resource;
-    document.files.push(File {
-        address: format!(
-            "/patients/{}/file/{}/{}?element={}",
+    let address = |what: &str| {
+        format!(
+            "/patients/{}/{what}/{}/{}?element={}",
             record.person.id,
             resource.resource_type,
             resource.id,
             super::super::markup::encode(&element)
-        ),
-        size: format!("{} kB", bytes.len().div_ceil(1024)),
-        media: if media.is_empty() {
-            "unknown type".to_owned()
-        } else {
-            media
-        },
-    });
-}
-
-/// Base64 as FHIR has it: standard alphabet, white space ignored. What cannot be read ends it.
-fn decode(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut n_bits) = (0_u32, 0_u32);
-    for byte in text.bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b' ' | b'\t' | b'\r' | b'\n' => continue,
-            _ => break,
-        };
-        bits = bits << 6 | u32::from(digit);
-        n_bits += 6;
-        if 8 <= n_bits {
-            n_bits -= 8;
-            bytes.push((bits >> n_bits & 0xff) as u8);
+        )
+    };
+    let mut read = None;
+    match attachment.reading() {
+        Reading::Text(text, _) if text.len() <= MAX_TEXT => {
+            document.texts.push(record.said(entry, &element, text));
         }
+        Reading::Text(..) | Reading::Pdf | Reading::Picture(_) => read = Some(address("document")),
+        Reading::Not => {}
     }
-    bytes
+    document.files.push(File {
+        read,
+        address: address("file"),
+        size: attachment.size(),
+        media: attachment.media(),
+    });
 }
 
 #[derive(serde::Deserialize)]
@@ -289,45 +262,100 @@ pub(in crate::console) struct Asked {
     element: String,
 }
 
+/// The way to an attachment: person, type, resource.
+type Way = Path<(String, String, String)>;
+
+#[derive(Template)]
+#[template(path = "attachment/of_patient.html")]
+struct DocumentPage {
+    frame: Frame,
+    band: Band,
+    view: View,
+}
+
+/// `GET /patients/{id}/document/{type}/{resource}?element=…`: read in place.
+pub(in crate::console) async fn document_page(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((id, resource_type, resource)): Way,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    let record = Record::open(&app, &visitor, &id, ("document", &TYPES)).await?;
+    let (attachment, title) = found(&record, (&resource_type, &resource), &asked.element)?;
+    let band = Band::of(&record, "documents");
+    let address = |what: &str| {
+        let element = super::super::markup::encode(&asked.element);
+        format!("/patients/{id}/{what}/{resource_type}/{resource}?element={element}")
+    };
+    let view = View {
+        media: attachment.media(),
+        size: attachment.size(),
+        reading: attachment.reading(),
+        inline: address("inline"),
+        download: address("file"),
+        back: format!("/patients/{}/documents", record.person.id),
+        title,
+    };
+    let answer = page(&DocumentPage {
+        frame: Frame::new(
+            &visitor,
+            Place::Patients,
+            format!("{}: document", band.name),
+        ),
+        band,
+        view,
+    })?;
+    Ok(may_frame(answer))
+}
+
+/// `GET /patients/{id}/inline/{type}/{resource}?element=…`: the bytes for the frame of that page.
+pub(in crate::console) async fn inline(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path((id, resource_type, resource)): Way,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    let record = Record::open(&app, &visitor, &id, ("file", &TYPES)).await?;
+    found(&record, (&resource_type, &resource), &asked.element)?
+        .0
+        .inline()
+}
+
 /// `GET /patients/{id}/file/{type}/{resource}?element=…`
 pub(in crate::console) async fn download(
     State(app): State<App>,
     visitor: Visitor,
-    Path((id, resource_type, resource)): Path<(String, String, String)>,
-    axum::extract::Query(asked): axum::extract::Query<Asked>,
+    Path((id, resource_type, resource)): Way,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("file", &TYPES)).await?;
-    let entry = record.entries.iter().find(|entry| {
-        entry.resource.resource_type == resource_type && entry.resource.id == resource
-    });
-    let node = entry.and_then(|entry| at(entry.root(), &asked.element));
-    let attachment = node.ok_or_else(|| Fault::not_found("document"))?;
-    let data = attachment
-        .text("data")
-        .ok_or_else(|| Fault::not_found("document"))?;
-    let media = attachment.text("contentType").unwrap_or_default();
-    let ending = match media.split(';').next().unwrap_or_default() {
-        "application/pdf" => "pdf",
-        "text/plain" => "txt",
-        "text/html" => "html",
-        "text/rtf" | "application/rtf" => "rtf",
-        "image/png" => "png",
-        "image/jpeg" => "jpg",
-        "application/xml" | "text/xml" => "xml",
-        _ => "bin",
+    let (attachment, _) = found(&record, (&resource_type, &resource), &asked.element)?;
+    Ok(attachment.download())
+}
+
+/// The attachment at an element, and what its document is called.
+fn found(
+    record: &Record,
+    (resource_type, id): (&str, &str),
+    element: &str,
+) -> Result<(Attachment, String), Fault> {
+    let entry = record
+        .entries
+        .iter()
+        .find(|entry| entry.resource.resource_type == resource_type && entry.resource.id == id);
+    let missing = || Fault::not_found("document");
+    let entry = entry.ok_or_else(missing)?;
+    let node = at(entry.root(), element).ok_or_else(missing)?;
+    let data = node.text("data").ok_or_else(missing)?;
+    let attachment = Attachment {
+        media: node.text("contentType").unwrap_or_default().into_owned(),
+        bytes: base64(&data),
     };
-    let headers = [
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (
-            CONTENT_DISPOSITION,
-            format!("attachment; filename=\"document.{ending}\""),
-        ),
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; sandbox".to_owned(),
-        ),
-    ];
-    Ok((headers, decode(&data)).into_response())
+    let title = match resource_type {
+        "DocumentReference" => reference(record, entry).title.text,
+        _ => titled(record, entry, "code", "Document").text,
+    };
+    Ok((attachment, title))
 }
 
 /// The node at `content[0].attachment`.
@@ -342,19 +370,6 @@ fn at<'a>(root: Node<'a>, path: &str) -> Option<Node<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64() {
-        for (text, bytes) in [
-            ("", ""),
-            ("Zg==", "f"),
-            ("Zm8=", "fo"),
-            ("Zm9v\nYmFy", "foobar"),
-            ("Zm9v!", "foo"),
-        ] {
-            assert_eq!(decode(text), bytes.as_bytes(), "{text}");
-        }
-    }
 
     #[test]
     fn paths() {

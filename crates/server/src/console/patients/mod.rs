@@ -19,7 +19,7 @@ mod timeline;
 mod value;
 
 pub(super) use access::access;
-pub(super) use documents::{documents, download};
+pub(super) use documents::{document_page, documents, download, inline};
 pub(super) use list::{Person, find, list, persons};
 pub(super) use origin::origin;
 pub(super) use results::results;

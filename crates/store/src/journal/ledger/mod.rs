@@ -15,6 +15,7 @@
 //! | `replay` | `(seq, map_version)` | who asked for it, when, what came of it |
 //! | `count` | `(flow, state)` | how many rows of `message` |
 //! | `minute` | `(minute, flow, rated)` | how many went into a state |
+//! | `stopped` | `flow` | who stopped a flow by hand, and when |
 
 mod read;
 mod write;
@@ -59,6 +60,10 @@ CREATE TABLE minute(minute INTEGER NOT NULL, flow TEXT NOT NULL, rated INTEGER N
   n INTEGER NOT NULL, PRIMARY KEY(minute, flow, rated)) STRICT, WITHOUT ROWID;
 ";
 
+/// Came later, and an older version does not mind it: its absence means that every flow runs.
+const SCHEMA_OF_STOPPED: &str = "CREATE TABLE IF NOT EXISTS
+  stopped(flow TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL) STRICT, WITHOUT ROWID;";
+
 /// More queued changes than this mean that the disk does not keep up.
 const MAX_QUEUED: usize = 1_000_000;
 
@@ -84,8 +89,11 @@ impl Ledger {
     pub(super) fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let connection = day::open_writer(path, SCHEMA, FORMAT)?;
         let is_empty = connection
-            .query_row("SELECT NOT EXISTS(SELECT 1 FROM message)", [], |row| {
-                row.get(0)
+            .execute_batch(SCHEMA_OF_STOPPED)
+            .and_then(|()| {
+                connection.query_row("SELECT NOT EXISTS(SELECT 1 FROM message)", [], |row| {
+                    row.get(0)
+                })
             })
             .map_err(|source| OpenError::File {
                 path: path.to_owned(),

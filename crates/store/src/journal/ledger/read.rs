@@ -5,7 +5,7 @@ use crate::journal::Sequence;
 use crate::journal::day;
 use crate::journal::error::ReadError;
 use crate::journal::state::{
-    Count, Delivery, Parked, Progress, Queued, Rate, Replay, rated_of, state_of,
+    Count, Delivery, Parked, Progress, Queued, Rate, Replay, StoppedFlow, rated_of, state_of,
 };
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -76,6 +76,17 @@ impl Ledger {
                 })
             },
         )
+    }
+
+    /// The flows that a person stopped.
+    pub fn flows_stopped(&self) -> Result<Vec<StoppedFlow>, ReadError> {
+        self.rows("SELECT flow, since, by FROM stopped", [], |row| {
+            Ok(StoppedFlow {
+                flow: row.get(0)?,
+                since: Timestamp::from_micros(row.get(1)?),
+                by: row.get(2)?,
+            })
+        })
     }
 
     /// Replays that are asked for and not done, oldest first.

@@ -221,6 +221,14 @@ impl Batch<'_> {
                  WHERE seq = ?1 AND map_version = ?2 AND done IS NULL",
                 params![sequence.get() as i64, map_version, now, detail],
             ),
+            // Who stopped it first stays.
+            Change::FlowStopped { flow, by } => self.run(
+                "INSERT OR IGNORE INTO stopped(flow, since, by) VALUES(?1,?2,?3)",
+                params![flow, now, by],
+            ),
+            Change::FlowStarted { flow, by: _ } => {
+                self.run("DELETE FROM stopped WHERE flow = ?1", [flow])
+            }
         }
     }
 

@@ -1,0 +1,230 @@
+//! Work in the console, in a real Chromium: documents read in place, messages edited, held, sent on
+//! and replayed by the list.
+
+use crate::browser::Browser;
+use crate::messages::{ADMISSION, DOCUMENTS, RESULT};
+use crate::site::{Site, eventually, write};
+use serde_json::json;
+
+/// A site with a person in it, and a browser that is signed in.
+fn start(test: &str, messages: &[(&str, &str)]) -> Option<(Site, Browser, String)> {
+    let browser = Browser::start(test)?;
+    let site = Site::start();
+    for (name, message) in messages {
+        site.send(name, message);
+    }
+    let base = site
+        .running()
+        .url("console")
+        .trim_end_matches('/')
+        .to_owned();
+    browser.resize(1440, 900);
+    browser.sign_in(&base, site.running().secret.as_deref().unwrap());
+    Some((site, browser, base))
+}
+
+#[test]
+fn documents_are_read_in_place() {
+    let messages = [("a.hl7", ADMISSION), ("d.hl7", DOCUMENTS)];
+    let Some((_site, browser, base)) =
+        start("console_work::documents_are_read_in_place", &messages)
+    else {
+        return;
+    };
+    // From the message.
+    browser.go(&format!("{base}/messages/2"));
+    assert_eq!(browser.count(".tree a[href*='/document?path=']"), 3);
+    browser.click(".tree a[href$='/document?path=OBX%2D5']");
+    browser.wait_for("the frame", "document.querySelector('iframe.page')");
+    let answer = browser.script(
+        "const answer = await fetch(document.querySelector('iframe.page').src);
+         const bytes = await answer.text();
+         return [answer.headers.get('content-type'), answer.headers.get('content-disposition'),
+           answer.headers.get('content-security-policy'), answer.headers.get('cache-control'),
+           answer.headers.get('x-content-type-options'), bytes.slice(0, 5)]",
+    );
+    assert_eq!(
+        answer,
+        json!([
+            "application/pdf",
+            "inline; filename=\"document.pdf\"",
+            "default-src 'none'; frame-ancestors 'self'; sandbox",
+            "no-store",
+            "nosniff",
+            "%PDF-"
+        ])
+    );
+    for (field, text) in [
+        ("OBX%5B2%5D%2D5", "No acute finding.\nSigned."),
+        ("OBX%5B3%5D%2D5", "Lungs clear"),
+    ] {
+        browser.go(&format!("{base}/messages/2/document?path={field}"));
+        assert_eq!(browser.text(".prose").trim(), text, "{field}");
+    }
+    assert_ne!(browser.script("return document.title"), json!("ran"));
+    let refused = browser.script("return (await fetch(location.pathname.replace('document', 'inline') + location.search)).status");
+    assert_eq!(refused, json!(415), "HTML is never sent as such");
+
+    // From the chart.
+    browser.go(&format!("{base}/messages/2"));
+    browser.click("#open a[href^='/patients/']");
+    browser.wait_for("the chart", "document.querySelector('.band h1')");
+    let chart = browser.path();
+    browser.go(&format!("{base}{chart}/documents"));
+    assert!(browser.text("main").contains("Lungs clear"));
+    browser.click("a[href*='/document/']");
+    browser.wait_for("the frame", "document.querySelector('iframe.page')");
+    assert!(browser.text(".band").contains("ZZTEST"));
+    browser.press("\u{e00c}");
+    browser.wait_for("the documents", "location.pathname.endsWith('/documents')");
+    let complaints = browser.complaints();
+    let complaints: Vec<_> = complaints
+        .iter()
+        .filter(|text| !text.contains("415"))
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[test]
+fn a_message_is_edited_and_sent_again() {
+    let messages = [("a.hl7", ADMISSION), ("r.hl7", RESULT)];
+    let Some((_site, browser, base)) = start(
+        "console_work::a_message_is_edited_and_sent_again",
+        &messages,
+    ) else {
+        return;
+    };
+    browser.go(&format!("{base}/messages/2"));
+    browser.click("a[href='/messages/2/edit']");
+    browser.wait_for("the text", "document.getElementById('text')");
+    let change = |from: &str, to: &str| {
+        browser.script(&format!(
+            "const text = document.getElementById('text'); text.value = text.value.replace({}, {})",
+            json!(from),
+            json!(to)
+        ));
+    };
+    browser.click("button[value=check]");
+    browser.wait_for("the check", "document.getElementById('checked')");
+    assert_eq!(browser.count("button[value=send]"), 0, "it is the original");
+    change("10.20", "11.40");
+    browser.click("button[value=check]");
+    browser.wait_for("the difference", "document.querySelector('.edited ins')");
+    assert!(browser.text(".edited ins").contains("11.40"));
+    assert!(
+        browser.text("#checked").contains("Observation"),
+        "{}",
+        browser.text("#checked")
+    );
+    // What changed after it was shown is shown again.
+    browser.write("#why", "transcription error");
+    change("11.40", "11.50");
+    browser.click("button[value=send]");
+    browser.wait_for(
+        "the warning",
+        "document.querySelector('#checked [role=alert]')",
+    );
+    assert!(browser.text(".edited ins").contains("11.50"));
+    browser.click("button[value=send]");
+    browser.wait_for("the copy", "location.pathname === '/messages/3'");
+    assert!(
+        browser
+            .text("#open")
+            .contains("An edited copy of message 2, made by admin: transcription error")
+    );
+    browser.wait_for("its value in the chart", "fetch(location.href).then((answer) => answer.text()).then((text) => text.includes('11.50') && text.includes('Applied to the chart'))");
+    browser.go(&format!("{base}/messages/2"));
+    assert!(
+        browser
+            .text("#open")
+            .contains("Edited and sent again as message 3 by admin: transcription error")
+    );
+    assert!(
+        browser.text("#open .raw").contains("10.20"),
+        "the original is kept"
+    );
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn a_list_is_replayed_and_a_refused_message_skipped() {
+    let messages = [("a.hl7", ADMISSION), ("r.hl7", RESULT)];
+    let Some((site, browser, base)) = start(
+        "console_work::a_list_is_replayed_and_a_refused_message_skipped",
+        &messages,
+    ) else {
+        return;
+    };
+    browser.go(&format!("{base}/messages?state=mapped"));
+    browser.click(".chip.act > summary");
+    assert!(browser.text(".chip.act").contains("2 messages"));
+    browser.click(".chip.act button[value=replay]");
+    browser.wait_for(
+        "the end of the batch",
+        "document.querySelector('h1').textContent === '2 of 2 messages replayed'",
+    );
+    browser.click("a[data-back]");
+    browser.wait_for("the list", "location.search.includes('state=mapped')");
+
+    let wrong = ADMISSION
+        .replace("ADT^A01^ADT_A01", "ZZZ^Z99")
+        .replace("|A1|", "|Z1|");
+    let path = write(site.folder.path(), "z.hl7", &wrong);
+    crate::process::causeway(&["send", site.mllp(), &path]);
+    eventually(|| {
+        browser.go(&format!("{base}/messages?state=needs%20attention"));
+        (browser.count("tbody tr") == 1).then_some(())
+    });
+    browser.click("tbody a.open");
+    browser.wait_for(
+        "the message",
+        "document.querySelector('#open details.chip')",
+    );
+    browser.click("#open details.chip > summary");
+    browser.write("#act-why", "a test of the sender");
+    browser.click("#open button[value=skip]");
+    browser.wait_for("the state", "document.querySelector('#open .state.off')");
+    assert!(
+        browser
+            .text("#open")
+            .contains("skipped by admin: a test of the sender")
+    );
+
+    // From and until, in the viewer's zone.
+    browser.go(&format!("{base}/messages"));
+    browser.click("details.chip:has(#new-from) > summary");
+    browser.script("document.getElementById('new-until').value = '2020-01-01T00:00'");
+    browser.click("form:has(#new-until) button");
+    browser.wait_for("the chip", "document.querySelector('.chip.on')");
+    assert!(
+        browser.text(".chip.on").starts_with("until 2020-01-01")
+            || browser.text(".chip.on").starts_with("until 2019-12-31")
+    );
+    assert!(browser.text("main").contains("No message matches"));
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn a_flow_is_stopped_and_started() {
+    let test = "console_work::a_flow_is_stopped_and_started";
+    let Some((site, browser, base)) = start(test, &[]) else {
+        return;
+    };
+    browser.go(&format!("{base}/flows/adt"));
+    browser.click("button[value=stop]");
+    browser.wait_for(
+        "the way back",
+        "document.querySelector('button[value=start]')",
+    );
+    assert!(browser.text("main").contains("stopped by admin"));
+    let path = write(site.folder.path(), "a.hl7", ADMISSION);
+    let sent = crate::process::causeway(&["send", site.mllp(), &path]);
+    assert_eq!(sent.status.code(), Some(1), "nobody listens");
+    browser.click("button[value=start]");
+    browser.wait_for(
+        "a flow that runs",
+        "document.querySelector('button[value=stop]')",
+    );
+    assert!(site.send("a.hl7", ADMISSION).contains("MSA|AA|A1"));
+    assert!(browser.complaints().is_empty());
+}

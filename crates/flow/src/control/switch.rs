@@ -1,0 +1,81 @@
+//! Stopping and starting a flow by hand.
+//!
+//! Invariants:
+//! - a stopped flow listens nowhere, so a sender is refused at once and keeps its messages;
+//! - what a stopped flow has taken is finished: stopping takes nothing back;
+//! - the wish is on disk before it is done, and holds over a restart.
+
+use super::ControlError;
+use crate::engine::Engine;
+use crate::flow::Flow;
+use crate::snapshot::FlowState;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::journal::Change;
+
+/// How long a socket is waited for that was given up a moment ago.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+// === impl Engine ===
+
+impl Engine {
+    /// Takes no more messages by this flow until somebody starts it; those that came are answered
+    /// and applied. Blocks for an fsync.
+    pub fn stop_flow(&self, name: &str, by: &str) -> Result<(), ControlError> {
+        let flow = self.running(name)?;
+        let stopped = Change::FlowStopped {
+            flow: name.to_owned(),
+            by: by.to_owned(),
+        };
+        self.work.journal.ledger().record(vec![stopped]).wait()?;
+        flow.valve.close();
+        tracing::info!(flow = name, "flow stopped by hand");
+        Ok(())
+    }
+
+    /// Takes messages again. Blocks for an fsync.
+    pub fn start_flow(&self, name: &str, by: &str) -> Result<(), ControlError> {
+        let flow = self.running(name)?;
+        if flow.valve.is_open() {
+            return Ok(());
+        }
+        let listener = flow.address.get().map(|address| bind(name, *address));
+        let listener = listener.transpose()?;
+        let started = Change::FlowStarted {
+            flow: name.to_owned(),
+            by: by.to_owned(),
+        };
+        self.work.journal.ledger().record(vec![started]).wait()?;
+        flow.valve.open(listener);
+        tracing::info!(flow = name, "flow started by hand");
+        Ok(())
+    }
+
+    fn running(&self, name: &str) -> Result<Arc<Flow>, ControlError> {
+        let flow = self.flow(name)?;
+        match flow.state() {
+            FlowState::Running | FlowState::Stopped | FlowState::Off => Ok(flow),
+            FlowState::Draining => Err(ControlError::Draining),
+        }
+    }
+}
+
+fn bind(flow: &str, address: SocketAddr) -> Result<TcpListener, ControlError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let bound = TcpListener::bind(address)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        match bound {
+            Ok(listener) => return Ok(listener),
+            Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+            Err(source) => {
+                return Err(ControlError::Listen {
+                    flow: flow.to_owned(),
+                    address,
+                    source,
+                });
+            }
+        }
+    }
+}

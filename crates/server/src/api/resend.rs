@@ -1,0 +1,81 @@
+//! `/api/messages/{sequence}/edit` and `/redirect`: copies of a message.
+
+use super::messages::record;
+use super::{blocking, control_failure};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::Failure;
+use crate::fhir::interaction::permit;
+use access::Interaction;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use flow::Resend;
+use serde_json::{Value, json};
+use store::journal::Sequence;
+
+/// What a copy is asked for with.
+#[derive(serde::Deserialize)]
+pub(super) struct Asked {
+    /// Another flow.
+    flow: Option<String>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// A changed copy: the body is the changed message.
+pub(super) async fn edit(
+    State(app): State<App>,
+    caller: Caller,
+    Path(sequence): Path<u64>,
+    Query(asked): Query<Asked>,
+    body: Bytes,
+) -> Result<Json<Value>, Failure> {
+    resend(app, caller, sequence, (asked, Some(body))).await
+}
+
+/// The same message to another flow.
+pub(super) async fn redirect(
+    State(app): State<App>,
+    caller: Caller,
+    Path(sequence): Path<u64>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Failure> {
+    resend(app, caller, sequence, (asked, None)).await
+}
+
+async fn resend(
+    app: App,
+    caller: Caller,
+    sequence: u64,
+    (asked, body): (Asked, Option<Bytes>),
+) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let what = if body.is_some() { "edit" } else { "redirect" };
+    record(
+        &app,
+        &caller,
+        Interaction::Operate,
+        &format!("{what} {sequence}"),
+    )
+    .await?;
+    let (engine, by) = (app.engine.clone(), caller.actor());
+    blocking(move || {
+        let wanted = Resend {
+            of: Sequence::new(sequence),
+            body: body.as_deref(),
+            flow: asked.flow.as_deref(),
+            by: &by,
+            why: &asked.reason,
+        };
+        let made = engine
+            .resend(&wanted)
+            .map_err(|error| control_failure(&error))?;
+        Ok(Json(json!({
+            "sequence": made.sequence.get(),
+            "of": sequence,
+            "repeated": made.repeated,
+        })))
+    })
+    .await
+}
