@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::events::Attention;
 use crate::flow::Flow;
 use crate::recovery::job_of;
+use crate::step::decode;
 use crate::step::work::{Job, partition_of};
 use hl7v2::Message;
 use std::net::SocketAddr;
@@ -84,6 +85,7 @@ impl Engine {
     /// applied it already, nothing changes. Blocks for an fsync.
     pub fn replay(&self, sequence: Sequence, by: &str) -> Result<Replayed, ControlError> {
         let (flow, stored) = self.find(sequence)?;
+        may_pass(&flow, &stored)?;
         let map_version = self.work.destination.map_version();
         if self.work.board.contains(sequence.get()) {
             return Ok(Replayed {
@@ -117,6 +119,7 @@ impl Engine {
     pub fn release(&self, sequence: Sequence) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
         self.must_rest(sequence, "released")?;
+        may_pass(&flow, &stored)?;
         self.let_go(&flow, &stored)
     }
 
@@ -243,6 +246,14 @@ impl Engine {
             .cloned()
             .ok_or_else(|| ControlError::NoSuchFlow(name.to_owned()))
     }
+}
+
+/// What the door refuses, a person's word does not let in: a training message stays out of a
+/// production chart however often it is replayed.
+fn may_pass(flow: &Flow, stored: &Stored) -> Result<(), ControlError> {
+    let summary = &stored.summary;
+    let refusal = decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config);
+    refusal.map_or(Ok(()), |reason| Err(ControlError::Refused(reason)))
 }
 
 /// `held by admin: wrong patient`

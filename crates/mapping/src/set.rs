@@ -17,6 +17,8 @@ use std::sync::{Arc, LazyLock};
 /// The base maps and their dialects.
 pub struct MapSet {
     pub(crate) files: Vec<File>,
+    /// Name and text of each, to be shown.
+    texts: Vec<(Arc<str>, Arc<str>)>,
     base: Arc<Program>,
     dialects: HashMap<String, Arc<Program>>,
 }
@@ -97,8 +99,10 @@ impl MapSet {
     ) -> (Self, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         let mut read = Vec::new();
+        let mut texts = Vec::new();
         for (name, text) in files {
             let (file, found) = syntax::parse(name, text);
+            texts.push((Arc::clone(&file.name), Arc::from(text)));
             diagnostics.extend(found);
             read.push(file);
         }
@@ -120,6 +124,7 @@ impl MapSet {
         (
             Self {
                 files: read,
+                texts,
                 base,
                 dialects,
             },
@@ -135,6 +140,24 @@ impl MapSet {
         }
         unique(&mut found);
         found
+    }
+
+    /// Name and text of every file, the built-in ones first.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().map(|(name, text)| (&**name, &**text))
+    }
+
+    /// The message structures that have a map, in the order of their names.
+    pub fn structures(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.base.messages.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Every row, with those that dialects add or put in the place of others.
+    pub fn rows(&self) -> impl Iterator<Item = &RowInfo> {
+        let of_dialects = self.dialects.values().flat_map(|program| &program.rows);
+        self.base.rows.iter().chain(of_dialects)
     }
 
     /// The dialects' names.

@@ -37,7 +37,7 @@ async function refresh(next) {
   place.dispatchEvent(new CustomEvent("causeway:shown", { bubbles: true }));
 }
 
-const stream = new EventSource("/console/live");
+const stream = new EventSource(`/console/live${location.search}`);
 stream.addEventListener("message", (event) => {
   put(JSON.parse(event.data));
   note.textContent = "live";

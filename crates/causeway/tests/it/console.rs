@@ -109,7 +109,17 @@ fn nobody_gets_in_without_a_session() {
         "/patients/x",
         "/patients/x/results",
         "/patients/x/from/Patient/x",
+        "/messages/1/edit",
+        "/messages/1/document?path=OBX-5",
+        "/messages/1/inline?path=OBX-5",
+        "/messages/1/file?path=OBX-5",
+        "/messages/batch/x",
+        "/patients/x/document/Patient/x?element=photo",
+        "/patients/x/inline/Patient/x?element=photo",
         "/flows",
+        "/queues",
+        "/maps",
+        "/maps/file?name=v2%2Fpid.map&message=1",
         "/audit",
         "/password",
         "/find/x",
@@ -125,7 +135,12 @@ fn nobody_gets_in_without_a_session() {
     assert_eq!(client.get("/console/live").status, 401);
     for path in [
         "/messages/1/act",
+        "/messages/1/edit",
+        "/messages/1/redirect",
+        "/messages/batch",
         "/messages/act",
+        "/flows/clinic/switch",
+        "/maps/file",
         "/patients",
         "/find",
         "/theme",
@@ -251,6 +266,10 @@ fn in_a_real_browser() {
         format!("{chart}/documents"),
         format!("{chart}/sources"),
         format!("{chart}/access"),
+        "/queues".to_owned(),
+        "/maps".to_owned(),
+        "/maps/file?name=v2%2Fobx%2Emap".to_owned(),
+        "/messages/1/edit".to_owned(),
         "/audit".to_owned(),
         "/password".to_owned(),
     ];
@@ -286,7 +305,7 @@ fn overview(browser: &Browser) {
         "Number(document.querySelector('[data-live=n-received]').textContent.replace(',', '')) >= 150",
     );
     assert!(0 < browser.count(".lanes > li"));
-    assert!(browser.text("main").contains("In the chart"));
+    assert!(browser.text("main").contains("Applied to the chart"));
 }
 
 /// Opens a result in the list and looks around in it; its address.

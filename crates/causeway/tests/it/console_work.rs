@@ -228,3 +228,68 @@ fn a_flow_is_stopped_and_started() {
     assert!(site.send("a.hl7", ADMISSION).contains("MSA|AA|A1"));
     assert!(browser.complaints().is_empty());
 }
+
+#[test]
+fn the_rows_of_a_map_run_as_one_types() {
+    let messages = [("a.hl7", ADMISSION), ("r.hl7", RESULT)];
+    let test = "console_work::the_rows_of_a_map_run_as_one_types";
+    let Some((_site, browser, base)) = start(test, &messages) else {
+        return;
+    };
+    // From a message, by a row that set a value, with the message at the side.
+    browser.go(&format!("{base}/messages/1"));
+    browser.click("#became a[href*='name=v2%2Fpid%2Emap']");
+    browser.wait_for("the map", "document.querySelector('.maprows tr.ran')");
+    assert_eq!(browser.count(".maprows tr:target"), 1);
+    assert!(
+        browser.text("#trial").contains("Patient.birthDate"),
+        "{}",
+        browser.text("#trial")
+    );
+    // What is typed is run at once.
+    browser.script(
+        "const text = document.getElementById('try-text');
+         text.value = text.value.replace('19800102', '19810304');
+         text.dispatchEvent(new Event('input', {bubbles: true}))",
+    );
+    browser.wait_for(
+        "the new value",
+        "document.getElementById('trial').textContent.includes('19810304')",
+    );
+    browser.go(&format!("{base}/maps"));
+    assert!(browser.text("main").contains("ORU_R01"));
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn queues_show_what_waits_and_the_overview_its_span() {
+    let test = "console_work::queues_show_what_waits_and_the_overview_its_span";
+    let Some((site, browser, base)) = start(test, &[("a.hl7", ADMISSION)]) else {
+        return;
+    };
+    let training = ADMISSION
+        .replace("|P|2.5.1", "|T|2.5.1")
+        .replace("|A1|", "|T1|");
+    let path = write(site.folder.path(), "t.hl7", &training);
+    crate::process::causeway(&["send", site.mllp(), &path]);
+    eventually(|| {
+        browser.go(&format!("{base}/queues"));
+        (browser.count(".attention tbody tr") == 1).then_some(())
+    });
+    assert!(browser.text(".attention").contains("no production message"));
+    browser.click(".attention button[value], .attention button");
+    browser.wait_for(
+        "an empty queue",
+        "location.pathname === '/queues' && !document.querySelector('.attention tbody')",
+    );
+    browser.go(&format!("{base}/"));
+    browser.click(".chips a[href='/?span=7d']");
+    browser.wait_for("the span", "location.search === '?span=7d'");
+    assert!(browser.text(".numbers").contains("the 7 days before"));
+    browser.wait_for(
+        "live numbers of the same span",
+        "document.getElementById('live-note').textContent === 'live'",
+    );
+    assert!(browser.text(".numbers").contains("the 7 days before"));
+    assert!(browser.complaints().is_empty());
+}

@@ -216,3 +216,28 @@ fn what_is_held_or_skipped_while_it_is_parked_stays_behind() {
     site.settled();
     assert_eq!(site.seen(), ["C1", "C4", "C2"]);
 }
+
+#[test]
+fn a_training_message_stays_out_however_it_is_asked_for() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    let training = adt("A08", "C1", "1", "A", AT).replace("|P|", "|T|");
+    assert_eq!(client.send(&training), "AR");
+    let sequence = site.settled()[0].sequence;
+    for asked in [
+        site.engine.replay(sequence, "zztest").map(drop),
+        site.engine.release(sequence),
+    ] {
+        assert!(
+            matches!(
+                asked,
+                Err(ControlError::Refused(Attention::WrongProcessingId))
+            ),
+            "{asked:?}"
+        );
+    }
+    site.drain();
+    assert_eq!(site.rows()[0].state, State::NeedsAttention);
+    assert_eq!(site.seen(), Vec::<String>::new());
+}

@@ -20,7 +20,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [(&str, &str, &[u8]); 11] = [
+const FILES: [(&str, &str, &[u8]); 13] = [
     ("base.css", CSS, include_bytes!("../../assets/base.css")),
     ("frame.css", CSS, include_bytes!("../../assets/frame.css")),
     ("parts.css", CSS, include_bytes!("../../assets/parts.css")),
@@ -35,6 +35,8 @@ const FILES: [(&str, &str, &[u8]); 11] = [
         include_bytes!("../../assets/messages.css"),
     ),
     ("chart.css", CSS, include_bytes!("../../assets/chart.css")),
+    ("maps.css", CSS, include_bytes!("../../assets/maps.css")),
+    ("maps.js", SCRIPT, include_bytes!("../../assets/maps.js")),
     ("times.js", SCRIPT, include_bytes!("../../assets/times.js")),
     ("keys.js", SCRIPT, include_bytes!("../../assets/keys.js")),
     ("panel.js", SCRIPT, include_bytes!("../../assets/panel.js")),

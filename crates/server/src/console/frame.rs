@@ -13,6 +13,8 @@ pub(super) enum Place {
     Flows,
     Messages,
     Patients,
+    Queues,
+    Maps,
     Audit,
     /// None of them.
     Elsewhere,
@@ -44,7 +46,7 @@ pub(super) struct Entry {
     pub(super) key: char,
 }
 
-pub(super) const RAIL: [Entry; 5] = [
+pub(super) const RAIL: [Entry; 7] = [
     Entry {
         place: Place::Overview,
         address: "/",
@@ -68,6 +70,18 @@ pub(super) const RAIL: [Entry; 5] = [
         address: "/patients",
         word: "Patients",
         key: 'p',
+    },
+    Entry {
+        place: Place::Queues,
+        address: "/queues",
+        word: "Queues",
+        key: 'q',
+    },
+    Entry {
+        place: Place::Maps,
+        address: "/maps",
+        word: "Maps",
+        key: 't',
     },
     Entry {
         place: Place::Audit,

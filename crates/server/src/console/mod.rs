@@ -17,11 +17,13 @@ mod flows;
 mod frame;
 mod handles;
 mod login;
+mod maps;
 mod markup;
 mod messages;
 mod overview;
 mod password;
 mod patients;
+mod queues;
 mod theme;
 mod visitor;
 mod words;
@@ -91,6 +93,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/flows", get(flows::list))
         .route("/flows/{name}", get(flows::show).post(flows::dry_run))
         .route("/flows/{name}/switch", post(flows::switch))
+        .route("/queues", get(queues::show))
+        .route("/maps", get(maps::list))
+        .route("/maps/file", get(maps::show).post(maps::try_out))
         .route("/audit", get(audit::show))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))

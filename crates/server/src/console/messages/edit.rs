@@ -98,13 +98,10 @@ pub(in crate::console) async fn edit(
     visitor: Visitor,
     Path(sequence): Path<u64>,
 ) -> Result<Response, Fault> {
-    audited_open(&app, &visitor, sequence, &Wanted::default()).await?;
-    let stored = read(&app, sequence).await?;
-    let message = Message::parse(stored.body.clone());
-    let text = message.charset().decode(&stored.body).into_owned();
+    let (text, flow) = text_of(&app, &visitor, sequence).await?;
     let draft = Draft {
-        text: text.replace("\r\n", "\n").replace('\r', "\n"),
-        flow: stored.summary.flow,
+        text,
+        flow,
         why: String::new(),
     };
     show(&app, &visitor, sequence, (draft, None))
@@ -181,6 +178,20 @@ fn show(
         flows: super::list::flow_names(app),
         checked,
     })
+}
+
+/// A message with a segment a line, and its flow; the access is in the audit log.
+pub(in crate::console) async fn text_of(
+    app: &App,
+    visitor: &Visitor,
+    sequence: u64,
+) -> Result<(String, String), Fault> {
+    audited_open(app, visitor, sequence, &Wanted::default()).await?;
+    let stored = read(app, sequence).await?;
+    let message = Message::parse(stored.body.clone());
+    let text = message.charset().decode(&stored.body).into_owned();
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    Ok((text, stored.summary.flow))
 }
 
 async fn record(app: &App, visitor: &Visitor, what: &str, sequence: u64) -> Result<(), Fault> {

@@ -20,7 +20,7 @@ pub(super) use act::{act_on_group, act_on_one, redirect};
 pub(super) use became::{Difference, differences, origin_of};
 pub(super) use bulk::{Batches, begin, progress, stop};
 pub(super) use document::{document_page, file, inline};
-pub(super) use edit::{edit, send};
+pub(super) use edit::{edit, send, text_of};
 pub(super) use filter::narrow;
 pub(super) use list::{Row, list, some_rows};
 pub(super) use open::{download, open};

@@ -7,9 +7,9 @@
 
 use super::super::markup::thousands;
 use super::super::visitor::peek;
-use super::View;
+use super::{Asked, Span, View};
 use crate::app::App;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -43,25 +43,29 @@ struct Change {
 struct Events(mpsc::Receiver<Event>);
 
 /// `GET /console/live`
-pub(in crate::console) async fn live(State(app): State<App>, parts: Parts) -> Response {
+pub(in crate::console) async fn live(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    parts: Parts,
+) -> Response {
     if peek(&app, &parts).is_none() {
         return (StatusCode::UNAUTHORIZED, "log in first\n").into_response();
     }
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(feed(app, parts, sender));
+    tokio::spawn(feed(app, parts, (asked.span(), sender)));
     Sse::new(Events(receiver))
         .keep_alive(KeepAlive::default())
         .into_response()
 }
 
-async fn feed(app: App, parts: Parts, sender: mpsc::Sender<Event>) {
+async fn feed(app: App, parts: Parts, (span, sender): (&'static Span, mpsc::Sender<Event>)) {
     let mut shown = Change::default();
     loop {
         if peek(&app, &parts).is_none() {
             return;
         }
         // A store that cannot be read for a moment is no reason to end the stream.
-        if let Ok(view) = super::take(&app).await {
+        if let Ok(view) = super::take(&app, span).await {
             let change = Change::of(&view);
             if change != shown {
                 let Ok(text) = serde_json::to_string(&change) else {

@@ -7,6 +7,7 @@ mod attention;
 mod live;
 mod picture;
 
+pub(super) use attention::{Group, groups};
 pub(super) use live::live;
 pub(super) use picture::Lane;
 
@@ -17,8 +18,7 @@ use super::visitor::Visitor;
 use super::words;
 use crate::app::App;
 use askama::Template;
-use attention::Group;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use base::Timestamp;
 use flow::Snapshot;
@@ -28,6 +28,7 @@ use store::journal::{Rated, State as Stand};
 /// Everything that the overview shows, at one moment.
 pub(super) struct View {
     pub(super) at: Timestamp,
+    pub(super) span: &'static Span,
     pub(super) numbers: Vec<Number>,
     pub(super) lanes: Vec<Lane>,
     pub(super) chart: ChartNode,
@@ -63,16 +64,80 @@ struct OverviewPage {
 #[template(path = "overview/attention.html")]
 struct AttentionPart<'a> {
     csrf: &'a str,
+    /// Where a button comes back to.
+    back: &'a str,
     view: &'a View,
 }
 
-const DAY: i64 = 86_400_000_000;
+/// A span of time that the numbers are of.
+pub(super) struct Span {
+    code: &'static str,
+    words: &'static str,
+    /// What it is compared with.
+    before: &'static str,
+    micros: i64,
+    /// How long ago the span begins that it is compared with.
+    ago: i64,
+}
+
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+const SPANS: [Span; 3] = [
+    Span {
+        code: "1h",
+        words: "last hour",
+        before: "the hour before",
+        micros: HOUR,
+        ago: 2 * HOUR,
+    },
+    Span {
+        code: "24h",
+        words: "last 24 hours",
+        before: "the same a week ago",
+        micros: DAY,
+        ago: 8 * DAY,
+    },
+    Span {
+        code: "7d",
+        words: "last 7 days",
+        before: "the 7 days before",
+        micros: 7 * DAY,
+        ago: 14 * DAY,
+    },
+];
+
+#[derive(serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    span: String,
+}
+
+// === impl Asked ===
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            span: "24h".to_owned(),
+        }
+    }
+}
+
+impl Asked {
+    /// The span asked for; the last day where there is no such one.
+    pub(super) fn span(&self) -> &'static Span {
+        const TODAY: &Span = &SPANS[1];
+        SPANS
+            .iter()
+            .find(|span| span.code == self.span)
+            .unwrap_or(TODAY)
+    }
+}
 
 // === impl View ===
 
 impl View {
     /// Reads it; not for an async task's own thread.
-    pub(super) fn take(app: &App) -> Result<Self, Fault> {
+    pub(super) fn take(app: &App, span: &'static Span) -> Result<Self, Fault> {
         let snapshot = app
             .engine
             .snapshot()
@@ -81,12 +146,9 @@ impl View {
         let at = snapshot.at;
         // The running minute counts too.
         let soon = Timestamp::from_micros(at.micros() + 60_000_000);
-        let today = Sums::of(app, Timestamp::from_micros(at.micros() - DAY), soon)?;
-        let before = Sums::of(
-            app,
-            Timestamp::from_micros(at.micros() - 2 * DAY),
-            Timestamp::from_micros(at.micros() - DAY),
-        )?;
+        let back = |micros: i64| Timestamp::from_micros(at.micros() - micros);
+        let now = Sums::of(app, back(span.micros), soon)?;
+        let before = Sums::of(app, back(span.ago), back(span.ago - span.micros))?;
         let mut stopped = Vec::new();
         stopped.extend(
             app.journal
@@ -100,7 +162,8 @@ impl View {
         );
         Ok(Self {
             at,
-            numbers: numbers(&snapshot, today, before),
+            span,
+            numbers: numbers(&snapshot, now, (before, span)),
             lanes: snapshot
                 .flows
                 .iter()
@@ -110,6 +173,15 @@ impl View {
             groups: attention::groups(app, at)?,
             stopped,
         })
+    }
+
+    /// Address, words, and whether it is the one that is shown.
+    fn spans(&self) -> Vec<(String, &'static str, bool)> {
+        let chip = |span: &'static Span| {
+            let is_on = span.code == self.span.code;
+            (format!("/?span={}", span.code), span.words, is_on)
+        };
+        SPANS.iter().map(chip).collect()
     }
 
     fn digest(&self) -> String {
@@ -156,14 +228,15 @@ impl Sums {
     }
 }
 
-fn numbers(snapshot: &Snapshot, today: Sums, before: Sums) -> Vec<Number> {
+fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec<Number> {
     let total = |of: fn(&flow::FlowSnapshot) -> u64| snapshot.total(of);
     let (waiting, held) = (total(|flow| flow.waiting), total(|flow| flow.held));
     let attention = total(|flow| flow.needs_attention);
     let compared = |all: u64, before: u64| {
         format!(
-            "last 24 h; {} the day before; {} in all",
+            "{} {}, {} in all",
             thousands(before),
+            span.before,
             thousands(all)
         )
     };
@@ -172,15 +245,15 @@ fn numbers(snapshot: &Snapshot, today: Sums, before: Sums) -> Vec<Number> {
             key: "received",
             label: "Received",
             class: "",
-            n: today.received,
+            n: now.received,
             under: compared(total(|flow| flow.received), before.received),
             address: "/messages",
         },
         Number {
             key: "applied",
-            label: "In the chart",
+            label: "Applied to the chart",
             class: "",
-            n: today.applied,
+            n: now.applied,
             under: compared(total(|flow| flow.applied), before.applied),
             address: "/messages?state=mapped",
         },
@@ -241,16 +314,20 @@ impl ChartNode {
     }
 }
 
-async fn take(app: &App) -> Result<View, Fault> {
+async fn take(app: &App, span: &'static Span) -> Result<View, Fault> {
     let app = app.clone();
-    tokio::task::spawn_blocking(move || View::take(&app))
+    tokio::task::spawn_blocking(move || View::take(&app, span))
         .await
         .map_err(|error| Fault::internal(&error))?
 }
 
 /// `GET /`
-pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
-    let view = take(&app).await?;
+pub(super) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    let view = take(&app, asked.span()).await?;
     page(&OverviewPage {
         frame: Frame::new(&visitor, Place::Overview, "Overview"),
         view,
@@ -259,9 +336,10 @@ pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Result<Res
 
 /// `GET /console/attention`: the list again, for the page that is open.
 pub(super) async fn attention(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
-    let view = take(&app).await?;
+    let view = take(&app, Asked::default().span()).await?;
     page(&AttentionPart {
         csrf: &visitor.session.csrf,
+        back: "/",
         view: &view,
     })
 }

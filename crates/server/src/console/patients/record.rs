@@ -190,6 +190,21 @@ impl Record {
             .map_or(source, |(application, _)| application)
     }
 
+    /// The visit that ended last, and the day of its end: what came later is new to who was there.
+    /// The record must hold the Encounter resources.
+    pub(super) fn last_visit(&self) -> Option<(&Entry, String)> {
+        let ended = self.of_type("Encounter").filter_map(|entry| {
+            let root = entry.root();
+            let is_over = value::status(root, "status") == "finished" && !entry.is_error();
+            let period = root.get("period").filter(|_| is_over)?;
+            let end = period.text("end").or_else(|| period.text("start"))?;
+            Some((entry, value::day(&end)))
+        });
+        ended
+            .filter(|(_, day)| *day <= self.today)
+            .max_by(|one, other| one.1.cmp(&other.1))
+    }
+
     /// More than one source speaks of this person.
     pub(super) fn has_many_sources(&self) -> bool {
         let mut sources = self.entries.iter().map(|entry| self.source_of(entry));

@@ -22,6 +22,8 @@ struct ResultsPage {
     groups: Vec<Group>,
     n_tests: usize,
     open: Option<Series>,
+    /// Address, words, and whether it is the one that is shown.
+    spans: [(String, &'static str, bool); 5],
     many_sources: bool,
 }
 
@@ -46,7 +48,19 @@ struct Row {
 pub(in crate::console) struct Asked {
     #[serde(default)]
     test: String,
+    #[serde(default)]
+    span: String,
 }
+
+/// Code, words, days up to the newest result.
+const SPANS: [(&str, &str, i64); 5] = [
+    ("", "All", 0),
+    ("1y", "1 year", 366),
+    ("90d", "90 days", 90),
+    ("30d", "30 days", 30),
+    ("7d", "7 days", 7),
+];
+const DAY: i64 = 86_400_000_000;
 
 const TYPES: [&str; 3] = ["Patient", "AllergyIntolerance", "Observation"];
 /// So many days stand side by side.
@@ -61,10 +75,18 @@ pub(in crate::console) async fn results(
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("results", &TYPES)).await?;
     let band = Band::of(&record, "results");
-    let series = Series::all(&record);
-    let open = Series::all(&record)
+    let (span, _, n_days) = SPANS
+        .into_iter()
+        .find(|(code, ..)| *code == asked.span)
+        .unwrap_or(("", "All", 0));
+    let series = within(Series::all(&record), n_days);
+    let open = within(Series::all(&record), n_days)
         .into_iter()
         .find(|series| series.key == asked.test);
+    let spans = SPANS.map(|(code, words, _)| {
+        let address = address(&band.id, &asked.test, code);
+        (address, words, code == span)
+    });
     let mut days: Vec<String> = series
         .iter()
         .flat_map(|series| &series.points)
@@ -79,7 +101,8 @@ pub(in crate::console) async fn results(
     let n_tests = series.len();
     page(&ResultsPage {
         frame: Frame::new(&visitor, Place::Patients, format!("{}: results", band.name)),
-        groups: groups(series, &days, &band.id, &asked.test),
+        groups: groups(series, &days, &band.id, (&asked.test, span)),
+        spans,
         many_sources: record.has_many_sources(),
         band,
         days,
@@ -89,7 +112,38 @@ pub(in crate::console) async fn results(
     })
 }
 
-fn groups(series: Vec<Series>, days: &[String], id: &str, open: &str) -> Vec<Group> {
+/// The results of the last so many days up to the newest one; zero is all.
+fn within(mut series: Vec<Series>, n_days: i64) -> Vec<Series> {
+    let points = series.iter().flat_map(|series| &series.points);
+    let newest = points.map(|point| point.at).max();
+    if let Some(newest) = newest.filter(|_| 0 < n_days) {
+        for series in &mut series {
+            series
+                .points
+                .retain(|point| newest - n_days * DAY <= point.at);
+        }
+        series.retain(|series| !series.points.is_empty());
+    }
+    series
+}
+
+/// The page with a test open, in a span.
+fn address(id: &str, test: &str, span: &str) -> String {
+    match test {
+        "" => format!("/patients/{id}/results?span={span}"),
+        test => format!(
+            "/patients/{id}/results?test={}&span={span}#test",
+            encode(test)
+        ),
+    }
+}
+
+fn groups(
+    series: Vec<Series>,
+    days: &[String],
+    id: &str,
+    (open, span): (&str, &str),
+) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for mut series in series {
         let range = series
@@ -105,7 +159,7 @@ fn groups(series: Vec<Series>, days: &[String], id: &str, open: &str) -> Vec<Gro
         }
         // A test whose results all lie before the days shown is still on the page, by its name.
         let row = Row {
-            address: format!("/patients/{id}/results?test={}#test", encode(&series.key)),
+            address: address(id, &series.key, span),
             is_open: series.key == open,
             short: series.short_name().to_owned(),
             name: series.name,

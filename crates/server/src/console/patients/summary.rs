@@ -23,6 +23,9 @@ struct SummaryPage {
     n_results: usize,
     documents: Vec<documents::Document>,
     many_sources: bool,
+    /// The last visit; what is dated later is marked as new.
+    last_visit: Option<Said>,
+    last_day: String,
 }
 
 /// A list of facts of one kind.
@@ -87,21 +90,48 @@ pub(in crate::console) async fn summary(
     });
     results.truncate(MAX_RESULTS);
     let band = Band::of(&record, "");
+    let (last_visit, last_day) = match record.last_visit() {
+        Some((entry, day)) => (Some(record.said(entry, "period", day.clone())), day),
+        None => (None, String::new()),
+    };
+    let mut sections = vec![
+        conditions(&record),
+        medications(&record),
+        allergies(&record),
+        immunizations(&record),
+        encounters(&record),
+    ];
+    for fact in sections.iter_mut().flat_map(|section| &mut section.rows) {
+        if is_new(&fact.at, &last_day, &record.today) {
+            fact.tags.push(("accent", "new".to_owned()));
+        }
+    }
     page(&SummaryPage {
         frame: Frame::new(&visitor, Place::Patients, band.name.clone()),
-        sections: vec![
-            conditions(&record),
-            medications(&record),
-            allergies(&record),
-            immunizations(&record),
-            encounters(&record),
-        ],
+        sections,
+        last_visit,
         documents: documents::all(&record).into_iter().take(6).collect(),
         many_sources: record.has_many_sources(),
         results,
         n_results,
+        last_day,
         band,
     })
+}
+
+/// Dated after the day of the last visit. A day is all that many sources give, so what came on that
+/// day counts as seen; what lies ahead (an appointment) is no news.
+fn is_new(at: &str, last_day: &str, today: &str) -> bool {
+    let day = value::day(at);
+    !last_day.is_empty() && last_day < day.as_str() && day.as_str() <= today
+}
+
+// === impl SummaryPage ===
+
+impl SummaryPage {
+    fn is_new(&self, day: &str) -> bool {
+        is_new(day, &self.last_day, "9999")
+    }
 }
 
 // === impl Section ===

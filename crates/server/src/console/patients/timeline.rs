@@ -70,7 +70,7 @@ const TYPES: [&str; 10] = [
 ];
 
 /// Code, words, seconds.
-const SPANS: [(&str, &str, i64); 7] = [
+const SPANS: [(&str, &str, i64); 9] = [
     ("all", "All", 0),
     ("10y", "10 years", 315_576_000),
     ("2y", "2 years", 63_115_200),
@@ -78,6 +78,8 @@ const SPANS: [(&str, &str, i64); 7] = [
     ("90d", "90 days", 7_776_000),
     ("7d", "7 days", 604_800),
     ("1d", "1 day", 86_400),
+    ("6h", "6 hours", 21_600),
+    ("1h", "1 hour", 3_600),
 ];
 
 const LANES: [(&str, &str); 8] = [
