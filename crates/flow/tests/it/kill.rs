@@ -205,7 +205,7 @@ fn rows_of_chart(dir: &Path) -> Vec<Summary> {
 
 /// Each message names its patient anew, so the versions of a patient tell which messages were
 /// applied, how often, and in which order.
-fn check_chart(dir: &Path) {
+pub(crate) fn check_chart(dir: &Path) {
     let site = ChartSite::start(dir);
     assert_eq!(site.drain(), flow::Drained::Completely);
     let mut journaled: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -19,3 +19,7 @@ mod order;
 mod resend;
 mod site;
 mod switch;
+mod torn;
+// One model of a power cut for both: the store's own test uses it too.
+#[path = "../../../store/tests/it/torn_writes_log.rs"]
+mod torn_writes_log;

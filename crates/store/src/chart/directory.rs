@@ -34,6 +34,8 @@ impl DataDirectory {
         let lock = take(path)?;
         let version = path.join(VERSION);
         match fs::read_to_string(&version) {
+            // A power cut at the first start; earlier versions did not wait for the disk here.
+            Ok(text) if text.trim().is_empty() => write_version(&version).map_err(unusable)?,
             Ok(text) => {
                 let found = text.trim().parse().unwrap_or(i64::MAX);
                 if FORMAT < found {
@@ -45,7 +47,7 @@ impl DataDirectory {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                fs::write(&version, format!("{FORMAT}\n")).map_err(unusable)?;
+                write_version(&version).map_err(unusable)?;
             }
             Err(error) => return Err(unusable(error)),
         }
@@ -58,6 +60,19 @@ impl DataDirectory {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// In one step and on disk: half a number would be a version that nobody wrote.
+fn write_version(path: &Path) -> std::io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = File::create(&fresh)?;
+    file.write_all(format!("{FORMAT}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
     }
 }
 
@@ -91,9 +106,11 @@ fn take(path: &Path) -> Result<File, OpenError> {
         }
         Err(TryLockError::Error(source)) => return Err(unusable(source)),
     }
-    file.set_len(0).map_err(unusable)?;
-    file.rewind().map_err(unusable)?;
-    write!(file, "{}", std::process::id()).map_err(unusable)?;
+    // The number helps whoever is refused. On a full disk it cannot be written, and is not needed.
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| write!(file, "{}", std::process::id()));
     Ok(file)
 }
 
@@ -110,6 +127,15 @@ mod tests {
         assert!(refused.to_string().contains(&expected), "{refused}");
         drop(first);
         DataDirectory::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_version_that_a_power_cut_left_empty_is_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let version = dir.path().join(VERSION);
+        std::fs::write(&version, "").unwrap();
+        drop(DataDirectory::open(dir.path()).unwrap());
+        assert_eq!(std::fs::read_to_string(version).unwrap(), "1\n");
     }
 
     #[test]

@@ -2,14 +2,18 @@
 //!
 //! It is this test binary again, with `CAUSEWAY_CRASH_CHILD` set to a directory. Each promise is one
 //! line on standard output, written after it was given:
-//! `kept SEQUENCE CONTROL_ID`, `done SEQUENCE`, `seen POSITION ACTOR`; and `stopped WHAT` for a refusal.
+//! `kept SEQUENCE CONTROL_ID`, `done SEQUENCE`, `seen POSITION ACTOR`, `written BATCH`; and
+//! `stopped WHAT` for a refusal.
 
+use crate::crash_chart::{carry, write};
 use crate::journal_fixture::adt;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::audit::{self, AuditLog, RecordError};
+use store::chart::{self, Chart};
 use store::journal::{
     Appended, Change, Entry, Filter, Journal, Options, Progress, Sequence, State, WriteError,
 };
@@ -23,6 +27,7 @@ pub(crate) enum Promise {
     Kept(u64, String),
     Done(u64),
     Seen(u64, String),
+    Written(String),
     Stopped(String),
 }
 
@@ -34,6 +39,7 @@ impl Promise {
             "kept" => Some(Self::Kept(first.parse().ok()?, second?.to_owned())),
             "done" => Some(Self::Done(first.parse().ok()?)),
             "seen" => Some(Self::Seen(first.parse().ok()?, second?.to_owned())),
+            "written" => Some(Self::Written(first.to_owned())),
             "stopped" => Some(Self::Stopped(first.to_owned())),
             _ => None,
         }
@@ -108,8 +114,24 @@ fn child() {
     let directory = Path::new(&directory);
     let journal = Journal::open(directory, journal_options()).unwrap();
     let log = AuditLog::open(&directory.join("audit"), audit_options()).unwrap();
+    let chart = Chart::open(directory, chart::Options::default()).unwrap();
     let run = journal.last().get();
+    let chart_run = chart.statistics().unwrap().versions;
+    let relay_ends = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3_u32)
+            .map(|thread| {
+                let chart = &chart;
+                scope.spawn(move || (0..n).try_for_each(|n| write(chart, chart_run, thread, n)))
+            })
+            .collect();
+        scope.spawn(|| {
+            while !relay_ends.load(Ordering::Relaxed) {
+                if carry(&chart, &log).is_none() {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        });
         for thread in 0..4_u32 {
             let journal = &journal;
             scope.spawn(move || (0..n).try_for_each(|n| keep(journal, run, thread, n)));
@@ -118,6 +140,11 @@ fn child() {
             let log = &log;
             scope.spawn(move || (0..n).try_for_each(|n| see(log, run, thread, n)));
         }
+        for writer in writers {
+            // A panic is told when the scope ends; the relay must not keep it open.
+            let _ = writer.join();
+        }
+        relay_ends.store(true, Ordering::Relaxed);
     });
     // Whatever happened to writes, reads go on.
     let first = journal
@@ -129,7 +156,7 @@ fn child() {
 }
 
 /// One write for one line, so that no line of another thread gets into it.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     std::io::stdout()
         .lock()
         .write_all(format!("{line}\n").as_bytes())
@@ -229,7 +256,7 @@ pub(crate) fn check_kept(directory: &Path, promises: &[Promise]) {
                     "state of {sequence} is lost"
                 );
             }
-            Promise::Seen(..) | Promise::Stopped(_) => {}
+            Promise::Seen(..) | Promise::Written(_) | Promise::Stopped(_) => {}
         }
     }
     let page = crate::journal_fixture::ALL;
@@ -274,17 +301,7 @@ pub(crate) fn check_seen(directory: &Path, promises: &[Promise]) {
     let report = audit::verify(&directory).unwrap();
     assert_eq!(report.faults, [], "before it is opened again");
     let log = AuditLog::open(&directory, audit_options()).unwrap();
-    let page = audit::Page {
-        before: None,
-        limit: usize::MAX >> 1,
-    };
-    let all = loop {
-        let all = log.entries(&audit::Filter::default(), page).unwrap();
-        if all.lag == 0 {
-            break all.rows;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let all = all_entries(&log);
     let actors: std::collections::HashMap<u64, &str> = all
         .iter()
         .map(|row| (row.position.get(), row.entry.actor.as_str()))
@@ -306,4 +323,19 @@ pub(crate) fn check_seen(directory: &Path, promises: &[Promise]) {
         [],
         "after it was opened again"
     );
+}
+
+/// Every entry, once the search index has them all.
+pub(crate) fn all_entries(log: &AuditLog) -> Vec<audit::Recorded> {
+    let page = audit::Page {
+        before: None,
+        limit: usize::MAX >> 1,
+    };
+    loop {
+        let all = log.entries(&audit::Filter::default(), page).unwrap();
+        if all.lag == 0 {
+            return all.rows;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

@@ -1,5 +1,6 @@
 //! DESIGN.md promise 1 under `kill -9`: what was acknowledged is there, once, in order.
 
+use crate::crash_chart::check_written;
 use crate::crash_child::{check_kept, check_seen, command, promises, rounds};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ fn killed_at_any_moment_it_keeps_what_it_promised() {
     for round in 0..n_rounds {
         let mut child = command(&[], directory.path(), u32::MAX).spawn().unwrap();
         // From the middle of opening to well under load; the same moments in every run.
-        let moment = 8 + (round * 37) % 150;
+        let moment = 8 + (round * 61) % 350;
         std::thread::sleep(Duration::from_millis(moment));
         child.kill().unwrap();
         let promised = promises(&mut child);
@@ -22,9 +23,10 @@ fn killed_at_any_moment_it_keeps_what_it_promised() {
         all.extend(promised);
         check_kept(directory.path(), &all);
         check_seen(directory.path(), &all);
+        check_written(directory.path(), &all);
     }
     assert!(
-        n_rounds as usize * 10 < all.len(),
+        n_rounds as usize * 5 < all.len(),
         "only {} promises: no load",
         all.len()
     );

@@ -1,6 +1,7 @@
 //! DESIGN.md *Journal*: on an `fsync` or disk-full error acknowledging stops, reads go on, the
 //! `fsync` is never tried again.
 
+use crate::crash_chart::check_written;
 use crate::crash_child::{Promise, check_kept, check_seen, command, promises};
 use crate::torn_writes_log::has_strace;
 use std::path::Path;
@@ -19,7 +20,7 @@ fn run(wrapper: &[String], directory: &Path) -> Vec<Promise> {
 fn stops(promises: &[Promise]) -> Vec<&str> {
     let stops = promises.iter().filter_map(|promise| match promise {
         Promise::Stopped(what) => Some(what.as_str()),
-        Promise::Kept(..) | Promise::Done(_) | Promise::Seen(..) => None,
+        Promise::Kept(..) | Promise::Done(_) | Promise::Seen(..) | Promise::Written(_) => None,
     });
     let mut stops: Vec<&str> = stops.collect();
     stops.sort_unstable();
@@ -43,7 +44,7 @@ fn a_failed_fsync_stops_writing_for_good() {
     let promised = run(&wrapper, &data);
     assert_eq!(
         stops(&promised),
-        ["audit", "journal", "ledger", "reads-go-on"]
+        ["audit", "chart", "journal", "ledger", "reads-go-on"]
     );
 
     let trace = std::fs::read_to_string(trace).unwrap();
@@ -59,6 +60,7 @@ fn a_failed_fsync_stops_writing_for_good() {
     }
     check_kept(&data, &promised);
     check_seen(&data, &promised);
+    check_written(&data, &promised);
 }
 
 #[test]
@@ -88,6 +90,7 @@ fn a_full_disk_stops_all_but_emergency_reads() {
     assert!(goes_on, "emergency entries go to the reserve");
     check_kept(directory.path(), &promised);
     check_seen(directory.path(), &promised);
+    check_written(directory.path(), &promised);
 }
 
 fn run_full(wrapper: &[String], directory: &Path) -> Vec<Promise> {

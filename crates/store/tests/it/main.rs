@@ -14,6 +14,7 @@ mod chart_fixture;
 mod chart_person;
 mod chart_person_view;
 mod chart_search;
+mod crash_chart;
 mod crash_child;
 mod journal;
 mod journal_crash;

@@ -2,6 +2,7 @@
 //! run are cut at many moments, what was not synced is taken out or torn, and what was promised
 //! before the cut must be found.
 
+use crate::crash_chart::check_written;
 use crate::crash_child::{Promise, check_kept, check_seen, command, promises, rounds};
 use crate::torn_writes_log::{Chance, Log, has_strace, recorder};
 use std::fmt::Write as _;
@@ -26,6 +27,7 @@ fn record(directory: &Path) -> Log {
     // Nothing lost: the model itself must give back what the process left.
     check_kept(&data, &promised);
     check_seen(&data, &promised);
+    check_written(&data, &promised);
     log
 }
 
@@ -59,6 +61,7 @@ fn cut_at_any_moment_the_disk_has_what_was_promised() {
         let checked = std::panic::catch_unwind(|| {
             check_kept(&target, &promised);
             check_seen(&target, &promised);
+            check_written(&target, &promised);
         });
         assert!(
             checked.is_ok(),

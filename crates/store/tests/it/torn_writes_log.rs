@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const SECTOR: usize = 512;
-const CALLS: &str = "trace=openat,write,pwrite64,lseek,fsync,fdatasync,ftruncate,unlink,rename";
+const CALLS: &str =
+    "trace=openat,write,pwrite64,lseek,fsync,fdatasync,ftruncate,unlink,rename,sendto";
 
 /// One thing that happened, in the order in which the calls returned.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) enum Step {
     Sync(usize, usize),
     /// The same for a directory's names.
     SyncNames(PathBuf, usize),
-    /// A line on standard output.
+    /// What went out on standard output or a socket.
     Said(String),
 }
 
@@ -203,7 +204,7 @@ impl Log {
         let Some((descriptor, path)) = descriptor(parts[0]) else {
             return;
         };
-        if descriptor == 1 && call.name == "write" {
+        if descriptor == 1 && call.name == "write" || call.name == "sendto" {
             let said = String::from_utf8_lossy(&bytes_of(parts[1])).into_owned();
             return self.steps.push(Step::Said(said));
         }
