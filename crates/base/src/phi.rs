@@ -13,6 +13,8 @@ pub enum Purpose {
     PatientRequest,
     /// `PUBHLTH` of the v3 purposes of use.
     PublicHealth,
+    /// `ETREAT` of the v3 purposes of use: an emergency.
+    EmergencyTreatment,
 }
 
 impl Purpose {
@@ -23,7 +25,20 @@ impl Purpose {
             Self::Operations => "HOPERAT",
             Self::PatientRequest => "PATRQT",
             Self::PublicHealth => "PUBHLTH",
+            Self::EmergencyTreatment => "ETREAT",
         }
+    }
+
+    /// The purpose of that code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        let all = [
+            Self::Treatment,
+            Self::Operations,
+            Self::PatientRequest,
+            Self::PublicHealth,
+            Self::EmergencyTreatment,
+        ];
+        all.into_iter().find(|purpose| purpose.code() == code)
     }
 }
 

@@ -392,7 +392,16 @@ pub(crate) struct Audit {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditAction {
     /// Find any changed, missing, reordered or cut-off entry
-    Verify,
+    Verify {
+        /// Signed heads that were kept off this machine: the log must hold each of them
+        #[arg(long, value_name = "FILE")]
+        heads: Option<PathBuf>,
+        /// The key that signed them, from a copy off this machine; else the data directory's
+        #[arg(long, value_name = "KEY", requires = "heads")]
+        key: Option<String>,
+    },
+    /// Print the public key that signs the heads; keep a copy off this machine
+    Key,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 //!
 //! A mistake is told with file, line, reason and remedy; `check` and `serve` tell the same ones.
 
+use crate::heads::SyslogAddress;
 use flow::{EngineConfig, FlowConfig};
 use serde::Deserialize;
 use std::fmt;
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     #[serde(default)]
     pub(crate) journal: JournalSettings,
+    #[serde(default)]
+    pub(crate) audit: AuditSettings,
     #[serde(default)]
     pub(crate) maps: Maps,
     #[serde(default)]
@@ -73,6 +76,20 @@ pub(crate) struct JournalSettings {
     pub(crate) repeats_window_seconds: u64,
     /// Whether messages can be found by words in their raw text.
     pub(crate) text_index: bool,
+}
+
+/// `[audit]`: what is kept for a full disk, and where the heads of the chain go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AuditSettings {
+    /// Kept on disk so that reads go on when it is full; a quarter of it is for emergencies.
+    pub(crate) reserve_mb: u64,
+    /// A file that signed heads are appended to; relative to the configuration file.
+    pub(crate) heads_file: Option<PathBuf>,
+    /// A syslog server that signed heads are sent to: `udp://`, `tcp://` or `unix:`.
+    pub(crate) heads_syslog: Option<SyslogAddress>,
+    /// How often.
+    pub(crate) heads_every_seconds: u64,
 }
 
 /// `[maps]`: the site's own maps on top of the built-in ones.
@@ -130,6 +147,7 @@ impl Config {
         })?;
         config.data_dir = folder.join(&config.data_dir);
         config.maps.folder = config.maps.folder.map(|maps| folder.join(maps));
+        config.audit.heads_file = config.audit.heads_file.map(|file| folder.join(file));
         let mut mistakes = Vec::new();
         if config.flows.is_empty() {
             mistakes.push(Mistake {
@@ -147,6 +165,7 @@ impl Config {
                 remedy: problem.remedy,
             });
         }
+        mistakes.extend(config.audit.mistake(file));
         if mistakes.is_empty() {
             Ok(config)
         } else {
@@ -168,11 +187,43 @@ impl Config {
     }
 }
 
+impl AuditSettings {
+    fn mistake(&self, file: &Path) -> Option<Mistake> {
+        let (reason, remedy) = if !(1..=65_536).contains(&self.reserve_mb) {
+            (
+                "`audit.reserve_mb` is not between 1 and 65536",
+                "32 is enough for some 80,000 reads.",
+            )
+        } else if self.heads_every_seconds == 0 {
+            ("`audit.heads_every_seconds` is 0", "3600 is once an hour.")
+        } else {
+            return None;
+        };
+        Some(Mistake {
+            file: file.to_owned(),
+            line: None,
+            reason: reason.to_owned(),
+            remedy: remedy.to_owned(),
+        })
+    }
+}
+
 impl Default for JournalSettings {
     fn default() -> Self {
         Self {
             repeats_window_seconds: 86_400,
             text_index: true,
+        }
+    }
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self {
+            reserve_mb: 32,
+            heads_file: None,
+            heads_syslog: None,
+            heads_every_seconds: 3600,
         }
     }
 }

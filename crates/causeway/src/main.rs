@@ -10,7 +10,9 @@
 mod cli;
 mod commands;
 mod config;
+mod disk;
 mod failure;
+mod heads;
 mod http;
 mod input;
 mod logs;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use store::audit::AuditLog;
+use store::audit::{AuditLog, RecordError};
 use store::chart::Chart;
 
 const EVERY: Duration = Duration::from_millis(200);
@@ -76,6 +76,10 @@ fn carry(chart: &Chart, audit: &AuditLog) -> usize {
     }
     for one in pending {
         if let Err(error) = one.wait() {
+            if matches!(error, RecordError::Full) {
+                // The log has said so; what is in the chart is as safe, and goes over later.
+                return 0;
+            }
             tracing::error!(%error, "an audit entry could not be written; it stays in the chart");
             return 0;
         }

@@ -1,7 +1,9 @@
 //! The life of the process: open, bind, say so, wait for a signal, drain, close.
 
-use crate::config::JournalSettings;
+use crate::config::{AuditSettings, JournalSettings};
+use crate::disk::{DiskWatch, Stopping};
 use crate::failure::Failure;
+use crate::heads::Heads;
 use crate::http::address_file;
 use crate::relay::Relay;
 use base::{Clock, SystemClock};
@@ -10,7 +12,7 @@ use flow::{
     StartError,
 };
 use mapping::MapSet;
-use security::{Administrator, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
+use security::{Administrator, HeadKey, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
 use server::{App, Listener, Measures, Parts};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use store::audit::AuditLog;
 use store::chart::Chart;
 use store::journal::Journal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How long a drain may take before the rest is left for the next start.
@@ -33,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) maps: Arc<MapSet>,
     pub(crate) is_https: bool,
     pub(crate) journal: JournalSettings,
+    pub(crate) audit: AuditSettings,
 }
 
 /// What runs, for whoever sends traffic to it.
@@ -83,11 +87,15 @@ where
         Journal::open(&settings.data, journal_options).map_err(|e| Failure::from_error(&e))?;
     let audit_options = store::audit::Options {
         clock: clock.clone(),
+        reserve_bytes: settings.audit.reserve_mb << 20,
+        // A quarter is for emergencies.
+        emergency_bytes: settings.audit.reserve_mb << 18,
         ..Default::default()
     };
     let audit = AuditLog::open(&settings.data.join("audit"), audit_options)
         .map_err(|e| Failure::from_error(&e))?;
     let key = SigningKey::load_or_create(&settings.data).map_err(|e| Failure::from_error(&e))?;
+    let head_key = HeadKey::load_or_create(&settings.data).map_err(|e| Failure::from_error(&e))?;
     let (administrator, secret) =
         Administrator::open(&settings.data).map_err(|e| Failure::from_error(&e))?;
 
@@ -108,6 +116,14 @@ where
         .map_err(|e| Failure::from_error(&e))?;
     let engine = Arc::new(engine);
     let relay = Relay::start(chart.clone(), audit.clone());
+    let heads = Heads::start(audit.clone(), head_key, clock.clone(), &settings.audit);
+    let disk = DiskWatch::start(Stopping {
+        data: settings.data.clone(),
+        audit: audit.clone(),
+        journal: journal.clone(),
+        chart: chart.clone(),
+        engine: engine.clone(),
+    });
 
     let administrator_name = administrator.name();
     let app = App::new(Parts {
@@ -131,6 +147,8 @@ where
         let _ = http_stop.wait_for(|stop| *stop).await;
     }));
     let mllp = engine.addresses();
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::failed(format!("could not listen for signals: {error}")))?;
     announce(&base_url, &mllp, secret.as_deref(), &administrator_name);
     let address = address_file(&settings.data);
     if let Err(error) = std::fs::write(&address, &base_url) {
@@ -141,8 +159,9 @@ where
         stop: stopped,
     }));
 
-    wait_for_signal().await;
+    signals.one().await;
     let _ = stop.send(true);
+    disk.finish();
     tracing::info!("stopping: no new messages, finishing what is here");
     let _ = beside.await;
     let drained = tokio::task::spawn_blocking({
@@ -158,6 +177,8 @@ where
     // Console pages hold a stream open for ever; they are not waited for long.
     let _ = tokio::time::timeout(Duration::from_secs(3), http).await;
     relay.finish();
+    // The last word on the log goes out when nothing is added any more.
+    heads.finish();
     chart.close();
     let _ = std::fs::remove_file(address);
     Ok(())
@@ -212,15 +233,26 @@ pub(crate) fn say(text: &str) {
     }
 }
 
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
+/// Ctrl-C and SIGTERM, listened for from now on: whoever reads `ready` may send one at once.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn one(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }

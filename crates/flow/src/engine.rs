@@ -185,6 +185,13 @@ impl Engine {
         metrics.render()
     }
 
+    /// Takes messages again after a full disk, once the journal does.
+    pub fn resume(&self) {
+        if self.work.journal.stopped().is_none() {
+            self.flows.iter().for_each(|flow| flow.resume());
+        }
+    }
+
     /// Takes no new messages, finishes what is journaled, and says how far it came.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         let until = Instant::now() + deadline;

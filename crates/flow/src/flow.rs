@@ -58,6 +58,14 @@ impl Flow {
         }
     }
 
+    /// Takes messages again, where it stopped for want of room.
+    pub(crate) fn resume(&self) {
+        let (stopped, running) = (2, 0);
+        let _ = self
+            .state
+            .compare_exchange(stopped, running, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// A state only goes forward: what stopped does not drain.
     pub(crate) fn set_state(&self, state: FlowState) {
         let level = match state {

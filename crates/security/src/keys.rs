@@ -1,4 +1,4 @@
-//! The key that signs bearer tokens: made on first use, readable by its owner only.
+//! The keys of a data directory: made on first use, readable by their owner only.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const N_BYTES: usize = 32;
 
-/// A secret of this data directory. It does not print.
+/// The key that signs bearer tokens. It does not print.
 #[derive(Clone)]
 pub struct SigningKey([u8; N_BYTES]);
 
@@ -26,7 +26,7 @@ pub enum KeyError {
     },
     /// There is a file, and it is no key.
     #[error(
-        "the key file `{path}` is damaged (not {N_BYTES} bytes); restore it, or delete it, which makes every issued token invalid"
+        "the key file `{path}` is damaged (not {N_BYTES} bytes); restore it, or delete it, which makes all that it signed invalid: issued tokens, or heads of the audit log"
     )]
     Damaged {
         /// The key file.
@@ -42,40 +42,43 @@ pub enum KeyError {
 impl SigningKey {
     /// Reads the key of a data directory, or makes it, durably.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, KeyError> {
-        let folder = data_dir.join("security");
-        let path = folder.join("token.key");
-        let fail = |source| KeyError::File {
-            path: path.clone(),
-            source,
-        };
-        match fs::read(&path) {
-            Ok(bytes) => bytes
-                .try_into()
-                .map(Self)
-                .map_err(|_| KeyError::Damaged { path }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&folder).map_err(fail)?;
-                let mut bytes = [0; N_BYTES];
-                getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
-                match write_private(&path, &bytes) {
-                    Ok(()) => Ok(Self(bytes)),
-                    // Another process made it in the same moment: its key is the one.
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        let bytes = fs::read(&path).map_err(fail)?;
-                        bytes
-                            .try_into()
-                            .map(Self)
-                            .map_err(|_| KeyError::Damaged { path })
-                    }
-                    Err(error) => Err(fail(error)),
-                }
-            }
-            Err(error) => Err(fail(error)),
-        }
+        read_or_create(&data_dir.join("security").join("token.key")).map(Self)
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// The secret in that file; a new one where there is none.
+pub(crate) fn read_or_create(path: &Path) -> Result<[u8; N_BYTES], KeyError> {
+    let fail = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let whole = |bytes: Vec<u8>| {
+        bytes.try_into().map_err(|_| KeyError::Damaged {
+            path: path.to_owned(),
+        })
+    };
+    match fs::read(path) {
+        Ok(bytes) => whole(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(fail)?;
+            }
+            let mut bytes = [0; N_BYTES];
+            getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
+            match write_private(path, &bytes) {
+                Ok(()) => Ok(bytes),
+                // Another process made it in the same moment: its key is the one.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    whole(fs::read(path).map_err(fail)?)
+                }
+                Err(error) => Err(fail(error)),
+            }
+        }
+        Err(error) => Err(fail(error)),
     }
 }
 

@@ -9,6 +9,7 @@
 //! This crate says *who*; what they may do is decided in `access`.
 
 mod administrator;
+mod head;
 mod keys;
 mod random;
 mod session;
@@ -16,6 +17,7 @@ mod throttle;
 mod token;
 
 pub use administrator::{Administrator, AdministratorError, Login, MIN_PASSWORD_CHARS};
+pub use head::{Head, HeadError, HeadKey, HeadPublicKey, SignedHead};
 pub use keys::{KeyError, SigningKey};
 pub use random::random_text;
 pub use session::{Opened, Session, Sessions, SessionsPolicy};

@@ -23,6 +23,13 @@ pub(crate) const COOKIE_NAME: &str = "causeway_session";
 /// The header that carries the CSRF token where a form field cannot.
 const CSRF_HEADER: &str = "x-csrf-token";
 
+/// The header with the purpose of use of a request with a token, as a code of v3-PurposeOfUse.
+const PURPOSE_HEADER: &str = "x-purpose-of-use";
+
+/// The cookie that says that a person at the console has asked for emergency access. It grants no
+/// right: it says what the audit log is to say.
+pub(crate) const PURPOSE_COOKIE: &str = "causeway_purpose";
+
 /// Who calls, and from where.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -52,6 +59,11 @@ pub(crate) enum Unauthenticated {
     /// The token's scopes cannot be read.
     #[error("the token's scopes cannot be read; make another with `causeway token --scope`")]
     Scopes,
+    /// A purpose of use that is none.
+    #[error(
+        "`X-Purpose-Of-Use` is none of TREAT, ETREAT, HOPERAT, PATRQT, PUBHLTH; without it, it is TREAT"
+    )]
+    Purpose,
     /// A write with a cookie and without the page's CSRF token.
     #[error("the page's token is missing or old; reload the page and try again")]
     Csrf,
@@ -93,7 +105,7 @@ impl Caller {
             let principal = principal(bearer)?;
             return Ok(Self {
                 principal,
-                purpose: Purpose::Treatment,
+                purpose: stated_purpose(&parts.headers)?,
                 origin,
                 session: None,
             });
@@ -106,9 +118,10 @@ impl Caller {
         let principal = Principal::Administrator {
             name: session.user.clone(),
         };
+        let purpose = cookie_named(&parts.headers, PURPOSE_COOKIE).and_then(Purpose::of_code);
         Ok(Self {
             principal,
-            purpose: Purpose::Treatment,
+            purpose: purpose.unwrap_or(Purpose::Treatment),
             origin,
             session: Some(session),
         })
@@ -162,13 +175,25 @@ impl Origin {
 
 /// The session cookie's value.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, COOKIE_NAME)
+}
+
+fn stated_purpose(headers: &HeaderMap) -> Result<Purpose, Unauthenticated> {
+    let Some(stated) = headers.get(PURPOSE_HEADER) else {
+        return Ok(Purpose::Treatment);
+    };
+    let code = stated.to_str().unwrap_or("").trim();
+    Purpose::of_code(code).ok_or(Unauthenticated::Purpose)
+}
+
+fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE_NAME)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }
 

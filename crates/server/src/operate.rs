@@ -17,9 +17,24 @@ pub(crate) fn routes() -> Router<App> {
         .route("/metrics", get(metrics))
 }
 
-/// 200 where everything that a message or a request needs can be written; else what cannot.
+/// 200 where everything that a message or a request needs can be written; else what cannot, how far
+/// reads go on, and the remedy.
 async fn ready(State(app): State<App>) -> Response {
     let mut wrong = Vec::new();
+    if let Some(error) = app.audit.stopped() {
+        wrong.push(format!(
+            "audit log: {error}; nothing is answered. Repair the disk, then start again"
+        ));
+    }
+    if let Some(reserve) = app.audit.reserve() {
+        wrong.push(format!(
+            "audit log: the disk is full; writes and messages are refused. The reserve has room for \
+             about {} reads, or {} with the purpose of use ETREAT. Free space, and everything goes \
+             on by itself",
+            reserve.n_ordinary_left(),
+            reserve.n_emergency_left()
+        ));
+    }
     if let Some(error) = app.journal.stopped() {
         wrong.push(format!("journal: {error}"));
     }

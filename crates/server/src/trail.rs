@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::caller::{Caller, Origin, Unauthenticated};
+use base::Purpose;
 use store::audit::{Entry, Outcome, RecordError};
 
 /// What an access touched.
@@ -41,8 +42,15 @@ pub(crate) fn entry(caller: &Caller, action: &str, touched: Touched, outcome: Ou
         outcome,
         source: caller.origin.address.to_string(),
         request_id: caller.origin.request_id.clone(),
-        emergency: false,
+        emergency: caller.purpose == Purpose::EmergencyTreatment,
     }
+}
+
+/// A write that was refused because the disk is full touched nothing: it is written down where there
+/// is room, and takes nothing from the reads' reserve.
+pub(crate) async fn refused_for_want_of_room(app: &App, entry: Entry) {
+    // Who writes in vain again and again would otherwise take the room of those who read.
+    let _ = app.audit.record_if_room(entry).await;
 }
 
 /// Somebody came without a valid session or token. Nothing is answered but the refusal, so a log
@@ -50,7 +58,7 @@ pub(crate) fn entry(caller: &Caller, action: &str, touched: Touched, outcome: Ou
 pub(crate) async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthenticated) {
     let action = match why {
         // Every browser asks without a cookie first; that is no event.
-        Unauthenticated::Missing => return,
+        Unauthenticated::Missing | Unauthenticated::Purpose => return,
         Unauthenticated::Token(_) | Unauthenticated::Scopes => "authenticate",
         Unauthenticated::Csrf => "csrf",
     };
@@ -62,7 +70,8 @@ pub(crate) async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthe
         request_id: origin.request_id.clone(),
         ..Entry::default()
     };
-    if app.audit.record(entry).await.is_err() {
+    // Anybody can cause such entries: they take nothing from the reserve.
+    if app.audit.record_if_room(entry).await.is_err() {
         tracing::error!(request_id = %origin.request_id, "a refused login could not be audited");
     }
 }

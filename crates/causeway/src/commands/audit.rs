@@ -1,53 +1,43 @@
 //! `causeway audit`.
 
-use crate::cli::{Audit, AuditAction, Format};
+mod verify;
+
+use crate::cli::{Audit, AuditAction};
 use crate::failure::Failure;
+use security::HeadKey;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Audit) -> Result<ExitCode, Failure> {
-    match args.action {
-        AuditAction::Verify => verify(args),
+    let folder = folder(args)?;
+    match &args.action {
+        AuditAction::Verify { heads, key } => {
+            verify::run(args, &folder, heads.as_deref(), key.as_deref())
+        }
+        AuditAction::Key => {
+            println!("{}", own_key(args)?.public());
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
-fn verify(args: &Audit) -> Result<ExitCode, Failure> {
+fn folder(args: &Audit) -> Result<PathBuf, Failure> {
     let folder = args.data.join("audit");
-    if !folder.is_dir() {
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Failure::failed(format!(
+        "`{}` has no audit log; give the data directory with --data",
+        args.data.display()
+    )))
+}
+
+fn own_key(args: &Audit) -> Result<HeadKey, Failure> {
+    if !HeadKey::path(&args.data).is_file() {
         return Err(Failure::failed(format!(
-            "`{}` has no audit log; give the data directory with --data",
+            "`{}` has no key that signs heads; it is made when the server starts. Give a copy with --key",
             args.data.display()
         )));
     }
-    let report = store::audit::verify(&folder).map_err(|error| Failure::from_error(&error))?;
-    match args.format {
-        Format::Json => println!(
-            "{}",
-            serde_json::json!({
-                "entries": report.n_entries,
-                "segments": report.n_segments,
-                "faults": report.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            })
-        ),
-        Format::Table => {
-            for fault in &report.faults {
-                println!("fault: {fault}");
-            }
-            println!(
-                "{} entries in {} segment{}: {}",
-                report.n_entries,
-                report.n_segments,
-                if report.n_segments == 1 { "" } else { "s" },
-                if report.faults.is_empty() {
-                    "the chain is whole"
-                } else {
-                    "THE CHAIN IS BROKEN"
-                }
-            );
-        }
-    }
-    Ok(if report.faults.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    HeadKey::load_or_create(&args.data).map_err(|error| Failure::from_error(&error))
 }

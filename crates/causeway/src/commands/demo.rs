@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
         maps: Arc::new(maps),
         is_https: false,
         journal: crate::config::JournalSettings::default(),
+        audit: crate::config::AuditSettings::default(),
     };
     let options = Options {
         seed: args.seed,

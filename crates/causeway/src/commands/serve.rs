@@ -19,6 +19,7 @@ pub(crate) fn serve(args: &Configured) -> Result<ExitCode, Failure> {
         maps: Arc::new(maps),
         is_https: false,
         journal: config.journal.clone(),
+        audit: config.audit.clone(),
     };
     run::run(settings, |_| async {})?;
     Ok(ExitCode::SUCCESS)

@@ -13,22 +13,22 @@ fn demo(data: &std::path::Path) -> Running {
 }
 
 /// A client that keeps no cookie of its own and follows nothing.
-struct Client {
+pub struct Client {
     agent: ureq::Agent,
     base: String,
-    cookie: Option<String>,
+    pub cookie: Option<String>,
 }
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     to: String,
-    cookie: String,
-    text: String,
+    pub cookie: String,
+    pub text: String,
     headers: ureq::http::HeaderMap,
 }
 
 impl Client {
-    fn new(base: &str) -> Self {
+    pub fn new(base: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -40,7 +40,7 @@ impl Client {
         }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", cookie);
@@ -48,7 +48,7 @@ impl Client {
         Answer::of(request.call().unwrap())
     }
 
-    fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let mut request = self.agent.post(format!("{}{path}", self.base));
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", cookie);
@@ -56,7 +56,7 @@ impl Client {
         Answer::of(request.send_form(form.iter().copied()).unwrap())
     }
 
-    fn log_in(&mut self, secret: &str) -> Answer {
+    pub fn log_in(&mut self, secret: &str) -> Answer {
         let answer = self.post(
             "/login",
             &[("name", "admin"), ("password", secret), ("next", "/audit")],
@@ -84,7 +84,7 @@ impl Answer {
         }
     }
 
-    fn csrf(&self) -> &str {
+    pub fn csrf(&self) -> &str {
         self.text
             .split("name=\"csrf\" value=\"")
             .nth(1)
@@ -122,6 +122,7 @@ fn nobody_gets_in_without_a_session() {
         "/maps/file?name=v2%2Fpid.map&message=1",
         "/audit",
         "/password",
+        "/emergency",
         "/find/x",
         "/console/attention",
     ] {

@@ -9,12 +9,16 @@
     reason = "tests"
 )]
 
+mod audit;
 mod browser;
 mod commands;
 mod console;
 mod console_work;
+mod full_disk;
 mod messages;
 mod process;
 mod refusals;
 mod site;
+#[path = "../../../store/tests/it/small_disk.rs"]
+mod small_disk;
 mod story;

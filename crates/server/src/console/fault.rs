@@ -113,6 +113,14 @@ impl From<Refusal> for Fault {
 impl From<RecordError> for Fault {
     fn from(error: RecordError) -> Self {
         tracing::error!(%error, "an access could not be audited, so nothing was answered");
+        if matches!(error, RecordError::Full) {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The disk is full, and so is the audit log's reserve",
+                "No patient's data is shown without a trace of it in the audit log.",
+                "The operator has to free space. In an emergency open /emergency and say why.",
+            );
+        }
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The audit log cannot be written",
@@ -150,6 +158,7 @@ impl From<Unauthenticated> for Fault {
     fn from(error: Unauthenticated) -> Self {
         let status = match error {
             Unauthenticated::Csrf => StatusCode::FORBIDDEN,
+            Unauthenticated::Purpose => StatusCode::BAD_REQUEST,
             Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
                 StatusCode::UNAUTHORIZED
             }

@@ -1,10 +1,11 @@
 //! What every page has around it: rail, search, who is signed in, time until logoff.
 
 use super::fault::Fault;
+use super::markup::thousands;
 use super::visitor::Visitor;
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use base::Timestamp;
+use base::{Purpose, Timestamp};
 
 /// Which entry of the rail a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,17 @@ pub(super) struct Frame {
     pub(super) must_choose_password: bool,
     /// Where a form of the frame comes back to.
     pub(super) address: String,
+    /// What is so while the disk is full.
+    pub(super) disk_full: Option<DiskFull>,
+    /// The person has asked for emergency access.
+    pub(super) is_emergency: bool,
+}
+
+/// How many more reads the audit log has room for.
+#[derive(Clone, Debug)]
+pub(super) struct DiskFull {
+    pub(super) n_reads: String,
+    pub(super) n_emergency_reads: String,
 }
 
 /// An entry of the rail: a word, and the key that goes there after `g`.
@@ -105,6 +117,11 @@ impl Frame {
             ends: visitor.session.ends,
             must_choose_password: visitor.session.must_choose_password,
             address: visitor.address.clone(),
+            disk_full: visitor.reserve.map(|reserve| DiskFull {
+                n_reads: thousands(reserve.n_ordinary_left()),
+                n_emergency_reads: thousands(reserve.n_emergency_left()),
+            }),
+            is_emergency: visitor.caller.purpose == Purpose::EmergencyTreatment,
         }
     }
 
@@ -125,10 +142,11 @@ impl Frame {
 
 fn purpose(visitor: &Visitor) -> &'static str {
     match visitor.caller.purpose {
-        base::Purpose::Treatment => "treatment",
-        base::Purpose::Operations => "operations",
-        base::Purpose::PatientRequest => "patient request",
-        base::Purpose::PublicHealth => "public health",
+        Purpose::Treatment => "treatment",
+        Purpose::Operations => "operations",
+        Purpose::PatientRequest => "patient request",
+        Purpose::PublicHealth => "public health",
+        Purpose::EmergencyTreatment => "emergency treatment",
     }
 }
 

@@ -11,6 +11,7 @@
 mod assets;
 mod attachment;
 mod audit;
+mod emergency;
 mod fault;
 mod find;
 mod flows;
@@ -97,6 +98,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/maps", get(maps::list))
         .route("/maps/file", get(maps::show).post(maps::try_out))
         .route("/audit", get(audit::show))
+        .route("/emergency", get(emergency::show).post(emergency::choose))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/password", get(password::show).post(password::choose))

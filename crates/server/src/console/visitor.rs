@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use security::Session;
-use store::audit::Outcome;
+use store::audit::{Outcome, Reserve};
 
 /// Somebody with a session.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Visitor {
     pub(super) wants_part: bool,
     /// The address asked for, with its query.
     pub(super) address: String,
+    /// How the audit log's reserve stands, where the disk is full.
+    pub(super) reserve: Option<Reserve>,
 }
 
 /// A posted form whose CSRF token is the session's.
@@ -106,6 +108,7 @@ impl Visitor {
                 .path_and_query()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            reserve: app.audit.reserve(),
         })
     }
 }

@@ -53,6 +53,15 @@ impl Failure {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not-supported", what)
     }
 
+    /// The disk is full: nothing is written, reads go on.
+    pub(crate) fn no_room() -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "no-store",
+            "the server's disk is full; nothing was stored, reads go on. The operator has to free space",
+        )
+    }
+
     /// Our fault; the details are in the log, by the request's id.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         let mut chain = error.to_string();
@@ -111,14 +120,17 @@ impl From<Unauthenticated> for Failure {
     fn from(error: Unauthenticated) -> Self {
         let status = match error {
             Unauthenticated::Csrf => StatusCode::FORBIDDEN,
+            Unauthenticated::Purpose => StatusCode::BAD_REQUEST,
             Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
                 StatusCode::UNAUTHORIZED
             }
         };
-        let code = if status == StatusCode::FORBIDDEN {
-            "forbidden"
-        } else {
-            "login"
+        let code = match error {
+            Unauthenticated::Csrf => "forbidden",
+            Unauthenticated::Purpose => "value",
+            Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
+                "login"
+            }
         };
         Self::new(status, code, error.to_string())
     }
@@ -158,11 +170,20 @@ impl From<QueryError> for Failure {
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         tracing::error!(%error, "an access could not be audited, so it was not answered");
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "transient",
-            "the audit log cannot be written, so nothing is answered; the operator has to look",
-        )
+        let text = match error {
+            RecordError::Full => {
+                "the disk is full, and so is the audit log's reserve for ordinary reads, so this is \
+                 not answered; in an emergency send `X-Purpose-Of-Use: ETREAT`. The operator has to \
+                 free space"
+            }
+            RecordError::Stopped(_)
+            | RecordError::Overloaded
+            | RecordError::TooLarge
+            | RecordError::Closed(_) => {
+                "the audit log cannot be written, so nothing is answered; the operator has to look"
+            }
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "transient", text)
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Entry {
     pub source: String,
     /// The request's id, as in the logs.
     pub request_id: String,
-    /// Break-glass: goes on even when the disk is full.
+    /// An emergency read: goes on when the disk is full and the reserve's part for others is used up.
     pub emergency: bool,
 }
 

@@ -44,8 +44,8 @@ pub enum OpenError {
 /// The entry is not known to be on disk. The access must not answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The disk is full; only emergency entries are taken, as long as the reserve lasts.
-    #[error("the disk is full, the audit log takes emergency entries only")]
+    /// The disk is full and what the reserve has for such an entry is used up.
+    #[error("the disk is full, and so is the audit log's reserve for entries of this kind")]
     Full,
     /// An earlier or this write failed; nothing is written until a restart.
     #[error("the audit log stopped after a failed write")]

@@ -10,7 +10,7 @@ use super::head::{Head, HeadFile};
 use super::record;
 use super::segment::{self, BadHeader, Walk, path_of};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, ErrorCode, params, params_from_iter};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -55,12 +55,24 @@ struct Found {
 pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile, mut index: Option<Connection>) {
     let mut written = Head::default();
     let mut written_at = Instant::now();
+    let mut is_behind = false;
     while shared.wait_for_news(written.position, HEAD_EVERY) {
         let head = shared.head();
-        if let Some(index) = &mut index
-            && let Err(error) = catch_up(shared, index, &head)
+        let caught_up = if let Some(index) = &mut index {
+            catch_up(shared, index, &head)
+        } else {
+            index = open(&shared.directory);
+            Ok(())
+        };
+        if let Err(error) = &caught_up
+            && !is_behind
         {
             tracing::warn!(error = %error, "audit log: search index is behind");
+        }
+        is_behind = caught_up.is_err();
+        if is_behind || index.is_none() {
+            // On a full disk, say. The head file goes on meanwhile.
+            shared.pause(HEAD_EVERY);
         }
         if written != head && HEAD_EVERY <= written_at.elapsed() {
             write_head(&mut head_file, &head);
@@ -91,14 +103,21 @@ pub(super) fn open(directory: &Path) -> Option<Connection> {
         connection.execute_batch(SCHEMA)?;
         Ok(connection)
     };
-    let opened = open().or_else(|_: rusqlite::Error| {
+    let opened = open().or_else(|error: rusqlite::Error| {
+        // Want of room is no damage: it is opened when there is some.
+        if matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+        ) {
+            return Err(error);
+        }
         for suffix in ["", "-wal", "-shm"] {
             let _ = fs::remove_file(format!("{}{suffix}", path.display()));
         }
         open()
     });
     opened
-        .inspect_err(|error| tracing::error!(error = %error, "audit log: no search index"))
+        .inspect_err(|error| tracing::warn!(error = %error, "audit log: no search index"))
         .ok()
 }
 

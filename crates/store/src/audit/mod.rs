@@ -4,8 +4,9 @@
 //! - a [`Position`] is given only after `fsync` returned for the entry and all before it;
 //! - each record's hash covers the one before, so a changed, missing or moved entry shows;
 //! - what is written is never written again: a file only grows, and is then left alone;
-//! - after a failed `fsync` nothing is written until a restart; on a full disk only emergency
-//!   entries are, into the reserve.
+//! - after a failed `fsync` nothing is written until a restart;
+//! - on a full disk the [`reserve`] takes the entries of reads, its last part those of emergencies;
+//!   when there is room again it is made anew before anything else is written.
 
 mod entry;
 mod error;
@@ -13,6 +14,7 @@ mod head;
 mod index;
 mod open;
 mod record;
+mod reserve;
 mod segment;
 mod verify;
 mod writer;
@@ -21,11 +23,13 @@ pub use crate::journal::{Pending, WriterGone};
 pub use entry::{Entry, Filter, Listing, Outcome, Page, Position, Recorded};
 pub use error::{OpenError, ReadError, RecordError};
 pub use head::Head;
-pub use verify::{Fault, Note, Report, verify};
+pub use reserve::Reserve;
+pub use verify::{Fault, Note, Report, name, verify, verify_with};
 
 use crate::journal::inbox::{Inbox, Refused};
 use crate::journal::pending::promise;
 use base::{Clock, SystemClock};
+use reserve::Claim;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -45,8 +49,12 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// A segment file ends at about this size.
     pub segment_bytes: u64,
-    /// Kept free for emergency entries on a full disk.
+    /// Kept for the entries of reads on a full disk: about 300 bytes each.
     pub reserve_bytes: u64,
+    /// The part of the reserve that only emergency reads may use.
+    pub emergency_bytes: u64,
+    /// How long a full disk is left alone before it is tried again.
+    pub retry_full: Duration,
 }
 
 /// The audit log of one node. A clone is another handle on the same one.
@@ -56,6 +64,7 @@ pub struct AuditLog {
 }
 
 struct Inner {
+    node: [u8; 16],
     shared: Arc<Shared>,
     inbox: Arc<Inbox<Order>>,
     writer: Option<JoinHandle<()>>,
@@ -79,7 +88,8 @@ struct State {
     relay: u64,
     indexed: u64,
     stopped: Option<RecordError>,
-    full: bool,
+    /// How it stands while the disk is full.
+    reserve: Option<Reserve>,
     closed: bool,
 }
 
@@ -90,7 +100,9 @@ impl Default for Options {
         Self {
             clock: Arc::new(SystemClock),
             segment_bytes: 32 << 20,
-            reserve_bytes: 4 << 20,
+            reserve_bytes: 32 << 20,
+            emergency_bytes: 8 << 20,
+            retry_full: Duration::from_secs(5),
         }
     }
 }
@@ -104,7 +116,22 @@ impl AuditLog {
         reason = "an entry says one thing once"
     )]
     pub fn record(&self, entry: Entry) -> Pending<Position, RecordError> {
-        self.order(0, &entry)
+        let claim = if entry.emergency {
+            Claim::Emergency
+        } else {
+            Claim::Ordinary
+        };
+        self.order(0, &entry, claim)
+    }
+
+    /// As [`record`](Self::record), but never from the reserve: for what anybody may cause, who has
+    /// not even logged in.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an entry says one thing once"
+    )]
+    pub fn record_if_room(&self, entry: Entry) -> Pending<Position, RecordError> {
+        self.order(0, &entry, Claim::Nothing)
     }
 
     /// Writes down what the chart committed with a write, under the chart's own relay number
@@ -114,7 +141,8 @@ impl AuditLog {
         reason = "an entry says one thing once"
     )]
     pub fn relay(&self, relay: u64, entry: Entry) -> Pending<Position, RecordError> {
-        self.order(relay, &entry)
+        // It is on disk in the chart and can wait there.
+        self.order(relay, &entry, Claim::Nothing)
     }
 
     /// The highest relay number on disk: the chart may forget up to there.
@@ -128,21 +156,27 @@ impl AuditLog {
         index::entries(&self.inner.shared, filter, page)
     }
 
+    /// The chain's name, which no other chain has.
+    pub fn name(&self) -> [u8; 16] {
+        self.inner.node
+    }
+
     /// The end of the chain: what a signer signs and sends off the machine.
     pub fn head(&self) -> Head {
         self.inner.shared.head()
     }
 
-    /// Why the log stopped, if it did; [`RecordError::Full`] while it takes emergency entries only.
+    /// Why the log stopped until a restart, if it did.
     pub fn stopped(&self) -> Option<RecordError> {
-        let state = self.inner.shared.lock();
-        state
-            .stopped
-            .clone()
-            .or_else(|| state.full.then_some(RecordError::Full))
+        self.inner.shared.stopped()
     }
 
-    fn order(&self, relay: u64, entry: &Entry) -> Pending<Position, RecordError> {
+    /// How the reserve stands while the disk is full; none while there is room.
+    pub fn reserve(&self) -> Option<Reserve> {
+        self.inner.shared.lock().reserve
+    }
+
+    fn order(&self, relay: u64, entry: &Entry, claim: Claim) -> Pending<Position, RecordError> {
         let Some(payload) = record::encode(entry, relay) else {
             return Pending::ready(Err(RecordError::TooLarge));
         };
@@ -151,7 +185,7 @@ impl AuditLog {
         let order = Order {
             payload,
             relay,
-            emergency: entry.emergency,
+            claim,
             promise,
         };
         match self.inner.inbox.push(order, n_bytes) {
@@ -228,8 +262,8 @@ impl Shared {
         self.lock().stopped.clone()
     }
 
-    fn set_full(&self, full: bool) {
-        self.lock().full = full;
+    fn set_reserve(&self, reserve: Option<Reserve>) {
+        self.lock().reserve = reserve;
     }
 
     fn indexed(&self, position: u64) {

@@ -3,8 +3,9 @@
 use super::error::OpenError;
 use super::head::{Head, HeadFile};
 use super::record::{self, Hash};
+use super::reserve::{self, is_full};
 use super::segment::{self, BadHeader, Walk};
-use super::writer::{Writer, Writing, make_reserve};
+use super::writer::{Full, Writer, Writing};
 use super::{AuditLog, Inner, MAX_QUEUED_BYTES, Options, Shared, State, index};
 use crate::journal::inbox::Inbox;
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
 
 /// The end of the chain, as the segments say.
 #[derive(Default)]
@@ -24,6 +26,8 @@ struct End {
     relay: u64,
     /// The last segment, if it can be written on: nothing stands behind its records.
     file: Option<File>,
+    /// The last segment has bytes behind its records: what is left of a reserve.
+    has_rest: bool,
 }
 
 impl AuditLog {
@@ -38,7 +42,8 @@ impl AuditLog {
         };
         fs::create_dir_all(directory).map_err(failed)?;
         let lock = lock(directory)?;
-        let segments = segment::list(directory).map_err(failed)?;
+        let mut segments = segment::list(directory).map_err(failed)?;
+        reserve::find_again(directory, &mut segments).map_err(failed)?;
         let mut end = End::find(&segments)?;
         let promised = Head::read(directory).map_err(failed)?.unwrap_or_default();
         if end.head.position < promised.position {
@@ -50,10 +55,9 @@ impl AuditLog {
             end.head = promised;
             end.link = promised.hash;
             end.file = None;
+            end.has_rest = false;
         }
-        if let Err(error) = make_reserve(directory, options.reserve_bytes) {
-            tracing::warn!(error = %error, "audit log has no reserve for a full disk");
-        }
+        let full = end.reserve(directory, options.reserve_bytes);
         let head_file = HeadFile::open(directory, &end.head).map_err(failed)?;
         let index = index::open(directory);
         let node = end.node.unwrap_or_else(new_node);
@@ -65,7 +69,7 @@ impl AuditLog {
                 relay: end.relay,
                 indexed: index.as_ref().map_or(0, index::reached),
                 stopped: None,
-                full: false,
+                reserve: None,
                 closed: false,
             }),
             news: Condvar::new(),
@@ -79,13 +83,15 @@ impl AuditLog {
             node,
             segment_bytes: options.segment_bytes,
             reserve_bytes: options.reserve_bytes,
+            emergency_bytes: options.emergency_bytes,
+            retry_full: options.retry_full,
             at: Writing {
                 file: end.file,
                 segment: segments.last().map_or(0, |(number, _)| *number),
                 time: end.time,
                 relay: end.relay,
             },
-            full: None,
+            full,
         };
         let start = |name: &str, body: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
@@ -102,6 +108,7 @@ impl AuditLog {
         };
         let writer = start("audit", Box::new(move || writer.run()))?;
         let inner = Inner {
+            node,
             shared,
             inbox,
             writer: Some(writer),
@@ -201,6 +208,25 @@ impl End {
         file.sync_all()?;
         let is_whole = file.metadata()?.len() == walk.offset;
         end.file = (is_last && is_whole).then_some(file);
+        end.has_rest = is_last && !is_whole;
         Ok(end)
+    }
+
+    /// Makes the reserve. Where the disk is full and the last process was writing in one, its rest
+    /// is gone on with.
+    fn reserve(&mut self, directory: &Path, n_bytes: u64) -> Option<Full> {
+        let error = reserve::make(directory, n_bytes).err()?;
+        if is_full(&error) && self.has_rest && !reserve::is_there(directory) {
+            let (segment, offset) = (self.head.segment, self.head.offset);
+            if let Ok((file, n_bytes)) = reserve::go_on(directory, segment, offset) {
+                self.file = Some(file);
+                return Some(Full {
+                    looked: Instant::now(),
+                    n_bytes,
+                });
+            }
+        }
+        tracing::warn!(error = %error, "audit log has no new reserve for a full disk");
+        None
     }
 }

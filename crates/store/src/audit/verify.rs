@@ -4,6 +4,7 @@ use super::error::ReadError;
 use super::head::Head;
 use super::record::Hash;
 use super::segment::{self, BadHeader, Walk};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,12 @@ pub enum Fault {
         /// The head's entry.
         position: u64,
     },
+    /// An entry that a head from elsewhere names is another one, or is not there.
+    #[error("entry {position} is not the one that was there when its head was sent away")]
+    NotAsSent {
+        /// The head's entry.
+        position: u64,
+    },
     /// There are entries and no head.
     #[error("the head file is gone or damaged")]
     NoHead,
@@ -91,12 +98,35 @@ struct Check {
     last: Hash,
     node: Option<[u8; 16]>,
     promised: Option<Head>,
+    /// What heads from elsewhere say: the hash of an entry by its place.
+    sent: BTreeMap<u64, BTreeSet<Hash>>,
     /// What stood behind the good records of the last segment; right only if the chain goes on.
     rest: Option<(PathBuf, u64, u64)>,
 }
 
+/// The name of the chain in a directory; none where there is no segment.
+pub fn name(directory: &Path) -> Result<Option<[u8; 16]>, ReadError> {
+    let segments = segment::list(directory).map_err(|source| ReadError::Segment {
+        path: directory.to_owned(),
+        source,
+    })?;
+    let mut headers = segments
+        .iter()
+        .filter_map(|(_, path)| Walk::open(path).ok());
+    Ok(headers.next().map(|walk| walk.header.node))
+}
+
 /// Checks a whole log. It may be open and growing.
 pub fn verify(directory: &Path) -> Result<Report, ReadError> {
+    verify_with(directory, [])
+}
+
+/// Checks a whole log against heads that were kept elsewhere: the places of entries and their hashes.
+/// The caller knows that they are of this chain ([`name`]).
+pub fn verify_with(
+    directory: &Path,
+    heads: impl IntoIterator<Item = (u64, [u8; 32])>,
+) -> Result<Report, ReadError> {
     let failed = |source| ReadError::Segment {
         path: directory.to_owned(),
         source,
@@ -106,6 +136,12 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
         promised: Head::read(directory).map_err(failed)?,
         ..Check::default()
     };
+    for (position, hash) in heads {
+        // Before the first entry there is nothing to compare.
+        if 0 < position {
+            check.sent.entry(position).or_default().insert(hash);
+        }
+    }
     for (number, path) in segment::list(directory).map_err(failed)? {
         check
             .segment(number, &path)
@@ -197,6 +233,11 @@ impl Check {
     }
 
     fn meet(&mut self, position: u64, hash: &Hash) {
+        if let Some(sent) = self.sent.remove(&position)
+            && sent.iter().any(|sent| sent != hash)
+        {
+            self.report.faults.push(Fault::NotAsSent { position });
+        }
         let Some(promised) = self.promised.filter(|head| head.position == position) else {
             return;
         };
@@ -210,6 +251,14 @@ impl Check {
         let promised = self.promised.unwrap_or_default();
         // The last write may be cut short; but not before what the head says was there.
         self.settle(promised.position <= last);
+        // One fault for all that lies behind the end, and one for each head in a gap.
+        let behind = self.sent.split_off(&(last + 1));
+        for position in self.sent.into_keys() {
+            self.report.faults.push(Fault::NotAsSent { position });
+        }
+        if let Some(expected) = behind.into_keys().next_back() {
+            self.report.faults.push(Fault::CutOff { last, expected });
+        }
         if self.promised.is_none() && 0 < last {
             self.report.faults.push(Fault::NoHead);
         }

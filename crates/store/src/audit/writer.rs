@@ -1,25 +1,20 @@
-//! The one thread that writes the log: group commit, segments, and the reserve on a full disk.
-//!
-//! The reserve is a file of zeros that is on disk from the start. When the disk is full it becomes
-//! the next segment and is written in place, which needs no new space; only emergency entries go
-//! there. When there is room again the log goes on in a segment of its own, with a new reserve.
+//! The one thread that writes the log: group commit, segments, and the way into the
+//! [`reserve`](super::reserve) and back.
 
 use super::Shared;
 use super::entry::Position;
 use super::error::RecordError;
 use super::record::{self, FRAME};
+use super::reserve::{self, Claim, Reserve, is_full};
 use super::segment::{HEADER, Header, path_of};
 use crate::journal::inbox::Inbox;
 use crate::journal::pending::Promise;
 use base::{Clock, Timestamp};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long a full disk is left alone before it is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// An entry to write.
 #[derive(Debug)]
@@ -27,7 +22,7 @@ pub(super) struct Order {
     pub(super) payload: Vec<u8>,
     /// The chart's relay number, 0 for none.
     pub(super) relay: u64,
-    pub(super) emergency: bool,
+    pub(super) claim: Claim,
     pub(super) promise: Promise<Position, RecordError>,
 }
 
@@ -38,6 +33,8 @@ pub(super) struct Writer {
     pub(super) node: [u8; 16],
     pub(super) segment_bytes: u64,
     pub(super) reserve_bytes: u64,
+    pub(super) emergency_bytes: u64,
+    pub(super) retry_full: Duration,
     pub(super) at: Writing,
     pub(super) full: Option<Full>,
 }
@@ -55,9 +52,10 @@ pub(super) struct Writing {
 
 /// The disk is full.
 pub(super) struct Full {
-    since: Instant,
-    /// The open file is the reserve.
-    on_reserve: bool,
+    /// When room was last looked for.
+    pub(super) looked: Instant,
+    /// The size of the reserve, which is the open file; 0 where there is none.
+    pub(super) n_bytes: u64,
 }
 
 /// Why a batch is not on disk.
@@ -71,14 +69,11 @@ enum Trouble {
 // === impl Writer ===
 
 impl Writer {
-    /// Runs until the inbox is closed and empty.
+    /// Runs until the inbox is closed and empty. On a full disk it looks for room by itself.
     pub(super) fn run(mut self) {
-        while let Some(orders) = self.inbox.take(Duration::ZERO) {
-            if self
-                .full
-                .as_ref()
-                .is_some_and(|full| RETRY <= full.since.elapsed())
-            {
+        self.tell();
+        while let Some(orders) = self.inbox.take_within(self.patience()) {
+            if self.patience().is_some_and(|patience| patience.is_zero()) {
                 self.leave_reserve();
             }
             self.write(orders);
@@ -86,20 +81,24 @@ impl Writer {
         }
     }
 
+    /// How long to wait for orders before room is looked for.
+    fn patience(&self) -> Option<Duration> {
+        let full = self.full.as_ref()?;
+        Some(self.retry_full.saturating_sub(full.looked.elapsed()))
+    }
+
     fn write(&mut self, orders: Vec<Order>) {
         if let Some(error) = self.shared.stopped() {
             return refuse(orders, &error);
         }
-        let (mut orders, refused) = match self.full {
-            None => (orders, Vec::new()),
-            Some(_) => orders.into_iter().partition(|order| order.emergency),
-        };
+        let (mut orders, refused) = self.that_fit(orders);
         refuse(refused, &RecordError::Full);
         if orders.is_empty() {
             return;
         }
         match self.append(&mut orders) {
             Ok(positions) => {
+                self.tell();
                 for (order, position) in orders.into_iter().zip(positions) {
                     order.promise.keep(Ok(Position::new(position)));
                 }
@@ -108,9 +107,45 @@ impl Writer {
                 self.enter_reserve();
                 self.write(orders);
             }
-            Err(Trouble::Full) => refuse(orders, &RecordError::Full),
+            Err(Trouble::Full) => {
+                // Written in place, and yet it needs room: no reserve on such a file system.
+                self.full = Some(Full::without_reserve());
+                self.tell();
+                refuse(orders, &RecordError::Full);
+            }
             Err(Trouble::Failed(error)) => refuse(orders, &self.shared.stop(error)),
         }
+    }
+
+    /// On a full disk: what still has a place in the reserve, and the rest.
+    fn that_fit(&self, orders: Vec<Order>) -> (Vec<Order>, Vec<Order>) {
+        let Some(reserve) = self.reserve() else {
+            return (orders, Vec::new());
+        };
+        let mut end = reserve.used_bytes;
+        orders.into_iter().partition(|order| {
+            let after = end + (order.payload.len() + FRAME) as u64;
+            let fits = after <= reserve.end_of(order.claim);
+            if fits {
+                end = after;
+            }
+            fits
+        })
+    }
+
+    fn reserve(&self) -> Option<Reserve> {
+        let full = self.full.as_ref()?;
+        let used = self.shared.head().offset;
+        Some(Reserve {
+            n_bytes: full.n_bytes,
+            emergency_bytes: self.emergency_bytes.min(full.n_bytes),
+            used_bytes: used.min(full.n_bytes),
+        })
+    }
+
+    /// Lets the handles know how the reserve stands.
+    fn tell(&self) {
+        self.shared.set_reserve(self.reserve());
     }
 
     /// Appends the entries and waits for the disk. What was relayed before is not written again.
@@ -144,10 +179,6 @@ impl Writer {
     }
 
     fn put(&mut self, bytes: &[u8], offset: u64) -> Result<(), Trouble> {
-        let on_reserve = self.full.as_ref().is_some_and(|full| full.on_reserve);
-        if on_reserve && self.reserve_bytes < offset + bytes.len() as u64 {
-            return Err(Trouble::Full);
-        }
         let Some(file) = &mut self.at.file else {
             return Err(Trouble::Full);
         };
@@ -217,32 +248,58 @@ impl Writer {
     }
 
     fn enter_reserve(&mut self) {
-        tracing::error!("audit log: the disk is full, emergency entries only");
-        self.shared.set_full(true);
         self.at.file = None;
-        let reserve = reserve_path(&self.shared.directory);
+        let directory = self.shared.directory.clone();
+        let mut n_bytes = 0;
         let begun = self.begin(|path| {
-            fs::rename(&reserve, path)?;
-            File::options().write(true).open(path)
+            let (file, length) = reserve::take(&directory, path)?;
+            n_bytes = length;
+            Ok(file)
         });
-        self.full = Some(Full {
-            since: Instant::now(),
-            on_reserve: begun.is_ok(),
+        self.full = Some(match begun {
+            Ok(()) => Full {
+                looked: Instant::now(),
+                n_bytes,
+            },
+            Err(_) => Full::without_reserve(),
         });
+        self.tell();
+        tracing::error!(
+            n_bytes,
+            "audit log: the disk is full; reads go on from the reserve, writes are refused"
+        );
     }
 
+    /// Goes on in a segment of its own if there is room, with a new reserve before it.
     fn leave_reserve(&mut self) {
-        self.full = Some(Full {
-            since: Instant::now(),
-            on_reserve: self.full.as_ref().is_some_and(|full| full.on_reserve),
-        });
-        let made = make_reserve(&self.shared.directory, self.reserve_bytes).and_then(|()| {
+        if let Some(full) = &mut self.full {
+            full.looked = Instant::now();
+        }
+        let used = self.shared.head().offset;
+        let made = reserve::make(&self.shared.directory, self.reserve_bytes);
+        let old = self.at.file.take();
+        let begun = made.and_then(|()| {
             self.begin(|path| File::options().create_new(true).write(true).open(path))
         });
-        if made.is_ok() {
-            tracing::info!("audit log: there is room again");
-            self.full = None;
-            self.shared.set_full(false);
+        if begun.is_err() {
+            self.at.file = old;
+            return;
+        }
+        // The zeros that were not needed are given back; if they stay, they are no fault.
+        let _ = old.map(|file| file.set_len(used));
+        self.full = None;
+        self.tell();
+        tracing::info!("audit log: there is room again, the reserve is made anew");
+    }
+}
+
+// === impl Full ===
+
+impl Full {
+    fn without_reserve() -> Self {
+        Self {
+            looked: Instant::now(),
+            n_bytes: 0,
         }
     }
 }
@@ -251,34 +308,6 @@ fn refuse(orders: Vec<Order>, error: &RecordError) {
     for order in orders {
         order.promise.keep(Err(error.clone()));
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-    )
-}
-
-fn reserve_path(directory: &Path) -> PathBuf {
-    directory.join("reserve")
-}
-
-/// Makes the reserve unless it is there: real zeros, for a hole would need space later.
-pub(super) fn make_reserve(directory: &Path, n_bytes: u64) -> io::Result<()> {
-    let path = reserve_path(directory);
-    if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == n_bytes) {
-        return Ok(());
-    }
-    let mut file = File::create(&path)?;
-    let written = io::copy(&mut io::Read::take(io::repeat(0), n_bytes), &mut file)
-        .and_then(|_| file.sync_all())
-        .and_then(|()| sync_directory(directory));
-    if written.is_err() {
-        // A part of a reserve would only fill the disk further.
-        let _ = fs::remove_file(&path);
-    }
-    written
 }
 
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {

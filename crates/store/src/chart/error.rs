@@ -101,10 +101,10 @@ pub enum ApplyError {
         /// The type.
         resource_type: &'static str,
     },
-    /// An earlier or this write failed. Nothing is written until a restart; reads go on.
+    /// An earlier or this write failed. Nothing is written until a restart, or on a full disk until
+    /// [`Chart::resume`](super::Chart::resume); reads go on.
     #[error(
-        "the chart at `{path}` stopped taking writes after a failed write ({kind}); reads go on. \
-         Free space or repair the disk, then start again"
+        "the chart at `{path}` stopped taking writes after a failed write: {kind}. Reads go on"
     )]
     Stopped {
         /// The file.
@@ -229,10 +229,10 @@ impl From<WriterGone> for ApplyError {
 impl std::fmt::Display for StopKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::DiskFull => "no space is left",
-            Self::Disk => "the disk failed",
-            Self::Damaged => "the file is damaged",
-            Self::Internal => "the database refused",
+            Self::DiskFull => "no space is left; free some, and it goes on by itself",
+            Self::Disk => "the disk failed; repair it, then start again",
+            Self::Damaged => "the file is damaged; restore a backup",
+            Self::Internal => "the database refused; start again",
         })
     }
 }

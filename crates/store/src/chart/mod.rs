@@ -4,7 +4,8 @@
 //! - nothing is read or written without a [`Permit`], whose row filter is joined into every node;
 //! - a [`Receipt`] is given only after the commit's `fsync` returned;
 //! - `rid` order is commit order; `lastUpdated` never runs backwards, whatever the clock does;
-//! - after a failed write nothing is written until a restart; reads go on.
+//! - after a failed write nothing is written until a restart, or on a full disk until there is room;
+//!   reads go on.
 
 pub(crate) mod batch;
 pub(crate) mod body;
@@ -148,6 +149,12 @@ impl Chart {
     /// Why the writer stopped, if it did.
     pub fn stopped(&self) -> Option<ApplyError> {
         self.0.engine.shared.stopped()
+    }
+
+    /// Takes writes again after a full disk; does nothing where it stopped for another reason. Where
+    /// there is no room after all, the next write stops it again.
+    pub fn resume(&self) {
+        self.0.engine.shared.resume();
     }
 
     /// Writes what waits, then closes. Later writes are refused; reads go on until the last handle

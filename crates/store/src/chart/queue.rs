@@ -151,10 +151,9 @@ impl Queue {
         self.wake.notify_all();
     }
 
-    /// Closes and gives out what waits, so that it can be refused.
+    /// Gives out what waits, so that it can be refused.
     pub(crate) fn abandon(&self) -> Vec<Job> {
         let mut lanes = self.lock();
-        lanes.closed = true;
         let lanes = &mut *lanes;
         let all = [
             &mut lanes.acknowledging,

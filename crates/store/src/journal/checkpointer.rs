@@ -81,7 +81,9 @@ fn run(days: &Days, asks: &Receiver<PathBuf>, done: &AtomicBool) {
     let mut open: Option<(PathBuf, Connection)> = None;
     for path in asks {
         if days.stopped().is_some() {
-            return;
+            // A disk that was full may have room again later.
+            done.store(true, Ordering::Release);
+            continue;
         }
         let outcome = match open.take().filter(|(known, _)| *known == path) {
             Some((_, connection)) => Ok(connection),

@@ -121,6 +121,15 @@ impl Days {
         error.clone()
     }
 
+    /// Takes messages again, where it stopped for want of room.
+    pub(super) fn resume(&self) {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if stopped.as_ref().is_some_and(WriteError::is_disk_full) {
+            tracing::info!("journal takes messages again");
+            *stopped = None;
+        }
+    }
+
     pub(super) fn stopped(&self) -> Option<WriteError> {
         self.stopped
             .lock()

@@ -47,8 +47,13 @@ pub enum OpenError {
 /// The write is not known to be on disk. Do not acknowledge.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
-    /// An earlier or this write failed; nothing is written until a restart. Reads go on.
-    #[error("the journal stopped taking messages after a failed write")]
+    /// An earlier or this write failed; nothing is written until a restart, or on a full disk until
+    /// [`Journal::resume`](super::Journal::resume). Reads go on.
+    #[error("the journal stopped taking messages after a failed write{}", if self.is_disk_full() {
+        ": no space is left; free some, and it goes on by itself"
+    } else {
+        "; repair the disk, then start again"
+    })]
     Stopped(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// More is queued than memory should hold.
     #[error("the journal's queue is full")]
@@ -96,6 +101,23 @@ pub struct PruneError {
 }
 
 // === impl WriteError ===
+
+impl WriteError {
+    /// True where the cause is a full disk: a write that failed for want of room left nothing behind
+    /// and may be tried again. SQLite never says so of an `fsync`.
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Stopped(cause) = self else {
+            return false;
+        };
+        let cause: &(dyn std::error::Error + 'static) = &**cause;
+        std::iter::successors(Some(cause), |error| error.source()).any(|error| {
+            error
+                .downcast_ref::<rusqlite::Error>()
+                .and_then(rusqlite::Error::sqlite_error_code)
+                == Some(rusqlite::ErrorCode::DiskFull)
+        })
+    }
+}
 
 impl From<WriterGone> for WriteError {
     fn from(gone: WriterGone) -> Self {

@@ -82,6 +82,21 @@ impl<T> Inbox<T> {
         Some(std::mem::replace(&mut queue.orders, next))
     }
 
+    /// Blocks until there is something to do, or nothing after `limit`. None once closed and empty.
+    pub(crate) fn take_within(&self, limit: Option<Duration>) -> Option<Vec<T>> {
+        if let Some(limit) = limit {
+            let waits = |queue: &mut Queue<T>| queue.orders.is_empty() && !queue.closed;
+            let waited = self
+                .filled
+                .wait_timeout_while(self.lock(), limit, waits)
+                .unwrap_or_else(PoisonError::into_inner);
+            if waited.1.timed_out() {
+                return Some(Vec::new());
+            }
+        }
+        self.take(Duration::ZERO)
+    }
+
     /// Takes no more; what is in is still done.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
@@ -138,6 +153,16 @@ mod tests {
         let inbox = Inbox::new(100);
         inbox.push(1, 1_000).unwrap();
         assert!(matches!(inbox.push(2, 1), Err(Refused::Full(2))));
+    }
+
+    #[test]
+    fn a_limit_ends_the_wait_and_loses_nothing() {
+        let inbox = Inbox::new(100);
+        assert_eq!(inbox.take_within(Some(NOW)), Some(vec![]));
+        inbox.push(1, 1).unwrap();
+        assert_eq!(inbox.take_within(Some(NOW)), Some(vec![1]));
+        inbox.close();
+        assert_eq!(inbox.take_within(Some(NOW)), None);
     }
 
     #[test]

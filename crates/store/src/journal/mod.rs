@@ -298,6 +298,13 @@ impl Journal {
         self.days().stopped()
     }
 
+    /// Takes messages again after a full disk; does nothing where it stopped for another reason.
+    /// Where there is no room after all, the next write stops it again.
+    pub fn resume(&self) {
+        self.days().resume();
+        self.ledger().resume();
+    }
+
     /// How many messages the text index is behind.
     pub fn text_lag(&self) -> u64 {
         let lag = |file: &Arc<DayFile>| {

@@ -20,6 +20,7 @@ fn options(clock: &Arc<FixedClock>) -> Options {
         clock: clock.clone(),
         segment_bytes: 2_000,
         reserve_bytes: 64 << 10,
+        ..Options::default()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::trail::{self, Touched};
 use access::{Action, Interaction, Permit, decide};
+use axum::http::StatusCode;
 use axum::response::Response;
 use std::future::Future;
 
@@ -29,6 +30,17 @@ pub(crate) async fn permit(
         resource_type,
     };
     match decide(&caller.principal, action, caller.purpose) {
+        // What is left of the log on a full disk is for those who read.
+        Ok(_) if writes(interaction) && app.audit.reserve().is_some() => {
+            let failure = Failure::no_room();
+            let touched = Touched {
+                resource_type: resource_type.unwrap_or("").to_owned(),
+                ..Touched::default()
+            };
+            let entry = trail::entry(caller, interaction.code(), touched, failure.outcome());
+            trail::refused_for_want_of_room(app, entry).await;
+            Err(failure)
+        }
         Ok(permit) => Ok(permit),
         Err(refusal) => {
             let touched = Touched {
@@ -42,6 +54,13 @@ pub(crate) async fn permit(
     }
 }
 
+fn writes(interaction: Interaction) -> bool {
+    matches!(
+        interaction,
+        Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete
+    )
+}
+
 /// Runs the work of a request; where it fails, the failure is in the audit log before it is answered.
 pub(crate) async fn audited_failure(
     app: &App,
@@ -52,6 +71,11 @@ pub(crate) async fn audited_failure(
 ) -> Result<Response, Failure> {
     match work.await {
         Ok(response) => Ok(response),
+        Err(failure) if failure.status == StatusCode::INSUFFICIENT_STORAGE => {
+            let entry = trail::entry(caller, interaction.code(), touched, failure.outcome());
+            trail::refused_for_want_of_room(app, entry).await;
+            Err(failure)
+        }
         Err(failure) => {
             trail::record(app, caller, interaction.code(), touched, failure.outcome()).await?;
             Err(failure)

@@ -5,7 +5,8 @@
 //!   `fsync` of the log;
 //! - a batch is what queued up during the last `fsync`: nobody waits for company;
 //! - after a disk error nothing is written and no `fsync` is tried again; all that waits is refused
-//!   with the cause;
+//!   with the cause. A full disk is the exception: the write failed, no `fsync` did, so that once
+//!   there is room it goes on;
 //! - an error that is not the disk's hurts only the batch that caused it.
 
 use super::apply::{Counters, Writing};
@@ -69,7 +70,13 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         while self.shared.queue.wait() {
-            self.commit_one();
+            match self.shared.stopped() {
+                None => self.commit_one(),
+                Some(error) => refuse(self.shared.queue.abandon(), &error),
+            }
+        }
+        if self.shared.stopped().is_some() {
+            return;
         }
         // So that a copy of the one file is whole. If it fails, the log is read at the next start.
         let _ = self
@@ -223,9 +230,14 @@ impl Writer {
             .stopped
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-        for job in jobs.into_iter().chain(self.shared.queue.abandon()) {
-            job.promise.keep(Err(error.clone()));
-        }
+        refuse(jobs, &error);
+        refuse(self.shared.queue.abandon(), &error);
+    }
+}
+
+fn refuse(jobs: Vec<Job>, error: &ApplyError) {
+    for job in jobs {
+        job.promise.keep(Err(error.clone()));
     }
 }
 
@@ -266,6 +278,19 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Takes writes again, where it stopped for want of room.
+    pub(crate) fn resume(&self) {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = match &*stopped {
+            Some(ApplyError::Stopped { kind, .. }) => Some(*kind),
+            _ => None,
+        };
+        if kind == Some(StopKind::DiskFull) {
+            tracing::info!("chart takes writes again");
+            *stopped = None;
+        }
     }
 
     /// Moves pages from the log into the file, beside the writer, until it is told to end.

@@ -148,6 +148,18 @@ impl Ledger {
             .clone()
     }
 
+    /// Takes changes again, where it stopped for want of room.
+    pub(super) fn resume(&self) {
+        let mut failure = self
+            .inner
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if failure.as_ref().is_some_and(WriteError::is_disk_full) {
+            *failure = None;
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.inner.path
     }

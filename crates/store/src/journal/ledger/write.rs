@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Notes kept in memory on a full disk. Messages are refused meanwhile, so there are few.
+const MAX_OWED: usize = 100_000;
 /// How long notes wait for company.
 const LINGER: Duration = Duration::from_millis(50);
 /// Changes between two checkpoints.
@@ -67,13 +69,19 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
-        while let Some(orders) = self.inbox.take(LINGER) {
+        let mut owed: Vec<Order> = Vec::new();
+        while let Some(new) = self.inbox.take(LINGER) {
+            let orders = std::mem::take(&mut owed).into_iter().chain(new);
+            let orders: Vec<Order> = orders.collect();
             let done = match self.failed() {
                 Some(error) => Err(error),
                 None => self.write(&orders).map_err(|source| self.fail(source)),
             };
+            let full = done.as_ref().is_err_and(WriteError::is_disk_full);
             for order in orders {
                 match order {
+                    // Nobody waits for it, but it holds once there is room again.
+                    Order::Changes(_, None) if full && owed.len() < MAX_OWED => owed.push(order),
                     Order::Changes(_, None) => {}
                     Order::Changes(_, Some(promise))
                     | Order::Forget(_, promise)

@@ -1,0 +1,129 @@
+//! `causeway audit verify`: the log as it lies there, and as heads from elsewhere say that it was.
+
+use super::own_key;
+use crate::cli::{Audit, Format};
+use crate::failure::Failure;
+use security::{Head, HeadPublicKey, SignedHead};
+use std::path::Path;
+use std::process::ExitCode;
+use store::audit::Report;
+
+/// What a file of heads said.
+#[derive(Default)]
+struct Held {
+    heads: Vec<Head>,
+    /// By line: why it is no head that counts.
+    faults: Vec<String>,
+}
+
+pub(super) fn run(
+    args: &Audit,
+    folder: &Path,
+    heads: Option<&Path>,
+    key: Option<&str>,
+) -> Result<ExitCode, Failure> {
+    let failed = |error: store::audit::ReadError| Failure::from_error(&error);
+    let Some(file) = heads else {
+        let report = store::audit::verify(folder).map_err(failed)?;
+        return Ok(tell(args.format, &report, &report_faults(&report), None));
+    };
+    let held = Held::read(file, &trusted(args, key)?)?;
+    let pairs = |heads: &[Head]| -> Vec<(u64, [u8; 32])> {
+        heads
+            .iter()
+            .map(|head| (head.position, head.hash))
+            .collect()
+    };
+    let name = store::audit::name(folder).map_err(failed)?;
+    let (own, others): (Vec<Head>, Vec<Head>) = held
+        .heads
+        .into_iter()
+        .partition(|head| Some(head.log) == name);
+    let report = store::audit::verify_with(folder, pairs(&own)).map_err(failed)?;
+    let mut faults = held.faults;
+    if own.is_empty() {
+        faults.push(format!(
+            "`{}` has no head of this log{}",
+            file.display(),
+            if others.is_empty() {
+                ""
+            } else {
+                ": the log is not the one whose heads were sent away"
+            }
+        ));
+    }
+    faults.extend(report_faults(&report));
+    Ok(tell(args.format, &report, &faults, Some(own.len())))
+}
+
+fn trusted(args: &Audit, key: Option<&str>) -> Result<HeadPublicKey, Failure> {
+    match key {
+        None => Ok(own_key(args)?.public()),
+        Some(text) => HeadPublicKey::parse(text).ok_or_else(|| {
+            Failure::usage("--key is no public key; `causeway audit key` prints one")
+        }),
+    }
+}
+
+fn report_faults(report: &Report) -> Vec<String> {
+    report.faults.iter().map(ToString::to_string).collect()
+}
+
+fn tell(format: Format, report: &Report, faults: &[String], n_heads: Option<usize>) -> ExitCode {
+    match format {
+        Format::Json => println!(
+            "{}",
+            serde_json::json!({
+                "entries": report.n_entries,
+                "segments": report.n_segments,
+                "heads": n_heads,
+                "faults": faults,
+            })
+        ),
+        Format::Table => {
+            for fault in faults {
+                println!("fault: {fault}");
+            }
+            let heads = n_heads.map_or(String::new(), |n| format!(", held to {n} heads"));
+            println!(
+                "{} entries in {} segment{}{heads}: {}",
+                report.n_entries,
+                report.n_segments,
+                if report.n_segments == 1 { "" } else { "s" },
+                if faults.is_empty() {
+                    "the chain is whole"
+                } else {
+                    "THE CHAIN IS BROKEN"
+                }
+            );
+        }
+    }
+    if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn read(file: &Path, key: &HeadPublicKey) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::failed(format!("`{}` could not be read: {error}", file.display()))
+        })?;
+        let mut held = Self::default();
+        for (idx, line) in text.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            match SignedHead::read(line, key) {
+                Ok(head) => held.heads.push(head),
+                Err(error) => held
+                    .faults
+                    .push(format!("{}:{}: {error}", file.display(), idx + 1)),
+            }
+        }
+        Ok(held)
+    }
+}

@@ -1,0 +1,113 @@
+//! Looks for room while the disk is full, and lets everything go on when there is some.
+//!
+//! The order matters: first the audit log makes its reserve anew, which it does by itself; then there
+//! must be room for more than one write; only then journal, chart and flows take up their work.
+
+use flow::Engine;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use store::audit::AuditLog;
+use store::chart::{ApplyError, Chart, StopKind};
+use store::journal::{Journal, WriteError};
+
+const EVERY: Duration = Duration::from_secs(5);
+/// So much must be free before writes are taken again: they should not stop at once once more.
+const ENOUGH: u64 = 16 << 20;
+
+/// What stops when the disk is full.
+pub(crate) struct Stopping {
+    pub(crate) data: PathBuf,
+    pub(crate) audit: AuditLog,
+    pub(crate) journal: Journal,
+    pub(crate) chart: Chart,
+    pub(crate) engine: Arc<Engine>,
+}
+
+/// The thread that looks.
+pub(crate) struct DiskWatch {
+    ended: Arc<(Mutex<bool>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+// === impl DiskWatch ===
+
+impl DiskWatch {
+    pub(crate) fn start(stopping: Stopping) -> Self {
+        let ended = Arc::new((Mutex::new(false), Condvar::new()));
+        let told = ended.clone();
+        let thread = std::thread::Builder::new()
+            .name("disk-watch".to_owned())
+            .spawn(move || {
+                while wait(&told) {
+                    stopping.look();
+                }
+            });
+        if let Err(error) = &thread {
+            tracing::error!(%error, "the disk watch could not start; after a full disk a restart is needed");
+        }
+        Self {
+            ended,
+            thread: thread.ok(),
+        }
+    }
+
+    pub(crate) fn finish(mut self) {
+        *self.ended.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.ended.1.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// False once it is to end.
+fn wait((ended, wake): &(Mutex<bool>, Condvar)) -> bool {
+    let guard = ended.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = wake.wait_timeout_while(guard, EVERY, |ended| !*ended);
+    !*waited.unwrap_or_else(PoisonError::into_inner).0
+}
+
+// === impl Stopping ===
+
+impl Stopping {
+    fn look(&self) {
+        if !self.is_stopped() || self.audit.reserve().is_some() {
+            return;
+        }
+        if let Err(error) = has_room(&self.data) {
+            tracing::warn!(%error, "there is no room yet; no message and no write is taken");
+            return;
+        }
+        self.chart.resume();
+        self.journal.resume();
+        self.engine.resume();
+    }
+
+    /// True where something waits for room; what failed otherwise waits for a restart.
+    fn is_stopped(&self) -> bool {
+        let chart = matches!(
+            self.chart.stopped(),
+            Some(ApplyError::Stopped {
+                kind: StopKind::DiskFull,
+                ..
+            })
+        );
+        let is_full = |error: Option<WriteError>| error.is_some_and(|error| error.is_disk_full());
+        chart || is_full(self.journal.stopped()) || is_full(self.journal.ledger().stopped())
+    }
+}
+
+/// Tries it: free space as the system counts it may be kept for somebody else.
+fn has_room(data: &Path) -> io::Result<()> {
+    let probe = data.join("room.probe");
+    let written = File::create(&probe).and_then(|mut file| {
+        io::copy(&mut io::repeat(0).take(ENOUGH), &mut file)?;
+        file.sync_all()
+    });
+    let _ = fs::remove_file(&probe);
+    written
+}
