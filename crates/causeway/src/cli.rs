@@ -389,6 +389,43 @@ pub(crate) struct Audit {
     pub(crate) action: AuditAction,
 }
 
+/// How entries are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON document a line
+    Ndjson,
+    /// Comma-separated values
+    Csv,
+}
+
+/// Which entries, and from which server.
+#[derive(Debug, Args)]
+pub(crate) struct AuditQuery {
+    /// Only of this actor, such as `user:admin`
+    #[arg(long)]
+    pub(crate) actor: Option<String>,
+    /// Only those that touched this patient, by id
+    #[arg(long)]
+    pub(crate) patient: Option<String>,
+    /// Only at or after this time, such as `2024-05-17` or `2024-05-17T12:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The address of the server, where it is not the one of --data
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The bearer token for --url, or set CAUSEWAY_TOKEN
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CAUSEWAY_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditAction {
     /// Find any changed, missing, reordered or cut-off entry
@@ -402,6 +439,19 @@ pub(crate) enum AuditAction {
     },
     /// Print the public key that signs the heads; keep a copy off this machine
     Key,
+    /// Print entries, newest first; that it was asked is in the log
+    Export {
+        #[command(flatten)]
+        query: AuditQuery,
+        /// One JSON document a line, or comma-separated values
+        #[arg(long = "as", value_name = "FORMAT", default_value = "ndjson")]
+        lines: ExportFormat,
+    },
+    /// Count entries by actor, action and outcome; that it was asked is in the log
+    Report {
+        #[command(flatten)]
+        query: AuditQuery,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! `causeway audit`.
 
+mod read;
 mod verify;
 
 use crate::cli::{Audit, AuditAction};
@@ -9,11 +10,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Audit) -> Result<ExitCode, Failure> {
-    let folder = folder(args)?;
     match &args.action {
         AuditAction::Verify { heads, key } => {
-            verify::run(args, &folder, heads.as_deref(), key.as_deref())
+            verify::run(args, &folder(args)?, heads.as_deref(), key.as_deref())
         }
+        AuditAction::Export { query, lines } => read::export(args, query, *lines),
+        AuditAction::Report { query } => read::report(args, query),
         AuditAction::Key => {
             println!("{}", own_key(args)?.public());
             Ok(ExitCode::SUCCESS)

@@ -129,6 +129,48 @@ fn a_head_that_was_changed_is_told_with_its_line() {
 }
 
 #[test]
+fn entries_are_exported_and_counted_and_that_is_in_the_log() {
+    let site = site("");
+    site.get("/Patient");
+    site.get("/Observation");
+    let data = site.data().display().to_string();
+    let ask = |more: &[&str]| {
+        let mut args = vec!["audit"];
+        args.extend(more);
+        args.extend(["--data", &data]);
+        let output = causeway(&args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let lines = eventually(|| {
+        let text = ask(&["export"]);
+        text.contains("search-type").then_some(text)
+    });
+    for line in lines.lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            entry["position"].is_u64() && entry["actor"].is_string(),
+            "{line}"
+        );
+    }
+    let csv = ask(&["export", "--as", "csv", "--from", "2020"]);
+    assert!(csv.starts_with("position,at,actor,"), "{csv}");
+    assert_eq!(ask(&["export", "--until", "2020"]), "");
+    assert_eq!(ask(&["export", "--actor", "nobody-at-all"]), "");
+    let report = ask(&["report"]);
+    assert!(report.contains("search-type"), "{report}");
+    // The asking itself, with what was asked for.
+    let own = eventually(|| {
+        let text = ask(&["export"]);
+        text.contains("export actor=nobody-at-all").then_some(text)
+    });
+    assert!(own.contains("audit log"), "{own}");
+    let wrong = causeway(&["audit", "export", "--from", "yesterday", "--data", &data]);
+    assert_eq!(wrong.status.code(), Some(1));
+}
+
+#[test]
 fn heads_go_to_a_syslog_server() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     server

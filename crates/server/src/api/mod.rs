@@ -1,7 +1,8 @@
-//! What the operator's commands ask: messages and flows as JSON, under `/api`.
+//! What the operator's commands ask: messages, flows and the audit log as JSON, under `/api`.
 //!
 //! Only for the administrator: raw messages hold everything about a patient.
 
+mod audit;
 mod flows;
 mod messages;
 mod resend;
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/messages/{sequence}/edit", post(resend::edit))
         .route("/messages/{sequence}/redirect", post(resend::redirect))
         .route("/messages/{sequence}/{action}", post(messages::act))
+        .route("/audit", get(audit::list))
         .route("/flows", get(flows::list))
         .route("/flows/{name}/dry-run", post(flows::dry_run))
         .route("/flows/{name}/stop", post(flows::stop))
