@@ -58,7 +58,7 @@ impl Checker<'_> {
                 sub: 0,
             };
             let tested = tested(&takers, whole);
-            let Some(case) = left_out(&takers, &tested) else {
+            let Some(case) = left_out(&takers, &tested, whole) else {
                 continue;
             };
             if let Some(first) = takers.first() {
@@ -183,7 +183,7 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
 }
 
 /// The first case in which no row takes the field, in words.
-fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>]) -> Option<String> {
+fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>], whole: Source) -> Option<String> {
     let n_cases = tested.iter().try_fold(1_usize, |all, place| {
         all.checked_mul(place.values.len())
             .filter(|all| *all <= MAX_CASES)
@@ -193,7 +193,7 @@ fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>]) -> Option<String> {
         if taken(takers, tested, &case) {
             continue;
         }
-        return Some(words(takers, tested, &case));
+        return Some(words(takers, tested, &case, whole));
     }
     None
 }
@@ -253,7 +253,7 @@ fn tells(op: &Op, value: &Told<'_>) -> bool {
 }
 
 /// Says only what matters: a place of which every value leads to nothing is passed over.
-fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>]) -> String {
+fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: Source) -> String {
     let mut said = Vec::new();
     for (at, (place, value)) in tested.iter().zip(case).enumerate() {
         let matters = place.values.iter().any(|other| {
@@ -264,7 +264,11 @@ fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>]) -> Stri
             taken(takers, tested, &case)
         });
         if matters {
-            let name = source_text(place.source);
+            let name = if place.source == whole {
+                "it".to_owned()
+            } else {
+                source_text(place.source)
+            };
             said.push(match value {
                 Told::None => format!("{name} is empty"),
                 Told::Named(value) => format!("{name} is {value}"),
