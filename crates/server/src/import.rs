@@ -41,6 +41,7 @@ pub fn prepare(chart: &Chart, permit: &Permit, document: &Document) -> Result<Im
             let permits = transaction::Permits {
                 entries: vec![Some(permit.clone()); planned.len()],
                 search: &|_| Ok(permit.clone()),
+                base: "",
             };
             let prepared = transaction::prepare(chart, &permits, &planned)?;
             let n_resources = prepared.batch.changes.len();

@@ -60,6 +60,8 @@ pub async fn serve(listener: Listener, app: App, stop: impl Future<Output = ()> 
 fn routes(app: App, limits: &Limits) -> Router {
     Router::new()
         .nest("/fhir", fhir::routes())
+        // Clients that join base and path with a slash of their own.
+        .route("/fhir/", fhir::base())
         .nest("/api", api::routes())
         .merge(operate::routes())
         .merge(console::routes())

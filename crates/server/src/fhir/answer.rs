@@ -81,12 +81,13 @@ pub(crate) fn etag(version: u32) -> String {
     format!("W/\"{version}\"")
 }
 
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
 pub(crate) fn http_date(at: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
     // 1970-01-01 was a Thursday.
     let day = at.micros().div_euclid(86_400_000_000).rem_euclid(7) as usize;
     let text = at.to_fhir();
@@ -102,6 +103,19 @@ pub(crate) fn http_date(at: Timestamp) -> String {
     )
 }
 
+/// The moment of such a text; `None` for the obsolete forms too.
+pub(crate) fn of_http_date(text: &str) -> Option<Timestamp> {
+    let (_, rest) = text.trim().strip_suffix(" GMT")?.split_once(", ")?;
+    let parts: Vec<&str> = rest.split(' ').collect();
+    let [day, month, year, time] = parts.as_slice() else {
+        return None;
+    };
+    let month = 1 + MONTHS.iter().position(|known| known == month)?;
+    let instant = format!("{year}-{month:02}-{day}T{time}Z");
+    let at = base::DateTime::parse_fhir(&instant).ok()?;
+    Some(at.timestamp(&base::Zone::utc()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +124,7 @@ mod tests {
     fn the_example_of_rfc_9110() {
         let at = Timestamp::from_micros(784_111_777_000_000);
         assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(of_http_date(&http_date(at)), Some(at));
+        assert_eq!(of_http_date("yesterday"), None);
     }
 }

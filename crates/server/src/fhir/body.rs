@@ -8,21 +8,26 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use base::{Issue, Severity};
 use fhir::json::{Document, Node};
-use fhir::reference::Reference;
-use store::chart::Read;
+use fhir::reference::{InvalidReference, Reference};
+use search::Extractor;
+use store::chart::{Prepared, Read};
 
 /// Refuses a body that says it is something else than JSON.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
-    let text = value.to_str().unwrap_or("");
-    let media = text
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
+    let text = value.to_str().unwrap_or("").to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let media = parts.next().unwrap_or("").to_owned();
+    let charset = parts.find_map(|part| part.strip_prefix("charset="));
+    if let Some(charset) = charset.filter(|name| name.trim_matches('"') != "utf-8") {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            format!("charset `{charset}` is not taken; JSON is sent in UTF-8"),
+        ));
+    }
     if matches!(
         media.as_str(),
         "application/fhir+json" | "application/json" | "text/json"
@@ -36,9 +41,30 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     ))
 }
 
+/// Any JSON; a byte order mark before it is left out (RFC 8259, 8.1).
+pub(crate) fn document(bytes: &[u8]) -> Result<Document, Failure> {
+    Ok(Document::parse(
+        bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
+    )?)
+}
+
+/// The resource ready to be written; absolute references on `base` are local ones.
+pub(crate) fn prepared(base: &str, document: &Document) -> Result<Prepared, Failure> {
+    let extraction = Extractor::at(base).extract(document);
+    Ok(Prepared::with(document, extraction)?)
+}
+
+/// A reference; an absolute one on `base` is as good as a relative one.
+pub(crate) fn local<'a>(base: &str, text: &'a str) -> Result<Reference<'a>, InvalidReference> {
+    let own = (!base.is_empty())
+        .then(|| text.strip_prefix(base)?.strip_prefix('/'))
+        .flatten();
+    Reference::parse(own.unwrap_or(text))
+}
+
 /// A resource of the given type that the definitions find nothing wrong with.
 pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, Failure> {
-    let document = Document::parse(bytes)?;
+    let document = document(bytes)?;
     let Some(found) = document.resource_type() else {
         return Err(Failure::at(
             StatusCode::BAD_REQUEST,
@@ -56,12 +82,13 @@ pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, F
             StatusCode::BAD_REQUEST,
             "invalid",
             "resourceType",
-            format!("the body is a {found} and the address says {wanted}"),
+            format!("the body is of type {found} and the address says {wanted}"),
         ));
     }
     let mut issues = document.issues().to_vec();
     issues.extend(fhir::check::structure(&document));
     if !is_acceptable(&issues) {
+        issues.dedup_by(|a, b| a.location == b.location && a.text == b.text);
         issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
         return Err(Failure {
             status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -80,9 +107,10 @@ pub(crate) fn check_references(
     made_here: &dyn Fn(&str, &str) -> bool,
 ) -> Result<(), Failure> {
     let mut issues = Vec::new();
+    let base = app.fhir_base();
     for node in references(document) {
         let Some(text) = node.as_str() else { continue };
-        let Ok(Reference::Relative(target)) = Reference::parse(&text) else {
+        let Ok(Reference::Relative(target)) = local(&base, &text) else {
             continue;
         };
         let (resource_type, id) = (target.resource_type, target.id);

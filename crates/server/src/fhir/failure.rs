@@ -91,7 +91,15 @@ impl Failure {
 
     /// The OperationOutcome's bytes.
     pub(crate) fn body(&self) -> Vec<u8> {
-        fhir::outcome::outcome(&self.issues).to_bytes()
+        let mut issues = self.issues.clone();
+        for issue in &mut issues {
+            // What was asked is often quoted, and a FHIR string has no control characters.
+            if issue.text.contains(char::is_control) {
+                let plain = issue.text.replace(char::is_control, "\u{fffd}");
+                issue.text = plain.into();
+            }
+        }
+        fhir::outcome::outcome(&issues).to_bytes()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use axum::http::header::ACCEPT;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use search::Handling;
 
 /// `Prefer: return=…` (http.html#ops).
@@ -42,6 +42,7 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(','))
+        .filter(|range| is_of_release(range))
         .map(|range| range.split(';').next().unwrap_or("").trim())
         .filter(|range| !range.is_empty())
         .collect();
@@ -53,11 +54,20 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
                 | "text/html"
         )
     };
-    if accepts.is_empty() || accepts.iter().any(served) {
+    let is_open = headers.get_all(ACCEPT).iter().all(HeaderValue::is_empty);
+    if is_open || accepts.iter().any(served) {
         Ok(())
     } else {
         refuse(&accepts.join(", "))
     }
+}
+
+/// `fhirVersion=4.0`, where a range names a release at all (http.html#version-parameter).
+fn is_of_release(range: &str) -> bool {
+    let mut parameters = range.split(';').skip(1).map(str::trim);
+    parameters
+        .find_map(|parameter| parameter.strip_prefix("fhirVersion="))
+        .is_none_or(|release| matches!(release.trim_matches('"'), "4.0" | "4.0.1"))
 }
 
 /// `Prefer: handling=strict|lenient`.
@@ -113,6 +123,9 @@ mod tests {
         assert!(check_format(&accept("application/fhir+xml"), None).is_err());
         assert!(check_format(&accept("application/fhir+xml"), Some("json")).is_ok());
         assert!(check_format(&accept("*/*"), Some("xml")).is_err());
+        let release = |name| accept(&format!("application/fhir+json; fhirVersion={name}"));
+        assert!(check_format(&release("4.0"), None).is_ok());
+        assert!(check_format(&release("3.0"), None).is_err());
         assert!(check_format(&accept("*/*"), Some("application/fhir json")).is_ok());
     }
 }

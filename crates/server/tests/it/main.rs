@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod conditional;
 mod person;
 mod rest;
 mod sideways;

@@ -111,8 +111,8 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
         .with("updateCreate", Value::Bool(true))
         .with("conditionalCreate", Value::Bool(true))
         .with("conditionalRead", "full-support")
-        .with("conditionalUpdate", Value::Bool(false))
-        .with("conditionalDelete", "not-supported")
+        .with("conditionalUpdate", Value::Bool(true))
+        .with("conditionalDelete", "single")
         .with(
             "referencePolicy",
             vec![

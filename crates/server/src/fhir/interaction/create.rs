@@ -3,7 +3,7 @@
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::fhir::body::{check_content_type, check_references, patients, resource};
+use crate::fhir::body::{check_content_type, check_references, patients, prepared, resource};
 use crate::fhir::parameters::parse;
 use crate::fhir::preference::{check_format, return_preference};
 use crate::fhir::transaction::new_id;
@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use search::{Handling, Query};
 use store::audit::Outcome;
-use store::chart::{Batch, Change, Condition, Lane, Prepared, Read, Resource};
+use store::chart::{Batch, Change, Condition, Lane, Read, Resource};
 
 /// Creates a resource under a new id.
 pub(crate) async fn create(
@@ -92,7 +92,7 @@ async fn store(
         },
         Outcome::Success,
     );
-    let change = Change::create(id.clone(), Prepared::new(&document)?);
+    let change = Change::create(id.clone(), prepared(&app.fhir_base(), &document)?);
     let batch = Batch {
         conditions,
         audit: vec![entry],

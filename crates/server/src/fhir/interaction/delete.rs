@@ -1,13 +1,13 @@
 //! `DELETE [type]/[id]`. History stays, and the id can be written again.
 
-use super::update::{expectation, refuse_hidden, refuse_source_fed};
+use super::update::{expectation, matching, refuse_hidden, refuse_source_fed};
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::{Failure, answer, known_type};
 use crate::trail::{self, Touched};
 use access::{Interaction, Permit};
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use store::audit::Outcome as AuditOutcome;
@@ -31,9 +31,39 @@ pub(crate) async fn delete(
     audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }
 
-/// `DELETE [type]?…`
-pub(crate) async fn conditional(_caller: Caller) -> Failure {
-    Failure::not_supported("conditional delete is not supported; search, then DELETE [type]/[id]")
+/// `DELETE [type]?…`: the one that matches (http.html#cdelete).
+pub(crate) async fn conditional(
+    State(app): State<App>,
+    caller: Caller,
+    Path(resource_type): Path<String>,
+    RawQuery(criteria): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    let permit = permit(&app, &caller, Interaction::Delete, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        ..Touched::default()
+    };
+    let work = async {
+        let criteria = criteria.unwrap_or_default();
+        match matching(&app, &caller, resource_type, &criteria).await?.0 {
+            Some(found) => {
+                let target = (resource_type, &*found.id);
+                remove(&app, &caller, &permit, target, &headers).await
+            }
+            None => {
+                let touched = Touched {
+                    resource_type: resource_type.to_owned(),
+                    ..Touched::default()
+                };
+                let code = Interaction::Delete.code();
+                trail::record(&app, &caller, code, touched, AuditOutcome::Success).await?;
+                Ok(StatusCode::NO_CONTENT.into_response())
+            }
+        }
+    };
+    audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }
 
 async fn remove(

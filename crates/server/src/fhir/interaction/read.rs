@@ -4,8 +4,9 @@ use super::permit;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::patients;
-use crate::fhir::{Failure, answer, known_type, preference};
+use crate::fhir::{Failure, answer, known_type, operation, preference};
 use crate::trail::{self, Touched};
+use ::search::{Handling, Query, Summary};
 use access::Interaction;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -25,8 +26,17 @@ pub(crate) async fn read(
 ) -> Result<Response, Failure> {
     check_format(&headers, query.as_deref())?;
     let resource_type = known_type(&resource_type)?;
+    if id.starts_with('$') {
+        return Err(operation::unknown(&id));
+    }
+    let shape = shape(resource_type, query.as_deref())?;
     let permit = permit(&app, &caller, Interaction::Read, Some(resource_type)).await?;
-    let read = app.chart.read(&permit, resource_type, &id)?;
+    let mut read = app.chart.read(&permit, resource_type, &id)?;
+    if let (Read::Found(found), Some(shape)) = (&mut read, shape)
+        && let Some(narrowed) = super::narrow(&shape, &found.body)
+    {
+        found.body = narrowed;
+    }
     found(
         &app,
         &caller,
@@ -109,6 +119,25 @@ async fn found(
     }
 }
 
+/// `_summary` and `_elements` of a read, as a search says them.
+fn shape(resource_type: &'static str, query: Option<&str>) -> Result<Option<Query>, Failure> {
+    let mut pairs = crate::fhir::parameters::parse(query.unwrap_or(""));
+    pairs.retain(|(name, _)| matches!(name.as_str(), "_summary" | "_elements"));
+    if pairs.is_empty() {
+        return Ok(None);
+    }
+    let query = ::search::parse(resource_type, &pairs, Handling::Strict)?;
+    if query.summary == Summary::Count {
+        return Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "value",
+            "_summary",
+            "`_summary=count` is for searches; a read takes true, text, data and false",
+        ));
+    }
+    Ok(Some(query))
+}
+
 /// The patients that a stored resource speaks of.
 pub(crate) fn patients_in(resource: &Resource) -> Vec<String> {
     match Document::parse(&resource.body) {
@@ -129,9 +158,13 @@ fn is_unchanged(resource: &Resource, headers: &HeaderMap) -> bool {
         let own = answer::etag(resource.version);
         return tags
             .split(',')
-            .any(|tag| tag.trim() == own || tag.trim() == "*");
+            .filter(|tag| !tag.trim().is_empty())
+            // Weak comparison (RFC 9110, 13.1.2): strong and weak marks are equal.
+            .any(|tag| own.ends_with(tag.trim()) || tag.trim() == "*");
     }
-    header(IF_MODIFIED_SINCE).is_some_and(|since| since == answer::http_date(resource.updated))
+    // Whole seconds are all that a date header has.
+    let since = header(IF_MODIFIED_SINCE).and_then(answer::of_http_date);
+    since.is_some_and(|since| resource.updated.micros() / 1_000_000 <= since.micros() / 1_000_000)
 }
 
 fn check_format(headers: &HeaderMap, query: Option<&str>) -> Result<(), Failure> {

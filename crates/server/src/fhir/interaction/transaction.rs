@@ -53,7 +53,7 @@ async fn answer_bundle(
     body: &[u8],
 ) -> Result<Response, Failure> {
     check_content_type(headers)?;
-    let document = Document::parse(body)?;
+    let document = crate::fhir::body::document(body)?;
     let kind = (document.resource_type() == Some("Bundle"))
         .then(|| BundleKind::of(document.root()))
         .flatten();
@@ -140,6 +140,7 @@ fn prepare_for(
     let permits = Permits {
         entries,
         search: &search,
+        base: &app.fhir_base(),
     };
     prepare(&app.chart, &permits, planned)
 }
@@ -225,6 +226,10 @@ async fn answers(
                 ..Answered::default()
             },
             Intent::Get(url) => get(app, caller, url).await?,
+            Intent::Nothing => Answered {
+                status: "204 No Content",
+                ..Answered::default()
+            },
         });
     }
     Ok(answered)
@@ -234,6 +239,13 @@ fn changed(app: &App, receipt: &Receipt, place: usize) -> Answered {
     let Some(written) = receipt.written.get(place) else {
         return Answered::default();
     };
+    if written.version == 0 {
+        // What was to be deleted was never there.
+        return Answered {
+            status: "204 No Content",
+            ..Answered::default()
+        };
+    }
     let status = match written.outcome {
         Outcome::Created => "201 Created",
         Outcome::Updated | Outcome::Unchanged => "200 OK",

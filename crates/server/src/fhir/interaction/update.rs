@@ -1,20 +1,25 @@
 //! `PUT [type]/[id]`, with `If-Match`. A PUT to an id that is free creates the resource.
 
+use super::create::{condition, existing};
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::fhir::body::{check_content_type, check_references, patients, resource};
+use crate::fhir::body::{check_content_type, check_references, patients, prepared, resource};
 use crate::fhir::preference::{check_format, return_preference};
+use crate::fhir::transaction::new_id;
 use crate::fhir::{Failure, answer, known_type, person};
 use crate::trail::{self, Touched};
 use access::{Interaction, Permit, RowFilter};
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use fhir::json::Document;
 use store::audit::Outcome as AuditOutcome;
-use store::chart::{ApplyError, Batch, Change, Conflict, Expect, Lane, Outcome, Prepared, Read};
+use store::chart::{
+    ApplyError, Batch, Change, Condition, Conflict, Expect, Lane, Outcome, Read, Resource,
+};
 
 /// How often an unconditional update looks again before it gives up.
 const MAX_TRIES: u32 = 16;
@@ -35,44 +40,124 @@ pub(crate) async fn update(
         target: id.clone(),
         patients: Vec::new(),
     };
-    let work = store(
-        &app,
-        &caller,
-        &permit,
-        (resource_type, &id),
-        &headers,
-        &body,
-    );
+    let target = Target {
+        resource_type,
+        id: &id,
+        condition: None,
+    };
+    let work = async {
+        check_content_type(&headers)?;
+        let document = resource(&body, Some(resource_type))?;
+        check_id(document.root().text("id").as_deref(), &id)?;
+        store(&app, &caller, &permit, target, &headers, document).await
+    };
     audited_failure(&app, &caller, Interaction::Update, touched, work).await
 }
 
-/// `PUT [type]?…`
-pub(crate) async fn conditional(_caller: Caller) -> Failure {
-    Failure::not_supported(
-        "conditional update is not supported; search, then PUT [type]/[id] with If-Match",
-    )
+/// `PUT [type]?…`: the one that matches, or a new one (http.html#cond-update).
+pub(crate) async fn conditional(
+    State(app): State<App>,
+    caller: Caller,
+    Path(resource_type): Path<String>,
+    RawQuery(criteria): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    check_format(&headers, None)?;
+    let permit = permit(&app, &caller, Interaction::Update, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        ..Touched::default()
+    };
+    let work = async {
+        check_content_type(&headers)?;
+        let document = resource(&body, Some(resource_type))?;
+        let criteria = criteria.unwrap_or_default();
+        let (found, condition) = matching(&app, &caller, resource_type, &criteria).await?;
+        let own = document.root().text("id");
+        refuse_own_id(own.as_deref(), found.as_ref().map(|found| &*found.id))?;
+        let id = found.map_or_else(new_id, |found| found.id);
+        let target = Target {
+            resource_type,
+            id: &id,
+            condition: Some(condition),
+        };
+        store(&app, &caller, &permit, target, &headers, document).await
+    };
+    audited_failure(&app, &caller, Interaction::Update, touched, work).await
+}
+
+/// What a condition finds, and the condition that it stays so until it is written.
+pub(crate) async fn matching(
+    app: &App,
+    caller: &Caller,
+    resource_type: &'static str,
+    criteria: &str,
+) -> Result<(Option<Resource>, Condition), Failure> {
+    let query = condition(resource_type, criteria)?;
+    let searching = super::permit(app, caller, Interaction::SearchType, Some(resource_type));
+    let searching = searching.await?;
+    let found = existing(app, &searching, &query).await?;
+    let condition = Condition {
+        query,
+        matches: found.as_ref().map(|found| found.id.clone()),
+        rows: searching.filter().clone(),
+    };
+    Ok((found, condition))
+}
+
+/// A body under a condition needs no id. Where it has one, it is that of the match; a new resource
+/// gets its id here.
+pub(crate) fn refuse_own_id(own: Option<&str>, found: Option<&str>) -> Result<(), Failure> {
+    if own.is_none() || own == found {
+        return Ok(());
+    }
+    Err(Failure::at(
+        StatusCode::BAD_REQUEST,
+        "invalid",
+        "id",
+        match found {
+            Some(_) => "the id in the body is not that of the resource that matches",
+            None => {
+                "nothing matches, and a new resource gets its id from the server; leave the id out"
+            }
+        },
+    ))
 }
 
 /// `PATCH [type]/[id]`
-pub(crate) async fn patch(_caller: Caller) -> Failure {
+pub(crate) async fn patch(_caller: Caller, _body: Bytes) -> Failure {
     Failure::not_supported(
         "PATCH is not supported; read, change, then PUT [type]/[id] with If-Match",
     )
+}
+
+/// What is to be written, and under which condition.
+struct Target<'a> {
+    resource_type: &'static str,
+    id: &'a str,
+    condition: Option<Condition>,
 }
 
 async fn store(
     app: &App,
     caller: &Caller,
     permit: &Permit,
-    (resource_type, id): (&'static str, &str),
+    target: Target<'_>,
     headers: &HeaderMap,
-    body: &[u8],
+    document: Document,
 ) -> Result<Response, Failure> {
-    check_content_type(headers)?;
-    let document = resource(body, Some(resource_type))?;
-    check_id(document.root().text("id").as_deref(), id)?;
+    let Target {
+        resource_type,
+        id,
+        condition,
+    } = target;
     let current = app.chart.read(permit, resource_type, id)?;
-    refuse_hidden(permit, &current, resource_type, id)?;
+    let is_new = condition.as_ref().is_some_and(|c| c.matches.is_none());
+    if !is_new {
+        refuse_hidden(permit, &current, resource_type, id)?;
+    }
     let current = match &current {
         Read::Found(found) => Some(found.body.as_slice()),
         Read::Gone { .. } | Read::Missing => None,
@@ -82,7 +167,7 @@ async fn store(
         kind == resource_type && other == id
     })?;
     let if_match = expectation(headers)?;
-    let prepared = Prepared::new(&document)?;
+    let prepared = prepared(&app.fhir_base(), &document)?;
     let patients = patients(&document, id);
     let mut n_tries = 0;
     let receipt = loop {
@@ -106,6 +191,7 @@ async fn store(
         );
         let change = Change::put(id, prepared.clone()).expecting(expect);
         let batch = Batch {
+            conditions: condition.clone().into_iter().collect(),
             audit: vec![entry],
             ..Batch::of(change)
         };

@@ -6,6 +6,7 @@ mod person;
 use super::{Failure, known_type};
 use crate::app::App;
 use crate::caller::Caller;
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -32,6 +33,7 @@ pub(super) async fn on_resource(
 pub(super) async fn on_type(
     _caller: Caller,
     Path((resource_type, operation)): Path<(String, String)>,
+    _body: Bytes,
 ) -> Failure {
     match known_type(&resource_type) {
         Err(failure) => failure,
@@ -39,7 +41,7 @@ pub(super) async fn on_type(
     }
 }
 
-fn unknown(operation: &str) -> Failure {
+pub(super) fn unknown(operation: &str) -> Failure {
     Failure::not_supported(format!(
         "`{operation}` is not supported here; /fhir/metadata lists the operations"
     ))

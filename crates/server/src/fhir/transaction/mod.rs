@@ -5,7 +5,7 @@
 mod plan;
 mod rewrite;
 
-pub(crate) use plan::{Ask, Body, Planned, expression, plan, plan_all};
+pub(crate) use plan::{Ask, Body, Planned, Target, expression, plan, plan_all};
 
 use super::Failure;
 use super::interaction::update::{self, parse_etag};
@@ -25,6 +25,8 @@ pub(crate) struct Permits<'a> {
     pub(crate) entries: Vec<Option<Permit>>,
     /// For the searches of conditions and conditional references on a type.
     pub(crate) search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
+    /// The server's own base URL: absolute references on it are local.
+    pub(crate) base: &'a str,
 }
 
 /// What is to be written, and what each entry will be answered with.
@@ -52,6 +54,8 @@ pub(crate) enum Intent {
     },
     /// To be read after the commit.
     Get(String),
+    /// Nothing matched what was to be deleted.
+    Nothing,
 }
 
 /// Turns entries into one batch. Nothing is written here.
@@ -63,6 +67,8 @@ pub(crate) fn prepare(
     let mut work = Work {
         chart,
         search: permits.search,
+        base: permits.base,
+        asked: HashSet::new(),
         prepared: Prepared::default(),
         known: HashMap::new(),
         taken: HashSet::new(),
@@ -84,6 +90,9 @@ pub(crate) fn prepare(
 struct Work<'a> {
     chart: &'a Chart,
     search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
+    base: &'a str,
+    /// The conditions that nothing met.
+    asked: HashSet<(&'static str, String)>,
     prepared: Prepared,
     /// Full URL → `Type/id`.
     known: HashMap<String, String>,
@@ -113,25 +122,34 @@ impl Work<'_> {
     fn name(&mut self, entries: &[Planned<'_>]) -> Result<Vec<Named>, Failure> {
         let mut ids = Vec::with_capacity(entries.len());
         for entry in entries {
-            let (resource_type, named) = match &entry.ask {
+            let (resource_type, criteria) = match &entry.ask {
                 Ask::Create {
                     body,
                     if_none_exist,
-                } => {
-                    let found = match if_none_exist {
-                        Some(criteria) => {
-                            self.existing(entry.place, body.resource_type, criteria)?
-                        }
-                        None => None,
-                    };
-                    let new = || Named::New(new_id());
-                    (
-                        body.resource_type,
-                        found.map_or_else(new, |(id, version)| Named::Old { id, version }),
-                    )
+                } => (body.resource_type, if_none_exist.as_deref()),
+                Ask::Update { body, target, .. } => match target {
+                    Target::Criteria(criteria) => (body.resource_type, Some(&**criteria)),
+                    Target::Id(_) => (body.resource_type, None),
+                },
+                Ask::Delete { .. } | Ask::Get { .. } => {
+                    ids.push(Named::None);
+                    continue;
                 }
-                Ask::Update { body, id, .. } => (body.resource_type, Named::New(id.clone())),
-                Ask::Delete { .. } | Ask::Get { .. } => ("", Named::None),
+            };
+            let found = match criteria {
+                Some(criteria) => self.existing(entry.place, resource_type, criteria)?,
+                None => None,
+            };
+            let named = match (found, &entry.ask) {
+                (Some((id, version)), _) => Named::Old { id, version },
+                (
+                    None,
+                    Ask::Update {
+                        target: Target::Id(id),
+                        ..
+                    },
+                ) => Named::New(id.clone()),
+                (None, _) => Named::New(new_id()),
             };
             if let (Some(url), Named::New(id) | Named::Old { id, .. }) = (&entry.full_url, &named) {
                 let relative = format!("{resource_type}/{id}");
@@ -171,24 +189,66 @@ impl Work<'_> {
                 };
                 self.put(permit, put, own, None)
             }
-            (Ask::Update { body, id, if_match }, _) => {
-                let expect = match if_match {
-                    Some(tag) => parse_etag(tag)?,
-                    None => Expect::Anything,
+            (
+                Ask::Update {
+                    body,
+                    target,
+                    if_match,
+                },
+                named,
+            ) => {
+                let expect = expectation(if_match.as_deref())?;
+                let (id, expect) = match (named, target) {
+                    (Named::Old { id, version }, _) => {
+                        (id, expect.unwrap_or(Expect::Version(version)))
+                    }
+                    (Named::New(id), Target::Id(_)) => (id, expect.unwrap_or(Expect::Anything)),
+                    (Named::New(id), Target::Criteria(_)) => {
+                        let put = Put {
+                            place,
+                            body: *body,
+                            id,
+                            expect: expect.unwrap_or(Expect::Absent),
+                        };
+                        update::refuse_own_id(body.node.text("id").as_deref(), None)
+                            .map_err(|failure| inside(place, failure))?;
+                        return self.put(permit, put, own, None);
+                    }
+                    (Named::None, _) => return Err(at(place, "exception", "no id")),
                 };
-                let current = self.current(permit, place, body.resource_type, id)?;
+                update::refuse_own_id(body.node.text("id").as_deref(), Some(&id))
+                    .map_err(|failure| inside(place, failure))?;
+                let current = self.current(permit, place, body.resource_type, &id)?;
                 let put = Put {
                     place,
                     body: *body,
-                    id: id.clone(),
+                    id,
                     expect,
                 };
                 self.put(permit, put, own, current.as_deref())
             }
-            (Ask::Delete { resource_type, id }, _) => {
-                self.current(permit, place, resource_type, id)?;
-                self.take(place, resource_type, id)?;
-                Ok(self.change(permit, Change::delete(resource_type, id.clone())))
+            (
+                Ask::Delete {
+                    resource_type,
+                    target,
+                    if_match,
+                },
+                _,
+            ) => {
+                let expect = expectation(if_match.as_deref())?;
+                let (id, expect) = match target {
+                    Target::Id(id) => (id.clone(), expect.unwrap_or(Expect::Anything)),
+                    Target::Criteria(criteria) => {
+                        match self.existing(place, resource_type, criteria)? {
+                            Some((id, version)) => (id, expect.unwrap_or(Expect::Version(version))),
+                            None => return Ok(Intent::Nothing),
+                        }
+                    }
+                };
+                self.current(permit, place, resource_type, &id)?;
+                self.take(place, resource_type, &id)?;
+                let change = Change::delete(resource_type, id).expecting(expect);
+                Ok(self.change(permit, change))
             }
             (Ask::Get { .. }, _) => get(entry),
             (Ask::Create { .. }, Named::None) => Err(at(place, "exception", "the entry got no id")),
@@ -218,7 +278,8 @@ impl Work<'_> {
         self.prepared
             .patients
             .extend(super::body::patients(&document, &id));
-        let change = Change::put(id, store::chart::Prepared::new(&document)?).expecting(expect);
+        let prepared = super::body::prepared(self.base, &document)?;
+        let change = Change::put(id, prepared).expecting(expect);
         Ok(self.change(permit, change))
     }
 
@@ -274,7 +335,7 @@ impl Work<'_> {
         let mut issues = Vec::new();
         for node in super::body::references(document) {
             let Some(text) = node.as_str() else { continue };
-            let problem = match Reference::parse(&text) {
+            let problem = match super::body::local(self.base, &text) {
                 Ok(Reference::Relative(target)) => {
                     let is_own = own.contains(&target.relative());
                     let is_there = is_own
@@ -354,6 +415,10 @@ impl Work<'_> {
         let mut matches = page.matches.into_iter();
         match (matches.next(), matches.next()) {
             (None, _) => {
+                // Both would be made, and then two match.
+                if !self.asked.insert((resource_type, criteria.to_owned())) {
+                    return Err(at(place, "invalid", "two entries have the same condition"));
+                }
                 self.prepared.batch.conditions.push(Condition {
                     query,
                     matches: None,
@@ -379,6 +444,11 @@ fn get(entry: &Planned<'_>) -> Result<Intent, Failure> {
             Err(at(entry.place, "exception", "the entry got no permit"))
         }
     }
+}
+
+/// `ifMatch`.
+fn expectation(if_match: Option<&str>) -> Result<Option<Expect>, Failure> {
+    if_match.map(parse_etag).transpose()
 }
 
 /// A new logical id: 128 random bits.

@@ -26,15 +26,25 @@ pub(crate) enum Ask<'a> {
     },
     Update {
         body: Body<'a>,
-        id: String,
+        target: Target,
         if_match: Option<String>,
     },
     Delete {
         resource_type: &'static str,
-        id: String,
+        target: Target,
+        if_match: Option<String>,
     },
     /// A read or search: the address below the base.
     Get { url: String },
+}
+
+/// Which resource an entry changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// `[type]/[id]`
+    Id(String),
+    /// `[type]?…`: the one that matches.
+    Criteria(String),
 }
 
 /// The entry's resource.
@@ -52,16 +62,22 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
         .ok_or_else(|| wrong(place, "required", "the entry has no request"))?;
     let ask = match request.method.as_ref() {
         "POST" => {
-            let body = body(place, entry, request.url.split('?').next().unwrap_or(""))?;
+            let body = body(
+                place,
+                entry,
+                below_base(&request.url).split('?').next().unwrap_or(""),
+            )?;
             Ask::Create {
                 body,
                 if_none_exist: request.if_none_exist.map(std::borrow::Cow::into_owned),
             }
         }
         "PUT" => {
-            let (resource_type, id) = address(place, &request)?;
+            let (resource_type, target) = address(place, &request)?;
             let body = body(place, entry, resource_type)?;
-            if body.node.text("id").as_deref() != Some(&id) {
+            if let Target::Id(id) = &target
+                && body.node.text("id").as_deref() != Some(id)
+            {
                 return Err(wrong(
                     place,
                     "invalid",
@@ -70,16 +86,20 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
             }
             Ask::Update {
                 body,
-                id,
+                target,
                 if_match: request.if_match.map(std::borrow::Cow::into_owned),
             }
         }
         "DELETE" => {
-            let (resource_type, id) = address(place, &request)?;
-            Ask::Delete { resource_type, id }
+            let (resource_type, target) = address(place, &request)?;
+            Ask::Delete {
+                resource_type,
+                target,
+                if_match: request.if_match.map(std::borrow::Cow::into_owned),
+            }
         }
         "GET" => Ask::Get {
-            url: request.url.into_owned(),
+            url: below_base(&request.url).to_owned(),
         },
         "PATCH" | "HEAD" => {
             return Err(Failure::at(
@@ -143,23 +163,25 @@ fn body<'a>(place: usize, entry: Entry<'a>, wanted: &str) -> Result<Body<'a>, Fa
     }
 }
 
-fn address(place: usize, request: &Request<'_>) -> Result<(&'static str, String), Failure> {
-    if request.url.contains('?') {
-        return Err(Failure::at(
-            StatusCode::NOT_IMPLEMENTED,
-            "not-supported",
-            expression(place),
-            "conditional update and delete are not supported; search, then use [type]/[id]",
-        ));
-    }
-    let (name, id) = request
-        .url
-        .split_once('/')
-        .filter(|(_, id)| is_id(id))
-        .ok_or_else(|| wrong(place, "value", "request.url is not [type]/[id]"))?;
+fn address(place: usize, request: &Request<'_>) -> Result<(&'static str, Target), Failure> {
+    let url = below_base(&request.url);
+    let (name, target) = if let Some((name, criteria)) = url.split_once('?') {
+        (name, Target::Criteria(criteria.to_owned()))
+    } else {
+        let (name, id) = url
+            .split_once('/')
+            .filter(|(_, id)| is_id(id))
+            .ok_or_else(|| wrong(place, "value", "request.url is not [type]/[id] or [type]?…"))?;
+        (name, Target::Id(id.to_owned()))
+    };
     let resource_type = known_type(name)
         .map_err(|_| wrong(place, "value", "request.url names no resource type"))?;
-    Ok((resource_type, id.to_owned()))
+    Ok((resource_type, target))
+}
+
+/// Some clients start the address with a slash.
+fn below_base(url: &str) -> &str {
+    url.strip_prefix('/').unwrap_or(url)
 }
 
 fn wrong(place: usize, code: &'static str, text: &str) -> Failure {

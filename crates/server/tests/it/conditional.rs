@@ -1,0 +1,255 @@
+//! Conditional interactions and what else http.html says beside the plain ones.
+
+use crate::site::Site;
+use serde_json::{Value, json};
+
+fn patient(number: &str) -> Value {
+    json!({ "resourceType": "Patient", "identifier": [{ "system": "urn:zztest", "value": number }], "active": true })
+}
+
+fn put(site: &Site, query: &str, body: &Value) -> crate::site::Answer {
+    site.fhir("PUT", &format!("/Patient?{query}"), Some(body))
+}
+
+/// http.html#cond-update: none creates, one updates, several are refused.
+#[test]
+fn a_conditional_update_finds_its_resource_or_makes_it() {
+    let site = Site::start();
+    let made = put(&site, "identifier=urn:zztest|1", &patient("1"))
+        .expect(201)
+        .json();
+    let id = made["id"].as_str().unwrap().to_owned();
+    let mut body = patient("1");
+    body["gender"] = json!("other");
+    let again = put(&site, "identifier=urn:zztest|1", &body).expect(200);
+    assert_eq!(
+        (&again.json()["id"], again.header("etag")),
+        (&json!(id), Some("W/\"2\""))
+    );
+    body["id"] = json!(id);
+    put(&site, "identifier=urn:zztest|1", &body).expect(200);
+    body["id"] = json!("another");
+    put(&site, "identifier=urn:zztest|1", &body).refused(400, "invalid");
+    put(&site, "identifier=urn:zztest|2", &body).refused(400, "invalid");
+    site.fhir("POST", "/Patient", Some(&patient("1")))
+        .expect(201);
+    put(&site, "identifier=urn:zztest|1", &patient("1")).refused(412, "multiple-matches");
+    put(&site, "", &patient("1")).refused(412, "value");
+    put(&site, "favourite=blue", &patient("1")).refused(400, "not-supported");
+    let stale = site.send(
+        "PUT",
+        "/fhir/Patient?identifier=urn:zztest|7",
+        &[("if-match", "W/\"3\"")],
+        Some(&patient("7").to_string()),
+    );
+    stale.refused(412, "conflict");
+}
+
+/// http.html#cdelete.
+#[test]
+fn a_conditional_delete_takes_one_and_no_more() {
+    let site = Site::start();
+    for number in ["1", "2", "2"] {
+        site.fhir("POST", "/Patient", Some(&patient(number)))
+            .expect(201);
+    }
+    let delete = |query: &str| site.fhir("DELETE", &format!("/Patient?{query}"), None);
+    delete("identifier=urn:zztest|1").expect(204);
+    delete("identifier=urn:zztest|1").expect(204);
+    delete("identifier=urn:zztest|2").refused(412, "multiple-matches");
+    delete("").refused(412, "value");
+    let left = site
+        .fhir("GET", "/Patient?_summary=count", None)
+        .expect(200)
+        .json();
+    assert_eq!(left["total"], 2);
+}
+
+#[test]
+fn conditions_in_a_transaction() {
+    let site = Site::start();
+    let bundle = |entries: &Value| {
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+        site.fhir("POST", "", Some(&bundle))
+    };
+    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+        "subject": { "reference": "urn:uuid:1" } });
+    let update = json!({ "fullUrl": "urn:uuid:1", "resource": patient("1"), "request": { "method": "PUT", "url": "Patient?identifier=urn:zztest|1" } });
+    let both = json!([update, { "resource": observation, "request": { "method": "POST", "url": "/Observation" } }]);
+    for status in ["201 Created", "200 OK"] {
+        let answer = bundle(&both).expect(200).json();
+        assert_eq!(answer["entry"][0]["response"]["status"], status);
+    }
+    let delete = |url: &str| json!([{ "request": { "method": "DELETE", "url": url } }]);
+    let of_both = site.fhir(
+        "GET",
+        "/Observation?patient.identifier=urn:zztest|1&_summary=count",
+        None,
+    );
+    assert_eq!(of_both.json()["total"], 2);
+    bundle(&delete("Observation?patient.identifier=urn:zztest|1")).refused(412, "multiple-matches");
+    let answer = bundle(&delete("Patient?identifier=urn:zztest|1"))
+        .expect(200)
+        .json();
+    assert_eq!(answer["entry"][0]["response"]["status"], "204 No Content");
+    for gone in ["Patient?identifier=urn:zztest|1", "Patient/nobody"] {
+        let answer = bundle(&delete(gone)).expect(200).json();
+        assert_eq!(
+            answer["entry"][0]["response"],
+            json!({ "status": "204 No Content" }),
+            "{gone}"
+        );
+    }
+    // Both would be made, and then two would match.
+    let create = json!({ "resource": patient("8"), "request": { "method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:zztest|8" } });
+    bundle(&json!([create, create])).refused(400, "invalid");
+    let none = site.fhir(
+        "GET",
+        "/Patient?identifier=urn:zztest|8&_summary=count",
+        None,
+    );
+    assert_eq!(none.json()["total"], 0);
+}
+
+/// Each with the clause that it comes from.
+#[test]
+fn what_a_client_may_rely_on() {
+    let site = Site::start();
+    let made = site
+        .fhir("POST", "/Patient", Some(&patient("1")))
+        .expect(201);
+    let path = format!("/fhir/Patient/{}", made.json()["id"].as_str().unwrap());
+    let modified = made.header("last-modified").unwrap().to_owned();
+    let read = |headers: &[(&str, &str)], status: u16| {
+        site.send("GET", &path, headers, None).expect(status)
+    };
+    // RFC 9110, 13.1.2 and 13.1.3.
+    for (name, value, status) in [
+        ("if-none-match", "\"1\"", 304),
+        ("if-none-match", "W/\"9\", W/\"1\"", 304),
+        ("if-none-match", "W/\"11\"", 200),
+        ("if-modified-since", &modified, 304),
+        ("if-modified-since", "Fri, 01 Jan 2038 00:00:00 GMT", 304),
+        ("if-modified-since", "Fri, 01 Jan 2010 00:00:00 GMT", 200),
+        ("if-modified-since", "yesterday", 200),
+        ("accept", "application/fhir+json; fhirVersion=4.0", 200),
+        ("accept", "application/fhir+json; fhirVersion=3.0", 406),
+    ] {
+        read(&[(name, value)], status);
+    }
+    // http.html#summary: also on a read.
+    let narrowed = site
+        .send("GET", &format!("{path}?_elements=active"), &[], None)
+        .expect(200)
+        .json();
+    assert_eq!(
+        (narrowed["active"].clone(), narrowed["identifier"].is_null()),
+        (json!(true), true)
+    );
+    assert_eq!(narrowed["meta"]["tag"][0]["code"], "SUBSETTED");
+    site.send("GET", &format!("{path}?_summary=count"), &[], None)
+        .refused(400, "value");
+    // Bodies.
+    let send = |media: &str, body: &str| {
+        site.send(
+            "POST",
+            "/fhir/Patient",
+            &[("content-type", media)],
+            Some(body),
+        )
+    };
+    send("application/fhir+json; charset=iso-8859-1", "{}").refused(415, "not-supported");
+    send(
+        "application/fhir+json; charset=UTF-8",
+        &patient("2").to_string(),
+    )
+    .expect(201);
+    send(
+        "application/fhir+json",
+        &format!("\u{feff}{}", patient("3")),
+    )
+    .expect(201);
+    let large = format!(
+        r#"{{"resourceType":"Patient","language":"{}"}}"#,
+        "a".repeat(64 << 20)
+    );
+    let refused = send("application/fhir+json", &large).refused(413, "too-long");
+    assert_eq!(
+        refused.header("connection"),
+        Some("close"),
+        "an unread body ends the connection"
+    );
+    // Absolute references on the own base are local: checked, and found.
+    let observation = |patient: &str| {
+        json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+        "subject": { "reference": format!("{}{patient}", site.base) } })
+    };
+    site.fhir(
+        "POST",
+        "/Observation",
+        Some(&observation("/fhir/Patient/nobody")),
+    )
+    .refused(422, "not-found");
+    site.fhir("POST", "/Observation", Some(&observation(&path)))
+        .expect(201);
+    let found = site.fhir(
+        "GET",
+        "/Observation?patient.identifier=urn:zztest|1&_summary=count",
+        None,
+    );
+    assert_eq!(found.json()["total"], 1);
+    // Addresses.
+    site.send(
+        "POST",
+        "/fhir/",
+        &[],
+        Some(r#"{"resourceType":"Bundle","type":"batch"}"#),
+    )
+    .expect(200);
+    for path in ["/Observation/$lastn", "/$export", "/_search"] {
+        site.fhir("GET", path, None).refused(501, "not-supported");
+    }
+    let quoted = site
+        .fhir("GET", "/Patient/a%00b", None)
+        .refused(404, "not-found");
+    assert!(
+        !quoted.json().to_string().contains("\\u0000"),
+        "{}",
+        quoted.text
+    );
+    // The connection goes on where the body was read.
+    let unread = site.bare(
+        "POST",
+        "/fhir/Patient",
+        &[("content-type", "application/fhir+json")],
+        Some("{}"),
+    );
+    assert_eq!(
+        (unread.status, unread.header("connection")),
+        (401, Some("close"))
+    );
+    // The CapabilityStatement says what this file shows.
+    let statement = site
+        .bare("GET", "/fhir/metadata", &[], None)
+        .expect(200)
+        .json();
+    let of_patient = statement["rest"][0]["resource"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["type"] == "Patient")
+        .unwrap();
+    for (name, value) in [
+        ("conditionalCreate", json!(true)),
+        ("conditionalUpdate", json!(true)),
+        ("conditionalDelete", json!("single")),
+        ("conditionalRead", json!("full-support")),
+    ] {
+        assert_eq!(of_patient[name], value, "{name}");
+    }
+    assert!(
+        of_patient["searchRevInclude"]
+            .to_string()
+            .contains("Observation:patient")
+    );
+}
