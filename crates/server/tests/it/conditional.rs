@@ -198,6 +198,15 @@ fn what_a_client_may_rely_on() {
         None,
     );
     assert_eq!(found.json()["total"], 1);
+    // A condition in the wrong place is not overlooked.
+    site.fhir(
+        "POST",
+        "/Patient?identifier=urn:zztest|1",
+        Some(&patient("1")),
+    )
+    .refused(400, "not-supported");
+    site.fhir("POST", "/Patient?_format=json", Some(&patient("9")))
+        .expect(201);
     // Addresses.
     site.send(
         "POST",

@@ -4,14 +4,14 @@ use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::{check_content_type, check_references, patients, prepared, resource};
-use crate::fhir::parameters::parse;
+use crate::fhir::parameters::{parse, value};
 use crate::fhir::preference::{check_format, return_preference};
 use crate::fhir::transaction::new_id;
 use crate::fhir::{Failure, answer, known_type, person};
 use crate::trail::{self, Touched};
 use access::{Interaction, Permit};
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use search::{Handling, Query};
@@ -23,11 +23,14 @@ pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
     Path(resource_type): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
     let resource_type = known_type(&resource_type)?;
-    check_format(&headers, None)?;
+    let pairs = parse(query.as_deref().unwrap_or(""));
+    check_format(&headers, value(&pairs, "_format"))?;
+    refuse_criteria(&pairs)?;
     let permit = permit(&app, &caller, Interaction::Create, Some(resource_type)).await?;
     let touched = Touched {
         resource_type: resource_type.to_owned(),
@@ -35,6 +38,22 @@ pub(crate) async fn create(
     };
     let work = store(&app, &caller, &permit, resource_type, &headers, &body);
     audited_failure(&app, &caller, Interaction::Create, touched, work).await
+}
+
+/// Some clients send a condition in the address. To overlook it would make a second resource.
+fn refuse_criteria(pairs: &[(String, String)]) -> Result<(), Failure> {
+    let other = pairs
+        .iter()
+        .find(|(name, _)| !matches!(name.as_str(), "_format" | "_pretty"));
+    match other {
+        None => Ok(()),
+        Some((name, _)) => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "not-supported",
+            name,
+            "a create takes no parameters; send a condition in the header If-None-Exist, or PUT [type]?…",
+        )),
+    }
 }
 
 async fn store(

@@ -1,6 +1,6 @@
 //! `DELETE [type]/[id]`. History stays, and the id can be written again.
 
-use super::update::{expectation, matching, refuse_hidden, refuse_source_fed};
+use super::update::{Target, expectation, matching, refuse_hidden, refuse_source_fed};
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
@@ -27,7 +27,12 @@ pub(crate) async fn delete(
         target: id.clone(),
         patients: Vec::new(),
     };
-    let work = remove(&app, &caller, &permit, (resource_type, &id), &headers);
+    let target = Target {
+        resource_type,
+        id: &id,
+        condition: None,
+    };
+    let work = remove(&app, &caller, &permit, target, &headers);
     audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }
 
@@ -47,21 +52,22 @@ pub(crate) async fn conditional(
     };
     let work = async {
         let criteria = criteria.unwrap_or_default();
-        match matching(&app, &caller, resource_type, &criteria).await?.0 {
-            Some(found) => {
-                let target = (resource_type, &*found.id);
-                remove(&app, &caller, &permit, target, &headers).await
-            }
-            None => {
-                let touched = Touched {
-                    resource_type: resource_type.to_owned(),
-                    ..Touched::default()
-                };
-                let code = Interaction::Delete.code();
-                trail::record(&app, &caller, code, touched, AuditOutcome::Success).await?;
-                Ok(StatusCode::NO_CONTENT.into_response())
-            }
+        let (found, condition) = matching(&app, &caller, resource_type, &criteria).await?;
+        if let Some(found) = found {
+            let target = Target {
+                resource_type,
+                id: &found.id,
+                condition: Some(condition),
+            };
+            return remove(&app, &caller, &permit, target, &headers).await;
         }
+        let touched = Touched {
+            resource_type: resource_type.to_owned(),
+            ..Touched::default()
+        };
+        let code = Interaction::Delete.code();
+        trail::record(&app, &caller, code, touched, AuditOutcome::Success).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
     };
     audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }
@@ -70,9 +76,14 @@ async fn remove(
     app: &App,
     caller: &Caller,
     permit: &Permit,
-    (resource_type, id): (&'static str, &str),
+    target: Target<'_>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
+    let Target {
+        resource_type,
+        id,
+        condition,
+    } = target;
     let current = app.chart.read(permit, resource_type, id)?;
     refuse_hidden(permit, &current, resource_type, id)?;
     refuse_source_fed(&current)?;
@@ -94,6 +105,7 @@ async fn remove(
     let expect = expectation(headers)?.unwrap_or(Expect::Anything);
     let change = Change::delete(resource_type, id).expecting(expect);
     let batch = Batch {
+        conditions: condition.into_iter().collect(),
         audit: vec![entry],
         ..Batch::of(change)
     };

@@ -134,10 +134,10 @@ pub(crate) async fn patch(_caller: Caller, _body: Bytes) -> Failure {
 }
 
 /// What is to be written, and under which condition.
-struct Target<'a> {
-    resource_type: &'static str,
-    id: &'a str,
-    condition: Option<Condition>,
+pub(super) struct Target<'a> {
+    pub(super) resource_type: &'static str,
+    pub(super) id: &'a str,
+    pub(super) condition: Option<Condition>,
 }
 
 async fn store(
