@@ -114,7 +114,7 @@ impl Chart {
     pub fn apply_each(
         &self,
         permits: &[&Permit],
-        batch: Batch,
+        mut batch: Batch,
         lane: Lane,
     ) -> Pending<Receipt, ApplyError> {
         if permits.len() != batch.changes.len() {
@@ -127,8 +127,9 @@ impl Chart {
         }
         let lineage = batch
             .lineage
-            .iter()
-            .map(|lineage| packed::origins(&lineage.origins));
+            .iter_mut()
+            // Taken here: the one writer has better things to do than to free them.
+            .map(|lineage| packed::origins(&std::mem::take(&mut lineage.origins)));
         let lineage = lineage.collect();
         let audit = batch.audit.iter().map(packed::audit).collect();
         let work = Work::Apply {
