@@ -100,6 +100,9 @@ fn read(body: &Body, found: &mut Found) {
                 for source in &row.sources {
                     note(*source, of(row.arrow), found);
                 }
+                if let Some(reference) = &row.reference {
+                    read(&reference.body, found);
+                }
             }
             Row::Drop(row) => note(row.source, Coverage::Dropped, found),
             Row::Each(row) => {

@@ -11,13 +11,6 @@ use fhir::build::Value;
 
 impl Back<'_> {
     pub(super) fn convert(&self, row: &MapRow, leaf: &Value) -> Option<OutCell> {
-        if let Some(spec) = &row.reference {
-            let resource = self.resolve(leaf.text("reference")?)?;
-            if resource.resource_type() != Some(spec.resource_type) {
-                return None;
-            }
-            return self.typed(spec.type_map, resource);
-        }
         if let Convert::Function(place) = row.convert {
             return self.call(place, leaf);
         }

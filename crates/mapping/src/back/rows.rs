@@ -4,7 +4,8 @@ use super::Back;
 use super::out::OutCell;
 use super::scope::OutScope;
 use crate::program::{
-    Body, Convert, Hop, MapRow, Op, Repeat, ResourceCondition, ResourceOp, Row, Source,
+    Body, Convert, Hop, MapRow, Op, ReferenceSpec, Repeat, ResourceCondition, ResourceOp, Row,
+    Source,
 };
 use crate::syntax::Place;
 use fhir::build::Value;
@@ -48,7 +49,8 @@ impl Back<'_> {
         let Some(first) = row.sources.first() else {
             return false;
         };
-        if out.is_written(*first) {
+        // A row that does not see all parts adds its own to what others wrote.
+        if row.hidden == 0 && out.is_written(*first) {
             return false;
         }
         let base_hops = row.target.hops.get(..row.resource_base).unwrap_or_default();
@@ -75,7 +77,11 @@ impl Back<'_> {
             if !holds || claims.contains(&claim) {
                 continue;
             }
-            let Some(mut cell) = self.convert(row, leaf) else {
+            let cell = match &row.reference {
+                Some(spec) => self.referred(spec, leaf, out),
+                None => self.convert(row, leaf),
+            };
+            let Some(mut cell) = cell else {
                 continue;
             };
             if cell.is_empty() || !assign(row, &mut cell, out) {
@@ -98,6 +104,26 @@ impl Back<'_> {
             }
         }
         0 < repeat
+    }
+
+    /// The resource that a reference leads to: by its type map, then by the rows below.
+    fn referred(
+        &self,
+        spec: &ReferenceSpec,
+        leaf: &Value,
+        out: &mut OutScope<'_>,
+    ) -> Option<OutCell> {
+        let resource = self.resolve(leaf.text("reference")?)?;
+        if resource.resource_type() != Some(spec.resource_type) || !has_constants(spec, resource) {
+            return None;
+        }
+        let cell = match spec.type_map {
+            Some(map) => self.typed(map, resource)?,
+            None => OutCell::default(),
+        };
+        let outer = std::mem::replace(&mut out.cell, cell);
+        self.rows(&spec.body, resource, out);
+        Some(std::mem::replace(&mut out.cell, outer))
     }
 
     fn items(
@@ -161,6 +187,18 @@ impl Back<'_> {
         out.write(*source, 1, cell);
         true
     }
+}
+
+/// Does the resource have what the rows below always set?
+fn has_constants(spec: &ReferenceSpec, resource: &Value) -> bool {
+    spec.body.rows.iter().all(|row| match row {
+        Row::Set(row) if row.when.is_none() => {
+            let value = row.value.to_value();
+            let found = elements(resource, &row.target.hops);
+            found.into_iter().any(|element| *element == value)
+        }
+        Row::Set(_) | Row::Map(_) | Row::Drop(_) | Row::Each(_) => true,
+    })
 }
 
 /// Writes the constants of a body into segments that its rows have made, where nothing stands yet.

@@ -111,6 +111,8 @@ fn firsts<'t>(body: &'t Body, written: &mut Vec<&'t str>) {
     }
 }
 
+/// `_status` says of a status why it is absent.
 fn first(target: &Target) -> Option<&'static str> {
-    target.hops.first().map(crate::program::Hop::name)
+    let name = target.hops.first().map(crate::program::Hop::name)?;
+    Some(name.strip_prefix('_').unwrap_or(name))
 }

@@ -36,6 +36,9 @@ impl Checker<'_> {
             let (id, when) = match row {
                 Row::Map(row) => {
                     sources.extend(&row.sources);
+                    if let Some(reference) = &row.reference {
+                        self.sources(&reference.body, read);
+                    }
                     (row.id, &row.when)
                 }
                 Row::Drop(row) => {

@@ -75,6 +75,13 @@ fn takers<'p>(
     fields: &mut BTreeMap<(SegmentName, u16), Vec<Taker<'p>>>,
 ) {
     for row in &body.rows {
+        if let Row::Map(row) = row
+            && let Some(reference) = &row.reference
+        {
+            let mut inner = around.to_vec();
+            inner.extend(row.when.as_ref());
+            takers(&reference.body, &inner, fields);
+        }
         let (id, sources, when) = match row {
             Row::Map(row) if row.arrow.forward() => (row.id, row.sources.clone(), &row.when),
             Row::Drop(row) => (row.id, vec![row.source], &row.when),

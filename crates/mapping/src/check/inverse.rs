@@ -36,6 +36,9 @@ impl Checker<'_> {
                 self.body(&row.body);
             }
         }
+        for reference in rows.iter().filter_map(|row| row.reference.as_ref()) {
+            self.body(&reference.body);
+        }
     }
 
     fn one_way(&mut self, row: &MapRow) {

@@ -74,7 +74,12 @@ pub(super) fn map_rows(body: &Body) -> Vec<&MapRow> {
     let mut found = Vec::new();
     for row in &body.rows {
         match row {
-            Row::Map(row) => found.push(row),
+            Row::Map(row) => {
+                found.push(row);
+                if let Some(reference) = &row.reference {
+                    found.extend(map_rows(&reference.body));
+                }
+            }
             Row::Each(row) => found.extend(map_rows(&row.body)),
             Row::Set(_) | Row::Drop(_) => {}
         }

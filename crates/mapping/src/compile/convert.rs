@@ -44,6 +44,7 @@ impl Binder<'_> {
             "system" => Some(Convert::System),
             "authority" => Some(Convert::Authority { assigner, first: 1 }),
             "entity" => Some(Convert::Authority { assigner, first: 2 }),
+            "agency" => Some(Convert::Authority { assigner, first: 9 }),
             "phone" => Some(Convert::Phone),
             "place" => Some(Convert::Place),
             "lines" => Some(Convert::Lines),

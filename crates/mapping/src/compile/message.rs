@@ -139,6 +139,10 @@ impl Binder<'_> {
                 bound.push(match part {
                     syntax::KeyPart::Identifier => KeyPart::Identifier,
                     syntax::KeyPart::Source(from) => KeyPart::Source(source(from)),
+                    syntax::KeyPart::Text(_) => {
+                        self.error(clause.spot, "a text tells references apart, no resources");
+                        return None;
+                    }
                     syntax::KeyPart::Label(_, label) if labels.contains(label) => {
                         KeyPart::Label(label.as_str().into())
                     }
@@ -177,6 +181,12 @@ impl Binder<'_> {
             self.error(link.spot, format!("no resource is labelled {}", link.label));
             return None;
         }
+        let required = match target.hops.as_slice() {
+            [hop @ Hop::Field(_)] => type_named(base)
+                .and_then(|def| def.element_for(hop.name()))
+                .is_some_and(|(element, _)| 0 < element.min),
+            _ => false,
+        };
         let is_list = target.hops.iter().any(|hop| !matches!(hop, Hop::Field(_)));
         Some(Link {
             id: self.row_id(link.spot),
@@ -190,6 +200,7 @@ impl Binder<'_> {
             adds: link.adds,
             label: link.label.as_str().into(),
             when: self.optional(link.when.as_ref())?,
+            required,
         })
     }
 }

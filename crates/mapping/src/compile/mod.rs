@@ -70,6 +70,8 @@ pub(super) struct Binder<'d> {
     tables: HashMap<String, usize>,
     functions: HashMap<String, Declared>,
     types: HashMap<(String, &'static str), usize>,
+    /// How resources are found again that a type map makes.
+    keys: HashMap<usize, syntax::KeyClause>,
     /// Types still to be bound, in order of registration.
     diagnostics: &'d mut Vec<Diagnostic>,
 }
@@ -90,6 +92,7 @@ impl<'d> Binder<'d> {
             tables: HashMap::new(),
             functions: HashMap::new(),
             types: HashMap::new(),
+            keys: HashMap::new(),
             diagnostics,
         };
         binder.program.systems = systems(files);
@@ -215,6 +218,9 @@ impl<'d> Binder<'d> {
                     map.spot,
                     format!("type {name} <-> {} is declared twice", def.name),
                 );
+            }
+            if let Some(key) = &map.key {
+                self.keys.insert(place, key.clone());
             }
             let spot = self.row_id(map.spot);
             let body = Body {
@@ -376,6 +382,7 @@ impl MapBlock {
             kind: self.kind.clone(),
             arrow: self.arrow,
             fhir_type: self.fhir_type.clone(),
+            key: self.key.clone(),
             rows: self.rows.clone(),
         }
     }

@@ -115,6 +115,7 @@ impl Binder<'_> {
             default: false,
             absent: false,
             is_list: false,
+            text: None,
         });
         at.target.hops.push(match step.many {
             Many::One => Hop::One("extension".into(), slice),
@@ -192,12 +193,20 @@ impl Binder<'_> {
         for value in &told.values {
             values.push(self.literal(told.path.spot, owner.name, at, value)?);
         }
+        if told.text.is_some() && at.name != "CodeableConcept" {
+            self.error(
+                told.path.spot,
+                "only a CodeableConcept has a text beside its code",
+            );
+            return None;
+        }
         Some(Told {
             path,
             values,
             default: told.default,
             absent: told.absent,
             is_list,
+            text: told.text.as_deref().map(Into::into),
         })
     }
 

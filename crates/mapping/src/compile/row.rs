@@ -3,8 +3,8 @@
 use super::{Binder, source};
 use crate::diagnostic::Spot;
 use crate::program::{
-    Body, Condition, Convert, DropRow, FieldConstant, Hop, MapRow, ReferenceSpec,
-    ResourceCondition, Row, SetRow, Source, Target,
+    Body, Condition, Convert, DropRow, FieldConstant, Hop, MapRow, ReferenceKeyPart, ReferenceSpec,
+    ResourceCondition, Row, SetRow, Source, Target, part_bit,
 };
 use crate::syntax::{self, KeyPart, Ownership, Place};
 use fhir::definitions::{TypeKind, type_named};
@@ -112,7 +112,7 @@ impl Binder<'_> {
         }
         self.place_fits(row, &mut target)?;
         let reference = match &row.reference {
-            Some(resource_type) => Some(self.reference(row, &target, resource_type)?),
+            Some(resource_type) => Some(self.reference(row, &target, resource_type, of_type)?),
             None if target.fhir_type == "Reference" && row.convert.name.is_none() => {
                 self.error_with(
                     row.spot,
@@ -124,10 +124,8 @@ impl Binder<'_> {
             None => None,
         };
         let convert = if let Some(reference) = &reference {
-            Convert::Type {
-                map: reference.type_map,
-                codes: None,
-            }
+            let map = reference.type_map;
+            map.map_or(Convert::Whole, |map| Convert::Type { map, codes: None })
         } else {
             let assigner = row.clauses.otherwise.as_deref() == Some("assigner");
             self.convert(row.spot, &row.convert, target.fhir_type, assigner)?
@@ -158,6 +156,10 @@ impl Binder<'_> {
             report: row.clauses.report,
             reference,
             assigner,
+            hidden: row
+                .without
+                .iter()
+                .fold(0, |hidden, n| hidden | part_bit(*n)),
         })
     }
 
@@ -206,6 +208,7 @@ impl Binder<'_> {
         row: &syntax::MapRow,
         target: &Target,
         resource_type: &str,
+        of_type: bool,
     ) -> Option<ReferenceSpec> {
         if target.fhir_type != "Reference" {
             self.error(
@@ -218,33 +221,32 @@ impl Binder<'_> {
             self.error(row.spot, format!("FHIR R4 has no resource {resource_type}"));
             return None;
         };
-        let Some(name) = &row.convert.name else {
-            self.error_with(row.spot, "a reference needs a data type map", ": XCN");
-            return None;
+        let type_map = match &row.convert.name {
+            Some(name) => Some(self.made_by(row.convert.spot, name, def.name)?),
+            None if row.rows.is_empty() => {
+                let remedy = ": XCN, or rows below";
+                self.error_with(row.spot, "a reference needs a data type map", remedy);
+                return None;
+            }
+            None => None,
         };
-        let Some(type_map) = self.type_map(name, def.name) else {
-            let remedy = format!("type {name} <-> {}", def.name);
-            self.error_with(
-                row.convert.spot,
-                format!("there is no map {remedy}"),
-                remedy,
-            );
-            return None;
-        };
-        let Some(clause) = &row.key else {
+        let usual = type_map.and_then(|map| self.keys.get(&map).cloned());
+        let Some(clause) = row.key.clone().or(usual) else {
             let message = format!("how is the {} found again?", def.name);
             self.error_with(row.spot, message, "a line below: key .1 + .9, only links");
             return None;
         };
         let keys = clause.alternatives.iter().map(|parts| {
-            let sources = parts.iter().filter_map(|part| match part {
-                KeyPart::Source(from) => Some(source(from)),
+            let parts = parts.iter().filter_map(|part| match part {
+                KeyPart::Source(from) => Some(ReferenceKeyPart::Source(source(from))),
+                KeyPart::Text(text) => Some(ReferenceKeyPart::Text(text.as_str().into())),
                 KeyPart::Identifier | KeyPart::Label(..) => None,
             });
-            sources.collect()
+            parts.collect()
         });
-        let keys: Vec<Vec<Source>> = keys.collect();
-        if keys.iter().any(Vec::is_empty) {
+        let keys: Vec<Vec<ReferenceKeyPart>> = keys.collect();
+        let begins = |parts: &Vec<_>| matches!(parts.first(), Some(ReferenceKeyPart::Source(_)));
+        if !keys.iter().all(begins) {
             self.error_with(
                 clause.spot,
                 "a reference's key is made of components",
@@ -259,7 +261,18 @@ impl Binder<'_> {
             keys,
             own_key: false,
             ownership,
+            body: self.body(def.name, &row.rows, of_type),
         })
+    }
+
+    /// The type map that makes a resource.
+    fn made_by(&mut self, spot: Spot, name: &str, resource_type: &'static str) -> Option<usize> {
+        let found = self.type_map(name, resource_type);
+        if found.is_none() {
+            let remedy = format!("type {name} <-> {resource_type}");
+            self.error_with(spot, format!("there is no map {remedy}"), remedy);
+        }
+        found
     }
 
     /// `Some(None)` without a condition, `None` if it could not be bound.

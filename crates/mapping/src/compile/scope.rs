@@ -72,6 +72,9 @@ fn apply(body: &mut Body, apart: &Apart, seen: &mut HashSet<String>) {
                 others(Arc::make_mut(&mut row.target), apart);
                 let place = format!("{:?}", row.target.hops);
                 Arc::make_mut(&mut row.target).principal = seen.insert(place);
+                if let Some(reference) = &mut row.reference {
+                    settle_body(&mut reference.body);
+                }
             }
             Row::Set(row) => others(Arc::make_mut(&mut row.target), apart),
             Row::Each(row) => {

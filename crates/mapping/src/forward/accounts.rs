@@ -143,10 +143,7 @@ impl Accounts {
                     field: number as u16,
                     ..Origin::default()
                 };
-                let cell = Cell {
-                    raw: field.raw(),
-                    origin,
-                };
+                let cell = Cell::new(field.raw(), origin);
                 self.enter(&mut report, received, *account, cell, reading);
             }
         }
@@ -229,7 +226,7 @@ impl Accounts {
                         repeat: place as u16 + 1,
                         ..cell.origin
                     };
-                    let raw = Cell { raw, origin }.raw_text(reading);
+                    let raw = Cell::new(raw, origin).raw_text(reading);
                     report
                         .unmapped
                         .push(Entry::new(received.place(origin)).with_raw(raw));
@@ -244,13 +241,13 @@ impl Accounts {
             .split(|&byte| byte == repeat)
             .next()
             .unwrap_or_default();
-        let cell = Cell {
-            raw: first,
-            origin: Origin {
+        let cell = Cell::new(
+            first,
+            Origin {
                 repeat: 1,
                 ..cell.origin
             },
-        };
+        );
         for part in cell.parts(reading).take(64) {
             let bit = 1_u64 << (part.origin.component - 1);
             if account.components & bit == 0 && !part.is_empty(reading) {
@@ -324,10 +321,7 @@ fn raw_at(message: &Message, origin: Origin, reading: &Reading) -> Box<str> {
         sub: 0,
         ..origin
     };
-    let mut cell = Cell {
-        raw: repeat.raw(),
-        origin: place,
-    };
+    let mut cell = Cell::new(repeat.raw(), place);
     for part in [origin.component, origin.sub] {
         if part != 0 {
             cell = cell.part(part, reading);

@@ -1,6 +1,7 @@
 //! A value of the message at hand: a repeat, a component or a subcomponent, as bytes and a place.
 
 use super::build::Span;
+use crate::program::part_bit;
 use hl7v2::{Charset, Delimiters, escape};
 use std::borrow::Cow;
 
@@ -26,6 +27,8 @@ pub(crate) struct Reading {
 pub(crate) struct Cell<'m> {
     pub(crate) raw: &'m [u8],
     pub(crate) origin: Origin,
+    /// Bits of the parts that a row leaves out (`this without (.3)`): they read as absent.
+    pub(crate) hidden: u64,
 }
 
 // === impl Origin ===
@@ -61,10 +64,31 @@ impl<'m> Cell<'m> {
         }
     }
 
+    pub(crate) fn new(raw: &'m [u8], origin: Origin) -> Self {
+        Self {
+            raw,
+            origin,
+            hidden: 0,
+        }
+    }
+
+    /// The value without some of its parts.
+    pub(crate) fn without(self, parts: u64) -> Self {
+        Self {
+            hidden: self.hidden | parts,
+            ..self
+        }
+    }
+
+    fn hides(self, n: u8) -> bool {
+        self.hidden != 0 && self.hidden & part_bit(n) != 0
+    }
+
     /// Part `n` from one; of a value without parts the first is the value itself.
     pub(crate) fn part(self, n: u8, reading: &Reading) -> Self {
         let origin = self.place_of(n);
         let raw: &'m [u8] = match self.separator(reading) {
+            _ if self.hides(n) => &[],
             Some(separator) => {
                 let mut parts = self.raw.split(move |&byte| byte == separator);
                 parts
@@ -74,7 +98,7 @@ impl<'m> Cell<'m> {
             None if n == 1 => self.raw,
             None => &[],
         };
-        Self { raw, origin }
+        Self::new(raw, origin)
     }
 
     pub(crate) fn place_of(self, n: u8) -> Origin {
@@ -96,10 +120,8 @@ impl<'m> Cell<'m> {
         let parts = self.raw.split(move |&byte| Some(byte) == separator);
         parts.enumerate().map(move |(place, raw)| {
             let n = u8::try_from(place + 1).unwrap_or(u8::MAX);
-            Self {
-                raw,
-                origin: self.place_of(n),
-            }
+            let raw = if self.hides(n) { &[][..] } else { raw };
+            Self::new(raw, self.place_of(n))
         })
     }
 
@@ -126,6 +148,9 @@ impl<'m> Cell<'m> {
             subcomponent,
             ..
         } = reading.delimiters;
+        if self.hidden != 0 {
+            return self.parts(reading).all(|part| part.is_empty(reading));
+        }
         self.raw
             .iter()
             .all(|&byte| byte == component || byte == subcomponent)
@@ -137,6 +162,9 @@ impl<'m> Cell<'m> {
 
     /// The first component's first subcomponent, as bytes.
     fn plain_raw(self, reading: &Reading) -> &'m [u8] {
+        if self.hides(1) {
+            return &[];
+        }
         let Delimiters {
             component,
             subcomponent,

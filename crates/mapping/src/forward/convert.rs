@@ -5,7 +5,9 @@ use super::build::{Build, Seg, Span};
 use super::cell::{Cell, Origin};
 use super::rows::Level;
 use super::scope::Scope;
-use crate::program::{CodeTable, Convert, MapRow, ReferenceSpec, Translation, bit};
+use crate::program::{
+    CodeTable, Convert, MapRow, ReferenceKeyPart, ReferenceSpec, Translation, bit,
+};
 use crate::values::{number, time};
 use fhir::build::Value;
 use smallvec::SmallVec;
@@ -194,7 +196,8 @@ impl<'m> Run<'_, 'm> {
     ) -> Option<Value> {
         let program = self.program;
         let body = &program.type_map(map)?.body;
-        if 12 < self.depth {
+        // A bed lies in a room, in a ward, on a floor …: two levels each.
+        if 24 < self.depth {
             return None;
         }
         let parts: SmallVec<[&'m [u8]; 16]> =
@@ -212,7 +215,8 @@ impl<'m> Run<'_, 'm> {
         self.depth += 1;
         let used = self.rows(body, &inner, build, &mut value, Level::Inner);
         self.depth -= 1;
-        if inner.valued & !used.parts == 0 {
+        // What rows need counts from bit 1, what they have used from bit 0.
+        if inner.valued >> 1 & !used.parts == 0 {
             self.accounts.used_up(cell, used.parts);
         } else {
             self.accounts.taken(cell, used.parts, scope.reading);
@@ -282,7 +286,7 @@ impl<'m> Run<'_, 'm> {
     ) -> Option<Value> {
         let same = (row.id, cell.origin.level(), cell.raw);
         if let Some(place) = self.same.get(&same).copied() {
-            let url = self.refer_again(row, spec, place, cell)?;
+            let url = self.refer_again(row, spec, place, cell, scope)?;
             return Some(referring(
                 row,
                 url,
@@ -295,18 +299,27 @@ impl<'m> Run<'_, 'm> {
             members: &[],
             ..scope.with_cell(Some(cell))
         };
-        let key = spec.keys.iter().find_map(|parts| {
+        let key = spec.keys.iter().enumerate().find_map(|(place, parts)| {
             let texts: Vec<String> = parts
                 .iter()
-                .map(|part| {
-                    inner
-                        .cell(*part)
+                .map(|part| match part {
+                    ReferenceKeyPart::Source(source) => inner
+                        .cell(*source)
                         .map(|cell| cell.whole(scope.reading).into_owned())
+                        .unwrap_or_default(),
+                    ReferenceKeyPart::Text(text) => text.to_string(),
                 })
-                .map(Option::unwrap_or_default)
                 .collect();
-            let first = texts.first().is_some_and(|first| !first.is_empty());
-            first.then(|| texts.join("|").trim_end_matches('|').to_owned())
+            if texts.first().is_none_or(String::is_empty) {
+                return None;
+            }
+            let key = texts.join("|");
+            let key = key.trim_end_matches('|');
+            // A name is not the number that reads the same.
+            Some(match place {
+                0 => key.to_owned(),
+                place => format!("{place}:{key}"),
+            })
         });
         let Some(key) = key else {
             let why = format!("no part of the key of {} has a value", spec.resource_type);

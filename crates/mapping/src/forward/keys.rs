@@ -57,6 +57,10 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
             continue;
         };
         let wrote = !urls.is_empty();
+        if !wrote && link.required && !draft.is_bare() {
+            // Without a touch: what exists keeps what it has.
+            let _ = put(&mut draft.value, &link.target, unknown());
+        }
         if link.pairs && pair(draft, link, &urls) {
             urls.clear();
         }
@@ -83,6 +87,17 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
             );
         }
     }
+}
+
+/// An element that is there without a value, because nobody said it.
+fn unknown() -> Value {
+    let reason = Value::object()
+        .with(
+            "url",
+            "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+        )
+        .with("valueCode", "unknown");
+    Value::object().with("extension", vec![reason])
 }
 
 /// The n-th reference into the n-th element that rows have made. False if they are not as many.

@@ -12,6 +12,7 @@ mod convert;
 mod each;
 mod keys;
 mod message;
+mod reference;
 mod rows;
 pub(crate) mod scope;
 
@@ -120,7 +121,7 @@ impl<'a, 'm> Run<'a, 'm> {
     ) -> Option<String> {
         let name = (spec.resource_type, key.clone());
         if let Some(at) = self.referenced.get(&name).copied() {
-            return self.refer_again(row, spec, at, cell);
+            return self.refer_again(row, spec, at, cell, scope);
         }
         let place = self.drafts.len();
         let url = full_url(self.fingerprint, place);
@@ -145,7 +146,11 @@ impl<'a, 'm> Run<'a, 'm> {
         self.referenced.insert(name, place);
         let mut build = Build::for_resource();
         let start = Value::resource(spec.resource_type);
-        let value = self.typed(spec.type_map, cell, scope, &mut build, start)?;
+        let mut value = match spec.type_map {
+            Some(map) => self.typed(map, cell, scope, &mut build, start)?,
+            None => start,
+        };
+        self.below(&spec.body, cell, scope, &mut build, &mut value);
         if let Some(draft) = self.drafts.get_mut(place) {
             draft.value = value;
             draft.build = build;
@@ -165,10 +170,12 @@ impl<'a, 'm> Run<'a, 'm> {
         spec: &ReferenceSpec,
         place: usize,
         cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
     ) -> Option<String> {
         let url = self.drafts.get(place)?.full_url.clone();
         // The same field was read to make it: its parts are accounted for alike.
         self.accounts.all_taken(cell);
+        self.account_below(&spec.body, &scope.with_cell(Some(cell)));
         if spec.own_key {
             self.same
                 .insert((row.id, cell.origin.level(), cell.raw), place);

@@ -129,6 +129,7 @@ impl<'m> Run<'_, 'm> {
             return;
         }
         for cell in cells {
+            let cell = cell.without(row.hidden);
             let base = if row.reads_field() {
                 Some(cell)
             } else {
@@ -140,10 +141,13 @@ impl<'m> Run<'_, 'm> {
             }
             for source in &row.sources {
                 match row.convert {
-                    Convert::Authority { first: 2, .. }
+                    Convert::Authority { first: 2.., .. }
                     | Convert::Media
                     | Convert::Phone
                     | Convert::Place => {}
+                    // Its own rows say which parts they read.
+                    Convert::Type { .. } if *source == Source::This => {}
+                    _ if *source == Source::This && row.reference.is_some() => {}
                     _ => used.read(*source),
                 }
                 let member = match source {
@@ -343,11 +347,11 @@ impl<'m> Run<'_, 'm> {
             done |= put(here, target, Value::from(name)).is_ok();
             used |= 1;
         }
-        // Of an EI the first part is its value; the others are the HD's.
-        let used = if first == 2 {
-            used << 1 | 1 | !0b1111
-        } else {
+        // Of an EI or a CNN the other parts are no parts of the HD: other rows read them.
+        let used = if first == 1 {
             used
+        } else {
+            used << (first - 1) | !(0b111 << (first - 1))
         };
         self.accounts.taken(cell, used, reading);
         // A bare number without an authority is not at fault.
@@ -462,7 +466,7 @@ fn depth_of(hops: &[Hop]) -> usize {
 }
 
 /// A whole field where the source names no part of it.
-fn whole(origin: Origin, source: Source) -> Origin {
+pub(super) fn whole(origin: Origin, source: Source) -> Origin {
     match source {
         Source::Field {
             component: 0,

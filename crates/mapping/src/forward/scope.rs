@@ -75,10 +75,7 @@ impl<'m> Scope<'_, 'm> {
                         repeat: place as u16 + 1,
                         ..Origin::default()
                     };
-                    let cell = Cell {
-                        raw: repeat.raw(),
-                        origin,
-                    };
+                    let cell = Cell::new(repeat.raw(), origin);
                     cells.push(self.part(cell, component, sub));
                 }
                 cells
@@ -116,7 +113,7 @@ impl<'m> Scope<'_, 'm> {
                     repeat: number,
                     ..Origin::default()
                 };
-                Some(self.part(Cell { raw, origin }, component, sub))
+                Some(self.part(Cell::new(raw, origin), component, sub))
             }
             Source::Cell { component, sub } => Some(self.own_part(component, sub)?),
             Source::Member(number) => {
@@ -137,10 +134,7 @@ impl<'m> Scope<'_, 'm> {
             return Some(self.part(cell, component, sub));
         };
         let raw = parts.get(usize::from(component).wrapping_sub(1)).copied();
-        let part = Cell {
-            raw: raw.unwrap_or_default(),
-            origin: cell.place_of(component),
-        };
+        let part = Cell::new(raw.unwrap_or_default(), cell.place_of(component));
         Some(if sub == 0 {
             part
         } else {
@@ -152,7 +146,9 @@ impl<'m> Scope<'_, 'm> {
     pub(crate) fn with_cell(&self, cell: Option<Cell<'m>>) -> Self {
         let is_same = match (self.cell, cell) {
             (Some(own), Some(other)) => {
-                std::ptr::eq(own.raw, other.raw) && own.origin == other.origin
+                std::ptr::eq(own.raw, other.raw)
+                    && own.origin == other.origin
+                    && own.hidden == other.hidden
             }
             _ => false,
         };

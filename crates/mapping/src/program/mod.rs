@@ -128,17 +128,29 @@ pub(crate) struct MapRow {
     pub(crate) reference: Option<ReferenceSpec>,
     /// `otherwise assigner`: where the name of an unregistered authority goes.
     pub(crate) assigner: Option<Target>,
+    /// Bits of the components that the row does not see.
+    pub(crate) hidden: u64,
 }
 
 /// `=> Practitioner : XCN` with its key.
 #[derive(Debug)]
 pub(crate) struct ReferenceSpec {
     pub(crate) resource_type: &'static str,
-    pub(crate) type_map: usize,
-    pub(crate) keys: Vec<Vec<Source>>,
+    /// None where the rows below say all.
+    pub(crate) type_map: Option<usize>,
+    pub(crate) keys: Vec<Vec<ReferenceKeyPart>>,
     /// The key is within the value at hand: equal values mean the same resource.
     pub(crate) own_key: bool,
     pub(crate) ownership: Ownership,
+    /// The rows below, which run on the resource.
+    pub(crate) body: Body,
+}
+
+/// A part of a reference's key.
+#[derive(Clone, Debug)]
+pub(crate) enum ReferenceKeyPart {
+    Source(Source),
+    Text(Box<str>),
 }
 
 #[derive(Debug)]
@@ -298,6 +310,14 @@ pub(crate) struct Link {
     pub(crate) adds: bool,
     pub(crate) label: Arc<str>,
     pub(crate) when: Option<Condition>,
+    /// FHIR asks for the element: where nothing is known, a new resource says that.
+    pub(crate) required: bool,
+}
+
+/// The bit of part `n` in what accounts and cells keep: part 1 is bit 0.
+pub(crate) fn part_bit(n: u8) -> u64 {
+    let place = u32::from(n).wrapping_sub(1);
+    1_u64.checked_shl(place).unwrap_or(0)
 }
 
 // === impl Program ===

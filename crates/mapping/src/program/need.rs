@@ -3,7 +3,7 @@
 //!
 //! Invariant: a row that is passed over would have changed nothing and noted nothing.
 
-use super::{Body, MapRow, Over, Row, SegmentName, Source};
+use super::{Body, MapRow, Over, ReferenceKeyPart, Row, SegmentName, Source};
 
 /// Something that a row cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,12 @@ impl Body {
                     sources.iter().all(|source| source.is_field())
                 });
                 if let Some(reference) = &mut row.reference {
-                    let mut sources = reference.keys.iter().flatten();
-                    reference.own_key = sources.all(|source| !source.is_field());
+                    let parts = reference.keys.iter().flatten();
+                    let is_field = |part: &ReferenceKeyPart| match part {
+                        ReferenceKeyPart::Source(source) => source.is_field(),
+                        ReferenceKeyPart::Text(_) => false,
+                    };
+                    reference.own_key = row.hidden == 0 && !parts.into_iter().any(is_field);
                 }
             }
         }

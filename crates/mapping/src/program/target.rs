@@ -54,6 +54,8 @@ pub(crate) struct Told {
     pub(crate) absent: bool,
     /// The element is a list: one of its items is the value.
     pub(crate) is_list: bool,
+    /// The words of a concept, which tell nothing apart.
+    pub(crate) text: Option<Box<str>>,
 }
 
 /// A constant of a map.
@@ -148,17 +150,38 @@ impl Told {
         }
     }
 
+    fn made(&self, literal: &Literal) -> Value {
+        let mut value = literal.to_value();
+        if let Some(text) = &self.text {
+            value.set("text", &**text);
+        }
+        value
+    }
+
+    /// The words stand beside the code unless the sender has some of its own.
+    fn put_words(&self, element: &mut Value) {
+        let Some(text) = &self.text else { return };
+        let concept = match walk_mut(element, &self.path) {
+            Some(Value::Array(items)) => items.first_mut(),
+            other => other,
+        };
+        if let Some(concept) = concept.filter(|concept| concept.get("text").is_none()) {
+            concept.set("text", &**text);
+        }
+    }
+
     fn mark(&self, element: &mut Value) {
         let Some(first) = self.values.first() else {
             return;
         };
         if let Some(found) = walk(element, &self.path) {
             if self.default || self.values.iter().any(|value| value.is_in(found)) {
+                self.put_words(element);
                 return;
             }
             if self.is_list {
                 if let Some(Value::Array(items)) = walk_mut(element, &self.path) {
-                    items.insert(0, first.to_value());
+                    items.insert(0, self.made(first));
                 }
                 return;
             }
@@ -170,6 +193,7 @@ impl Told {
                     .and_then(|concept| concept.get_mut("coding"))
                 {
                     codings.push(coding);
+                    self.put_words(element);
                     return;
                 }
             }
@@ -178,7 +202,7 @@ impl Told {
         for name in &self.path {
             place = place.entry(name);
         }
-        let value = first.to_value();
+        let value = self.made(first);
         *place = if self.is_list {
             Value::Array(vec![value])
         } else {

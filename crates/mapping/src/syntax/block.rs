@@ -4,7 +4,7 @@ use super::cursor::{Read, Stuck};
 use super::function::function;
 use super::lines::Line;
 use super::path::{arrow, is_segment, path, source};
-use super::row::{convert, row, rows};
+use super::row::{convert, keyed, row, rows};
 use super::{
     Arrow, Block, CodeRow, CodesBlock, Cursor, DialectBlock, DialectRow, Expectation, MapBlock,
     MapKind, MeaningBlock, SystemRow, TestBlock, message,
@@ -145,6 +145,7 @@ fn segment(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -
         kind,
         arrow,
         fhir_type,
+        key: None,
         rows: rows(body, stuck),
     })
 }
@@ -156,11 +157,13 @@ fn data_type(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>)
     let arrow = arrow(cursor)?;
     let fhir_type = cursor.name("a FHIR type")?;
     cursor.finish()?;
+    let (key, body) = keyed(body)?;
     Ok(MapBlock {
         spot,
         kind,
         arrow,
         fhir_type,
+        key,
         rows: rows(body, stuck),
     })
 }

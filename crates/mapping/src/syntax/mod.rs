@@ -53,6 +53,8 @@ pub(crate) struct MapBlock {
     pub(crate) kind: MapKind,
     pub(crate) arrow: Arrow,
     pub(crate) fhir_type: String,
+    /// How a resource that a type map makes is found again.
+    pub(crate) key: Option<KeyClause>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -105,6 +107,10 @@ pub(crate) struct MapRow {
     pub(crate) convert: Convert,
     pub(crate) clauses: Clauses,
     pub(crate) key: Option<KeyClause>,
+    /// `without (.3)`: components that the row does not see.
+    pub(crate) without: Vec<u8>,
+    /// Rows that run on the resource that `=>` leads to.
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Which items of a list of primitives.
@@ -224,6 +230,8 @@ pub(crate) struct Told {
     pub(crate) values: Vec<String>,
     pub(crate) default: bool,
     pub(crate) absent: bool,
+    /// The words of a concept: `type = REF "referrer"`.
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -285,6 +293,8 @@ pub(crate) enum KeyPart {
     Identifier,
     Label(Spot, String),
     Source(Source),
+    /// A word that tells resources of one person or place apart: `"MDIR"`.
+    Text(String),
 }
 
 /// Who may change what exists.

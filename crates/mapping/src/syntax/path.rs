@@ -171,11 +171,17 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
     let path = path(cursor)?;
     if cursor.take("=") {
         let values = vec![cursor.value(&[',', '}'])?];
+        let text = if cursor.next_is("\"") {
+            Some(cursor.quoted()?)
+        } else {
+            None
+        };
         return Ok(Told {
             path,
             values,
             default: false,
             absent: false,
+            text,
         });
     }
     if !cursor.keyword("default") {
@@ -213,5 +219,6 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
         values,
         default: true,
         absent,
+        text: None,
     })
 }

@@ -17,7 +17,7 @@ pub(super) fn row(line: &Line<'_>, stuck: &mut Vec<super::cursor::Stuck>) -> Opt
     } else if cursor.next_word_is("set") {
         set_row(&mut cursor)
     } else {
-        mapping(&mut cursor, line)
+        mapping(&mut cursor, line, stuck)
     };
     match read.and_then(|row| cursor.finish().map(|()| row)) {
         Ok(row) => Some(row),
@@ -76,9 +76,14 @@ fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condition>> {
     }
 }
 
-fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
+fn mapping(
+    cursor: &mut Cursor<'_>,
+    line: &Line<'_>,
+    stuck: &mut Vec<super::cursor::Stuck>,
+) -> Read<Row> {
     let spot = cursor.spot();
     let mut sources = vec![source(cursor)?];
+    let without = without(cursor)?;
     while cursor.take("=") {
         sources.push(source(cursor)?);
     }
@@ -107,15 +112,14 @@ fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
     };
     let convert = convert(cursor)?;
     let clauses = clauses(cursor)?;
-    let key = match line.children.as_slice() {
-        [] => None,
-        [child] => Some(key_line(&mut child.cursor())?),
-        [_, more, ..] => {
-            return more
-                .cursor()
-                .stuck("only one key line may stand under a row");
-        }
-    };
+    let (key, below) = keyed(&line.children)?;
+    if let (None, Some(child)) = (&reference, line.children.first()) {
+        return child.cursor().stuck_with(
+            "rows stand only under a row that makes a resource",
+            "FIELD -> element => TYPE",
+        );
+    }
+    let rows = rows(below, stuck);
     Ok(Row::Map(MapRow {
         spot,
         sources,
@@ -126,7 +130,37 @@ fn mapping(cursor: &mut Cursor<'_>, line: &Line<'_>) -> Read<Row> {
         convert,
         clauses,
         key,
+        without,
+        rows,
     }))
+}
+
+/// `without (.3 .9)`: components that the row does not see.
+fn without(cursor: &mut Cursor<'_>) -> Read<Vec<u8>> {
+    let mut hidden = Vec::new();
+    if !cursor.keyword("without") {
+        return Ok(hidden);
+    }
+    cursor.expect("(")?;
+    while !cursor.take(")") {
+        match source(cursor)? {
+            super::Source::Cell {
+                component, sub: 0, ..
+            } => hidden.push(component),
+            _ => return cursor.stuck_with("expected a component", "this without (.3 .9)"),
+        }
+    }
+    Ok(hidden)
+}
+
+/// The key line, which is the first if there is one, and the lines after it.
+pub(super) fn keyed<'l, 'a>(lines: &'l [Line<'a>]) -> Read<(Option<KeyClause>, &'l [Line<'a>])> {
+    match lines.split_first() {
+        Some((first, below)) if first.cursor().next_word_is("key") => {
+            Ok((Some(key_line(&mut first.cursor())?), below))
+        }
+        _ => Ok((None, lines)),
+    }
 }
 
 fn place(cursor: &mut Cursor<'_>) -> Option<Place> {
@@ -341,6 +375,9 @@ fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
     }
     if is_source(cursor) {
         return source(cursor).map(KeyPart::Source);
+    }
+    if cursor.next_is("\"") {
+        return cursor.quoted().map(KeyPart::Text);
     }
     let spot = cursor.spot();
     match cursor.word() {

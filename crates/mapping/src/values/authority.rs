@@ -50,6 +50,10 @@ pub(crate) fn forward(
 }
 
 fn universal(id: &str, kind: &str) -> Option<String> {
+    // No URI holds white space.
+    if id.contains(char::is_whitespace) {
+        return None;
+    }
     let oid = id.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     match kind {
         "ISO" if oid => Some(format!("urn:oid:{id}")),

@@ -77,9 +77,10 @@ fn leave_no_field_of_a_patient_a_visit_or_a_result_out() {
 }
 
 /// Fields that the maps take only in cases that mean something; in all others they are reported as unmapped.
-const OPEN: [&str; 19] = [
+const OPEN: [&str; 27] = [
     "SCH-9", "SCH-10", "AIS-7", "DG1-18", "DG1-21", "ORC-28", "RXD-11", "MSH-6", "NK1-23", "OBX-6",
-    "OBR-29", "PD1-12", "PID-4", "PR1-20", "PV2-22", "ROL-7", "ROL-8", "ROL-13", "ROL-14",
+    "OBR-29", "PD1-12", "PID-4", "PR1-20", "PV2-22", "ROL-7", "ROL-8", "ROL-13", "ROL-14", "PRT-8",
+    "PRT-16", "PRT-17", "PRT-18", "PRT-19", "PRT-20", "PRT-21", "PRT-22",
 ];
 
 #[test]

@@ -176,13 +176,24 @@ pub(crate) fn cwe() -> BoxedStrategy<String> {
 }
 
 pub(crate) fn xcn() -> BoxedStrategy<String> {
-    ("[1-9][0-9]{8}", word(), name(), optional(hd()))
-        .prop_map(|(id, family, given, authority)| {
-            let mut parts = vec![id, family, given];
-            parts.resize(8, String::new());
-            parts.push(authority);
-            join(&parts, '^')
-        })
+    let person = ("[1-9][0-9]{8}", word(), name(), optional(name()));
+    let titles = (optional(one_of(&["JR", "III"])), optional(one_of(&["DR"])));
+    (
+        person,
+        titles,
+        optional(hd()),
+        optional(one_of(&["NPI", "DN"])),
+    )
+        .prop_map(
+            |((id, family, given, middle), (suffix, prefix), authority, kind)| {
+                let mut parts = vec![id, family, given, middle, suffix, prefix];
+                parts.resize(8, String::new());
+                parts.push(authority);
+                parts.resize(12, String::new());
+                parts.push(kind);
+                join(&parts, '^')
+            },
+        )
         .boxed()
 }
 
@@ -196,14 +207,33 @@ pub(crate) fn segment(name: &str, fields: Vec<(usize, String)>) -> String {
     join(&all, '|')
 }
 
+/// A level of a place: a name, or a name with its universal id.
+fn level() -> BoxedStrategy<String> {
+    prop_oneof![
+        3 => name(),
+        1 => (name(), "[1-9]\\.[1-9]{1,3}\\.[1-9]{1,4}").prop_map(|(name, oid)| format!("{name}&{oid}&ISO")),
+        1 => (name(), "[0-9]{2}D[0-9]{4}").prop_map(|(name, id)| format!("{name}&{id}&CLIA")),
+    ]
+    .boxed()
+}
+
 pub(crate) fn pl() -> BoxedStrategy<String> {
-    (
-        name(),
-        optional("[0-9]{3}"),
-        optional(one_of(&["A", "B"])),
-        optional(name()),
-    )
-        .prop_map(|(unit, room, bed, site)| join(&[unit, room, bed, site], '^'))
+    let levels = (
+        optional(level()),
+        optional(level()),
+        optional(level()),
+        level(),
+        optional(level()),
+        optional(level()),
+    );
+    levels
+        .prop_map(|(unit, room, bed, site, building, floor)| {
+            let none = String::new;
+            join(
+                &[unit, room, bed, site, none(), none(), building, floor],
+                '^',
+            )
+        })
         .boxed()
 }
 
