@@ -107,4 +107,5 @@ pub(crate) fn routes() -> Router<App> {
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(Extension(Arc::new(Handles::default())))
         .layer(Extension(Arc::new(messages::Batches::default())))
+        .layer(Extension(Arc::new(maps::Tallies::default())))
 }

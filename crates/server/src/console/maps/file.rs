@@ -4,13 +4,15 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::messages::text_of;
 use super::super::visitor::{Form, Visitor};
-use super::tally::Tally;
+use super::tally::{Tallies, Tally};
 use super::trial::Trial;
 use crate::app::App;
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "maps/file.html")]
@@ -79,6 +81,7 @@ pub(in crate::console) struct Asked {
 /// `GET /maps/file?name=v2/pid.map`
 pub(in crate::console) async fn show(
     State(app): State<App>,
+    Extension(tallies): Extension<Arc<Tallies>>,
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
@@ -86,12 +89,13 @@ pub(in crate::console) async fn show(
         Some(sequence) => text_of(&app, &visitor, sequence).await?,
         None => (String::new(), String::new()),
     };
-    whole(&app, &visitor, asked.name, (flow, text)).await
+    whole((&app, tallies), &visitor, asked.name, (flow, text)).await
 }
 
 /// `POST /maps/file`: the same with a message run, or that part alone for the page's script.
 pub(in crate::console) async fn try_out(
     State(app): State<App>,
+    Extension(tallies): Extension<Arc<Tallies>>,
     form: Form,
 ) -> Result<Response, Fault> {
     let own = |name: &str| form.get(name).to_owned();
@@ -100,7 +104,7 @@ pub(in crate::console) async fn try_out(
         let trial = run(&app, &name, (&flow, &text)).await?;
         return page(&TrialPart { trial });
     }
-    whole(&app, &form.visitor, name, (flow, text)).await
+    whole((&app, tallies), &form.visitor, name, (flow, text)).await
 }
 
 async fn run(app: &App, name: &str, (flow, text): (&str, &str)) -> Result<Trial, Fault> {
@@ -113,7 +117,7 @@ async fn run(app: &App, name: &str, (flow, text): (&str, &str)) -> Result<Trial,
 }
 
 async fn whole(
-    app: &App,
+    (app, tallies): (&App, Arc<Tallies>),
     visitor: &Visitor,
     name: String,
     (flow, text): (String, String),
@@ -124,7 +128,7 @@ async fn whole(
     };
     let (work, file) = (app.clone(), name.clone());
     let taken = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
-        let tally = Tally::newest(&work)?;
+        let tally = tallies.newest(&work)?;
         let now = trial.as_ref().map(|trial| &trial.tally);
         let lines = lines(&work, &file, (&tally, now)).ok_or_else(|| Fault::not_found("map"))?;
         Ok((lines, tally.n_messages, trial))

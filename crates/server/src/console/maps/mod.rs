@@ -10,6 +10,7 @@ mod tally;
 mod trial;
 
 pub(super) use file::{show, try_out};
+pub(super) use tally::Tallies;
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -17,11 +18,13 @@ use super::markup::{count, encode, thousands};
 use super::visitor::Visitor;
 use crate::app::App;
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use hl7v2::{Dictionary, Version};
 use mapping::Coverage;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use tally::Tally;
 
 #[derive(Template)]
@@ -125,10 +128,14 @@ pub(super) fn try_address(row: &str, sequence: u64) -> String {
 }
 
 /// `GET /maps`
-pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
+pub(super) async fn list(
+    State(app): State<App>,
+    Extension(tallies): Extension<Arc<Tallies>>,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
     let work = app.clone();
     let taken = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
-        let tally = Tally::newest(&work)?;
+        let tally = tallies.newest(&work)?;
         let structures = work.maps.structures().into_iter();
         let structures: Vec<Covered> = structures.map(|name| Covered::of(&work, name)).collect();
         Ok((files(&work, &tally), structures, tally))

@@ -5,9 +5,11 @@
 
 use super::super::fault::Fault;
 use crate::app::App;
+use base::Timestamp;
 use hl7v2::Message;
 use mapping::{Conversion, RowId, Source};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use store::journal::{Filter, Page};
 
 /// So many of the newest messages are run.
@@ -30,11 +32,39 @@ pub(super) struct Tally {
     pub(super) unmapped: BTreeMap<(String, u16), u32>,
 }
 
+/// The newest sums, made anew after a while: they take a second of work on a small box.
+#[derive(Default)]
+pub(in crate::console) struct Tallies {
+    kept: Mutex<Option<(Timestamp, Arc<Tally>)>>,
+}
+
+/// So long the sums are good for.
+const KEPT_MICROS: i64 = 30_000_000;
+
+// === impl Tallies ===
+
+impl Tallies {
+    /// Of the newest messages, as they were within the last half minute; not for an async task's
+    /// own thread.
+    pub(super) fn newest(&self, app: &App) -> Result<Arc<Tally>, Fault> {
+        let now = app.clock.now();
+        // Whoever comes while they are made waits for them.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made, tally)) = &*kept
+            && now.micros() - made.micros() < KEPT_MICROS
+        {
+            return Ok(Arc::clone(tally));
+        }
+        let tally = Arc::new(Tally::newest(app)?);
+        *kept = Some((now, Arc::clone(&tally)));
+        Ok(tally)
+    }
+}
+
 // === impl Tally ===
 
 impl Tally {
-    /// Of the newest messages; not for an async task's own thread.
-    pub(super) fn newest(app: &App) -> Result<Self, Fault> {
+    fn newest(app: &App) -> Result<Self, Fault> {
         let page = Page {
             before: None,
             limit: NEWEST,

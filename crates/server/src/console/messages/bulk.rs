@@ -229,9 +229,14 @@ pub(in crate::console) async fn stop(
     form: Form,
 ) -> Result<Response, Fault> {
     let batch = batches.find(&id)?;
-    form.visitor
-        .permit(&app, Interaction::Operate, None)
-        .await?;
+    let visitor = &form.visitor;
+    visitor.permit(&app, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "batch".to_owned(),
+        target: id.clone(),
+        patients: Vec::new(),
+    };
+    visitor.record(&app, "stop", touched).await?;
     batch.is_stopped.store(true, Ordering::Relaxed);
     Ok(Redirect::to(&format!("/messages/batch/{id}")).into_response())
 }
