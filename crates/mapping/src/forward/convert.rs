@@ -299,28 +299,11 @@ impl<'m> Run<'_, 'm> {
             members: &[],
             ..scope.with_cell(Some(cell))
         };
-        let key = spec.keys.iter().enumerate().find_map(|(place, parts)| {
-            let texts: Vec<String> = parts
-                .iter()
-                .map(|part| match part {
-                    ReferenceKeyPart::Source(source) => inner
-                        .cell(*source)
-                        .map(|cell| cell.whole(scope.reading).into_owned())
-                        .unwrap_or_default(),
-                    ReferenceKeyPart::Text(text) => text.to_string(),
-                })
-                .collect();
-            if texts.first().is_none_or(String::is_empty) {
-                return None;
-            }
-            let key = texts.join("|");
-            let key = key.trim_end_matches('|');
-            // A name is not the number that reads the same.
-            Some(match place {
-                0 => key.to_owned(),
-                place => format!("{place}:{key}"),
-            })
-        });
+        let key = spec
+            .keys
+            .iter()
+            .enumerate()
+            .find_map(|(place, parts)| key_of(parts, place, &inner));
         let Some(key) = key else {
             let why = format!("no part of the key of {} has a value", spec.resource_type);
             self.fail(cell, row.id, "required", &why, scope.reading);
@@ -335,6 +318,37 @@ impl<'m> Run<'_, 'm> {
             build,
         ))
     }
+}
+
+/// The text of a key; none where its first part is empty.
+fn key_of(parts: &[ReferenceKeyPart], place: usize, scope: &Scope<'_, '_>) -> Option<String> {
+    // A name is not the number that reads the same.
+    let mut key = match place {
+        0 => String::new(),
+        place => format!("{place}:"),
+    };
+    for (number, part) in parts.iter().enumerate() {
+        if number != 0 {
+            key.push('|');
+        }
+        let before = key.len();
+        match part {
+            ReferenceKeyPart::Source(source) => {
+                let cell = scope.cell(*source);
+                key.push_str(
+                    &cell
+                        .map(|cell| cell.whole(scope.reading))
+                        .unwrap_or_default(),
+                );
+            }
+            ReferenceKeyPart::Text(text) => key.push_str(text),
+        }
+        if number == 0 && key.len() == before {
+            return None;
+        }
+    }
+    key.truncate(key.trim_end_matches('|').len());
+    Some(key)
 }
 
 fn referring(row: &MapRow, url: String, origin: Origin, raw: Span, build: &mut Build) -> Value {

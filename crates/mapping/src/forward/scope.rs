@@ -1,7 +1,7 @@
 //! Which segments a row can read, and how conditions read them.
 
 use super::cell::{Cell, Origin, Reading};
-use crate::program::{Condition, Op, Repeat, SegmentName, Source};
+use crate::program::{Condition, Op, Repeat, SegmentName, Source, bit};
 use hl7v2::Message;
 use smallvec::SmallVec;
 
@@ -241,6 +241,12 @@ impl<'m> Scope<'_, 'm> {
     fn test(&self, source: Source, op: &Op) -> bool {
         if let Op::Count(compare, number) = op {
             return compare.holds(self.count(source), *number);
+        }
+        // A part that holds nothing is known by its bit.
+        if let Source::Cell { component, .. } = source
+            && bit(u16::from(component)).is_some_and(|bit| self.valued & bit == 0)
+        {
+            return matches!(op, Op::Empty | Op::NotIn(_));
         }
         let cell = self.cell(source);
         let valued = cell.filter(|cell| !cell.is_empty(self.reading) && !cell.is_null());
