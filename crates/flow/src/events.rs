@@ -167,6 +167,8 @@ pub enum Attention {
     NoMessage,
     /// The envelope of a batch does not fit what came in it.
     BatchEnvelope,
+    /// It is a part of a message that its sender cut into several.
+    Fragment,
     /// MSH-9 is missing.
     NoMessageType,
     /// MSH-10 is missing.
@@ -354,9 +356,10 @@ impl CloseReason {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NoMessage,
         Self::BatchEnvelope,
+        Self::Fragment,
         Self::NoMessageType,
         Self::NoControlId,
         Self::NoProcessingId,
@@ -376,6 +379,7 @@ impl Attention {
         match self {
             Self::NoMessage => "no_message",
             Self::BatchEnvelope => "batch_envelope",
+            Self::Fragment => "fragment",
             Self::NoMessageType => "no_message_type",
             Self::NoControlId => "no_control_id",
             Self::NoProcessingId => "no_processing_id",
@@ -399,6 +403,7 @@ impl Attention {
             Self::MapFailed | Self::ChartRefused | Self::Ambiguous | Self::TooManyAttempts => true,
             Self::NoMessage
             | Self::BatchEnvelope
+            | Self::Fragment
             | Self::NoMessageType
             | Self::NoControlId
             | Self::NoProcessingId
@@ -422,6 +427,10 @@ impl Attention {
             Self::BatchEnvelope => {
                 "The batch is not what its envelope says: a count is wrong or a segment is missing. \
                  All messages that came were taken. Ask the sender whether there are more."
+            }
+            Self::Fragment => {
+                "The sender cut a message into several (DSC, MSH-14) and this is one of them. \
+                 Parts are kept and not joined: the sender must send it whole."
             }
             Self::NoMessageType => "MSH-9 is missing. The sender must say the message type.",
             Self::NoControlId => {

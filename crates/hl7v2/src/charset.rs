@@ -41,7 +41,8 @@ impl Charset {
             .map(|c| c.to_ascii_uppercase())
             .collect();
         let label = match squeezed.as_str() {
-            "ASCII" | "USASCII" | "ISOIR6" => {
+            // ISO 2022 sets of seven bits: what is not switched to is ASCII.
+            "ASCII" | "USASCII" | "ISOIR6" | "ISOIR87" | "ISOIR159" => {
                 return Some(Self {
                     encoding: encoding_rs::UTF_8,
                     ascii: true,
@@ -50,9 +51,19 @@ impl Charset {
             "UNICODE" | "UNICODEUTF8" | "UTF8" => "utf-8",
             "ISOIR100" | "LATIN1" => "iso-8859-1",
             "ISOIR101" => "iso-8859-2",
+            "ISOIR109" => "iso-8859-3",
+            "ISOIR110" => "iso-8859-4",
             "ISOIR144" => "iso-8859-5",
+            "ISOIR127" => "iso-8859-6",
+            "ISOIR126" => "iso-8859-7",
+            "ISOIR138" => "iso-8859-8",
+            "ISOIR148" => "iso-8859-9",
+            "ISOIR166" => "windows-874",
+            // JIS X 0201, whose katakana Shift_JIS contains.
+            "ISOIR13" | "ISOIR14" => "shift_jis",
+            "ISOIR58" => "gbk",
             "GB180302000" | "GB18030" => "gb18030",
-            "KSX1001" => "euc-kr",
+            "KSX1001" | "ISOIR149" => "euc-kr",
             "BIG5" => "big5",
             "CNS116431992" => return None,
             "WINDOWS1252" | "CP1252" | "WIN1252" | "ANSI" => "windows-1252",
@@ -67,7 +78,7 @@ impl Charset {
         Encoding::for_label(label.as_bytes()).map(Self::of)
     }
 
-    fn of(encoding: &'static Encoding) -> Self {
+    pub(crate) fn of(encoding: &'static Encoding) -> Self {
         Self {
             encoding,
             ascii: false,
@@ -78,14 +89,18 @@ impl Charset {
     pub(crate) fn choose(declared: &str, raw: &[u8], ascii: bool) -> (Self, Option<IssueKind>) {
         let named = Self::named(declared);
         if ascii {
-            let unknown = !declared.is_empty() && named.is_none();
+            let wrong = match named {
+                None if is_wide(declared) => Some(IssueKind::WrongCharset),
+                None if !declared.is_empty() => Some(IssueKind::UnknownCharset),
+                _ => None,
+            };
             let encoding = named.map_or(encoding_rs::UTF_8, |set| set.encoding);
             return (
                 Self {
                     encoding,
                     ascii: true,
                 },
-                unknown.then_some(IssueKind::UnknownCharset),
+                wrong,
             );
         }
         let is_utf8 = std::str::from_utf8(raw).is_ok();
@@ -96,25 +111,26 @@ impl Charset {
         };
         match named {
             None if declared.is_empty() => (fallback, Some(IssueKind::UndeclaredCharset)),
+            None if is_wide(declared) => (fallback, Some(IssueKind::WrongCharset)),
             None => (fallback, Some(IssueKind::UnknownCharset)),
             Some(set) if set.ascii => (fallback, Some(IssueKind::WrongCharset)),
             Some(set) if set.encoding == encoding_rs::UTF_8 => {
                 (fallback, (!is_utf8).then_some(IssueKind::WrongCharset))
             }
             Some(_) if is_utf8 => (Self::UTF_8, Some(IssueKind::WrongCharset)),
-            Some(set) => (set, None),
+            Some(set) => (set, (!set.has(raw)).then_some(IssueKind::WrongCharset)),
         }
     }
 
-    /// Whether the second byte of a character may look like a delimiter.
-    pub(crate) fn has_ascii_trail_bytes(self) -> bool {
-        [
+    /// The encoding, where the second byte of a character may look like a delimiter.
+    pub(crate) fn with_ascii_trail_bytes(self) -> Option<&'static Encoding> {
+        let sets = [
             encoding_rs::GB18030,
             encoding_rs::GBK,
             encoding_rs::BIG5,
             encoding_rs::SHIFT_JIS,
-        ]
-        .contains(&self.encoding)
+        ];
+        sets.contains(&self.encoding).then_some(self.encoding)
     }
 
     /// The name of the encoding, such as `UTF-8` or `windows-1252`.
@@ -122,15 +138,29 @@ impl Charset {
         self.encoding.name()
     }
 
-    /// The text of some bytes. Bytes that mean nothing become U+FFFD.
+    /// The text of some bytes. Bytes that mean nothing become U+FFFD; in a message that is ASCII but
+    /// for what its `\X..\` escapes say, they are windows-1252.
     pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
-        if self.ascii || self.encoding == encoding_rs::UTF_8 {
-            return match std::str::from_utf8(bytes) {
-                Ok(text) => Cow::Borrowed(text),
-                Err(_) => String::from_utf8_lossy(bytes),
-            };
+        if self.encoding != encoding_rs::UTF_8 {
+            return self.encoding.decode_without_bom_handling(bytes).0;
         }
-        self.encoding.decode_without_bom_handling(bytes).0
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) if self.ascii => {
+                encoding_rs::WINDOWS_1252
+                    .decode_without_bom_handling(bytes)
+                    .0
+            }
+            Err(_) => String::from_utf8_lossy(bytes),
+        }
+    }
+
+    /// Whether the bytes are text in this set.
+    pub(crate) fn has(self, bytes: &[u8]) -> bool {
+        let decoded = self
+            .encoding
+            .decode_without_bom_handling_and_without_replacement(bytes);
+        decoded.is_some()
     }
 
     /// The bytes of some text. A character that the set lacks becomes `?`.
@@ -150,6 +180,14 @@ impl Charset {
         }
         Cow::Owned(out)
     }
+}
+
+/// `UNICODE UTF-16` and its like: found by the bytes, before any name is read.
+fn is_wide(declared: &str) -> bool {
+    ["16", "32"].iter().any(|width| {
+        let name = declared.to_ascii_uppercase();
+        name.contains("UTF") && name.contains(width)
+    })
 }
 
 /// `8859/1` of table 0211, `ISO-8859-1`, `ISO8859_15`.
@@ -192,8 +230,10 @@ mod tests {
             ("iso8859_15", Some("ISO-8859-15")),
             ("windows-1252", Some("windows-1252")),
             ("CP1250", Some("windows-1250")),
-            ("ISO IR87", None),
-            ("ISO IR159", None),
+            ("ISO IR87", Some("UTF-8")),
+            ("ISO IR159", Some("UTF-8")),
+            ("ISO IR14", Some("Shift_JIS")),
+            ("CNS 11643-1992", None),
             ("UNICODE UTF-16", None),
             ("UNICODE UTF-32", None),
             ("UTF-16LE", None),
@@ -206,7 +246,19 @@ mod tests {
 
     #[test]
     fn wrong_declarations_are_issues() {
-        let cases: [(&str, &[u8], &str, Option<IssueKind>); 8] = [
+        let cases: [(&str, &[u8], &str, Option<IssueKind>); 10] = [
+            (
+                "KS X 1001",
+                b"\xb1\xe8\xff",
+                "김\u{FFFD}",
+                Some(IssueKind::WrongCharset),
+            ),
+            (
+                "UNICODE UTF-16",
+                b"Zo\xeb",
+                "Zoë",
+                Some(IssueKind::WrongCharset),
+            ),
             ("UNICODE UTF-8", "Zoë".as_bytes(), "Zoë", None),
             (
                 "UNICODE UTF-8",

@@ -56,10 +56,10 @@ impl Message {
         };
         let start = segment.offset();
         let end = start + segment.raw().len();
-        let mut out = self.raw.get(..start).unwrap_or_default().to_vec();
+        let mut out = self.body().get(..start).unwrap_or_default().to_vec();
         out.extend(build::put(segment.raw(), self.delimiters, spot, value));
-        out.extend_from_slice(self.raw.get(end..).unwrap_or_default());
-        Ok(Self::parse(out))
+        out.extend_from_slice(self.body().get(end..).unwrap_or_default());
+        Ok(Self::parse(self.wire.encode(out)))
     }
 
     fn segment_for(&self, path: &Path) -> Option<Segment<'_>> {
@@ -80,7 +80,7 @@ impl Message {
         if !path.groups.is_empty() || particular(path.segment.which) {
             return Err(EditError::NoSegment);
         }
-        let mut out = self.raw.to_vec();
+        let mut out = self.body().to_vec();
         if !out.is_empty() && !matches!(out.last(), Some(b'\r' | b'\n')) {
             out.push(b'\r');
         }
@@ -91,6 +91,6 @@ impl Message {
             value,
         ));
         out.push(b'\r');
-        Ok(Self::parse(out))
+        Ok(Self::parse(self.wire.encode(out)))
     }
 }

@@ -23,7 +23,7 @@ pub enum Token<'a> {
     Highlight(bool),
     /// `\.br\` and the other commands of formatted text.
     Format(Format),
-    /// `\Cxxyy\` and `\Mxxyyzz\`: a switch of character sets, whole, not supported.
+    /// `\Cxxyy\` and `\Mxxyyzz\`: a switch to a character set that is not known, whole.
     Charset(&'a [u8]),
     /// `\Z..\`: locally defined, whole.
     Local(&'a [u8]),
@@ -137,7 +137,7 @@ fn wrapped(sequence: &[u8], delimiters: Delimiters) -> Vec<u8> {
     }
 }
 
-fn hex(bytes: &[u8], delimiters: Delimiters) -> Vec<u8> {
+pub(crate) fn hex(bytes: &[u8], delimiters: Delimiters) -> Vec<u8> {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     let pairs = bytes
         .iter()

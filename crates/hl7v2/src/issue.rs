@@ -66,7 +66,7 @@ pub enum IssueKind {
     UnknownEscape,
     /// A hexadecimal escape with other than hexadecimal digits in pairs.
     BadHexEscape,
-    /// A `\Cxxyy\` or `\Mxxyyzz\` escape: kept as it is.
+    /// A `\Cxxyy\` or `\Mxxyyzz\` escape to a set that is not known: kept as it is.
     CharsetEscape,
     /// MSH-18 names a character set that is not known or not supported here.
     UnknownCharset,
@@ -74,7 +74,7 @@ pub enum IssueKind {
     UndeclaredCharset,
     /// The bytes are not in the character set that MSH-18 names.
     WrongCharset,
-    /// MSH-18 names alternative sets that are switched by escape sequences: not supported.
+    /// MSH-18 names an alternative set, to be switched to by escape sequences, that is not known.
     AlternateCharsets,
     /// More separators or segments than are indexed; the rest is kept unsplit.
     TooManySeparators,
@@ -90,6 +90,8 @@ pub enum IssueKind {
     WrongStructureId,
     /// The segment is known to the structure but stands in another place.
     MisplacedSegment,
+    /// An ADD segment continues this segment: both are read as one.
+    ContinuedSegment,
     /// The structure has no such segment.
     UnexpectedSegment,
     /// A required segment is not there; the place is where its group begins.
@@ -134,7 +136,9 @@ impl Issue {
             | K::TooManyIssues
             | K::BadEnvelope
             | K::WrongTerminator => Severity::Warning,
-            K::NoFinalTerminator | K::EmptyLine | K::WrongStructureId => Severity::Information,
+            K::NoFinalTerminator | K::EmptyLine | K::WrongStructureId | K::ContinuedSegment => {
+                Severity::Information
+            }
         }
     }
 
@@ -156,11 +160,11 @@ impl Issue {
             K::UnterminatedEscape => "an escape sequence has no end; it is taken as text",
             K::UnknownEscape => "an unknown escape sequence is kept as text",
             K::BadHexEscape => "a hexadecimal escape is malformed; it is kept as text",
-            K::CharsetEscape => "a character set escape is kept as text; it is not supported",
+            K::CharsetEscape => "an escape to a character set that is not known is kept as text",
             K::UnknownCharset => "the character set of MSH-18 is not supported",
             K::UndeclaredCharset => "MSH-18 names no set for the characters beyond ASCII",
             K::WrongCharset => "the bytes are not in the character set that MSH-18 names",
-            K::AlternateCharsets => "alternative character sets in MSH-18 are not supported",
+            K::AlternateCharsets => "an alternative character set in MSH-18 is not known",
             K::TooManySeparators => {
                 "too many separators or segments; the rest of the message is not split"
             }
@@ -174,6 +178,7 @@ impl Issue {
             K::MisplacedSegment => {
                 "the segment stands in an odd place; it goes to its nearest group"
             }
+            K::ContinuedSegment => "the segment goes on in an ADD segment; both are read as one",
             K::UnexpectedSegment => "this message structure has no such segment; it is kept",
             K::MissingSegment => "the group lacks a required segment",
             K::WrongCount => "the trailer's count is not what is there",
@@ -209,6 +214,7 @@ impl Issue {
             | K::BadSegmentName
             | K::WrongStructureId
             | K::MisplacedSegment
+            | K::ContinuedSegment
             | K::UnexpectedSegment
             | K::WrongCount
             | K::BadEnvelope => "structure",

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - parsing never fails and never panics: it gives a [`Message`] and a list of [`Issue`]s;
 //! - nothing is dropped: the message keeps its bytes, [`Message::raw`] of an untouched message is
-//!   what came in, and every segment has a place in the [`structure`];
+//!   what came in ([`Message::body`] is what is read), and every segment has a place in the [`structure`];
 //! - numbers count from one, as HL7 counts: `field(3)`, `repeat(1)`, `component(2)`;
 //! - nothing here does I/O: frames ([`mllp`]) and batches ([`batch`]) take and give bytes.
 //!
@@ -18,10 +18,13 @@ mod delimiters;
 pub mod dictionary;
 mod edit;
 pub mod escape;
+mod form;
+mod fragment;
 pub mod fuzz;
 mod issue;
 mod message;
 pub mod mllp;
+mod parse;
 pub mod path;
 mod piece;
 mod review;

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use crate::charset::Charset;
 use crate::delimiters::Delimiters;
 use crate::dictionary::{Dictionary, Version};
+use crate::form::Wire;
 use crate::issue::Issue;
+use crate::parse;
 use crate::path::Path;
 use crate::piece::{Field, Piece};
-use crate::review;
 use crate::scan::{Index, Line};
 use crate::structure::Structure;
 
@@ -22,6 +23,9 @@ use crate::structure::Structure;
 #[derive(Clone)]
 pub struct Message {
     pub(crate) raw: Bytes,
+    /// What is read, where that is not what came.
+    pub(crate) read: Option<Bytes>,
+    pub(crate) wire: Wire,
     pub(crate) delimiters: Delimiters,
     pub(crate) charset: Charset,
     pub(crate) index: Index,
@@ -42,7 +46,7 @@ pub struct Segment<'m> {
 impl Message {
     /// Reads any bytes. It never fails: what is wrong is in [`Message::issues`].
     pub fn parse(bytes: impl Into<Bytes>) -> Self {
-        review::parse(bytes.into())
+        parse::parse(bytes.into())
     }
 
     /// The bytes as they came.
@@ -55,6 +59,13 @@ impl Message {
         &self.raw
     }
 
+    /// What is read, and what offsets count in: the bytes as they came, but with each ADD segment
+    /// behind the one that it continues, and in UTF-8 where the sender's character set has
+    /// characters that could be taken for delimiters (UTF-16, ISO 2022, GB 18030, Big5 …).
+    pub fn body(&self) -> &Bytes {
+        self.read.as_ref().unwrap_or(&self.raw)
+    }
+
     /// What was wrong with the text. The order of segments is judged by [`Structure::issues`].
     pub fn issues(&self) -> &[Issue] {
         &self.issues
@@ -65,7 +76,7 @@ impl Message {
         &self.delimiters
     }
 
-    /// The character set that it is read in.
+    /// The character set that the body is read in.
     pub fn charset(&self) -> Charset {
         self.charset
     }
@@ -217,7 +228,7 @@ impl<'m> Segment<'m> {
     /// Its bytes without the terminator.
     pub fn raw(&self) -> &'m [u8] {
         let range = self.line.start as usize..self.line.end as usize;
-        self.message.raw.get(range).unwrap_or_default()
+        self.message.body().get(range).unwrap_or_default()
     }
 
     /// The message that it stands in.

@@ -44,15 +44,15 @@ pub(crate) struct Parts<'m> {
 // === impl Piece ===
 
 impl<'m> Piece<'m> {
-    /// The bytes as they were sent.
+    /// Its bytes in the message's body: as they were sent, but for what [`Message::body`] says.
     pub fn raw(&self) -> &'m [u8] {
         self.message
-            .raw()
+            .body()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
 
-    /// Where it begins in the message.
+    /// Where it begins in the message's body.
     pub fn offset(&self) -> usize {
         self.start as usize
     }
@@ -131,7 +131,7 @@ impl<'m> Iterator for Parts<'m> {
 
     fn next(&mut self) -> Option<Piece<'m>> {
         let piece = self.rest.take()?;
-        let raw = piece.message.raw();
+        let raw = piece.message.body();
         let found = piece
             .marks
             .iter()

@@ -1,124 +1,37 @@
-//! Reading a message: find the header, index the bytes, choose the character set, list what is odd.
+//! What is odd in a message that was read.
 
-use std::sync::OnceLock;
-
-use bytes::Bytes;
-
-use crate::charset::Charset;
-use crate::delimiters::Delimiters;
-use crate::escape;
+use crate::escape::{self, Token};
 use crate::issue::{Issue, IssueKind, Place};
 use crate::message::{Message, Segment, is_header_name};
 use crate::piece::{Field, Piece};
-use crate::scan::{self, Scanner};
+use crate::scan;
 
 /// More issues than this tell nobody anything.
 const MAX_ISSUES: usize = 100;
 
-/// Where the header is.
-struct Header {
-    start: usize,
-    /// Where indexing begins: at the header where only noise stands before it.
-    from: usize,
-    issue: Option<IssueKind>,
+/// What was seen before the segments are looked at, and where.
+pub(crate) enum Early {
+    /// In the first bytes.
+    Start(IssueKind),
+    /// In this field of the header, which begins at the offset.
+    Header(IssueKind, usize, u32),
+    /// In the segment with this number, from zero.
+    Segment(IssueKind, u32),
 }
 
-pub(crate) fn parse(raw: Bytes) -> Message {
-    let header = find_header(&raw);
-    let header_bytes = raw.get(header.start..).unwrap_or_default();
-    let (delimiters, flaws) = match header.issue {
-        Some(IssueKind::NoHeader) if header.start == header.from => Default::default(),
-        _ => Delimiters::read(header_bytes),
-    };
-    let declared = declared_charset(header_bytes, delimiters);
-    let first = declared
-        .split(|&byte| byte == delimiters.repeat)
-        .next()
-        .unwrap_or_default();
-    let first = std::str::from_utf8(first).unwrap_or("?").trim();
-    let wide = Charset::named(first).is_some_and(Charset::has_ascii_trail_bytes);
-    let index = Scanner::new(delimiters, wide).scan(&raw, header.from);
-    let ascii = index.flags & scan::HIGH == 0;
-    let (charset, charset_issue) = Charset::choose(first, &raw, ascii);
-    let alternates = first.len() < declared.len() && !ascii;
-
-    let structure = OnceLock::new();
-    let mut message = Message {
-        raw,
-        delimiters,
-        charset,
-        index,
-        issues: Vec::new(),
-        structure,
-    };
+/// Everything that is odd.
+pub(crate) fn issues(message: &Message, early: &[Early]) -> Vec<Issue> {
     let mut found = Found {
-        message: &message,
+        message,
         issues: Vec::new(),
     };
-    if let Some(kind) = header.issue {
-        found.at_offset(kind, 0);
-    }
-    if !flaws.is_empty() {
-        found.in_header(IssueKind::BadDelimiters, header.start, 2);
-    }
-    if let Some(kind) = charset_issue {
-        found.in_header(kind, header.start, 18);
-    }
-    if alternates {
-        found.in_header(IssueKind::AlternateCharsets, header.start, 18);
+    for seen in early {
+        found.early(seen);
     }
     found.terminators();
     found.header_fields();
     found.lines();
-    message.issues = found.issues;
-    message
-}
-
-fn find_header(raw: &[u8]) -> Header {
-    if begins_with_header(raw) {
-        return Header {
-            start: 0,
-            from: 0,
-            issue: None,
-        };
-    }
-    let noise =
-        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0 | 0x0B | 0xEF | 0xBB | 0xBF);
-    let start = raw.iter().take(64).take_while(|byte| noise(byte)).count();
-    if begins_with_header(raw.get(start..).unwrap_or_default()) {
-        return Header {
-            start,
-            from: start,
-            issue: Some(IssueKind::BytesBeforeHeader),
-        };
-    }
-    let later = memchr::memmem::find_iter(raw, b"MSH")
-        .take(64)
-        .find(|&at| at > 0 && matches!(raw.get(at - 1), Some(b'\r' | b'\n' | 0x0B)));
-    Header {
-        start: later.unwrap_or(0),
-        from: 0,
-        issue: Some(IssueKind::NoHeader),
-    }
-}
-
-fn begins_with_header(raw: &[u8]) -> bool {
-    let name = raw.first_chunk::<3>();
-    let next = raw.get(3);
-    name.is_some_and(|name| is_header_name(*name))
-        && next.is_none_or(|byte| !byte.is_ascii_alphanumeric())
-}
-
-/// MSH-18, before anything is indexed: it may change how the bytes are to be read.
-fn declared_charset(header: &[u8], delimiters: Delimiters) -> &[u8] {
-    if !header.starts_with(b"MSH") {
-        return &[];
-    }
-    let end = memchr::memchr2(b'\r', b'\n', header).unwrap_or(header.len());
-    let line = header.get(..end).unwrap_or_default();
-    line.split(|&byte| byte == delimiters.field)
-        .nth(17)
-        .unwrap_or_default()
+    found.issues
 }
 
 /// Collects issues, up to the limit.
@@ -143,6 +56,18 @@ impl<'m> Found<'m> {
 
     fn is_full(&self) -> bool {
         self.issues.len() > MAX_ISSUES
+    }
+
+    fn early(&mut self, seen: &Early) {
+        match *seen {
+            Early::Start(kind) => self.at_offset(kind, 0),
+            Early::Header(kind, start, field) => self.in_header(kind, start, field),
+            Early::Segment(kind, at) => {
+                if let Some(segment) = self.message.segment_at(at as usize) {
+                    self.push(kind, segment.place());
+                }
+            }
+        }
     }
 
     fn at_offset(&mut self, kind: IssueKind, offset: usize) {
@@ -178,12 +103,12 @@ impl<'m> Found<'m> {
             self.at_offset(IssueKind::EmptyLine, at as usize);
         }
         if endings.unterminated {
-            self.at_offset(IssueKind::NoFinalTerminator, self.message.raw.len());
+            self.at_offset(IssueKind::NoFinalTerminator, self.message.body().len());
         }
         if let Some(at) = self.message.index.stopped {
             self.at_offset(IssueKind::TooManySeparators, at as usize);
         }
-        if self.message.raw.len() >= u32::MAX as usize {
+        if self.message.body().len() >= u32::MAX as usize {
             self.push(
                 IssueKind::TooLong,
                 Place {
@@ -292,7 +217,9 @@ impl<'m> Found<'m> {
         }
         let mut offset = leaf.offset();
         let mut tokens = escape::tokens(raw, &self.message.delimiters);
+        let mut high_hex = false;
         while let Some(token) = tokens.next() {
+            high_hex |= matches!(&token, Token::Hex(bytes) if !bytes.is_ascii());
             if let Some(kind) = token.issue() {
                 self.push(kind, place(offset));
             }
@@ -300,6 +227,15 @@ impl<'m> Found<'m> {
                 return;
             }
             offset = leaf.offset() + raw.len() - tokens.remaining();
+        }
+        // A character may be spread over several sequences, so they are judged together.
+        if high_hex {
+            let mut text = Vec::new();
+            escape::tokens(raw, &self.message.delimiters)
+                .for_each(|token| token.append_to(&mut text));
+            if !self.message.charset.has(&text) {
+                self.push(IssueKind::WrongCharset, place(leaf.offset()));
+            }
         }
     }
 }

@@ -71,14 +71,12 @@ pub(crate) struct Scanner {
     delimiters: Delimiters,
     classes: [u8; 256],
     lanes: Lanes,
-    /// Skip the second byte of characters in sets such as GB 18030.
-    skip_trail_bytes: bool,
 }
 
 // === impl Scanner ===
 
 impl Scanner {
-    pub(crate) fn new(delimiters: Delimiters, skip_trail_bytes: bool) -> Self {
+    pub(crate) fn new(delimiters: Delimiters) -> Self {
         let mut classes = BASE_CLASSES;
         let mut set = |byte: u8, class: u8| {
             if let Some(slot) = classes.get_mut(usize::from(byte)) {
@@ -101,7 +99,6 @@ impl Scanner {
             delimiters,
             classes,
             lanes,
-            skip_trail_bytes,
         }
     }
 
@@ -176,7 +173,6 @@ impl Scanner {
     fn line(&self, raw: &[u8], range: std::ops::Range<usize>, index: &mut Index, fill: &mut Fill) {
         let bytes = raw.get(range.clone()).unwrap_or_default();
         let mut line = self.new_line(bytes, range.start, fill);
-        let mut skip_next = false;
         for (number, block) in bytes.chunks(BLOCK).enumerate() {
             if fill.marks > MAX_MARKS {
                 index.stopped.get_or_insert(line.start);
@@ -185,11 +181,7 @@ impl Scanner {
             make_room(&mut index.marks, fill.marks);
             make_room(&mut index.fields, fill.fields);
             let base = (range.start + number * BLOCK) as u32;
-            line.flags |= if self.skip_trail_bytes {
-                self.wide_block(block, base, index, fill, &mut skip_next)
-            } else {
-                self.block(block, base, index, fill)
-            };
+            line.flags |= self.block(block, base, index, fill);
         }
         index.flags |= line.flags;
         index.lines.push(line);
@@ -271,44 +263,6 @@ impl Scanner {
             .copied()
             .unwrap_or_default()
     }
-
-    /// The same for sets whose characters may end in a byte that looks like a delimiter.
-    fn wide_block(
-        &self,
-        block: &[u8],
-        base: u32,
-        index: &mut Index,
-        fill: &mut Fill,
-        skip_next: &mut bool,
-    ) -> u8 {
-        let mut flags = 0;
-        for (idx, &byte) in block.iter().enumerate() {
-            if std::mem::take(skip_next) {
-                continue;
-            }
-            *skip_next = byte > 0x80 && byte < 0xFF;
-            let class = self
-                .classes
-                .get(usize::from(byte))
-                .copied()
-                .unwrap_or_default();
-            flags |= class;
-            if class & SEPARATOR == 0 {
-                continue;
-            }
-            if class & FIELD != 0 {
-                if let Some(slot) = index.fields.get_mut(fill.fields) {
-                    *slot = fill.marks as u32;
-                }
-                fill.fields += 1;
-            }
-            if let Some(slot) = index.marks.get_mut(fill.marks) {
-                *slot = base + idx as u32;
-            }
-            fill.marks += 1;
-        }
-        flags
-    }
 }
 
 struct Fill {
@@ -373,7 +327,7 @@ mod tests {
             let raw: Vec<u8> = (0..length)
                 .map(|at| alphabet[at * at * 31 % 97 % alphabet.len()])
                 .collect();
-            let index = Scanner::new(delimiters, false).scan(&raw, 0);
+            let index = Scanner::new(delimiters).scan(&raw, 0);
             let is_mark = |at: &u32| b"|^~&".contains(&raw[*at as usize]);
             let expected: Vec<u32> = (0..length as u32).filter(is_mark).collect();
             assert_eq!(index.marks, expected, "{length}");

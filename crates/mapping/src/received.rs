@@ -27,7 +27,7 @@ impl Received {
             segments.push((name, occurrence));
         }
         Self {
-            bytes: message.bytes().clone(),
+            bytes: message.body().clone(),
             charset: Some(message.charset()),
             segments,
         }

@@ -88,6 +88,10 @@ impl ChartDestination {
     fn convert(&self, task: &Task<'_>) -> Result<Conversion, Outcome> {
         let source = self.source(&task.flow.name, &task.flow.map);
         let conversion = self.maps.get().forward(task.message, &source);
+        // A replay comes here without asking first.
+        if task.message.fragment().is_some() {
+            return Err(refused(Attention::Fragment, &conversion));
+        }
         if !conversion.supported {
             return Err(refused(Attention::NoMap, &conversion));
         }
@@ -178,6 +182,9 @@ impl ChartDestination {
 
 impl Destination for ChartDestination {
     fn refuses(&self, message: &Message) -> Option<Attention> {
+        if message.fragment().is_some() {
+            return Some(Attention::Fragment);
+        }
         let version = message.header(12, 1);
         if !version.is_empty() && !version.trim_start().starts_with("2.") {
             return Some(Attention::UnknownVersion);

@@ -341,6 +341,12 @@ fn blame(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         Attention::NoMessage | Attention::BatchEnvelope => {
             (by(refusals.header), Condition::SegmentSequence, None)
         }
+        // MSH-14 also where DSC-1 says it: the field is of the message that the sender knows.
+        Attention::Fragment => (
+            by(refusals.no_map),
+            Condition::UnsupportedMessageType,
+            Some(14),
+        ),
         Attention::NoMessageType => (
             by(refusals.header),
             Condition::RequiredFieldMissing,

@@ -156,9 +156,10 @@ fn first_of(message: &Message, segment: &str, field: usize) -> String {
         .unwrap_or_default()
 }
 
-/// A field as the sender wrote it.
+/// A field as the sender wrote it, with its escapes.
 fn whole(segment: &Segment<'_>, field: usize) -> String {
-    String::from_utf8_lossy(segment.field(field).raw()).into_owned()
+    let charset = segment.message().charset();
+    charset.decode(segment.field(field).raw()).into_owned()
 }
 
 fn hash(of: &impl Hash) -> Key {

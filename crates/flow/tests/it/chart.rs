@@ -383,6 +383,43 @@ fn what_no_map_takes_is_refused_at_the_door() {
     assert_eq!(site.all("Patient").len(), 0);
 }
 
+/// 2.8.2 chapter 2.10.2: half a message must not be taken for a whole one.
+#[test]
+fn a_part_of_a_message_is_kept_and_shown() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let whole = adt("A01", "C1", "1", "ANNA", T1);
+    let first = format!("{whole}DSC|ZZ2|F\r");
+    let second = whole.replacen("|P|2.5.1\r", "|P|2.5.1||ZZ2\rADD|rest\r", 1);
+    for (clause, message) in [("DSC-1", first), ("MSH-14", second)] {
+        let mut client = Client::connect(site.address("adt"));
+        client.post(&message);
+        let ack = client.answer().unwrap();
+        assert_eq!(
+            (msa1(&ack).as_str(), &field(&ack, "ERR", 3)[..3]),
+            ("AR", "200"),
+            "{clause}"
+        );
+        let row = site.row(&Filter::default());
+        assert_eq!(row.reason.as_deref(), Some("fragment"), "{clause}");
+    }
+    assert_eq!(site.all("Patient").len(), 0);
+}
+
+/// Chapter 2.10.2.1, and a set that switches: what is read comes into the chart.
+#[test]
+fn continued_segments_and_switched_sets_reach_the_chart() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let japanese = adt("A01", "C1", "1", "\x1b$B2V;R\x1b(B", T1)
+        .replacen("|P|2.5.1\r", "|P|2.5.1||||||~ISO IR87\r", 1)
+        .replace("||19800102|F", "||198001\rADD|02|F");
+    assert_eq!(site.send("adt", &japanese), "AA");
+    let patient = site.patient("1");
+    assert_eq!(given(&patient), "花子");
+    assert_eq!(patient.text("birthDate"), Some("1980-01-02"));
+}
+
 #[test]
 fn a_dry_run_shows_the_difference_and_stores_nothing() {
     let dir = tempdir().unwrap();

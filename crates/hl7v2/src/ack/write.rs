@@ -44,7 +44,7 @@ pub fn acknowledge(
     } else if !errors.is_empty() {
         old_errors(&mut builder, errors);
     }
-    builder.finish()
+    message.wire.encode(builder.finish())
 }
 
 /// Copies a field of the sender's header as it stands; terminators cannot come along.

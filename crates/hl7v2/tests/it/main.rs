@@ -9,6 +9,8 @@
 )]
 
 mod acks;
+mod charsets;
+mod continued;
 mod groups;
 mod laws;
 mod shared;

@@ -207,9 +207,9 @@ impl<'m> Cell<'m> {
 
     /// Where its bytes are in the message.
     pub(crate) fn span(self, message: &hl7v2::Message) -> Span {
-        let base = message.raw().as_ptr() as usize;
+        let base = message.body().as_ptr() as usize;
         let start = (self.raw.as_ptr() as usize).checked_sub(base);
-        let inside = start.filter(|start| start + self.raw.len() <= message.raw().len());
+        let inside = start.filter(|start| start + self.raw.len() <= message.body().len());
         inside.map_or_else(Span::default, |start| Span {
             start: start as u32,
             len: self.raw.len() as u32,

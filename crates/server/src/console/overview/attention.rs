@@ -122,6 +122,7 @@ impl Group {
         Attention::parse(&self.reason).is_some_and(|reason| match reason {
             Attention::NoMessage
             | Attention::BatchEnvelope
+            | Attention::Fragment
             | Attention::NoMessageType
             | Attention::NoControlId
             | Attention::NoProcessingId
