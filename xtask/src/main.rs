@@ -5,6 +5,7 @@
     reason = "a command-line tool"
 )]
 
+mod clients;
 mod definitions_fhir;
 mod definitions_hl7v2;
 mod peers;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that says whether the tree is right, in the order that fails fastest.
 
-use crate::peers;
+use crate::{clients, peers};
 use std::process::Command;
 use std::time::Instant;
 
@@ -21,7 +21,9 @@ pub(crate) fn run() -> Result<(), String> {
         ],
         &[],
     )?;
-    let peers = peers::find_or_install();
+    let mut peers = peers::find_or_install();
+    let target = crate::tidy::workspace_root().join("target");
+    clients::find_or_install(&target, &mut peers.environment, &mut peers.missing);
     // One build for all: the binary is what the end-to-end tests drive.
     step(
         "tests",

@@ -1,7 +1,7 @@
 //! What a fuzzer calls, and an ordinary test with seeded mutations: every law that holds for any
 //! bytes. A broken law is an `Err` that names it.
 
-use crate::batch;
+use crate::batch::{self, Part};
 use crate::issue::IssueKind;
 use crate::message::Message;
 use crate::mllp::{Decoder, Step};
@@ -44,7 +44,37 @@ pub fn message(bytes: &[u8]) -> Result<(), &'static str> {
         .for_each(|issue| {
             drop(issue.to_string());
         });
-    drop(batch::Batch::from(bytes));
+    let _ = message.fragment();
+    Ok(())
+}
+
+/// Reads the same bytes as a file of messages.
+pub fn batch(bytes: &[u8]) -> Result<(), &'static str> {
+    let mut parts = batch::Parts::new(bytes.to_vec());
+    let mut found = Vec::new();
+    let mut n_messages = 0;
+    for part in &mut parts {
+        match part {
+            Part::FileHeader(bytes) | Part::BatchHeader(bytes) | Part::Stray(bytes) => {
+                found.extend(bytes);
+            }
+            Part::BatchTrailer(trailer) | Part::FileTrailer(trailer) => found.extend(trailer.bytes),
+            Part::Message(member) => {
+                n_messages += 1;
+                found.extend(member.bytes);
+            }
+        }
+    }
+    // Line ends, frames around messages, byte order marks and blank lines are in no part.
+    let counts = |byte: &&u8| {
+        !byte.is_ascii_whitespace() && !matches!(byte, 0x0B | 0x1C | 0xEF | 0xBB | 0xBF)
+    };
+    if !found.iter().filter(counts).eq(bytes.iter().filter(counts)) {
+        return Err("every byte of a file is in one part, in order");
+    }
+    if n_messages > 1 && bytes.starts_with(b"MSH") && !batch::is_batch(bytes) {
+        return Err("more than one message is a batch");
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@
 
 mod audit;
 mod browser;
+mod clients;
 mod commands;
 mod console;
 mod console_work;

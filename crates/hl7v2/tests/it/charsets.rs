@@ -232,12 +232,10 @@ fn hexadecimal_escapes_are_in_the_senders_set() {
     for (set, name, plain) in [("8859/1", "windows-1252", "Z"), ("BIG-5", "big5", "許")] {
         let encoding = encoding_rs::Encoding::for_label(name.as_bytes()).unwrap();
         let wanted = if set == "BIG-5" { "蓋" } else { "ë" };
-        let digits: String = encoding
-            .encode(wanted)
-            .0
-            .iter()
-            .map(|b| format!("{b:02X}"))
-            .collect();
+        let encoded = encoding.encode(wanted).0;
+        let digits = encoded.iter().fold(String::new(), |digits, byte| {
+            digits + &format!("{byte:02X}")
+        });
         let raw = [
             &encoding.encode(plain).0[..],
             format!("\\X{digits}\\").as_bytes(),

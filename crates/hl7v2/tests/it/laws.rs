@@ -109,7 +109,20 @@ proptest! {
 /// The same as a fuzzer does, with a seed, on every build.
 #[test]
 fn seeded_mutations() {
-    let seeds: [&[u8]; 3] = [
+    let seeds: [&[u8]; 16] = [
+        b"MSH",
+        b"MSH|",
+        b"MSH|^",
+        b"MSH||||||",
+        b"MSH|^^^^|A|B\rPID|1||x^y\r",
+        b"MSH\r^~\\&\rPID\r1\r",
+        b"MSH\n^~\\&|\n",
+        "MSH§^~\\&§A§B\rPID§1\r".as_bytes(),
+        b"MSH\\^~\\&\\A\\B\rPID\\1\\X41\\\r",
+        b"MSH|^~\\&|A|B|C|D|2026||ORU^R01|1|P|2.5|||||||~ISO IR87\rOBX|1|FT|a||\x1b$B;3ED\x1b(B\\M2442\\;3\\C2842\\\r",
+        b"MSH|^~\\&|A|B|C|D|2026||ORU^R01|1|P|2.5||||||BIG-5\rPID|1||\xb3\x5c\xa5\x5c^\\XBB5C\\\r",
+        b"MSH|^~\\&|A\rOBX|1|FT|a||one\rADD|two\rADD|three|x\rDSC|1|F\r",
+        b"M\0S\0H\0|\0^\0~\0\\\0&\0|\0A\0|\0B\0\r\0P\0I\0D\0|\x001\0",
         b"MSH|^~\\&|A|B|C|D|2026||ORU^R01^ORU_R01|1|P|2.5.1||||||8859/1\rPID|1||1^^^A&B&C~2\rOBR|1\rOBX|1|FT|A^B||x\\.br\\y\\X41\\z\rZZZ|1\r",
         b"MSH|^~\\&#|A\nPV1|1\nPID|1\n\nEVN|\r\n",
         b"\x0bFHS|^~\\&\rBHS|^~\\&\rMSH|^~\\&|A|\xe9\rBTS|1\rFTS|1\r\x1c\r",
@@ -121,10 +134,14 @@ fn seeded_mutations() {
         state ^= state << 17;
         (state % below as u64) as usize
     };
-    for round in 0..3_000 {
+    for round in 0..rounds() {
         let mut bytes = seeds[round % seeds.len()].to_vec();
         for _ in 0..=next(6) {
-            let at = next(bytes.len());
+            let at = next(bytes.len().max(1));
+            if at >= bytes.len() {
+                bytes.push(b'|');
+                continue;
+            }
             match next(4) {
                 0 => bytes[at] = next(256) as u8,
                 1 => drop(bytes.remove(at)),
@@ -138,5 +155,55 @@ fn seeded_mutations() {
         }
         assert_eq!(fuzz::message(&bytes), Ok(()), "{bytes:?}");
         assert_eq!(fuzz::mllp(&bytes), Ok(()), "{bytes:?}");
+        assert_eq!(fuzz::batch(&bytes), Ok(()), "{bytes:?}");
+        assert_eq!(fuzz::path(&bytes), Ok(()), "{bytes:?}");
+    }
+}
+
+/// How many mutations [`seeded_mutations`] tries: `CAUSEWAY_FUZZ_ROUNDS` for a long run by hand.
+fn rounds() -> usize {
+    let asked = std::env::var("CAUSEWAY_FUZZ_ROUNDS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(4_000)
+}
+
+/// Four times the bytes take about four times as long, whatever they are.
+#[test]
+fn no_input_takes_more_than_linear_time() {
+    let head = b"MSH|^~\\&|A|B|C|D|2026||ORU^R01^ORU_R01|1|P|2.5.1\rOBX|1|FT|a||";
+    for unit in [
+        "~",
+        "|",
+        "&",
+        "^",
+        "\\",
+        "\r",
+        "\n",
+        "OBX\r",
+        "ADD|x\r",
+        "ZZZ|\r",
+        "MSH|\r",
+        "BHS|\r",
+        "\\X41\\",
+        "\\XEB\\",
+        "\\M2442\\",
+        "\u{1b}$B",
+        "\\C",
+        "\u{1c}",
+        "é",
+        "\0",
+    ] {
+        let time = |n_bytes: usize| {
+            let bytes = [&head[..], unit.repeat(n_bytes / unit.len()).as_bytes()].concat();
+            let began = std::time::Instant::now();
+            let message = Message::parse(bytes.clone());
+            let _ = message.structure().issues().len() + message.issues().len();
+            let last = message.get(&Path::parse("OBX-5").unwrap());
+            let _ = last.map(|piece| piece.text().len());
+            drop(hl7v2::batch::read(bytes));
+            began.elapsed()
+        };
+        let (small, large) = (time(100_000), time(400_000));
+        let bound = small * 8 + std::time::Duration::from_millis(500);
+        assert!(large < bound, "{unit:?}: {small:?}, then {large:?}");
     }
 }

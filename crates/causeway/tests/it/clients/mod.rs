@@ -1,0 +1,88 @@
+//! MLLP clients that were not written here: PyPI `hl7` and npm `@medplum/hl7`. They send, and what
+//! they read in the acknowledgements is checked. `cargo xtask test` installs them.
+
+use crate::messages::{ADMISSION, RESULT};
+use crate::site::{Site, write};
+use std::path::Path;
+use std::process::Command;
+
+/// The folder of a client, or nothing (and a word about it).
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn client(variable: &str) -> Option<String> {
+    let found = std::env::var(variable).ok();
+    if found.is_none() {
+        eprintln!("skipped: {variable} is not set (cargo xtask test sets it)");
+    }
+    found
+}
+
+/// An admission, a result, and a message that no map takes.
+fn files(folder: &Path) -> Vec<String> {
+    let wrong = ADMISSION
+        .replace("ADT^A01^ADT_A01", "ZZZ^Z99")
+        .replace("|A1|", "|Z1|");
+    [("a.hl7", ADMISSION), ("r.hl7", RESULT), ("z.hl7", &wrong)]
+        .map(|(name, text)| write(folder, name, text))
+        .into()
+}
+
+/// What the program printed, a line for each file.
+fn said(program: &str, script: &str, folder: &str, site: &Site, files: &[String]) -> Vec<String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/clients")
+        .join(script);
+    let address = site.mllp().trim_start_matches("mllp://");
+    let (host, port) = address.split_once(':').unwrap();
+    let output = Command::new(program)
+        .arg(script)
+        .args([folder, host, port])
+        .args(files)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {stderr}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// The field of MSH-3, so that the answer's MSH-5 can be told, and MSH-12.
+fn sender(message: &str) -> (String, String) {
+    let fields: Vec<&str> = message.split('\r').next().unwrap().split('|').collect();
+    (fields[2].to_owned(), fields[11].to_owned())
+}
+
+fn expected() -> [String; 3] {
+    let (app, version) = sender(ADMISSION);
+    let (lab, lab_version) = sender(RESULT);
+    [
+        format!("AA A1 {app} {version}"),
+        format!("AA R1 {lab} {lab_version}"),
+        format!("AR Z1 {app} {version} 200"),
+    ]
+}
+
+#[test]
+fn the_python_client_reads_our_acknowledgements() {
+    let Some(folder) = client("CAUSEWAY_TEST_PYTHON_HL7") else {
+        return;
+    };
+    let site = Site::start();
+    let mut sent = files(site.folder.path());
+    let batch = format!("BHS|^~\\&|A|B|C|D|20260101||||B1\r{ADMISSION}{RESULT}BTS|2\r");
+    sent.push(write(site.folder.path(), "b.hl7", &batch));
+    let found = said("python3", "python.py", &folder, &site, &sent);
+    let [admission, result, wrong] = expected();
+    let batch = format!("batch | {admission} | {result}");
+    assert_eq!(found, [admission, result, wrong, batch]);
+}
+
+#[test]
+fn the_node_client_reads_our_acknowledgements() {
+    let Some(folder) = client("CAUSEWAY_TEST_NODE_HL7") else {
+        return;
+    };
+    let site = Site::start();
+    let sent = files(site.folder.path());
+    let found = said("node", "node.mjs", &folder, &site, &sent);
+    assert_eq!(found, expected());
+}
