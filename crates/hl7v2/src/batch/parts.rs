@@ -87,17 +87,18 @@ pub fn is_batch(bytes: &[u8]) -> bool {
         return false;
     }
     let separator = first.get(3).copied().unwrap_or(b'|');
-    memchr::memmem::find_iter(first, b"MSH")
-        .skip(1)
-        .any(|at| match first.get(at - 1) {
-            Some(b'\r') => opening(first.get(at..).unwrap_or_default(), None) == Opening::Message,
-            Some(b'\n' | 0x0B) => {
-                let after_cr = at > 1 && first.get(at - 2) == Some(&b'\r');
-                let inside = (!after_cr).then_some(separator);
-                opening(first.get(at..).unwrap_or_default(), inside) == Opening::Message
-            }
-            _ => false,
-        })
+    memchr::memmem::find_iter(first, b"MSH").skip(1).any(|at| {
+        let (before, line) = first.split_at_checked(at).unwrap_or_default();
+        let framing = before.iter().rev().take_while(|byte| is_framing(**byte));
+        let n_framing = framing.count();
+        let before = before.get(..at - n_framing).unwrap_or_default();
+        let inside = match before {
+            [.., b'\r'] | [.., b'\r', b'\n'] => None,
+            [.., b'\n'] => Some(separator),
+            _ => return false,
+        };
+        opening(line, inside) == Opening::Message
+    })
 }
 
 fn is_noise(byte: u8) -> bool {

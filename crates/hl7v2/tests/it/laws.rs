@@ -109,7 +109,8 @@ proptest! {
 /// The same as a fuzzer does, with a seed, on every build.
 #[test]
 fn seeded_mutations() {
-    let seeds: [&[u8]; 16] = [
+    let seeds: [&[u8]; 17] = [
+        b"MSH|^~\\&|A\r\x1cMSH|^~\\&|B\r",
         b"MSH",
         b"MSH|",
         b"MSH|^",
