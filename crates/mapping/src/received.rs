@@ -5,6 +5,7 @@ use crate::forward::cell::Origin;
 use crate::report::FieldPlace;
 use bytes::Bytes;
 use hl7v2::{Charset, Message};
+use std::collections::HashMap;
 
 /// The bytes of a message and the names of its segments.
 #[derive(Clone, Debug, Default)]
@@ -19,13 +20,15 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn new(message: &Message) -> Self {
-        let mut segments: Vec<([u8; 3], u16)> = Vec::new();
-        for segment in message.segments() {
+        // A map, because a hostile message may have a million segments of as many names.
+        let mut counts: HashMap<[u8; 3], u16> = HashMap::new();
+        let segments = message.segments().map(|segment| {
             let name: [u8; 3] = segment.name().as_bytes().try_into().unwrap_or(*b"???");
-            let before = segments.iter().rev().find(|(own, _)| *own == name);
-            let occurrence = before.map_or(1, |(_, before)| before.saturating_add(1));
-            segments.push((name, occurrence));
-        }
+            let count = counts.entry(name).or_default();
+            *count = count.saturating_add(1);
+            (name, *count)
+        });
+        let segments = segments.collect();
         Self {
             bytes: message.body().clone(),
             charset: Some(message.charset()),

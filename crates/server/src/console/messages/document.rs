@@ -110,10 +110,10 @@ async fn found(
 
 fn attachment_at(message: &Message, path: &str) -> Option<(Attachment, String)> {
     let wanted = super::place::anchor(path, Some(message))?;
-    let segment = message.segments().find(|segment| {
-        super::place::key(segment.name(), segment.occurrence(), 5) == wanted
-            && segment.name() == "OBX"
-    })?;
+    let results = message.segments().filter(|segment| segment.name() == "OBX");
+    let (_, segment) = results
+        .enumerate()
+        .find(|(n_before, _)| super::place::key("OBX", n_before + 1, 5) == wanted)?;
     let value = segment.field(5).repeat(1);
     if !is_encapsulated(&segment.field(2).value(), value) {
         return None;
