@@ -86,9 +86,6 @@ pub enum Drained {
     WithWaiting(u64),
 }
 
-/// Of a worker: acknowledging comes first, the chart gets what the processors have left, and a
-/// quarter of them where nothing is left.
-const NICENESS: i32 = 5;
 /// Kilobytes that all connections together may hold of unfinished frames.
 const MEMORY_KB: usize = 256 << 10;
 
@@ -247,8 +244,7 @@ fn start_workers(work: &Arc<Work>, n_workers: usize) -> Result<Vec<JoinHandle<()
         std::thread::Builder::new()
             .name(format!("flow-{idx}"))
             .spawn(move || {
-                // Where it is not allowed, the workers compete with the acknowledgements.
-                let _ = rustix::process::nice(NICENESS);
+                store::Priority::Behind.take();
                 work.run();
             })
             .map_err(StartError::Thread)

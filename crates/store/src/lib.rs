@@ -4,6 +4,10 @@ pub mod audit;
 mod backend;
 pub mod chart;
 pub mod journal;
+mod priority;
+
+pub use priority::Priority;
+
 pub mod postgres {
     //! The chart on PostgreSQL.
 

@@ -34,6 +34,7 @@ pub use state::{
     Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, State, StoppedFlow,
 };
 
+use crate::Priority;
 use base::{Clock, SystemClock, Timestamp};
 use day::{DayFile, Name};
 use days::Days;
@@ -143,7 +144,10 @@ impl Journal {
         inner.start("journal", move || writer.run())?;
         if options.text_index {
             let (days, bell) = (inner.days.clone(), inner.bell.clone());
-            inner.start("journal-text", move || text::run(&days, &bell))?;
+            inner.start("journal-text", move || {
+                Priority::Behind.take();
+                text::run(&days, &bell);
+            })?;
         }
         Ok(Self {
             inner: Arc::new(inner),

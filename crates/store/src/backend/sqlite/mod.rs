@@ -15,6 +15,7 @@ pub(crate) mod session;
 mod stage;
 mod writer;
 
+use crate::Priority;
 use crate::chart::batch::Lane;
 use crate::chart::queue::{Job, Work};
 use crate::chart::{ApplyError, OpenError, Options, Pending, Receipt};
@@ -77,10 +78,14 @@ impl Sqlite {
             shared,
             threads: Mutex::default(),
         };
-        engine.start("chart-writer", move || writer.run())?;
+        engine.start("chart-writer", move || {
+            Priority::Chart.take();
+            writer.run();
+        })?;
         let checkpoints = rusqlite::Connection::open(path).map_err(file)?;
         let shared = Arc::clone(&engine.shared);
         engine.start("chart-checkpoint", move || {
+            Priority::Chart.take();
             shared.run_checkpoints(&checkpoints);
         })?;
         Ok(engine)
