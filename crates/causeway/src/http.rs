@@ -86,9 +86,10 @@ impl Http {
         if (200..300).contains(&answer.status) {
             Ok(answer.text)
         } else {
+            let said = diagnostics(&answer.text).unwrap_or(answer.text);
             Err(Failure::failed(format!(
-                "the server answered {}: {}",
-                answer.status, answer.text
+                "the server answered {}: {said}",
+                answer.status
             )))
         }
     }
@@ -107,5 +108,30 @@ impl Http {
             .read_to_string()
             .map_err(fail)?;
         Ok(Answer { status, text })
+    }
+}
+
+/// What an OperationOutcome says, in its own words.
+fn diagnostics(body: &str) -> Option<String> {
+    let outcome: serde_json::Value = serde_json::from_str(body).ok()?;
+    let issues = outcome.get("issue")?.as_array()?;
+    let texts: Vec<&str> = issues
+        .iter()
+        .filter_map(|issue| issue.get("diagnostics")?.as_str())
+        .collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::diagnostics;
+
+    #[test]
+    fn an_outcome_is_told_in_its_words() {
+        let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"diagnostics":"a"},{"diagnostics":"b"}]}"#;
+        assert_eq!(diagnostics(outcome).as_deref(), Some("a; b"));
+        for other in ["too many connections", "{}", r#"{"issue":[]}"#] {
+            assert_eq!(diagnostics(other), None, "{other}");
+        }
     }
 }
