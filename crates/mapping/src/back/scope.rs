@@ -82,10 +82,7 @@ impl OutScope<'_> {
                 component,
                 sub,
             } => {
-                let number = match repeat {
-                    Repeat::All => 1,
-                    Repeat::At(number) => number,
-                };
+                let number = repeat.first();
                 let cell = self
                     .segments
                     .get(self.find(segment)?)?

@@ -1,7 +1,7 @@
 //! `each` rows.
 
 use super::{Binder, segment_name, source};
-use crate::program::{EachRow, Hop, Over, Repeat, Source};
+use crate::program::{EachRow, Hop, Over, Source};
 use crate::syntax;
 use std::sync::Arc;
 
@@ -27,22 +27,7 @@ impl Binder<'_> {
         }
         let over = match &row.over {
             syntax::Over::Segment(name) => Over::Segment(segment_name(name)?),
-            syntax::Over::Repeats(from) => Over::Repeats(match source(from) {
-                Source::Field {
-                    segment,
-                    field,
-                    component,
-                    sub,
-                    ..
-                } => Source::Field {
-                    segment,
-                    field,
-                    repeat: Repeat::All,
-                    component,
-                    sub,
-                },
-                other @ (Source::Cell { .. } | Source::Member(_) | Source::This) => other,
-            }),
+            syntax::Over::Repeats(from) => Over::Repeats(source(from).all_repeats()),
             syntax::Over::Groups(groups) => {
                 let bind = |group: &Vec<syntax::Source>| group.iter().map(source).collect();
                 Over::Groups(groups.iter().map(bind).collect())

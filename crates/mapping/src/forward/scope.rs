@@ -96,10 +96,7 @@ impl<'m> Scope<'_, 'm> {
             } => {
                 let index = self.first_segment(segment)?;
                 let found = self.message.segment_at(index as usize)?;
-                let number = match repeat {
-                    Repeat::All => 1,
-                    Repeat::At(number) => number,
-                };
+                let number = repeat.first();
                 let piece = found.field(usize::from(field));
                 // One repeat only is the common case: no search.
                 let raw = if number == 1 && !piece.raw().contains(&self.reading.delimiters.repeat) {
@@ -199,23 +196,7 @@ impl<'m> Scope<'_, 'm> {
 
     /// How many repeats hold something, or how many segments of a name there are.
     fn count(&self, source: Source) -> u32 {
-        let all = match source {
-            Source::Field {
-                segment,
-                field,
-                component,
-                sub,
-                ..
-            } => Source::Field {
-                segment,
-                field,
-                repeat: Repeat::All,
-                component,
-                sub,
-            },
-            Source::Cell { .. } | Source::Member(_) | Source::This => source,
-        };
-        self.cells(all)
+        self.cells(source.all_repeats())
             .iter()
             .filter(|cell| !cell.is_empty(self.reading))
             .count() as u32

@@ -346,9 +346,29 @@ impl MapRow {
     }
 }
 
+// === impl Repeat ===
+
+impl Repeat {
+    /// The one that is read where one value is wanted.
+    pub(crate) fn first(self) -> u16 {
+        match self {
+            Self::All => 1,
+            Self::At(number) => number,
+        }
+    }
+}
+
 // === impl Source ===
 
 impl Source {
+    /// The same of every repeat of its field.
+    pub(crate) fn all_repeats(mut self) -> Self {
+        if let Self::Field { repeat, .. } = &mut self {
+            *repeat = Repeat::All;
+        }
+        self
+    }
+
     pub(crate) fn is_field(self) -> bool {
         matches!(self, Self::Field { .. })
     }
