@@ -423,7 +423,10 @@ impl Attention {
     /// What is wrong and what helps, for the console; no PHI.
     pub fn explain(self) -> &'static str {
         match self {
-            Self::NoMessage => "These bytes do not begin with MSH. Look at what the sender is.",
+            Self::NoMessage => {
+                "These bytes are no whole message: they do not begin with MSH, or their frame is cut or too long. \
+                 Look at what the sender is."
+            }
             Self::BatchEnvelope => {
                 "The batch is not what its envelope says: a count is wrong or a segment is missing. \
                  All messages that came were taken. Ask the sender whether there are more."
