@@ -26,7 +26,7 @@ pub(crate) enum Flaw {
     Short,
     /// MSH-2 is longer than five characters.
     Long,
-    /// Two delimiters are the same, or one is a letter or a digit.
+    /// Two delimiters are the same, or one is not a printable ASCII character that stands for itself.
     Ambiguous,
 }
 
@@ -59,8 +59,11 @@ impl Delimiters {
     pub(crate) fn read(header: &[u8]) -> (Self, Vec<Flaw>) {
         let mut found = Self::default();
         let mut flaws = Vec::new();
+        // A header of nothing but delimiters ends with its segment.
+        let end = memchr::memchr2(b'\r', b'\n', header).unwrap_or(header.len());
+        let header = header.get(..end).unwrap_or_default();
         match header.get(3) {
-            Some(&byte) if can_separate(byte) => found.field = byte,
+            Some(&byte) if can_separate(byte) || declares(header, byte) => found.field = byte,
             _ => flaws.push(Flaw::Field),
         }
         let rest = header.get(4..).unwrap_or_default();
@@ -102,10 +105,30 @@ impl Delimiters {
     fn is_ambiguous(self) -> bool {
         let mut all = self.encoding_characters();
         all.push(self.field);
-        let odd = all.iter().any(|&byte| !can_separate(byte) || byte == b' ');
+        // 2.14.9.18: printable characters of 7-bit ASCII, whatever the message's set is.
+        let odd = all
+            .iter()
+            .any(|&byte| !byte.is_ascii_graphic() || !can_separate(byte));
         all.sort_unstable();
         odd || all.windows(2).any(|pair| pair.first() == pair.last())
     }
+}
+
+/// Whether what stands behind the three letters of a name makes them the name of a header.
+pub(crate) fn follows_header(raw: &[u8]) -> bool {
+    let next = raw.get(3);
+    next.is_none_or(|byte| !byte.is_ascii_alphanumeric() || declares(raw, *byte))
+}
+
+/// Whether a letter or digit behind the name is the separator all the same: four or five characters
+/// that can be nothing but delimiters, and the letter again.
+fn declares(header: &[u8], separator: u8) -> bool {
+    let rest = header.get(4..).unwrap_or_default();
+    let n = memchr::memchr(separator, rest).unwrap_or(0);
+    let encoding = rest.get(..n).unwrap_or_default();
+    separator.is_ascii_alphanumeric()
+        && matches!(n, 4 | 5)
+        && encoding.iter().all(u8::is_ascii_punctuation)
 }
 
 pub(crate) fn can_separate(byte: u8) -> bool {
@@ -119,7 +142,7 @@ mod tests {
     #[test]
     fn declarations() {
         let usual = Delimiters::default();
-        let cases: [(&[u8], Delimiters, &[Flaw]); 8] = [
+        let cases: [(&[u8], Delimiters, &[Flaw]); 19] = [
             (b"MSH|^~\\&|X", usual, &[]),
             (
                 b"MSH|^~\\&#|X",
@@ -160,6 +183,62 @@ mod tests {
                 &[Flaw::Ambiguous],
             ),
             (b"MSHA^~\\&|X", usual, &[Flaw::Field]),
+            // Nothing but delimiters, and what follows is another segment.
+            (b"MSH|^~\\&\rPID|1", usual, &[]),
+            (b"MSH|^~\\&\nPID|1", usual, &[]),
+            (b"MSH|\rPID|^", usual, &[Flaw::Short]),
+            (b"MSH\r", usual, &[Flaw::Field, Flaw::Short]),
+            (b"MSH|^~\\|X", usual, &[Flaw::Short]),
+            (b"MSH|^~|X", usual, &[Flaw::Short]),
+            (
+                b"MSH|^~\\&#$|X",
+                Delimiters {
+                    truncation: Some(b'#'),
+                    ..usual
+                },
+                &[Flaw::Long],
+            ),
+            // A letter is taken where it cannot be anything else, and told.
+            (
+                b"MSHx^~\\&xAPP",
+                Delimiters {
+                    field: b'x',
+                    ..usual
+                },
+                &[Flaw::Ambiguous],
+            ),
+            (
+                b"MSH|abcd|X",
+                Delimiters {
+                    component: b'a',
+                    repeat: b'b',
+                    escape: Some(b'c'),
+                    subcomponent: b'd',
+                    ..usual
+                },
+                &[Flaw::Ambiguous],
+            ),
+            (
+                b"MSH\x1d\x1e\x1f\x01\x02\x1dX",
+                Delimiters {
+                    field: 0x1D,
+                    component: 0x1E,
+                    repeat: 0x1F,
+                    escape: Some(1),
+                    subcomponent: 2,
+                    truncation: None,
+                },
+                &[Flaw::Ambiguous],
+            ),
+            // A paragraph sign in ISO 8859-1 is one byte, and beyond ASCII.
+            (
+                b"MSH\xa7^~\\&\xa7X",
+                Delimiters {
+                    field: 0xA7,
+                    ..usual
+                },
+                &[Flaw::Ambiguous],
+            ),
         ];
         for (header, expected, flaws) in cases {
             let (found, found_flaws) = Delimiters::read(header);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::charset::Charset;
-use crate::delimiters::Delimiters;
+use crate::delimiters::{Delimiters, follows_header};
 use crate::form::{self, Made, Wire};
 use crate::issue::IssueKind;
 use crate::message::{Message, is_header_name};
@@ -162,9 +162,7 @@ fn find_header(raw: &[u8]) -> Header {
 
 fn begins_with_header(raw: &[u8]) -> bool {
     let name = raw.first_chunk::<3>();
-    let next = raw.get(3);
-    name.is_some_and(|name| is_header_name(*name))
-        && next.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    name.is_some_and(|name| is_header_name(*name)) && follows_header(raw)
 }
 
 /// The first set of MSH-18 and the others, before anything is indexed: they may change how the bytes

@@ -118,19 +118,23 @@ pub fn application_code(message: &Message, outcome: Outcome) -> Option<AckCode> 
     asked.then_some(code)
 }
 
-/// Enhanced as soon as MSH-15 or MSH-16 says anything.
+/// Enhanced as soon as MSH-15 or MSH-16 says anything. A null or what table 0155 does not know says
+/// nothing: were it taken for *never*, the sender would wait for ever.
 pub fn mode(message: &Message) -> Mode {
-    let silent = message.header(15, 1).is_empty() && message.header(16, 1).is_empty();
-    if silent {
-        Mode::Original
-    } else {
+    let says = |field: usize| {
+        let wanted = message.header(field, 1);
+        matches!(wanted.trim(), "AL" | "NE" | "ER" | "SU")
+    };
+    if says(15) || says(16) {
         Mode::Enhanced
+    } else {
+        Mode::Original
     }
 }
 
-/// Table 0155. In enhanced mode an empty field means never; so does what no table knows.
+/// Table 0155. In enhanced mode a field that says nothing means never.
 fn is_asked(wanted: &str, outcome: Outcome) -> bool {
-    match wanted {
+    match wanted.trim() {
         "AL" => true,
         "ER" => outcome != Outcome::Accepted,
         "SU" => outcome == Outcome::Accepted,

@@ -47,14 +47,18 @@ pub fn acknowledge(
     message.wire.encode(builder.finish())
 }
 
-/// Copies a field of the sender's header as it stands; terminators cannot come along.
+/// Copies a field of the sender's header as it stands; terminators and other control characters that
+/// are no delimiters cannot come along.
 fn echo(target: &mut SegmentBuilder<'_>, own: usize, msh: Option<Segment<'_>>, theirs: usize) {
     let Some(msh) = msh else { return };
     let field = msh.field(theirs);
     if !field.is_empty() {
+        let delimiters = msh.message().delimiters();
+        let declared = [&[delimiters.field][..], &delimiters.encoding_characters()].concat();
+        let stays = |byte: u8| 0x20 <= byte || declared.contains(&byte);
         let bytes = field.raw().iter();
         let clean: Vec<u8> = bytes
-            .map(|&byte| if byte < 0x20 { b' ' } else { byte })
+            .map(|&byte| if stays(byte) { byte } else { b' ' })
             .collect();
         target.raw(own, &clean);
     }

@@ -11,7 +11,9 @@
 mod acks;
 mod charsets;
 mod continued;
+mod escapes;
 mod groups;
 mod laws;
+mod odd;
 mod shared;
 mod testdata;
