@@ -6,6 +6,8 @@
 //! - a message is handed out without a copy of its bytes, whatever its size;
 //! - a frame that exceeds the cap is refused before it fills the memory.
 
+mod head;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 const START: u8 = 0x0B;
@@ -111,6 +113,13 @@ impl Decoder {
     /// Whether the beginning of a frame waits for its end.
     pub fn is_inside_frame(&self) -> bool {
         !self.refused && self.buffer.first() == Some(&START)
+    }
+
+    /// Whether the frame that waits for its end can be no message any more: `n_bytes` of it are here,
+    /// blanks before them not counted, and no header is where a sender might put one.
+    pub fn lacks_header(&self, n_bytes: usize) -> bool {
+        let frame = self.buffer.get(1..).unwrap_or_default();
+        self.is_inside_frame() && head::lacks_header(frame, n_bytes)
     }
 
     fn in_frame(&mut self) -> Step {

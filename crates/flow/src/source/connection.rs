@@ -5,7 +5,8 @@
 //! - answers go out in the order in which their messages came;
 //! - a peer holds no more memory than one frame up to the cap and `max_pipelined` messages: beyond
 //!   that nothing is read from it until the journal and the peer have caught up;
-//! - bytes that are no frame are kept up to the cap, and the connection is closed.
+//! - bytes that are no frame are kept up to the cap, and the connection is closed; so is a frame that
+//!   can be no message, as soon as its peer falls silent.
 
 mod batch;
 
@@ -56,8 +57,12 @@ struct Reader<'a> {
     memory: Option<OwnedSemaphorePermit>,
 }
 
-/// How long a peer that sent noise may take to begin a frame.
+/// How long a peer that sent noise may take to begin a frame, or to go on with one that is no message.
 const NOISE_GRACE: Duration = Duration::from_secs(1);
+/// A frame of so many bytes without a header is taken for noise.
+const HEADLESS: usize = 256;
+/// The same where noise came before it.
+const HEADLESS_AFTER_NOISE: usize = 8;
 /// More noise than this is not the dirt on a line.
 const MAX_NOISE: usize = 64 << 10;
 /// A frame that is larger asks for memory before more of it is read.
@@ -165,16 +170,33 @@ impl Reader<'_> {
     fn patience(&self, frame_began: Option<Instant>) -> (Instant, CloseReason) {
         let seconds = Duration::from_secs;
         match frame_began {
-            Some(began) => (
-                began + seconds(self.config.frame_timeout_seconds),
-                CloseReason::FrameTimeout,
-            ),
+            Some(began) => {
+                let late = began + seconds(self.config.frame_timeout_seconds);
+                // Not closed at once: what still comes is kept too, and shows what the peer is.
+                let silent = Instant::now() + NOISE_GRACE;
+                if silent < late && self.is_hopeless() {
+                    (silent, CloseReason::Noise)
+                } else {
+                    (late, CloseReason::FrameTimeout)
+                }
+            }
             None if self.noise.is_empty() => (
                 Instant::now() + seconds(self.config.idle_timeout_seconds),
                 CloseReason::Idle,
             ),
             None => (Instant::now() + NOISE_GRACE, CloseReason::Noise),
         }
+    }
+
+    /// Whether the frame that began is no message, as far as its beginning tells: a start block may be
+    /// any byte of binary data.
+    fn is_hopeless(&self) -> bool {
+        let n_bytes = if self.noise.is_empty() {
+            HEADLESS
+        } else {
+            HEADLESS_AFTER_NOISE
+        };
+        self.decoder.lacks_header(n_bytes)
     }
 
     async fn take_frames(&mut self, queue: &mpsc::Sender<Turn>) -> Option<CloseReason> {
