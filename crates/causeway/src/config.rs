@@ -341,10 +341,10 @@ mod tests {
             (
                 SMALL.replace(
                     "name = \"adt\"",
-                    "name = \"adt\"\nacknowledge = \"delivered\"",
+                    "name = \"adt\"\nprocessing_ids = [\"P\", \"T\"]",
                 ),
                 Some(4),
-                "destination",
+                "never reach a production chart",
             ),
             (
                 SMALL.replace("listen = \"127.0.0.1:2575\"", "listen = \"somewhere\""),

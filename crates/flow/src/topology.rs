@@ -108,7 +108,8 @@ pub enum AckPolicy {
     Received,
     /// It was accepted into the chart; errors are told.
     Mapped,
-    /// The destination answered. Here the destination is the chart, so [`check`] refuses it.
+    /// The flow's destination answered. The chart's answer is its commit, so for the chart this says
+    /// the same as [`AckPolicy::Mapped`].
     Delivered,
 }
 
@@ -236,13 +237,6 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
             "name",
             "a flow's name appears in logs and metrics",
             "Use 1 to 64 letters, digits, `-` or `_`.",
-        ));
-    }
-    if flow.acknowledge == AckPolicy::Delivered {
-        problems.push(flow.problem(
-            "acknowledge",
-            "`delivered` waits for a destination's answer, and this flow's destination is the chart",
-            "Write `mapped`: accepted into the chart, errors told.",
         ));
     }
     if config.production && flow.processing_ids.iter().any(|id| *id != ProcessingId::P) {
@@ -449,13 +443,24 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_acknowledge_is_taken() {
+        for (word, policy) in [
+            ("received", AckPolicy::Received),
+            ("mapped", AckPolicy::Mapped),
+            ("delivered", AckPolicy::Delivered),
+        ] {
+            let text = format!(
+                "[[flow]]\nname = 'a'\nacknowledge = '{word}'\nsource.mllp.listen = '127.0.0.1:0'\n"
+            );
+            assert_eq!(problems(&text), Vec::<String>::new(), "{word}");
+            let config: EngineConfig = toml::from_str(&text).unwrap();
+            assert_eq!(config.flows[0].acknowledge, policy);
+        }
+    }
+
+    #[test]
     fn what_check_refuses() {
         for (clause, line, expected) in [
-            (
-                "`delivered` without a destination of its own",
-                "acknowledge = 'delivered'",
-                "flow.a.acknowledge",
-            ),
             (
                 "T in production",
                 "processing_ids = ['P', 'T']",

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod acknowledge;
 mod audit;
 mod browser;
 mod clients;

@@ -19,8 +19,8 @@ fn check_and_serve_tell_the_same_mistakes() {
     let folder = tempfile::tempdir().unwrap();
     for (text, told) in [
         (
-            SMALL.replace("mapped", "delivered"),
-            ["wrong.toml:8", "destination"],
+            SMALL.replace("mapped", "someday"),
+            ["wrong.toml:8", "`received`, `mapped`, `delivered`"],
         ),
         (
             SMALL.replace("name = \"adt\"", "nome = \"adt\""),

@@ -6,15 +6,17 @@
 //!   yet, it waits for it like the first one;
 //! - what is answered is kept with the message.
 
+mod blame;
+
 use crate::events::{Attention, CloseReason, Event};
 use crate::flow::Flow;
 use crate::snapshot::FlowState;
-use crate::step::work::{Finished, Work};
-use crate::topology::{AckPolicy, Refusal};
+use crate::step::work::{Finished, Refused, Work};
+use crate::topology::AckPolicy;
 use bytes::Bytes;
+use hl7v2::Message;
 use hl7v2::ack::{self, AckCode, AckError, Condition, Outcome};
 use hl7v2::batch::Reply;
-use hl7v2::{Message, Place};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -107,8 +109,7 @@ impl Desk {
                 application: self.promise(flow, message),
             };
         };
-        let (outcome, error) = blame(flow, reason);
-        let errors = [error];
+        let (outcome, errors) = blame::of(flow, &Refused::at_the_door(reason));
         // 2.9.3.2: a refused receipt ends the matter, no application acknowledgement follows.
         if let Some(code) = ack::accept_code(message, outcome) {
             let accept = Some(self.write(message, code, &errors));
@@ -201,9 +202,9 @@ impl Desk {
     ) -> Option<Acknowledgement> {
         let (outcome, errors, is_final) = match outcome {
             Some(Finished::Applied) => (Outcome::Accepted, Vec::new(), true),
-            Some(Finished::Refused(reason)) => {
-                let (outcome, error) = blame(flow, *reason);
-                (outcome, vec![error], true)
+            Some(Finished::Refused(refused)) => {
+                let (outcome, errors) = blame::of(flow, refused);
+                (outcome, errors, true)
             }
             // It is safe here and goes on by itself; the sender may ask again.
             Some(Finished::Waits) | None => {
@@ -253,9 +254,7 @@ impl Desk {
                     let text = progress
                         .and_then(|progress| progress.reason)
                         .unwrap_or_default();
-                    let code = text.split(';').next().unwrap_or_default();
-                    let reason = Attention::parse(code).unwrap_or(Attention::ChartRefused);
-                    return Some(Finished::Refused(reason));
+                    return Some(Finished::Refused(Refused::parse(&text)));
                 }
                 State::Parked => return Some(Finished::Waits),
                 State::Received if until < Instant::now() => return None,
@@ -328,70 +327,4 @@ impl Desk {
 
 fn is_accept(said: &Acknowledgement) -> bool {
     said.code.starts_with('C')
-}
-
-/// Who is to blame, by the flow's policy, in the words of table 0357.
-fn blame(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
-    let refusals = flow.config.refusals;
-    let by = |refusal: Refusal| match refusal {
-        Refusal::Ae => Outcome::Error,
-        Refusal::Ar => Outcome::Rejected,
-    };
-    let (outcome, condition, field) = match reason {
-        Attention::NoMessage | Attention::BatchEnvelope => {
-            (by(refusals.header), Condition::SegmentSequence, None)
-        }
-        // MSH-14 also where DSC-1 says it: the field is of the message that the sender knows.
-        Attention::Fragment => (
-            by(refusals.no_map),
-            Condition::UnsupportedMessageType,
-            Some(14),
-        ),
-        Attention::NoMessageType => (
-            by(refusals.header),
-            Condition::RequiredFieldMissing,
-            Some(9),
-        ),
-        Attention::NoControlId => (
-            by(refusals.header),
-            Condition::RequiredFieldMissing,
-            Some(10),
-        ),
-        Attention::NoProcessingId => (
-            by(refusals.header),
-            Condition::RequiredFieldMissing,
-            Some(11),
-        ),
-        Attention::WrongProcessingId => (
-            by(refusals.processing_id),
-            Condition::UnsupportedProcessingId,
-            Some(11),
-        ),
-        Attention::NoMap => (
-            by(refusals.no_map),
-            Condition::UnsupportedMessageType,
-            Some(9),
-        ),
-        Attention::UnknownVersion => (by(refusals.no_map), Condition::UnsupportedVersion, Some(12)),
-        Attention::Ambiguous | Attention::MergeWithItself | Attention::MergeCircle => {
-            (Outcome::Error, Condition::DuplicateKey, None)
-        }
-        Attention::MapFailed | Attention::ChartRefused => {
-            (Outcome::Error, Condition::DataType, None)
-        }
-        Attention::TooManyAttempts => (Outcome::Rejected, Condition::InternalError, None),
-    };
-    let error = AckError::new(condition, reason.explain());
-    (
-        outcome,
-        match field {
-            Some(field) => error.at(Place {
-                name: Some(*b"MSH"),
-                occurrence: 1,
-                field,
-                ..Place::default()
-            }),
-            None => error,
-        },
-    )
 }

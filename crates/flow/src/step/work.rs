@@ -32,9 +32,17 @@ pub(crate) enum Finished {
     /// It is in the chart.
     Applied,
     /// A person has to look.
-    Refused(Attention),
+    Refused(Refused),
     /// It waits behind another one, or for a person.
     Waits,
+}
+
+/// Why a message is not in the chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) reason: Attention,
+    /// What could not be used, as far as it is told: places and reasons, without PHI.
+    pub(crate) issues: Vec<String>,
 }
 
 /// A message on its way.
@@ -73,6 +81,45 @@ pub(crate) struct Work {
 
 /// Bodies of waiting messages beyond this are read back from the journal.
 const MAX_BYTES_IN_MEMORY: usize = 64 << 20;
+
+// === impl Refused ===
+
+impl Refused {
+    /// So many issues are told.
+    const TOLD: usize = 3;
+
+    /// Before anything was made of it.
+    pub(crate) fn at_the_door(reason: Attention) -> Self {
+        Self {
+            reason,
+            issues: Vec::new(),
+        }
+    }
+
+    fn new(reason: Attention, issues: &[String]) -> Self {
+        let issues = issues.iter().take(Self::TOLD).cloned().collect();
+        Self { reason, issues }
+    }
+
+    /// Reads what stands in the ledger beside the message.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut parts = text.split("; ");
+        let code = parts.next().unwrap_or_default();
+        Self {
+            reason: Attention::parse(code).unwrap_or(Attention::ChartRefused),
+            issues: parts.map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reason.code())?;
+        self.issues
+            .iter()
+            .try_for_each(|issue| write!(f, "; {issue}"))
+    }
+}
 
 // === impl Job ===
 
@@ -306,11 +353,8 @@ impl Work {
             (false, true) => State::Held,
             (false, false) => State::NeedsAttention,
         };
-        let mut text = reason.code().to_owned();
-        for issue in issues.iter().take(3) {
-            text.push_str("; ");
-            text.push_str(issue);
-        }
+        let refused = Refused::new(reason, issues);
+        let text = refused.to_string();
         let mut changes = vec![Change::Progress(Progress {
             n_issues: issues.len().max(1) as u32,
             ..progress(sequence, job, state, Some(text.clone()))
@@ -336,7 +380,7 @@ impl Work {
             sequence: sequence.get(),
             reason,
         });
-        job.answer(Finished::Refused(reason));
+        job.answer(Finished::Refused(refused));
     }
 
     fn park(&self, head: Sequence, job: &Job, reason: Attention, mut changes: Vec<Change>) {

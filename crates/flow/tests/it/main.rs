@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod acknowledge;
 mod batch;
 mod chart;
 mod chart_site;

@@ -102,6 +102,21 @@ fn acknowledged_when_mapped_tells_the_outcome() {
         (msa1(&ack).as_str(), field(&ack, "ERR", 4).as_str()),
         ("AE", "E")
     );
+    let errors = |ack: &str| -> Vec<String> {
+        let errors = ack.split('\r').filter(|line| line.starts_with("ERR"));
+        errors
+            .map(|line| [2, 3, 8].map(|n| line.split('|').nth(n).unwrap()).join(" "))
+            .collect()
+    };
+    let [whole, date, number] = &errors(&ack)[..] else {
+        panic!("{ack}")
+    };
+    assert!(whole.starts_with(" 102^"), "{whole}");
+    assert_eq!(date, "PID^1^7^1 102^Data type error^HL70357 no date");
+    assert_eq!(
+        number,
+        "OBX^2^5^3^1^2 102^Data type error^HL70357 no number"
+    );
     client.post(&adt("A01", "C2", "2", "FAIL", AT));
     assert_eq!(
         client.answer().unwrap(),
@@ -114,37 +129,6 @@ fn acknowledged_when_mapped_tells_the_outcome() {
         "a worker's panic is caught"
     );
     assert_eq!(client.send(&adt("A01", "C4", "3", "ANNA", AT)), "AA");
-}
-
-#[test]
-fn enhanced_mode_answers_as_msh_15_and_16_ask() {
-    let dir = tempdir().unwrap();
-    let site = Site::start(dir.path(), |flow| flow.acknowledge = AckPolicy::Mapped);
-    site.memory.fail.store(true, Ordering::SeqCst);
-    for (idx, (accept, application, given, expected)) in [
-        ("AL", "NE", "ANNA", vec!["CA"]),
-        ("AL", "AL", "ANNA", vec!["CA", "AA"]),
-        ("NE", "AL", "FAIL", vec!["AE"]),
-        ("AL", "ER", "ANNA", vec!["CA"]),
-        ("AL", "ER", "FAIL", vec!["CA", "AE"]),
-        ("SU", "SU", "ANNA", vec!["CA", "AA"]),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let plain = adt("A01", &format!("E{idx}"), &format!("{idx}"), given, AT);
-        let message = plain.replacen("|P|2.5.1", &format!("|P|2.5.1|||{accept}|{application}"), 1);
-        let mut client = Client::connect(site.address);
-        client.post(&message);
-        client.half_close();
-        let codes: Vec<String> = std::iter::from_fn(|| client.answer())
-            .map(|ack| msa1(&ack))
-            .collect();
-        assert_eq!(
-            codes, expected,
-            "MSH-15 {accept} MSH-16 {application} {given}"
-        );
-    }
 }
 
 #[test]
@@ -311,6 +295,89 @@ fn bytes_that_are_no_message_are_kept_and_the_connection_is_closed() {
         let counted =
             format!("causeway_flow_connections_closed_total{{flow=\"adt\",reason=\"{reason}\"}}");
         assert!(metrics.contains(&counted), "{reason} in {metrics}");
+    }
+}
+
+/// A start block in binary data does not hold the connection until the frame times out: the client's
+/// patience is 20 seconds, the frame's 60.
+#[test]
+fn a_frame_that_cannot_be_a_message_is_kept_and_its_silent_peer_sent_away() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let binary: Vec<u8> = (0..2000u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .filter(|byte| !matches!(byte, 0x0b | 0x1c))
+        .collect();
+    for (clause, before, inside) in [
+        ("all of it in the frame", &b""[..], &binary[..]),
+        (
+            "a start block in the middle",
+            &binary[..300],
+            &binary[300..400],
+        ),
+        (
+            "lines of text",
+            b"",
+            b"no message, whatever one may think of it\r\n"
+                .repeat(20)
+                .as_slice(),
+        ),
+    ] {
+        let n_before = site.rows().len();
+        let mut client = Client::connect(site.address);
+        client.raw(&[before, b"\x0b", inside].concat());
+        assert_eq!(client.answer(), None, "{clause}");
+        let rows = site.settled();
+        let kept: usize = rows[n_before..].iter().map(|row| row.n_bytes).sum();
+        assert_eq!(kept, before.len() + inside.len(), "{clause}: kept");
+        for row in &rows[n_before..] {
+            assert_eq!(row.no_message.as_deref(), Some("noise"), "{clause}");
+        }
+    }
+    site.drain();
+    let closed = "causeway_flow_connections_closed_total{flow=\"adt\",reason=\"noise\"} 3";
+    assert!(site.engine.render_metrics().contains(closed));
+}
+
+/// A sender that writes a frame in pieces, with something before its header, has the time of a frame.
+#[test]
+fn a_slow_and_sloppy_sender_is_waited_for() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let message = |control: &str| {
+        let text = adt("A01", control, "1", "ANNA", AT);
+        text.replacen("ZZ|", &format!("ZZ{}|", "X".repeat(300)), 1)
+    };
+    let wide: Vec<u8> = message("W1")
+        .replacen("|2.5.1", "|2.5.1||||||UNICODE UTF-16", 1)
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let after = |before: &str, control: &str| format!("{before}{}", message(control)).into_bytes();
+    let cases = [
+        ("blanks", after(&" ".repeat(60), "W2")),
+        ("a byte order mark", after("\u{feff}", "W3")),
+        (
+            "a line of something else",
+            after("from the analyzer:\r\n", "W4"),
+        ),
+        ("UTF-16", wide),
+    ];
+    let clients: Vec<_> = cases
+        .iter()
+        .map(|(clause, body)| {
+            let framed = framed(body);
+            let (first, rest) = framed.split_at(380);
+            let mut client = Client::connect(site.address);
+            client.raw(first);
+            (clause, client, rest.to_vec())
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    for (clause, mut client, rest) in clients {
+        client.raw(&rest);
+        let ack = client.answer().expect(clause).replace('\0', "");
+        assert_eq!(msa1(&ack), "AA", "{clause}");
     }
 }
 

@@ -64,7 +64,9 @@ impl Destination for Memory {
         if text.contains("FAIL") && self.fail.load(Ordering::SeqCst) {
             return Outcome::Refused {
                 reason: Attention::ChartRefused,
-                issues: Vec::new(),
+                issues: ["PID-7: no date", "OBX[2]-5[3].1.2: no number"]
+                    .map(str::to_owned)
+                    .into(),
             };
         }
         assert!(!text.contains("PANIC"), "as asked");

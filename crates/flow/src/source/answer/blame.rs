@@ -1,0 +1,109 @@
+//! Why a message was refused, in the words of table 0357 and at its places.
+
+use crate::events::Attention;
+use crate::flow::Flow;
+use crate::step::work::Refused;
+use crate::topology::Refusal;
+use hl7v2::ack::{AckError, Condition, Outcome};
+use hl7v2::path::Which;
+use hl7v2::{Path, Place};
+use std::num::NonZeroU32;
+
+/// Who is to blame, by the flow's policy, and what for: the reason, then the values that led to it.
+pub(super) fn of(flow: &Flow, refused: &Refused) -> (Outcome, Vec<AckError>) {
+    let (outcome, error) = reason(flow, refused.reason);
+    let values = match refused.reason {
+        Attention::MapFailed | Attention::ChartRefused => refused.issues.as_slice(),
+        // What else could not be used is not why it was refused.
+        _ => &[],
+    };
+    let condition = error.condition;
+    let values = values.iter().filter_map(|issue| value(condition, issue));
+    (outcome, std::iter::once(error).chain(values).collect())
+}
+
+/// The error of one value, from `OBX[2]-5: no number`.
+fn value(condition: Condition, issue: &str) -> Option<AckError> {
+    let (path, why) = issue.split_once(": ")?;
+    let path = Path::parse(path).ok()?;
+    let name = path.segment.name.as_bytes().try_into().ok()?;
+    let part = |number: Option<NonZeroU32>| number.map_or(0, NonZeroU32::get);
+    let which = |which: Which| match which {
+        Which::At(number) => number.get(),
+        Which::Unsaid | Which::Each => 1,
+    };
+    Some(AckError::new(condition, why).at(Place {
+        name: Some(name),
+        occurrence: which(path.segment.which),
+        field: part(path.field),
+        repeat: which(path.repeat),
+        component: part(path.component),
+        subcomponent: part(path.subcomponent),
+        ..Place::default()
+    }))
+}
+
+fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
+    let refusals = flow.config.refusals;
+    let by = |refusal: Refusal| match refusal {
+        Refusal::Ae => Outcome::Error,
+        Refusal::Ar => Outcome::Rejected,
+    };
+    let (outcome, condition, field) = match reason {
+        Attention::NoMessage | Attention::BatchEnvelope => {
+            (by(refusals.header), Condition::SegmentSequence, None)
+        }
+        // MSH-14 also where DSC-1 says it: the field is of the message that the sender knows.
+        Attention::Fragment => (
+            by(refusals.no_map),
+            Condition::UnsupportedMessageType,
+            Some(14),
+        ),
+        Attention::NoMessageType => (
+            by(refusals.header),
+            Condition::RequiredFieldMissing,
+            Some(9),
+        ),
+        Attention::NoControlId => (
+            by(refusals.header),
+            Condition::RequiredFieldMissing,
+            Some(10),
+        ),
+        Attention::NoProcessingId => (
+            by(refusals.header),
+            Condition::RequiredFieldMissing,
+            Some(11),
+        ),
+        Attention::WrongProcessingId => (
+            by(refusals.processing_id),
+            Condition::UnsupportedProcessingId,
+            Some(11),
+        ),
+        Attention::NoMap => (
+            by(refusals.no_map),
+            Condition::UnsupportedMessageType,
+            Some(9),
+        ),
+        Attention::UnknownVersion => (by(refusals.no_map), Condition::UnsupportedVersion, Some(12)),
+        Attention::Ambiguous | Attention::MergeWithItself | Attention::MergeCircle => {
+            (Outcome::Error, Condition::DuplicateKey, None)
+        }
+        Attention::MapFailed | Attention::ChartRefused => {
+            (Outcome::Error, Condition::DataType, None)
+        }
+        Attention::TooManyAttempts => (Outcome::Rejected, Condition::InternalError, None),
+    };
+    let error = AckError::new(condition, reason.explain());
+    (
+        outcome,
+        match field {
+            Some(field) => error.at(Place {
+                name: Some(*b"MSH"),
+                occurrence: 1,
+                field,
+                ..Place::default()
+            }),
+            None => error,
+        },
+    )
+}
