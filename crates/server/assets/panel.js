@@ -41,13 +41,34 @@ document.addEventListener("click", async (event) => {
   if (!(await open(link, true))) location.href = link.href;
 });
 
+// The tab of the part that is on the screen.
+function mark() {
+  const tabs = [...document.querySelectorAll('.opened > .tabs a[href^="#"]')];
+  let here = tabs[0];
+  for (const tab of tabs) {
+    const part = document.getElementById(tab.hash.slice(1));
+    if (part && part.getBoundingClientRect().top < 160) here = tab;
+  }
+  for (const tab of tabs) tab === here ? tab.setAttribute("aria-current", "true") : tab.removeAttribute("aria-current");
+}
+document.addEventListener("scroll", mark, { passive: true });
+document.addEventListener("causeway:shown", mark);
+mark();
+
 window.addEventListener("popstate", () => location.reload());
 
 // Pointing at a field lights the values that came of it, and the other way round.
 function light(event) {
   const key = event.target.closest?.("[data-field]")?.dataset.field;
   document.querySelectorAll(".lit").forEach((lit) => lit.classList.remove("lit"));
-  if (key) document.querySelectorAll(`[data-field="${CSS.escape(key)}"]`).forEach((other) => other.classList.add("lit"));
+  if (!key) return;
+  document.querySelectorAll(`[data-field="${CSS.escape(key)}"]`).forEach((other) => other.classList.add("lit"));
+  // The raw text follows; what is under the pointer stays where it is.
+  const raw = document.querySelector(".rawside .raw");
+  const lit = raw?.querySelector(".lit");
+  if (!lit || raw.contains(event.target)) return;
+  const at = lit.getBoundingClientRect().top - raw.getBoundingClientRect().top;
+  if (at < 0 || raw.clientHeight - 20 < at) raw.scrollTop += at - raw.clientHeight / 2;
 }
 document.addEventListener("mouseover", light);
 document.addEventListener("focusin", light);

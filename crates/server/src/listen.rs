@@ -64,7 +64,7 @@ fn routes(app: App, limits: &Limits) -> Router {
         .route("/fhir/", fhir::base())
         .nest("/api", api::routes())
         .merge(operate::routes())
-        .merge(console::routes())
+        .merge(console::routes(app.clone()))
         .layer(axum::middleware::from_fn(secure::headers))
         .layer(RequestBodyTimeoutLayer::new(limits.body_stall))
         .layer(axum::middleware::from_fn_with_state(

@@ -1,9 +1,15 @@
 //! A page that could not be shown: what, why, and the remedy.
 
+use super::frame::{Frame, Place};
+use super::theme;
+use super::visitor::Visitor;
+use crate::app::App;
 use crate::caller::Unauthenticated;
 use access::Refusal;
 use askama::Template;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use flow::ControlError;
 use store::audit::{Outcome, RecordError};
@@ -24,6 +30,13 @@ pub(super) struct Fault {
 #[template(path = "fault.html")]
 struct FaultPage<'a> {
     theme: &'a str,
+    fault: &'a Fault,
+}
+
+#[derive(Template)]
+#[template(path = "fault_framed.html")]
+struct FramedFault<'a> {
+    frame: Frame,
     fault: &'a Fault,
 }
 
@@ -83,16 +96,39 @@ impl Fault {
     }
 }
 
-impl IntoResponse for Fault {
-    fn into_response(self) -> Response {
-        let page = FaultPage {
-            theme: "",
-            fault: &self,
-        };
-        match page.render() {
-            Ok(html) => (self.status, Html(html)).into_response(),
-            Err(_) => (self.status, format!("{}. {}\n", self.what, self.remedy)).into_response(),
+/// Shows a fault where the person is: in the frame of whoever is logged in, in their theme else.
+pub(super) async fn dress(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = parts.clone();
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let Some(fault) = response.extensions().get::<Fault>() else {
+        return response;
+    };
+    let page = match Visitor::of(&app, &asked) {
+        Ok(visitor) => FramedFault {
+            frame: Frame::new(&visitor, Place::Elsewhere, fault.what.as_str()),
+            fault,
         }
+        .render(),
+        Err(_) => FaultPage {
+            theme: theme::of(&asked.headers),
+            fault,
+        }
+        .render(),
+    };
+    match page {
+        Ok(html) => (fault.status, Html(html)).into_response(),
+        Err(_) => response,
+    }
+}
+
+impl IntoResponse for Fault {
+    /// The words alone, which [`dress`] makes a page of.
+    fn into_response(self) -> Response {
+        let words = format!("{}. {} {}\n", self.what, self.why, self.remedy);
+        let mut response = (self.status, words).into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

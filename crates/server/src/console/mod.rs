@@ -39,7 +39,7 @@ use std::sync::Arc;
 /// The largest form: a pasted message for a dry run.
 const MAX_FORM_BYTES: usize = 32 << 20;
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes(app: App) -> Router<App> {
     Router::new()
         .route("/", get(overview::show))
         .route("/console/live", get(overview::live))
@@ -104,8 +104,20 @@ pub(crate) fn routes() -> Router<App> {
         .route("/password", get(password::show).post(password::choose))
         .route("/theme", post(theme::choose))
         .route("/assets/{name}", get(assets::file))
+        .fallback(no_such_page)
+        .layer(axum::middleware::from_fn_with_state(app, fault::dress))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(Extension(Arc::new(Handles::default())))
         .layer(Extension(Arc::new(messages::Batches::default())))
         .layer(Extension(Arc::new(maps::Tallies::default())))
+}
+
+/// What has no route at all.
+async fn no_such_page() -> fault::Fault {
+    fault::Fault::new(
+        axum::http::StatusCode::NOT_FOUND,
+        "There is no such page",
+        "The address leads nowhere: it was mistyped, or it is of another version.",
+        "Choose a page from the menu, or search above.",
+    )
 }

@@ -94,7 +94,7 @@ impl Visitor {
         Ok(())
     }
 
-    fn of(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+    pub(super) fn of(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
         let caller = Caller::of_page(app, parts)?;
         // A bearer token is for the API; the pages are for people.
         let session = caller.session.clone().ok_or(Unauthenticated::Missing)?;

@@ -32,6 +32,16 @@ pub(in crate::console) struct Difference {
 
 const MAX_RESOURCES: usize = 40;
 
+// === impl Difference ===
+
+impl Difference {
+    /// The map row without its folder: `obx.map:37`.
+    pub(super) fn row_short(&self) -> &str {
+        let row = self.row.as_str();
+        row.rsplit_once('/').map_or(row, |(_, file)| file)
+    }
+}
+
 /// Reads it; not for an async task's own thread.
 pub(super) fn changes(
     app: &App,

@@ -218,7 +218,8 @@ impl<'a> Tree<'a> {
 
     fn meaning(&self, table: Option<&str>, code: &str) -> Option<&'static str> {
         let meaning = self.dictionary.table(table?)?.meaning(code)?;
-        (!meaning.is_empty() && meaning != code).then_some(meaning)
+        // `ORU_R01` is not explained by `R01`.
+        (!meaning.is_empty() && !code.contains(meaning)).then_some(meaning)
     }
 }
 
