@@ -127,6 +127,8 @@ where
 
     let administrator_name = administrator.name();
     let app = App::new(Parts {
+        started: clock.now(),
+        data: settings.data.clone(),
         clock,
         chart: chart.clone(),
         journal: journal.clone(),

@@ -20,6 +20,6 @@ pub use administrator::{Administrator, AdministratorError, Login, MIN_PASSWORD_C
 pub use head::{Head, HeadError, HeadKey, HeadPublicKey, SignedHead};
 pub use keys::{KeyError, SigningKey};
 pub use random::random_text;
-pub use session::{Opened, Session, Sessions, SessionsPolicy};
+pub use session::{OpenSession, Opened, Session, Sessions, SessionsPolicy};
 pub use throttle::Throttle;
 pub use token::{Bearer, TokenError, Tokens};

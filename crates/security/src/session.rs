@@ -55,9 +55,29 @@ pub struct Session {
     pub must_choose_password: bool,
 }
 
+/// An open session as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// A name that ends it and opens nothing.
+    pub id: String,
+    /// Who logged in.
+    pub user: String,
+    /// From where.
+    pub source: String,
+    /// When.
+    pub opened: Timestamp,
+    /// The last request of a person.
+    pub last_seen: Timestamp,
+    /// When it ends without another request.
+    pub ends: Timestamp,
+    /// The one that asks.
+    pub is_own: bool,
+}
+
 #[derive(Debug)]
 struct State {
     user: String,
+    source: String,
     csrf: String,
     opened: Timestamp,
     last_seen: Timestamp,
@@ -75,14 +95,20 @@ impl Sessions {
         }
     }
 
-    /// Opens a session.
-    pub fn open(&self, user: &str, must_choose_password: bool, now: Timestamp) -> Opened {
+    /// Opens a session for a user who came from `source`.
+    pub fn open(
+        &self,
+        (user, source): (&str, &str),
+        must_choose_password: bool,
+        now: Timestamp,
+    ) -> Opened {
         let opened = Opened {
             cookie: random_text::<32>(),
             csrf: random_text::<32>(),
         };
         let state = State {
             user: user.to_owned(),
+            source: source.to_owned(),
             csrf: opened.csrf.clone(),
             opened: now,
             last_seen: now,
@@ -111,6 +137,34 @@ impl Sessions {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&digest(cookie));
+    }
+
+    /// Every session that is open at `now`, the freshest first; `cookie` is the asker's own.
+    pub fn list(&self, cookie: &str, now: Timestamp) -> Vec<OpenSession> {
+        let own = digest(cookie);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed: Vec<OpenSession> = open
+            .iter()
+            .filter(|(_, state)| now.micros() < self.ends(state))
+            .map(|(key, state)| OpenSession {
+                id: id_of(key),
+                user: state.user.clone(),
+                source: state.source.clone(),
+                opened: state.opened,
+                last_seen: state.last_seen,
+                ends: Timestamp::from_micros(self.ends(state)),
+                is_own: *key == own,
+            })
+            .collect();
+        listed.sort_by_key(|session| std::cmp::Reverse((session.last_seen, session.opened)));
+        listed
+    }
+
+    /// Ends the session of that id, if it is open; says whose it was.
+    pub fn end(&self, id: &str) -> Option<String> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = *open.keys().find(|key| id_of(key) == id)?;
+        open.remove(&key).map(|state| state.user)
     }
 
     /// The password is chosen: other sessions of the user end, this one goes on.
@@ -163,6 +217,15 @@ impl Session {
     }
 }
 
+/// Of the cookie's digest, so it says nothing of the cookie.
+fn id_of(key: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    key.iter().take(8).fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
 fn digest(cookie: &str) -> [u8; 32] {
     Sha256::digest(cookie.as_bytes()).into()
 }
@@ -182,24 +245,44 @@ mod tests {
             absolute: Duration::from_secs(25),
         };
         let sessions = Sessions::new(policy);
-        let opened = sessions.open("admin", false, at(0));
+        let opened = sessions.open(("admin", "127.0.0.1"), false, at(0));
         assert_eq!(sessions.find(&opened.cookie, at(9)).unwrap().user, "admin");
         assert!(sessions.peek(&opened.cookie, at(15)).is_some());
         assert!(sessions.find(&opened.cookie, at(18)).is_some());
         assert_eq!(sessions.find(&opened.cookie, at(25)), None);
 
-        let idle = sessions.open("admin", false, at(100));
+        let idle = sessions.open(("admin", "127.0.0.1"), false, at(100));
         assert_eq!(sessions.find(&idle.cookie, at(110)), None);
         assert_eq!(sessions.find("", at(100)), None);
         assert_eq!(sessions.find("guess", at(100)), None);
     }
 
     #[test]
+    fn a_session_is_listed_and_ended_by_an_id_that_opens_nothing() {
+        let sessions = Sessions::new(SessionsPolicy::default());
+        let own = sessions.open(("ann", "127.0.0.1"), false, at(0));
+        let other = sessions.open(("bo", "127.0.0.2"), false, at(5));
+        let listed = sessions.list(&own.cookie, at(6));
+        let seen: Vec<_> = listed
+            .iter()
+            .map(|one| (one.user.as_str(), one.is_own))
+            .collect();
+        assert_eq!(seen, [("bo", false), ("ann", true)]);
+        let id = listed[0].id.clone();
+        assert_eq!(sessions.find(&id, at(6)), None);
+        assert_eq!(sessions.end(&id).as_deref(), Some("bo"));
+        assert_eq!(sessions.end(&id), None);
+        assert_eq!(sessions.find(&other.cookie, at(7)), None);
+        assert!(sessions.find(&own.cookie, at(7)).is_some());
+        assert!(sessions.list(&own.cookie, at(86_400 * 2)).is_empty());
+    }
+
+    #[test]
     fn a_form_of_another_session_is_refused() {
         let sessions = Sessions::new(SessionsPolicy::default());
         let (one, two) = (
-            sessions.open("a", false, at(0)),
-            sessions.open("b", false, at(0)),
+            sessions.open(("a", "127.0.0.1"), false, at(0)),
+            sessions.open(("b", "127.0.0.1"), false, at(0)),
         );
         let session = sessions.find(&one.cookie, at(1)).unwrap();
         assert!(session.csrf_matches(&one.csrf));
@@ -211,8 +294,8 @@ mod tests {
     fn a_new_password_ends_the_user_s_other_sessions() {
         let sessions = Sessions::new(SessionsPolicy::default());
         let (one, two) = (
-            sessions.open("admin", true, at(0)),
-            sessions.open("admin", true, at(0)),
+            sessions.open(("admin", "127.0.0.1"), true, at(0)),
+            sessions.open(("admin", "127.0.0.1"), true, at(0)),
         );
         sessions.password_chosen(&one.cookie);
         assert!(

@@ -1,10 +1,11 @@
 //! What every handler is given.
 
 use crate::measure::Measures;
-use base::Clock;
+use base::{Clock, Timestamp};
 use flow::Engine;
 use mapping::MapSet;
 use security::{Administrator, Sessions, Throttle, Tokens};
+use std::path::PathBuf;
 use std::sync::Arc;
 use store::audit::AuditLog;
 use store::chart::Chart;
@@ -36,6 +37,10 @@ pub struct Parts {
     pub throttle: Throttle,
     /// Where the server is reached, such as `http://127.0.0.1:8080`, for links in answers.
     pub base_url: String,
+    /// The data directory, for what it takes of the disk.
+    pub data: PathBuf,
+    /// When the process started.
+    pub started: Timestamp,
     /// True where the address is `https` for the browser (behind a TLS proxy): cookies say `Secure`.
     pub is_https: bool,
 }

@@ -21,7 +21,7 @@ pub struct Client {
 
 pub struct Answer {
     pub status: u16,
-    to: String,
+    pub to: String,
     pub cookie: String,
     pub text: String,
     headers: ureq::http::HeaderMap,
@@ -121,6 +121,7 @@ fn nobody_gets_in_without_a_session() {
         "/maps",
         "/maps/file?name=v2%2Fpid.map&message=1",
         "/audit",
+        "/settings",
         "/password",
         "/emergency",
         "/find/x",
@@ -142,6 +143,7 @@ fn nobody_gets_in_without_a_session() {
         "/messages/act",
         "/flows/clinic/switch",
         "/maps/file",
+        "/settings/sessions",
         "/patients",
         "/find",
         "/theme",

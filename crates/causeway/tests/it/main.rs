@@ -15,6 +15,7 @@ mod browser;
 mod clients;
 mod commands;
 mod console;
+mod console_control;
 mod console_work;
 mod full_disk;
 mod messages;

@@ -17,6 +17,7 @@ pub(super) enum Place {
     Queues,
     Maps,
     Audit,
+    Settings,
     /// None of them.
     Elsewhere,
 }
@@ -58,7 +59,7 @@ pub(super) struct Entry {
     pub(super) key: char,
 }
 
-pub(super) const RAIL: [Entry; 7] = [
+pub(super) const RAIL: [Entry; 8] = [
     Entry {
         place: Place::Overview,
         address: "/",
@@ -100,6 +101,12 @@ pub(super) const RAIL: [Entry; 7] = [
         address: "/audit",
         word: "Audit",
         key: 'a',
+    },
+    Entry {
+        place: Place::Settings,
+        address: "/settings",
+        word: "Settings",
+        key: 's',
     },
 ];
 

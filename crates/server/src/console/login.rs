@@ -97,7 +97,10 @@ pub(super) async fn log_in(
         Login::FirstLogin => true,
     };
     app.throttle.succeeded(origin.address);
-    let opened = app.sessions.open(&name, must_choose, app.clock.now());
+    let from = origin.address.to_string();
+    let opened = app
+        .sessions
+        .open((&name, &from), must_choose, app.clock.now());
     let secure = if app.is_https { "; Secure" } else { "" };
     let cookie = format!(
         "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict{secure}",

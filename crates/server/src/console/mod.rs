@@ -25,6 +25,7 @@ mod overview;
 mod password;
 mod patients;
 mod queues;
+mod settings;
 mod theme;
 mod visitor;
 mod words;
@@ -98,6 +99,8 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/maps", get(maps::list))
         .route("/maps/file", get(maps::show).post(maps::try_out))
         .route("/audit", get(audit::show))
+        .route("/settings", get(settings::show))
+        .route("/settings/sessions", post(settings::end_session))
         .route("/emergency", get(emergency::show).post(emergency::choose))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))

@@ -5,12 +5,13 @@ use super::frame::{Frame, Place, page};
 use super::visitor::{Form, Visitor, own_path};
 use crate::app::App;
 use crate::caller::session_cookie;
-use crate::trail::Touched;
+use crate::trail::{self, Touched};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use security::AdministratorError;
+use security::{AdministratorError, Login};
+use store::audit::Outcome;
 
 #[derive(Template)]
 #[template(path = "password.html")]
@@ -40,6 +41,9 @@ pub(super) async fn choose(
 ) -> Result<Response, Fault> {
     let next = own_path(form.get("next")).unwrap_or("/").to_owned();
     let password = form.get("password").to_owned();
+    if let Some(wrong) = current_is_wrong(&app, &form).await? {
+        return again(&form.visitor, &next, wrong);
+    }
     if password != form.get("again") {
         let wrong = "The two are not the same; type it twice.".to_owned();
         return again(&form.visitor, &next, wrong);
@@ -71,6 +75,38 @@ pub(super) async fn choose(
         ),
         Err(error) => Err(Fault::internal(&error)),
     }
+}
+
+/// Whoever finds an open session must not be able to keep everybody else out: the password in use is
+/// asked for, and guessing it is slowed down as at the login.
+async fn current_is_wrong(app: &App, form: &Form) -> Result<Option<String>, Fault> {
+    let visitor = &form.visitor;
+    if visitor.session.must_choose_password {
+        return Ok(None);
+    }
+    let address = visitor.caller.origin.address;
+    let wait = app.throttle.wait_secs(address, app.clock.now());
+    if 0 < wait {
+        let wrong = format!("Too many wrong tries from this address. Try again in {wait} seconds.");
+        return Ok(Some(wrong));
+    }
+    let (work, current) = (app.clone(), form.get("current").to_owned());
+    let name = visitor.user().to_owned();
+    let login = tokio::task::spawn_blocking(move || work.administrator.log_in(&name, &current))
+        .await
+        .map_err(|error| Fault::internal(&error))?;
+    if login != Login::Refused {
+        app.throttle.succeeded(address);
+        return Ok(None);
+    }
+    app.throttle.failed(address, app.clock.now());
+    let touched = Touched {
+        resource_type: "password".to_owned(),
+        ..Touched::default()
+    };
+    let caller = &visitor.caller;
+    trail::record(app, caller, "choose-password", touched, Outcome::Refused).await?;
+    Ok(Some("The current password is wrong.".to_owned()))
 }
 
 fn again(visitor: &Visitor, next: &str, wrong: String) -> Result<Response, Fault> {

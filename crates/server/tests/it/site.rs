@@ -87,6 +87,8 @@ impl Site {
                 .unwrap();
             let base_url = format!("http://{}", listener.address());
             let app = App::new(Parts {
+                started: base::Clock::now(&*clock),
+                data: directory.path().to_owned(),
                 clock,
                 chart,
                 journal,

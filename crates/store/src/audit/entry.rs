@@ -59,6 +59,20 @@ pub struct Recorded {
     pub entry: Entry,
 }
 
+/// What kind of actor: a person, an application with a token, or the program itself and whoever
+/// nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    /// Somebody who logged in.
+    Person,
+    /// Whoever holds a bearer token.
+    Application,
+    /// The flows and other work of the program.
+    Program,
+    /// Nobody who could be named: a login that failed at the door.
+    Nobody,
+}
+
 /// Which entries; each field narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -66,10 +80,51 @@ pub struct Filter {
     pub patient: Option<String>,
     /// Entries of this actor.
     pub actor: Option<String>,
+    /// Entries of actors of these kinds; none asks for all.
+    pub kinds: Vec<ActorKind>,
+    /// Entries with one of these actions; none asks for all.
+    pub actions: Vec<&'static str>,
+    /// Entries about this: a resource type, or `message`, and the id.
+    pub about: Option<(String, String)>,
+    /// Only what was refused or failed.
+    pub failed_only: bool,
     /// At or after.
     pub from: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
+}
+
+/// What entries are sorted by; those that are alike stay newest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    /// When.
+    #[default]
+    At,
+    /// Who.
+    Actor,
+    /// What was done.
+    Action,
+    /// Whose data: the last patient that the entry names.
+    Patient,
+    /// The purpose of use.
+    Purpose,
+    /// From where.
+    Source,
+    /// How it ended.
+    Outcome,
+}
+
+/// An order, and which part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sorted {
+    /// What by.
+    pub by: Column,
+    /// From the end.
+    pub descending: bool,
+    /// So many are left out.
+    pub skip: usize,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// Which part of the answer.
@@ -90,6 +145,30 @@ pub struct Listing {
     pub next: Option<Position>,
     /// How many entries the search index is behind.
     pub lag: u64,
+}
+
+// === impl ActorKind ===
+
+impl ActorKind {
+    /// Of an entry's actor.
+    pub fn of(actor: &str) -> Self {
+        match actor.split_once(':') {
+            Some(("user", _)) => Self::Person,
+            Some(("token", _)) => Self::Application,
+            Some(("system", _)) => Self::Program,
+            _ => Self::Nobody,
+        }
+    }
+
+    /// Its number in the index.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Person => 0,
+            Self::Application => 1,
+            Self::Program => 2,
+            Self::Nobody => 3,
+        }
+    }
 }
 
 // === impl Position ===

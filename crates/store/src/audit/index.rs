@@ -1,35 +1,41 @@
-//! Search over the log, built behind it; and the head file, written behind it.
+//! The index that search reads, built behind the log; and the head file, written behind it.
 //!
 //! The index (`index.db`) is derived: it is not synced, may be deleted at any time, and is made
-//! again from the segments.
+//! again from the segments. One of another version is emptied and filled again.
 
 use super::Shared;
-use super::entry::{Filter, Listing, Page, Position, Recorded};
-use super::error::ReadError;
+use super::entry::{ActorKind, Outcome};
 use super::head::{Head, HeadFile};
 use super::record;
-use super::segment::{self, BadHeader, Walk, path_of};
-use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, params, params_from_iter};
-use std::fs::{self, File};
+use super::segment::{self, BadHeader, Walk};
+use rusqlite::{Connection, ErrorCode, params};
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS entry(position INTEGER PRIMARY KEY, segment INTEGER NOT NULL,
-  offset INTEGER NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;
+  offset INTEGER NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, kind INTEGER NOT NULL,
+  action TEXT NOT NULL, about TEXT NOT NULL, target TEXT NOT NULL, patient TEXT NOT NULL,
+  purpose TEXT NOT NULL, source TEXT NOT NULL, outcome INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS entry_at ON entry(at);
 CREATE INDEX IF NOT EXISTS entry_actor ON entry(actor, position);
+CREATE INDEX IF NOT EXISTS entry_person ON entry(position) WHERE kind <> 2;
+CREATE INDEX IF NOT EXISTS entry_failed ON entry(position) WHERE outcome <> 0;
 CREATE TABLE IF NOT EXISTS touched(patient TEXT NOT NULL, position INTEGER NOT NULL,
   PRIMARY KEY(patient, position)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS progress(one INTEGER PRIMARY KEY CHECK(one = 1),
   position INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO progress VALUES(1, 0, 0, 0);
 ";
-const NAME: &str = "index.db";
+/// Changes with the tables.
+const VERSION: i64 = 2;
+const EMPTY: &str = "
+DROP TABLE IF EXISTS entry; DROP TABLE IF EXISTS touched; DROP TABLE IF EXISTS progress;
+";
+pub(super) const NAME: &str = "index.db";
 /// Entries per transaction of the index.
 const STEP: usize = 500;
 /// The head file is at most this much behind.
@@ -100,7 +106,12 @@ pub(super) fn open(directory: &Path) -> Option<Connection> {
         connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "cache_size", -4_000)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version != VERSION {
+            connection.execute_batch(EMPTY)?;
+        }
         connection.execute_batch(SCHEMA)?;
+        connection.pragma_update(None, "user_version", VERSION)?;
         Ok(connection)
     };
     let opened = open().or_else(|error: rusqlite::Error| {
@@ -198,7 +209,9 @@ fn add(index: &mut Connection, found: &[Found], progress: &Progress) -> rusqlite
     let transaction = index.transaction()?;
     {
         let mut entry = transaction.prepare_cached(
-            "INSERT OR REPLACE INTO entry(position, segment, offset, at, actor) VALUES(?1,?2,?3,?4,?5)",
+            "INSERT OR REPLACE INTO entry(position, segment, offset, at, actor, kind, action, about,
+               target, patient, purpose, source, outcome)
+             VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
         )?;
         let mut touches: Vec<(&str, u64)> = Vec::new();
         for found in found {
@@ -208,12 +221,21 @@ fn add(index: &mut Connection, found: &[Found], progress: &Progress) -> rusqlite
                 offset,
                 decoded,
             } = found;
+            let said = &decoded.entry;
             entry.execute(params![
                 *position as i64,
                 *segment as i64,
                 *offset as i64,
                 decoded.at.micros(),
-                decoded.entry.actor
+                said.actor,
+                ActorKind::of(&said.actor).code(),
+                said.action,
+                said.resource_type,
+                said.target,
+                said.patients.last().map_or("", String::as_str),
+                said.purpose,
+                said.source,
+                rank(said.outcome),
             ])?;
             touches.extend(
                 decoded
@@ -236,93 +258,12 @@ fn add(index: &mut Connection, found: &[Found], progress: &Progress) -> rusqlite
     transaction.commit()
 }
 
-/// Entries that match, newest first.
-pub(super) fn entries(shared: &Shared, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
-    let path = shared.directory.join(NAME);
-    let lag = shared.lag();
-    if !path.exists() {
-        return Ok(Listing {
-            rows: Vec::new(),
-            next: None,
-            lag,
-        });
+/// As the index orders outcomes: what is done first, our own faults last.
+const fn rank(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Success => 0,
+        Outcome::Failed => 1,
+        Outcome::Refused => 2,
+        Outcome::Error => 3,
     }
-    let places = places(&path, filter, page).map_err(ReadError::Index)?;
-    let mut rows = Vec::with_capacity(places.len());
-    let mut open: Option<(u64, File)> = None;
-    for (position, segment, offset) in places {
-        let path = path_of(&shared.directory, segment);
-        let failed = |source| ReadError::Segment {
-            path: path.clone(),
-            source,
-        };
-        let file = match open.take().filter(|(known, _)| *known == segment) {
-            Some((_, file)) => file,
-            None => File::open(&path).map_err(failed)?,
-        };
-        let decoded = read_at(&file, offset).map_err(failed)?;
-        open = Some((segment, file));
-        rows.push(Recorded {
-            position: Position::new(position),
-            at: decoded.at,
-            relay: (decoded.relay != 0).then_some(decoded.relay),
-            entry: decoded.entry,
-        });
-    }
-    let next = if rows.len() < page.limit {
-        None
-    } else {
-        rows.last().map(|row| row.position)
-    };
-    Ok(Listing { rows, next, lag })
-}
-
-fn places(path: &Path, filter: &Filter, page: Page) -> rusqlite::Result<Vec<(u64, u64, u64)>> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    let mut sql = "SELECT e.position, e.segment, e.offset FROM ".to_owned();
-    let mut values = Vec::new();
-    let key = if let Some(patient) = &filter.patient {
-        sql.push_str("touched t CROSS JOIN entry e ON e.position = t.position WHERE t.patient = ?");
-        values.push(Value::from(patient.clone()));
-        "t.position"
-    } else {
-        sql.push_str("entry e WHERE 1");
-        "e.position"
-    };
-    if let Some(actor) = &filter.actor {
-        sql.push_str(" AND e.actor = ?");
-        values.push(Value::from(actor.clone()));
-    }
-    // Times grow with positions, so a time is a position.
-    for (at, side) in [(filter.from, ">="), (filter.until, "<")] {
-        let Some(at) = at else { continue };
-        sql.push_str(" AND ");
-        sql.push_str(key);
-        sql.push_str(side);
-        sql.push_str(
-            " ifnull((SELECT position FROM entry WHERE at >= ? ORDER BY at, position LIMIT 1),
-              9223372036854775807)",
-        );
-        values.push(Value::from(at.micros()));
-    }
-    if let Some(before) = page.before {
-        sql = format!("{sql} AND {key} < {}", before.get() as i64);
-    }
-    sql = format!("{sql} ORDER BY {key} DESC LIMIT {}", page.limit as i64);
-    let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| {
-        let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
-        Ok((number(0)?, number(1)?, number(2)?))
-    })?;
-    rows.collect()
-}
-
-fn read_at(file: &File, offset: u64) -> io::Result<record::Decoded> {
-    let mut length = [0; 4];
-    file.read_exact_at(&mut length, offset)?;
-    let length = (u32::from_be_bytes(length) as usize).min(record::MAX_PAYLOAD);
-    let mut payload = vec![0; length];
-    file.read_exact_at(&mut payload, offset + 4)?;
-    record::decode(&payload).ok_or_else(|| io::Error::other("no audit entry where one should be"))
 }

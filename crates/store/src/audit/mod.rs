@@ -15,15 +15,19 @@ mod index;
 mod open;
 mod record;
 mod reserve;
+mod search;
 mod segment;
 mod verify;
 mod writer;
 
 pub use crate::journal::{Pending, WriterGone};
-pub use entry::{Entry, Filter, Listing, Outcome, Page, Position, Recorded};
+pub use entry::{
+    ActorKind, Column, Entry, Filter, Listing, Outcome, Page, Position, Recorded, Sorted,
+};
 pub use error::{OpenError, ReadError, RecordError};
 pub use head::Head;
 pub use reserve::Reserve;
+pub use search::SORTED_WINDOW;
 pub use verify::{Fault, Note, Report, name, verify, verify_with};
 
 use crate::journal::inbox::{Inbox, Refused};
@@ -153,7 +157,13 @@ impl AuditLog {
     /// Entries that match, newest first. What came last may not be in it yet: see
     /// [`Listing::lag`].
     pub fn entries(&self, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
-        index::entries(&self.inner.shared, filter, page)
+        search::entries(&self.inner.shared, filter, page)
+    }
+
+    /// Entries that match, in another order than the log's. An order that is not by time is of the
+    /// newest [`SORTED_WINDOW`] that match: a log has no end, and an answer must come.
+    pub fn entries_sorted(&self, filter: &Filter, sorted: Sorted) -> Result<Listing, ReadError> {
+        search::entries_sorted(&self.inner.shared, filter, sorted)
     }
 
     /// The chain's name, which no other chain has.

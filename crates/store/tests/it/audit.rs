@@ -128,6 +128,7 @@ fn what_was_recorded_is_found_by_patient_actor_and_time() {
         actor,
         from: at(10),
         until: at(40),
+        ..none()
     };
     assert_eq!(
         found(both),

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod audit_search;
 mod chart;
 mod chart_fixture;
 mod chart_person;

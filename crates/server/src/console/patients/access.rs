@@ -1,6 +1,6 @@
 //! Access: who looked at this person's data, when and why.
 
-use super::super::audit::Line;
+use super::super::audit::{Heading, Line, plain_headings};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::markup::Moment;
@@ -9,9 +9,9 @@ use super::band::Band;
 use super::record::Record;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use store::audit::{Filter, Page, Recorded};
+use store::audit::{ActorKind, Filter, Page, Recorded};
 
 #[derive(Template)]
 #[template(path = "patients/access.html")]
@@ -19,7 +19,17 @@ struct AccessPage {
     frame: Frame,
     band: Band,
     lines: Vec<Line>,
+    headings: Vec<Heading>,
+    /// What the flows wrote is shown too.
+    is_all: bool,
+    is_cut: bool,
     lag: u64,
+}
+
+#[derive(serde::Deserialize)]
+pub(in crate::console) struct Asked {
+    #[serde(default)]
+    who: String,
 }
 
 const MAX_LINES: usize = 200;
@@ -29,6 +39,7 @@ pub(in crate::console) async fn access(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
     visitor
         .permit(&app, ::access::Interaction::Audit, None)
@@ -44,23 +55,37 @@ pub(in crate::console) async fn access(
     let mut patients = record.person.members.clone();
     patients.push(record.person.id.clone());
     let work = app.clone();
-    let found = tokio::task::spawn_blocking(move || of_patients(&work, &patients)).await;
+    let is_all = asked.who == "all";
+    let kinds = if is_all {
+        Vec::new()
+    } else {
+        vec![ActorKind::Person, ActorKind::Application]
+    };
+    let found = tokio::task::spawn_blocking(move || of_patients(&work, &patients, &kinds)).await;
     let (rows, lag) = found.map_err(|error| Fault::internal(&error))??;
     page(&AccessPage {
         frame: Frame::new(&visitor, Place::Patients, format!("{}: access", band.name)),
         band,
+        is_cut: rows.len() == MAX_LINES,
         lines: rows.into_iter().map(Line::of).collect(),
+        headings: plain_headings(),
+        is_all,
         lag,
     })
 }
 
 /// The newest entries that touched any of these; one that touched several counts once.
-fn of_patients(app: &App, patients: &[String]) -> Result<(Vec<Recorded>, u64), Fault> {
+fn of_patients(
+    app: &App,
+    patients: &[String],
+    kinds: &[ActorKind],
+) -> Result<(Vec<Recorded>, u64), Fault> {
     let mut rows: Vec<Recorded> = Vec::new();
     let mut lag = 0;
     for patient in patients {
         let filter = Filter {
             patient: Some(patient.clone()),
+            kinds: kinds.to_vec(),
             ..Filter::default()
         };
         let listing = app.audit.entries(
