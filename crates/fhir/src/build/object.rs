@@ -107,6 +107,17 @@ impl Object {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
+    /// The same fields with other values.
+    #[must_use]
+    pub fn copied_with(&self, mut make: impl FnMut(&Name, &Value) -> Value) -> Self {
+        let fields = self.0.iter();
+        Self(
+            fields
+                .map(|(name, value)| (name.clone(), make(name, value)))
+                .collect(),
+        )
+    }
+
     /// Keeps the fields whose value passes.
     pub fn retain(&mut self, mut keep: impl FnMut(&Value) -> bool) {
         self.0.retain(|(_, value)| keep(value));

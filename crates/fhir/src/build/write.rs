@@ -56,15 +56,16 @@ fn object(object: &Object, expected: Option<&'static TypeDef>, out: &mut Vec<u8>
 
 /// The fields of a known type in the order of its definition.
 fn known(object: &Object, def: &'static TypeDef, out: &mut Vec<u8>) {
-    let mut ranked: Ranked<'_> = object
-        .fields()
-        .iter()
-        .map(|field| {
-            let (rank, inner) = rank(def, &field.0);
-            (rank, inner, field)
-        })
-        .collect();
-    if !ranked.is_sorted_by_key(|(rank, ..)| *rank) {
+    let mut ranked = Ranked::new();
+    let mut last = 0;
+    let mut is_sorted = true;
+    for field in object.fields() {
+        let (rank, inner) = rank(def, &field.0);
+        is_sorted &= last <= rank;
+        last = rank;
+        ranked.push((rank, inner, field));
+    }
+    if !is_sorted {
         ranked.sort_by_key(|(rank, ..)| *rank);
     }
     for (place, (_, inner, (name, value))) in ranked.into_iter().enumerate() {

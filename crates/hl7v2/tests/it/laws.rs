@@ -58,6 +58,21 @@ proptest! {
     }
 
     #[test]
+    fn a_fields_bytes_are_those_of_the_field(bytes in message_like()) {
+        let message = Message::parse(bytes);
+        let delimiters = message.delimiters();
+        for segment in message.segments() {
+            for n in 0..segment.field_count() + 2 {
+                let (raw, is_divided) = segment.field_bytes(n);
+                prop_assert_eq!(raw, segment.field(n).raw());
+                let has = |byte: &u8| raw.contains(byte);
+                let separators = [delimiters.repeat, delimiters.component, delimiters.subcomponent];
+                prop_assert!(is_divided || !separators.iter().any(has));
+            }
+        }
+    }
+
+    #[test]
     fn any_split_of_a_stream_gives_the_same_frames(
         parts in proptest::collection::vec(
             prop_oneof![

@@ -6,7 +6,7 @@ use crate::forward::cell::Origin;
 use crate::program::{Hop, RowId, Slice, Target};
 use crate::report::FieldPlace;
 use crate::syntax::Ownership;
-use fhir::build::{Object, Value};
+use fhir::build::{Name, Value};
 use std::collections::HashSet;
 
 /// Where a list's element went: list, place in the draft, place in the resource.
@@ -84,9 +84,7 @@ pub(super) fn apply(
 }
 
 pub(super) fn resolved(draft: &Draft, resolve: &dyn Fn(&str) -> Option<String>) -> Value {
-    let mut value = draft.value.clone();
-    resolve_all(&mut value, resolve);
-    value
+    resolved_copy(&draft.value, &Name::new("reference"), resolve)
 }
 
 fn withheld_places(draft: &Draft, rows: &HashSet<RowId>, may_change: bool) -> Vec<FieldPlace> {
@@ -359,19 +357,21 @@ fn find_moves(
     path.truncate(depth);
 }
 
-fn resolve_all(value: &mut Value, resolve: &dyn Fn(&str) -> Option<String>) {
+/// A copy in which each `reference` that `resolve` knows is replaced.
+fn resolved_copy(
+    value: &Value,
+    reference: &Name,
+    resolve: &dyn Fn(&str) -> Option<String>,
+) -> Value {
+    let copy = |value: &Value| resolved_copy(value, reference, resolve);
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| resolve_all(item, resolve)),
-        Value::Object(fields) => {
-            let found = fields
-                .get("reference")
-                .and_then(Value::as_str)
-                .and_then(resolve);
-            if let Some(found) = found {
-                fields.set("reference", found);
+        Value::Array(items) => Value::Array(items.iter().map(copy).collect()),
+        Value::Object(fields) => Value::Object(fields.copied_with(|name, value| match value {
+            Value::String(text) if name == reference => {
+                resolve(text).map_or_else(|| value.clone(), Value::from)
             }
-            Object::values_mut(fields).for_each(|value| resolve_all(value, resolve));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            _ => copy(value),
+        })),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }

@@ -129,13 +129,14 @@ impl Accounts {
             let index = segment.index() as u32;
             let fields = self.segments.get(segment.index());
             let valued = segment.valued_fields();
+            let is_msh = segment.raw().starts_with(b"MSH");
             for (number, account) in fields.into_iter().flatten().enumerate().skip(1) {
                 if bit(number as u16).is_some_and(|bit| valued & bit == 0) {
                     continue;
                 }
-                let is_header = segment.raw().starts_with(b"MSH") && number <= 2;
-                let field = segment.field(number);
-                if is_header || field.is_empty() {
+                let is_header = is_msh && number <= 2;
+                let (raw, _) = segment.field_bytes(number);
+                if is_header || raw.is_empty() {
                     continue;
                 }
                 let origin = Origin {
@@ -143,7 +144,7 @@ impl Accounts {
                     field: number as u16,
                     ..Origin::default()
                 };
-                let cell = Cell::new(field.raw(), origin);
+                let cell = Cell::new(raw, origin);
                 self.enter(&mut report, received, *account, cell, reading);
             }
         }

@@ -133,7 +133,7 @@ impl<'m> Run<'_, 'm> {
     }
 
     fn endpoint(&self, cell: Cell<'m>, scope: &Scope<'_, 'm>) -> String {
-        let found = crate::values::authority::forward(cell, 1, scope.reading, &self.authorities);
+        let found = crate::values::authority::forward(cell, 1, scope.reading, self.authorities);
         match (found.uri, found.name) {
             (Some(uri), _) => uri,
             (None, name) => self
@@ -200,14 +200,19 @@ impl<'m> Run<'_, 'm> {
         if 24 < self.depth {
             return None;
         }
-        let parts: SmallVec<[&'m [u8]; 16]> =
-            cell.parts(scope.reading).map(|part| part.raw).collect();
-        let bits = (1..).map_while(bit).zip(&parts);
-        let valued = bits.filter(|(_, part)| !part.is_empty());
+        let mut parts: SmallVec<[&'m [u8]; 16]> = SmallVec::new();
+        let mut valued = 0;
+        for part in cell.parts(scope.reading) {
+            parts.push(part.raw);
+            if !part.raw.is_empty() {
+                let number = u16::try_from(parts.len()).ok();
+                valued |= number.and_then(bit).unwrap_or(0);
+            }
+        }
         let inner = Scope {
             cell: Some(cell),
             parts: Some(&parts),
-            valued: valued.fold(0, |all, (bit, _)| all | bit),
+            valued,
             members: &[],
             ..*scope
         };

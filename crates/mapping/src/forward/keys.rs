@@ -30,7 +30,8 @@ pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Ma
 /// What was made in the message, by label.
 struct Around<'s> {
     contexts: &'s [Context<'s>],
-    by_label: HashMap<&'s str, Vec<&'s Made<'s>>>,
+    /// A map has few labels: looking through them costs less than hashing.
+    by_label: Vec<(&'s str, Vec<&'s Made<'s>>)>,
 }
 
 fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
@@ -147,9 +148,13 @@ fn pair(draft: &mut Draft, link: &Link, urls: &[String]) -> bool {
 
 impl<'s> Around<'s> {
     fn new(contexts: &'s [Context<'s>], made: &'s [Made<'s>]) -> Self {
-        let mut by_label: HashMap<&str, Vec<&Made<'_>>> = HashMap::new();
+        let mut by_label: Vec<(&str, Vec<&Made<'_>>)> = Vec::new();
         for one in made {
-            by_label.entry(&*one.item.label).or_default().push(one);
+            let label = &*one.item.label;
+            match by_label.iter_mut().find(|(own, _)| *own == label) {
+                Some((_, all)) => all.push(one),
+                None => by_label.push((label, vec![one])),
+            }
         }
         Self { contexts, by_label }
     }
@@ -158,7 +163,7 @@ impl<'s> Around<'s> {
     /// same group belongs to that repeat.
     fn labelled(&self, own: &Made<'_>, label: &str) -> Vec<usize> {
         let contexts = self.contexts;
-        let Some(all) = self.by_label.get(label) else {
+        let Some((_, all)) = self.by_label.iter().find(|(own, _)| *own == label) else {
             return Vec::new();
         };
         let mut at = Some(own.context);
@@ -304,15 +309,19 @@ fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, 
             .plain(scope.reading)
             .into_owned()
     };
-    if part(1).is_empty() {
+    let value = part(1);
+    if value.is_empty() {
         return (cell.whole(scope.reading).into_owned(), String::new());
     }
-    if let Some((_, uri)) = run.authorities.iter().find(|(name, _)| *name == part(2)) {
-        return (part(1), uri.clone());
+    let name = part(2);
+    if let Some(uri) = run.authorities.uri(&name) {
+        return (value, uri.to_owned());
     }
-    match (part(2), part(3)) {
-        (_, id) if id.contains('.') || id.contains(':') => (part(1), id),
-        (name, _) => (part(1), name),
+    let id = part(3);
+    if id.contains('.') || id.contains(':') {
+        (value, id)
+    } else {
+        (value, name)
     }
 }
 

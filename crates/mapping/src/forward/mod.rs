@@ -20,6 +20,7 @@ use crate::draft::{BusinessKey, Draft};
 use crate::program::{MapRow, Program, ReferenceSpec, RowId};
 use crate::received::Received;
 use crate::report::Unusable;
+use crate::values::authority::Registered;
 use crate::values::time::Times;
 use accounts::Accounts;
 use base::{DateTime, Severity, Zone};
@@ -39,7 +40,7 @@ pub(crate) struct Run<'a, 'm> {
     message: &'m Message,
     accounts: Accounts,
     times: Times,
-    authorities: Vec<(String, String)>,
+    authorities: Registered<'a>,
     drafts: Vec<Draft>,
     /// Resources made by `=>`, by type and key.
     referenced: HashMap<(&'static str, String), usize>,
@@ -56,15 +57,13 @@ pub(crate) struct Run<'a, 'm> {
 // === impl Run ===
 
 impl<'a, 'm> Run<'a, 'm> {
-    fn new(program: &'a Arc<Program>, message: &'m Message, source: &crate::Source) -> Self {
+    fn new(program: &'a Arc<Program>, message: &'m Message, source: &'a crate::Source) -> Self {
         let zone = program.zone.as_deref().and_then(Zone::named);
         let header = DateTime::parse_hl7(&message.header(7, 1)).ok();
         let times = Times {
             header: header.and_then(|time| time.offset()),
             zone: zone.unwrap_or_else(|| source.zone.clone()),
         };
-        let mut authorities = program.authorities.clone();
-        authorities.extend(source.authorities.iter().cloned());
         let event_time = event_time(message)
             .or(header)
             .map(|time| match times.header {
@@ -76,7 +75,10 @@ impl<'a, 'm> Run<'a, 'm> {
             message,
             accounts: Accounts::new(message),
             times,
-            authorities,
+            authorities: Registered {
+                program: &program.authorities,
+                source: &source.authorities,
+            },
             drafts: Vec::new(),
             referenced: HashMap::new(),
             same: HashMap::new(),

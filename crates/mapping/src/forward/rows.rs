@@ -4,7 +4,7 @@ use super::Run;
 use super::build::{Build, Span, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, Hop, Literal, MapRow, Need, Row, SegmentName, SetRow, Source};
+use crate::program::{Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source, There};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
@@ -39,16 +39,20 @@ impl<'m> Run<'_, 'm> {
         level: Level,
     ) -> Used {
         let mut used = Used::default();
-        // Of the segment that was looked at last; rows of one segment stand together.
-        let mut last = None;
+        let there = There::new(body, scope.valued, |segment| {
+            let at = scope.first_segment(segment);
+            let found = at.and_then(|at| self.valued.get(at as usize));
+            found.copied().unwrap_or(0)
+        });
         for (row, need) in body.rows.iter().zip(&body.needs) {
-            if !self.is_there(*need, scope, &mut last) {
+            if !there.has(*need) {
                 continue;
             }
             match row {
                 Row::Map(row) => {
-                    let known = *need != Need::Nothing;
-                    if known || !row.sources.iter().all(|source| scope.is_empty(*source)) {
+                    if !need.is_nothing()
+                        || !row.sources.iter().all(|source| scope.is_empty(*source))
+                    {
                         self.map_row(row, scope, build, here, (level, &mut used));
                     }
                 }
@@ -80,32 +84,6 @@ impl<'m> Run<'_, 'm> {
         used
     }
 
-    /// Is there what a row needs?
-    fn is_there(
-        &self,
-        need: Need,
-        scope: &Scope<'_, 'm>,
-        last: &mut Option<(SegmentName, u64)>,
-    ) -> bool {
-        match need {
-            Need::Nothing => true,
-            Need::Parts(bits) => scope.valued & bits != 0,
-            Need::Field(segment, bit) => {
-                let fields = match last {
-                    Some((name, fields)) if *name == segment => *fields,
-                    _ => {
-                        let at = scope.first_segment(segment);
-                        let found = at.and_then(|at| self.valued.get(at as usize));
-                        let fields = found.copied().unwrap_or(0);
-                        *last = Some((segment, fields));
-                        fields
-                    }
-                };
-                fields & bit != 0
-            }
-        }
-    }
-
     fn map_row(
         &mut self,
         row: &MapRow,
@@ -118,56 +96,78 @@ impl<'m> Run<'_, 'm> {
         if !row.when.as_ref().is_none_or(is_there) {
             return;
         }
+        if let [source] = row.sources.as_slice()
+            && !source.is_each()
+        {
+            // One value of one source is the common case: no list is made.
+            if let Some(cell) = scope.cell(*source) {
+                let done = self.cell_row((row, cell), scope, build, here, (level, used));
+                touch(row, level, done, build);
+            }
+            return;
+        }
         let Some(cells) = self.source_cells(row, scope) else {
             return;
         };
-        let mut set = false;
-        let mut deleted = false;
         if row.convert == Convert::Lines && 1 < cells.len() {
-            set = self.lines(row, &cells, scope, build, here);
+            let set = self.lines(row, &cells, scope, build, here);
             touch(row, level, (set, false), build);
             return;
         }
+        let (mut set, mut deleted) = (false, false);
         for cell in cells {
-            let cell = cell.without(row.hidden);
-            let base = if row.reads_field() {
-                Some(cell)
-            } else {
-                scope.cell
-            };
-            let fits = |when| row.when_first || scope.holds(when, base);
-            if cell.is_empty(scope.reading) || !row.when.as_ref().is_none_or(fits) {
-                continue;
-            }
-            for source in &row.sources {
-                match row.convert {
-                    Convert::Authority { first: 2.., .. }
-                    | Convert::Media
-                    | Convert::Phone
-                    | Convert::Place => {}
-                    // Its own rows say which parts they read.
-                    Convert::Type { .. } if *source == Source::This => {}
-                    _ if *source == Source::This && row.reference.is_some() => {}
-                    _ => used.read(*source),
-                }
-                let member = match source {
-                    Source::Member(number) => scope.members.get(usize::from(*number) - 1),
-                    Source::Field { .. } | Source::Cell { .. } | Source::This => None,
-                };
-                if let Some(member) = member {
-                    used.read(*member);
-                }
-            }
-            if level == Level::Top || cell.origin.is_field() || row.reads_field() {
-                self.accounts.mapped(cell.origin, row.id);
-            }
-            if cell.is_null() {
-                deleted = true;
-                continue;
-            }
-            set |= self.value(row, cell, scope, build, here);
+            let done = self.cell_row((row, cell), scope, build, here, (level, used));
+            set |= done.0;
+            deleted |= done.1;
         }
         touch(row, level, (set, deleted), build);
+    }
+
+    /// The row for one value: was something set, was something deleted?
+    fn cell_row(
+        &mut self,
+        (row, cell): (&MapRow, Cell<'m>),
+        scope: &Scope<'_, 'm>,
+        build: &mut Build,
+        here: &mut Value,
+        (level, used): (Level, &mut Used),
+    ) -> (bool, bool) {
+        let cell = cell.without(row.hidden);
+        let base = if row.reads_field() {
+            Some(cell)
+        } else {
+            scope.cell
+        };
+        let fits = |when| row.when_first || scope.holds(when, base);
+        if cell.is_empty(scope.reading) || !row.when.as_ref().is_none_or(fits) {
+            return (false, false);
+        }
+        for source in &row.sources {
+            match row.convert {
+                Convert::Authority { first: 2.., .. }
+                | Convert::Media
+                | Convert::Phone
+                | Convert::Place => {}
+                // Its own rows say which parts they read.
+                Convert::Type { .. } if *source == Source::This => {}
+                _ if *source == Source::This && row.reference.is_some() => {}
+                _ => used.read(*source),
+            }
+            let member = match source {
+                Source::Member(number) => scope.members.get(usize::from(*number) - 1),
+                Source::Field { .. } | Source::Cell { .. } | Source::This => None,
+            };
+            if let Some(member) = member {
+                used.read(*member);
+            }
+        }
+        if level == Level::Top || cell.origin.is_field() || row.reads_field() {
+            self.accounts.mapped(cell.origin, row.id);
+        }
+        if cell.is_null() {
+            return (false, true);
+        }
+        (self.value(row, cell, scope, build, here), false)
     }
 
     /// The repeats of a field as the lines of one text. An empty repeat is an empty line.
@@ -325,7 +325,7 @@ impl<'m> Run<'_, 'm> {
         here: &mut Value,
     ) -> bool {
         let reading = &super::reading(self.message);
-        let found = crate::values::authority::forward(cell, first, reading, &self.authorities);
+        let found = crate::values::authority::forward(cell, first, reading, self.authorities);
         let mut done = false;
         let mut used = 0;
         if let Some(uri) = found.uri {

@@ -80,7 +80,13 @@ impl<'m> Scope<'_, 'm> {
                 }
                 cells
             }
-            other => self.cell(other).into_iter().collect(),
+            other => {
+                let mut cells = Cells::new();
+                if let Some(cell) = self.cell(other) {
+                    cells.push(cell);
+                }
+                cells
+            }
         }
     }
 
@@ -97,11 +103,13 @@ impl<'m> Scope<'_, 'm> {
                 let index = self.first_segment(segment)?;
                 let found = self.message.segment_at(index as usize)?;
                 let number = repeat.first();
-                let piece = found.field(usize::from(field));
+                let (whole, is_divided) = found.field_bytes(usize::from(field));
+                let is_one = || !is_divided || !whole.contains(&self.reading.delimiters.repeat);
                 // One repeat only is the common case: no search.
-                let raw = if number == 1 && !piece.raw().contains(&self.reading.delimiters.repeat) {
-                    piece.raw()
+                let raw = if number == 1 && is_one() {
+                    whole
                 } else {
+                    let piece = found.field(usize::from(field));
                     piece.repeat(usize::from(number)).raw()
                 };
                 let origin = Origin {
@@ -174,7 +182,7 @@ impl<'m> Scope<'_, 'm> {
         {
             let at = self.first_segment(segment);
             let found = at.and_then(|at| self.message.segment_at(at as usize));
-            let Some(found) = found.map(|found| found.field(usize::from(field))) else {
+            let Some(found) = found.map(|found| found.field_bytes(usize::from(field)).0) else {
                 return true;
             };
             // A whole field is the common case: no repeat and no part is looked for.
@@ -209,13 +217,10 @@ impl<'m> Scope<'_, 'm> {
             Condition::All(parts) => parts.iter().all(|part| self.holds(part, base)),
             Condition::Any(parts) => parts.iter().any(|part| self.holds(part, base)),
             Condition::Not(part) => !self.holds(part, base),
-            Condition::Test { source, op } => {
-                let scope = match source {
-                    Source::Cell { .. } | Source::This => self.with_cell(base),
-                    Source::Field { .. } | Source::Member(_) => *self,
-                };
-                scope.test(*source, op)
-            }
+            Condition::Test { source, op } => match source {
+                Source::Cell { .. } | Source::This => self.with_cell(base).test(*source, op),
+                Source::Field { .. } | Source::Member(_) => self.test(*source, op),
+            },
         }
     }
 

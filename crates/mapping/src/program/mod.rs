@@ -13,7 +13,7 @@ mod target;
 
 pub(crate) use codes::{CodeTable, Translation};
 pub(crate) use condition::{Condition, Op, ResourceCondition, ResourceOp};
-pub(crate) use need::{Need, bit};
+pub(crate) use need::{Need, There, bit};
 pub(crate) use systems::Systems;
 pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
 
@@ -88,6 +88,8 @@ pub(crate) struct Body {
     pub(crate) rows: Vec<Row>,
     /// One for each row: see [`Body::settle`].
     pub(crate) needs: Vec<Need>,
+    /// The segments that needs speak of.
+    pub(crate) segments: Vec<SegmentName>,
     /// Constants of the message, for going back.
     pub(crate) written: Vec<FieldConstant>,
 }
@@ -371,6 +373,17 @@ impl Source {
 
     pub(crate) fn is_field(self) -> bool {
         matches!(self, Self::Field { .. })
+    }
+
+    /// Does it ask for each repeat of its field?
+    pub(crate) fn is_each(self) -> bool {
+        matches!(
+            self,
+            Self::Field {
+                repeat: Repeat::All,
+                ..
+            }
+        )
     }
 
     /// The component that it reads of the value at hand.

@@ -4,17 +4,22 @@
 //! Invariant: a row that is passed over would have changed nothing and noted nothing.
 
 use super::{Body, MapRow, Over, ReferenceKeyPart, Row, SegmentName, Source};
+use smallvec::SmallVec;
 
-/// Something that a row cannot do without.
+/// Something that a row cannot do without: one of these bits at a place of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// It runs in any case.
-    Nothing,
-    /// A field of a segment, as a bit of [`bit`].
-    Field(SegmentName, u64),
-    /// One of these parts of the value at hand, as bits of [`bit`].
-    Parts(u64),
+pub(crate) struct Need {
+    place: u8,
+    bits: u64,
 }
+
+/// What is there for the rows of a body: one bit that always is, the parts of the value at hand, then
+/// the fields of each of [`Body::segments`].
+pub(crate) struct There(SmallVec<[u64; 10]>);
+
+const ALWAYS: u8 = 0;
+const PARTS: u8 = 1;
+const FIRST_SEGMENT: usize = 2;
 
 /// Fields and parts with higher numbers have no bit.
 const LAST: u16 = 63;
@@ -29,7 +34,10 @@ pub(crate) fn bit(number: u16) -> Option<u64> {
 impl Body {
     /// Works out what its rows need. Called once they are all there.
     pub(crate) fn settle(&mut self) {
-        self.needs = self.rows.iter().map(Need::of).collect();
+        let mut segments = Vec::new();
+        let needs = self.rows.iter().map(|row| Need::of(row, &mut segments));
+        self.needs = needs.collect();
+        self.segments = segments;
         for row in &mut self.rows {
             if let Row::Map(row) = row {
                 row.when_first = row.when.as_ref().is_some_and(|when| {
@@ -53,30 +61,47 @@ impl Body {
 // === impl Need ===
 
 impl Need {
-    fn of(row: &Row) -> Self {
+    /// It runs in any case.
+    const NOTHING: Self = Self {
+        place: ALWAYS,
+        bits: 1,
+    };
+
+    /// It runs whatever is there.
+    pub(crate) fn is_nothing(self) -> bool {
+        self.place == ALWAYS
+    }
+
+    fn parts(bits: u64) -> Self {
+        Self { place: PARTS, bits }
+    }
+
+    fn of(row: &Row, segments: &mut Vec<SegmentName>) -> Self {
         match row {
-            Row::Map(row) => Self::of_map(row),
-            Row::Drop(row) => Self::any_of(&[row.source]),
+            Row::Map(row) => Self::of_map(row, segments),
+            Row::Drop(row) => Self::any_of(&[row.source], segments),
             Row::Each(row) => match &row.over {
-                Over::Repeats(source) if source.is_field() => Self::any_of(&[*source]),
-                Over::Repeats(_) | Over::Segment(_) | Over::Groups(_) => Self::Nothing,
+                Over::Repeats(source) if source.is_field() => Self::any_of(&[*source], segments),
+                Over::Repeats(_) | Over::Segment(_) | Over::Groups(_) => Self::NOTHING,
             },
-            Row::Set(_) => Self::Nothing,
+            Row::Set(_) => Self::NOTHING,
         }
     }
 
-    fn of_map(row: &MapRow) -> Self {
+    fn of_map(row: &MapRow, segments: &mut Vec<SegmentName>) -> Self {
         if row.arrow.forward() {
-            Self::any_of(&row.sources)
+            Self::any_of(&row.sources, segments)
         } else {
             // No part has this bit: it never runs this way.
-            Self::Parts(0)
+            Self::parts(0)
         }
     }
 
-    fn any_of(sources: &[Source]) -> Self {
+    fn any_of(sources: &[Source], segments: &mut Vec<SegmentName>) -> Self {
         if let [Source::Field { segment, field, .. }] = sources {
-            return bit(*field).map_or(Self::Nothing, |bit| Self::Field(*segment, bit));
+            return bit(*field)
+                .and_then(|bits| Self::field(*segment, bits, segments))
+                .unwrap_or(Self::NOTHING);
         }
         let bits = |all, source: &Source| {
             let component = source.cell_component()?;
@@ -85,6 +110,34 @@ impl Need {
         sources
             .iter()
             .try_fold(0, bits)
-            .map_or(Self::Nothing, Self::Parts)
+            .map_or(Self::NOTHING, Self::parts)
+    }
+
+    fn field(segment: SegmentName, bits: u64, segments: &mut Vec<SegmentName>) -> Option<Self> {
+        let known = segments.iter().position(|own| *own == segment);
+        let at = known.unwrap_or_else(|| {
+            segments.push(segment);
+            segments.len() - 1
+        });
+        let place = u8::try_from(at + FIRST_SEGMENT).ok()?;
+        Some(Self { place, bits })
+    }
+}
+
+// === impl There ===
+
+impl There {
+    /// `parts` of the value at hand; `fields` gives those of a segment.
+    pub(crate) fn new(body: &Body, parts: u64, fields: impl Fn(SegmentName) -> u64) -> Self {
+        let mut there = SmallVec::from_slice(&[1, parts]);
+        for segment in &body.segments {
+            there.push(fields(*segment));
+        }
+        Self(there)
+    }
+
+    pub(crate) fn has(&self, need: Need) -> bool {
+        let there = self.0.get(usize::from(need.place));
+        there.is_some_and(|there| there & need.bits != 0)
     }
 }

@@ -12,11 +12,29 @@ pub(crate) struct Found {
     pub(crate) used: u64,
 }
 
+/// The registered authorities: those of the maps, then those of the source.
+#[derive(Clone, Copy)]
+pub(crate) struct Registered<'a> {
+    pub(crate) program: &'a [(String, String)],
+    pub(crate) source: &'a [(String, String)],
+}
+
+// === impl Registered ===
+
+impl<'a> Registered<'a> {
+    /// The URI of a name.
+    pub(crate) fn uri(self, name: &str) -> Option<&'a str> {
+        let mut all = self.program.iter().chain(self.source);
+        let found = all.find(|(own, _)| own == name);
+        found.map(|(_, uri)| uri.as_str())
+    }
+}
+
 pub(crate) fn forward(
     cell: Cell<'_>,
     first: u8,
     reading: &Reading,
-    registered: &[(String, String)],
+    registered: Registered<'_>,
 ) -> Found {
     let text = |n| cell.part(n, reading).plain(reading);
     let (name, id, kind) = (text(first), text(first + 1), text(first + 2));
@@ -33,10 +51,9 @@ pub(crate) fn forward(
             used: 0b110,
         };
     }
-    let known = registered.iter().find(|(own, _)| *own == *name);
-    match known {
-        Some((_, uri)) if id.is_empty() => Found {
-            uri: Some(uri.clone()),
+    match registered.uri(&name) {
+        Some(uri) if id.is_empty() => Found {
+            uri: Some(uri.to_owned()),
             name: None,
             used: 1,
         },
