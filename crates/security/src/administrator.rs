@@ -1,17 +1,20 @@
-//! The one administrator: a name, and an argon2id hash of the password or of the first-login secret.
+//! The one administrator: a name, and an argon2id hash of the password.
 //!
 //! Until a password is chosen, each start makes a new first-login secret and shows it once on the
-//! terminal; the old one is then worth nothing. It is not written to disk.
+//! terminal; the old one is then worth nothing. It is not written to disk. It has 96 random bits, so
+//! nobody can guess it from its SHA-256, and no start spends argon2's 19 MiB on it.
 
 use crate::keys::replace_private;
 use crate::random_text;
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
+use subtle::ConstantTimeEq;
 
 /// What a chosen password has at least (NIST SP 800-63B asks for 15 without a second factor).
 pub const MIN_PASSWORD_CHARS: usize = 15;
@@ -27,8 +30,16 @@ pub struct Administrator {
 #[derive(Debug)]
 struct Account {
     name: String,
-    hash: String,
-    is_first_login: bool,
+    secret: Secret,
+}
+
+/// What a login is compared with.
+#[derive(Clone, Debug)]
+enum Secret {
+    /// argon2id of the chosen password.
+    Password(String),
+    /// SHA-256 of the first-login secret.
+    FirstLogin([u8; 32]),
 }
 
 /// What lies in the file: only a chosen password.
@@ -87,8 +98,7 @@ impl Administrator {
                 };
                 let account = Account {
                     name: stored.name,
-                    hash: stored.hash,
-                    is_first_login: false,
+                    secret: Secret::Password(stored.hash),
                 };
                 Ok((
                     Self {
@@ -102,8 +112,7 @@ impl Administrator {
                 let secret = random_text::<12>();
                 let account = Account {
                     name: "admin".to_owned(),
-                    hash: hash(&secret)?,
-                    is_first_login: true,
+                    secret: Secret::FirstLogin(Sha256::digest(secret.as_bytes()).into()),
                 };
                 Ok((
                     Self {
@@ -126,28 +135,21 @@ impl Administrator {
             .clone()
     }
 
-    /// Checks name and password. Takes tens of milliseconds by design; call it off the event loop.
+    /// Checks name and password. A chosen password takes tens of milliseconds by design; call it off
+    /// the event loop.
     pub fn log_in(&self, name: &str, password: &str) -> Login {
-        let (known, hash, is_first_login) = {
+        let (known, secret) = {
             let account = self.account.read().unwrap_or_else(PoisonError::into_inner);
-            (
-                account.name == name,
-                account.hash.clone(),
-                account.is_first_login,
-            )
+            (account.name == name, account.secret.clone())
         };
         // A wrong name costs the same work, so that the time does not tell.
         let matches = !password.is_empty()
             && password.chars().count() <= MAX_PASSWORD_CHARS
-            && PasswordHash::new(&hash).is_ok_and(|parsed| {
-                Argon2::default()
-                    .verify_password(password.as_bytes(), &parsed)
-                    .is_ok()
-            });
-        match (known && matches, is_first_login) {
+            && secret.is(password);
+        match (known && matches, secret) {
             (false, _) => Login::Refused,
-            (true, true) => Login::FirstLogin,
-            (true, false) => Login::Accepted,
+            (true, Secret::FirstLogin(_)) => Login::FirstLogin,
+            (true, Secret::Password(_)) => Login::Accepted,
         }
     }
 
@@ -172,9 +174,26 @@ impl Administrator {
             fs::create_dir_all(folder).map_err(fail)?;
         }
         replace_private(&self.path, &bytes).map_err(fail)?;
-        account.hash = fresh;
-        account.is_first_login = false;
+        account.secret = Secret::Password(fresh);
         Ok(())
+    }
+}
+
+// === impl Secret ===
+
+impl Secret {
+    fn is(&self, given: &str) -> bool {
+        match self {
+            Self::Password(hash) => PasswordHash::new(hash).is_ok_and(|parsed| {
+                Argon2::default()
+                    .verify_password(given.as_bytes(), &parsed)
+                    .is_ok()
+            }),
+            Self::FirstLogin(digest) => {
+                let given: [u8; 32] = Sha256::digest(given.as_bytes()).into();
+                given.ct_eq(digest).into()
+            }
+        }
     }
 }
 
