@@ -1,8 +1,13 @@
 //! What a fuzzer calls, and an ordinary test with seeded mutations: every law that holds for any
 //! bytes. A broken law is an `Err` that names it.
 
+use std::borrow::Cow;
+
+use base::Timestamp;
+
+use crate::ack::{self, AckCode, AckError, Acknowledgement, Condition};
 use crate::batch::{self, Part};
-use crate::issue::IssueKind;
+use crate::issue::{Issue, IssueKind, Place};
 use crate::message::Message;
 use crate::mllp::{Decoder, Step};
 use crate::path::Path;
@@ -45,6 +50,42 @@ pub fn message(bytes: &[u8]) -> Result<(), &'static str> {
             drop(issue.to_string());
         });
     let _ = message.fragment();
+    acknowledgement(&message)
+}
+
+/// Answers it, and reads the answer as its sender would.
+fn acknowledgement(message: &Message) -> Result<(), &'static str> {
+    let unusable = |issue: &Issue| issue.kind == IssueKind::BadDelimiters;
+    if message.issues().iter().any(unusable) {
+        return Ok(());
+    }
+    let place = Place {
+        name: Some(*b"PID"),
+        occurrence: 1,
+        field: 7,
+        ..Place::default()
+    };
+    let error = AckError::new(Condition::DataType, "no date").at(place);
+    let now = Timestamp::from_micros(0);
+    let bytes = ack::acknowledge(message, AckCode::AE, &[error], now, "1");
+    let answer = Message::parse(bytes);
+    let names = answer.segments().map(|segment| segment.name());
+    if !names.eq(["MSH", "MSA", "ERR"]) {
+        return Err("an acknowledgement is MSH, MSA and ERR");
+    }
+    let Some(read) = Acknowledgement::read(&answer) else {
+        return Err("an acknowledgement reads back");
+    };
+    let told = read.errors.iter().map(|error| error.condition);
+    if read.code != AckCode::AE || !told.eq([Condition::DataType]) {
+        return Err("an acknowledgement says what it should");
+    }
+    let msh = message.first("MSH");
+    let theirs = msh.map_or(Cow::Borrowed(""), |msh| msh.field(10).text());
+    let is_plain = theirs.bytes().all(|byte| (0x20..0x7F).contains(&byte));
+    if is_plain && read.control_id != theirs {
+        return Err("an acknowledgement names the message");
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod console_control;
 mod console_work;
 mod full_disk;
 mod messages;
+mod paths;
 mod process;
 mod refusals;
 mod site;

@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn envelopes_and_counts() {
         use IssueKind::{BadEnvelope, WrongCount};
-        let cases: [(&[u8], usize, &[IssueKind]); 9] = [
+        let cases: [(&[u8], usize, &[IssueKind]); 20] = [
             (b"MSH|^~\\&|A\rPID|1\rMSH|^~\\&|B\rPID|2\r", 2, &[]),
             (
                 b"FHS|^~\\&\rBHS|^~\\&\rMSH|1\rMSH|2\rBTS|2\rFTS|1\r",
@@ -126,12 +126,46 @@ mod tests {
             (b"MSH|1\rBTS|1\r", 1, &[BadEnvelope]),
             (b"\x0bMSH|1\r\x1c\r\x0bMSH|2\r\x1c\r", 2, &[]),
             (b"garbage\rMSH|1\r", 1, &[BadEnvelope]),
+            (b"BHS|^~\\&\rBTS|0\r", 0, &[]),
+            (b"BHS|^~\\&\rBTS|1\r", 0, &[WrongCount]),
+            (b"BHS|^~\\&\rMSH|1\rBTS|one\r", 1, &[WrongCount]),
+            (b"BHS|^~\\&\rMSH|1\rBTS|01|remark\r", 1, &[]),
+            (b"BHS$%*/@\rMSH$%*/@\rBTS$2\r", 1, &[WrongCount]),
+            (b"FHS|^~\\&\rMSH|1\rMSH|2\rFTS|0\r", 2, &[]),
+            (b"FHS|^~\\&\rBHS|^~\\&\rMSH|1\rFTS|1\r", 1, &[BadEnvelope]),
+            (b"BHS|^~\\&\rBHS|^~\\&\rMSH|1\rBTS|1\r", 1, &[BadEnvelope]),
+            (
+                b"FHS|^~\\&\r\n\r\nBHS|^~\\&\r\nMSH|1\r\n\r\nBTS|1\r\nFTS|1\r\n\x1a",
+                1,
+                &[BadEnvelope],
+            ),
+            (b"BTS|0\rFTS|0\r", 0, &[BadEnvelope, BadEnvelope]),
+            (
+                b"\xef\xbb\xbfFHS|^~\\&\rBHS|^~\\&\rMSH|1\rBTS|1\rFTS|1\r",
+                1,
+                &[],
+            ),
         ];
         for (file, n_messages, expected) in cases {
             let batch = read(file);
             assert_eq!(batch.messages.len(), n_messages, "{file:?}");
             assert_eq!(kinds(&batch), expected, "{file:?}");
         }
+    }
+
+    #[test]
+    fn each_batch_counts_for_itself() {
+        let file = b"FHS|^~\\&\rBHS|^~\\&|A\rMSH|1\rMSH|2\rBTS|2\rMSH|3\rBHS|^~\\&|B\rMSH|4\rBTS|2\rFTS|2\r";
+        let batch = read(&file[..]);
+        let places: Vec<Option<usize>> = batch.messages.iter().map(|one| one.batch).collect();
+        assert_eq!(places, [Some(0), Some(0), None, Some(1)]);
+        assert_eq!(kinds(&batch), [IssueKind::WrongCount]);
+        let wrong = batch.issues[0].place.offset as usize;
+        assert!(file[wrong..].starts_with(b"BTS|2\rFTS"), "at the trailer");
+        assert_eq!(
+            (batch.batch_headers.len(), batch.file_header.is_some()),
+            (2, true)
+        );
     }
 
     #[test]

@@ -124,7 +124,7 @@ proptest! {
 /// The same as a fuzzer does, with a seed, on every build.
 #[test]
 fn seeded_mutations() {
-    let seeds: [&[u8]; 17] = [
+    let seeds: [&[u8]; 22] = [
         b"MSH|^~\\&|A\r\x1cMSH|^~\\&|B\r",
         b"MSH",
         b"MSH|",
@@ -140,6 +140,11 @@ fn seeded_mutations() {
         b"MSH|^~\\&|A\rOBX|1|FT|a||one\rADD|two\rADD|three|x\rDSC|1|F\r",
         b"M\0S\0H\0|\0^\0~\0\\\0&\0|\0A\0|\0B\0\r\0P\0I\0D\0|\x001\0",
         b"MSH|^~\\&|A|B|C|D|2026||ORU^R01^ORU_R01|1|P|2.5.1||||||8859/1\rPID|1||1^^^A&B&C~2\rOBR|1\rOBX|1|FT|A^B||x\\.br\\y\\X41\\z\rZZZ|1\r",
+        b"MSHx^~\\&xAPPxFACxCxDx2026xxADT^A01x1xPx2.5\rPIDx1x\r",
+        b"MSH|^~\\&\rPID|1|",
+        b"MSH\x1d\x1e\x1f\x01\x02\x1dA\x1dB\x1d\x1d\x1d\x1d\x1dADT\x1d1\x1dP\x1d2.3\rPID\x1d1",
+        b"MSH|^~&|A|B|C|D|2026||ADT^A01|1|P|2.1\rPID|1|\\T\\",
+        b"MSH$%*/@#$A$B$C$D$2026$$ADT%A01$x/P/y$P$2.8.2$$$AL$NE$$UNICODE UTF-8\rPID$1$a%b@c*d#$\"\"\r",
         b"MSH|^~\\&#|A\nPV1|1\nPID|1\n\nEVN|\r\n",
         b"\x0bFHS|^~\\&\rBHS|^~\\&\rMSH|^~\\&|A|\xe9\rBTS|1\rFTS|1\r\x1c\r",
     ];
