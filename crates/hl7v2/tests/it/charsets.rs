@@ -91,6 +91,25 @@ fn sets_of_one_table() {
     }
 }
 
+/// Every part of ISO 8859 and every windows code page, by the names that senders write, over every
+/// byte that the set has a character for.
+#[test]
+fn every_set_of_one_byte() {
+    let iso = (1..=16).filter(|part| ![11, 12].contains(part));
+    let iso = iso.map(|part| (format!("8859/{part}"), format!("iso-8859-{part}")));
+    let windows = (1250..=1258).map(|page| (format!("WINDOWS-{page}"), format!("windows-{page}")));
+    for (set, label) in iso.chain(windows) {
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
+        // Bytes from C0 on are letters in all of them.
+        let has = |byte: &u8| !encoding.decode_without_bom_handling(&[*byte]).1;
+        let bytes: Vec<u8> = (0xC0..=0xFF).filter(has).collect();
+        let (text, _) = encoding.decode_without_bom_handling(&bytes);
+        assert!(text.chars().count() > 25, "{set}");
+        let read = check(&set, &message(&set, &bytes), &text, &[]);
+        check_back(&set, &read, &text, &text);
+    }
+}
+
 #[test]
 fn unicode_in_two_and_four_bytes() {
     let text = "Zoë 漢字 😀";

@@ -69,12 +69,12 @@ fn a_message_that_was_cut_is_known() {
     for (clause, message, expected) in [
         ("whole", oru("", whole), None),
         (
-            "2.14.7.1 DSC-1 points on",
+            "2.14.4.1 DSC-1 points on",
             oru("", &format!("{whole}DSC|ZZ2|F\r")),
             Some("DSC-1"),
         ),
         (
-            "2.14.7.2 DSC-2 I: query for more",
+            "2.14.4.2 DSC-2 I: query for more",
             oru("", &format!("{whole}DSC|ZZ2|I\r")),
             None,
         ),

@@ -16,20 +16,20 @@ fn delimiters() -> Delimiters {
 #[test]
 fn each_sequence_has_its_meaning() {
     for (clause, raw, text) in [
-        ("2.7.1 delimiters", r"\F\\S\\T\\R\\E\\P\", r"|^&~\#"),
-        ("2.7.1 in words", r"Smith \T\ Jones", "Smith & Jones"),
+        ("2.7.4 delimiters", r"\F\\S\\T\\R\\E\\P\", r"|^&~\#"),
+        ("2.7.4 in words", r"Smith \T\ Jones", "Smith & Jones"),
         ("an escaped escape begins nothing", r"\E\.br\E\", r"\.br\"),
         ("the same twice", r"\E\E\E\", r"\E\"),
         (
-            "2.7.4 highlighting",
+            "2.7.3 highlighting",
             r"is \H\critical\N\ now",
             "is critical now",
         ),
-        ("2.7.4 without an end", r"\H\critical", "critical"),
-        ("2.7.3 hexadecimal", r"\X414243\", "ABC"),
-        ("2.7.3 line end", r"a\X0D0A\b", "a\r\nb"),
-        ("2.7.3 small digits", r"\X4a4B\", "JK"),
-        ("2.7.3 a delimiter stays text", r"a\X7C\b\X5E\c", "a|b^c"),
+        ("2.7.3 without an end", r"\H\critical", "critical"),
+        ("2.7.5 hexadecimal", r"\X414243\", "ABC"),
+        ("2.7.5 line end", r"a\X0D0A\b", "a\r\nb"),
+        ("2.7.5 small digits", r"\X4a4B\", "JK"),
+        ("2.7.5 a delimiter stays text", r"a\X7C\b\X5E\c", "a|b^c"),
         ("2.7.6 .br", r"one\.br\two", "one\ntwo"),
         ("2.7.6 .sp", r"one\.sp\two", "one\ntwo"),
         (
@@ -119,12 +119,12 @@ fn the_messages_own_delimiters_count() {
         ("2.5.4 others", "%*/@", "/F//S//T//R//E/", "$%@*/"),
         ("2.5.4 not ours", "%*/@", r"\F\ and ^~&", r"\F\ and ^~&"),
         (
-            "2.7.1 \\P\\ without a truncation character",
+            "2.7.4 \\P\\ without a truncation character",
             "%*/@",
             "/P/",
             "/P/",
         ),
-        ("2.7.1 \\P\\ with one", "%*/@#", "/P/", "#"),
+        ("2.7.4 \\P\\ with one", "%*/@#", "/P/", "#"),
         (
             "no escape character",
             "^~&",
