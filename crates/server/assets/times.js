@@ -37,6 +37,12 @@ function show(element) {
       put(element, age(Date.now() - at));
       element.title = full.format(at);
       break;
+    case "ago": {
+      const words = age(Date.now() - at);
+      put(element, words === "now" ? "just now" : `${words} ago`);
+      element.title = full.format(at);
+      break;
+    }
     case "left": {
       const rest = at - Date.now();
       put(element, left(rest));
@@ -58,5 +64,5 @@ document.querySelectorAll("[data-zone]").forEach((field) => { field.value = zone
 document.querySelectorAll("[data-zone-name]").forEach((label) => put(label, zone));
 
 all();
-setInterval(() => document.querySelectorAll('time[data-as="age"], time[data-as="left"]').forEach(show), 1000);
+setInterval(() => document.querySelectorAll('time[data-as="age"], time[data-as="ago"], time[data-as="left"]').forEach(show), 1000);
 document.addEventListener("causeway:shown", (event) => all(event.target));

@@ -136,6 +136,10 @@ fn a_wrong_envelope_loses_nothing_and_is_shown() {
             (State::NeedsAttention, Some("batch_envelope")),
             "{clause}"
         );
+        // Sent again, it needs attention no second time.
+        client.post(&body);
+        assert_eq!(acks(&client.answer().unwrap()), accepted(0..2), "{clause}");
+        assert_eq!(site.settled().len(), 3, "{clause}");
         assert_eq!(
             client.send(&message(3)),
             "AA",

@@ -24,6 +24,8 @@ pub(super) struct Fault {
     pub(super) why: String,
     /// What to do now.
     pub(super) remedy: String,
+    /// Where that is done, and the word for it.
+    pub(super) way: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Template)]
@@ -54,7 +56,23 @@ impl Fault {
             what: what.into(),
             why: why.into(),
             remedy: remedy.into(),
+            way: None,
         }
+    }
+
+    fn with_way(mut self, address: &'static str, words: &'static str) -> Self {
+        self.way = Some((address, words));
+        self
+    }
+
+    /// Nothing is written while the disk is full.
+    fn disk_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The disk is full, so nothing was changed",
+            "Messages and changes are refused until there is room; reading goes on.",
+            "The operator has to free space. Then do it again: nothing of it was begun.",
+        )
     }
 
     /// It is not there, or this caller may not see it: the two look alike.
@@ -154,8 +172,9 @@ impl From<RecordError> for Fault {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The disk is full, and so is the audit log's reserve",
                 "No patient's data is shown without a trace of it in the audit log.",
-                "The operator has to free space. In an emergency open /emergency and say why.",
-            );
+                "The operator has to free space. In an emergency, say why and go on.",
+            )
+            .with_way("/emergency", "Emergency access");
         }
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -220,6 +239,7 @@ impl From<ControlError> for Fault {
                 why,
                 "Reload the message: somebody or something was quicker.",
             ),
+            ControlError::Write(error) if error.is_disk_full() => Self::disk_full(),
             ControlError::Read(_) | ControlError::Write(_) => Self::internal(&error),
         }
     }

@@ -25,6 +25,8 @@ enum Shown {
     Short,
     /// How long ago, as of this instant.
     Age(Timestamp),
+    /// The same as part of a sentence.
+    Ago(Timestamp),
 }
 
 // === impl Markup ===
@@ -63,6 +65,14 @@ impl Moment {
             shown: Shown::Age(*now.borrow()),
         }
     }
+
+    /// How long ago it was at `now`, as part of a sentence.
+    pub(super) fn ago(at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Self {
+        Self {
+            at: *at.borrow(),
+            shown: Shown::Ago(*now.borrow()),
+        }
+    }
 }
 
 impl fmt::Display for Moment {
@@ -79,6 +89,13 @@ impl fmt::Display for Moment {
                 write!(
                     f,
                     r#"<time datetime="{iso}" data-as="short" title="{full} UTC">{short}</time>"#
+                )
+            }
+            Shown::Ago(now) => {
+                let ago = ago(self.at, now);
+                write!(
+                    f,
+                    r#"<time datetime="{iso}" data-as="ago" title="{full} UTC">{ago}</time>"#
                 )
             }
             Shown::Age(now) => {
@@ -103,6 +120,14 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
         60..3600 => format!("{} min", secs / 60),
         3600..172_800 => format!("{} h", secs / 3600),
         172_800.. => format!("{} d", secs / 86_400),
+    }
+}
+
+/// `just now`, `48 s ago`
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+    match age(at, now).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
     }
 }
 
@@ -182,6 +207,8 @@ mod tests {
         ] {
             assert_eq!(age(at(0), at(secs)), text, "{secs}");
         }
+        assert_eq!(ago(at(0), at(1)), "just now");
+        assert_eq!(ago(at(0), at(90)), "1 min ago");
     }
 
     #[test]

@@ -330,22 +330,26 @@ fn repeated_in(
         .optional()
 }
 
-/// Flow, MSH-3, -4 and -10. None for what has no control id: it can repeat nothing.
+/// Flow, MSH-3, -4 and -10. None for a message without a control id: it can repeat nothing. What is no
+/// message, such as a batch's envelope that does not fit, is known by its bytes: a sender that sends it
+/// again and again needs attention once.
 fn identity(prepared: &Prepared) -> Option<[u8; 8]> {
     let (entry, header) = (&prepared.entry, &prepared.entry.header);
-    if header.control_id.is_empty() || entry.no_message.is_some() {
-        return None;
-    }
     let mut hash = Sha256::new();
-    let parts = [
-        &entry.flow,
-        &header.sending_application,
-        &header.sending_facility,
-        &header.control_id,
-    ];
-    for part in parts {
+    let mut add = |part: &[u8]| {
         hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
+    };
+    add(entry.flow.as_bytes());
+    if let Some(reason) = &entry.no_message {
+        add(reason.as_bytes());
+        add(&prepared.hash);
+    } else if header.control_id.is_empty() {
+        return None;
+    } else {
+        add(header.sending_application.as_bytes());
+        add(header.sending_facility.as_bytes());
+        add(header.control_id.as_bytes());
     }
     hash.finalize().first_chunk().copied()
 }

@@ -3,8 +3,8 @@
 use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, noon, open};
 use bytes::Bytes;
 use store::journal::{
-    Acknowledgement, Appended, Applied, Change, Delivery, Filter, Journal, OpenError, Progress,
-    Rated, Sequence, State, WriteError,
+    Acknowledgement, Appended, Applied, Change, Delivery, Filter, Header, Journal, OpenError,
+    Progress, Rated, Sequence, State, WriteError,
 };
 
 fn aa(text: &str) -> Acknowledgement {
@@ -59,8 +59,14 @@ fn bytes_that_are_no_message_are_kept_with_the_reason() {
         ..adt("", "")
     };
     let first = append(&journal, noise());
-    let again = append(&journal, noise());
-    assert!(first < again, "noise repeats nothing");
+    let other = append(
+        &journal,
+        store::journal::Entry {
+            body: Bytes::from_static(b"HEAD / HTTP/1.1\r\n\r\n"),
+            ..noise()
+        },
+    );
+    assert!(first < other, "other noise is kept by itself");
     let listed = journal.list(&Filter::default(), ALL).unwrap().rows;
     assert_eq!(listed[1].no_message.as_deref(), Some("no start block"));
     assert_eq!(
@@ -322,6 +328,78 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
     }
     drop(journal);
     assert!(!open(directory.path(), &clock).needs_rebuild());
+}
+
+#[test]
+fn a_replay_is_no_second_message_in_the_rates() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path(), &noon());
+    let (first, second) = (
+        append(&journal, adt("1", "")),
+        append(&journal, adt("2", "")),
+    );
+    let mapped = |sequence| progress(sequence, State::Mapped);
+    let refused = |sequence| {
+        Change::Progress(Progress {
+            sequence,
+            flow: "admissions".to_owned(),
+            partition: "MRN1".to_owned(),
+            state: State::NeedsAttention,
+            reason: Some("no_map".to_owned()),
+            n_issues: 1,
+            map_version: None,
+        })
+    };
+    for change in [
+        mapped(first),
+        mapped(first),
+        // One that needed a person first, twice for the same reason, came into the chart by a replay.
+        refused(second),
+        refused(second),
+        mapped(second),
+        // A replay that failed takes it out of nothing.
+        refused(first),
+        mapped(first),
+    ] {
+        journal.ledger().record(vec![change]).wait().unwrap();
+    }
+    let rates = journal.rates(at(NOON), at(NOON + HOUR)).unwrap();
+    let n_of = |rated| -> u64 {
+        let of = rates.iter().filter(|rate| rate.rated == rated);
+        of.map(|rate| rate.n).sum()
+    };
+    assert_eq!(n_of(Rated::Became(State::Mapped)), 2);
+    assert_eq!(n_of(Rated::Became(State::NeedsAttention)), 2);
+}
+
+#[test]
+fn what_is_no_message_is_kept_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path(), &noon());
+    let noise = |body: &'static str, flow: &str| {
+        let mut entry = adt("", "");
+        entry.flow = flow.to_owned();
+        entry.header = Header::default();
+        entry.body = Bytes::from_static(body.as_bytes());
+        entry.no_message = Some("batch_envelope".to_owned());
+        journal.append(entry).wait().unwrap()
+    };
+    let first = noise("BHS|^~\\&\rBTS|3\r", "clinic");
+    assert!(matches!(first, Appended::New { .. }));
+    let again = noise("BHS|^~\\&\rBTS|3\r", "clinic");
+    assert!(matches!(again, Appended::Repeated { .. }));
+    for (body, flow) in [
+        ("BHS|^~\\&\rBTS|4\r", "clinic"),
+        ("BHS|^~\\&\rBTS|3\r", "laboratory"),
+    ] {
+        assert!(matches!(
+            noise(body, flow),
+            Appended::New {
+                reused_control_id: None,
+                ..
+            }
+        ));
+    }
 }
 
 #[test]

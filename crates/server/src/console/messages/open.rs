@@ -140,6 +140,11 @@ impl Opened {
         self.rests() && self.summary.state != Stand::Held || self.summary.state == Stand::Received
     }
 
+    /// It has been through the maps once, or could not.
+    pub(super) fn can_be_replayed(&self) -> bool {
+        self.summary.state != Stand::Received
+    }
+
     /// A person may let it go on or set it aside.
     pub(super) fn rests(&self) -> bool {
         match self.summary.state {

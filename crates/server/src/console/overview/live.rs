@@ -108,6 +108,12 @@ impl Change {
                 .times
                 .insert("chart-updated".to_owned(), updated.to_fhir());
         }
+        for (key, path) in [
+            ("chart-area", &view.chart.area),
+            ("chart-stroke", &view.chart.stroke),
+        ] {
+            change.paths.insert(key.to_owned(), path.clone());
+        }
         for lane in &view.lanes {
             let name = &lane.name;
             for (key, text) in [
@@ -127,6 +133,8 @@ impl Change {
                 ("area", &lane.area),
                 ("stroke", &lane.stroke),
                 ("failed", &lane.failed),
+                ("applied-area", &lane.applied_area),
+                ("applied-stroke", &lane.applied_stroke),
             ] {
                 change.paths.insert(format!("{key}-{name}"), path.clone());
             }

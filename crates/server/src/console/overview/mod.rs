@@ -51,6 +51,9 @@ pub(super) struct Number {
 pub(super) struct ChartNode {
     pub(super) rows: Vec<(&'static str, &'static str, String)>,
     pub(super) updated: Option<Timestamp>,
+    /// What reached it in the last hour.
+    pub(super) area: String,
+    pub(super) stroke: String,
 }
 
 #[derive(Template)]
@@ -150,16 +153,13 @@ impl View {
         let now = Sums::of(app, back(span.micros), soon)?;
         let before = Sums::of(app, back(span.ago), back(span.ago - span.micros))?;
         let mut stopped = Vec::new();
-        stopped.extend(
-            app.journal
-                .stopped()
-                .map(|error| format!("The journal takes no messages: {error}.")),
-        );
-        stopped.extend(
-            app.chart
-                .stopped()
-                .map(|error| format!("The chart takes no writes: {error}.")),
-        );
+        // The frame says what a full disk means, once for everything.
+        if app.audit.reserve().is_none() {
+            let journal = app.journal.stopped();
+            stopped.extend(journal.map(|error| format!("The journal takes no messages: {error}.")));
+            let chart = app.chart.stopped();
+            stopped.extend(chart.map(|error| format!("The chart takes no writes: {error}.")));
+        }
         Ok(Self {
             at,
             span,
@@ -169,7 +169,7 @@ impl View {
                 .iter()
                 .map(|flow| Lane::of(flow, at))
                 .collect(),
-            chart: ChartNode::of(&statistics),
+            chart: ChartNode::of(&statistics, &snapshot),
             groups: attention::groups(app, at)?,
             stopped,
         })
@@ -287,7 +287,8 @@ impl Number {
 // === impl ChartNode ===
 
 impl ChartNode {
-    fn of(statistics: &Statistics) -> Self {
+    fn of(statistics: &Statistics, snapshot: &Snapshot) -> Self {
+        let (area, stroke) = picture::together(&snapshot.flows);
         let of_type = |name: &str| {
             let found = statistics
                 .resources
@@ -310,6 +311,8 @@ impl ChartNode {
                 ("bytes", "on disk", format!("{} MB", thousands(megabytes))),
             ],
             updated: statistics.updated,
+            area,
+            stroke,
         }
     }
 }

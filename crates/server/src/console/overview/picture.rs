@@ -1,6 +1,6 @@
 //! Sources, flows, destination: what the picture draws of one moment.
 
-use super::super::markup::{Markup, age};
+use super::super::markup::{Markup, ago};
 use base::Timestamp;
 use flow::{FlowSnapshot, FlowState, Minute};
 use std::fmt::Write as _;
@@ -15,9 +15,13 @@ pub(in crate::console) struct Lane {
     pub(in crate::console) rate: String,
     pub(in crate::console) last: Option<Timestamp>,
     pub(in crate::console) waiting: String,
+    /// What came in, minute by minute.
     pub(in crate::console) area: String,
     pub(in crate::console) stroke: String,
     pub(in crate::console) failed: String,
+    /// What of it reached the chart.
+    pub(in crate::console) applied_area: String,
+    pub(in crate::console) applied_stroke: String,
     pub(in crate::console) described: String,
     /// How thick its lines are.
     pub(in crate::console) width: String,
@@ -64,9 +68,11 @@ impl Lane {
             rate: format!("{rate}/min"),
             last: flow.last_received,
             waiting: waiting(flow),
-            area: spark(&flow.minutes, true),
-            stroke: spark(&flow.minutes, false),
+            area: spark(flow.minutes.iter().map(|minute| minute.received), true),
+            stroke: spark(flow.minutes.iter().map(|minute| minute.received), false),
             failed: failures(&flow.minutes),
+            applied_area: spark(flow.minutes.iter().map(|minute| minute.applied), true),
+            applied_stroke: spark(flow.minutes.iter().map(|minute| minute.applied), false),
             described: format!(
                 "{hour} messages in the last hour, {} in the last minute",
                 last.received
@@ -89,7 +95,8 @@ fn state(flow: &FlowSnapshot) -> (&'static str, &'static str) {
         }
         FlowState::Running => ("good", flow.state.word()),
         FlowState::Draining => ("wait", flow.state.word()),
-        FlowState::Stopped => ("bad", flow.state.word()),
+        // A person stops a flow too: that is another state.
+        FlowState::Stopped => ("bad", "halted: nothing can be written"),
         FlowState::Off => ("off", "stopped by hand"),
     }
 }
@@ -136,19 +143,32 @@ fn width(per_minute: u32) -> f64 {
     (1.0 + f64::from(per_minute + 1).log10() * 2.4).min(8.0)
 }
 
-fn spark(minutes: &[Minute], is_area: bool) -> String {
-    let top = minutes
+/// What reached the chart by all flows together: area and line.
+pub(in crate::console) fn together(flows: &[FlowSnapshot]) -> (String, String) {
+    let n_minutes = flows
         .iter()
-        .map(|minute| minute.received)
+        .map(|flow| flow.minutes.len())
         .max()
-        .unwrap_or(0)
-        .max(4);
-    let step = WIDE / minutes.len().saturating_sub(1).max(1) as f64;
+        .unwrap_or(0);
+    let sum = |idx: usize| -> u32 {
+        let minutes = flows.iter().filter_map(|flow| flow.minutes.get(idx));
+        minutes.map(|minute| minute.applied).sum()
+    };
+    let sums: Vec<u32> = (0..n_minutes).map(sum).collect();
+    (
+        spark(sums.iter().copied(), true),
+        spark(sums.iter().copied(), false),
+    )
+}
+
+fn spark(counts: impl ExactSizeIterator<Item = u32> + Clone, is_area: bool) -> String {
+    let top = counts.clone().max().unwrap_or(0).max(4);
+    let step = WIDE / counts.len().saturating_sub(1).max(1) as f64;
     let mut path = String::new();
-    for (idx, minute) in minutes.iter().enumerate() {
+    for (idx, n) in counts.enumerate() {
         let (x, y) = (
             idx as f64 * step,
-            HIGH - 2.0 - f64::from(minute.received) / f64::from(top) * (HIGH - 4.0),
+            HIGH - 2.0 - f64::from(n) / f64::from(top) * (HIGH - 4.0),
         );
         let command = if idx == 0 { 'M' } else { 'L' };
         let _ = write!(path, "{command}{x:.1} {y:.1}");
@@ -194,10 +214,10 @@ pub(in crate::console) fn wires(lanes: &[Lane]) -> Vec<Wire> {
 pub(in crate::console) fn last_age(lane: &Lane, at: impl std::borrow::Borrow<Timestamp>) -> Markup {
     match lane.last {
         Some(last) => Markup(format!(
-            r#"<time datetime="{}" data-as="age" data-live="last-{}">{}</time>"#,
+            r#"last message <time datetime="{}" data-as="ago" data-live="last-{}">{}</time>"#,
             last.to_fhir(),
             super::super::markup::escape(&lane.name),
-            age(last, *at.borrow())
+            ago(last, *at.borrow())
         )),
         None => Markup("no message yet".to_owned()),
     }
@@ -220,9 +240,20 @@ mod tests {
             };
             60
         ];
-        assert!(spark(&minutes, false).starts_with("M0.0 2.0L"));
-        assert!(spark(&minutes, true).ends_with('Z'));
+        let received = || minutes.iter().map(|minute| minute.received);
+        assert!(spark(received(), false).starts_with("M0.0 2.0L"));
+        assert!(spark(received(), true).ends_with('Z'));
         assert_eq!(failures(&minutes).matches('M').count(), 60);
-        assert_eq!(spark(&[], false), "");
+        assert_eq!(spark(std::iter::empty(), false), "");
+        let flow = FlowSnapshot {
+            minutes,
+            ..FlowSnapshot::default()
+        };
+        let (area, line) = together(&[flow.clone(), flow]);
+        assert!(
+            area.ends_with('Z') && line.starts_with("M0.0 2.0L"),
+            "{line}"
+        );
+        assert_eq!(together(&[]).1, "");
     }
 }

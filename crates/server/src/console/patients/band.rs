@@ -1,5 +1,6 @@
 //! The band that never scrolls away: who this is.
 
+use super::authorities::Authorities;
 use super::record::{Record, Said};
 use super::value;
 use fhir::json::Node;
@@ -56,7 +57,7 @@ impl Band {
                 .text("gender")
                 .map_or("sex not known".to_owned(), Into::into),
             died,
-            numbers: numbers(patient),
+            numbers: numbers(patient, &record.authorities),
             allergies: allergies(record),
             sources: match record.members.len() {
                 1 => "1 source".to_owned(),
@@ -81,13 +82,13 @@ impl Band {
     }
 }
 
-fn numbers(patient: Node<'_>) -> Vec<(String, String)> {
+fn numbers(patient: Node<'_>, authorities: &Authorities) -> Vec<(String, String)> {
     let identifiers = patient.get("identifier").into_iter().flat_map(Node::items);
     let mut numbers: Vec<(String, String)> = identifiers
         .filter_map(|identifier| {
             let number = identifier.text("value")?.into_owned();
             let kind = identifier.get("type").map(value::code).unwrap_or_default();
-            let name = value::system_name(identifier);
+            let name = authorities.name(identifier);
             // A social security number is nothing to read over a shoulder.
             let is_secret = kind == "SS" || name == "SSN";
             let number = if is_secret {

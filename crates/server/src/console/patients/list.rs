@@ -5,6 +5,7 @@ use super::super::frame::{Frame, Place, page};
 use super::super::handles::Handles;
 use super::super::markup::{Moment, count};
 use super::super::visitor::{Form, Visitor};
+use super::authorities::Authorities;
 use super::record::Entry;
 use super::value;
 use crate::app::App;
@@ -169,10 +170,11 @@ pub(in crate::console) fn persons(
     })?;
     let found = app.chart.search(permit, &query, Limits::default())?;
     let today = app.clock.now().to_fhir();
+    let authorities = Authorities::of(app);
     let rows = found
         .matches
         .into_iter()
-        .map(|resource| Ok(person(&Entry::of(resource)?, &today)));
+        .map(|resource| Ok(person(&Entry::of(resource)?, &today, &authorities)));
     Ok(Persons {
         rows: rows.collect::<Result<_, Fault>>()?,
         next: found.next,
@@ -204,7 +206,7 @@ fn is_date(word: &str) -> bool {
     word.len() == 10 && word.contains('-') && base::DateTime::parse_fhir(word).is_ok()
 }
 
-fn person(entry: &Entry, today: &str) -> Person {
+fn person(entry: &Entry, today: &str, authorities: &Authorities) -> Person {
     let root = entry.root();
     let born = root.text("birthDate").unwrap_or_default().into_owned();
     let identifiers = root.get("identifier").into_iter().flat_map(Node::items);
@@ -213,7 +215,7 @@ fn person(entry: &Entry, today: &str) -> Person {
         .filter(|identifier| value::system_name(*identifier) != "SSN")
         .filter_map(|identifier| {
             let kind = identifier.get("type").map(value::code).unwrap_or_default();
-            let name = format!("{kind} {}", value::system_name(identifier));
+            let name = format!("{kind} {}", authorities.name(identifier));
             Some((
                 name.trim().to_owned(),
                 value::short(&identifier.text("value")?),

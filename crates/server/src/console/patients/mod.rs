@@ -6,6 +6,7 @@
 //! - what a source took back is shown as taken back, not left out.
 
 mod access;
+mod authorities;
 mod band;
 mod documents;
 mod list;

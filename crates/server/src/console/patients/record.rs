@@ -3,6 +3,7 @@
 use super::super::fault::Fault;
 use super::super::messages::sequence_of;
 use super::super::visitor::Visitor;
+use super::authorities::Authorities;
 use super::value;
 use crate::app::App;
 use crate::trail::Touched;
@@ -26,6 +27,7 @@ pub(super) struct Record {
     pub(super) is_cut: bool,
     /// Today's day, for ages.
     pub(super) today: String,
+    pub(super) authorities: Authorities,
 }
 
 /// A resource and its tree.
@@ -137,6 +139,7 @@ impl Record {
             entries,
             is_cut,
             today,
+            authorities: Authorities::of(app),
         })
     }
 

@@ -211,7 +211,7 @@ fn push(
         key,
         name,
         category: category.to_owned(),
-        unit: unit.unwrap_or_default().into_owned(),
+        unit: unit.map(|unit| value::readable(&unit)).unwrap_or_default(),
         points: Vec::new(),
     });
     series.points.push(point);

@@ -3,6 +3,7 @@
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::visitor::Visitor;
+use super::authorities::Authorities;
 use super::band::Band;
 use super::record::{Entry, Record, Said};
 use super::value;
@@ -33,44 +34,44 @@ struct Row {
 }
 
 /// What a row reads of a Patient: the element that its lineage hangs on, and a text.
-type Reader = fn(Node<'_>) -> Option<(&'static str, String)>;
+type Reader = fn(Node<'_>, &Authorities) -> Option<(&'static str, String)>;
 
 const ROWS: [(&str, Reader); 8] = [
-    ("Name", |patient| {
+    ("Name", |patient, _| {
         Some(("name", value::name(patient))).filter(|(_, name)| name != "no name")
     }),
-    ("Birth date", |patient| {
+    ("Birth date", |patient, _| {
         Some(("birthDate", patient.text("birthDate")?.into_owned()))
     }),
-    ("Sex", |patient| {
+    ("Sex", |patient, _| {
         Some(("gender", patient.text("gender")?.into_owned()))
     }),
-    ("Numbers", |patient| {
+    ("Numbers", |patient, authorities| {
         list(patient, "identifier", |identifier| {
             let number = identifier.text("value")?;
             let is_ssn = value::system_name(identifier) == "SSN";
             Some(if is_ssn {
                 "SSN on record".to_owned()
             } else {
-                format!("{number} ({})", value::system_name(identifier))
+                format!("{number} ({})", authorities.name(identifier))
             })
         })
     }),
-    ("Address", |patient| {
+    ("Address", |patient, _| {
         list(patient, "address", |address| Some(address_text(address)))
     }),
-    ("Telephone, e-mail", |patient| {
+    ("Telephone, e-mail", |patient, _| {
         list(patient, "telecom", |telecom| {
             telecom.text("value").map(Into::into)
         })
     }),
-    ("Marital status", |patient| {
+    ("Marital status", |patient, _| {
         Some((
             "maritalStatus",
             patient.get("maritalStatus").map(value::concept)?,
         ))
     }),
-    ("Language", |patient| {
+    ("Language", |patient, _| {
         list(patient, "communication", |one| {
             one.get("language").map(value::concept)
         })
@@ -126,7 +127,7 @@ fn row(record: &Record, patients: &[Option<&Entry>], name: &'static str, read: R
         .iter()
         .map(|entry| {
             let entry = (*entry)?;
-            let (element, text) = read(entry.root())?;
+            let (element, text) = read(entry.root(), &record.authorities)?;
             Some(record.said(entry, element, text))
         })
         .collect();

@@ -50,7 +50,15 @@ pub(super) fn name(patient: Node<'_>) -> String {
     chosen
         .map(human_name)
         .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "no name".to_owned())
+        .map_or_else(|| "no name".to_owned(), |name| cut(&name))
+}
+
+/// No name is so long; one that is must not push everything else off the page.
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or("")),
+        None => name.to_owned(),
+    }
 }
 
 pub(super) fn human_name(name: Node<'_>) -> String {
@@ -80,8 +88,38 @@ pub(super) fn quantity(node: Node<'_>) -> String {
     let unit = node
         .text("unit")
         .or_else(|| node.text("code"))
+        .map(|unit| readable(&unit))
         .unwrap_or_default();
     format!("{comparator}{number} {unit}").trim().to_owned()
+}
+
+/// A UCUM unit as people write it: `10*3/uL` reads `10³/uL`, `mL/min/{1.73_m2}` reads `mL/min/1.73 m²`.
+/// The letters stay as they came: `uL` is no `µL`, which a hurried eye takes for `mL`.
+pub(super) fn readable(unit: &str) -> String {
+    let mut out = String::with_capacity(unit.len());
+    let mut inside = false;
+    let mut raised = false;
+    for c in unit.chars() {
+        match c {
+            '{' => inside = true,
+            '}' => inside = false,
+            '_' if inside => out.push(' '),
+            '*' | '^' if out.ends_with("10") => raised = true,
+            '0'..='9' if raised || (inside && out.ends_with('m')) => out.push(superscript(c)),
+            '-' if raised => out.push('⁻'),
+            c => {
+                raised = false;
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+fn superscript(digit: char) -> char {
+    const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let index = digit.to_digit(10).unwrap_or(0) as usize;
+    RAISED.get(index).copied().unwrap_or(digit)
 }
 
 /// A number without the noise of floating point: `189.34136216482673` reads `189.34`.
@@ -273,6 +311,31 @@ mod tests {
         ] {
             assert_eq!(age(birth, today).as_deref(), expected, "{birth}");
         }
+    }
+
+    #[test]
+    fn units_as_people_write_them() {
+        for (unit, text) in [
+            ("mmol/L", "mmol/L"),
+            ("10*3/uL", "10³/uL"),
+            ("10*12/L", "10¹²/L"),
+            ("10^9/L", "10⁹/L"),
+            ("10*-6", "10⁻⁶"),
+            ("mL/min/{1.73_m2}", "mL/min/1.73 m²"),
+            ("{ratio}", "ratio"),
+            ("kg/m2", "kg/m2"),
+            ("%", "%"),
+        ] {
+            assert_eq!(readable(unit), text, "{unit}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_end_is_cut() {
+        let name = format!(r#"{{"name":[{{"family":"{}"}}]}}"#, "Ü".repeat(500));
+        let document = Document::parse(name.as_str()).unwrap();
+        assert_eq!(super::name(document.root()).chars().count(), 81);
+        assert_eq!(cut("ZZTEST, ANNA"), "ZZTEST, ANNA");
     }
 
     #[test]

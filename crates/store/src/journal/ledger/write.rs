@@ -48,6 +48,13 @@ struct Batch<'a> {
     minutes: BTreeMap<(String, i64), i64>,
 }
 
+/// How a message stood before a change.
+struct Before {
+    state: i64,
+    /// Some version of the maps took it to its destinations once.
+    was_applied: bool,
+}
+
 // === impl Writer ===
 
 impl Writer {
@@ -243,7 +250,7 @@ impl Batch<'_> {
     fn progress(&mut self, progress: &Progress) -> rusqlite::Result<()> {
         let key = progress.sequence.get() as i64;
         let state = state_code(progress.state);
-        self.uncount(key)?;
+        let before = self.uncount(key)?;
         self.run(
             "INSERT INTO message(seq, flow, part, state, reason, n_issues, map_version)
              VALUES(?1,?2,?3,?4,?5,?6,?7)
@@ -264,10 +271,15 @@ impl Batch<'_> {
             .counts
             .entry((progress.flow.clone(), state))
             .or_default() += 1;
-        *self
-            .minutes
-            .entry((progress.flow.clone(), state))
-            .or_default() += 1;
+        // The minutes count messages: one that is replayed into the chart came there before.
+        let is_replayed = matches!(progress.state, State::Mapped | State::Delivered)
+            && before.as_ref().is_some_and(|before| before.was_applied);
+        if !is_replayed && before.is_none_or(|before| before.state != state) {
+            *self
+                .minutes
+                .entry((progress.flow.clone(), state))
+                .or_default() += 1;
+        }
         Ok(())
     }
 
@@ -291,7 +303,7 @@ impl Batch<'_> {
 
     fn forget(&mut self, gone: Sequence) -> rusqlite::Result<()> {
         let key = gone.get() as i64;
-        self.uncount(key)?;
+        let _ = self.uncount(key)?;
         self.run("DELETE FROM message WHERE seq = ?1", [key])?;
         self.run("DELETE FROM delivery WHERE seq = ?1", [key])?;
         self.run("DELETE FROM attempt WHERE seq = ?1", [key])?;
@@ -304,17 +316,25 @@ impl Batch<'_> {
             .execute_batch("DELETE FROM message; DELETE FROM count; DELETE FROM parked;")
     }
 
-    /// Takes a row out of its count before it changes or goes.
-    fn uncount(&mut self, key: i64) -> rusqlite::Result<()> {
-        let before: Option<(String, i64)> = self
+    /// Takes a row out of its count before it changes or goes; says how it stood.
+    fn uncount(&mut self, key: i64) -> rusqlite::Result<Option<Before>> {
+        let before: Option<(String, Before)> = self
             .connection
-            .prepare_cached("SELECT flow, state FROM message WHERE seq = ?1")?
-            .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached(
+                "SELECT flow, state, map_version IS NOT NULL FROM message WHERE seq = ?1",
+            )?
+            .query_row([key], |row| {
+                let before = Before {
+                    state: row.get(1)?,
+                    was_applied: row.get(2)?,
+                };
+                Ok((row.get(0)?, before))
+            })
             .optional()?;
-        if let Some(before) = before {
-            *self.counts.entry(before).or_default() -= 1;
-        }
-        Ok(())
+        Ok(before.map(|(flow, before)| {
+            *self.counts.entry((flow, before.state)).or_default() -= 1;
+            before
+        }))
     }
 
     fn finish(self) -> rusqlite::Result<()> {
