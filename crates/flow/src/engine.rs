@@ -154,6 +154,11 @@ impl Engine {
         })
     }
 
+    /// It takes no new work: whoever makes it has to stop.
+    pub fn is_draining(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     /// Each flow's name and the address it listens on.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let bound = |flow: &Arc<Flow>| Some((flow.name().to_owned(), *flow.address.get()?));

@@ -162,3 +162,38 @@ fn what_is_not_there_keeps_the_menu() {
         refused.text.contains("reload the page") && refused.text.contains("aria-label=\"Main\"")
     );
 }
+
+#[test]
+fn a_bulk_action_goes_on_after_the_process_was_killed() {
+    let mut site = Site::start();
+    for n in 0..9 {
+        site.send("a.hl7", &ADMISSION.replace("|A1|", &format!("|B{n}|")));
+    }
+    let mut client = signed_in(&site, site.running().secret.as_deref().unwrap());
+    let csrf = client.get("/messages").csrf().to_owned();
+    let form = [
+        ("csrf", csrf.as_str()),
+        ("action", "replay"),
+        ("why", "a test"),
+    ];
+    let address = client.post("/messages/batch", &form).to;
+    assert!(address.starts_with("/messages/batch/"), "{address}");
+    site.running.take().unwrap().kill();
+    site.restart();
+    client = signed_in(&site, site.running().secret.as_deref().unwrap());
+    let page = eventually(|| {
+        let page = client.get(&address).text;
+        page.contains(">done<").then_some(page)
+    });
+    assert!(page.contains("9 of 9 messages replayed"), "{page}");
+    assert!(page.contains("asked for by admin") && page.contains("a test"));
+    let queues = client.get("/queues").text;
+    assert!(queues.contains(&address), "found again without its address");
+    // The same nine messages, and the chart says what it said.
+    let overview = client.get("/").text;
+    assert!(
+        overview.contains("data-live=\"n-applied\">9<"),
+        "{overview}"
+    );
+    assert_eq!(client.get("/messages/batch/nobody").status, 404);
+}

@@ -40,7 +40,10 @@ use std::sync::Arc;
 /// The largest form: a pasted message for a dry run.
 const MAX_FORM_BYTES: usize = 32 << 20;
 
+/// Needs a running tokio runtime.
 pub(crate) fn routes(app: App) -> Router<App> {
+    let batches = Arc::new(messages::Batches::default());
+    batches.take_up(&app);
     Router::new()
         .route("/", get(overview::show))
         .route("/console/live", get(overview::live))
@@ -111,7 +114,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .layer(axum::middleware::from_fn_with_state(app, fault::dress))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(Extension(Arc::new(Handles::default())))
-        .layer(Extension(Arc::new(messages::Batches::default())))
+        .layer(Extension(batches))
         .layer(Extension(Arc::new(maps::Tallies::default())))
 }
 

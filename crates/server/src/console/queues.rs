@@ -6,15 +6,18 @@
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
 use super::markup::{Moment, count, thousands};
+use super::messages::{Batches, Shown};
 use super::overview::{Group, Lane, groups};
 use super::visitor::Visitor;
 use super::words;
 use crate::app::App;
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use base::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use store::journal::{Filter, Page, Queued, Sequence, State as Stand};
 
 #[derive(Template)]
@@ -32,6 +35,7 @@ struct View {
     groups: Vec<Group>,
     in_doubt: Vec<Queued>,
     n_replays: usize,
+    bulks: Vec<Shown>,
 }
 
 /// What waits in one flow.
@@ -57,12 +61,14 @@ struct ParkedLine {
 
 /// So many messages are looked at for each kind.
 const MAX_SEEN: usize = 1_000;
+/// So many bulk actions are listed.
+const MAX_BULKS: usize = 10;
 
 // === impl View ===
 
 impl View {
     /// Reads it; not for an async task's own thread.
-    fn take(app: &App) -> Result<Self, Fault> {
+    fn take(app: &App, batches: &Batches) -> Result<Self, Fault> {
         let snapshot = app.engine.snapshot().map_err(Fault::from)?;
         let ledger = app.journal.ledger();
         let parked = with_state(app, Stand::Parked)?;
@@ -99,6 +105,7 @@ impl View {
             groups: groups(app, snapshot.at)?,
             in_doubt: ledger.in_doubt()?,
             n_replays: ledger.replays_open()?.len(),
+            bulks: batches.newest(app, MAX_BULKS)?,
         })
     }
 
@@ -164,9 +171,13 @@ fn partitions(app: &App, parked: &[(String, Sequence)]) -> Result<Vec<ParkedLine
 }
 
 /// `GET /queues`
-pub(super) async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(batches): Extension<Arc<Batches>>,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
     let work = app.clone();
-    let view = tokio::task::spawn_blocking(move || View::take(&work))
+    let view = tokio::task::spawn_blocking(move || View::take(&work, &batches))
         .await
         .map_err(|error| Fault::internal(&error))??;
     page(&QueuesPage {

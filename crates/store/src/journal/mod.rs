@@ -27,7 +27,7 @@ mod writer;
 
 pub use entry::{Acknowledgement, Appended, Entry, Header, Sequence, Stored, Summary};
 pub use error::{OpenError, PruneError, ReadError, WriteError};
-pub use ledger::Ledger;
+pub use ledger::{Bulk, BulkProgress, Ledger};
 pub use list::{Filter, Listing, Page};
 pub use pending::{Pending, WriterGone};
 pub use state::{

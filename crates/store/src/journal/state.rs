@@ -1,6 +1,7 @@
 //! What the ledger (`flow.db`) is told, and what it tells.
 
 use super::Sequence;
+use super::ledger::{Bulk, BulkProgress};
 use base::Timestamp;
 
 /// Where a message stands. Each but the first is written down with its reason.
@@ -104,6 +105,22 @@ pub enum Change {
         flow: String,
         /// Who.
         by: String,
+    },
+    /// Somebody asked for the same with many messages.
+    BulkBegun(Box<Bulk>, Vec<Sequence>),
+    /// It is so far.
+    BulkWent {
+        /// Which.
+        id: String,
+        /// How far.
+        progress: BulkProgress,
+    },
+    /// It is over.
+    BulkEnded {
+        /// Which.
+        id: String,
+        /// Why early, where it is.
+        stopped: Option<String>,
     },
     /// A person started it again.
     FlowStarted {

@@ -4,7 +4,7 @@ use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, noon, open};
 use bytes::Bytes;
 use store::journal::{
     Acknowledgement, Appended, Applied, Change, Delivery, Filter, Header, Journal, OpenError,
-    Progress, Rated, Sequence, State, WriteError,
+    Progress, Sequence, State, WriteError,
 };
 
 fn aa(text: &str) -> Acknowledgement {
@@ -14,7 +14,7 @@ fn aa(text: &str) -> Acknowledgement {
     }
 }
 
-fn progress(sequence: Sequence, state: State) -> Change {
+pub(crate) fn progress(sequence: Sequence, state: State) -> Change {
     Change::Progress(Progress {
         sequence,
         flow: "admissions".to_owned(),
@@ -331,48 +331,6 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
 }
 
 #[test]
-fn a_replay_is_no_second_message_in_the_rates() {
-    let directory = tempfile::tempdir().unwrap();
-    let journal = open(directory.path(), &noon());
-    let (first, second) = (
-        append(&journal, adt("1", "")),
-        append(&journal, adt("2", "")),
-    );
-    let mapped = |sequence| progress(sequence, State::Mapped);
-    let refused = |sequence| {
-        Change::Progress(Progress {
-            sequence,
-            flow: "admissions".to_owned(),
-            partition: "MRN1".to_owned(),
-            state: State::NeedsAttention,
-            reason: Some("no_map".to_owned()),
-            n_issues: 1,
-            map_version: None,
-        })
-    };
-    for change in [
-        mapped(first),
-        mapped(first),
-        // One that needed a person first, twice for the same reason, came into the chart by a replay.
-        refused(second),
-        refused(second),
-        mapped(second),
-        // A replay that failed takes it out of nothing.
-        refused(first),
-        mapped(first),
-    ] {
-        journal.ledger().record(vec![change]).wait().unwrap();
-    }
-    let rates = journal.rates(at(NOON), at(NOON + HOUR)).unwrap();
-    let n_of = |rated| -> u64 {
-        let of = rates.iter().filter(|rate| rate.rated == rated);
-        of.map(|rate| rate.n).sum()
-    };
-    assert_eq!(n_of(Rated::Became(State::Mapped)), 2);
-    assert_eq!(n_of(Rated::Became(State::NeedsAttention)), 2);
-}
-
-#[test]
 fn what_is_no_message_is_kept_once() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path(), &noon());
@@ -399,52 +357,6 @@ fn what_is_no_message_is_kept_once() {
                 ..
             }
         ));
-    }
-}
-
-#[test]
-fn counts_and_rates_survive_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
-    let clock = noon();
-    let mut journal = open(directory.path(), &clock);
-    let first = append(&journal, adt("1", ""));
-    let _ = append(&journal, adt("2", ""));
-    let _ = journal.append(adt("1", "")).wait().unwrap();
-    journal
-        .ledger()
-        .record(vec![progress(first, State::Mapped)])
-        .wait()
-        .unwrap();
-    journal
-        .ledger()
-        .record(vec![progress(first, State::Delivered)])
-        .wait()
-        .unwrap();
-    for _ in 0..2 {
-        let counts: Vec<_> = journal
-            .counts()
-            .unwrap()
-            .into_iter()
-            .map(|count| (count.state, count.n))
-            .collect();
-        assert_eq!(counts, [(State::Received, 1), (State::Delivered, 1)]);
-        let rates = journal.rates(at(NOON), at(NOON + HOUR)).unwrap();
-        let n_of = |rated| {
-            rates
-                .iter()
-                .filter(|rate| rate.rated == rated)
-                .map(|rate| rate.n)
-                .sum::<u64>()
-        };
-        assert_eq!(n_of(Rated::Received), 2);
-        assert_eq!(n_of(Rated::Repeated), 1);
-        assert_eq!(n_of(Rated::Became(State::Mapped)), 1);
-        assert_eq!(
-            journal.rates(at(NOON + HOUR), at(NOON + 2 * HOUR)).unwrap(),
-            []
-        );
-        drop(journal);
-        journal = open(directory.path(), &clock);
     }
 }
 

@@ -22,6 +22,7 @@ mod journal;
 mod journal_crash;
 mod journal_failing_disk;
 mod journal_fixture;
+mod journal_ledger;
 mod journal_list;
 mod postgres;
 mod postgres_both;

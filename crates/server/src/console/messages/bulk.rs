@@ -3,8 +3,7 @@
 //! Invariants:
 //! - the messages are those that the filter finds at the beginning, done oldest first;
 //! - each is written down by itself, so stopping half-way leaves nothing half done;
-//! - the list of batches lives in memory: after a restart what was begun goes on, what was not yet
-//!   begun has to be asked for again.
+//! - the wish, its messages and how far it is stand in the ledger: a restart goes on with it.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -20,128 +19,228 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use base::Timestamp;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use flow::ControlError;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use store::journal::{Filter, Page, Sequence};
+use store::journal::{Bulk, BulkProgress, Change, Filter, Page, Sequence, WriteError};
 
-/// Every batch of this run.
+/// The wishes that are at work, for those who stop them and watch them.
 #[derive(Default)]
 pub(in crate::console) struct Batches {
-    kept: Mutex<VecDeque<Arc<Batch>>>,
+    at_work: Mutex<HashMap<String, Arc<AtWork>>>,
 }
 
 /// One of them.
-struct Batch {
-    id: String,
-    by: String,
-    act: Act,
-    why: String,
-    began: Timestamp,
-    /// The address of the list that it was asked for from.
-    list: String,
-    n_all: AtomicUsize,
-    n_done: AtomicUsize,
-    n_failed: AtomicUsize,
+#[derive(Default)]
+struct AtWork {
+    n_done: AtomicU64,
+    n_failed: AtomicU64,
+    /// Who stopped it.
+    stopped_by: Mutex<Option<String>>,
     is_stopped: AtomicBool,
-    is_over: AtomicBool,
+}
+
+/// How work on a wish came to rest.
+enum Rest {
+    /// Everything is behind it.
+    Done,
+    /// It ended early, and why.
+    Stopped(String),
+    /// The process ends: the next start goes on.
+    Interrupted,
+}
+
+/// A wish as pages show it.
+pub(in crate::console) struct Shown {
+    pub(in crate::console) bulk: Bulk,
+    act: Option<Act>,
 }
 
 #[derive(Template)]
 #[template(path = "messages/batch.html")]
 struct BatchPage {
     frame: Frame,
-    batch: Arc<Batch>,
+    batch: Shown,
 }
 
-/// So many batches are remembered.
-const MAX_KEPT: usize = 50;
 /// No batch is larger.
 const MAX_MESSAGES: usize = 1_000_000;
 const SLICE: usize = 1_000;
+/// How far it is goes to the ledger after so many messages.
+const NOTE_EVERY: u64 = 20;
 
 // === impl Batches ===
 
 impl Batches {
-    fn keep(&self, batch: Arc<Batch>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if MAX_KEPT <= kept.len() {
-            kept.pop_front();
+    /// Takes up what a restart left. Needs a running tokio runtime.
+    pub(in crate::console) fn take_up(self: &Arc<Self>, app: &App) {
+        match app.journal.ledger().bulks_open() {
+            Ok(open) => open.into_iter().for_each(|bulk| self.start(app, bulk)),
+            Err(error) => tracing::error!(%error, "bulk actions of before are not taken up"),
         }
-        kept.push_back(batch);
     }
 
-    fn find(&self, id: &str) -> Result<Arc<Batch>, Fault> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|batch| batch.id == id).cloned();
-        found.ok_or_else(|| Fault::not_found("batch"))
+    /// Goes on with a wish, beside everything else.
+    fn start(self: &Arc<Self>, app: &App, bulk: Bulk) {
+        let at_work = Arc::new(AtWork {
+            n_done: AtomicU64::new(bulk.progress.n_done),
+            n_failed: AtomicU64::new(bulk.progress.n_failed),
+            ..AtWork::default()
+        });
+        self.all().insert(bulk.id.clone(), Arc::clone(&at_work));
+        let (batches, app) = (Arc::clone(self), app.clone());
+        tokio::task::spawn_blocking(move || {
+            let rest = at_work.run(&app, &bulk);
+            let mut changes = vec![Change::BulkWent {
+                id: bulk.id.clone(),
+                progress: at_work.progress(bulk.progress.n_all),
+            }];
+            let ended = |stopped| Change::BulkEnded {
+                id: bulk.id.clone(),
+                stopped,
+            };
+            match rest {
+                Rest::Done => changes.push(ended(None)),
+                Rest::Stopped(why) => changes.push(ended(Some(why))),
+                Rest::Interrupted => {}
+            }
+            if let Err(error) = app.journal.ledger().record(changes).wait() {
+                tracing::error!(%error, "the end of a bulk action is not written down");
+            }
+            batches.all().remove(&bulk.id);
+        });
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<AtWork>>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, app: &App, id: &str) -> Result<Shown, Fault> {
+        let bulk = app.journal.ledger().bulk(id)?;
+        let bulk = bulk.ok_or_else(|| Fault::not_found("bulk action"))?;
+        Ok(self.show(bulk))
+    }
+
+    /// The newest wishes, newest first; not for an async task's own thread.
+    pub(in crate::console) fn newest(&self, app: &App, n: usize) -> Result<Vec<Shown>, Fault> {
+        let bulks = app.journal.ledger().bulks(n)?.into_iter();
+        Ok(bulks.map(|bulk| self.show(bulk)).collect())
+    }
+
+    /// With the figures of this moment, where it is at work.
+    fn show(&self, mut bulk: Bulk) -> Shown {
+        if let Some(at_work) = self.all().get(&bulk.id) {
+            bulk.progress = at_work.progress(bulk.progress.n_all);
+        }
+        Shown {
+            act: Act::named(&bulk.act),
+            bulk,
+        }
+    }
+
+    fn stop(&self, id: &str, by: &str) {
+        if let Some(at_work) = self.all().get(id) {
+            let mut stopped_by = at_work
+                .stopped_by
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            stopped_by.get_or_insert_with(|| by.to_owned());
+            at_work.is_stopped.store(true, Ordering::Release);
+        }
     }
 }
 
-// === impl Batch ===
+// === impl AtWork ===
 
-impl Batch {
-    /// Does it all; not for an async task's own thread.
-    fn run(&self, app: &App, filter: &Filter) -> Result<(), Fault> {
-        let sequences = all(app, filter)?;
-        self.n_all.store(sequences.len(), Ordering::Relaxed);
-        for sequence in sequences {
-            if self.is_stopped.load(Ordering::Relaxed) {
-                break;
+impl AtWork {
+    /// Does what is left of it.
+    fn run(&self, app: &App, bulk: &Bulk) -> Rest {
+        let Some(act) = Act::named(&bulk.act) else {
+            return Rest::Stopped("this version knows no such action".to_owned());
+        };
+        let messages = match app.journal.ledger().bulk_messages(&bulk.id) {
+            Ok(messages) => messages,
+            Err(error) => return Rest::Stopped(error.to_string()),
+        };
+        let n_done = self.n_done.load(Ordering::Relaxed) as usize;
+        for sequence in messages.into_iter().skip(n_done) {
+            if app.engine.is_draining() {
+                return Rest::Interrupted;
             }
-            let done = self.act.run(app, sequence, (&self.by, &self.why));
-            if done.is_err() {
-                self.n_failed.fetch_add(1, Ordering::Relaxed);
+            if self.is_stopped.load(Ordering::Acquire) {
+                let by = self.stopped_by.lock();
+                let by = by.unwrap_or_else(PoisonError::into_inner).clone();
+                return Rest::Stopped(format!("stopped by {}", by.unwrap_or_default()));
             }
-            self.n_done.fetch_add(1, Ordering::Relaxed);
+            match act.run(app, sequence, (&bulk.by, &bulk.why)) {
+                Ok(()) => {}
+                Err(ControlError::Draining | ControlError::Write(WriteError::Closed(_))) => {
+                    return Rest::Interrupted;
+                }
+                Err(ControlError::Write(error)) => return Rest::Stopped(error.to_string()),
+                Err(_) => {
+                    self.n_failed.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            let n_done = self.n_done.fetch_add(1, Ordering::Relaxed) + 1;
+            if n_done.is_multiple_of(NOTE_EVERY) {
+                app.journal.ledger().note(vec![Change::BulkWent {
+                    id: bulk.id.clone(),
+                    progress: self.progress(bulk.progress.n_all),
+                }]);
+            }
         }
-        Ok(())
+        Rest::Done
     }
 
-    fn n_done(&self) -> usize {
-        self.n_done.load(Ordering::Relaxed)
-    }
-
-    fn n_all(&self) -> usize {
-        self.n_all.load(Ordering::Relaxed)
-    }
-
-    fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed)
-    }
-
-    /// `120 of 400 replayed`
-    fn words(&self) -> String {
-        if self.n_all() == 0 && !self.is_over() {
-            return "Finding the messages".to_owned();
+    fn progress(&self, n_all: u64) -> BulkProgress {
+        BulkProgress {
+            n_all,
+            n_done: self.n_done.load(Ordering::Relaxed),
+            n_failed: self.n_failed.load(Ordering::Relaxed),
         }
-        let n_failed = self.n_failed.load(Ordering::Relaxed);
+    }
+}
+
+// === impl Shown ===
+
+impl Shown {
+    pub(in crate::console) fn is_over(&self) -> bool {
+        self.bulk.ended.is_some()
+    }
+
+    fn done(&self) -> &'static str {
+        self.act.map_or("done", Act::done)
+    }
+
+    /// `120 of 400 messages replayed`
+    pub(in crate::console) fn words(&self) -> String {
+        let progress = self.bulk.progress;
         format!(
             "{} of {} {}",
-            thousands(self.n_done().saturating_sub(n_failed) as u64),
-            count(self.n_all() as u64, "message", "messages"),
-            self.act.done()
+            thousands(progress.n_done.saturating_sub(progress.n_failed)),
+            count(progress.n_all, "message", "messages"),
+            self.done()
         )
     }
 
     fn failed(&self) -> Option<String> {
-        let n_failed = self.n_failed.load(Ordering::Relaxed) as u64;
+        let n_failed = self.bulk.progress.n_failed;
         (0 < n_failed).then(|| {
             format!(
                 "{} could not be {}: their state does not allow it, or somebody was quicker",
                 count(n_failed, "message", "messages"),
-                self.act.done()
+                self.done()
             )
         })
     }
 
-    fn state(&self) -> (&'static str, &'static str) {
-        match (self.is_over(), self.is_stopped.load(Ordering::Relaxed)) {
-            (true, true) => ("hold", "stopped"),
-            (true, false) => ("good", "done"),
-            (false, true) => ("wait", "stopping"),
-            (false, false) => ("wait", "at work"),
+    pub(in crate::console) fn state(&self) -> (&'static str, &str) {
+        match (&self.bulk.stopped, self.is_over()) {
+            (Some(why), _) => ("hold", why),
+            (None, true) => ("good", "done"),
+            (None, false) => ("wait", "at work"),
         }
     }
 }
@@ -183,38 +282,46 @@ pub(in crate::console) async fn begin(
         patients: Vec::new(),
     };
     visitor.record(&app, act.code(), touched).await?;
-    let batch = Arc::new(Batch {
+    let bulk = Bulk {
         id: security::random_text::<9>(),
+        act: act.code().to_owned(),
         by: visitor.user().to_owned(),
-        act,
         why: form.get("why").to_owned(),
-        began: app.clock.now(),
         list: format!("/messages?{}", asked.query()),
-        n_all: AtomicUsize::new(0),
-        n_done: AtomicUsize::new(0),
-        n_failed: AtomicUsize::new(0),
-        is_stopped: AtomicBool::new(false),
-        is_over: AtomicBool::new(false),
-    });
-    batches.keep(Arc::clone(&batch));
-    let address = format!("/messages/batch/{}", batch.id);
-    tokio::task::spawn_blocking(move || {
-        if let Err(fault) = batch.run(&app, &filter) {
-            tracing::error!(why = %fault.why, "a batch ended early");
-            batch.is_stopped.store(true, Ordering::Relaxed);
-        }
-        batch.is_over.store(true, Ordering::Relaxed);
-    });
+        began: app.clock.now(),
+        progress: BulkProgress::default(),
+        ended: None,
+        stopped: None,
+    };
+    let address = format!("/messages/batch/{}", bulk.id);
+    let work = app.clone();
+    let begun = tokio::task::spawn_blocking(move || begun(&work, bulk, &filter));
+    let bulk = begun.await.map_err(|error| Fault::internal(&error))??;
+    batches.start(&app, bulk);
     Ok(Redirect::to(&address).into_response())
+}
+
+/// Writes the wish down with its messages; not for an async task's own thread.
+fn begun(app: &App, mut bulk: Bulk, filter: &Filter) -> Result<Bulk, Fault> {
+    let messages = all(app, filter)?;
+    bulk.progress.n_all = messages.len() as u64;
+    let begun = Change::BulkBegun(Box::new(bulk.clone()), messages);
+    let written = app.journal.ledger().record(vec![begun]).wait();
+    written.map_err(ControlError::from)?;
+    Ok(bulk)
 }
 
 /// `GET /messages/batch/{id}`
 pub(in crate::console) async fn progress(
     Extension(batches): Extension<Arc<Batches>>,
+    State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Response, Fault> {
-    let batch = batches.find(&id)?;
+    visitor.permit(&app, Interaction::Messages, None).await?;
+    let batch = tokio::task::spawn_blocking(move || batches.find(&app, &id))
+        .await
+        .map_err(|error| Fault::internal(&error))??;
     page(&BatchPage {
         frame: Frame::new(&visitor, Place::Messages, batch.words()),
         batch,
@@ -228,7 +335,6 @@ pub(in crate::console) async fn stop(
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Fault> {
-    let batch = batches.find(&id)?;
     let visitor = &form.visitor;
     visitor.permit(&app, Interaction::Operate, None).await?;
     let touched = Touched {
@@ -237,6 +343,6 @@ pub(in crate::console) async fn stop(
         patients: Vec::new(),
     };
     visitor.record(&app, "stop", touched).await?;
-    batch.is_stopped.store(true, Ordering::Relaxed);
+    batches.stop(&id, visitor.user());
     Ok(Redirect::to(&format!("/messages/batch/{id}")).into_response())
 }

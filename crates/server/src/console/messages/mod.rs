@@ -18,7 +18,7 @@ mod raw;
 
 pub(super) use act::{act_on_group, act_on_one, redirect};
 pub(super) use became::{Difference, differences, origin_of};
-pub(super) use bulk::{Batches, begin, progress, stop};
+pub(super) use bulk::{Batches, Shown, begin, progress, stop};
 pub(super) use document::{document_page, file, inline};
 pub(super) use edit::{edit, send, text_of};
 pub(super) use filter::narrow;

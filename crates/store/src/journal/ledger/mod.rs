@@ -16,7 +16,9 @@
 //! | `count` | `(flow, state)` | how many rows of `message` |
 //! | `minute` | `(minute, flow, rated)` | how many went into a state |
 //! | `stopped` | `flow` | who stopped a flow by hand, and when |
+//! | `bulk` | `id` | a wish for many messages: who, what, which, how far it is |
 
+mod bulk;
 mod read;
 mod write;
 
@@ -31,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+pub use bulk::{Bulk, BulkProgress};
 pub(super) use read::rates_in;
 pub(super) use write::Order;
 
@@ -90,6 +93,7 @@ impl Ledger {
         let connection = day::open_writer(path, SCHEMA, FORMAT)?;
         let is_empty = connection
             .execute_batch(SCHEMA_OF_STOPPED)
+            .and_then(|()| connection.execute_batch(bulk::SCHEMA))
             .and_then(|()| {
                 connection.query_row("SELECT NOT EXISTS(SELECT 1 FROM message)", [], |row| {
                     row.get(0)

@@ -117,7 +117,7 @@ impl Ledger {
         self.read(|connection| rates_in(connection, from, until))
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         sql: &str,
         values: impl Params,
@@ -131,7 +131,7 @@ impl Ledger {
         })
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, ReadError> {

@@ -1,5 +1,6 @@
 //! The one thread that writes the ledger.
 
+use super::bulk;
 use crate::journal::Sequence;
 use crate::journal::day::checkpoint;
 use crate::journal::error::{ReadError, WriteError};
@@ -236,6 +237,11 @@ impl Batch<'_> {
                  WHERE seq = ?1 AND map_version = ?2 AND done IS NULL",
                 params![sequence.get() as i64, map_version, now, detail],
             ),
+            Change::BulkBegun(bulk, messages) => bulk::begin(self.connection, bulk, messages),
+            Change::BulkWent { id, progress } => bulk::go_on(self.connection, id, *progress),
+            Change::BulkEnded { id, stopped } => {
+                bulk::end(self.connection, id, stopped.as_deref(), self.now)
+            }
             // Who stopped it first stays.
             Change::FlowStopped { flow, by } => self.run(
                 "INSERT OR IGNORE INTO stopped(flow, since, by) VALUES(?1,?2,?3)",
