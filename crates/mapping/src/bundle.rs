@@ -27,7 +27,7 @@ impl Conversion {
             .map(|draft| {
                 Value::object()
                     .with("fullUrl", draft.full_url.as_str())
-                    .with("resource", draft.value().clone())
+                    .with("resource", draft.whole_value())
             });
         let mut bundle = Value::resource("Bundle").with("type", kind);
         if let Some(at) = self.event_time {

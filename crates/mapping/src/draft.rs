@@ -6,6 +6,7 @@
 mod apply;
 
 use crate::forward::build::{Build, Seg};
+use crate::missing::{self, Missing};
 use crate::program::RowId;
 use crate::received::Received;
 use crate::report::FieldPlace;
@@ -35,6 +36,7 @@ pub struct Draft {
     pub(crate) value: Value,
     pub(crate) build: Build,
     pub(crate) received: Arc<Received>,
+    pub(crate) missing: Option<Arc<[Missing]>>,
     /// It has no touched places: it is there as a whole or not at all.
     pub(crate) whole: bool,
 }
@@ -93,15 +95,27 @@ impl Default for Draft {
             value: Value::Null,
             build: Build::default(),
             received: Arc::default(),
+            missing: None,
             whole: false,
         }
     }
 }
 
 impl Draft {
-    /// The resource as the message alone tells it. Its references are [`Draft::full_url`]s.
+    /// What the message alone tells of the resource. Its references are [`Draft::full_url`]s.
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// The same with what is missing filled in.
+    pub fn whole_value(&self) -> Value {
+        let mut value = self.value.clone();
+        missing::fill(self.missing(), &mut value);
+        value
+    }
+
+    fn missing(&self) -> &[Missing] {
+        self.missing.as_deref().unwrap_or_default()
     }
 
     /// The resource with this draft's changes. References to other drafts are their full urls.

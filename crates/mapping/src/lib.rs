@@ -21,6 +21,7 @@ mod draft;
 mod forward;
 pub mod fuzz;
 pub mod lifecycle;
+mod missing;
 mod program;
 mod received;
 mod report;

@@ -52,6 +52,7 @@ impl MapSet {
                     | Block::Extensions(_)
                     | Block::Meaning(_)
                     | Block::Message(_)
+                    | Block::Missing(_)
                     | Block::Dialect(_)
                     | Block::Choice { .. } => {}
                 }

@@ -48,7 +48,7 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
                 Line::new("NK1")
                     .raw(1, "1")
                     .parts(2, &[&desk.person.family, "Kim"])
-                    .parts(3, &["EMC", "Emergency contact", "HL70131"]),
+                    .parts(3, &["EMC", "Emergency contact", "HL70063"]),
             );
             draft.push(Line::new("PV1").raw(1, "1").raw(2, "N"));
         }

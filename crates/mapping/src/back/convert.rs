@@ -35,7 +35,12 @@ impl Back<'_> {
             | Convert::Code
             | Convert::Uri
             | Convert::Base64 => text(),
+            Convert::Urn(urn) => {
+                let text = leaf.as_str()?;
+                Some(OutCell::of(text.strip_prefix(urn).unwrap_or(text)))
+            }
             Convert::Phone
+            | Convert::Names
             | Convert::Place
             | Convert::Media
             | Convert::Endpoint

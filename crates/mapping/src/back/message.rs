@@ -35,12 +35,16 @@ pub(crate) fn message(
     target: &Target,
 ) -> Option<Backward> {
     let map = program.messages.get(structure).cloned()?;
+    let told: Vec<(String, Value)> = bundle
+        .each("entry")
+        .filter_map(|entry| {
+            let url = entry.text("fullUrl").unwrap_or_default().to_owned();
+            Some((url, told(program, entry.get("resource")?)))
+        })
+        .collect();
     let mut back = Back::new(program, &target.authorities);
-    for entry in bundle.each("entry") {
-        let url = entry.text("fullUrl").unwrap_or_default().to_owned();
-        back.resources
-            .extend(entry.get("resource").map(|resource| (url, resource)));
-    }
+    let resources = told.iter().map(|(url, resource)| (url.clone(), resource));
+    back.resources.extend(resources);
     let segments = write(&back, &map, Order::new(structure, &target.version));
     let bytes = finish(segments, structure, target);
     let lost = lost(program, &back, &bytes, target);
@@ -48,6 +52,18 @@ pub(crate) fn message(
         message: bytes,
         lost,
     })
+}
+
+/// The resource without what was filled in because nobody told it.
+fn told(program: &Program, resource: &Value) -> Value {
+    let mut told = resource.clone();
+    let rows = resource
+        .resource_type()
+        .and_then(|name| program.missing.get(name));
+    if let Some(rows) = rows {
+        crate::missing::strip(rows, &mut told);
+    }
+    told
 }
 
 fn write(back: &Back<'_>, map: &MessageMap, order: Order) -> Vec<OutSegment> {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 pub(crate) use compare::differences;
 pub(crate) use message::message;
+pub(crate) use rows::resource_holds;
 
 /// What is known of the receiver of a message.
 #[derive(Clone, Debug)]

@@ -316,7 +316,7 @@ fn part_of(source: Source, cell: &OutCell) -> Option<&OutCell> {
 }
 
 /// Does the condition hold of the element?
-pub(super) fn resource_holds(condition: &ResourceCondition, base: &Value) -> bool {
+pub(crate) fn resource_holds(condition: &ResourceCondition, base: &Value) -> bool {
     match condition {
         ResourceCondition::All(parts) => parts.iter().all(|part| resource_holds(part, base)),
         ResourceCondition::Any(parts) => parts.iter().any(|part| resource_holds(part, base)),

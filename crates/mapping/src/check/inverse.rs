@@ -45,6 +45,7 @@ impl Checker<'_> {
         let name = match row.convert {
             Convert::Phone => "phone",
             Convert::Place => "place",
+            Convert::Names => "names",
             Convert::Media => "media",
             Convert::Endpoint => "endpoint",
             Convert::Function(place) => {

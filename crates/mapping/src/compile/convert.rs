@@ -48,6 +48,9 @@ impl Binder<'_> {
             "phone" => Some(Convert::Phone),
             "place" => Some(Convert::Place),
             "lines" => Some(Convert::Lines),
+            "names" => Some(Convert::Names),
+            "oid" => Some(Convert::Urn("urn:oid:")),
+            "uuid" => Some(Convert::Urn("urn:uuid:")),
             "media" => Some(Convert::Media),
             _ => None,
         };
@@ -135,6 +138,8 @@ impl Binder<'_> {
             | Convert::Phone
             | Convert::Place
             | Convert::Lines
+            | Convert::Names
+            | Convert::Urn(_)
             | Convert::Media
             | Convert::Whole
             | Convert::Words

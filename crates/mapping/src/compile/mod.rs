@@ -11,6 +11,7 @@ mod dialect;
 mod each;
 mod function;
 mod message;
+mod missing;
 mod path;
 mod row;
 mod scope;
@@ -53,8 +54,10 @@ pub(crate) fn compile(
     for file in files {
         binder.file = Arc::clone(&file.name);
         for block in &file.blocks {
-            if let Block::Message(message) = block {
-                binder.message(message);
+            match block {
+                Block::Message(message) => binder.message(message),
+                Block::Missing(missing) => binder.missing(missing),
+                _ => {}
             }
         }
     }
@@ -143,6 +146,7 @@ impl<'d> Binder<'d> {
             Block::Map(_)
             | Block::Systems(_)
             | Block::Message(_)
+            | Block::Missing(_)
             | Block::Dialect(_)
             | Block::Test(_) => {}
         }

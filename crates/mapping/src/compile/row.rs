@@ -191,7 +191,7 @@ impl Binder<'_> {
             )
         });
         let into_list = target.hops.iter().any(|hop| matches!(hop, Hop::Many(..)));
-        let as_lines = row.convert.name.as_deref() == Some("lines");
+        let as_lines = matches!(row.convert.name.as_deref(), Some("lines" | "names"));
         if repeats && !into_list && !as_lines {
             self.error_with(
                 row.target.spot,

@@ -3,6 +3,7 @@
 use super::{Applied, Draft, Lineage, path_text};
 use crate::forward::build::{Seg, Touch, merge, one};
 use crate::forward::cell::Origin;
+use crate::missing;
 use crate::program::{Hop, RowId, Slice, Target};
 use crate::report::FieldPlace;
 use crate::syntax::Ownership;
@@ -18,16 +19,21 @@ pub(super) fn apply(
     resolve: &dyn Fn(&str) -> Option<String>,
 ) -> Applied {
     let new = resolved(draft, resolve);
-    let Some(existing) = existing else {
+    let Some(stored) = existing else {
         let lineage = lineage(draft, &[], &[]);
+        let mut value = new;
+        missing::fill(draft.missing(), &mut value);
         return Applied {
-            value: new,
+            value,
             lineage,
             changed: true,
             withheld: Vec::new(),
         };
     };
-    let mut value = existing.clone();
+    let mut told = stored.clone();
+    missing::strip(draft.missing(), &mut told);
+    let existing = &told;
+    let mut value = told.clone();
     let mut moves = Vec::new();
     let mut withheld: HashSet<RowId> = HashSet::new();
     let mut passed: Vec<RowId> = Vec::new();
@@ -75,8 +81,15 @@ pub(super) fn apply(
     } else {
         Vec::new()
     };
+    // Only news makes another resource: what was filled in before stays as it stands.
+    let changed = value != *existing;
+    if changed {
+        missing::fill(draft.missing(), &mut value);
+    } else {
+        value.clone_from(stored);
+    }
     Applied {
-        changed: value != *existing,
+        changed,
         value,
         lineage,
         withheld: places,

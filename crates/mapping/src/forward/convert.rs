@@ -36,7 +36,7 @@ impl<'m> Run<'_, 'm> {
         match convert {
             Convert::Whole | Convert::Lines | Convert::Phone | Convert::Place => {}
             Convert::Media => self.accounts.taken(cell, 0b110, scope.reading),
-            Convert::Endpoint | Convert::Function(_) => {
+            Convert::Endpoint | Convert::Names | Convert::Function(_) => {
                 self.accounts.taken(cell, u64::MAX, scope.reading);
             }
             _ => self.plain_taken(cell, scope.reading),
@@ -57,6 +57,7 @@ impl<'m> Run<'_, 'm> {
             Convert::Function(place) => return self.call(row, place, cell, scope),
             Convert::Whole | Convert::Lines => cell.whole(scope.reading),
             Convert::Media => crate::values::media::forward(cell, scope.reading).into(),
+            Convert::Names => crate::values::phone::name(cell, scope.reading).into(),
             Convert::Phone => crate::values::phone::forward(cell, scope.reading).into(),
             Convert::Place => crate::values::phone::place(cell, scope.reading).into(),
             _ => cell.plain(scope.reading),
@@ -98,9 +99,10 @@ impl<'m> Run<'_, 'm> {
         }
         let made = match convert {
             Convert::Text | Convert::Words | Convert::Whole => Ok(Value::from(text)),
-            Convert::Lines | Convert::Media | Convert::Phone | Convert::Place => {
+            Convert::Lines | Convert::Names | Convert::Media | Convert::Phone | Convert::Place => {
                 Ok(Value::from(text))
             }
+            Convert::Urn(urn) => Ok(Value::from(format!("{urn}{}", text.trim()))),
             Convert::Date => time::date(text),
             Convert::DateTime => time::date_time(text, &self.times),
             Convert::Instant => time::instant(text, &self.times),

@@ -7,6 +7,7 @@ use super::message::{Context, Made, touch};
 use super::scope::Scope;
 use super::{reading, scope};
 use crate::draft::{BusinessKey, Draft};
+use crate::missing::reason;
 use crate::program::{Hop, KeyPart, Link, Repeat, Source, Target};
 use fhir::build::Value;
 use std::collections::HashMap;
@@ -60,7 +61,7 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
         let wrote = !urls.is_empty();
         if !wrote && link.required && !draft.is_bare() {
             // Without a touch: what exists keeps what it has.
-            let _ = put(&mut draft.value, &link.target, unknown());
+            let _ = put(&mut draft.value, &link.target, reason());
         }
         if link.pairs && pair(draft, link, &urls) {
             urls.clear();
@@ -88,17 +89,6 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
             );
         }
     }
-}
-
-/// An element that is there without a value, because nobody said it.
-fn unknown() -> Value {
-    let reason = Value::object()
-        .with(
-            "url",
-            "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
-        )
-        .with("valueCode", "unknown");
-    Value::object().with("extension", vec![reason])
 }
 
 /// The n-th reference into the n-th element that rows have made. False if they are not as many.

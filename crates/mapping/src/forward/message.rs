@@ -115,7 +115,10 @@ fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
         ..
     } = run;
     let report: Report = accounts.report(message, &received, reading);
-    let drafts = without_bare(drafts);
+    let mut drafts = without_bare(drafts);
+    for draft in &mut drafts {
+        draft.missing = program.missing.get(draft.resource_type).cloned();
+    }
     Conversion {
         drafts,
         report,

@@ -109,7 +109,7 @@ impl<'m> Run<'_, 'm> {
         let Some(cells) = self.source_cells(row, scope) else {
             return;
         };
-        if row.convert == Convert::Lines && 1 < cells.len() {
+        if matches!(row.convert, Convert::Lines | Convert::Names) && 1 < cells.len() {
             let set = self.lines(row, &cells, scope, build, here);
             touch(row, level, (set, false), build);
             return;
@@ -170,7 +170,7 @@ impl<'m> Run<'_, 'm> {
         (self.value(row, cell, scope, build, here), false)
     }
 
-    /// The repeats of a field as the lines of one text. An empty repeat is an empty line.
+    /// The repeats of a field as the lines of one text, where an empty repeat is an empty line, or as names in a row.
     fn lines(
         &mut self,
         row: &MapRow,
@@ -186,8 +186,19 @@ impl<'m> Run<'_, 'm> {
             .when
             .as_ref()
             .is_none_or(|when| scope.holds(when, Some(*first)));
-        let texts: Vec<_> = cells.iter().map(|cell| cell.whole(scope.reading)).collect();
-        let text = texts.join("\n");
+        let text = if row.convert == Convert::Names {
+            for cell in cells {
+                self.accounts.taken(*cell, u64::MAX, scope.reading);
+            }
+            let names = cells
+                .iter()
+                .map(|cell| crate::values::phone::name(*cell, scope.reading));
+            let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+            names.join(", ")
+        } else {
+            let texts = cells.iter().map(|cell| cell.whole(scope.reading));
+            texts.collect::<Vec<_>>().join("\n")
+        };
         if !fits || text.trim().is_empty() {
             return false;
         }

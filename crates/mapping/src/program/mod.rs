@@ -17,6 +17,7 @@ pub(crate) use need::{Need, There, bit};
 pub(crate) use systems::Systems;
 pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
 
+use crate::missing::Missing;
 use crate::script::Script;
 use crate::syntax::{Arrow, Ownership, Place};
 use std::collections::HashMap;
@@ -50,6 +51,8 @@ pub(crate) struct Program {
     pub(crate) functions: Vec<Function>,
     pub(crate) messages: HashMap<String, Arc<MessageMap>>,
     pub(crate) systems: Systems,
+    /// What is there with a reason where no field told it, by resource type.
+    pub(crate) missing: HashMap<&'static str, Arc<[Missing]>>,
     /// Assigning authorities: name and URI.
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) zone: Option<String>,
@@ -228,6 +231,10 @@ pub(crate) enum Convert {
     Place,
     /// The repeats of a field as the lines of one text.
     Lines,
+    /// The names of the concepts of all repeats, one after the other.
+    Names,
+    /// An id as a URN: `urn:oid:`, `urn:uuid:` before it.
+    Urn(&'static str),
     /// An ED's or RP's type of data and subtype as a MIME type.
     Media,
     Code,

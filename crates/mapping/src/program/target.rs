@@ -107,6 +107,12 @@ impl fmt::Display for Element {
     }
 }
 
+impl Element {
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+}
+
 // === impl Hop ===
 
 impl Hop {

@@ -3,6 +3,7 @@
 use super::cursor::{Read, Stuck};
 use super::function::function;
 use super::lines::Line;
+use super::missing::missing;
 use super::path::{arrow, is_segment, path, source};
 use super::row::{convert, keyed, row, rows};
 use super::{
@@ -12,7 +13,7 @@ use super::{
 use crate::diagnostic::Diagnostic;
 use std::sync::Arc;
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 11] = [
     "segment",
     "type",
     "codes",
@@ -20,6 +21,7 @@ const HEADS: [&str; 10] = [
     "extensions",
     "meaning",
     "message",
+    "missing",
     "dialect",
     "choice",
     "test",
@@ -99,6 +101,7 @@ fn block(head: &Line<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<Blo
         }))),
         "meaning" => meaning(&mut cursor, body, stuck).map(Block::Meaning),
         "message" => message::message(&mut cursor, body, stuck).map(Block::Message),
+        "missing" => missing(&mut cursor, body, stuck).map(Block::Missing),
         "dialect" => dialect(&mut cursor, body, stuck).map(Block::Dialect),
         "choice" => choice(&mut cursor),
         "test" => test(&mut cursor, body, stuck).map(Block::Test),
@@ -106,7 +109,7 @@ fn block(head: &Line<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<Blo
     }
 }
 
-fn each_line<T>(
+pub(super) fn each_line<T>(
     body: &[Line<'_>],
     stuck: &mut Vec<Stuck>,
     mut read: impl FnMut(&mut Cursor<'_>) -> Read<T>,

@@ -11,6 +11,7 @@ mod cursor;
 mod function;
 mod lines;
 mod message;
+mod missing;
 mod path;
 mod row;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::diagnostic::{Diagnostic, Spot};
 use std::sync::Arc;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use missing::{MissingBlock, MissingRow};
 
 /// One file.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub(crate) enum Block {
     Extensions(Vec<(Spot, String, String)>),
     Meaning(MeaningBlock),
     Message(MessageBlock),
+    Missing(MissingBlock),
     Dialect(DialectBlock),
     Choice {
         spot: Spot,

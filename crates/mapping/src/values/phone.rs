@@ -1,4 +1,4 @@
-//! Words made of parts: telephone numbers and places.
+//! Words made of parts: telephone numbers, places, names of concepts.
 
 use crate::forward::cell::{Cell, Reading};
 
@@ -22,6 +22,13 @@ pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
         text.push_str(&extension);
     }
     text
+}
+
+/// What a CWE is called: its text, else its code, else the original text.
+pub(crate) fn name(cell: Cell<'_>, reading: &Reading) -> String {
+    let parts = [2, 1, 9].map(|n| cell.part(n, reading).plain(reading));
+    let found = parts.into_iter().find(|text| !text.is_empty());
+    found.map(Into::into).unwrap_or_default()
 }
 
 /// `ICU 101 A`: the point of care, the room, the bed; the facility where there is nothing else.

@@ -15,6 +15,7 @@ mod functions;
 mod fuzz;
 mod laws;
 mod messages;
+mod missing;
 mod normal_form;
 mod pairs;
 mod segments;

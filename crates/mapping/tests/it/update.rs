@@ -19,7 +19,7 @@ fn text(value: &Value) -> String {
     String::from_utf8(value.to_bytes()).unwrap()
 }
 
-const KNOWN: &str = r#"{"resourceType":"Patient","id":"1","identifier":[{"value":"1"}],"active":true,"name":[{"family":"OLD","given":["A"]}],"telecom":[{"value":"1","use":"home"},{"value":"2","use":"work"},{"value":"3","use":"temp","rank":9}],"gender":"male","birthDate":"1980","address":[{"city":"TESTVILLE"}]}"#;
+const KNOWN: &str = r#"{"resourceType":"Patient","id":"1","identifier":[{"system":"urn:oid:1.2.3","value":"1"}],"active":true,"name":[{"family":"OLD","given":["A"]}],"telecom":[{"value":"1","use":"home"},{"value":"2","use":"work"},{"value":"3","use":"temp","rank":9}],"gender":"male","birthDate":"1980","address":[{"city":"TESTVILLE"}]}"#;
 
 #[track_caller]
 fn check(clause: &str, segment: &str, expected: &str) {
@@ -33,10 +33,10 @@ fn check(clause: &str, segment: &str, expected: &str) {
 
 #[test]
 fn three_states() {
-    check("a sparse PID wipes nothing", "PID|1||1", KNOWN);
+    check("a sparse PID wipes nothing", "PID|1||1^^^&1.2.3&ISO", KNOWN);
     check(
         "a value sets, the rest stays",
-        "PID|1||1||NEW^B||1981",
+        "PID|1||1^^^&1.2.3&ISO||NEW^B||1981",
         &KNOWN
             .replace(
                 r#"{"family":"OLD","given":["A"]}"#,
@@ -46,12 +46,12 @@ fn three_states() {
     );
     check(
         "\"\" deletes one element",
-        "PID|1||1||||\"\"",
+        "PID|1||1^^^&1.2.3&ISO||||\"\"",
         &KNOWN.replace(r#""birthDate":"1980","#, ""),
     );
     check(
         "\"\" deletes a list",
-        "PID|1||1||||||||\"\"",
+        "PID|1||1^^^&1.2.3&ISO||||||||\"\"",
         &KNOWN.replace(r#","address":[{"city":"TESTVILLE"}]"#, ""),
     );
 }
@@ -60,7 +60,7 @@ fn three_states() {
 fn a_repeating_field_replaces_its_own_slice() {
     check(
         "home is replaced, work stays, temp belongs to home's row",
-        "PID|1||1||||||||||555-0100^PRN^PH",
+        "PID|1||1^^^&1.2.3&ISO||||||||||555-0100^PRN^PH",
         &KNOWN.replace(
             r#"{"value":"1","use":"home"},{"value":"2","use":"work"},{"value":"3","use":"temp","rank":9}"#,
             r#"{"system":"phone","value":"555-0100","use":"home"},{"value":"2","use":"work"}"#,
@@ -68,7 +68,7 @@ fn a_repeating_field_replaces_its_own_slice() {
     );
     check(
         "a work number among the home numbers replaces the work numbers",
-        "PID|1||1||||||||||555-0100^PRN^PH~555-0101^WPN^PH",
+        "PID|1||1^^^&1.2.3&ISO||||||||||555-0100^PRN^PH~555-0101^WPN^PH",
         &KNOWN.replace(
             r#"{"value":"1","use":"home"},{"value":"2","use":"work"},{"value":"3","use":"temp","rank":9}"#,
             r#"{"system":"phone","value":"555-0100","use":"home"},{"system":"phone","value":"555-0101","use":"work"}"#,
@@ -76,7 +76,7 @@ fn a_repeating_field_replaces_its_own_slice() {
     );
     check(
         "\"\" deletes the slice alone",
-        "PID|1||1|||||||||||\"\"",
+        "PID|1||1^^^&1.2.3&ISO|||||||||||\"\"",
         &KNOWN.replace(r#",{"value":"2","use":"work"}"#, ""),
     );
 }

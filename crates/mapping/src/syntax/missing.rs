@@ -1,0 +1,56 @@
+//! `missing TYPE`: elements that are there with a reason where no field told them.
+
+use super::condition::{Side, condition};
+use super::cursor::{Read, Stuck};
+use super::lines::Line;
+use super::path::path;
+use super::{Condition, Cursor, Path};
+use crate::diagnostic::Spot;
+
+#[derive(Debug)]
+pub(crate) struct MissingBlock {
+    pub(crate) spot: Spot,
+    pub(crate) fhir_type: String,
+    pub(crate) rows: Vec<MissingRow>,
+}
+
+/// `gender = unknown when …`.
+#[derive(Debug)]
+pub(crate) struct MissingRow {
+    pub(crate) target: Path,
+    /// The code that says so where the element must have one.
+    pub(crate) code: Option<String>,
+    /// A test of the resource.
+    pub(crate) when: Option<Condition>,
+}
+
+pub(super) fn missing(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    stuck: &mut Vec<Stuck>,
+) -> Read<MissingBlock> {
+    let spot = cursor.spot();
+    cursor.expect_keyword("missing")?;
+    let fhir_type = cursor.name("a resource type")?;
+    cursor.finish()?;
+    Ok(MissingBlock {
+        spot,
+        fhir_type,
+        rows: super::block::each_line(body, stuck, row),
+    })
+}
+
+fn row(cursor: &mut Cursor<'_>) -> Read<MissingRow> {
+    let target = path(cursor)?;
+    let code = if cursor.take("=") {
+        Some(cursor.value(&[])?)
+    } else {
+        None
+    };
+    let when = if cursor.keyword("when") {
+        Some(condition(cursor, Side::Resource)?)
+    } else {
+        None
+    };
+    Ok(MissingRow { target, code, when })
+}
