@@ -257,17 +257,10 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
     };
     let own: Vec<&Value> = new.iter().filter(|item| slice.holds(item)).collect();
     let strays: Vec<&Value> = new.iter().filter(|item| !slice.holds(item)).collect();
-    let mut at = list.len();
-    if !touch.adds {
-        at = replace(&mut list, |item| {
-            slice.holds(item) && (touch.delete || is_replaced(item, &own, &touch.target.merge_by))
-        });
-    }
-    for item in own {
-        if !(touch.adds && list.contains(item)) {
-            list.insert(at.min(list.len()), item.clone());
-            at += 1;
-        }
+    // What stands there in this order stays among what others have put between.
+    let stands = list.iter().filter(|item| slice.holds(item));
+    if touch.delete || !stands.eq(own.iter().copied()) {
+        put_own(&mut list, &own, slice, touch);
     }
     // What the row made for another row's slice takes that slice's place.
     let mut replaced: Vec<usize> = Vec::new();
@@ -300,6 +293,22 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
         value.remove(name);
     } else {
         value.set(name, Value::Array(list));
+    }
+}
+
+/// The row's own elements in the place of those that were its before.
+fn put_own(list: &mut Vec<Value>, own: &[&Value], slice: &Slice, touch: &Touch) {
+    let mut at = list.len();
+    if !touch.adds {
+        at = replace(list, |item| {
+            slice.holds(item) && (touch.delete || is_replaced(item, own, &touch.target.merge_by))
+        });
+    }
+    for item in own {
+        if !(touch.adds && list.contains(item)) {
+            list.insert(at.min(list.len()), (*item).clone());
+            at += 1;
+        }
     }
 }
 

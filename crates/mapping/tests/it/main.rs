@@ -20,6 +20,7 @@ mod normal_form;
 mod pairs;
 mod segments;
 mod shots;
+mod treatments;
 mod update;
 mod visits;
 mod whole;

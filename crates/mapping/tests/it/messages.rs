@@ -344,7 +344,7 @@ fn rde() -> impl Strategy<Value = Lines> {
 
 // --- the laws ---
 
-fn forward(text: &str) -> (Message, Conversion) {
+pub(crate) fn forward(text: &str) -> (Message, Conversion) {
     let message = Message::parse(text.as_bytes().to_vec());
     let conversion = MapSet::builtin().forward(&message, &Source::default());
     (message, conversion)
@@ -407,7 +407,7 @@ fn survives(lines: &[String]) -> Result<(), TestCaseError> {
 }
 
 /// Of any message.
-fn always(message: &Message, conversion: &Conversion) -> Result<(), TestCaseError> {
+pub(crate) fn always(message: &Message, conversion: &Conversion) -> Result<(), TestCaseError> {
     adds_up(message, conversion)?;
     for draft in &conversion.drafts {
         let text = || String::from_utf8(draft.value().to_bytes()).unwrap();
