@@ -62,6 +62,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The tab that is open can be seen where not all of them fit.
+for (const tabs of document.querySelectorAll(".tabs")) {
+  const here = tabs.querySelector("[aria-current]");
+  if (here && tabs.clientWidth < tabs.scrollWidth) tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - 40;
+}
+
 document.querySelector("[data-keys]")?.addEventListener("click", () => dialog.showModal());
 
 // A menu closes when the focus or a click goes elsewhere.

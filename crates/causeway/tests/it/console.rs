@@ -274,9 +274,14 @@ fn in_a_real_browser() {
         "/maps/file?name=v2%2Fobx%2Emap".to_owned(),
         "/messages/1/edit".to_owned(),
         "/audit".to_owned(),
+        "/audit?who=all&sort=outcome".to_owned(),
+        "/settings".to_owned(),
+        "/emergency".to_owned(),
         "/password".to_owned(),
     ];
     every_page(&browser, &base, &pages);
+    beside(&browser, &base);
+    phone(&browser, &base, &chart);
     let complaints = browser.complaints();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
@@ -393,6 +398,46 @@ fn keyboard(browser: &Browser, base: &str) {
     browser.wait_for("the patients", "location.pathname === '/patients'");
     browser.press("/");
     browser.wait_for("the search", "document.activeElement.id === 'find'");
+}
+
+/// The raw text stays on the screen beside what became of it.
+fn beside(browser: &Browser, base: &str) {
+    browser.resize(1440, 900);
+    browser.go(&format!("{base}/messages?type=ORU%5ER01&state=mapped"));
+    browser.click("tbody a.open");
+    browser.wait_for("the message", "document.querySelector('#became details')");
+    browser.script("document.querySelector('#became').scrollIntoView()");
+    browser.wait_for(
+        "the tab",
+        "document.querySelector('.opened > .tabs [aria-current]')?.hash === '#became'",
+    );
+    let top = browser
+        .script("return document.querySelector('.rawside .raw').getBoundingClientRect().top");
+    let top = top.as_f64().unwrap();
+    assert!((48.0..400.0).contains(&top), "{top}");
+}
+
+/// What would be cut on a phone stands on two lines, and the open tab can be seen.
+fn phone(browser: &Browser, base: &str, chart: &str) {
+    browser.resize(390, 844);
+    for page in [
+        "/",
+        "/queues",
+        "/audit",
+        "/flows",
+        "/maps/file?name=v2%2Fobx%2Emap",
+    ] {
+        browser.go(&format!("{base}{page}"));
+        let cut = "return [...document.querySelectorAll('.scroll:has(> .stacked)')]\
+                   .filter((list) => list.clientWidth < list.scrollWidth).length";
+        assert_eq!(browser.script(cut), 0, "{page}");
+    }
+    browser.go(&format!("{base}{chart}/access"));
+    browser.wait_for(
+        "the tab on the screen",
+        "(({left, right}) => 0 <= left && right <= innerWidth)\
+           (document.querySelector('.band .tabs [aria-current]').getBoundingClientRect())",
+    );
 }
 
 fn flow_name(browser: &Browser, base: &str) -> String {

@@ -20,7 +20,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [(&str, &str, &[u8]); 13] = [
+const FILES: [(&str, &str, &[u8]); 14] = [
     ("base.css", CSS, include_bytes!("../../assets/base.css")),
     ("frame.css", CSS, include_bytes!("../../assets/frame.css")),
     ("parts.css", CSS, include_bytes!("../../assets/parts.css")),
@@ -37,6 +37,7 @@ const FILES: [(&str, &str, &[u8]); 13] = [
     ("chart.css", CSS, include_bytes!("../../assets/chart.css")),
     ("maps.css", CSS, include_bytes!("../../assets/maps.css")),
     ("maps.js", SCRIPT, include_bytes!("../../assets/maps.js")),
+    ("batch.js", SCRIPT, include_bytes!("../../assets/batch.js")),
     ("times.js", SCRIPT, include_bytes!("../../assets/times.js")),
     ("keys.js", SCRIPT, include_bytes!("../../assets/keys.js")),
     ("panel.js", SCRIPT, include_bytes!("../../assets/panel.js")),

@@ -54,7 +54,7 @@ impl Fault {
         Self {
             status,
             what: what.into(),
-            why: why.into(),
+            why: sentence(why.into()),
             remedy: remedy.into(),
             way: None,
         }
@@ -111,6 +111,15 @@ impl Fault {
             status if status.is_server_error() => Outcome::Error,
             _ => Outcome::Failed,
         }
+    }
+}
+
+/// The words of an error begin small; a sentence of a page does not.
+fn sentence(words: String) -> String {
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) if first.is_lowercase() => first.to_uppercase().chain(chars).collect(),
+        _ => words,
     }
 }
 

@@ -305,7 +305,7 @@ impl ChartNode {
                 ("versions", "versions", thousands(statistics.versions)),
                 (
                     "queued",
-                    "waiting to be written",
+                    "to be written",
                     thousands(statistics.queued as u64),
                 ),
                 ("bytes", "on disk", format!("{} MB", thousands(megabytes))),
