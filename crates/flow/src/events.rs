@@ -177,6 +177,8 @@ pub enum Attention {
     NoProcessingId,
     /// MSH-11 is not one of the flow's.
     WrongProcessingId,
+    /// It has more segments and repeats than the flow takes, or more separators than are split at.
+    TooManyParts,
     /// No map takes this type and event.
     NoMap,
     /// HL7 does not know this version, or no map takes it.
@@ -356,7 +358,7 @@ impl CloseReason {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NoMessage,
         Self::BatchEnvelope,
         Self::Fragment,
@@ -364,6 +366,7 @@ impl Attention {
         Self::NoControlId,
         Self::NoProcessingId,
         Self::WrongProcessingId,
+        Self::TooManyParts,
         Self::NoMap,
         Self::UnknownVersion,
         Self::MapFailed,
@@ -384,6 +387,7 @@ impl Attention {
             Self::NoControlId => "no_control_id",
             Self::NoProcessingId => "no_processing_id",
             Self::WrongProcessingId => "wrong_processing_id",
+            Self::TooManyParts => "too_many_parts",
             Self::NoMap => "no_map",
             Self::UnknownVersion => "unknown_version",
             Self::MapFailed => "map_failed",
@@ -408,6 +412,7 @@ impl Attention {
             | Self::NoControlId
             | Self::NoProcessingId
             | Self::WrongProcessingId
+            | Self::TooManyParts
             | Self::NoMap
             | Self::UnknownVersion
             | Self::MergeWithItself
@@ -442,6 +447,11 @@ impl Attention {
             Self::NoProcessingId => "MSH-11 is missing. The sender must say P, T or D.",
             Self::WrongProcessingId => {
                 "MSH-11 says that this is no production message, so it stays out of the chart."
+            }
+            Self::TooManyParts => {
+                "It has more segments and repeats than the flow takes (`max_parts`), or more than 262,144 \
+                 separators, so it is kept and not translated. Let its sender send the parts as \
+                 messages of their own, or raise the limit and replay."
             }
             Self::NoMap => "No map takes this type of message. Write one, then replay.",
             Self::UnknownVersion => {

@@ -39,6 +39,10 @@ pub struct FlowConfig {
     /// How often a message is tried again after an error that may pass, before a person must look.
     #[serde(default = "eight")]
     pub max_attempts: u32,
+    /// A message with more segments and repeats of fields together is kept and not translated. It
+    /// bounds the memory that one message takes on its way into the chart, up to 20 kB for each.
+    #[serde(default = "ten_thousand")]
+    pub max_parts: usize,
 }
 
 /// Where messages come in.
@@ -262,6 +266,13 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
             "Use an IANA name such as `America/Chicago`.",
         ));
     }
+    if !(1..=usize::from(u16::MAX)).contains(&flow.max_parts) {
+        problems.push(flow.problem(
+            "max_parts",
+            "it must lie between 1 and 65,535: more segments are never split",
+            "Leave it out for 10,000.",
+        ));
+    }
     let SourceConfig::Mllp(mllp) = &flow.source;
     if !(1 << 10..=32 << 20).contains(&mllp.max_frame_bytes) {
         problems.push(flow.problem(
@@ -294,6 +305,7 @@ impl FlowConfig {
             processing_ids: production_only(),
             refusals: Refusals::default(),
             max_attempts: eight(),
+            max_parts: ten_thousand(),
         }
     }
 
@@ -391,6 +403,10 @@ fn a_minute() -> u64 {
 
 fn eight() -> u32 {
     8
+}
+
+fn ten_thousand() -> usize {
+    10_000
 }
 
 fn sixteen_mib() -> usize {

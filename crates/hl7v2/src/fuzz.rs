@@ -19,10 +19,14 @@ pub fn message(bytes: &[u8]) -> Result<(), &'static str> {
     if message.raw() != bytes {
         return Err("writing back an untouched message changes no byte");
     }
-    let is_cut = message
+    let is_cut = message.unsplit_from().is_some();
+    let is_told = message
         .issues()
         .iter()
         .any(|issue| issue.kind == IssueKind::TooManySeparators);
+    if is_cut && !is_told && message.issues().len() <= 100 {
+        return Err("a message that is not split to its end says so");
+    }
     for segment in message.segments() {
         let header = matches!(segment.name(), "MSH" | "FHS" | "BHS");
         let mut rebuilt = segment.name().as_bytes().to_vec();

@@ -71,6 +71,12 @@ impl Message {
         &self.issues
     }
 
+    /// Where splitting stopped, in a message with more segments (65,535) or separators (262,144) than
+    /// any sender has a use for. All behind it is kept, unsplit, in the last segment.
+    pub fn unsplit_from(&self) -> Option<usize> {
+        self.index.stopped.map(|at| at as usize)
+    }
+
     /// The delimiters that it declares.
     pub fn delimiters(&self) -> &Delimiters {
         &self.delimiters
@@ -89,6 +95,14 @@ impl Message {
             line,
             index,
         })
+    }
+
+    /// How many repetition separators stand in all its fields.
+    pub fn repeat_count(&self) -> usize {
+        let body = self.body();
+        let repeat = Some(&self.delimiters.repeat);
+        let marks = self.index.marks.iter();
+        marks.filter(|at| body.get(**at as usize) == repeat).count()
     }
 
     /// The segment with this place in the message, from zero.

@@ -15,6 +15,8 @@ const END: u8 = 0x1C;
 const CARRIAGE_RETURN: u8 = 0x0D;
 /// A buffer that grew beyond this is given back with the message that needed it.
 const KEPT_BUFFER: usize = 64 * 1024;
+/// From here on a frame gets the room of the largest.
+const LARGE_FRAME: usize = 1 << 20;
 
 /// The decoder's whole state. Every byte that it has not yet given back is in here.
 #[derive(Debug)]
@@ -84,6 +86,15 @@ impl Decoder {
 
     /// The buffer, to read into its end without a copy. Only append.
     pub fn buffer(&mut self) -> &mut BytesMut {
+        let is_full = self.buffer.len() == self.buffer.capacity();
+        if is_full && LARGE_FRAME <= self.buffer.len() {
+            // Room for the largest frame at once. Growing by doubling would take three times the
+            // frame while it copies, and twice the frame after it.
+            let room = self.max_frame.max(self.buffer.len()) + LARGE_FRAME;
+            let mut buffer = BytesMut::with_capacity(room);
+            buffer.extend_from_slice(&self.buffer);
+            self.buffer = buffer;
+        }
         &mut self.buffer
     }
 

@@ -113,6 +113,11 @@ impl Running {
             .1
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As by Ctrl-C; waits for the end and says whether it was a clean one.
     pub fn stop(mut self) -> bool {
         let id = self.child.id().to_string();

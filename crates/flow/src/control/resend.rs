@@ -138,6 +138,7 @@ impl Engine {
         let header = decode::header(message);
         let is_message = message.first("MSH").is_some();
         let refusal = decode::refusal(&header, is_message, &target.config)
+            .or_else(|| decode::oversize(message, &target.config))
             .or_else(|| self.work.destination.refuses(message));
         if let Some(reason) = refusal {
             return Err(ControlError::Refused(reason));

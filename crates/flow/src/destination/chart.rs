@@ -17,6 +17,7 @@ mod turns;
 
 use super::{Applied, Destination, DryRun, Outcome, Task};
 use crate::events::{Attention, Event, Events};
+use crate::step::decode;
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
 use hl7v2::Message;
@@ -45,10 +46,16 @@ pub struct ChartDestination {
     events: Events,
     sources: Mutex<HashMap<String, Arc<Source>>>,
     turns: Turns,
+    /// Held over a message of many segments: two at once would take twice the memory.
+    large: Mutex<()>,
 }
 
 /// How often the work is done again at once because another message was quicker.
 const MAX_CONFLICTS: usize = 20;
+
+/// A message with more segments is worked out while no other such message is. Each takes about
+/// 20 kB on its way into the chart.
+const MANY_SEGMENTS: usize = 1_000;
 
 /// A message worked out.
 struct Ready {
@@ -82,13 +89,18 @@ impl ChartDestination {
             events,
             sources: Mutex::default(),
             turns: Turns::new(),
+            large: Mutex::default(),
         }
     }
 
     fn convert(&self, task: &Task<'_>) -> Result<Conversion, Outcome> {
+        // A replay comes here without asking first.
+        if let Some(reason) = decode::oversize(task.message, task.flow) {
+            let issues = Vec::new();
+            return Err(Outcome::Refused { reason, issues });
+        }
         let source = self.source(&task.flow.name, &task.flow.map);
         let conversion = self.maps.get().forward(task.message, &source);
-        // A replay comes here without asking first.
         if task.message.fragment().is_some() {
             return Err(refused(Attention::Fragment, &conversion));
         }
@@ -199,6 +211,8 @@ impl Destination for ChartDestination {
     }
 
     fn apply(&self, task: &Task<'_>) -> Outcome {
+        let is_large = MANY_SEGMENTS < task.message.segments().len();
+        let _alone = is_large.then(|| self.large.lock().unwrap_or_else(PoisonError::into_inner));
         let mut turn = self.turns.take();
         let conversion = match self.convert(task) {
             Ok(conversion) => conversion,

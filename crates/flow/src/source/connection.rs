@@ -293,10 +293,16 @@ impl Reader<'_> {
     /// Takes one message, or what should have been one, and why its bytes are none.
     fn take(&mut self, body: Bytes, broken: Option<CloseReason>) -> (Answer, Option<CloseReason>) {
         let since = std::time::Instant::now();
-        let message = Message::parse(body.clone());
+        // Of what is no whole message, the beginning tells who sent it and how it is answered.
+        let told = match broken {
+            Some(_) => body.slice(..body.len().min(LARGE)),
+            None => body.clone(),
+        };
+        let message = Message::parse(told);
         let header = decode::header(&message);
         let is_message = broken.is_none() && message.first("MSH").is_some();
         let refusal = decode::refusal(&header, is_message, &self.flow.config)
+            .or_else(|| decode::oversize(&message, &self.flow.config))
             .or_else(|| self.shared.destination.refuses(&message));
         let answerable = is_message || !header.control_id.is_empty();
         let prepared = if answerable {

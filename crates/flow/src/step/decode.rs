@@ -7,8 +7,13 @@ use super::work::Keys;
 use crate::events::Attention;
 use crate::topology::{FailingHead, FlowConfig, PartitionKey, ProcessingId};
 use hl7v2::{Message, Segment};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use store::journal::Header;
+
+/// A message is found by so many numbers of patients, and of orders; one with more is found by its
+/// first ones, its control id, and its text.
+const MAX_NUMBERS: usize = 1_000;
 
 /// The fields that the journal indexes.
 pub fn header(message: &Message) -> Header {
@@ -36,7 +41,7 @@ pub fn header(message: &Message) -> Header {
         control_id: whole(&msh, 10),
         processing_id: part(11, 1),
         version: part(12, 1),
-        patients: patients(message).map(|(id, _)| id).collect(),
+        patients: distinct(patients(message).map(|(id, _)| id)),
         visit: first_of(message, "PV1", 19),
         accessions: accessions(message),
     }
@@ -77,6 +82,13 @@ pub(crate) fn refusal(header: &Header, is_message: bool, flow: &FlowConfig) -> O
     }
 }
 
+/// Whether the message has more parts than the flow takes.
+pub(crate) fn oversize(message: &Message, flow: &FlowConfig) -> Option<Attention> {
+    let n_parts = message.segments().len() + message.repeat_count();
+    let fits = message.unsplit_from().is_none() && n_parts <= flow.max_parts;
+    (!fits).then_some(Attention::TooManyParts)
+}
+
 /// What the message waits for, and what waits for it.
 pub(crate) fn keys(message: &Message, connection: &str, flow: &FlowConfig) -> Keys {
     // Two flows do not wait for each other: their sources are ordered by nobody. Where they meet in
@@ -85,6 +97,8 @@ pub(crate) fn keys(message: &Message, connection: &str, flow: &FlowConfig) -> Ke
     let mut of_patient: Vec<Key> = patients(message)
         .map(|(id, authority)| hash(&(&flow.name, "patient", id, authority)))
         .collect();
+    of_patient.sort_unstable();
+    of_patient.dedup();
     if of_patient.is_empty() {
         of_patient.clone_from(&of_connection);
     }
@@ -122,24 +136,23 @@ fn patients(message: &Message) -> impl Iterator<Item = (String, String)> {
 }
 
 fn accessions(message: &Message) -> Vec<String> {
-    let mut found = Vec::new();
-    for segment in message.segments() {
-        if !matches!(segment.name(), "ORC" | "OBR") {
-            continue;
-        }
-        for field in [2, 3] {
-            let number = segment
-                .field(field)
-                .repeat(1)
-                .component(1)
-                .text()
-                .into_owned();
-            if !number.is_empty() && !found.contains(&number) {
-                found.push(number);
-            }
-        }
-    }
-    found
+    let orders = message
+        .segments()
+        .filter(|segment| matches!(segment.name(), "ORC" | "OBR"));
+    let numbers = orders.flat_map(|segment| {
+        [2, 3].map(|field| {
+            let number = segment.field(field).repeat(1).component(1).text();
+            number.into_owned()
+        })
+    });
+    distinct(numbers.filter(|number| !number.is_empty()))
+}
+
+/// Each once, in order, up to what one message may put into the index.
+fn distinct(numbers: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let fresh = numbers.filter(|number| seen.insert(number.clone()));
+    fresh.take(MAX_NUMBERS).collect()
 }
 
 fn first_of(message: &Message, segment: &str, field: usize) -> String {

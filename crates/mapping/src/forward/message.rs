@@ -20,11 +20,25 @@ use std::sync::Arc;
 pub(super) struct Context<'s> {
     pub(super) parent: Option<usize>,
     group: Group<'s>,
+    /// Its own segments: they are asked for with every resource that lies within.
+    own: Vec<(SegmentName, u32)>,
 }
 
 // === impl Context ===
 
-impl Context<'_> {
+impl<'s> Context<'s> {
+    fn new(message: &Message, group: Group<'s>, parent: Option<usize>) -> Self {
+        let own = group.own_segments().filter_map(|index| {
+            let name = message.segment_at(index)?.name().as_bytes();
+            Some((SegmentName::try_from(name).ok()?, index as u32))
+        });
+        Self {
+            parent,
+            group,
+            own: own.collect(),
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         self.group.name()
     }
@@ -45,10 +59,7 @@ pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source
         let mut walk = Walk {
             run: &mut run,
             reading: &reading,
-            contexts: vec![Context {
-                parent: None,
-                group: structure.root(),
-            }],
+            contexts: vec![Context::new(message, structure.root(), None)],
             made: Vec::new(),
             known: HashMap::new(),
         };
@@ -223,10 +234,8 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
             if let Child::Group(child) = child
                 && (child.name() == name || child.name() == before_2_4(name))
             {
-                self.contexts.push(Context {
-                    parent: Some(parent),
-                    group: child,
-                });
+                let context = Context::new(self.run.message, child, Some(parent));
+                self.contexts.push(context);
                 found.push(self.contexts.len() - 1);
             }
         }
@@ -274,13 +283,8 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         let Some(context) = self.contexts.get(context) else {
             return Places::new();
         };
-        let message = self.run.message;
-        let own = context.group.own_segments().filter(|index| {
-            message
-                .segment_at(*index)
-                .is_some_and(|segment| segment.name().as_bytes() == name)
-        });
-        own.map(|index| index as u32).collect()
+        let own = context.own.iter().filter(|(own, _)| *own == name);
+        own.map(|(_, index)| *index).collect()
     }
 
     /// Binds the segments of a place: in the same group, else where the place says, else around.
@@ -352,17 +356,10 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         let named = |name| item.places.iter().any(|place| place.segment == name);
         let mut at = Some(context);
         while let Some(context) = at.and_then(|at| self.contexts.get(at)) {
-            let message = self.run.message;
             let mut found = Bound::new();
-            for index in context.group.own_segments() {
-                let name = message
-                    .segment_at(index)
-                    .map(|segment| segment.name().as_bytes());
-                let Some(Ok(name)) = name.map(SegmentName::try_from) else {
-                    continue;
-                };
+            for &(name, index) in &context.own {
                 if !named(name) && !bound.iter().any(|(own, _)| *own == name) {
-                    bind(&mut found, name, index as u32);
+                    bind(&mut found, name, index);
                 }
             }
             bound.extend(found);

@@ -91,6 +91,8 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         Attention::MapFailed | Attention::ChartRefused => {
             (Outcome::Error, Condition::DataType, None)
         }
+        // No condition of table 0357 says that a message is too large; the text does.
+        Attention::TooManyParts => (by(refusals.header), Condition::InternalError, None),
         Attention::TooManyAttempts => (Outcome::Rejected, Condition::InternalError, None),
     };
     let error = AckError::new(condition, reason.explain());

@@ -127,6 +127,7 @@ impl Group {
             | Attention::NoControlId
             | Attention::NoProcessingId
             | Attention::WrongProcessingId
+            | Attention::TooManyParts
             | Attention::MergeWithItself
             | Attention::MergeCircle => true,
             Attention::NoMap

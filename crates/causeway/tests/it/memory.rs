@@ -1,0 +1,99 @@
+//! What a hostile sender takes of memory: the real process, and the high-water mark that Linux
+//! keeps of it.
+
+use crate::process::{Running, stdout_of};
+use crate::site::{Site, eventually};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+const MIB: usize = 1 << 20;
+/// The default of `max_frame_bytes`.
+const CAP: usize = 16 * MIB;
+
+/// The most that the process has had in memory; nothing where the system does not say.
+fn high_water(running: &Running) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// Sends one frame without waiting for anybody, then reads what is answered until the other side
+/// closes.
+fn exchange(site: &Site, message: &[u8]) -> String {
+    let address = site.mllp().trim_start_matches("mllp://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_mins(1)))
+        .unwrap();
+    // A listener that has read enough may close before all is written.
+    let sent = stream
+        .write_all(b"\x0b")
+        .and_then(|()| stream.write_all(message))
+        .and_then(|()| stream.write_all(b"\x1c\r"));
+    let _ = sent.and_then(|()| stream.shutdown(Shutdown::Write));
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn message(control_id: &str, rest: &str) -> Vec<u8> {
+    let header = "MSH|^~\\&|ADT|HOSP|CW|CW|20260101120000-0600||ADT^A01^ADT_A01|";
+    let patient = "PID|1||123^^^HOSP^MR||ZZTEST^JANE\r";
+    format!("{header}{control_id}|P|2.5.1\r{patient}{rest}").into_bytes()
+}
+
+/// What a server takes above its start, once it has answered `bytes` by what contains `told`.
+fn taken_by(bytes: &[u8], told: &str) -> Option<usize> {
+    let site = Site::start();
+    let before = high_water(site.running())?;
+    let answer = exchange(&site, bytes);
+    assert!(answer.contains(told), "{told}: {answer}");
+    Some(high_water(site.running())? - before)
+}
+
+#[test]
+fn whatever_comes_takes_no_more_memory_than_a_few_frames() {
+    let endless = "ZZZ".to_owned() + &"|".repeat(50 * MIB);
+    let segments = "ZZ1|1\r".repeat(2_500_000);
+    let repeats = "ZZZ|".to_owned() + &"1~".repeat(7_500_000);
+    let escapes = "ZZZ|".to_owned() + &"\\H\\".repeat(5_000_000);
+    let noise = |n: usize| (n * 7 + n / 251) as u8 | 0x80;
+    for (bytes, told) in [
+        (message("E1", &endless), "MSA|AR|E1"),
+        (message("E2", &segments), "MSA|AR|E2"),
+        (message("E3", &repeats), "MSA|AR|E3"),
+        // Long, and a message all the same.
+        (message("E4", &escapes), "MSA|AA|E4"),
+        ((0..20 * MIB).map(noise).collect(), ""),
+    ] {
+        let Some(taken) = taken_by(&bytes, told) else {
+            println!("skipped: the system does not tell a process's memory");
+            return;
+        };
+        // The frame, its way into the journal, and what its answer needs.
+        assert!(taken < 6 * CAP, "{told}: {} MiB", taken / MIB);
+    }
+}
+
+#[test]
+fn a_message_of_too_many_parts_is_kept_and_shown() {
+    let site = Site::start();
+    for (control_id, rest) in [
+        ("P1", "ZZ1|1\r".repeat(10_000)),
+        ("P2", "ZZ1|".to_owned() + &"1~".repeat(10_000)),
+    ] {
+        let answer = exchange(&site, &message(control_id, &rest));
+        assert!(answer.contains("MSA|AR|"), "{answer}");
+        assert!(answer.contains("max_parts"), "{answer}");
+    }
+    let data = site.data().display().to_string();
+    eventually(|| {
+        let shown = stdout_of(&["messages", "list", "--data", &data, "--format", "json"]);
+        (shown.matches("too_many_parts").count() == 2).then_some(())
+    });
+    let fits = message("P3", &"ZZ1|1\r".repeat(9_990));
+    let answer = exchange(&site, &fits);
+    assert!(answer.contains("MSA|AA|P3"), "{answer}");
+}
