@@ -60,6 +60,8 @@ pub enum Condition {
     DataType,
     TableValueNotFound,
     ValueTooLong,
+    NonConformantCardinality,
+    OtherError,
     UnsupportedMessageType,
     UnsupportedEvent,
     UnsupportedProcessingId,
@@ -179,13 +181,15 @@ impl AckCode {
 
 impl Condition {
     /// All, in the table's order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Accepted,
         Self::SegmentSequence,
         Self::RequiredFieldMissing,
         Self::DataType,
         Self::TableValueNotFound,
         Self::ValueTooLong,
+        Self::NonConformantCardinality,
+        Self::OtherError,
         Self::UnsupportedMessageType,
         Self::UnsupportedEvent,
         Self::UnsupportedProcessingId,
@@ -205,6 +209,8 @@ impl Condition {
             Self::DataType => ("102", "Data type error"),
             Self::TableValueNotFound => ("103", "Table value not found"),
             Self::ValueTooLong => ("104", "Value too long"),
+            Self::NonConformantCardinality => ("198", "Non-Conformant Cardinality"),
+            Self::OtherError => ("199", "Other HL7 Error"),
             Self::UnsupportedMessageType => ("200", "Unsupported message type"),
             Self::UnsupportedEvent => ("201", "Unsupported event code"),
             Self::UnsupportedProcessingId => ("202", "Unsupported processing id"),
@@ -216,13 +222,12 @@ impl Condition {
         }
     }
 
-    /// The condition with this code. What other tables add (2.8's 198, 199 …) is no error here but
-    /// read as an internal one.
+    /// The condition with this code; one that the table lacks is another error.
     pub fn named(code: &str) -> Self {
         let known = Self::ALL
             .into_iter()
             .find(|condition| condition.code().0 == code);
-        known.unwrap_or(Self::InternalError)
+        known.unwrap_or(Self::OtherError)
     }
 }
 

@@ -9,6 +9,9 @@ use crate::delimiters::follows_header;
 /// So far a header is looked for.
 const LOOK: usize = 256;
 
+/// So long is a name with all the delimiters that may follow it.
+const DECLARATION: usize = 10;
+
 /// Whether `n_bytes` of a frame are here behind its leading blanks, and no header.
 pub(super) fn lacks_header(frame: &[u8], n_bytes: usize) -> bool {
     let blanks = frame.iter().take(LOOK).take_while(|byte| is_blank(**byte));
@@ -29,7 +32,10 @@ fn may_hold_header(head: &[u8], open: bool) -> bool {
         begins
             && names.iter().any(|known| match rest.len() {
                 0..3 => open && known.starts_with(&name.to_ascii_uppercase()),
-                _ => name.eq_ignore_ascii_case(known) && follows_header(rest),
+                n => {
+                    let declares = follows_header(rest) || (open && n < DECLARATION);
+                    name.eq_ignore_ascii_case(known) && declares
+                }
             })
     })
 }
