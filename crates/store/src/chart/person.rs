@@ -9,7 +9,7 @@
 
 use fhir::json::{Document, Node};
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The tag of a person's Patient.
 pub(crate) const TAG_SYSTEM: &str = "urn:causeway:tag";
@@ -136,7 +136,7 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
     for (idx, record) in records.iter().enumerate() {
         for joint in &record.joints {
             let other = *first.entry(joint).or_insert(idx);
-            let (a, b) = (find(&leader, idx), find(&leader, other));
+            let (a, b) = (find(&mut leader, idx), find(&mut leader, other));
             if let Some(place) = leader.get_mut(a.max(b)) {
                 *place = a.min(b);
             }
@@ -144,7 +144,10 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
     }
     let mut members: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
     for (idx, record) in records.iter().enumerate() {
-        members.entry(find(&leader, idx)).or_default().push(record);
+        members
+            .entry(find(&mut leader, idx))
+            .or_default()
+            .push(record);
     }
     // The group with the oldest record chooses first, so that a split leaves the person there.
     let mut groups: Vec<Vec<&Record>> = members.into_values().collect();
@@ -177,12 +180,16 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
     found
 }
 
-fn find(leader: &[usize], mut idx: usize) -> usize {
-    while let Some(&next) = leader.get(idx) {
-        if next == idx {
-            break;
+/// The leader of a record; the way to it is shortened for the next who asks.
+fn find(leader: &mut [usize], mut idx: usize) -> usize {
+    while let Some(&next) = leader.get(idx)
+        && next != idx
+    {
+        let beyond = leader.get(next).copied().unwrap_or(next);
+        if let Some(place) = leader.get_mut(idx) {
+            *place = beyond;
         }
-        idx = next;
+        idx = beyond;
     }
     idx
 }
@@ -192,6 +199,7 @@ fn find(leader: &[usize], mut idx: usize) -> usize {
 pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
     let mut shown: BTreeMap<usize, String> = BTreeMap::new();
     let mut identifiers: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     for (_, identity) in records {
         let Ok(document) = Document::parse(&identity.0) else {
             continue;
@@ -204,7 +212,7 @@ pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
         }
         for item in items(document.root(), "identifier") {
             let text = item.raw_str().to_owned();
-            if !identifiers.contains(&text) {
+            if seen.insert(text.clone()) {
                 identifiers.push(text);
             }
         }

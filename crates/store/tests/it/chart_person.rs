@@ -78,6 +78,70 @@ fn equal_identifiers_join_and_the_oldest_person_stays() {
 }
 
 #[test]
+fn a_batch_that_joins_many_writes_their_person_once() {
+    let chart = Fixture::new();
+    let chain = |n: usize| {
+        let other = format!(
+            r#","link":[{{"other":{{"reference":"Patient/p{}"}},"type":"replaced-by"}}]"#,
+            n + 1
+        );
+        record(&format!("p{n}"), &[&n.to_string()], &other)
+    };
+    let changes = (0..200).map(|n| Change::put(format!("p{n}"), prepared(&chain(n))));
+    let batch = Batch {
+        changes: changes.collect(),
+        ..Batch::default()
+    };
+    chart.apply(batch).unwrap();
+    let (person, members) = chart.person("p0");
+    assert_eq!(members.len(), 200);
+    let latest = chart.body(&format!("Patient/{person}"));
+    assert_eq!(latest.matches("seealso").count(), 200);
+    let Read::Found(resource) = chart.read(&format!("Patient/{person}")) else {
+        panic!("{person}");
+    };
+    assert_eq!(resource.version, 1);
+
+    // All of them at once part again, but for two.
+    let alone = (0..200).map(|n| {
+        let id = format!("p{n}");
+        let body = match n {
+            0 => chain(0),
+            n => record(&id, &[&n.to_string()], ""),
+        };
+        Change::put(id, prepared(&body))
+    });
+    let batch = Batch {
+        changes: alone.collect(),
+        ..Batch::default()
+    };
+    chart.apply(batch).unwrap();
+    assert_eq!(chart.person("p1").1, ["p0", "p1"]);
+    assert_eq!(chart.person("p199").1, ["p199"]);
+}
+
+#[test]
+fn a_batch_that_deletes_a_person_s_records_deletes_the_person() {
+    let chart = Fixture::new();
+    chart.put(&record("a", &["1"], ""));
+    chart.put(&record("b", &["1"], ""));
+    chart.put(&record("c", &["2"], ""));
+    let person = chart.person("a").0;
+    let other = chart.person("c").0;
+    let changes = ["a", "b"].map(|id| Change::delete("Patient", id));
+    let batch = Batch {
+        changes: changes.into(),
+        ..Batch::default()
+    };
+    chart.apply(batch).unwrap();
+    assert!(matches!(
+        chart.read(&format!("Patient/{person}")),
+        Read::Gone { .. }
+    ));
+    assert_eq!(chart.person("c"), (other, vec!["c".to_owned()]));
+}
+
+#[test]
 fn taking_the_identifier_away_undoes_it() {
     let chart = Fixture::new();
     chart.put(&record("a", &["1"], ""));

@@ -12,6 +12,7 @@ use crate::backend::stage::Stage;
 use crate::backend::stored::{self, Res, Set};
 use crate::backend::{Fault, Session, key};
 use crate::chart::batch::{Batch, Change, KeyClaim, NewState, Outcome, Prepared};
+use crate::chart::person::Identity;
 use crate::chart::{Receipt, Written};
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -69,6 +70,9 @@ impl Writing<'_> {
         let mut receipt = Receipt::default();
         for (change, before) in batch.changes.iter().zip(before) {
             receipt.written.push(self.change(change, *before)?);
+        }
+        if self.link_persons {
+            self.link(&identities(&batch.changes, before))?;
         }
         for claim in &batch.keys {
             self.take_key(claim)?;
@@ -132,19 +136,9 @@ impl Writing<'_> {
     fn change(&mut self, change: &Change, before: Option<Before>) -> Result<Written, Fault> {
         let resource_type = change.resource_type();
         match &change.state {
-            NewState::Body(body) => {
-                let written = self.put(&change.id, body, before, change.event)?;
-                if let Some(identity) = body.identity.as_ref().filter(|_| self.link_persons) {
-                    self.link(&change.id, Some(identity))?;
-                }
-                Ok(written)
-            }
+            NewState::Body(body) => self.put(&change.id, body, before, change.event),
             NewState::Deleted { .. } => {
-                let written = self.delete(resource_type, &change.id, before, change.event)?;
-                if resource_type == "Patient" && self.link_persons && before.is_some() {
-                    self.link(&change.id, None)?;
-                }
-                Ok(written)
+                self.delete(resource_type, &change.id, before, change.event)
             }
         }
     }
@@ -392,6 +386,22 @@ impl Writing<'_> {
             .number(resource_type)
             .ok_or(Fault::Damaged("a type has no number"))
     }
+}
+
+/// The source Patients among the changes, and what joins them now.
+fn identities<'b>(
+    changes: &'b [Change],
+    before: &[Option<Before>],
+) -> Vec<(&'b str, Option<&'b Identity>)> {
+    let changes = changes.iter().zip(before);
+    let found = changes.filter_map(|(change, before)| match &change.state {
+        NewState::Body(body) => Some((&*change.id, Some(body.identity.as_ref()?))),
+        NewState::Deleted { .. } => {
+            let was_there = change.resource_type() == "Patient" && before.is_some();
+            was_there.then_some((&*change.id, None))
+        }
+    });
+    found.collect()
 }
 
 /// A row of `resource`.

@@ -22,51 +22,86 @@ struct Kept {
     identity: Identity,
 }
 
+/// What a batch moved.
+#[derive(Default)]
+struct Moved {
+    records: BTreeSet<Res>,
+    /// The persons whose records group anew.
+    persons: BTreeSet<Res>,
+    /// Those among them that lost a record for good.
+    left: BTreeSet<Res>,
+    joints: BTreeSet<Joint>,
+}
+
 // === impl Writing ===
 
 impl Writing<'_> {
-    /// Links a source Patient anew after its change; `None` after its delete.
-    pub(crate) fn link(&mut self, id: &str, identity: Option<&Identity>) -> Result<(), Fault> {
+    /// Links the source Patients that a batch changed; `None` for those that it deleted. All at
+    /// once: a message that merges many patients would otherwise write their person once for each.
+    pub(crate) fn link(&mut self, changed: &[(&str, Option<&Identity>)]) -> Result<(), Fault> {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let mut moved = Moved::default();
+        for &(id, identity) in changed {
+            self.take_identity(id, identity, &mut moved)?;
+        }
+        let mut around = moved.records;
+        for joint in &moved.joints {
+            for holder in self.holders(joint)? {
+                around.insert(holder);
+                moved
+                    .persons
+                    .extend(self.kept(holder)?.map(|kept| kept.person));
+            }
+        }
+        for &person in &moved.persons {
+            around.extend(self.members(person)?);
+        }
+        for person in moved.left {
+            if self.members(person)?.is_empty() {
+                self.remove_person(person)?;
+            }
+        }
+        self.regroup(&around)
+    }
+
+    /// Writes down what joins a record now.
+    fn take_identity(
+        &mut self,
+        id: &str,
+        identity: Option<&Identity>,
+        moved: &mut Moved,
+    ) -> Result<(), Fault> {
         let patient = self.numbers().resource("Patient", id)?;
         let kept = self.kept(patient)?;
         if kept.as_ref().map(|kept| &kept.identity) == identity {
             return Ok(());
         }
-        let old = kept
-            .as_ref()
-            .map(|kept| kept.identity.joints(id))
-            .unwrap_or_default();
-        let new = identity
-            .map(|identity| identity.joints(id))
-            .unwrap_or_default();
+        let joints_of = |identity: Option<&Identity>| {
+            identity
+                .map(|identity| identity.joints(id))
+                .unwrap_or_default()
+        };
+        let old = joints_of(kept.as_ref().map(|kept| &kept.identity));
+        let new = joints_of(identity);
         self.replace_joints(patient, &old, &new)?;
-        let mut around: BTreeSet<Res> = BTreeSet::new();
-        if let Some(kept) = &kept {
-            around.extend(self.members(kept.person)?);
-        }
+        let person = kept.map_or(0, |kept| kept.person);
         if let Some(identity) = identity {
-            let person = kept.as_ref().map_or(0, |kept| kept.person);
             self.conn
                 .prepare_cached("INSERT OR REPLACE INTO record VALUES (?, ?, ?)")?
                 .execute(params![patient, person, identity.0])?;
-            around.insert(patient);
+            moved.records.insert(patient);
         } else {
             self.conn
                 .prepare_cached("DELETE FROM record WHERE patient = ?")?
                 .execute([patient])?;
-            around.remove(&patient);
+            moved.records.remove(&patient);
+            moved.left.insert(person);
         }
-        for joint in &new {
-            for holder in self.holders(joint)? {
-                let person = self.kept(holder)?.map_or(0, |kept| kept.person);
-                around.insert(holder);
-                around.extend(self.members(person)?);
-            }
-        }
-        if let (true, Some(kept)) = (around.is_empty(), kept) {
-            return self.remove_person(kept.person);
-        }
-        self.regroup(&around)
+        moved.persons.insert(person);
+        moved.joints.extend(new);
+        Ok(())
     }
 
     fn regroup(&mut self, around: &BTreeSet<Res>) -> Result<(), Fault> {
