@@ -126,6 +126,28 @@ impl Decoder {
         !self.refused && self.buffer.first() == Some(&START)
     }
 
+    /// Whether the frame that waits for its end has come to an end block without the CR behind it:
+    /// some senders leave it out, or write LF. A whole segment must stand before, because 0x1C may
+    /// also be a byte of binary data.
+    pub fn is_at_end_block(&self) -> bool {
+        let frame = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let ends = frame.ends_with(&[CARRIAGE_RETURN, END]) || frame.ends_with(&[b'\n', END]);
+        self.is_inside_frame() && ends
+    }
+
+    /// Takes such an end block for the frame's end; the next step hands the message out. False where
+    /// there is none.
+    pub fn end_frame(&mut self) -> bool {
+        let is_end = self.is_at_end_block();
+        if is_end {
+            let length = self.buffer.len() - usize::from(self.buffer.ends_with(b"\n"));
+            self.buffer.truncate(length);
+            self.buffer.extend_from_slice(&[CARRIAGE_RETURN]);
+            self.searched = length - 1;
+        }
+        is_end
+    }
+
     /// Whether the frame that waits for its end can be no message any more: `n_bytes` of it are here,
     /// blanks before them not counted, and no header is where a sender might put one.
     pub fn lacks_header(&self, n_bytes: usize) -> bool {
@@ -266,6 +288,27 @@ mod tests {
         assert_eq!(all(&mut decoder).len(), 1);
         decoder.feed(b"\x1c\r\x0ba\x1c\r");
         assert_eq!(all(&mut decoder), []);
+    }
+
+    #[test]
+    fn an_end_block_without_a_return_ends_the_frame_when_asked() {
+        let cases: [(&[u8], Option<&[u8]>); 6] = [
+            (b"\x0bMSH|x\r\x1c", Some(b"MSH|x\r")),
+            (b"\x0bMSH|x\r\x1c\n", Some(b"MSH|x\r")),
+            (b"\x0bMSH|x\n\x1c", Some(b"MSH|x\n")),
+            // May be data.
+            (b"\x0bMSH|x\x1c", None),
+            (b"\x0bMSH|x\r\x1cy", None),
+            (b"\r\x1c", None),
+        ];
+        for (wire, expected) in cases {
+            let mut decoder = Decoder::new(100);
+            decoder.feed(wire);
+            while decoder.step() != Step::NeedMore {}
+            assert_eq!(decoder.end_frame(), expected.is_some(), "{wire:?}");
+            let expected = expected.map(|body| vec![Step::Message(Bytes::from_static(body))]);
+            assert_eq!(all(&mut decoder), expected.unwrap_or_default(), "{wire:?}");
+        }
     }
 
     #[test]

@@ -144,6 +144,9 @@ impl Reader<'_> {
             frame_began = inside.then(|| frame_began.unwrap_or_else(Instant::now));
             let (until, late) = self.patience(frame_began);
             if timeout_at(until, self.reserve()).await.is_err() {
+                if self.decoder.end_frame() {
+                    continue;
+                }
                 return self.leave(queue, late).await;
             }
             let got = tokio::select! {
@@ -155,12 +158,20 @@ impl Reader<'_> {
                 () = queue.closed() => return CloseReason::Network,
             };
             match got {
+                Err(_) if self.decoder.end_frame() => {}
                 Err(_) => return self.leave(queue, late).await,
                 Ok(Err(_)) if *stop.borrow() || !self.flow.valve.is_open() => {
                     return self.leave(queue, CloseReason::Draining).await;
                 }
                 Ok(Err(_)) => return self.leave(queue, CloseReason::Network).await,
-                Ok(Ok(0)) => return self.leave(queue, CloseReason::PeerClosed).await,
+                Ok(Ok(0)) => {
+                    if self.decoder.end_frame()
+                        && let Some(reason) = self.take_frames(queue).await
+                    {
+                        return reason;
+                    }
+                    return self.leave(queue, CloseReason::PeerClosed).await;
+                }
                 Ok(Ok(_)) => {}
             }
         }
@@ -176,6 +187,9 @@ impl Reader<'_> {
                 let silent = Instant::now() + NOISE_GRACE;
                 if silent < late && self.is_hopeless() {
                     (silent, CloseReason::Noise)
+                } else if silent < late && self.decoder.is_at_end_block() {
+                    // Its CR does not come: the frame is taken as it is.
+                    (silent, CloseReason::FrameTimeout)
                 } else {
                     (late, CloseReason::FrameTimeout)
                 }

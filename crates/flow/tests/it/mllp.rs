@@ -382,6 +382,31 @@ fn a_slow_and_sloppy_sender_is_waited_for() {
 }
 
 #[test]
+fn a_sender_that_leaves_out_the_last_return_is_answered() {
+    let dir = tempdir().unwrap();
+    let site = Site::start(dir.path(), |_| {});
+    let mut client = Client::connect(site.address);
+    for (control, end) in [("E1", &b"\x1c"[..]), ("E2", b"\x1c\n"), ("E3", b"\x1c")] {
+        let frame = [
+            b"\x0b",
+            adt("A01", control, "1", "ANNA", AT).as_bytes(),
+            end,
+        ]
+        .concat();
+        client.raw(&frame);
+        if control == "E3" {
+            client.half_close();
+        }
+        let ack = client.answer().expect(control);
+        let told = (msa1(&ack), field(&ack, "MSA", 2));
+        assert_eq!(told, ("AA".to_owned(), control.to_owned()));
+    }
+    assert_eq!(client.answer(), None);
+    let kept = site.settled();
+    assert!(kept.iter().all(|row| row.no_message.is_none()), "{kept:?}");
+}
+
+#[test]
 fn a_frame_that_the_peer_cut_off_is_kept() {
     let dir = tempdir().unwrap();
     let site = Site::start(dir.path(), |_| {});
