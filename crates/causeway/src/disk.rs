@@ -103,6 +103,11 @@ impl Stopping {
 
 /// Tries it: free space as the system counts it may be kept for somebody else.
 fn has_room(data: &Path) -> io::Result<()> {
+    // Where not even that is free, for nobody, nothing is written only to find it out.
+    let disk = rustix::fs::statvfs(data)?;
+    if disk.f_bfree.saturating_mul(disk.f_frsize) < ENOUGH {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
     let probe = data.join("room.probe");
     let written = File::create(&probe).and_then(|mut file| {
         io::copy(&mut io::repeat(0).take(ENOUGH), &mut file)?;
