@@ -168,6 +168,7 @@ fn without_bare(drafts: Vec<Draft>) -> Vec<Draft> {
 
 fn bind(bound: &mut Bound, name: SegmentName, index: u32) {
     match bound.iter_mut().find(|(own, _)| *own == name) {
+        Some((_, places)) if places.contains(&index) => {}
         Some((_, places)) => places.push(index),
         None => bound.push((name, SmallVec::from_slice(&[index]))),
     }
@@ -288,6 +289,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
     }
 
     /// Binds the segments of a place: in the same group, else where the place says, else around.
+    /// What an item lists a second time is only where that place says.
     fn beside(
         &mut self,
         bound: &mut Bound,
@@ -296,17 +298,20 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         (from, to): (u32, u32),
     ) {
         let inside = |index: &u32| from <= *index && *index < to;
-        let mut found: Places = self
-            .own(at, place.segment)
-            .into_iter()
-            .filter(inside)
-            .collect();
+        let is_more =
+            !place.groups.is_empty() && bound.iter().any(|(own, _)| *own == place.segment);
+        let mut found = if is_more {
+            Places::new()
+        } else {
+            self.own(at, place.segment)
+        };
+        found.retain(|index| inside(index));
         if found.is_empty() && !place.groups.is_empty() {
             for group in self.groups(context, &place.groups) {
                 found.extend(self.own(group, place.segment));
             }
         }
-        if found.is_empty() && at != context {
+        if found.is_empty() && at != context && !is_more {
             found = self.own(context, place.segment);
         }
         for index in found {
