@@ -12,6 +12,7 @@ mod find;
 mod keys;
 mod merge;
 mod news;
+mod people;
 mod plan;
 mod turns;
 

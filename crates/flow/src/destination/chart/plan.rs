@@ -7,7 +7,7 @@
 
 use super::find::{Existing, FindError, Finder, Hit};
 use super::merge::{self, Merge};
-use super::{keys, news};
+use super::{keys, news, people};
 use crate::destination::{Change as Shown, Task};
 use crate::events::Attention;
 use access::Permit;
@@ -62,6 +62,8 @@ pub(super) struct Planner<'a> {
     slot_of: Vec<Option<usize>>,
     visited: Vec<bool>,
     passed: Vec<usize>,
+    /// Drafts that only mention whom another draft or the chart tells more of.
+    mentions: Vec<usize>,
     pub(super) slots: Vec<Slot>,
     known: HashMap<BusinessKey, usize>,
     claims: Vec<(BusinessKey, usize)>,
@@ -84,13 +86,19 @@ impl Plan {
             slot_of: vec![None; drafts.len()],
             visited: vec![false; drafts.len()],
             passed: Vec::new(),
+            mentions: Vec::new(),
             slots: Vec::new(),
             known: HashMap::new(),
             claims: Vec::new(),
         };
         let merges = merge::find(&mut planner, task.message, drafts)?;
-        for idx in 0..drafts.len() {
-            planner.place(idx)?;
+        // A number alone may mean somebody whom a later draft names.
+        for alone in [false, true] {
+            for (idx, draft) in drafts.iter().enumerate() {
+                if people::is_number_alone(draft) == alone {
+                    planner.place(idx)?;
+                }
+            }
         }
         for idx in 0..drafts.len() {
             planner.place_by_content(idx)?;
@@ -284,6 +292,11 @@ impl Planner<'_> {
         if naming.is_empty() {
             return Ok(());
         }
+        if let Some(slot) = self.person_of(draft)? {
+            self.mentions.push(idx);
+            self.assign(idx, slot);
+            return Ok(());
+        }
         let mut own = Vec::new();
         for key in &naming {
             let within = match key.within {
@@ -306,6 +319,7 @@ impl Planner<'_> {
         };
         self.known.extend(own.into_iter().map(|key| (key, slot)));
         self.complete(slot, draft.ownership)?;
+        self.note_name(draft, slot)?;
         self.assign(idx, slot);
         Ok(())
     }
@@ -393,6 +407,15 @@ impl Planner<'_> {
         self.known.extend(keys.into_iter().map(|key| (key, slot)));
     }
 
+    /// The slot that a key of this message means.
+    pub(super) fn known_slot(&self, key: &BusinessKey) -> Option<usize> {
+        self.known.get(key).copied()
+    }
+
+    pub(super) fn id_of_slot(&self, slot: usize) -> Option<&str> {
+        self.slots.get(slot).map(|slot| slot.id.as_str())
+    }
+
     /// The slot of what was found, or one for a new resource.
     pub(super) fn slot(&mut self, resource_type: &'static str, hit: Hit) -> Result<usize, Unfit> {
         if let Some(existing) = &hit.existing {
@@ -459,6 +482,9 @@ impl Planner<'_> {
             let Some(slot) = self.slots.get(place) else {
                 continue;
             };
+            if self.mentions.contains(&idx) {
+                continue;
+            }
             if slot
                 .before
                 .as_ref()
