@@ -20,6 +20,13 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     let text = value.to_str().unwrap_or("").to_ascii_lowercase();
     let mut parts = text.split(';').map(str::trim);
     let media = parts.next().unwrap_or("").to_owned();
+    if !super::preference::is_of_release(&text) {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "only FHIR R4 is taken: fhirVersion=4.0",
+        ));
+    }
     let charset = parts.find_map(|part| part.strip_prefix("charset="));
     if let Some(charset) = charset.filter(|name| name.trim_matches('"') != "utf-8") {
         return Err(Failure::new(
@@ -90,10 +97,7 @@ pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, F
     if !is_acceptable(&issues) {
         issues.dedup_by(|a, b| a.location == b.location && a.text == b.text);
         issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity));
-        return Err(Failure {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            issues,
-        });
+        return Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, issues));
     }
     Ok(document)
 }
@@ -110,8 +114,18 @@ pub(crate) fn check_references(
     let base = app.fhir_base();
     for node in references(document) {
         let Some(text) = node.as_str() else { continue };
-        let Ok(Reference::Relative(target)) = local(&base, &text) else {
-            continue;
+        let target = match local(&base, &text) {
+            Ok(Reference::Relative(target)) => target,
+            Ok(Reference::Conditional { .. }) => {
+                issues.push(Issue {
+                    severity: Severity::Error,
+                    code: "not-supported",
+                    location: document.path_of(node),
+                    text: "a conditional reference is resolved in a transaction only".into(),
+                });
+                continue;
+            }
+            Ok(_) | Err(_) => continue,
         };
         let (resource_type, id) = (target.resource_type, target.id);
         if made_here(resource_type, id) {
@@ -129,10 +143,7 @@ pub(crate) fn check_references(
     if issues.is_empty() {
         Ok(())
     } else {
-        Err(Failure {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            issues,
-        })
+        Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, issues))
     }
 }
 

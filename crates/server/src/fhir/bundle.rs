@@ -55,7 +55,7 @@ pub(crate) fn searchset(app: &App, query: &Query, found: &Found<'_>) -> Vec<u8> 
     }
     let notes = notes(query, found.page);
     if !notes.is_empty() {
-        let outcome = fhir::outcome::outcome(&notes).to_bytes();
+        let outcome = super::failure::outcome(notes);
         bundle.entry(&EntryParts {
             resource: Some(&outcome),
             search_mode: Some("outcome"),

@@ -16,6 +16,8 @@ use store::chart::{ApplyError, Conflict, PrepareError, ReadError};
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) issues: Vec<Issue>,
+    /// Another writer was quicker. Nothing was stored, and the same request may do better.
+    pub(crate) is_overtaken: bool,
 }
 
 // === impl Failure ===
@@ -36,7 +38,27 @@ impl Failure {
         Self {
             status,
             issues: vec![Issue::error(code, location, text.into())],
+            is_overtaken: false,
         }
+    }
+
+    /// Several issues, each with its place.
+    pub(crate) fn of(status: StatusCode, issues: Vec<Issue>) -> Self {
+        Self {
+            status,
+            issues,
+            is_overtaken: false,
+        }
+    }
+
+    /// An entry of a bundle is where it went wrong, as far as no issue says more.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        for issue in &mut self.issues {
+            if issue.location.is_empty() {
+                place.clone_into(&mut issue.location);
+            }
+        }
+        self
     }
 
     /// Not there, or not to be seen by this caller: the two look alike.
@@ -91,16 +113,20 @@ impl Failure {
 
     /// The OperationOutcome's bytes.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let mut issues = self.issues.clone();
-        for issue in &mut issues {
-            // What was asked is often quoted, and a FHIR string has no control characters.
-            if issue.text.contains(char::is_control) {
-                let plain = issue.text.replace(char::is_control, "\u{fffd}");
-                issue.text = plain.into();
-            }
-        }
-        fhir::outcome::outcome(&issues).to_bytes()
+        outcome(self.issues.clone())
     }
+}
+
+/// An OperationOutcome's bytes. What was asked is often quoted, and a FHIR string has no control
+/// characters.
+pub(crate) fn outcome(mut issues: Vec<Issue>) -> Vec<u8> {
+    for issue in &mut issues {
+        if issue.text.contains(char::is_control) {
+            let plain = issue.text.replace(char::is_control, "\u{fffd}");
+            issue.text = plain.into();
+        }
+    }
+    fhir::outcome::outcome(&issues).to_bytes()
 }
 
 impl IntoResponse for Failure {
@@ -226,7 +252,11 @@ impl From<PrepareError> for Failure {
 
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
-        match &error {
+        let is_overtaken = matches!(
+            error,
+            ApplyError::Conflict(Conflict::Version { .. } | Conflict::Condition { .. })
+        );
+        let failure = match &error {
             ApplyError::Conflict(Conflict::Version { found, .. }) => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "conflict",
@@ -268,6 +298,10 @@ impl From<ApplyError> for Failure {
                 "transient",
                 "the server is shutting down; nothing was stored",
             ),
+        };
+        Self {
+            is_overtaken,
+            ..failure
         }
     }
 }

@@ -10,7 +10,6 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b':')
     .remove(b'/')
-    .remove(b'|')
     .remove(b',')
     .remove(b'$')
     .remove(b'*');

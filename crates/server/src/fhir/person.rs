@@ -104,10 +104,7 @@ pub(crate) fn restored(
         }
     }
     if !issues.is_empty() {
-        return Err(Failure {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            issues,
-        });
+        return Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, issues));
     }
     let lost = match current {
         Some(current) => lost(chart, permit, &bare, current)?,

@@ -42,7 +42,7 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(','))
-        .filter(|range| is_of_release(range))
+        .filter(|range| is_of_release(range) && !is_refused(range))
         .map(|range| range.split(';').next().unwrap_or("").trim())
         .filter(|range| !range.is_empty())
         .collect();
@@ -63,11 +63,25 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
 }
 
 /// `fhirVersion=4.0`, where a range names a release at all (http.html#version-parameter).
-fn is_of_release(range: &str) -> bool {
+pub(super) fn is_of_release(range: &str) -> bool {
     let mut parameters = range.split(';').skip(1).map(str::trim);
     parameters
-        .find_map(|parameter| parameter.strip_prefix("fhirVersion="))
+        .find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("fhirVersion")
+                .then_some(value.trim())
+        })
         .is_none_or(|release| matches!(release.trim_matches('"'), "4.0" | "4.0.1"))
+}
+
+/// `q=0` says that this is not wanted (RFC 9110, 12.4.2).
+fn is_refused(range: &str) -> bool {
+    let mut parameters = range.split(';').skip(1).map(str::trim);
+    parameters
+        .find_map(|parameter| parameter.strip_prefix("q="))
+        .and_then(|weight| weight.trim().parse::<f32>().ok())
+        .is_some_and(|weight| weight <= 0.0)
 }
 
 /// `Prefer: handling=strict|lenient`.
@@ -123,6 +137,8 @@ mod tests {
         assert!(check_format(&accept("application/fhir+xml"), None).is_err());
         assert!(check_format(&accept("application/fhir+xml"), Some("json")).is_ok());
         assert!(check_format(&accept("*/*"), Some("xml")).is_err());
+        assert!(check_format(&accept("application/fhir+json;q=0"), None).is_err());
+        assert!(check_format(&accept("application/fhir+json;q=0.1"), None).is_ok());
         let release = |name| accept(&format!("application/fhir+json; fhirVersion={name}"));
         assert!(check_format(&release("4.0"), None).is_ok());
         assert!(check_format(&release("3.0"), None).is_err());

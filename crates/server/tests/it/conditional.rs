@@ -30,7 +30,12 @@ fn a_conditional_update_finds_its_resource_or_makes_it() {
     put(&site, "identifier=urn:zztest|1", &body).expect(200);
     body["id"] = json!("another");
     put(&site, "identifier=urn:zztest|1", &body).refused(400, "invalid");
-    put(&site, "identifier=urn:zztest|2", &body).refused(400, "invalid");
+    // Nothing matches, and the body has an id: an update as create, unless the id is taken.
+    let mut own = patient("2");
+    own["id"] = json!("another");
+    let made = put(&site, "identifier=urn:zztest|2", &own).expect(201);
+    assert_eq!(made.json()["id"], "another");
+    put(&site, "identifier=urn:zztest|3", &own).refused(409, "conflict");
     site.fhir("POST", "/Patient", Some(&patient("1")))
         .expect(201);
     put(&site, "identifier=urn:zztest|1", &patient("1")).refused(412, "multiple-matches");
@@ -198,6 +203,47 @@ fn what_a_client_may_rely_on() {
         None,
     );
     assert_eq!(found.json()["total"], 1);
+    // references.html: conditional ones are for transactions.
+    let conditional = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+        "subject": { "reference": "Patient?identifier=urn:zztest|1" } });
+    site.fhir("POST", "/Observation", Some(&conditional))
+        .refused(422, "not-supported");
+    // RFC 9110, 13.1.2: made only where nothing is.
+    let mut own = patient("own");
+    own["id"] = json!("own");
+    let only_new = |value| {
+        let headers = [("if-none-match", value)];
+        site.send("PUT", "/fhir/Patient/own", &headers, Some(&own.to_string()))
+    };
+    only_new("*").expect(201);
+    only_new("*").refused(412, "conflict");
+    only_new("W/\"1\"").refused(400, "not-supported");
+    send("application/fhir+json; fhirVersion=3.0", "{}").refused(415, "not-supported");
+    site.fhir("POST", "/Patient/own", Some(&own))
+        .refused(405, "not-supported");
+    own["id"] = json!("a_b");
+    site.fhir("PUT", "/Patient/a_b", Some(&own))
+        .refused(400, "value");
+    let compartment = site
+        .fhir("GET", "/Patient/own/Observation", None)
+        .refused(501, "not-supported");
+    assert!(compartment.text.contains("Observation?patient=own"));
+    // An operation's parameters may stand in a body.
+    let parameters = |name: &str| {
+        let body = json!({ "resourceType": "Parameters", "parameter": [{ "name": name, "valueInteger": 1 }] });
+        site.fhir("POST", "/Patient/own/$everything", Some(&body))
+    };
+    parameters("_count").expect(200);
+    parameters("_colour").refused(400, "value");
+    // A link is a URI (RFC 3986), and an outcome holds no control characters.
+    let found = site.fhir("GET", "/Patient?identifier=urn:zztest|1&%00=1", None);
+    let found = found.expect(200).json();
+    let own_link = found["link"][0]["url"].as_str().unwrap();
+    assert!(
+        own_link.ends_with("identifier=urn:zztest%7C1"),
+        "{own_link}"
+    );
+    assert!(!found.to_string().contains("\\u0000"), "{found}");
     // A condition in the wrong place is not overlooked.
     site.fhir(
         "POST",

@@ -11,8 +11,10 @@
     reason = "tests"
 )]
 
+mod bundles;
 mod conditional;
 mod person;
+mod races;
 mod rest;
 mod sideways;
 mod site;

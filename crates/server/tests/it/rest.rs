@@ -181,7 +181,7 @@ fn what_is_wrong_is_refused_with_its_place_and_nothing_is_stored() {
         "/Patient/a_b",
         Some(&json!({ "resourceType": "Patient", "id": "a_b" })),
     )
-    .refused(422, "value");
+    .refused(400, "value");
     site.fhir("PATCH", "/Patient/a", Some(&json!({})))
         .refused(501, "not-supported");
     site.fhir("GET", "/Patient/a/$nonsense", None)

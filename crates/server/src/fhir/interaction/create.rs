@@ -1,5 +1,6 @@
 //! `POST [type]`, with `If-None-Exist`.
 
+use super::update::may_retry;
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
@@ -36,7 +37,16 @@ pub(crate) async fn create(
         resource_type: resource_type.to_owned(),
         ..Touched::default()
     };
-    let work = store(&app, &caller, &permit, resource_type, &headers, &body);
+    let work = async {
+        let mut n_tries = 0;
+        loop {
+            match store(&app, &caller, &permit, resource_type, &headers, &body).await {
+                // What the condition looks for was made in the same moment.
+                Err(failure) if may_retry(&failure, &headers, n_tries) => n_tries += 1,
+                settled => return settled,
+            }
+        }
+    };
     audited_failure(&app, &caller, Interaction::Create, touched, work).await
 }
 

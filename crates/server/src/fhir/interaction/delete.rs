@@ -1,6 +1,6 @@
 //! `DELETE [type]/[id]`. History stays, and the id can be written again.
 
-use super::update::{Target, expectation, matching, refuse_hidden, refuse_source_fed};
+use super::update::{Target, expectation, matching, may_retry, refuse_hidden, refuse_source_fed};
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
@@ -50,9 +50,9 @@ pub(crate) async fn conditional(
         resource_type: resource_type.to_owned(),
         ..Touched::default()
     };
-    let work = async {
-        let criteria = criteria.unwrap_or_default();
-        let (found, condition) = matching(&app, &caller, resource_type, &criteria).await?;
+    let attempt = async || {
+        let criteria = criteria.as_deref().unwrap_or_default();
+        let (found, condition) = matching(&app, &caller, resource_type, criteria).await?;
         if let Some(found) = found {
             let target = Target {
                 resource_type,
@@ -68,6 +68,15 @@ pub(crate) async fn conditional(
         let code = Interaction::Delete.code();
         trail::record(&app, &caller, code, touched, AuditOutcome::Success).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
+    };
+    let work = async {
+        let mut n_tries = 0;
+        loop {
+            match attempt().await {
+                Err(failure) if may_retry(&failure, &headers, n_tries) => n_tries += 1,
+                settled => return settled,
+            }
+        }
     };
     audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }

@@ -1,11 +1,14 @@
 //! `POST [base]` with a transaction or batch bundle.
 
+use super::update::MAX_TRIES;
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::check_content_type;
 use crate::fhir::parameters::parse;
-use crate::fhir::transaction::{Ask, Intent, Permits, Planned, Prepared, plan, plan_all, prepare};
+use crate::fhir::transaction::{
+    Ask, Intent, Permits, Planned, Prepared, expression, plan, plan_all, prepare,
+};
 use crate::fhir::{Failure, answer, known_type, preference};
 use crate::trail::{self, Touched};
 use access::{Action, Interaction, Permit, decide};
@@ -17,7 +20,7 @@ use fhir::bundle::{BundleKind, EntryParts, Header, Writer, entries};
 use fhir::json::Document;
 use search::Handling;
 use store::audit::Outcome as AuditOutcome;
-use store::chart::{Lane, Outcome, Read, Receipt};
+use store::chart::{ApplyError, Change, Conflict, Lane, NewState, Outcome, Read, Receipt};
 
 /// What one entry is answered with.
 #[derive(Default)]
@@ -107,7 +110,30 @@ async fn transaction(
     planned: &[Planned<'_>],
 ) -> Result<Vec<Answered>, Failure> {
     let entries = permits(app, caller, planned).await?;
+    // What was looked up may be another thing when it is written: then all is looked up again.
+    for _ in 0..MAX_TRIES {
+        match attempt(app, caller, planned, entries.clone()).await {
+            Err(failure) if failure.is_overtaken => {}
+            settled => return settled,
+        }
+    }
+    attempt(app, caller, planned, entries).await
+}
+
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    planned: &[Planned<'_>],
+    entries: Vec<Option<Permit>>,
+) -> Result<Vec<Answered>, Failure> {
     let mut prepared = prepare_for(app, caller, planned, entries)?;
+    for (entry, intent) in planned.iter().zip(&prepared.results) {
+        if let Intent::Get(url) = intent {
+            check_get(app, caller, url, &prepared.batch.changes)
+                .await
+                .map_err(|failure| failure.within(&expression(entry.place)))?;
+        }
+    }
     let touched = Touched {
         resource_type: "Bundle".to_owned(),
         target: format!("transaction of {}", planned.len()),
@@ -120,11 +146,92 @@ async fn transaction(
     } else {
         prepared.batch.audit.push(entry);
         let batch = std::mem::take(&mut prepared.batch);
+        let names: Vec<(&str, String)> = batch
+            .changes
+            .iter()
+            .map(|change| (change.resource_type(), change.id.clone()))
+            .collect();
         let permits: Vec<&Permit> = prepared.permits.iter().collect();
         let written = app.chart.apply_each(&permits, batch, Lane::Interactive);
-        written.await?
+        written
+            .await
+            .map_err(|error| refused(error, planned, &prepared, &names))?
     };
     answers(app, caller, &prepared, &receipt).await
+}
+
+/// The failure with the entry that it is about. A version that the client named stays what it is,
+/// however often one looks.
+fn refused(
+    error: ApplyError,
+    planned: &[Planned<'_>],
+    prepared: &Prepared,
+    names: &[(&str, String)],
+) -> Failure {
+    let place = match &error {
+        ApplyError::Conflict(Conflict::Version {
+            resource_type, id, ..
+        }) => names
+            .iter()
+            .position(|(name, other)| name == resource_type && other == id),
+        _ => None,
+    };
+    let intent = place.map(Intent::Change);
+    let entry = planned
+        .iter()
+        .zip(&prepared.results)
+        .find(|(_, result)| Some(*result) == intent.as_ref())
+        .map(|(entry, _)| entry);
+    let Some(entry) = entry else {
+        return error.into();
+    };
+    let names_version = match &entry.ask {
+        Ask::Update { if_match, .. } | Ask::Delete { if_match, .. } => if_match.is_some(),
+        Ask::Create { .. } | Ask::Get { .. } => false,
+    };
+    let failure = Failure::from(error);
+    Failure {
+        is_overtaken: failure.is_overtaken && !names_version,
+        ..failure
+    }
+    .within(&expression(entry.place))
+}
+
+/// What a read or search could fail of once the rest is written, before anything is.
+async fn check_get(
+    app: &App,
+    caller: &Caller,
+    url: &str,
+    changes: &[Change],
+) -> Result<(), Failure> {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut parts = path.split('/');
+    let resource_type = known_type(parts.next().unwrap_or(""))?;
+    match (parts.next(), parts.next()) {
+        (None, _) => {
+            let parser = search::Parser::at(app.fhir_base());
+            parser.parse(resource_type, &parse(query), Handling::Lenient)?;
+            Ok(())
+        }
+        (Some(id), None) => {
+            let granted = permit(app, caller, Interaction::Read, Some(resource_type)).await?;
+            let changed = changes
+                .iter()
+                .find(|change| change.resource_type() == resource_type && change.id == id);
+            let is_there = match changed {
+                Some(change) => matches!(change.state, NewState::Body(_)),
+                None => matches!(app.chart.read(&granted, resource_type, id)?, Read::Found(_)),
+            };
+            if is_there {
+                Ok(())
+            } else {
+                Err(Failure::not_found(resource_type, id))
+            }
+        }
+        (Some(_), Some(_)) => Err(Failure::not_supported(
+            "in a bundle, GET takes [type]/[id] or [type]?…",
+        )),
+    }
 }
 
 fn prepare_for(
@@ -161,15 +268,19 @@ async fn batch(app: &App, caller: &Caller, document: &Document) -> Result<Vec<An
                     ..Touched::default()
                 };
                 trail::record(app, caller, "batch", touched, failure.outcome()).await?;
-                Answered {
-                    status: status_line(failure.status),
-                    outcome: Some(failure.body()),
-                    ..Answered::default()
-                }
+                failed(&failure)
             }
         });
     }
     Ok(answered)
+}
+
+fn failed(failure: &Failure) -> Answered {
+    Answered {
+        status: status_line(failure.status),
+        outcome: Some(failure.body()),
+        ..Answered::default()
+    }
 }
 
 /// A permit for every entry that writes. Those that read ask for theirs when it is their turn, and
@@ -225,7 +336,18 @@ async fn answers(
                 version: Some(*version),
                 ..Answered::default()
             },
-            Intent::Get(url) => get(app, caller, url).await?,
+            // What is written stays written: the entry alone says what went wrong since.
+            Intent::Get(url) => match get(app, caller, url).await {
+                Ok(found) => found,
+                Err(failure) => {
+                    let touched = Touched {
+                        resource_type: "Bundle".to_owned(),
+                        ..Touched::default()
+                    };
+                    trail::record(app, caller, "transaction", touched, failure.outcome()).await?;
+                    failed(&failure)
+                }
+            },
             Intent::Nothing => Answered {
                 status: "204 No Content",
                 ..Answered::default()

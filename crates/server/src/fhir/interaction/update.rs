@@ -12,17 +12,19 @@ use crate::trail::{self, Touched};
 use access::{Interaction, Permit, RowFilter};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::IF_MATCH;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fhir::json::Document;
+use std::borrow::Cow;
 use store::audit::Outcome as AuditOutcome;
 use store::chart::{
     ApplyError, Batch, Change, Condition, Conflict, Expect, Lane, Outcome, Read, Resource,
 };
 
-/// How often an unconditional update looks again before it gives up.
-const MAX_TRIES: u32 = 16;
+/// How often a request that names no version looks again before it gives up. One of those who write
+/// at once is done in each round.
+pub(super) const MAX_TRIES: u32 = 256;
 
 /// Updates or creates.
 pub(crate) async fn update(
@@ -47,6 +49,7 @@ pub(crate) async fn update(
     };
     let work = async {
         check_content_type(&headers)?;
+        check_address(&id)?;
         let document = resource(&body, Some(resource_type))?;
         check_id(document.root().text("id").as_deref(), &id)?;
         store(&app, &caller, &permit, target, &headers, document).await
@@ -70,20 +73,32 @@ pub(crate) async fn conditional(
         resource_type: resource_type.to_owned(),
         ..Touched::default()
     };
-    let work = async {
+    let attempt = async || {
         check_content_type(&headers)?;
         let document = resource(&body, Some(resource_type))?;
-        let criteria = criteria.unwrap_or_default();
-        let (found, condition) = matching(&app, &caller, resource_type, &criteria).await?;
-        let own = document.root().text("id");
-        refuse_own_id(own.as_deref(), found.as_ref().map(|found| &*found.id))?;
-        let id = found.map_or_else(new_id, |found| found.id);
+        let criteria = criteria.as_deref().unwrap_or_default();
+        let (found, condition) = matching(&app, &caller, resource_type, criteria).await?;
+        let own = document.root().text("id").map(Cow::into_owned);
+        let id = conditional_id(own.as_deref(), found.as_ref().map(|found| &*found.id))?;
+        if found.is_none() && own.is_some() {
+            let current = app.chart.read(&permit, resource_type, &id)?;
+            refuse_taken(&permit, &current, resource_type, &id)?;
+        }
         let target = Target {
             resource_type,
             id: &id,
             condition: Some(condition),
         };
         store(&app, &caller, &permit, target, &headers, document).await
+    };
+    let work = async {
+        let mut n_tries = 0;
+        loop {
+            match attempt().await {
+                Err(failure) if may_retry(&failure, &headers, n_tries) => n_tries += 1,
+                settled => return settled,
+            }
+        }
     };
     audited_failure(&app, &caller, Interaction::Update, touched, work).await
 }
@@ -107,23 +122,44 @@ pub(crate) async fn matching(
     Ok((found, condition))
 }
 
-/// A body under a condition needs no id. Where it has one, it is that of the match; a new resource
-/// gets its id here.
-pub(crate) fn refuse_own_id(own: Option<&str>, found: Option<&str>) -> Result<(), Failure> {
-    if own.is_none() || own == found {
-        return Ok(());
+/// A body under a condition needs no id. Where it has one, it is that of the match, or of the new
+/// resource where nothing matches (an update as create).
+pub(crate) fn conditional_id(own: Option<&str>, found: Option<&str>) -> Result<String, Failure> {
+    match (own, found) {
+        (Some(own), Some(found)) if own != found => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "id",
+            "the id in the body is not that of the resource that matches",
+        )),
+        (Some(own), _) if fhir::reference::is_id(own) => Ok(own.to_owned()),
+        (_, Some(found)) => Ok(found.to_owned()),
+        (_, None) => Ok(new_id()),
     }
-    Err(Failure::at(
-        StatusCode::BAD_REQUEST,
-        "invalid",
-        "id",
-        match found {
-            Some(_) => "the id in the body is not that of the resource that matches",
-            None => {
-                "nothing matches, and a new resource gets its id from the server; leave the id out"
-            }
-        },
-    ))
+}
+
+/// Nothing matches, so the id is to be new.
+pub(crate) fn refuse_taken(
+    permit: &Permit,
+    current: &Read,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Failure> {
+    refuse_hidden(permit, current, resource_type, id)?;
+    match current {
+        Read::Found(_) => Err(Failure::at(
+            StatusCode::CONFLICT,
+            "conflict",
+            "id",
+            format!("{resource_type}/{id} is there and does not match the condition"),
+        )),
+        Read::Gone { .. } | Read::Missing => Ok(()),
+    }
+}
+
+/// Whether another writer was quicker and the client named no version that this could be about.
+pub(super) fn may_retry(failure: &Failure, headers: &HeaderMap, n_tries: u32) -> bool {
+    failure.is_overtaken && !headers.contains_key(IF_MATCH) && n_tries < MAX_TRIES
 }
 
 /// `PATCH [type]/[id]`
@@ -225,15 +261,19 @@ async fn store(
     }
 }
 
-/// The body's id is the address's (http.html#update).
-pub(crate) fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
-    if !fhir::reference::is_id(wanted) {
-        return Err(Failure::new(
-            StatusCode::BAD_REQUEST,
-            "value",
-            "the id in the address is no FHIR id: 1 to 64 letters, digits, `-` or `.`",
-        ));
+fn check_address(id: &str) -> Result<(), Failure> {
+    if fhir::reference::is_id(id) {
+        return Ok(());
     }
+    Err(Failure::new(
+        StatusCode::BAD_REQUEST,
+        "value",
+        "the id in the address is no FHIR id: 1 to 64 letters, digits, `-` or `.`",
+    ))
+}
+
+/// The body's id is the address's (http.html#update).
+fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
     match found {
         Some(found) if found == wanted => Ok(()),
         Some(_) => Err(Failure::at(
@@ -251,11 +291,20 @@ pub(crate) fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure>
     }
 }
 
-/// `If-Match: W/"3"`.
+/// `If-Match: W/"3"`, or `If-None-Match: *` where nothing must be there yet.
 pub(crate) fn expectation(headers: &HeaderMap) -> Result<Option<Expect>, Failure> {
-    match headers.get(IF_MATCH) {
-        Some(value) => parse_etag(value.to_str().unwrap_or("")).map(Some),
+    if let Some(value) = headers.get(IF_MATCH) {
+        return parse_etag(value.to_str().unwrap_or("")).map(Some);
+    }
+    match headers.get(IF_NONE_MATCH) {
         None => Ok(None),
+        Some(value) if value == "*" => Ok(Some(Expect::Absent)),
+        Some(_) => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "not-supported",
+            "If-None-Match",
+            "a write takes If-None-Match: * only; for a version there is If-Match",
+        )),
     }
 }
 

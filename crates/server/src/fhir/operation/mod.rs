@@ -8,8 +8,9 @@ use crate::app::App;
 use crate::caller::Caller;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use fhir::json::Document;
 
 /// `[type]/[id]/$operation`
 pub(super) async fn on_resource(
@@ -18,10 +19,20 @@ pub(super) async fn on_resource(
     Path((resource_type, id, operation)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, Failure> {
     let resource_type = known_type(&resource_type)?;
     super::preference::check_format(&headers, None)?;
-    let pairs = super::parameters::parse(query.as_deref().unwrap_or(""));
+    if !operation.starts_with('$') {
+        return Err(Failure::not_supported(format!(
+            "there is no search in compartments; a search parameter does that, such as {operation}?patient={id}"
+        )));
+    }
+    let mut pairs = super::parameters::parse(query.as_deref().unwrap_or(""));
+    if !body.is_empty() {
+        super::body::check_content_type(&headers)?;
+        pairs.extend(in_body(&super::body::resource(&body, Some("Parameters"))?)?);
+    }
     match (resource_type, operation.as_str()) {
         ("Patient", "$everything") => everything::everything(&app, &caller, &id, &pairs).await,
         ("Patient", "$person") => person::person(&app, &caller, &id).await,
@@ -37,8 +48,36 @@ pub(super) async fn on_type(
 ) -> Failure {
     match known_type(&resource_type) {
         Err(failure) => failure,
+        Ok(_) if !operation.starts_with('$') => super::no_such_method().await,
         Ok(_) => unknown(&operation),
     }
+}
+
+/// The simple parameters of a Parameters resource, as they would stand in the address.
+fn in_body(document: &Document) -> Result<Vec<(String, String)>, Failure> {
+    let parameters = document.root().each("parameter");
+    parameters
+        .map(|parameter| {
+            let name = parameter.text("name").unwrap_or_default().into_owned();
+            let value = parameter.fields().find_map(|field| {
+                field.name()?.strip_prefix("value")?;
+                Some(match (field.as_str(), field.number_text()) {
+                    (Some(text), _) => text.into_owned(),
+                    (None, Some(number)) => number.to_owned(),
+                    (None, None) => return None,
+                })
+            });
+            match value {
+                Some(value) => Ok((name, value)),
+                None => Err(Failure::at(
+                    StatusCode::BAD_REQUEST,
+                    "value",
+                    document.path_of(parameter),
+                    format!("`{name}` has no value that is a text or a number"),
+                )),
+            }
+        })
+        .collect()
 }
 
 pub(super) fn unknown(operation: &str) -> Failure {

@@ -72,12 +72,12 @@ pub(crate) fn prepare(
         prepared: Prepared::default(),
         known: HashMap::new(),
         taken: HashSet::new(),
+        own: HashSet::new(),
     };
     let ids = work.name(entries)?;
-    let own: HashSet<String> = work.known.values().cloned().collect();
     for ((entry, id), permit) in entries.iter().zip(ids).zip(&permits.entries) {
         let intent = match permit {
-            Some(permit) => work.intent(permit, entry, id, &own)?,
+            Some(permit) => work.intent(permit, entry, id)?,
             None => get(entry)?,
         };
         work.prepared.results.push(intent);
@@ -98,11 +98,14 @@ struct Work<'a> {
     known: HashMap<String, String>,
     /// What the batch writes, to find what it would write twice.
     taken: HashSet<(&'static str, String)>,
+    /// `Type/id` of what the entries are stored as: other entries may refer to them.
+    own: HashSet<String>,
 }
 
 /// One body to be written.
 struct Put<'a> {
     place: usize,
+    full_url: Option<&'a str>,
     body: Body<'a>,
     id: String,
     expect: Expect,
@@ -149,11 +152,18 @@ impl Work<'_> {
                         ..
                     },
                 ) => Named::New(id.clone()),
+                (None, Ask::Update { body, .. }) => {
+                    let own = body.node.text("id");
+                    Named::New(update::conditional_id(own.as_deref(), None)?)
+                }
                 (None, _) => Named::New(new_id()),
             };
-            if let (Some(url), Named::New(id) | Named::Old { id, .. }) = (&entry.full_url, &named) {
+            if let Named::New(id) | Named::Old { id, .. } = &named {
                 let relative = format!("{resource_type}/{id}");
-                if self.known.insert(url.clone(), relative).is_some() {
+                self.own.insert(relative.clone());
+                if let Some(url) = &entry.full_url
+                    && self.known.insert(url.clone(), relative).is_some()
+                {
                     return Err(at(
                         entry.place,
                         "invalid",
@@ -171,9 +181,9 @@ impl Work<'_> {
         permit: &Permit,
         entry: &Planned<'_>,
         named: Named,
-        own: &HashSet<String>,
     ) -> Result<Intent, Failure> {
         let place = entry.place;
+        let full_url = entry.full_url.as_deref();
         match (&entry.ask, named) {
             (Ask::Create { body, .. }, Named::Old { id, version }) => Ok(Intent::Exists {
                 resource_type: body.resource_type,
@@ -183,11 +193,12 @@ impl Work<'_> {
             (Ask::Create { body, .. }, Named::New(id)) => {
                 let put = Put {
                     place,
+                    full_url,
                     body: *body,
                     id,
                     expect: Expect::Absent,
                 };
-                self.put(permit, put, own, None)
+                self.put(permit, put, None)
             }
             (
                 Ask::Update {
@@ -204,28 +215,33 @@ impl Work<'_> {
                     }
                     (Named::New(id), Target::Id(_)) => (id, expect.unwrap_or(Expect::Anything)),
                     (Named::New(id), Target::Criteria(_)) => {
+                        if body.node.get("id").is_some() {
+                            let current = self.chart.read(permit, body.resource_type, &id)?;
+                            update::refuse_taken(permit, &current, body.resource_type, &id)
+                                .map_err(|failure| inside(place, failure))?;
+                        }
                         let put = Put {
                             place,
+                            full_url,
                             body: *body,
                             id,
                             expect: expect.unwrap_or(Expect::Absent),
                         };
-                        update::refuse_own_id(body.node.text("id").as_deref(), None)
-                            .map_err(|failure| inside(place, failure))?;
-                        return self.put(permit, put, own, None);
+                        return self.put(permit, put, None);
                     }
                     (Named::None, _) => return Err(at(place, "exception", "no id")),
                 };
-                update::refuse_own_id(body.node.text("id").as_deref(), Some(&id))
+                update::conditional_id(body.node.text("id").as_deref(), Some(&id))
                     .map_err(|failure| inside(place, failure))?;
                 let current = self.current(permit, place, body.resource_type, &id)?;
                 let put = Put {
                     place,
+                    full_url,
                     body: *body,
                     id,
                     expect,
                 };
-                self.put(permit, put, own, current.as_deref())
+                self.put(permit, put, current.as_deref())
             }
             (
                 Ask::Delete {
@@ -259,22 +275,22 @@ impl Work<'_> {
         &mut self,
         permit: &Permit,
         put: Put<'_>,
-        own: &HashSet<String>,
         current: Option<&[u8]>,
     ) -> Result<Intent, Failure> {
         let Put {
             place,
+            full_url,
             body,
             id,
             expect,
         } = put;
         self.take(place, body.resource_type, &id)?;
         self.resolve_conditional(place, body)?;
-        let bytes = rewrite::rewrite(body.node, &self.known);
+        let bytes = rewrite::rewrite(body.node, full_url, &self.known);
         let document = super::body::resource(&bytes, Some(body.resource_type))
             .and_then(|document| super::person::restored(self.chart, permit, document, current))
             .map_err(|failure| inside(place, failure))?;
-        self.check_references(permit, place, &document, own)?;
+        self.check_references(permit, place, &document)?;
         self.prepared
             .patients
             .extend(super::body::patients(&document, &id));
@@ -330,14 +346,13 @@ impl Work<'_> {
         permit: &Permit,
         place: usize,
         document: &Document,
-        own: &HashSet<String>,
     ) -> Result<(), Failure> {
         let mut issues = Vec::new();
         for node in super::body::references(document) {
             let Some(text) = node.as_str() else { continue };
             let problem = match super::body::local(self.base, &text) {
                 Ok(Reference::Relative(target)) => {
-                    let is_own = own.contains(&target.relative());
+                    let is_own = self.own.contains(&target.relative());
                     let is_there = is_own
                         || matches!(
                             self.chart.read(permit, target.resource_type, target.id)?,
@@ -363,10 +378,7 @@ impl Work<'_> {
         if issues.is_empty() {
             return Ok(());
         }
-        Err(Failure {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            issues,
-        })
+        Err(Failure::of(StatusCode::UNPROCESSABLE_ENTITY, issues))
     }
 
     fn take(&mut self, place: usize, resource_type: &'static str, id: &str) -> Result<(), Failure> {
@@ -405,7 +417,8 @@ impl Work<'_> {
         let criteria = criteria
             .split_once('?')
             .map_or(criteria, |(_, query)| query);
-        let mut query = search::parse(resource_type, &parse(criteria), Handling::Strict)?;
+        let mut query = search::parse(resource_type, &parse(criteria), Handling::Strict)
+            .map_err(|error| Failure::from(error).within(&expression(place)))?;
         if query.filters.is_empty() {
             return Err(at(place, "value", "the condition has no search parameter"));
         }
