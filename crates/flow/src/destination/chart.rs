@@ -22,7 +22,7 @@ use crate::step::decode;
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
 use hl7v2::Message;
-use mapping::{Conversion, MapSet, Source};
+use mapping::{Conversion, Draft, MapSet, Source};
 use plan::{Plan, Unfit};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,7 +108,7 @@ impl ChartDestination {
         if !conversion.supported {
             return Err(refused(Attention::NoMap, &conversion));
         }
-        if conversion.drafts.is_empty() {
+        if conversion.drafts.iter().all(says_who_sent_it) {
             return Err(refused(Attention::MapFailed, &conversion));
         }
         Ok(conversion)
@@ -191,6 +191,14 @@ impl ChartDestination {
             }
         }
     }
+}
+
+/// The header and what it names: of a message that holds nothing else, nothing reaches the chart.
+fn says_who_sent_it(draft: &Draft) -> bool {
+    matches!(
+        draft.resource_type,
+        "MessageHeader" | "Organization" | "Practitioner"
+    )
 }
 
 impl Destination for ChartDestination {

@@ -117,3 +117,13 @@ fn a_number_that_two_people_have_means_neither() {
     assert_eq!(site.all("Practitioner").len(), 3);
     assert_eq!(requesters(&site), ["ZZJONES", "nobody"]);
 }
+
+#[test]
+fn a_message_about_nobody_is_not_done() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let nobody = "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240517120000||ADT^A08^ADT_A01|C1|P|2.5.1\r\
+                  EVN|A08|20240517120000\r";
+    assert_eq!(site.send("adt", nobody), "AE");
+    assert_eq!(site.all("Organization").len(), 0);
+}

@@ -155,6 +155,7 @@ impl OutScope<'_> {
                     Op::HasTime => {
                         base::DateTime::parse_hl7(text).is_ok_and(|time| time.has_time())
                     }
+                    Op::HasNumber => text.trim().parse::<base::Decimal>().is_ok(),
                     Op::In(values) => values.iter().any(|value| **value == *text),
                     Op::NotIn(values) => !values.iter().any(|value| **value == *text),
                     Op::Count(compare, number) => compare.holds(self.count(*source), *number),

@@ -243,6 +243,10 @@ impl<'m> Scope<'_, 'm> {
                 let text = cell.plain(self.reading);
                 base::DateTime::parse_hl7(&text).is_ok_and(|time| time.has_time())
             }),
+            Op::HasNumber => valued.is_some_and(|cell| {
+                let text = cell.plain(self.reading);
+                text.trim().parse::<base::Decimal>().is_ok()
+            }),
             Op::In(values) => valued.is_some_and(|cell| cell.is_one_of(values, self.reading)),
             Op::NotIn(values) => valued.is_none_or(|cell| !cell.is_one_of(values, self.reading)),
             Op::Count(..) => false,

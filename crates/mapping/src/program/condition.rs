@@ -18,6 +18,7 @@ pub(crate) enum Op {
     Empty,
     Valued,
     HasTime,
+    HasNumber,
     In(Vec<Box<str>>),
     NotIn(Vec<Box<str>>),
     Count(Compare, u32),

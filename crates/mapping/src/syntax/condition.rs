@@ -84,6 +84,9 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
         return Ok(Op::Valued);
     }
     if cursor.keyword("has") {
+        if cursor.keyword("number") {
+            return Ok(Op::HasNumber);
+        }
         cursor.expect_keyword("time")?;
         return Ok(Op::HasTime);
     }
@@ -111,7 +114,7 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
     }
     cursor.stuck_with(
         "expected a test",
-        "`= X`, `!= X`, `in (X, Y)`, `empty`, `valued`, `has time` or `count > 1`",
+        "`= X`, `!= X`, `in (X, Y)`, `empty`, `valued`, `has time`, `has number` or `count > 1`",
     )
 }
 

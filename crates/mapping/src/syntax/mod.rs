@@ -265,6 +265,7 @@ pub(crate) enum Op {
     Empty,
     Valued,
     HasTime,
+    HasNumber,
     In(Vec<String>),
     NotIn(Vec<String>),
     Count(Compare, u32),
