@@ -127,3 +127,34 @@ fn a_message_about_nobody_is_not_done() {
     assert_eq!(site.send("adt", nobody), "AE");
     assert_eq!(site.all("Organization").len(), 0);
 }
+
+#[test]
+fn a_discharge_taken_back_takes_its_disposition_with_it() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let visit = |event: &str, at: &str, from_36: &str| {
+        format!(
+            "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|{at}||ADT^{event}|{event}|P|2.5.1\r\
+             EVN|{event}|{at}\r\
+             PID|1||1^^^ZZHOSP^MR||TESTPATIENT\r\
+             PV1|1|I|4W||||||||||||||||V1^^^ZZHOSP^VN|||||||||||||||||{from_36}\r"
+        )
+    };
+    let out = "01^Home^HL70112|SNF1|||||||20240512080000|20240517100000";
+    assert_eq!(site.send("adt", &visit("A03", "20240517100000", out)), "AA");
+    assert!(
+        site.only("Encounter")
+            .at("hospitalization.dischargeDisposition")
+            .is_some()
+    );
+    let back = "||||||||20240512080000";
+    assert_eq!(
+        site.send("adt", &visit("A13", "20240517110000", back)),
+        "AA"
+    );
+    let encounter = site.only("Encounter");
+    assert_eq!(encounter.text("status"), Some("in-progress"));
+    assert!(encounter.at("period.end").is_none());
+    assert!(encounter.at("period.start").is_some());
+    assert!(encounter.at("hospitalization").is_none(), "{encounter:?}");
+}
