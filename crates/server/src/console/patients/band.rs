@@ -120,7 +120,13 @@ fn allergies(record: &Record) -> Vec<Said> {
             "inactive" | "resolved"
         );
         let text = root.get("code").map(value::concept).unwrap_or_default();
-        if !is_over && !text.is_empty() && !found.iter().any(|said| said.text == text) {
+        // To something, which is not the same as to nothing.
+        let text = if text.is_empty() {
+            "not coded".to_owned()
+        } else {
+            text
+        };
+        if !is_over && !found.iter().any(|said| said.text == text) {
             found.push(record.said(entry, "code", text));
         }
     }

@@ -234,7 +234,7 @@ fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point 
         None => match node.get("dataAbsentReason") {
             Some(reason) => (
                 format!("{prefix}dataAbsentReason"),
-                format!("no value: {}", value::concept(reason)),
+                format!("no value: {}", value::absent_reason(reason)),
             ),
             None => (format!("{prefix}code"), "no value".to_owned()),
         },

@@ -374,6 +374,7 @@ fn encounters(record: &Record) -> Section {
     let rows = record.of_type("Encounter").map(|entry| {
         let root = entry.root();
         let kind = root.get("type").and_then(|types| types.items().next());
+        let kind = kind.map(value::concept).filter(|kind| !kind.is_empty());
         let class = root.get("class").map(|class| {
             let code = class.text("code").unwrap_or_default();
             let words = class_words(&code);
@@ -381,7 +382,7 @@ fn encounters(record: &Record) -> Section {
             display.map_or_else(|| words.to_owned(), Into::into)
         });
         let what = match (kind, class) {
-            (Some(kind), _) => record.said(entry, "type", value::concept(kind)),
+            (Some(kind), _) => record.said(entry, "type", kind),
             (None, Some(class)) => record.said(entry, "class", class),
             (None, None) => record.said(entry, "status", "Visit"),
         };

@@ -3,12 +3,29 @@
 use base::DateTime;
 use fhir::json::Node;
 
-/// A CodeableConcept: its text, else a display, else a code.
+/// A code of this system says that there is no value, not what it is.
+const DATA_ABSENT: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
+
+/// A CodeableConcept: its text, else a display, else a code. Empty where nobody told one.
 pub(super) fn concept(node: Node<'_>) -> String {
+    words(node, |coding| {
+        coding.text("system").as_deref() != Some(DATA_ABSENT)
+    })
+}
+
+/// Why there is no value.
+pub(super) fn absent_reason(node: Node<'_>) -> String {
+    words(node, |_| true)
+}
+
+fn words(node: Node<'_>, counts: impl Fn(&Node<'_>) -> bool) -> String {
     if let Some(text) = node.text("text").filter(|text| !text.is_empty()) {
         return text.into_owned();
     }
-    let codings = || node.get("coding").into_iter().flat_map(Node::items);
+    let codings = || {
+        let all = node.get("coding").into_iter().flat_map(Node::items);
+        all.filter(|coding| counts(coding))
+    };
     let display = codings().find_map(|coding| coding.text("display"));
     let code = || codings().find_map(|coding| coding.text("code"));
     display
@@ -336,6 +353,17 @@ mod tests {
         let document = Document::parse(name.as_str()).unwrap();
         assert_eq!(super::name(document.root()).chars().count(), 81);
         assert_eq!(cut("ZZTEST, ANNA"), "ZZTEST, ANNA");
+    }
+
+    #[test]
+    fn that_there_is_no_value_is_none() {
+        let document = Document::parse(
+            r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/data-absent-reason",
+              "code":"unknown","display":"Unknown"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(concept(document.root()), "");
+        assert_eq!(absent_reason(document.root()), "Unknown");
     }
 
     #[test]
