@@ -3,7 +3,7 @@
 //! A mistake is told with file, line, reason and remedy; `check` and `serve` tell the same ones.
 
 use crate::heads::SyslogAddress;
-use flow::{EngineConfig, FlowConfig};
+use flow::{EngineConfig, FlowConfig, SourceConfig};
 use serde::Deserialize;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -133,7 +133,17 @@ impl Config {
             }]
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, path, folder)
+        let config = Self::parse(&text, path, folder)?;
+        match &config.maps.folder {
+            Some(maps) if !maps.is_dir() => Err(vec![Mistake {
+                file: path.to_owned(),
+                line: line_of_setting(&text, "maps", "folder"),
+                reason: format!("`maps.folder`: there is no folder `{}`", maps.display()),
+                remedy: "Name a folder of .map files, relative to this file, or leave [maps] out."
+                    .to_owned(),
+            }]),
+            _ => Ok(config),
+        }
     }
 
     fn parse(text: &str, file: &Path, folder: &Path) -> Result<Self, Vec<Mistake>> {
@@ -142,7 +152,11 @@ impl Config {
                 file: file.to_owned(),
                 line: error.span().map(|span| line_of(text, span.start)),
                 reason: error.message().to_owned(),
-                remedy: "docs/reference/configuration.md lists every key.".to_owned(),
+                remedy: if error.message().contains("socket address") {
+                    "Write address and port, such as \"127.0.0.1:2575\".".to_owned()
+                } else {
+                    "docs/reference/configuration.md lists every key.".to_owned()
+                },
             }]
         })?;
         config.data_dir = folder.join(&config.data_dir);
@@ -165,12 +179,28 @@ impl Config {
                 remedy: problem.remedy,
             });
         }
-        mistakes.extend(config.audit.mistake(file));
+        mistakes.extend(config.taken_by_http(text, file));
+        mistakes.extend(config.audit.mistake(text, file));
         if mistakes.is_empty() {
             Ok(config)
         } else {
             Err(mistakes)
         }
+    }
+
+    /// A flow that would listen where the console and the FHIR API do.
+    fn taken_by_http(&self, text: &str, file: &Path) -> Option<Mistake> {
+        let taken = self.flows.iter().find(|flow| {
+            let SourceConfig::Mllp(mllp) = &flow.source;
+            mllp.listen.port() != 0 && mllp.listen == self.http.listen
+        })?;
+        let key = format!("flow.{}.source.mllp.listen", taken.name);
+        Some(Mistake {
+            file: file.to_owned(),
+            line: line_of_key(text, &key),
+            reason: format!("`{key}`: HTTP listens here"),
+            remedy: "Choose another port, here or in [http].".to_owned(),
+        })
     }
 
     /// What the engine is told.
@@ -188,20 +218,25 @@ impl Config {
 }
 
 impl AuditSettings {
-    fn mistake(&self, file: &Path) -> Option<Mistake> {
-        let (reason, remedy) = if !(1..=65_536).contains(&self.reserve_mb) {
+    fn mistake(&self, text: &str, file: &Path) -> Option<Mistake> {
+        let (key, reason, remedy) = if !(1..=65_536).contains(&self.reserve_mb) {
             (
+                "reserve_mb",
                 "`audit.reserve_mb` is not between 1 and 65536",
                 "32 is enough for some 80,000 reads.",
             )
         } else if self.heads_every_seconds == 0 {
-            ("`audit.heads_every_seconds` is 0", "3600 is once an hour.")
+            (
+                "heads_every_seconds",
+                "`audit.heads_every_seconds` is 0",
+                "3600 is once an hour.",
+            )
         } else {
             return None;
         };
         Some(Mistake {
             file: file.to_owned(),
-            line: None,
+            line: line_of_setting(text, "audit", key),
             reason: reason.to_owned(),
             remedy: remedy.to_owned(),
         })
@@ -271,6 +306,14 @@ fn line_of(text: &str, at: usize) -> usize {
         .filter(|&b| b == b'\n')
         .count()
         + 1
+}
+
+/// The line of a key of a table of its own, such as `[audit] reserve_mb`.
+fn line_of_setting(text: &str, table: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let table = document.get_ref().get(table)?.get_ref().as_table()?;
+    let (key, _) = table.get_key_value(key)?;
+    Some(line_of(text, key.span().start))
 }
 
 /// The line of a key such as `flow.adt.source.mllp.listen`, where `adt` is the flow's name: the
@@ -351,11 +394,34 @@ mod tests {
                 Some(5),
                 "invalid socket address",
             ),
+            (
+                format!("{SMALL}[http]\nlisten = \"127.0.0.1:2575\"\n"),
+                Some(5),
+                "HTTP listens here",
+            ),
+            (
+                format!("{SMALL}[audit]\nreserve_mb = 0\n"),
+                Some(7),
+                "not between",
+            ),
         ] {
             let mistakes = parse(&text).unwrap_err();
             assert_eq!(mistakes[0].line, line, "{text}\n{mistakes:?}");
             assert!(mistakes[0].reason.contains(reason), "{mistakes:?}");
             assert!(!mistakes[0].remedy.is_empty());
         }
+    }
+
+    #[test]
+    fn a_folder_of_maps_that_is_not_there_is_told_with_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("causeway.toml");
+        let text = format!("{SMALL}[maps]\nfolder = \"maps\"\n");
+        std::fs::write(&file, &text).unwrap();
+        let mistakes = Config::read(&file).unwrap_err();
+        assert_eq!(mistakes[0].line, Some(7), "{mistakes:?}");
+        assert!(mistakes[0].reason.contains("no folder"), "{mistakes:?}");
+        std::fs::create_dir(directory.path().join("maps")).unwrap();
+        assert!(Config::read(&file).is_ok());
     }
 }
