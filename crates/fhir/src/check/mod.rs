@@ -6,6 +6,7 @@
 //! - texts never repeat a value, which may be PHI; they name elements, types and allowed codes.
 
 mod contained;
+mod narrative;
 mod primitive;
 mod terms;
 mod walk;
@@ -17,7 +18,8 @@ use base::Issue;
 const MAX_ISSUES: usize = 200;
 
 /// Every finding, each with its FHIRPath location. No issue of severity error means that the
-/// resource has the shape that FHIR R4 asks for; it does not mean that it keeps the invariants.
+/// resource has the shape that FHIR R4 asks for; it does not mean that it keeps the
+/// invariants; of these `ext-1`, what a narrative may not do, and those of contained resources are looked at.
 pub fn structure(document: &Document) -> Vec<Issue> {
     resource(document.root())
 }

@@ -1,5 +1,6 @@
 //! The syntax of primitives (R4, data types, 2.24.0.1).
 
+use super::narrative::is_inert;
 use super::terms::Finding;
 use crate::json::{Kind, Node};
 use crate::reference::is_id;
@@ -50,7 +51,10 @@ pub(super) fn check(node: Node<'_>, type_name: &str) -> Result<(), Finding> {
         ),
         "instant" => (is_instant(&text), "YYYY-MM-DDThh:mm:ss.sss+zz:zz"),
         "time" => (time(&text) == Some(""), "hh:mm:ss"),
-        "xhtml" => (is_div(&text), "a `<div>` element"),
+        "xhtml" => (
+            is_div(&text) && is_inert(&text),
+            "a `<div>` element without scripts, forms, frames, objects or event attributes",
+        ),
         _ => (true, ""),
     };
     if valid {

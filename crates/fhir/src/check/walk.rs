@@ -127,6 +127,18 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// ext-1, which R4 has at every extension.
+    fn extension(&mut self, node: Node<'a>) {
+        let is_value = |name: &str| name.trim_start_matches('_').starts_with("value");
+        let has_value = node
+            .fields()
+            .any(|field| field.name().is_some_and(is_value));
+        if has_value == node.get("extension").is_some() {
+            let text = "ext-1: an extension has either a value or extensions inside";
+            self.error("invariant", text);
+        }
+    }
+
     /// An object of a type, resources among them.
     fn object(&mut self, node: Node<'a>, def: &'static TypeDef) {
         if !node.is_object() {
@@ -137,6 +149,9 @@ impl<'a> Walk<'a> {
         }
         if node.is_empty() {
             return self.error("structure", "an object may not be empty; leave it out");
+        }
+        if def.name == "Extension" {
+            self.extension(node);
         }
         let mut seen = Seen::default();
         for field in node.fields() {

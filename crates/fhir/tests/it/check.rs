@@ -265,3 +265,35 @@ fn published_packages_have_no_errors() {
         wrong[..wrong.len().min(40)].join("\n")
     );
 }
+
+#[test]
+fn extensions_and_narratives_that_a_reader_could_not_trust() {
+    let extension = |inner: &str| {
+        format!(r#"{{"resourceType":"Patient","extension":[{{"url":"http://x"{inner}}}]}}"#)
+    };
+    let place = "invariant Patient.extension[0]";
+    for (inner, expected) in [
+        (r#","valueString":"a""#, ""),
+        (
+            r#","_valueString":{"extension":[{"url":"http://y","valueCode":"z"}]}"#,
+            "",
+        ),
+        (r#","extension":[{"url":"y","valueString":"a"}]"#, ""),
+        (
+            r#","valueString":"a","extension":[{"url":"y","valueString":"a"}]"#,
+            place,
+        ),
+        ("", place),
+    ] {
+        assert_eq!(errors(&extension(inner)).join(", "), expected, "{inner}");
+    }
+    let narrative = |inner: &str| {
+        format!(
+            r#"{{"resourceType":"Patient","text":{{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>{inner}</div>"}}}}"#
+        )
+    };
+    assert_eq!(errors(&narrative("<a href='http://x'>x</a>")), [""; 0]);
+    for inner in ["<script>x</script>", "<b onclick='x'/>"] {
+        assert_eq!(errors(&narrative(inner)), ["value Patient.text.div"]);
+    }
+}

@@ -4,7 +4,7 @@ use super::failure::is_acceptable;
 use super::{Failure, known_type};
 use crate::app::App;
 use access::Permit;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use base::{Issue, Severity};
 use fhir::json::{Document, Node};
@@ -14,6 +14,16 @@ use store::chart::{Prepared, Read};
 
 /// Refuses a body that says it is something else than JSON.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
+    if let Some(coding) = headers
+        .get(CONTENT_ENCODING)
+        .filter(|coding| *coding != "identity")
+    {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            format!("a body in {coding:?} is not taken; send it uncompressed"),
+        ));
+    }
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };

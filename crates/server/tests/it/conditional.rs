@@ -219,6 +219,9 @@ fn what_a_client_may_rely_on() {
     only_new("*").refused(412, "conflict");
     only_new("W/\"1\"").refused(400, "not-supported");
     send("application/fhir+json; fhirVersion=3.0", "{}").refused(415, "not-supported");
+    let coded = [("content-encoding", "gzip")];
+    site.send("POST", "/fhir/Patient", &coded, Some("{}"))
+        .refused(415, "not-supported");
     site.fhir("POST", "/Patient/own", Some(&own))
         .refused(405, "not-supported");
     own["id"] = json!("a_b");
