@@ -52,6 +52,7 @@ fn a_failing_entry_is_named_and_nothing_of_the_others_stays() {
         (entry("GET", "Patient?family:colour=blue", None), 400),
         (entry("GET", "Patient/there/_history", None), 501),
         (stale, 412),
+        (entry("PUT", "Patient/there", Some(patient("there"))), 400),
         (condition, 400),
         (entry("POST", "Observation", Some(conditional)), 400),
         (
@@ -67,6 +68,12 @@ fn a_failing_entry_is_named_and_nothing_of_the_others_stays() {
         assert!(place.starts_with("Bundle.entry[1]"), "{second}: {refused}");
         assert_eq!(n_patients(&site), 1, "{second}");
     }
+    // What is deleted in the same bundle is not there to be referred to.
+    let dangling = json!([
+        entry("DELETE", "Patient/there", None),
+        entry("POST", "Observation", Some(observation("Patient/there")))
+    ]);
+    transaction(&site, &dangling).refused(422, "not-found");
     // What is deleted in the same bundle is not there to be read; what is made in it is.
     let gone = json!([
         entry("DELETE", "Patient/there", None),

@@ -203,6 +203,15 @@ fn what_a_client_may_rely_on() {
         None,
     );
     assert_eq!(found.json()["total"], 1);
+    // Other servers' resources may be referred to, and by identifier alone.
+    for subject in [
+        json!({ "reference": "http://a.example/fhir/Patient/1" }),
+        json!({ "identifier": { "system": "urn:zztest", "value": "1" } }),
+    ] {
+        let elsewhere = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "subject": subject });
+        site.fhir("POST", "/Observation", Some(&elsewhere))
+            .expect(201);
+    }
     // references.html: conditional ones are for transactions.
     let conditional = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
         "subject": { "reference": "Patient?identifier=urn:zztest|1" } });
@@ -302,6 +311,7 @@ fn what_a_client_may_rely_on() {
         ("conditionalUpdate", json!(true)),
         ("conditionalDelete", json!("single")),
         ("conditionalRead", json!("full-support")),
+        ("referencePolicy", json!(["literal", "logical"])),
     ] {
         assert_eq!(of_patient[name], value, "{name}");
     }

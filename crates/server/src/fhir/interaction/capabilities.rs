@@ -115,11 +115,8 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
         .with("conditionalDelete", "single")
         .with(
             "referencePolicy",
-            vec![
-                Value::from("literal"),
-                Value::from("enforced"),
-                Value::from("local"),
-            ],
+            // Not `enforced`: what is referred to is there when it is written, and may be deleted later.
+            vec![Value::from("literal"), Value::from("logical")],
         );
     if !includes.is_empty() {
         resource.set("searchInclude", includes);

@@ -73,6 +73,7 @@ pub(crate) fn prepare(
         known: HashMap::new(),
         taken: HashSet::new(),
         own: HashSet::new(),
+        gone: HashSet::new(),
     };
     let ids = work.name(entries)?;
     for ((entry, id), permit) in entries.iter().zip(ids).zip(&permits.entries) {
@@ -100,6 +101,8 @@ struct Work<'a> {
     taken: HashSet<(&'static str, String)>,
     /// `Type/id` of what the entries are stored as: other entries may refer to them.
     own: HashSet<String>,
+    /// `Type/id` of what they delete.
+    gone: HashSet<String>,
 }
 
 /// One body to be written.
@@ -134,6 +137,15 @@ impl Work<'_> {
                     Target::Criteria(criteria) => (body.resource_type, Some(&**criteria)),
                     Target::Id(_) => (body.resource_type, None),
                 },
+                Ask::Delete {
+                    resource_type,
+                    target: Target::Id(id),
+                    ..
+                } => {
+                    self.gone.insert(format!("{resource_type}/{id}"));
+                    ids.push(Named::None);
+                    continue;
+                }
                 Ask::Delete { .. } | Ask::Get { .. } => {
                     ids.push(Named::None);
                     continue;
@@ -352,12 +364,13 @@ impl Work<'_> {
             let Some(text) = node.as_str() else { continue };
             let problem = match super::body::local(self.base, &text) {
                 Ok(Reference::Relative(target)) => {
-                    let is_own = self.own.contains(&target.relative());
-                    let is_there = is_own
-                        || matches!(
-                            self.chart.read(permit, target.resource_type, target.id)?,
-                            Read::Found(_)
-                        );
+                    let relative = target.relative();
+                    let is_there = self.own.contains(&relative)
+                        || !self.gone.contains(&relative)
+                            && matches!(
+                                self.chart.read(permit, target.resource_type, target.id)?,
+                                Read::Found(_)
+                            );
                     (!is_there)
                         .then_some("refers to a resource that is neither here nor in the bundle")
                 }
