@@ -11,6 +11,7 @@
 mod acknowledge;
 mod batch;
 mod chart;
+mod chart_merges;
 mod chart_results;
 mod chart_site;
 mod client;

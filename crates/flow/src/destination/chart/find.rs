@@ -5,11 +5,15 @@ use crate::events::Attention;
 use base::Timestamp;
 use fhir::build::Value;
 use mapping::Ownership;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use store::chart::{BusinessKey, Moment, Read, ReadError};
 
 /// Reads the chart for one message.
 pub(super) struct Finder<'a> {
     chart: &'a Moment<'a>,
+    /// Who replaced whom in the end: a message of many merges walks a long chain once.
+    ends: RefCell<HashMap<String, String>>,
 }
 
 /// A resource as it is in the chart.
@@ -44,9 +48,6 @@ pub(super) enum FindError {
     Read(ReadError),
 }
 
-/// A chain of merges is not longer than this.
-const MAX_LINKS: usize = 16;
-
 // === impl Existing ===
 
 impl Existing {
@@ -65,7 +66,10 @@ impl Existing {
 
 impl<'a> Finder<'a> {
     pub(super) fn new(chart: &'a Moment<'a>) -> Self {
-        Self { chart }
+        Self {
+            chart,
+            ends: RefCell::default(),
+        }
     }
 
     /// The resource as it is now; none where it is not there or deleted.
@@ -164,16 +168,27 @@ impl<'a> Finder<'a> {
         resource_type: &str,
         id: &str,
     ) -> Result<Option<Existing>, ReadError> {
-        let mut existing = self.read(resource_type, id)?;
-        for _ in 0..MAX_LINKS {
-            let next = existing
-                .as_ref()
-                .and_then(|existing| replaced_by(&existing.value));
-            let Some(next) = next else { break };
+        let end_of = |id: String| self.ends.borrow().get(&id).cloned().unwrap_or(id);
+        let mut existing = self.read(resource_type, &end_of(id.to_owned()))?;
+        // However long the chain is, its end is who lives on; a circle, which no merge of ours makes,
+        // is walked once.
+        let mut passed = HashSet::from([id.to_owned()]);
+        while let Some(next) = existing
+            .as_ref()
+            .and_then(|existing| replaced_by(&existing.value))
+        {
+            let next = end_of(next);
+            if !passed.insert(next.clone()) {
+                break;
+            }
             match self.read(resource_type, &next)? {
                 Some(found) => existing = Some(found),
                 None => break,
             }
+        }
+        if let Some(existing) = existing.as_ref().filter(|_| passed.len() > 1) {
+            let ends = passed.into_iter().map(|id| (id, existing.id.clone()));
+            self.ends.borrow_mut().extend(ends);
         }
         Ok(existing)
     }

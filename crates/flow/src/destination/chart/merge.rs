@@ -14,6 +14,7 @@ use crate::events::Attention;
 use fhir::build::Value;
 use hl7v2::{Field, Message};
 use mapping::{BusinessKey, Draft};
+use std::collections::HashMap;
 
 /// Two records of one plan, one of which replaces the other.
 pub(super) struct Merge {
@@ -42,6 +43,7 @@ pub(super) fn find(
 ) -> Result<Vec<Merge>, Unfit> {
     let renumbers = RENUMBERINGS.contains(&&*message.event());
     let mut merges = Vec::new();
+    let mut into = HashMap::new();
     for (staying, going) in pairs(message) {
         if staying
             .iter()
@@ -79,7 +81,10 @@ pub(super) fn find(
             gone,
             renumbers,
         };
-        merges.extend(pair.place(planner)?);
+        if let Some(merge) = pair.place(planner)? {
+            merge.follow(&mut into)?;
+            merges.push(merge);
+        }
     }
     Ok(merges)
 }
@@ -113,6 +118,26 @@ fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
         value
             .entry("link")
             .push(Value::object().with("other", other).with("type", kind));
+    }
+}
+
+// === impl Merge ===
+
+impl Merge {
+    /// Notes who goes where; refuses what closes a circle with an earlier merge of the message.
+    fn follow(&self, into: &mut HashMap<usize, usize>) -> Result<(), Unfit> {
+        let Some(retired) = self.retired else {
+            return Ok(());
+        };
+        let mut end = self.survivor;
+        while end != retired {
+            let Some(next) = into.get(&end) else {
+                into.insert(retired, self.survivor);
+                return Ok(());
+            };
+            end = *next;
+        }
+        Err(Unfit::Refused(Attention::MergeCircle))
     }
 }
 
@@ -172,7 +197,7 @@ impl Pair {
             is_alias,
             ..Hit::default()
         };
-        let survivor = planner.slot("Patient", new)?;
+        let survivor = slot(planner, &kept, new)?;
         planner.claim(staying.unclaimed, survivor);
         planner.claim(unclaimed_common(planner.finder, &self.kept)?, survivor);
         planner.own_if_new(survivor);
@@ -192,13 +217,11 @@ impl Pair {
                 is_unknown,
             }));
         }
-        let old = planner.slot(
-            "Patient",
-            Hit {
-                existing: retired,
-                ..Hit::default()
-            },
-        )?;
+        let old = Hit {
+            existing: retired,
+            ..Hit::default()
+        };
+        let old = slot(planner, &gone, old)?;
         planner.claim(going.unclaimed, old);
         planner.claim(unclaimed_common(planner.finder, &self.gone)?, old);
         planner.know(gone, old);
@@ -210,6 +233,19 @@ impl Pair {
             retired: Some(old),
             is_unknown,
         }))
+    }
+}
+
+/// The slot of what is there, or of what an earlier merge of the message told of first.
+fn slot(
+    planner: &mut Planner<'_>,
+    keys: &[store::chart::BusinessKey],
+    hit: Hit,
+) -> Result<usize, Unfit> {
+    let known = keys.iter().find_map(|key| planner.known_slot(key));
+    match known.filter(|_| hit.existing.is_none()) {
+        Some(slot) => Ok(slot),
+        None => planner.slot("Patient", hit),
     }
 }
 

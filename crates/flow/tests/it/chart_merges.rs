@@ -1,0 +1,81 @@
+//! Chains of merges: in one message, over many, and closed to a circle.
+
+use crate::chart_site::{ChartSite, id_of};
+use fhir::build::Value;
+use tempfile::tempdir;
+
+/// Merges of one message: who stays, who goes.
+fn merges(control: &str, pairs: &[(u32, u32)]) -> String {
+    let pair = |(stays, goes): &(u32, u32)| {
+        format!("PID|1||{stays}^^^ZZHOSP^MR||TESTPATIENT^N{stays}\rMRG|{goes}^^^ZZHOSP^MR\r")
+    };
+    let pairs: Vec<String> = pairs.iter().map(pair).collect();
+    format!(
+        "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240517100000||ADT^A40^ADT_A39|{control}|P|2.5.1\r\
+         EVN|A40|20240517100000\r{}",
+        pairs.concat()
+    )
+}
+
+fn subject_of_news(site: &ChartSite, number: u32) -> String {
+    let news = format!(
+        "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240518100000||ADT^A01|N{number}|P|2.5.1\r\
+         EVN|A01|20240518100000\r\
+         PID|1||{number}^^^ZZHOSP^MR||TESTPATIENT\r\
+         PV1|1|I|||||||||||||||||V1^^^ZZHOSP^VN\r"
+    );
+    assert_eq!(site.send("adt", &news), "AA");
+    let encounter = site.only("Encounter");
+    let reference = encounter.at("subject.reference").and_then(Value::as_str);
+    reference.unwrap().to_owned()
+}
+
+#[test]
+fn a_chain_in_one_message_makes_one_record_of_each_number() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let chain: Vec<(u32, u32)> = (0..40).map(|n| (n + 1, n)).collect();
+    assert_eq!(site.send("adt", &merges("C1", &chain)), "AA");
+    let patients = site.all("Patient");
+    assert_eq!(patients.len(), 41);
+    for patient in &patients {
+        let links = |kind: &str| {
+            patient
+                .each("link")
+                .filter(|link| link.text("type") == Some(kind))
+                .count()
+        };
+        let number = patient.at("identifier[0].value").and_then(Value::as_str);
+        let ends = [number == Some("0"), number == Some("40")];
+        assert_eq!(links("replaces"), usize::from(!ends[0]), "{number:?}");
+        assert_eq!(links("replaced-by"), usize::from(!ends[1]), "{number:?}");
+        assert_eq!(patient.get("active").is_none(), ends[1], "{number:?}");
+    }
+    assert_eq!(site.send("adt", &merges("C2", &chain)), "AA");
+    assert_eq!(site.all("Patient").len(), 41);
+    let last = id_of(&site.patient("40"));
+    assert_eq!(subject_of_news(&site, 0), format!("Patient/{last}"));
+}
+
+#[test]
+fn news_of_the_first_number_reaches_the_last_however_many_merges_lie_between() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    for n in 0..25 {
+        assert_eq!(
+            site.send("adt", &merges(&format!("C{n}"), &[(n + 1, n)])),
+            "AA"
+        );
+    }
+    let last = id_of(&site.patient("25"));
+    assert_eq!(subject_of_news(&site, 0), format!("Patient/{last}"));
+}
+
+#[test]
+fn a_circle_within_one_message_changes_nothing() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let circle = [(2, 1), (3, 2), (1, 3)];
+    assert_eq!(site.send("adt", &merges("C1", &circle)), "AE");
+    assert_eq!(site.all("Patient").len(), 0);
+}
