@@ -67,6 +67,8 @@ const TYPES: [&str; 11] = [
 /// So many results are on the summary; the results page has all.
 const MAX_RESULTS: usize = 16;
 const MAX_ROWS: usize = 8;
+/// What stands in place of a name that nobody told.
+const NOT_CODED: &str = "not coded";
 
 /// `GET /patients/{id}`
 pub(in crate::console) async fn summary(
@@ -201,7 +203,7 @@ fn coded(record: &Record, entry: &Entry, element: &str) -> Said {
         .map(value::concept)
         .unwrap_or_default();
     let text = if text.is_empty() {
-        "not coded".to_owned()
+        NOT_CODED.to_owned()
     } else {
         text
     };
@@ -231,9 +233,34 @@ fn conditions(record: &Record) -> Section {
     Section::of(
         "Problems",
         "No problem is on record.",
-        rows.collect(),
+        once_each(rows.collect()),
         is_over,
     )
+}
+
+/// What every visit says again is one line: the newest, and how often it was said.
+fn once_each(mut rows: Vec<Fact>) -> Vec<Fact> {
+    rows.sort_by(|one, other| other.at.cmp(&one.at));
+    let mut kept: Vec<(Fact, usize)> = Vec::new();
+    for fact in rows {
+        let same = |(own, _): &&mut (Fact, usize)| {
+            own.what.text != NOT_CODED
+                && own.what.text == fact.what.text
+                && own.tags == fact.tags
+                && own.source == fact.source
+        };
+        match kept.iter_mut().find(same) {
+            Some((_, n_said)) => *n_said += 1,
+            None => kept.push((fact, 1)),
+        }
+    }
+    let facts = kept.into_iter().map(|(mut fact, n_said)| {
+        if 1 < n_said {
+            fact.tags.push(("", format!("{n_said} times")));
+        }
+        fact
+    });
+    facts.collect()
 }
 
 fn medications(record: &Record) -> Section {
@@ -244,7 +271,7 @@ fn medications(record: &Record) -> Section {
         let root = entry.root();
         let what = match value::choice(root, "medication") {
             Some((name, node)) => record.said(entry, name, value::text_of(name, node)),
-            None => record.said(entry, "medication", "not coded"),
+            None => record.said(entry, "medication", NOT_CODED),
         };
         let mut fact = Fact::of(
             record,
@@ -443,5 +470,48 @@ fn class_words(code: &str) -> &str {
         "VR" => "Virtual visit",
         "HH" => "Home visit",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_that_each_visit_tells_is_one_line() {
+        let fact = |text: &str, at: &str, tags: &[(&'static str, String)]| Fact {
+            what: Said {
+                text: text.to_owned(),
+                from: String::new(),
+            },
+            detail: Vec::new(),
+            when: None,
+            tags: tags.to_vec(),
+            source: "REGIS".to_owned(),
+            is_error: false,
+            at: at.to_owned(),
+        };
+        let over = [("", "resolved".to_owned())];
+        let rows = once_each(vec![
+            fact("Asthma", "2025-01-01", &[]),
+            fact("Asthma", "2025-03-01", &[]),
+            fact("Asthma", "2025-02-01", &over),
+            fact(NOT_CODED, "2025-01-02", &[]),
+            fact(NOT_CODED, "2025-01-03", &[]),
+        ]);
+        let shown: Vec<(&str, &str, usize)> = rows
+            .iter()
+            .map(|fact| (&*fact.what.text, &*fact.at, fact.tags.len()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("Asthma", "2025-03-01", 1),
+                ("Asthma", "2025-02-01", 1),
+                (NOT_CODED, "2025-01-03", 0),
+                (NOT_CODED, "2025-01-02", 0),
+            ]
+        );
+        assert!(rows.iter().any(|fact| fact.has_tag(&["2 times"])));
     }
 }
