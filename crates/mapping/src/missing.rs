@@ -119,7 +119,7 @@ impl Missing {
                 here.set(beside, reason());
             }
             Leaf::Concept | Leaf::Complex => {
-                here.set(step.name, self.placeholder(step.reach));
+                here.set(step.name, self.absence(step.reach));
             }
         }
     }
@@ -161,14 +161,15 @@ impl Missing {
                 }
             }
             Leaf::Concept | Leaf::Complex => {
-                if here.get(step.name) == Some(&self.placeholder(step.reach)) {
+                if here.get(step.name) == Some(&self.absence(step.reach)) {
                     here.remove(step.name);
                 }
             }
         }
     }
 
-    fn placeholder(&self, reach: Reach) -> Value {
+    /// The element as it stands where nobody told it.
+    fn absence(&self, reach: Reach) -> Value {
         let value = match self.leaf {
             Leaf::Concept => Value::object().with("coding", vec![unknown()]),
             Leaf::Primitive { .. } | Leaf::Complex => reason(),

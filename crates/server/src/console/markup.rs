@@ -182,6 +182,19 @@ pub(super) fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
+/// Those of the fields of an address that hold something.
+pub(super) fn given<'n, 'v>(
+    pairs: impl IntoIterator<Item = (&'n str, &'v str)>,
+) -> impl Iterator<Item = (&'n str, &'v str)> {
+    pairs.into_iter().filter(|(_, value)| !value.is_empty())
+}
+
+/// Them as a query string.
+pub(super) fn query_of<'n, 'v>(pairs: impl IntoIterator<Item = (&'n str, &'v str)>) -> String {
+    let fields = given(pairs).map(|(name, value)| format!("{name}={}", encode(value)));
+    fields.collect::<Vec<_>>().join("&")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! DESIGN.md *Journal*, *Acknowledgement*, *Order*: what is kept, what is a repeat, what survives.
 
-use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, noon, open};
+use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, counts, noon, open};
 use bytes::Bytes;
 use store::journal::{
     Acknowledgement, Appended, Applied, Change, Delivery, Filter, Header, Journal, OpenError,
@@ -313,12 +313,7 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
         assert_eq!(state(all[0]), State::Received);
         assert_eq!(state(all[1]), State::Mapped);
         assert_eq!(state(noise), State::NeedsAttention);
-        let counts: Vec<_> = journal
-            .counts()
-            .unwrap()
-            .into_iter()
-            .map(|count| (count.state, count.n))
-            .collect();
+        let counts = counts(&journal);
         let expected = [
             (State::Received, 5),
             (State::Mapped, 5),

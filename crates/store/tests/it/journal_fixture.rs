@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::journal::{Appended, Entry, Header, Journal, Options, Page, Sequence};
+use store::journal::{Appended, Entry, Header, Journal, Options, Page, Sequence, State};
 
 /// 2026-11-23T12:00:00Z
 pub(crate) const NOON: i64 = 1_795_435_200_000_000;
@@ -34,6 +34,12 @@ pub(crate) fn noon() -> Arc<FixedClock> {
 
 pub(crate) fn open(directory: &Path, clock: &Arc<FixedClock>) -> Journal {
     Journal::open(directory, options(clock)).unwrap()
+}
+
+/// How many messages are in each state.
+pub(crate) fn counts(journal: &Journal) -> Vec<(State, u64)> {
+    let counts = journal.counts().unwrap().into_iter();
+    counts.map(|count| (count.state, count.n)).collect()
 }
 
 /// An ADT^A01 with that control id and that text in its body.

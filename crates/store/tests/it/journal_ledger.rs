@@ -1,7 +1,7 @@
 //! The ledger's counts, rates and wishes: each message once, and all of it after a restart.
 
 use crate::journal::progress;
-use crate::journal_fixture::{HOUR, NOON, adt, append, at, noon, open};
+use crate::journal_fixture::{HOUR, NOON, adt, append, at, counts, noon, open};
 use store::journal::{Bulk, BulkProgress, Change, Journal, Progress, Rated, Sequence, State};
 
 #[test]
@@ -138,12 +138,7 @@ fn counts_and_rates_survive_a_restart() {
         .wait()
         .unwrap();
     for _ in 0..2 {
-        let counts: Vec<_> = journal
-            .counts()
-            .unwrap()
-            .into_iter()
-            .map(|count| (count.state, count.n))
-            .collect();
+        let counts = counts(&journal);
         assert_eq!(counts, [(State::Received, 1), (State::Delivered, 1)]);
         let rates = journal.rates(at(NOON), at(NOON + HOUR)).unwrap();
         let n_of = |rated| {

@@ -1,7 +1,7 @@
 //! What an address of the audit page asks for: filters, order, page. All of it is opaque ids and
 //! words of ours, so all of it may stand there.
 
-use super::super::markup::encode;
+use super::super::markup::{given, query_of};
 use base::Timestamp;
 use store::audit::{ActorKind, Column, Filter};
 
@@ -191,11 +191,7 @@ impl Asked {
 
     /// The filters that are on, without their values: for the audit log.
     pub(super) fn names(&self) -> Vec<&'static str> {
-        let pairs = self.pairs().into_iter();
-        pairs
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, _)| name)
-            .collect()
+        given(self.pairs()).map(|(name, _)| name).collect()
     }
 
     pub(super) fn sort(&self) -> (Column, bool) {
@@ -310,21 +306,12 @@ impl Asked {
 
     /// The address with one thing asked for otherwise; a change of filter or order begins anew.
     pub(super) fn with(&self, field: &str, value: &str) -> String {
-        let mut parts = Vec::new();
-        let mut add = |name: &str, value: &str| {
-            if !value.is_empty() {
-                parts.push(format!("{name}={}", encode(value)));
-            }
-        };
-        for (name, own) in self.pairs() {
-            add(name, if name == field { value } else { own });
-        }
-        add("sort", if field == "sort" { value } else { &self.sort });
-        if matches!(field, "before" | "skip") {
-            add(field, value);
-        }
-        let mark = if parts.is_empty() { "" } else { "?" };
-        format!("/audit{mark}{}", parts.join("&"))
+        let page = matches!(field, "before" | "skip").then_some((field, value));
+        let own = self.pairs().into_iter().chain([("sort", &*self.sort)]);
+        let asked = own.map(|(name, own)| (name, if name == field { value } else { own }));
+        let query = query_of(asked.chain(page));
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("/audit{mark}{query}")
     }
 
     fn pairs(&self) -> [(&'static str, &str); 7] {

@@ -2,7 +2,7 @@
 
 use super::super::fault::Fault;
 use super::super::handles::Handles;
-use super::super::markup::encode;
+use super::super::markup::{given, query_of};
 use super::super::visitor::{Form, Visitor};
 use axum::Extension;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -71,21 +71,8 @@ impl Wanted {
 
     /// The query string with one field set otherwise; an empty value leaves it out.
     pub(in crate::console) fn query_with(&self, field: &str, value: &str) -> String {
-        let pairs = self.pairs().into_iter().map(|(name, own)| {
-            (
-                name,
-                if name == field {
-                    value.to_owned()
-                } else {
-                    own.to_owned()
-                },
-            )
-        });
-        pairs
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={}", encode(&value)))
-            .collect::<Vec<_>>()
-            .join("&")
+        let own = self.pairs().into_iter();
+        query_of(own.map(|(name, own)| (name, if name == field { value } else { own })))
     }
 
     pub(in crate::console) fn pairs(&self) -> [(&'static str, &str); 11] {
@@ -106,11 +93,7 @@ impl Wanted {
 
     /// The filters that are on, without their values: for the audit log.
     pub(super) fn names(&self) -> Vec<&'static str> {
-        let pairs = self.pairs().into_iter();
-        pairs
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, _)| name)
-            .collect()
+        given(self.pairs()).map(|(name, _)| name).collect()
     }
 
     /// The filters that a form of the list carries with it.
