@@ -276,6 +276,15 @@ pub(crate) enum MessagesAction {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Mark messages that are in the chart and need attention as looked at
+    Settle {
+        /// The journal's numbers
+        #[arg(required = true)]
+        sequences: Vec<u64>,
+        /// Why; it stands beside the message
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Send a changed copy of a message; the original is kept as it came
     Edit {
         /// The journal's number

@@ -1,4 +1,4 @@
-//! What a person may ask of a message: replay, release, hold, dismiss, edit, send to another flow, a
+//! What a person may ask of a message: replay, release, hold, dismiss, settle, edit, send to another flow, a
 //! dry run; and of a flow: stop and start.
 //!
 //! Invariant: nothing in the journal is changed. An edited copy is a message of its own, which says
@@ -9,9 +9,9 @@ mod switch;
 
 pub use resend::{Resend, Resent, Resented};
 
+use crate::attention::{self, Attention};
 use crate::destination::{DryRun, Task};
 use crate::engine::Engine;
-use crate::events::Attention;
 use crate::flow::Flow;
 use crate::recovery::job_of;
 use crate::step::decode;
@@ -118,7 +118,7 @@ impl Engine {
     /// Lets a held, parked or failed message go on, and what waits behind it. Blocks for an fsync.
     pub fn release(&self, sequence: Sequence) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
-        self.must_rest(sequence, "released")?;
+        self.must_wait(sequence, "released")?;
         may_pass(&flow, &stored)?;
         self.let_go(&flow, &stored)
     }
@@ -128,7 +128,7 @@ impl Engine {
     pub fn hold(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (_, stored) = self.find(sequence)?;
         if !self.work.board.withdraw(sequence.get()) {
-            self.must_rest(sequence, "held")?;
+            self.must_wait(sequence, "held")?;
         }
         let held = Change::Progress(at_rest(&stored, State::Held, &said("held", by, why)));
         self.work.journal.ledger().record(vec![held]).wait()?;
@@ -139,8 +139,24 @@ impl Engine {
     /// waits behind it goes on. Blocks for an fsync.
     pub fn dismiss(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
-        self.must_rest(sequence, "skipped")?;
+        self.must_wait(sequence, "skipped")?;
         self.set_aside(&flow, &stored, &said("skipped", by, why))
+    }
+
+    /// Marks a message that is in the chart as looked at: nothing is left to do about it. Blocks for
+    /// an fsync.
+    pub fn settle(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
+        let stored = self.work.journal.read(sequence)?;
+        let stored = stored.ok_or(ControlError::NoSuchMessage(sequence))?;
+        if !is_in_chart(&stored) {
+            return Err(ControlError::WrongState {
+                state: stored.summary.state.word(),
+                wanted: "settled: only what is in the chart and needs attention can be",
+            });
+        }
+        let settled = Change::Progress(at_rest(&stored, State::Mapped, &said("settled", by, why)));
+        self.work.journal.ledger().record(vec![settled]).wait()?;
+        Ok(())
     }
 
     /// What `body` would change if `flow` received it now. Nothing is stored.
@@ -165,7 +181,12 @@ impl Engine {
         reason: &str,
     ) -> Result<(), ControlError> {
         let sequence = stored.summary.sequence;
-        let mut changes = vec![Change::Progress(at_rest(stored, State::Filtered, reason))];
+        let state = if is_in_chart(stored) {
+            State::Mapped
+        } else {
+            State::Filtered
+        };
+        let mut changes = vec![Change::Progress(at_rest(stored, state, reason))];
         changes.extend(self.unpark(flow, sequence));
         self.work.journal.ledger().record(changes).wait()?;
         self.go_on_behind(flow, sequence, None);
@@ -217,10 +238,19 @@ impl Engine {
         });
     }
 
-    fn must_rest(&self, sequence: Sequence, wanted: &'static str) -> Result<(), ControlError> {
+    /// Refuses what is not at rest before the chart.
+    fn must_wait(&self, sequence: Sequence, wanted: &'static str) -> Result<(), ControlError> {
         let progress = self.work.journal.ledger().progress(sequence)?;
-        let state = progress.map_or(State::Received, |progress| progress.state);
+        let (state, reason) = progress.map_or((State::Received, None), |progress| {
+            (progress.state, progress.reason)
+        });
         match state {
+            State::NeedsAttention if reason.as_deref().is_some_and(attention::in_chart) => {
+                Err(ControlError::WrongState {
+                    state: "in the chart already",
+                    wanted,
+                })
+            }
             State::Held | State::Parked | State::Dead | State::NeedsAttention => Ok(()),
             State::Received | State::Mapped | State::Delivered | State::Filtered => {
                 Err(ControlError::WrongState {
@@ -254,6 +284,13 @@ fn may_pass(flow: &Flow, stored: &Stored) -> Result<(), ControlError> {
     let summary = &stored.summary;
     let refusal = decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config);
     refusal.map_or(Ok(()), |reason| Err(ControlError::Refused(reason)))
+}
+
+/// True for a message that is in the chart and that somebody has to look at.
+fn is_in_chart(stored: &Stored) -> bool {
+    let summary = &stored.summary;
+    let reason = summary.reason.as_deref().unwrap_or_default();
+    summary.state == State::NeedsAttention && attention::in_chart(reason)
 }
 
 /// `held by admin: wrong patient`

@@ -4,7 +4,7 @@ mod chart;
 
 pub use chart::{ChartDestination, Maps};
 
-use crate::events::Attention;
+use crate::attention::{Attention, Concern};
 use crate::topology::FlowConfig;
 use base::Timestamp;
 use hl7v2::Message;
@@ -67,6 +67,8 @@ pub struct Applied {
     pub n_changed: usize,
     /// Issues that the map reported.
     pub n_issues: u32,
+    /// What a person has to look at all the same.
+    pub concerns: Vec<Concern>,
     /// The version of the map set.
     pub map_version: String,
     /// It was in before, and nothing was done.
@@ -78,6 +80,8 @@ pub struct Applied {
 pub struct DryRun {
     /// One per resource.
     pub changes: Vec<Change>,
+    /// What a person would have to look at.
+    pub concerns: Vec<Concern>,
     /// Why it would be refused, if so.
     pub refused: Option<Attention>,
     /// What the map reported, without PHI: locations and codes.

@@ -5,7 +5,7 @@
 //!   under one lock, and one task awaits the answers in that order;
 //! - what was appended comes onto the board even if its connection has gone meanwhile.
 
-use crate::events::Attention;
+use crate::attention::Attention;
 use crate::flow::Flow;
 use crate::step::work::{Job, Keys, Reply, Work};
 use bytes::Bytes;

@@ -7,6 +7,7 @@
 //! - the messages of one partition reach the chart in the order in which the journal numbered them;
 //! - every message ends applied, or in a state that a person sees.
 
+pub mod attention;
 pub mod control;
 pub mod destination;
 pub mod engine;
@@ -20,16 +21,17 @@ mod source;
 mod step;
 pub mod topology;
 
+pub use attention::{Attention, Concern};
 pub use control::{ControlError, Replayed, Resend, Resent, Resented};
 pub use destination::{
     Applied, Change, ChartDestination, Destination, DryRun, Maps, Outcome, Task,
 };
 pub use engine::{Drained, Engine, Handles, StartError};
-pub use events::{Attention, CloseReason, Event, Events};
+pub use events::{CloseReason, Event, Events};
 pub use metrics::Metrics;
 pub use snapshot::{FlowSnapshot, FlowState, Minute, Snapshot};
 pub use step::decode::header as journal_header;
 pub use topology::{
-    AckPolicy, EngineConfig, FailingHead, FlowConfig, MapConfig, MllpConfig, PartitionKey, Problem,
-    ProcessingId, RecordScope, Refusal, Refusals, SourceConfig,
+    AckPolicy, AttentionPolicy, EngineConfig, FailingHead, FlowConfig, MapConfig, MllpConfig,
+    PartitionKey, Problem, ProcessingId, RecordScope, Refusal, Refusals, SourceConfig,
 };

@@ -33,11 +33,11 @@ pub struct FlowSnapshot {
     pub connections: usize,
     /// Messages in the journal.
     pub received: u64,
-    /// Of these, in the chart.
+    /// Of these, in the chart, with nothing left to look at.
     pub applied: u64,
     /// Of these, on the way.
     pub waiting: u64,
-    /// Of these, for a person to look at: refused, failed, dead.
+    /// Of these, for a person to look at: refused, failed, dead, or in the chart with a concern.
     pub needs_attention: u64,
     /// Of these, set aside for good: a filter or a person said so.
     pub filtered: u64,

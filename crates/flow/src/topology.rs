@@ -4,6 +4,7 @@
 //! - every default is right for a small clinic;
 //! - [`check`] finds everything that can be known before a socket is bound, and says the remedy.
 
+use crate::attention::{Attention, Concern};
 use base::Zone;
 use mapping::Source;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct FlowConfig {
     /// How often a message is tried again after an error that may pass, before a person must look.
     #[serde(default = "eight")]
     pub max_attempts: u32,
+    /// What a person is asked to look at.
+    #[serde(default)]
+    pub attention: AttentionPolicy,
     /// A message with more segments and repeats of fields together is kept and not translated. It
     /// bounds the memory that one message takes on its way into the chart, up to 20 kB for each.
     #[serde(default = "ten_thousand")]
@@ -174,6 +178,20 @@ pub enum Refusal {
     Ar,
 }
 
+/// What a person is asked to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttentionPolicy {
+    /// Reasons for which a message that is in the chart is not shown as needing attention: what
+    /// came up is counted among its issues, and no more.
+    pub count_only: Vec<CountedReason>,
+}
+
+/// A reason that may be only counted: the message is in the chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CountedReason(Attention);
+
 /// Everything the engine is told.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -305,6 +323,7 @@ impl FlowConfig {
             processing_ids: production_only(),
             refusals: Refusals::default(),
             max_attempts: eight(),
+            attention: AttentionPolicy::default(),
             max_parts: ten_thousand(),
         }
     }
@@ -358,6 +377,43 @@ impl Default for Refusals {
             no_map: Refusal::Ar,
             processing_id: Refusal::Ar,
         }
+    }
+}
+
+// === impl AttentionPolicy ===
+
+impl AttentionPolicy {
+    /// True where somebody has to look at a message for this reason.
+    pub fn tells(&self, reason: Attention) -> bool {
+        !self.count_only.contains(&CountedReason(reason))
+    }
+
+    /// What of these somebody has to look at.
+    pub fn told(&self, mut concerns: Vec<Concern>) -> Vec<Concern> {
+        concerns.retain(|concern| self.tells(concern.reason));
+        concerns
+    }
+}
+
+// === impl CountedReason ===
+
+impl TryFrom<String> for CountedReason {
+    type Error = String;
+
+    fn try_from(code: String) -> Result<Self, String> {
+        let known = Attention::parse(&code).filter(|reason| reason.in_chart());
+        known.map(Self).ok_or_else(|| {
+            let reasons = Attention::ALL.into_iter();
+            let accepted: Vec<_> = reasons
+                .filter(|reason| reason.in_chart())
+                .map(Attention::code)
+                .collect();
+            format!(
+                "`{code}` is no reason that may be only counted; accepted: {}. A message that is not \
+                 in the chart always needs attention",
+                accepted.join(", ")
+            )
+        })
     }
 }
 
@@ -471,6 +527,29 @@ mod tests {
             assert_eq!(problems(&text), Vec::<String>::new(), "{word}");
             let config: EngineConfig = toml::from_str(&text).unwrap();
             assert_eq!(config.flows[0].acknowledge, policy);
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_chart_may_be_only_counted() {
+        let flow = |reasons: &str| {
+            let text = format!(
+                "[[flow]]\nname = 'a'\nsource.mllp.listen = '127.0.0.1:0'\nattention.count_only = {reasons}\n"
+            );
+            toml::from_str::<EngineConfig>(&text)
+        };
+        let config = flow("['unusable_value']").unwrap();
+        let policy = &config.flows[0].attention;
+        assert!(!policy.tells(Attention::UnusableValue) && policy.tells(Attention::Incomplete));
+        for (clause, reasons) in [
+            ("it is not in the chart", "['no_map']"),
+            ("no such reason", "['whatever']"),
+        ] {
+            let error = flow(reasons).unwrap_err().to_string();
+            assert!(
+                error.contains("accepted: unusable_value"),
+                "{clause}: {error}"
+            );
         }
     }
 

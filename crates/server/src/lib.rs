@@ -12,6 +12,7 @@ pub mod app;
 mod caller;
 mod console;
 mod fhir;
+mod findings;
 pub mod import;
 mod listen;
 pub mod measure;

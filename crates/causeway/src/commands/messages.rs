@@ -33,6 +33,9 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
         MessagesAction::Release { sequences } => each(&http, "release", sequences),
         MessagesAction::Hold { sequences, reason } => each(&http, &why("hold", reason), sequences),
         MessagesAction::Skip { sequences, reason } => each(&http, &why("skip", reason), sequences),
+        MessagesAction::Settle { sequences, reason } => {
+            each(&http, &why("settle", reason), sequences)
+        }
         MessagesAction::Edit {
             sequence,
             file,
@@ -135,12 +138,7 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
         "issues",
         "reason",
     ]);
-    for row in answer
-        .get("messages")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for row in list_of(&answer, "messages") {
         table.row(
             [
                 "sequence",
@@ -189,6 +187,16 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
     ] {
         println!("{name:12} {}", cell(answer.get(name)));
     }
+    for finding in list_of(&answer, "findings") {
+        let text = |name| cell(finding.get(name));
+        println!(
+            "\n{} {}: {}\n  {}",
+            text("severity"),
+            text("place"),
+            text("reason"),
+            text("remedy")
+        );
+    }
     println!("\n{}", raw.replace('\r', "\n").trim_end());
     if let Some(acknowledgement) = answer
         .pointer("/acknowledgement/raw")
@@ -200,6 +208,11 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn list_of<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    let list = answer.get(name).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 fn each(http: &Http, action: &str, sequences: &[u64]) -> Result<ExitCode, Failure> {

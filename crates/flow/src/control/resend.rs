@@ -177,7 +177,7 @@ fn is_applied(mut finished: oneshot::Receiver<Finished>) -> bool {
     let until = Instant::now() + PATIENCE;
     loop {
         match finished.try_recv() {
-            Ok(outcome) => return outcome == Finished::Applied,
+            Ok(outcome) => return matches!(outcome, Finished::Applied(_)),
             Err(oneshot::error::TryRecvError::Empty) if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(5));
             }

@@ -8,6 +8,7 @@
 //! - ids are random; a resource is found again by its business keys, which are told apart by whose
 //!   record it is.
 
+mod concern;
 mod find;
 mod keys;
 mod merge;
@@ -17,7 +18,8 @@ mod plan;
 mod turns;
 
 use super::{Applied, Destination, DryRun, Outcome, Task};
-use crate::events::{Attention, Event, Events};
+use crate::attention::{Attention, Concern};
+use crate::events::{Event, Events};
 use crate::step::decode;
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
@@ -62,6 +64,7 @@ const MANY_SEGMENTS: usize = 1_000;
 struct Ready {
     batch: Batch,
     n_issues: u32,
+    concerns: Vec<Concern>,
 }
 
 // === impl Maps ===
@@ -142,9 +145,14 @@ impl ChartDestination {
                 return Err(Outcome::Unavailable);
             }
         };
-        let n_issues = n_issues(conversion) + plan.n_notes;
+        let n_issues = n_issues(conversion) + plan.n_notes + plan.concerns.len() as u32;
+        let concerns = plan.all_concerns(conversion);
         match plan.batch(task, conversion, &self.version, &self.permit) {
-            Ok(batch) => Ok(Ready { batch, n_issues }),
+            Ok(batch) => Ok(Ready {
+                batch,
+                n_issues,
+                concerns,
+            }),
             Err(error) => {
                 tracing::error!(sequence = task.sequence.get(), %error, "a resource cannot be stored");
                 Err(refused(Attention::ChartRefused, conversion))
@@ -154,7 +162,11 @@ impl ChartDestination {
 
     /// Writes it and waits for the disk; none where another message was quicker.
     fn write(&self, task: &Task<'_>, conversion: &Conversion, ready: Ready) -> Option<Outcome> {
-        let Ready { batch, n_issues } = ready;
+        let Ready {
+            batch,
+            n_issues,
+            concerns,
+        } = ready;
         let answer = self
             .chart
             .apply(&self.permit, batch, Lane::Acknowledging)
@@ -171,6 +183,7 @@ impl ChartDestination {
                 Some(Outcome::Applied(Applied {
                     n_changed,
                     n_issues,
+                    concerns,
                     map_version,
                     already,
                 }))
@@ -248,9 +261,9 @@ impl Destination for ChartDestination {
     fn dry_run(&self, task: &Task<'_>) -> DryRun {
         let refused_with = |outcome: &Outcome| match outcome {
             Outcome::Refused { reason, issues } => DryRun {
-                changes: Vec::new(),
                 refused: Some(*reason),
                 issues: issues.clone(),
+                ..DryRun::default()
             },
             Outcome::Applied(_) | Outcome::Deferred | Outcome::Unavailable => DryRun::default(),
         };
@@ -262,18 +275,18 @@ impl Destination for ChartDestination {
         match self.plan(task, &conversion) {
             Ok(plan) => DryRun {
                 changes: plan.changes(),
+                concerns: plan.all_concerns(&conversion),
                 refused: None,
                 issues,
             },
             Err(Unfit::Refused(reason)) => DryRun {
-                changes: Vec::new(),
                 refused: Some(reason),
                 issues,
+                ..DryRun::default()
             },
             Err(Unfit::Read(error)) => DryRun {
-                changes: Vec::new(),
-                refused: None,
                 issues: vec![error.to_string()],
+                ..DryRun::default()
             },
         }
     }

@@ -8,7 +8,8 @@
 
 mod blame;
 
-use crate::events::{Attention, CloseReason, Event};
+use crate::attention::{self, Attention};
+use crate::events::{CloseReason, Event};
 use crate::flow::Flow;
 use crate::snapshot::FlowState;
 use crate::step::work::{Finished, Refused, Work};
@@ -201,7 +202,9 @@ impl Desk {
         outcome: Option<&Finished>,
     ) -> Option<Acknowledgement> {
         let (outcome, errors, is_final) = match outcome {
-            Some(Finished::Applied) => (Outcome::Accepted, Vec::new(), true),
+            Some(Finished::Applied(concerns)) => {
+                (Outcome::Accepted, blame::warnings(message, concerns), true)
+            }
             Some(Finished::Refused(refused)) => {
                 let (outcome, errors) = blame::of(flow, refused);
                 (outcome, errors, true)
@@ -248,12 +251,15 @@ impl Desk {
                 .map_or(State::Received, |progress| progress.state);
             match state {
                 State::Mapped | State::Delivered | State::Filtered => {
-                    return Some(Finished::Applied);
+                    return Some(Finished::Applied(Vec::new()));
                 }
                 State::NeedsAttention | State::Held | State::Dead => {
                     let text = progress
                         .and_then(|progress| progress.reason)
                         .unwrap_or_default();
+                    if attention::in_chart(&text) {
+                        return Some(Finished::Applied(attention::read(&text)));
+                    }
                     return Some(Finished::Refused(Refused::parse(&text)));
                 }
                 State::Parked => return Some(Finished::Waits),

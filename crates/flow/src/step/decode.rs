@@ -4,7 +4,7 @@
 
 use super::schedule::Key;
 use super::work::Keys;
-use crate::events::Attention;
+use crate::attention::Attention;
 use crate::topology::{FailingHead, FlowConfig, PartitionKey, ProcessingId};
 use hl7v2::{Message, Segment};
 use std::collections::HashSet;

@@ -9,8 +9,9 @@
 
 use super::board::{Board, Park, Taken};
 use super::schedule::Key;
+use crate::attention::{self, Attention, Concern};
 use crate::destination::{Applied, Destination, Outcome, Task};
-use crate::events::{Attention, Event, Events};
+use crate::events::{Event, Events};
 use crate::flow::Flow;
 use crate::topology::FailingHead;
 use base::{Clock, Timestamp};
@@ -29,8 +30,8 @@ pub(crate) type Reply = oneshot::Sender<Finished>;
 /// How the work on a message ended, for its acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finished {
-    /// It is in the chart.
-    Applied,
+    /// It is in the chart; what a person has to look at all the same.
+    Applied(Vec<Concern>),
     /// A person has to look.
     Refused(Refused),
     /// It waits behind another one, or for a person.
@@ -86,7 +87,7 @@ const MAX_BYTES_IN_MEMORY: usize = 64 << 20;
 
 impl Refused {
     /// So many issues are told.
-    const TOLD: usize = 3;
+    pub(crate) const TOLD: usize = 3;
 
     /// Before anything was made of it.
     pub(crate) fn at_the_door(reason: Attention) -> Self {
@@ -319,11 +320,20 @@ impl Work {
             u64::try_from(self.clock.now().micros() - job.received.micros()).unwrap_or(0),
         );
         let n_changed = applied.n_changed;
-        let mut changes = vec![Change::Progress(Progress {
-            n_issues: applied.n_issues,
-            map_version: Some(applied.map_version),
-            ..progress(sequence, job, State::Mapped, None)
-        })];
+        let concerns = job.flow.config.attention.told(applied.concerns);
+        let mut changes = Vec::new();
+        // Asked for again and not done again: what a person settled stays settled.
+        if !(applied.already && self.is_settled(sequence, job)) {
+            let reason = attention::write(&concerns);
+            let state = reason
+                .as_ref()
+                .map_or(State::Mapped, |_| State::NeedsAttention);
+            changes.push(Change::Progress(Progress {
+                n_issues: applied.n_issues,
+                map_version: Some(applied.map_version),
+                ..progress(sequence, job, state, reason)
+            }));
+        }
         if let Some(map_version) = &job.replay {
             let detail = format!("{n_changed} resources changed");
             changes.push(Change::ReplayDone {
@@ -340,7 +350,36 @@ impl Work {
             n_changed,
             took,
         });
-        job.answer(Finished::Applied);
+        self.tell(flow, sequence, &concerns);
+        job.answer(Finished::Applied(concerns));
+    }
+
+    /// Counts and logs each reason once.
+    fn tell(&self, flow: &str, sequence: Sequence, concerns: &[Concern]) {
+        for (idx, concern) in concerns.iter().enumerate() {
+            let reason = concern.reason;
+            if concerns
+                .iter()
+                .take(idx)
+                .all(|other| other.reason != reason)
+            {
+                let sequence = sequence.get();
+                self.events.emit(Event::NeedsAttention {
+                    flow,
+                    sequence,
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// True for a replay of what stands in the chart with nothing left to look at.
+    fn is_settled(&self, sequence: Sequence, job: &Job) -> bool {
+        job.replay.is_some()
+            && matches!(
+                self.journal.ledger().progress(sequence),
+                Ok(Some(progress)) if progress.state == State::Mapped
+            )
     }
 
     fn refused(&self, sequence: Sequence, job: &mut Job, reason: Attention, issues: &[String]) {

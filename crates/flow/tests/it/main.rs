@@ -9,6 +9,7 @@
 )]
 
 mod acknowledge;
+mod attention;
 mod batch;
 mod chart;
 mod chart_merges;

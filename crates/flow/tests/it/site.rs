@@ -2,8 +2,8 @@
 
 use base::SystemClock;
 use flow::{
-    Applied, Attention, Destination, DryRun, Engine, EngineConfig, FlowConfig, Handles, Metrics,
-    Outcome, Task,
+    Applied, Attention, Concern, Destination, DryRun, Engine, EngineConfig, FlowConfig, Handles,
+    Metrics, Outcome, Task,
 };
 use hl7v2::Message;
 use std::collections::HashSet;
@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::journal::{Filter, Journal, Options, Page, State, Summary};
 
-/// Remembers what it was given, by control id, in order. `FAIL` in PID-5 is refused while told so,
-/// `SLOW` takes its time.
+/// Remembers what it was given, by control id, in order. `FAIL` in PID-5 is refused and `ODD` needs
+/// attention while told so, `SLOW` takes its time.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) seen: Mutex<Vec<String>>,
@@ -46,6 +46,14 @@ pub(crate) fn memory_in(dir: &Path) -> Arc<Memory> {
         log: Some(log),
         ..Memory::default()
     })
+}
+
+/// What is odd about a message of somebody called `ODD`.
+pub(crate) fn concerns() -> Vec<Concern> {
+    vec![
+        Concern::new(Attention::UnusableValue, "OBX[2]-5", "no number"),
+        Concern::new(Attention::Incomplete, "", "no row takes ZDS"),
+    ]
 }
 
 impl Destination for Memory {
@@ -93,9 +101,12 @@ impl Destination for Memory {
                 .unwrap()
                 .push(task.message.control_id().into_owned());
         }
+        let odd = text.contains("ODD") && self.fail.load(Ordering::SeqCst);
+        let concerns = if odd { concerns() } else { Vec::new() };
         Outcome::Applied(Applied {
             n_changed: 1,
-            n_issues: 0,
+            n_issues: concerns.len() as u32,
+            concerns,
             map_version: "1".to_owned(),
             already,
         })

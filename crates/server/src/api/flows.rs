@@ -128,5 +128,6 @@ pub(super) async fn dry_run(
         "changes": changes,
         "refused": run.refused.map(flow::Attention::explain),
         "issues": run.issues,
+        "attention": run.concerns.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })))
 }

@@ -1,15 +1,17 @@
-//! `/api/messages`: list, one, replay, release, hold and skip.
+//! `/api/messages`: list, one, replay, release, hold, skip and settle.
 
 use super::{blocking, control_failure};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::interaction::permit;
 use crate::fhir::{Failure, parameters};
+use crate::findings::{self, Finding};
 use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
 use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::StatusCode;
+use hl7v2::Message;
 use serde_json::{Value, json};
 use store::audit::Outcome;
 use store::journal::{Filter, Page, Sequence, State as MessageState, Stored, Summary};
@@ -46,21 +48,27 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Messages, None).await?;
     let journal = app.journal.clone();
-    let stored = blocking(move || {
-        journal
+    let work = app.clone();
+    let read = blocking(move || {
+        let stored = journal
             .read(Sequence::new(sequence))
-            .map_err(|error| Failure::internal(&error))
+            .map_err(|error| Failure::internal(&error))?;
+        Ok(stored.map(|stored| {
+            let message = Message::parse(stored.body.clone());
+            let report = findings::report(&work, &stored, &message);
+            (findings::of(&stored, &report), stored)
+        }))
     })
     .await?;
     record(&app, &caller, Interaction::Messages, &sequence.to_string()).await?;
-    let stored = stored.ok_or_else(|| {
+    let (findings, stored) = read.ok_or_else(|| {
         Failure::new(
             StatusCode::NOT_FOUND,
             "not-found",
             format!("the journal has no message {sequence}; it never had, or its day was pruned"),
         )
     })?;
-    Ok(Json(whole(&stored)))
+    Ok(Json(whole(&stored, &findings)))
 }
 
 /// Why somebody asks.
@@ -70,7 +78,7 @@ pub(super) struct Why {
     reason: String,
 }
 
-/// `replay`, `release`, `hold`, `skip` (`dismiss` is its earlier name).
+/// `replay`, `release`, `hold`, `skip` (`dismiss` is its earlier name), `settle`.
 pub(super) async fn act(
     State(app): State<App>,
     caller: Caller,
@@ -105,6 +113,9 @@ pub(super) async fn act(
             "skip" => engine
                 .dismiss(number, &by, &why.reason)
                 .map(|()| json!({ "sequence": sequence, "skipped": true })),
+            "settle" => engine
+                .settle(number, &by, &why.reason)
+                .map(|()| json!({ "sequence": sequence, "settled": true })),
             "dismiss" => engine
                 .dismiss(number, &by, &why.reason)
                 .map(|()| json!({ "sequence": sequence, "dismissed": true })),
@@ -113,7 +124,7 @@ pub(super) async fn act(
                     StatusCode::NOT_FOUND,
                     "not-supported",
                     format!(
-                        "`{other}` is no action; replay, release, hold, skip, edit and redirect are"
+                        "`{other}` is no action; replay, release, hold, skip, settle, edit and redirect are"
                     ),
                 ));
             }
@@ -203,6 +214,7 @@ fn summary(row: &Summary) -> Value {
         "bytes": row.n_bytes,
         "state": row.state.word(),
         "reason": row.reason,
+        "attention": attention(row),
         "issues": row.n_issues,
         "noMessage": row.no_message,
         "reusedControlId": row.reused_control_id.map(Sequence::get),
@@ -210,7 +222,24 @@ fn summary(row: &Summary) -> Value {
     })
 }
 
-fn whole(stored: &Stored) -> Value {
+/// What a person has to look at, reason by reason.
+fn attention(row: &Summary) -> Vec<Value> {
+    let reason = row.reason.as_deref().unwrap_or_default();
+    let concerns = flow::attention::read(reason).into_iter();
+    concerns
+        .map(|concern| {
+            json!({
+                "code": concern.reason.code(),
+                "place": concern.place,
+                "reason": concern.why,
+                "remedy": concern.reason.explain(),
+                "inChart": concern.reason.in_chart(),
+            })
+        })
+        .collect()
+}
+
+fn whole(stored: &Stored, findings: &[Finding]) -> Value {
     let mut value = summary(&stored.summary);
     if let Some(object) = value.as_object_mut() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -222,6 +251,15 @@ fn whole(stored: &Stored) -> Value {
                 .map(|answer| json!({ "code": answer.code, "raw": text(&answer.bytes) }))
                 .into(),
         );
+        let findings = findings.iter().map(|finding| {
+            json!({
+                "severity": finding.severity.code(),
+                "place": finding.place,
+                "reason": finding.why,
+                "remedy": finding.remedy,
+            })
+        });
+        object.insert("findings".to_owned(), findings.collect::<Vec<_>>().into());
         let repeats: Vec<String> = stored.repeats.iter().map(|at| at.to_fhir()).collect();
         object.insert("repeats".to_owned(), repeats.into());
     }

@@ -195,7 +195,13 @@ impl Worker<'_> {
             replay: false,
         };
         let (state, reason, n_issues, result) = match self.shared.destination.apply(&task) {
-            Outcome::Applied(applied) => (State::Mapped, None, applied.n_issues, Ok(())),
+            Outcome::Applied(applied) => {
+                let reason = flow::attention::write(&flow.attention.told(applied.concerns));
+                let state = reason
+                    .as_ref()
+                    .map_or(State::Mapped, |_| State::NeedsAttention);
+                (state, reason, applied.n_issues, Ok(()))
+            }
             Outcome::Refused { reason, .. } => {
                 let why = reason.explain();
                 (

@@ -1,7 +1,7 @@
 //! From business keys to what is in the chart.
 
 use super::keys;
-use crate::events::Attention;
+use crate::attention::Attention;
 use base::Timestamp;
 use fhir::build::Value;
 use mapping::Ownership;

@@ -10,7 +10,7 @@
 use super::find::{Existing, Finder, Hit};
 use super::keys;
 use super::plan::{Planner, Slot, Unfit};
-use crate::events::Attention;
+use crate::attention::Attention;
 use fhir::build::Value;
 use hl7v2::{Field, Message};
 use mapping::{BusinessKey, Draft};

@@ -7,9 +7,9 @@
 
 use super::find::{Existing, FindError, Finder, Hit};
 use super::merge::{self, Merge};
-use super::{keys, news, people};
+use super::{concern, keys, news, people};
+use crate::attention::{Attention, Concern};
 use crate::destination::{Change as Shown, Task};
-use crate::events::Attention;
 use access::Permit;
 use base::Timestamp;
 use fhir::build::Value;
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     event: Option<Timestamp>,
     /// What a person may want to know: late news, a merge of a number that nobody knew.
     pub(super) n_notes: u32,
+    /// What a person has to look at, beside what the map could not use.
+    pub(super) concerns: Vec<Concern>,
 }
 
 /// Why there is no plan.
@@ -67,6 +69,7 @@ pub(super) struct Planner<'a> {
     pub(super) slots: Vec<Slot>,
     known: HashMap<BusinessKey, usize>,
     claims: Vec<(BusinessKey, usize)>,
+    pub(super) concerns: Vec<Concern>,
 }
 
 // === impl Plan ===
@@ -90,6 +93,7 @@ impl Plan {
             slots: Vec::new(),
             known: HashMap::new(),
             claims: Vec::new(),
+            concerns: Vec::new(),
         };
         let merges = merge::find(&mut planner, task.message, drafts)?;
         // A number alone may mean somebody whom a later draft names.
@@ -107,13 +111,25 @@ impl Plan {
         for merge in &merges {
             n_notes += merge.link(&mut planner.slots);
         }
-        let Planner { slots, claims, .. } = planner;
+        let Planner {
+            slots,
+            claims,
+            concerns,
+            ..
+        } = planner;
         Ok(Self {
             slots,
             claims,
             event: conversion.event_time,
             n_notes,
+            concerns,
         })
+    }
+
+    /// What a person has to look at: in the message as in the chart.
+    pub(super) fn all_concerns(&self, conversion: &Conversion) -> Vec<Concern> {
+        let of_map = concern::of_map(conversion);
+        of_map.chain(self.concerns.iter().cloned()).collect()
     }
 
     /// The batch that writes it.

@@ -1,12 +1,12 @@
 //! Why a message was refused, in the words of table 0357 and at its places.
 
-use crate::events::Attention;
+use crate::attention::{Attention, Concern};
 use crate::flow::Flow;
 use crate::step::work::Refused;
 use crate::topology::Refusal;
-use hl7v2::ack::{AckError, Condition, Outcome};
+use hl7v2::ack::{AckError, Condition, ErrorSeverity, Outcome};
 use hl7v2::path::Which;
-use hl7v2::{Path, Place};
+use hl7v2::{Message, Path, Place, Version};
 use std::num::NonZeroU32;
 
 /// Who is to blame, by the flow's policy, and what for: the reason, then the values that led to it.
@@ -22,9 +22,45 @@ pub(super) fn of(flow: &Flow, refused: &Refused) -> (Outcome, Vec<AckError>) {
     (outcome, std::iter::once(error).chain(values).collect())
 }
 
+/// What somebody has to look at here in a message that was taken, for its sender. Only from 2.5 on:
+/// before, an error has no severity (ERR-4), and what comes beside AA would be taken for a refusal.
+pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError> {
+    if message.version() < Version::V2_5 {
+        return Vec::new();
+    }
+    let concerns = concerns.iter().take(Refused::TOLD);
+    concerns
+        .map(|concern| {
+            let text = match concern.why.as_str() {
+                "" => concern.reason.explain(),
+                why => why,
+            };
+            let condition = condition(concern.reason);
+            let error = at(condition, &concern.place, text)
+                .unwrap_or_else(|| AckError::new(condition, text));
+            AckError {
+                severity: ErrorSeverity::Warning,
+                ..error
+            }
+        })
+        .collect()
+}
+
+/// The condition of table 0357 that comes nearest to what somebody has to look at.
+fn condition(reason: Attention) -> Condition {
+    match reason {
+        Attention::UnusableValue => Condition::DataType,
+        _ => Condition::InternalError,
+    }
+}
+
 /// The error of one value, from `OBX[2]-5: no number`.
 fn value(condition: Condition, issue: &str) -> Option<AckError> {
     let (path, why) = issue.split_once(": ")?;
+    at(condition, path, why)
+}
+
+fn at(condition: Condition, path: &str, why: &str) -> Option<AckError> {
     let path = Path::parse(path).ok()?;
     let name = path.segment.name.as_bytes().try_into().ok()?;
     let part = |number: Option<NonZeroU32>| number.map_or(0, NonZeroU32::get);
@@ -94,6 +130,10 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         // No condition of table 0357 says that a message is too large; the text does.
         Attention::TooManyParts => (by(refusals.header), Condition::InternalError, None),
         Attention::TooManyAttempts => (Outcome::Rejected, Condition::InternalError, None),
+        // Such a message is in the chart: see `warnings`.
+        Attention::UnusableValue | Attention::Incomplete => {
+            (Outcome::Accepted, condition(reason), None)
+        }
     };
     let error = AckError::new(condition, reason.explain());
     (

@@ -7,7 +7,8 @@
 //! - the answers travel in one frame, whose end is written only after all messages are on disk.
 
 use super::{RETENTION, Reader};
-use crate::events::{Attention, CloseReason};
+use crate::attention::Attention;
+use crate::events::CloseReason;
 use crate::intake::Then;
 use crate::source::answer::{Answer, Prepared};
 use crate::source::writer::{BatchEnd, Turn};

@@ -102,8 +102,8 @@ const WHAT: [(&str, &str, &[&str]); 5] = [
         "worked",
         "messages and flows worked on",
         &[
-            "replay", "release", "dismiss", "skip", "hold", "edit", "redirect", "dry-run", "stop",
-            "start",
+            "replay", "release", "dismiss", "skip", "settle", "hold", "edit", "redirect",
+            "dry-run", "stop", "start",
         ],
     ),
     (

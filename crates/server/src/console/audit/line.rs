@@ -47,6 +47,7 @@ impl Line {
             "replay" => "replayed",
             "release" => "released",
             "dismiss" | "skip" => "skipped",
+            "settle" => "settled",
             "hold" => "held",
             "edit" => "edited and sent again",
             "redirect" => "sent on",

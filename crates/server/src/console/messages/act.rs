@@ -1,7 +1,8 @@
-//! Replay, release, hold, skip, send on: for one message, or for all that rest for one reason.
+//! Replay, release, hold, skip, settle, send on: for one message, or for all that rest for one reason.
 
 use super::super::fault::Fault;
 use super::super::visitor::Form;
+use super::super::words;
 use crate::app::App;
 use crate::trail::Touched;
 use access::Interaction;
@@ -18,6 +19,7 @@ pub(super) enum Act {
     Release,
     Hold,
     Skip,
+    Settle,
 }
 
 /// So many of a group are worked on at one click.
@@ -32,6 +34,7 @@ impl Act {
             "release" => Some(Self::Release),
             "hold" => Some(Self::Hold),
             "skip" => Some(Self::Skip),
+            "settle" => Some(Self::Settle),
             _ => None,
         }
     }
@@ -43,6 +46,7 @@ impl Act {
             Self::Release => "release",
             Self::Hold => "hold",
             Self::Skip => "skip",
+            Self::Settle => "settle",
         }
     }
 
@@ -53,6 +57,7 @@ impl Act {
             Self::Release => "released",
             Self::Hold => "held",
             Self::Skip => "skipped",
+            Self::Settle => "settled",
         }
     }
 
@@ -68,6 +73,7 @@ impl Act {
             Self::Release => app.engine.release(sequence),
             Self::Hold => app.engine.hold(sequence, by, why),
             Self::Skip => app.engine.dismiss(sequence, by, why),
+            Self::Settle => app.engine.settle(sequence, by, why),
         }
     }
 }
@@ -112,11 +118,8 @@ pub(in crate::console) async fn act_on_group(
         .rows
         .into_iter()
         .filter(|row| {
-            row.reason
-                .as_ref()
-                .or(row.no_message.as_ref())
-                .map_or("", String::as_str)
-                == reason
+            let own = row.reason.as_ref().or(row.no_message.as_ref());
+            words::kind(own.map_or("", String::as_str)) == reason
         })
         .map(|row| row.sequence)
         .collect();

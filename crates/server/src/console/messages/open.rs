@@ -13,6 +13,7 @@ use super::journey::{Step, steps};
 use super::list::{MessagesPage, audited_list, flow_names};
 use super::{key_of, raw, state_class};
 use crate::app::App;
+use crate::findings::{self, Finding};
 use crate::trail::Touched;
 use access::{Interaction, Permit};
 use askama::Template;
@@ -23,7 +24,6 @@ use axum::response::{IntoResponse, Response};
 use fhir::json::Document;
 use flow::Resent;
 use hl7v2::Message;
-use mapping::Source;
 use std::sync::Arc;
 use store::chart::Read;
 use store::journal::{Filter, Page, Sequence, State as Stand, Stored, Summary};
@@ -37,8 +37,7 @@ pub(super) struct Opened {
     pub(super) structure: String,
     pub(super) raw: Markup,
     pub(super) lines: Vec<Line>,
-    /// Where, as a name on the page and as a path, and what.
-    pub(super) issues: Vec<(String, String, String)>,
+    pub(super) issues: Vec<Shown>,
     pub(super) changes: Vec<Change>,
     pub(super) steps: Vec<Step>,
     /// The path that was asked for and what stands there.
@@ -57,6 +56,13 @@ pub(super) struct Opened {
     pub(super) back: String,
     /// The filters, for forms and links that keep them.
     pub(super) query: String,
+}
+
+/// A finding on the page.
+pub(super) struct Shown {
+    /// Where, as a name on the page; empty where the page has no such place.
+    pub(super) anchor: String,
+    pub(super) finding: Finding,
 }
 
 #[derive(Template)]
@@ -80,21 +86,8 @@ impl Opened {
             .read(sequence)?
             .ok_or_else(|| Fault::not_found("message"))?;
         let message = Message::parse(stored.body.clone());
-        let report = app.maps.forward(&message, &source(app, &stored)).report;
-        let mut issues: Vec<(String, String, String)> = message
-            .issues()
-            .iter()
-            .chain(message.structure().issues())
-            .map(|issue| {
-                let (anchor, path) = place_of(issue);
-                (anchor, path, words(issue))
-            })
-            .collect();
-        for unusable in &report.unusable {
-            let path = unusable.place.to_string();
-            let anchor = super::place::anchor(&path, Some(&message)).unwrap_or_default();
-            issues.push((anchor, path, unusable.why.clone()));
-        }
+        let report = findings::report(app, &stored, &message);
+        let issues = issues(&message, findings::of(&stored, &report));
         let changes = changes(app, permit, &key_of(sequence), &message)?;
         let patients = patients(app, permit, &changes)?;
         let person = patients
@@ -148,9 +141,16 @@ impl Opened {
     /// A person may let it go on or set it aside.
     pub(super) fn rests(&self) -> bool {
         match self.summary.state {
-            Stand::Held | Stand::Parked | Stand::Dead | Stand::NeedsAttention => true,
+            Stand::NeedsAttention => !self.is_in_chart(),
+            Stand::Held | Stand::Parked | Stand::Dead => true,
             Stand::Received | Stand::Mapped | Stand::Delivered | Stand::Filtered => false,
         }
+    }
+
+    /// It is in the chart, and somebody has to look at what came of it.
+    pub(super) fn is_in_chart(&self) -> bool {
+        let reason = self.summary.reason.as_deref().unwrap_or_default();
+        self.summary.state == Stand::NeedsAttention && flow::attention::in_chart(reason)
     }
 
     pub(super) fn n_changes(&self) -> usize {
@@ -158,17 +158,26 @@ impl Opened {
     }
 }
 
-/// What the message's own flow says of its source: its dialect, zone and authorities. A flow that is
-/// configured no more gets the plain maps.
-fn source(app: &App, stored: &Stored) -> Source {
-    app.engine.config(&stored.summary.flow).map_or_else(
-        || Source {
-            zone: base::Zone::utc(),
-            authorities: Vec::new(),
-            dialect: None,
-        },
-        |config| config.map.source(),
-    )
+/// What is odd about the message: how it is written, then what maps and chart found.
+fn issues(message: &Message, findings: Vec<Finding>) -> Vec<Shown> {
+    let written = message.issues().iter().chain(message.structure().issues());
+    let written = written.map(|issue| {
+        let (anchor, place) = place_of(issue);
+        let finding = Finding {
+            severity: base::Severity::Warning,
+            place,
+            why: words(issue),
+            remedy: "",
+        };
+        Shown { anchor, finding }
+    });
+    let found = findings.into_iter().map(|finding| Shown {
+        anchor: super::place::anchor(&finding.place, Some(message)).unwrap_or_default(),
+        finding,
+    });
+    let mut shown: Vec<Shown> = written.chain(found).collect();
+    shown.sort_by_key(|shown| std::cmp::Reverse(shown.finding.severity));
+    shown
 }
 
 /// The copies of a message. They have its control id, unless their maker changed it.

@@ -2,6 +2,7 @@
 
 use super::super::fault::Fault;
 use super::super::markup::{encode, thousands};
+use super::super::words;
 use crate::app::App;
 use base::Timestamp;
 use flow::Attention;
@@ -49,6 +50,7 @@ pub(in crate::console) fn groups(app: &App, _at: Timestamp) -> Result<Vec<Group>
         let is_cut = listing.next.is_some();
         for row in listing.rows {
             let reason = row.reason.or(row.no_message).unwrap_or_default();
+            let reason = words::kind(&reason).to_owned();
             let key = (order as u8, row.flow.clone(), reason.clone());
             let group = groups.entry(key).or_insert_with(|| Group {
                 flow: row.flow,
@@ -109,6 +111,7 @@ impl Group {
     /// What helps.
     pub(in crate::console) fn remedy(&self) -> &'static str {
         match self.state {
+            State::NeedsAttention if self.is_in_chart() => "once the map is right; or settle each",
             State::NeedsAttention if self.is_senders_fault() => "once the sender knows",
             State::NeedsAttention => "once map or configuration is right",
             State::Dead => "the cause may have passed",
@@ -135,8 +138,14 @@ impl Group {
             | Attention::MapFailed
             | Attention::ChartRefused
             | Attention::Ambiguous
-            | Attention::TooManyAttempts => false,
+            | Attention::TooManyAttempts
+            | Attention::UnusableValue
+            | Attention::Incomplete => false,
         })
+    }
+
+    fn is_in_chart(&self) -> bool {
+        Attention::parse(&self.reason).is_some_and(Attention::in_chart)
     }
 
     /// The word on the button, where one click on all of them helps.

@@ -1,0 +1,205 @@
+//! Why a person has to look at a message.
+//!
+//! Invariant: a reason tells on which side of the chart the message is. Most keep it out; some came
+//! up while it went in, and the message is in the chart all the same.
+
+mod concern;
+
+pub use concern::{Concern, in_chart, read, write};
+
+/// Why a person has to look at a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attention {
+    /// The bytes are no message.
+    NoMessage,
+    /// The envelope of a batch does not fit what came in it.
+    BatchEnvelope,
+    /// It is a part of a message that its sender cut into several.
+    Fragment,
+    /// MSH-9 is missing.
+    NoMessageType,
+    /// MSH-10 is missing.
+    NoControlId,
+    /// MSH-11 is missing.
+    NoProcessingId,
+    /// MSH-11 is not one of the flow's.
+    WrongProcessingId,
+    /// It has more segments and repeats than the flow takes, or more separators than are split at.
+    TooManyParts,
+    /// No map takes this type and event.
+    NoMap,
+    /// HL7 does not know this version, or no map takes it.
+    UnknownVersion,
+    /// The map found errors that leave nothing to apply.
+    MapFailed,
+    /// The chart refused what the map made.
+    ChartRefused,
+    /// Two records claim what this message names.
+    Ambiguous,
+    /// A patient was to be merged with itself.
+    MergeWithItself,
+    /// A merge would close a circle.
+    MergeCircle,
+    /// It was tried as often as the flow allows.
+    TooManyAttempts,
+    /// It is in the chart but for a value that could not be used.
+    UnusableValue,
+    /// It is in the chart, but something of it has no place there.
+    Incomplete,
+}
+
+// === impl Attention ===
+
+impl Attention {
+    /// Every reason.
+    pub const ALL: [Self; 18] = [
+        Self::NoMessage,
+        Self::BatchEnvelope,
+        Self::Fragment,
+        Self::NoMessageType,
+        Self::NoControlId,
+        Self::NoProcessingId,
+        Self::WrongProcessingId,
+        Self::TooManyParts,
+        Self::NoMap,
+        Self::UnknownVersion,
+        Self::MapFailed,
+        Self::ChartRefused,
+        Self::Ambiguous,
+        Self::MergeWithItself,
+        Self::MergeCircle,
+        Self::TooManyAttempts,
+        Self::UnusableValue,
+        Self::Incomplete,
+    ];
+
+    /// The stable code for the journal, logs and metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoMessage => "no_message",
+            Self::BatchEnvelope => "batch_envelope",
+            Self::Fragment => "fragment",
+            Self::NoMessageType => "no_message_type",
+            Self::NoControlId => "no_control_id",
+            Self::NoProcessingId => "no_processing_id",
+            Self::WrongProcessingId => "wrong_processing_id",
+            Self::TooManyParts => "too_many_parts",
+            Self::NoMap => "no_map",
+            Self::UnknownVersion => "unknown_version",
+            Self::MapFailed => "map_failed",
+            Self::ChartRefused => "chart_refused",
+            Self::Ambiguous => "ambiguous",
+            Self::MergeWithItself => "merge_with_itself",
+            Self::MergeCircle => "merge_circle",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::UnusableValue => "unusable_value",
+            Self::Incomplete => "incomplete",
+        }
+    }
+
+    /// True where later messages of the partition build on this one, so the flow's policy for a
+    /// failing head counts. A message that was refused at the door, or a merge that makes no sense,
+    /// leaves nothing behind that others could miss.
+    pub fn blocks(self) -> bool {
+        match self {
+            Self::MapFailed | Self::ChartRefused | Self::Ambiguous | Self::TooManyAttempts => true,
+            Self::NoMessage
+            | Self::BatchEnvelope
+            | Self::Fragment
+            | Self::NoMessageType
+            | Self::NoControlId
+            | Self::NoProcessingId
+            | Self::WrongProcessingId
+            | Self::TooManyParts
+            | Self::NoMap
+            | Self::UnknownVersion
+            | Self::MergeWithItself
+            | Self::MergeCircle
+            | Self::UnusableValue
+            | Self::Incomplete => false,
+        }
+    }
+
+    /// True where the message is in the chart, and a person has to look at what came of it.
+    pub fn in_chart(self) -> bool {
+        match self {
+            Self::UnusableValue | Self::Incomplete => true,
+            Self::NoMessage
+            | Self::BatchEnvelope
+            | Self::Fragment
+            | Self::NoMessageType
+            | Self::NoControlId
+            | Self::NoProcessingId
+            | Self::WrongProcessingId
+            | Self::TooManyParts
+            | Self::NoMap
+            | Self::UnknownVersion
+            | Self::MapFailed
+            | Self::ChartRefused
+            | Self::Ambiguous
+            | Self::MergeWithItself
+            | Self::MergeCircle
+            | Self::TooManyAttempts => false,
+        }
+    }
+
+    /// Reads [`Self::code`].
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// What is wrong and what helps, for the console; no PHI.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::NoMessage => {
+                "These bytes are no whole message: they do not begin with MSH, or their frame is cut or too long. \
+                 Look at what the sender is."
+            }
+            Self::BatchEnvelope => {
+                "The batch is not what its envelope says: a count is wrong or a segment is missing. \
+                 All messages that came were taken. Ask the sender whether there are more."
+            }
+            Self::Fragment => {
+                "The sender cut a message into several (DSC, MSH-14) and this is one of them. \
+                 Parts are kept and not joined: the sender must send it whole."
+            }
+            Self::NoMessageType => "MSH-9 is missing. The sender must say the message type.",
+            Self::NoControlId => {
+                "MSH-10 is missing. The sender must give each message a control id."
+            }
+            Self::NoProcessingId => "MSH-11 is missing. The sender must say P, T or D.",
+            Self::WrongProcessingId => {
+                "MSH-11 says that this is no production message, so it stays out of the chart."
+            }
+            Self::TooManyParts => {
+                "It has more segments and repeats than the flow takes (`max_parts`), or more than 262,144 \
+                 separators, so it is kept and not translated. Let its sender send the parts as \
+                 messages of their own, or raise the limit and replay."
+            }
+            Self::NoMap => "No map takes this type of message. Write one, then replay.",
+            Self::UnknownVersion => {
+                "MSH-12 is no version that the maps know. Correct it in a dialect, then replay."
+            }
+            Self::MapFailed => "The map could make nothing of it. See its issues, then replay.",
+            Self::ChartRefused => {
+                "The chart refused what the map made. See its issues, then replay."
+            }
+            Self::Ambiguous => "Its numbers name two different records. Decide which is meant.",
+            Self::MergeWithItself => {
+                "It merges a patient with the same patient. Nothing was changed."
+            }
+            Self::MergeCircle => "It would merge patients in a circle. Nothing was changed.",
+            Self::TooManyAttempts => {
+                "It was tried as often as the flow allows. Find the cause, then replay."
+            }
+            Self::UnusableValue => {
+                "It is in the chart, but for a value that could not be used as it was sent. Correct the \
+                 message and send it again, or mend the map and replay; settle it if nothing is missed."
+            }
+            Self::Incomplete => {
+                "It is in the chart, but something of it found no place there. Mend the map and replay, \
+                 or correct the message and send it again; settle it if nothing is missed."
+            }
+        }
+    }
+}
