@@ -182,6 +182,12 @@ fn fulfil(filter: Option<&Condition>, out: &mut OutScope<'_>) -> bool {
 fn counts(when: &Condition, many: u32) -> bool {
     when.conjuncts().iter().all(|(_, op)| match op {
         Op::Count(compare, n) => compare.holds(many, *n),
-        Op::Empty | Op::Valued | Op::HasTime | Op::HasNumber | Op::In(_) | Op::NotIn(_) => true,
+        Op::Empty
+        | Op::Valued
+        | Op::HasTime
+        | Op::HasNumber
+        | Op::HasCheckDigit
+        | Op::In(_)
+        | Op::NotIn(_) => true,
     })
 }

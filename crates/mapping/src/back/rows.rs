@@ -303,7 +303,12 @@ fn allows(row: &MapRow, source: Source, op: &Op, cell: &OutCell, out: &OutScope<
     match op {
         Op::Empty => text.is_empty(),
         Op::NotIn(values) => !values.iter().any(|value| **value == *text),
-        Op::Valued | Op::HasTime | Op::HasNumber | Op::Count(..) | Op::In(_) => true,
+        Op::Valued
+        | Op::HasTime
+        | Op::HasNumber
+        | Op::HasCheckDigit
+        | Op::Count(..)
+        | Op::In(_) => true,
     }
 }
 

@@ -156,6 +156,7 @@ impl OutScope<'_> {
                         base::DateTime::parse_hl7(text).is_ok_and(|time| time.has_time())
                     }
                     Op::HasNumber => text.trim().parse::<base::Decimal>().is_ok(),
+                    Op::HasCheckDigit => crate::values::number::has_check_digit(text.trim()),
                     Op::In(values) => values.iter().any(|value| **value == *text),
                     Op::NotIn(values) => !values.iter().any(|value| **value == *text),
                     Op::Count(compare, number) => compare.holds(self.count(*source), *number),

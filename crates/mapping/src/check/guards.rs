@@ -27,6 +27,7 @@ enum Told<'p> {
     /// A time of day is in it.
     Timed,
     Number,
+    Checked,
     Many(u32),
 }
 
@@ -182,6 +183,7 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
         }
         Op::HasTime => add(Told::Timed),
         Op::HasNumber => add(Told::Number),
+        Op::HasCheckDigit => add(Told::Checked),
         Op::Count(_, number) => {
             for many in number.saturating_sub(1).max(1)..=number + 1 {
                 add(Told::Many(many));
@@ -246,18 +248,26 @@ fn holds(condition: &Condition, own: Source, tested: &[Tested<'_>], case: &[Told
 fn tells(op: &Op, value: &Told<'_>) -> bool {
     let named = |values: &[Box<str>]| match value {
         Told::Named(own) => values.iter().any(|value| **value == **own),
-        Told::None | Told::Other | Told::Timed | Told::Number | Told::Many(_) => false,
+        Told::None | Told::Other | Told::Timed | Told::Number | Told::Checked | Told::Many(_) => {
+            false
+        }
     };
     match op {
         Op::Empty => *value == Told::None,
         Op::Valued => *value != Told::None,
         Op::HasTime => *value == Told::Timed,
         Op::HasNumber => *value == Told::Number,
+        Op::HasCheckDigit => *value == Told::Checked,
         Op::In(values) => named(values),
         Op::NotIn(values) => !named(values),
         Op::Count(compare, number) => match value {
             Told::Many(many) => compare.holds(*many, *number),
-            Told::None | Told::Named(_) | Told::Other | Told::Timed | Told::Number => false,
+            Told::None
+            | Told::Named(_)
+            | Told::Other
+            | Told::Timed
+            | Told::Number
+            | Told::Checked => false,
         },
     }
 }
@@ -284,6 +294,7 @@ fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: 
                 Told::Named(value) => format!("{name} is {value}"),
                 Told::Other => format!("{name} is another value"),
                 Told::Number => format!("{name} is a number"),
+                Told::Checked => format!("{name} has a check digit"),
                 Told::Timed => format!("{name} has a time"),
                 Told::Many(many) => format!("{name} is there {many} times"),
             });

@@ -120,7 +120,7 @@ fn places(row: &MapRow) -> String {
 }
 
 /// Can their conditions never hold together? Said only where it is plain.
-fn exclude(one: &MapRow, other: &MapRow) -> bool {
+pub(super) fn exclude(one: &MapRow, other: &MapRow) -> bool {
     let (Some(first), Some(second)) = (&one.when, &other.when) else {
         return same_source_splits(one, other);
     };
@@ -155,8 +155,10 @@ fn own_place(row: &MapRow, source: Source) -> Source {
 fn contradict(one: &Op, other: &Op) -> bool {
     let disjoint = |a: &[Box<str>], b: &[Box<str>]| !a.iter().any(|value| b.contains(value));
     match (one, other) {
-        (Op::Empty, Op::Valued | Op::In(_) | Op::HasTime | Op::HasNumber)
-        | (Op::Valued | Op::In(_) | Op::HasTime | Op::HasNumber, Op::Empty) => true,
+        (Op::Empty, Op::Valued | Op::In(_) | Op::HasTime | Op::HasNumber | Op::HasCheckDigit)
+        | (Op::Valued | Op::In(_) | Op::HasTime | Op::HasNumber | Op::HasCheckDigit, Op::Empty) => {
+            true
+        }
         (Op::In(a), Op::In(b)) => disjoint(a, b),
         (Op::In(a), Op::NotIn(b)) | (Op::NotIn(b), Op::In(a)) => {
             a.iter().all(|value| b.contains(value))

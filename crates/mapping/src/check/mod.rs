@@ -25,6 +25,7 @@ pub(crate) fn check(program: &Program) -> Vec<Diagnostic> {
     checker.inverse();
     checker.guards();
     checker.slices();
+    checker.intruders();
     checker
         .found
         .sort_by(|one, other| (&one.file, one.spot).cmp(&(&other.file, other.spot)));

@@ -1,4 +1,9 @@
 //! Slices of one list: an element may belong to one only.
+//!
+//! What one row makes by its data type may hold what tells another row's element apart: `identifier[*] : CX` makes an
+//! identifier of any type, so that a row on `identifier{type = SS}` would write into it. See [`intruders`].
+
+mod intruders;
 
 use super::{Checker, source_text};
 use crate::program::{Body, Hop, Literal, Row, RowId, Slice, Target, Told};

@@ -98,7 +98,7 @@ impl Binder<'_> {
                 let hops: Vec<Hop> = self.target(base, path)?.hops;
                 ResourceOp::SameAs(hops)
             }
-            syntax::Op::HasTime | syntax::Op::HasNumber => return None,
+            syntax::Op::HasTime | syntax::Op::HasNumber | syntax::Op::HasCheckDigit => return None,
         })
     }
 }
@@ -109,6 +109,7 @@ fn message_op(op: &syntax::Op) -> Option<Op> {
         syntax::Op::Valued => Op::Valued,
         syntax::Op::HasTime => Op::HasTime,
         syntax::Op::HasNumber => Op::HasNumber,
+        syntax::Op::HasCheckDigit => Op::HasCheckDigit,
         syntax::Op::In(values) => Op::In(boxed(values)),
         syntax::Op::NotIn(values) => Op::NotIn(boxed(values)),
         syntax::Op::Count(compare, number) => Op::Count(*compare, *number),

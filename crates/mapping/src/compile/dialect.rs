@@ -33,7 +33,7 @@ impl Binder<'_> {
                     self.program.authorities.push((name.clone(), uri.clone()));
                 }
                 DialectRow::System(name, uri) => {
-                    self.program.systems.uris.insert(name.clone(), uri.clone());
+                    self.program.systems.learn(name, uri);
                     self.program.systems.names.insert(uri.clone(), name.clone());
                 }
                 DialectRow::Function(row) => self.declare_function(row),

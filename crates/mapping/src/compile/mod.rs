@@ -317,11 +317,14 @@ fn systems(files: &[File]) -> Systems {
             if let Some(short) = &row.short {
                 systems.shorts.insert(short.clone(), row.uri.clone());
             }
+            if let Some(width) = row.width {
+                systems.widen(&row.uri, width);
+            }
             if row.name == "-" {
                 continue;
             }
             if row.arrow.forward() {
-                systems.uris.insert(row.name.clone(), row.uri.clone());
+                systems.learn(&row.name, &row.uri);
             }
             if row.arrow.back() {
                 systems

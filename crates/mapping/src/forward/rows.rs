@@ -4,7 +4,7 @@ use super::Run;
 use super::build::{Build, Span, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source, There};
+use crate::program::{Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source, Target, There};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
@@ -284,7 +284,12 @@ impl<'m> Run<'_, 'm> {
                 let segs = build.segs.len();
                 let leaf = self.convert(row, convert, cell, scope, build);
                 match leaf.map(|leaf| put(here, &row.target, leaf)) {
-                    Some(Ok(())) => true,
+                    Some(Ok(())) => {
+                        if convert == Convert::System {
+                            self.widen(here, &row.target);
+                        }
+                        true
+                    }
                     Some(Err(_)) => {
                         build.traces.truncate(traces);
                         build.segs.truncate(segs);
@@ -298,6 +303,21 @@ impl<'m> Run<'_, 'm> {
         };
         build.trail.truncate(before);
         done
+    }
+
+    /// The code beside a system has the leading zeros that its system writes.
+    fn widen(&self, here: &mut Value, target: &Target) {
+        let Some((last, before)) = target.hops.split_last() else {
+            return;
+        };
+        if last.name() != "system" || !before.is_empty() {
+            return;
+        }
+        let code = here.text("system").zip(here.text("code"));
+        let wide = code.and_then(|(system, code)| self.program.systems.widened(system, code));
+        if let Some(wide) = wide {
+            here.set("code", wide);
+        }
     }
 
     fn items(

@@ -247,6 +247,9 @@ impl<'m> Scope<'_, 'm> {
                 let text = cell.plain(self.reading);
                 text.trim().parse::<base::Decimal>().is_ok()
             }),
+            Op::HasCheckDigit => valued.is_some_and(|cell| {
+                crate::values::number::has_check_digit(cell.plain(self.reading).trim())
+            }),
             Op::In(values) => valued.is_some_and(|cell| cell.is_one_of(values, self.reading)),
             Op::NotIn(values) => valued.is_none_or(|cell| !cell.is_one_of(values, self.reading)),
             Op::Count(..) => false,

@@ -19,6 +19,7 @@ pub(crate) enum Op {
     Valued,
     HasTime,
     HasNumber,
+    HasCheckDigit,
     In(Vec<Box<str>>),
     NotIn(Vec<Box<str>>),
     Count(Compare, u32),

@@ -1,4 +1,7 @@
 //! Code systems by their v2 names.
+//!
+//! A name is found as it is written, else by its letters and digits alone: senders write `SNOMED CT`, `SNOMED-CT`, `RxNorm`
+//! and `icd10cm`, and table 0396 means one system by each.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,22 +10,44 @@ const V2: &str = "http://terminology.hl7.org/CodeSystem/v2-";
 const V3: &str = "http://terminology.hl7.org/CodeSystem/v3-";
 /// Names that nobody registered: a URI that says only what the sender said.
 const LOCAL: &str = "urn:x-hl7v2:";
+const OID: &str = "urn:oid:";
+/// No name of a code system has more letters and digits.
+const LONGEST: usize = 40;
 
 /// Names and URIs of code systems.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Systems {
-    pub(crate) uris: HashMap<String, String>,
+    uris: HashMap<String, String>,
+    /// The same by their letters and digits alone, in capitals.
+    folded: HashMap<String, String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) shorts: HashMap<String, String>,
+    /// Systems whose codes have a least width: leading zeros belong to them.
+    widths: Vec<(String, usize)>,
 }
 
 // === impl Systems ===
 
 impl Systems {
+    /// A name and its URI; a later one replaces an earlier one.
+    pub(crate) fn learn(&mut self, name: &str, uri: &str) {
+        self.uris.insert(name.to_owned(), uri.to_owned());
+        let mut space = [0; LONGEST];
+        if let Some(folded) = fold(name, &mut space) {
+            self.folded.insert(folded.to_owned(), uri.to_owned());
+        }
+    }
+
+    /// The codes of that system have at least so many characters.
+    pub(crate) fn widen(&mut self, uri: &str, width: usize) {
+        self.widths.push((uri.to_owned(), width));
+    }
+
     /// The URI of a v2 name such as `LN` or `HL70001`.
     pub(crate) fn uri<'a>(&'a self, name: &'a str) -> Cow<'a, str> {
-        if let Some(uri) = self.uris.get(name) {
-            return Cow::Borrowed(uri);
+        let known = |name: &str| self.uris.get(name).map(|uri| Cow::Borrowed(uri.as_str()));
+        if let Some(uri) = known(name) {
+            return uri;
         }
         if let Some(table) = table_number(name) {
             return Cow::Owned(format!("{V2}{table}"));
@@ -30,7 +55,26 @@ impl Systems {
         if is_uri(name) {
             return Cow::Borrowed(name);
         }
+        if is_oid(name) {
+            return Cow::Owned(format!("{OID}{name}"));
+        }
+        let mut space = [0; LONGEST];
+        if let Some(folded) = fold(name, &mut space) {
+            if let Some(uri) = self.folded.get(folded) {
+                return Cow::Borrowed(uri);
+            }
+            if let Some(table) = table_number(folded) {
+                return Cow::Owned(format!("{V2}{table}"));
+            }
+        }
         Cow::Owned(format!("{LOCAL}{}", escape(name)))
+    }
+
+    /// The code with the leading zeros that its system writes; none where it has them.
+    pub(crate) fn widened(&self, system: &str, code: &str) -> Option<String> {
+        let (_, width) = self.widths.iter().find(|(uri, _)| uri == system)?;
+        let short = code.len() < *width && code.bytes().all(|byte| byte.is_ascii_digit());
+        (short && !code.is_empty()).then(|| format!("{code:0>width$}"))
     }
 
     /// The v2 name of a URI; a URI without one stands for itself.
@@ -43,6 +87,9 @@ impl Systems {
             && table.bytes().all(|b| b.is_ascii_digit())
         {
             return Cow::Owned(format!("HL7{table}"));
+        }
+        if let Some(oid) = uri.strip_prefix(OID).filter(|oid| is_oid(oid)) {
+            return Cow::Borrowed(oid);
         }
         match uri.strip_prefix(LOCAL) {
             Some(name) => Cow::Owned(unescape(name)),
@@ -71,6 +118,24 @@ impl Systems {
 fn table_number(name: &str) -> Option<&str> {
     let digits = name.strip_prefix("HL7")?;
     (digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+}
+
+/// Its letters and digits in capitals, if it has any and they are not too many.
+fn fold<'s>(name: &str, space: &'s mut [u8; LONGEST]) -> Option<&'s str> {
+    let mut at = 0;
+    for byte in name.bytes().filter(u8::is_ascii_alphanumeric) {
+        *space.get_mut(at)? = byte.to_ascii_uppercase();
+        at += 1;
+    }
+    let found = space.get(..at).filter(|found| !found.is_empty())?;
+    std::str::from_utf8(found).ok()
+}
+
+/// Numbers with dots between them, at least four: what is shorter may be a version.
+fn is_oid(name: &str) -> bool {
+    let digits = |arc: &str| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit());
+    let begins = name.starts_with(['0', '1', '2']) && name.as_bytes().get(1) == Some(&b'.');
+    begins && 4 <= name.split('.').count() && name.split('.').all(digits)
 }
 
 fn is_uri(name: &str) -> bool {
@@ -123,13 +188,11 @@ mod tests {
     #[test]
     fn names_and_uris_come_back() {
         let mut systems = Systems::default();
-        systems
-            .uris
-            .insert("LN".to_owned(), "http://loinc.org".to_owned());
+        systems.learn("LN", "http://loinc.org");
         systems
             .names
             .insert("http://loinc.org".to_owned(), "LN".to_owned());
-        for name in ["LN", "HL70001", "99LAB", "L", "A B/ü%"] {
+        for name in ["LN", "HL70001", "99LAB", "L", "A B/ü%", "1.2.840.1"] {
             assert_eq!(systems.name(&systems.uri(name)), name);
         }
         assert_eq!(
@@ -137,5 +200,43 @@ mod tests {
             "http://terminology.hl7.org/CodeSystem/v2-0203"
         );
         assert_eq!(systems.uri("99LAB"), "urn:x-hl7v2:99LAB");
+    }
+    #[test]
+    fn a_name_is_found_by_its_letters_and_digits() {
+        let mut systems = Systems::default();
+        systems.learn("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm");
+        for name in [
+            "ICD10CM",
+            "ICD-10-CM",
+            "icd10cm",
+            "ICD 10 CM",
+            " Icd_10-cm ",
+        ] {
+            assert_eq!(
+                systems.uri(name),
+                "http://hl7.org/fhir/sid/icd-10-cm",
+                "{name}"
+            );
+        }
+        assert_eq!(
+            systems.uri("hl7-0005"),
+            "http://terminology.hl7.org/CodeSystem/v2-0005"
+        );
+        assert_eq!(systems.uri("99ICD10CM"), "urn:x-hl7v2:99ICD10CM");
+        assert_eq!(systems.uri("--"), "urn:x-hl7v2:--");
+        let long = "A".repeat(LONGEST + 1);
+        assert_eq!(systems.uri(&long), format!("urn:x-hl7v2:{long}"));
+    }
+
+    #[test]
+    fn leading_zeros_belong_to_codes_of_a_width() {
+        let mut systems = Systems::default();
+        systems.widen("http://hl7.org/fhir/sid/cvx", 2);
+        let wide = |code| systems.widened("http://hl7.org/fhir/sid/cvx", code);
+        assert_eq!(wide("8").as_deref(), Some("08"));
+        assert_eq!(wide("08"), None);
+        assert_eq!(wide("208"), None);
+        assert_eq!(wide("X"), None);
+        assert_eq!(systems.widened("http://loinc.org", "8"), None);
     }
 }

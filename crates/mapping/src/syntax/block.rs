@@ -239,11 +239,20 @@ fn system(cursor: &mut Cursor<'_>) -> Read<SystemRow> {
     } else {
         None
     };
+    let width = if cursor.keyword("width") {
+        match cursor.value(&[])?.parse() {
+            Ok(width @ 1..=16) => Some(width),
+            _ => return cursor.stuck("expected a width from 1 to 16"),
+        }
+    } else {
+        None
+    };
     Ok(SystemRow {
         name,
         arrow,
         uri,
         short,
+        width,
     })
 }
 

@@ -87,6 +87,10 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
         if cursor.keyword("number") {
             return Ok(Op::HasNumber);
         }
+        if cursor.keyword("check") {
+            cursor.expect_keyword("digit")?;
+            return Ok(Op::HasCheckDigit);
+        }
         cursor.expect_keyword("time")?;
         return Ok(Op::HasTime);
     }

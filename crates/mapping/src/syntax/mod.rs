@@ -266,6 +266,7 @@ pub(crate) enum Op {
     Valued,
     HasTime,
     HasNumber,
+    HasCheckDigit,
     In(Vec<String>),
     NotIn(Vec<String>),
     Count(Compare, u32),
@@ -337,6 +338,8 @@ pub(crate) struct SystemRow {
     pub(crate) arrow: Arrow,
     pub(crate) uri: String,
     pub(crate) short: Option<String>,
+    /// The least number of characters of its codes.
+    pub(crate) width: Option<usize>,
 }
 
 #[derive(Debug)]

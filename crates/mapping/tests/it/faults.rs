@@ -191,6 +191,54 @@ fn slices_and_guards() {
     );
 }
 
+/// A row that fills the one element that is told apart, where another row can make that element too.
+#[test]
+fn rows_that_write_into_what_another_owns() {
+    let types =
+        "type CX <-> Identifier\n.1 <-> value : text\n.5 <-> type.coding{system = v2-0203}.code\n";
+    let map = |rows: &str| {
+        format!("{types}segment PID <-> Patient\nPID-3[*] <-> identifier[*] : CX\n{rows}\n")
+    };
+    check(
+        "into what a data type can make",
+        &map("PID-19 <-> identifier{type = SS}.value : text"),
+        "t.map:6:1 error: PID-19 writes into identifier{type = SS}, which PID-3 (line 5) can make and owns: the later value would replace the earlier.\n  Write: what PID-3 never writes into the braces, such as identifier{type = SS, use = secondary}",
+    );
+    check(
+        "into what an `each` can make",
+        "segment PID <-> Patient\neach PID-3 <-> identifier[+]\n  .1 <-> value : text\n  .5 <-> use : code\nPID-19 <-> identifier{use = secondary}.value : text\n",
+        "t.map:5:1 error: PID-19 writes into identifier{use = secondary}, which each (line 2) can make and owns",
+    );
+    for (clause, rows) in [
+        (
+            "told apart by more",
+            "PID-19 <-> identifier{type = SS, use = secondary}.value : text",
+        ),
+        (
+            "an element of its own",
+            "PID-18 -> identifier[+]{type = AN} : CX",
+        ),
+        (
+            "two parts of one slice",
+            "PID-20.1 <-> identifier{type = DL, use = old}.value : text\nPID-20.3 <-> identifier{type = DL, use = old}.period.end : dateTime",
+        ),
+    ] {
+        let (set, _) = MapSet::read([("t.map", map(rows).as_str())]);
+        let all: Vec<String> = set.check().iter().map(ToString::to_string).collect();
+        assert!(
+            !all.iter().any(|one| one.contains("writes into")),
+            "{clause}: {all:?}"
+        );
+    }
+    let guarded = "segment PID <-> Patient\nPID-3[*] -> identifier[*] : CX when PID-3 valued\nPID-19 -> identifier{type = SS}.value : text when PID-3 empty\n";
+    let (set, _) = MapSet::read([("t.map", format!("{types}{guarded}").as_str())]);
+    let all: Vec<String> = set.check().iter().map(ToString::to_string).collect();
+    assert!(
+        !all.iter().any(|one| one.contains("writes into")),
+        "never together: {all:?}"
+    );
+}
+
 #[test]
 fn guards_that_leave_nothing_out_are_silent() {
     let text = "segment OBX <-> Observation\nOBX-5 <-> valueString : text when OBX-2 = ST\nOBX-5 drop \"of no use\" when OBX-2 != ST\n";

@@ -9,6 +9,7 @@
 )]
 
 mod builtin;
+mod codes;
 mod faults;
 mod fields;
 mod functions;

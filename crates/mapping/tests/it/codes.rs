@@ -1,0 +1,129 @@
+//! Codes and identifiers as senders write them: names of code systems, leading zeros, race and ethnicity, numbers of PID-19
+//! and PID-20 beside those of PID-3.
+
+use crate::fields::one_of;
+use crate::laws::{back, forward, resource};
+use proptest::prelude::*;
+
+/// What senders write in CWE.3 (table 0396 and what is wide-spread beside it), and the system that is meant.
+const NAMES: [(&str, &str); 26] = [
+    ("LN", "http://loinc.org"),
+    ("LOINC", "http://loinc.org"),
+    ("SCT", "http://snomed.info/sct"),
+    ("SNM", "http://snomed.info/sct"),
+    ("SNOMED CT", "http://snomed.info/sct"),
+    ("SNOMED-CT", "http://snomed.info/sct"),
+    ("SNOMEDCT", "http://snomed.info/sct"),
+    ("I10", "http://hl7.org/fhir/sid/icd-10"),
+    ("ICD10", "http://hl7.org/fhir/sid/icd-10"),
+    ("ICD-10", "http://hl7.org/fhir/sid/icd-10"),
+    ("I10C", "http://hl7.org/fhir/sid/icd-10-cm"),
+    ("ICD-10-CM", "http://hl7.org/fhir/sid/icd-10-cm"),
+    ("ICD10CM", "http://hl7.org/fhir/sid/icd-10-cm"),
+    ("ICD9CM", "http://hl7.org/fhir/sid/icd-9-cm"),
+    ("C4", "http://www.ama-assn.org/go/cpt"),
+    ("CPT4", "http://www.ama-assn.org/go/cpt"),
+    ("CPT-4", "http://www.ama-assn.org/go/cpt"),
+    ("CPT", "http://www.ama-assn.org/go/cpt"),
+    ("RXNORM", "http://www.nlm.nih.gov/research/umls/rxnorm"),
+    ("RxNorm", "http://www.nlm.nih.gov/research/umls/rxnorm"),
+    ("NDC", "http://hl7.org/fhir/sid/ndc"),
+    ("CVX", "http://hl7.org/fhir/sid/cvx"),
+    ("HL70292", "http://hl7.org/fhir/sid/cvx"),
+    ("HCPCS", "http://terminology.hl7.org/CodeSystem/HCPCS"),
+    ("2.16.840.1.113883.6.96", "http://snomed.info/sct"),
+    ("hl70005", "http://terminology.hl7.org/CodeSystem/v2-0005"),
+];
+
+fn system_of(name: &str) -> String {
+    let made = forward(&format!("DG1|1||10^x^{name}"), "Condition");
+    let made = resource(&made, "Condition");
+    made.at("code.coding[0].system")
+        .and_then(|system| system.as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn a_code_system_has_many_names() {
+    for (name, uri) in NAMES {
+        assert_eq!(system_of(name), uri, "{name}");
+    }
+    for local in ["99LAB", "L", "99I10", "XI10"] {
+        assert_eq!(system_of(local), format!("urn:x-hl7v2:{local}"));
+    }
+}
+
+/// PID-3 with numbers of any type, PID-19 and PID-20.
+fn numbers() -> impl Strategy<Value = String> {
+    let number = (
+        "[A-Z][0-9]{3}",
+        one_of(&["", "OHIO", "SSA"]),
+        one_of(&["MR", "DL", "SS", "PI"]),
+    )
+        .prop_map(|(value, authority, kind)| format!("{value}^^^{authority}^{kind}"));
+    (
+        prop::collection::vec(number, 1..5),
+        one_of(&["", "444-55-6666"]),
+        one_of(&["", "D88", "D88^IL", "D88^^20300101", "D88^IL^20300101"]),
+    )
+        .prop_map(|(own, ssn, licence)| {
+            let text = format!("PID|||{}{}{ssn}|{licence}", own.join("~"), "|".repeat(16));
+            text.trim_end_matches('|').to_owned()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// Upper and lower case, blanks, hyphens, dots and underscores make no other system of a name.
+    #[test]
+    fn however_a_name_is_spelled(
+        (name, uri) in prop::sample::select(&NAMES[..24]),
+        marks in prop::collection::vec(one_of(&["", "", " ", "-", "_"]), 12),
+        small in prop::collection::vec(prop::bool::ANY, 12),
+    ) {
+        let spelled = name.char_indices().map(|(at, ch)| {
+            let ch = if small[at % 12] { ch.to_ascii_lowercase() } else { ch.to_ascii_uppercase() };
+            let mark = if at == 0 { "" } else { &marks[at % 12] };
+            format!("{mark}{ch}")
+        });
+        let spelled: String = spelled.collect();
+        prop_assert_eq!(system_of(&spelled), uri, "{}", spelled);
+    }
+
+    /// A CVX code has two digits at least; what has them, and codes of other systems, stay as they are.
+    #[test]
+    fn a_vaccine_has_its_leading_zero(code in "[0-9]{1,3}", name in one_of(&["CVX", "cvx", "HL70292", "NDC", "99VAC"])) {
+        let made = forward(&format!("RXA|0|1|20240105||{code}^x^{name}"), "Immunization");
+        let made = resource(&made, "Immunization");
+        let found = made.at("vaccineCode.coding[0].code").and_then(|code| code.as_str()).unwrap_or_default();
+        let is_cvx = matches!(name.as_str(), "CVX" | "cvx" | "HL70292");
+        let expected = if is_cvx { format!("{code:0>2}") } else { code.clone() };
+        prop_assert_eq!(found, expected);
+    }
+
+    /// Each number goes back to the field that it came from, and none is lost on the way there.
+    #[test]
+    fn identifiers_stay_their_own(segment in numbers()) {
+        let conversion = forward(&segment, "Patient");
+        let made = resource(&conversion, "Patient");
+        let fields: Vec<&str> = segment.split('|').collect();
+        let field = |at: usize| fields.get(at).copied().unwrap_or_default();
+        let told = field(3).split('~').count()
+            + usize::from(!field(19).is_empty())
+            + usize::from(!field(20).is_empty());
+        prop_assert_eq!(made.each("identifier").count(), told);
+        prop_assert_eq!(back(&conversion, "Patient", "PID"), segment);
+    }
+
+    /// What is no code of the CDC's is no detailed race; what is one of the OMB's is a category.
+    #[test]
+    fn a_race_is_a_code_of_the_cdc(code in one_of(&["U", "UNK", "W", "1", "2106-3", "2036-2", "2036-1", "9999-9"]), name in one_of(&["CDCREC", "HL70005", "99RACE"])) {
+        let made = forward(&format!("PID|||1|||||||{code}^x^{name}"), "Patient");
+        let text = String::from_utf8(resource(&made, "Patient").to_bytes()).unwrap();
+        prop_assert_eq!(text.contains("\"detailed\""), code == "2036-2", "{}", text);
+        let category = matches!(code.as_str(), "2106-3" | "U" | "UNK");
+        prop_assert_eq!(text.contains("ombCategory"), category, "{}", text);
+    }
+}
