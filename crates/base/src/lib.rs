@@ -18,4 +18,4 @@ pub use decimal::{Decimal, InvalidDecimal};
 pub use id::{Id, InvalidId, Kind};
 pub use issue::{Issue, Severity};
 pub use phi::{Phi, Purpose};
-pub use time::{DateTime, InvalidDateTime, Precision, Timestamp, UtcOffset, Zone};
+pub use time::{DateTime, InvalidDateTime, Precision, TimeReading, Timestamp, UtcOffset, Zone};

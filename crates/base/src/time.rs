@@ -1,6 +1,9 @@
 //! Instants, and dates as far as the sender knew them.
 
+mod loose;
 mod scan;
+
+pub use loose::Reading as TimeReading;
 
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
@@ -202,9 +205,19 @@ impl DateTime {
     }
 
     /// Reads an HL7 v2 `DTM`, `TS.1` or `DT`: `YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]`
-    /// (HL7 v2.8.2 ch. 2A, DTM).
+    /// (HL7 v2.8.2 ch. 2A, DTM), also with an offset that is written as FHIR and ISO 8601 write it.
+    /// [`DateTime::read_hl7`] reads more.
     pub fn parse_hl7(text: &str) -> Result<Self, InvalidDateTime> {
         let mut scan = Scan(text.as_bytes());
+        let value = Self::scan_hl7(&mut scan)?;
+        if scan.is_done() {
+            value.checked()
+        } else {
+            Err(InvalidDateTime)
+        }
+    }
+
+    fn scan_hl7(scan: &mut Scan<'_>) -> Result<Self, InvalidDateTime> {
         let mut value = Self::year_only(scan.number(4)?);
         if scan.at_digit() {
             value.month = scan.number(2)? as i8;
@@ -226,17 +239,13 @@ impl DateTime {
             value.second = scan.number(2)? as i8;
             value.precision = Precision::Second;
             if scan.take(b'.') {
-                value.fraction(&mut scan)?;
+                value.fraction(scan)?;
             }
         }
         if Precision::Hour <= value.precision {
-            value.offset = scan.offset(false)?;
+            value.offset = scan.loose_offset()?;
         }
-        if scan.is_done() {
-            value.checked()
-        } else {
-            Err(InvalidDateTime)
-        }
+        Ok(value)
     }
 
     /// How much the sender gave.

@@ -65,4 +65,29 @@ impl Scan<'_> {
         }
         Ok(Some(UtcOffset::Minutes(sign * (hours * 60 + minutes))))
     }
+
+    /// The offset of an HL7 v2 time in the spellings of FHIR and ISO 8601 that some senders use:
+    /// `Z`, `+00`, `+05:30`. The standard has `+ZZZZ` only, but what they mean is plain.
+    pub(super) fn loose_offset(&mut self) -> Result<Option<UtcOffset>, InvalidDateTime> {
+        if self.take(b'Z') || self.take(b'z') {
+            return Ok(Some(UtcOffset::Zulu));
+        }
+        if let [sign @ (b'+' | b'-'), hours @ ..] = self.0
+            && let [tens, ones] = *hours
+            && tens.is_ascii_digit()
+            && ones.is_ascii_digit()
+        {
+            let minutes = i16::from(tens - b'0') * 600 + i16::from(ones - b'0') * 60;
+            let minutes = if *sign == b'-' { -minutes } else { minutes };
+            self.0 = &[];
+            return Ok(Some(UtcOffset::Minutes(minutes)));
+        }
+        let with_colon = self.0.get(3) == Some(&b':');
+        self.offset(with_colon)
+    }
+
+    /// What is left begins with a blank or a `T`: what follows is a time of day.
+    pub(super) fn take_gap(&mut self) -> bool {
+        self.take(b' ') || self.take(b'T')
+    }
 }
