@@ -11,7 +11,8 @@ pub struct Delimiters {
     pub repeat: u8,
     /// Around escape sequences, `\`. A sender without escapes may leave it out.
     pub escape: Option<u8>,
-    /// Between subcomponents, `&`.
+    /// Between subcomponents, `&`. A sender without them may leave it out: then it is the same as `component`
+    /// and never stands within one.
     pub subcomponent: u8,
     /// At the end of a truncated value, `#`, from 2.7 on.
     pub truncation: Option<u8>,
@@ -50,9 +51,16 @@ impl Delimiters {
     pub fn encoding_characters(&self) -> Vec<u8> {
         let mut out = vec![self.component, self.repeat];
         out.extend(self.escape);
-        out.push(self.subcomponent);
+        if self.has_subcomponents() {
+            out.push(self.subcomponent);
+        }
         out.extend(self.truncation);
         out
+    }
+
+    /// Whether the sender has subcomponents.
+    pub fn has_subcomponents(&self) -> bool {
+        self.subcomponent != self.component
     }
 
     /// Reads the declaration from the bytes of a header segment (MSH, FHS, BHS).
@@ -75,9 +83,10 @@ impl Delimiters {
                 found.component = component;
                 flaws.push(Flaw::Short);
             }
+            // 2.5.4: who has no subcomponents and no escapes may leave both out. Then `&` and `\` are text.
             [component, repeat] => {
                 (found.component, found.repeat) = (component, repeat);
-                flaws.push(Flaw::Short);
+                (found.escape, found.subcomponent) = (None, component);
             }
             [component, repeat, b'&'] => {
                 (found.component, found.repeat, found.escape) = (component, repeat, None);
@@ -85,7 +94,7 @@ impl Delimiters {
             }
             [component, repeat, escape] => {
                 (found.component, found.repeat, found.escape) = (component, repeat, Some(escape));
-                flaws.push(Flaw::Short);
+                found.subcomponent = component;
             }
             [component, repeat, escape, subcomponent, ref more @ ..] => {
                 (found.component, found.repeat) = (component, repeat);
@@ -188,8 +197,24 @@ mod tests {
             (b"MSH|^~\\&\nPID|1", usual, &[]),
             (b"MSH|\rPID|^", usual, &[Flaw::Short]),
             (b"MSH\r", usual, &[Flaw::Field, Flaw::Short]),
-            (b"MSH|^~\\|X", usual, &[Flaw::Short]),
-            (b"MSH|^~|X", usual, &[Flaw::Short]),
+            // Without subcomponents, and without escapes too.
+            (
+                b"MSH|^~\\|X",
+                Delimiters {
+                    subcomponent: b'^',
+                    ..usual
+                },
+                &[],
+            ),
+            (
+                b"MSH|^~|X",
+                Delimiters {
+                    escape: None,
+                    subcomponent: b'^',
+                    ..usual
+                },
+                &[],
+            ),
             (
                 b"MSH|^~\\&#$|X",
                 Delimiters {

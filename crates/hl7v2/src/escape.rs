@@ -196,7 +196,9 @@ fn classify<'a>(body: &'a [u8], whole: &'a [u8], delimiters: Delimiters) -> Toke
     match body {
         b"F" => Token::Delimiter(delimiters.field),
         b"S" => Token::Delimiter(delimiters.component),
-        b"T" => Token::Delimiter(delimiters.subcomponent),
+        b"T" if delimiters.has_subcomponents() => Token::Delimiter(delimiters.subcomponent),
+        // Who declares none means the usual one.
+        b"T" => Token::Delimiter(b'&'),
         b"R" => Token::Delimiter(delimiters.repeat),
         b"E" => delimiters
             .escape

@@ -75,6 +75,26 @@ impl Dictionary {
             .find(|field| usize::from(field.number) == number)
     }
 
+    /// A field as the newest version knows it that has it and has not withdrawn it (`WD`).
+    pub fn newest_field(segment: &str, number: usize) -> Option<&'static FieldDef> {
+        let versions = Version::ALL.iter().rev();
+        let mut found = versions.filter_map(|version| Self::of(*version).field(segment, number));
+        found.find(|field| field.datatype != "WD")
+    }
+
+    /// A component as the newest version that has it knows it.
+    pub fn newest_component(datatype: &str, number: usize) -> Option<&'static ComponentDef> {
+        let versions = Version::ALL.iter().rev();
+        let mut found =
+            versions.filter_map(|version| Self::of(*version).component(datatype, number));
+        found.find(|part| part.datatype != "WD")
+    }
+
+    /// Is the data type a text? Such a value has no parts (2.5.3): a separator that stands in it belongs to it.
+    pub fn is_text(datatype: &str) -> bool {
+        matches!(datatype, "ST" | "TX" | "FT")
+    }
+
     /// A data type's components in their order; none for a primitive or unknown type.
     pub fn components(self, datatype: &str) -> impl Iterator<Item = &'static ComponentDef> + use<> {
         let bit = self.version.bit();

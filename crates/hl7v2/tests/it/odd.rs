@@ -57,13 +57,6 @@ fn delimiters_of_any_kind() {
         ("the usual ones, exchanged", "^", "|&~\\", "\\", vec![]),
         ("quotes and brackets", "(", "[]{}", "}", vec![]),
         ("no escape character", "|", "^~&", "&", vec![BadDelimiters]),
-        (
-            "no subcomponents declared",
-            "|",
-            "^~\\",
-            "&",
-            vec![BadDelimiters],
-        ),
         ("six characters", "|", "^~\\&#$", "&", vec![BadDelimiters]),
         ("tabulators", "\t", "^~\\&", "&", vec![BadDelimiters]),
         (
@@ -98,6 +91,24 @@ fn delimiters_of_any_kind() {
         assert_eq!(
             text_at(&message, "PID-5").as_deref(),
             Some("F\\q"),
+            "{clause}"
+        );
+    }
+    for (clause, msh_2, expected) in [
+        ("2.5.4 neither escapes nor subcomponents", "^~", "a\\T\\b&c"),
+        ("2.5.4 no subcomponents", "^~\\", "a&b&c"),
+    ] {
+        let raw = format!("MSH|{msh_2}|APP\rPID|1||a\\T\\b&c^d\r");
+        let message = check(clause, raw.as_bytes(), &[], &[]);
+        assert_eq!(
+            text_at(&message, "PID-3.1").as_deref(),
+            Some(expected),
+            "{clause}"
+        );
+        assert_eq!(text_at(&message, "PID-3.1.2"), None, "{clause}");
+        assert_eq!(
+            text_at(&message, "PID-3.2").as_deref(),
+            Some("d"),
             "{clause}"
         );
     }
