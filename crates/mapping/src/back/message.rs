@@ -391,9 +391,24 @@ fn finish(mut segments: Vec<OutSegment>, structure: &str, target: &Target) -> Ve
             cell.part_mut(component).merge(OutCell::of(text));
         }
     }
+    let bytes = written(&header, &segments);
+    if bytes.is_ascii() {
+        return bytes;
+    }
+    // 2.14.9.18: without MSH-18 the characters are those of ASCII.
+    if let Some(set) = header.repeat_mut(18, 1) {
+        *set = OutCell::of(UTF_8);
+    }
+    written(&header, &segments)
+}
+
+/// The name of UTF-8 in table 0211.
+const UTF_8: &str = "UNICODE UTF-8";
+
+fn written(header: &OutSegment, segments: &[OutSegment]) -> Vec<u8> {
     let pen = Pen::new(hl7v2::Delimiters::default());
     let mut bytes = Vec::new();
-    for segment in std::iter::once(&header).chain(&segments) {
+    for segment in std::iter::once(header).chain(segments) {
         bytes.extend(pen.segment(segment));
         bytes.push(b'\r');
     }

@@ -1,7 +1,7 @@
 //! Segments being written.
 
 use crate::program::SegmentName;
-use hl7v2::{Charset, Delimiters, escape};
+use hl7v2::{Charset, Delimiters, Dictionary, escape};
 
 /// A repeat, component or subcomponent: a text, or parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,13 +85,13 @@ impl OutCell {
         }
     }
 
-    fn write(&self, level: usize, pen: &Pen, out: &mut Vec<u8>) {
+    fn write(&self, level: usize, formatted: bool, pen: &Pen, out: &mut Vec<u8>) {
         let Some(separator) = pen.separators.get(level) else {
-            out.extend(pen.escape(self.plain()));
+            out.extend(pen.escape(self.plain(), formatted));
             return;
         };
         if self.parts.is_empty() {
-            out.extend(pen.escape(&self.text));
+            out.extend(pen.escape(&self.text, formatted));
             return;
         }
         let last = self.parts.iter().rposition(|part| !part.is_empty());
@@ -104,7 +104,7 @@ impl OutCell {
             if place != 0 {
                 out.push(*separator);
             }
-            part.write(level + 1, pen, out);
+            part.write(level + 1, formatted, pen, out);
         }
     }
 }
@@ -126,8 +126,10 @@ impl Pen {
         }
     }
 
-    fn escape(&self, text: &str) -> Vec<u8> {
-        if text.contains('\n') {
+    /// Formatting commands are for formatted text (2.7.6); in any other type a line break is a character like
+    /// others that cannot stand for themselves.
+    fn escape(&self, text: &str, formatted: bool) -> Vec<u8> {
+        if formatted && text.contains('\n') {
             return escape::escape_formatted(text, &self.delimiters, Charset::UTF_8);
         }
         escape::escape(text, &self.delimiters, Charset::UTF_8)
@@ -148,8 +150,9 @@ impl Pen {
             out.extend(self.delimiters.encoding_characters());
         }
         let skip = if is_header { 2 } else { 0 };
-        for repeats in segment.fields.iter().take(last).skip(skip) {
+        for (number, repeats) in (1..).zip(&segment.fields).take(last).skip(skip) {
             out.push(self.delimiters.field);
+            let formatted = segment.is_formatted(number);
             let n_repeats = repeats.iter().rposition(|cell| !cell.is_empty());
             for (place, cell) in repeats
                 .iter()
@@ -159,7 +162,7 @@ impl Pen {
                 if place != 0 {
                     out.push(self.delimiters.repeat);
                 }
-                cell.write(0, self, &mut out);
+                cell.write(0, formatted, self, &mut out);
             }
         }
         out
@@ -192,6 +195,18 @@ impl OutSegment {
             repeats.push(OutCell::default());
         }
         repeats.get_mut(at)
+    }
+
+    /// Is the field formatted text, in any version or by OBX-2?
+    fn is_formatted(&self, field: usize) -> bool {
+        let Ok(name) = std::str::from_utf8(&self.name) else {
+            return false;
+        };
+        let found = Dictionary::newest_field(name, field).map(|found| found.datatype);
+        match found {
+            Some("varies") => self.repeat(2, 1).is_some_and(|own| own.plain() == "FT"),
+            found => found == Some("FT"),
+        }
     }
 
     pub(super) fn repeat(&self, field: u16, repeat: u16) -> Option<&OutCell> {

@@ -15,6 +15,7 @@ mod missing;
 mod path;
 mod row;
 mod scope;
+mod texts;
 
 use crate::diagnostic::{Diagnostic, Spot};
 use crate::program::{
@@ -51,6 +52,7 @@ pub(crate) fn compile(
         binder.map(map);
     }
     scope::settle(&mut binder.program);
+    texts::settle(&mut binder.program);
     for file in files {
         binder.file = Arc::clone(&file.name);
         for block in &file.blocks {
@@ -234,6 +236,7 @@ impl<'d> Binder<'d> {
             self.program.types.push(TypeMap {
                 name: name.clone(),
                 body,
+                joins_powers: false,
                 spot,
             });
         }

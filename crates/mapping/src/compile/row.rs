@@ -4,7 +4,7 @@ use super::{Binder, source};
 use crate::diagnostic::Spot;
 use crate::program::{
     Body, Condition, Convert, DropRow, FieldConstant, Hop, MapRow, ReferenceKeyPart, ReferenceSpec,
-    ResourceCondition, Row, SetRow, Source, Target, part_bit,
+    ResourceCondition, Row, SetRow, Source, Target, TextPart, part_bit,
 };
 use crate::syntax::{self, KeyPart, Ownership, Place};
 use fhir::definitions::{TypeKind, type_named};
@@ -148,6 +148,7 @@ impl Binder<'_> {
             target: Arc::new(target),
             place: row.place,
             convert,
+            text: TextPart::None,
             when,
             when_first: false,
             when_resource,

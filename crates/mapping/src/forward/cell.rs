@@ -52,6 +52,15 @@ impl Origin {
     }
 }
 
+// === impl Reading ===
+
+impl Reading {
+    /// Does it divide a value into parts?
+    fn divides(&self, byte: u8) -> bool {
+        byte == self.delimiters.component || byte == self.delimiters.subcomponent
+    }
+}
+
 // === impl Cell ===
 
 impl<'m> Cell<'m> {
@@ -203,6 +212,33 @@ impl<'m> Cell<'m> {
     /// The text with the separators inside.
     pub(crate) fn whole(self, reading: &Reading) -> Cow<'m, str> {
         escape::unescape(self.raw, &reading.delimiters, reading.charset)
+    }
+
+    /// Separators stand between its words: parts to who expects a composite, text to who expects a text.
+    pub(crate) fn is_divided(self, reading: &Reading) -> bool {
+        let raw = self.trimmed(reading);
+        raw.iter().any(|byte| reading.divides(*byte))
+    }
+
+    /// The value of a text without the empty parts around it; what stands between its words stays.
+    pub(crate) fn trimmed(self, reading: &Reading) -> &'m [u8] {
+        let mut raw = self.raw;
+        while let [first, rest @ ..] = raw
+            && reading.divides(*first)
+        {
+            raw = rest;
+        }
+        while let [rest @ .., last] = raw
+            && reading.divides(*last)
+        {
+            raw = rest;
+        }
+        raw
+    }
+
+    /// The text of a value that has no parts.
+    pub(crate) fn joined(self, reading: &Reading) -> Cow<'m, str> {
+        escape::unescape(self.trimmed(reading), &reading.delimiters, reading.charset)
     }
 
     /// Where its bytes are in the message.

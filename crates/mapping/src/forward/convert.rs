@@ -2,15 +2,17 @@
 
 use super::Run;
 use super::build::{Build, Seg, Span};
-use super::cell::{Cell, Origin};
+use super::cell::{Cell, Origin, Reading};
+use super::hollow;
 use super::rows::Level;
 use super::scope::Scope;
 use crate::program::{
-    CodeTable, Convert, MapRow, ReferenceKeyPart, ReferenceSpec, Translation, bit,
+    CodeTable, Convert, MapRow, ReferenceKeyPart, ReferenceSpec, RowId, TextPart, Translation, bit,
 };
-use crate::values::{number, time};
+use crate::values::{number, time, unit};
 use fhir::build::Value;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 // === impl Run ===
 
@@ -30,7 +32,7 @@ impl<'m> Run<'_, 'm> {
         if let Convert::Type { map, codes } = convert {
             return match codes {
                 Some(table) => self.coded(row, (map, table), cell, scope, build),
-                None => self.typed(map, cell, scope, build, Value::Null),
+                None => self.typed((row.id, map), cell, scope, build, Value::Null),
             };
         }
         match convert {
@@ -38,6 +40,9 @@ impl<'m> Run<'_, 'm> {
             Convert::Media => self.accounts.taken(cell, 0b110, scope.reading),
             Convert::Endpoint | Convert::Names | Convert::Function(_) => {
                 self.accounts.taken(cell, u64::MAX, scope.reading);
+            }
+            _ if text_cell(row, cell, scope.reading).is_some() => {
+                self.joined(row, cell, scope.reading);
             }
             _ => self.plain_taken(cell, scope.reading),
         }
@@ -60,7 +65,7 @@ impl<'m> Run<'_, 'm> {
             Convert::Names => crate::values::phone::name(cell, scope.reading).into(),
             Convert::Phone => crate::values::phone::forward(cell, scope.reading).into(),
             Convert::Place => crate::values::phone::place(cell, scope.reading).into(),
-            _ => cell.plain(scope.reading),
+            _ => text_of(row, cell, scope.reading),
         };
         self.made(row, convert, &text, cell, scope)
     }
@@ -120,10 +125,11 @@ impl<'m> Run<'_, 'm> {
         };
         match made {
             Ok(value) => {
-                if matches!(convert, Convert::DateTime | Convert::Instant)
-                    && let Some(why) = time::doubt(text, &self.times)
-                {
-                    self.note(cell, row.id, "value", why, scope.reading);
+                if matches!(
+                    convert,
+                    Convert::Date | Convert::DateTime | Convert::Instant
+                ) {
+                    self.doubts(row, convert, text, cell, scope);
                 }
                 Some(value)
             }
@@ -131,6 +137,24 @@ impl<'m> Run<'_, 'm> {
                 self.fail(cell, row.id, "value", why, scope.reading);
                 None
             }
+        }
+    }
+
+    /// Says what is odd about a time that went through.
+    fn doubts(
+        &mut self,
+        row: &MapRow,
+        convert: Convert,
+        text: &str,
+        cell: Cell<'m>,
+        scope: &Scope<'_, 'm>,
+    ) {
+        if let Some(why) = time::slip(text) {
+            self.warn(cell, row.id, "value", why, scope.reading);
+        }
+        let doubt = time::doubt(text, &self.times).filter(|_| convert != Convert::Date);
+        if let Some(why) = doubt {
+            self.note(cell, row.id, "value", why, scope.reading);
         }
     }
 
@@ -190,26 +214,28 @@ impl<'m> Run<'_, 'm> {
     /// Runs a type map on the value; `start` holds what stands there already.
     pub(super) fn typed(
         &mut self,
-        map: usize,
+        (row, map): (RowId, usize),
         cell: Cell<'m>,
         scope: &Scope<'_, 'm>,
         build: &mut Build,
         start: Value,
     ) -> Option<Value> {
         let program = self.program;
-        let body = &program.type_map(map)?.body;
+        let map = program.type_map(map)?;
+        let body = &map.body;
         // A bed lies in a room, in a ward, on a floor …: two levels each.
         if 24 < self.depth {
             return None;
         }
-        let mut parts: SmallVec<[&'m [u8]; 16]> = SmallVec::new();
+        let parts = cell.parts(scope.reading).map(|part| part.raw);
+        let mut parts: SmallVec<[&'m [u8]; 16]> = parts.collect();
+        let power = map.joins_powers && unit::join_power(cell.raw, &mut parts);
         let mut valued = 0;
-        for part in cell.parts(scope.reading) {
-            parts.push(part.raw);
-            if !part.raw.is_empty() {
-                let number = u16::try_from(parts.len()).ok();
-                valued |= number.and_then(bit).unwrap_or(0);
-            }
+        for (number, _) in (1..=u16::MAX)
+            .zip(&parts)
+            .filter(|(_, part)| !part.is_empty())
+        {
+            valued |= bit(number).unwrap_or(0);
         }
         let inner = Scope {
             cell: Some(cell),
@@ -219,16 +245,31 @@ impl<'m> Run<'_, 'm> {
             ..*scope
         };
         let mut value = start;
+        let (traces, segs) = (build.traces.len(), build.segs.len());
         self.depth += 1;
         let used = self.rows(body, &inner, build, &mut value, Level::Inner);
         self.depth -= 1;
         // What rows need counts from bit 1, what they have used from bit 0.
-        if inner.valued >> 1 & !used.parts == 0 {
+        if power {
+            let why = "a separator stands unescaped in a unit: the unit was kept whole";
+            self.warn(cell, row, "structure", why, scope.reading);
+            self.accounts.all_taken(cell);
+        } else if inner.valued >> 1 & !used.parts == 0 {
             self.accounts.used_up(cell, used.parts);
         } else {
             self.accounts.taken(cell, used.parts, scope.reading);
         }
-        (!value.is_empty()).then_some(value)
+        if value.is_empty() {
+            return None;
+        }
+        if let Some(why) = hollow::why(body.fhir_type, &value) {
+            build.traces.truncate(traces);
+            build.segs.truncate(segs);
+            let information = (base::Severity::Information, "value");
+            self.unusable((cell, scope.reading), row, information, why, false);
+            return None;
+        }
+        Some(value)
     }
 
     /// A CodeableConcept or Coding: the translated code first, the sender's own beside it.
@@ -255,7 +296,7 @@ impl<'m> Run<'_, 'm> {
                 let why = format!("no row of {} has this code: kept as sent", table.name);
                 self.note(cell, row.id, "code-invalid", &why, scope.reading);
             }
-            return self.typed(map, cell, scope, build, Value::Null);
+            return self.typed((row.id, map), cell, scope, build, Value::Null);
         };
         let coding = translated(table, translation);
         let single = row.target.fhir_type == "Coding";
@@ -280,7 +321,7 @@ impl<'m> Run<'_, 'm> {
             self.accounts.taken(cell, 1, scope.reading);
             return Some(start);
         }
-        self.typed(map, cell, scope, build, start)
+        self.typed((row.id, map), cell, scope, build, start)
     }
 
     fn reference(
@@ -324,6 +365,24 @@ impl<'m> Run<'_, 'm> {
             cell.span(self.message),
             build,
         ))
+    }
+}
+
+/// The text that the row reads, where separators stand in it.
+pub(super) fn text_cell<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Option<Cell<'m>> {
+    let text = match row.text {
+        TextPart::None => return None,
+        TextPart::Whole => cell,
+        TextPart::First => cell.part(1, reading),
+    };
+    text.is_divided(reading).then_some(text)
+}
+
+/// The text of the first part, or of the whole where the row reads a text.
+pub(super) fn text_of<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Cow<'m, str> {
+    match text_cell(row, cell, reading) {
+        Some(text) => text.joined(reading),
+        None => cell.plain(reading),
     }
 }
 

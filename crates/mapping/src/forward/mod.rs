@@ -10,6 +10,7 @@ pub(crate) mod build;
 pub(crate) mod cell;
 mod convert;
 mod each;
+mod hollow;
 mod keys;
 mod message;
 mod reference;
@@ -21,7 +22,7 @@ use crate::program::{MapRow, Program, ReferenceSpec, RowId};
 use crate::received::Received;
 use crate::report::Unusable;
 use crate::values::authority::Registered;
-use crate::values::time::Times;
+use crate::values::time::{self, Times};
 use accounts::Accounts;
 use base::{DateTime, Severity, Zone};
 use build::Build;
@@ -59,7 +60,7 @@ pub(crate) struct Run<'a, 'm> {
 impl<'a, 'm> Run<'a, 'm> {
     fn new(program: &'a Arc<Program>, message: &'m Message, source: &'a crate::Source) -> Self {
         let zone = program.zone.as_deref().and_then(Zone::named);
-        let header = DateTime::parse_hl7(&message.header(7, 1)).ok();
+        let header = time::read(&message.header(7, 1)).ok();
         let times = Times {
             header: header.and_then(|time| time.offset()),
             zone: zone.unwrap_or_else(|| source.zone.clone()),
@@ -149,7 +150,7 @@ impl<'a, 'm> Run<'a, 'm> {
         let mut build = Build::for_resource();
         let start = Value::resource(spec.resource_type);
         let mut value = match spec.type_map {
-            Some(map) => self.typed(map, cell, scope, &mut build, start)?,
+            Some(map) => self.typed((row.id, map), cell, scope, &mut build, start)?,
             None => start,
         };
         self.below(&spec.body, cell, scope, &mut build, &mut value);
@@ -191,7 +192,7 @@ fn event_time(message: &Message) -> Option<DateTime> {
     let event = message.first("EVN")?;
     [6, 2]
         .into_iter()
-        .find_map(|field| DateTime::parse_hl7(&event.field(field).value()).ok())
+        .find_map(|field| time::read(&event.field(field).value()).ok())
 }
 
 /// `urn:uuid:…`, the same for the same message and place (a version 8 UUID).

@@ -3,8 +3,11 @@
 use super::Run;
 use super::build::{Build, Span, Touch, append, put};
 use super::cell::{Cell, Origin, Reading};
+use super::convert::{text_cell, text_of};
 use super::scope::{Cells, Scope};
-use crate::program::{Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source, Target, There};
+use crate::program::{
+    Body, Convert, Hop, Literal, MapRow, Row, SetRow, Source, Target, TextPart, There,
+};
 use crate::syntax::Place;
 use base::Severity;
 use fhir::build::Value;
@@ -329,11 +332,15 @@ impl<'m> Run<'_, 'm> {
         here: &mut Value,
     ) -> bool {
         let reading = &super::reading(self.message);
-        let text = cell.plain(reading);
+        let text = text_of(row, cell, reading);
         if text.is_empty() {
             return false;
         }
-        self.plain_taken(cell, reading);
+        if text_cell(row, cell, reading).is_some() {
+            self.joined(row, cell, reading);
+        } else {
+            self.plain_taken(cell, reading);
+        }
         let depth = build.trail.len();
         let n_items = append(here, &row.target.hops, place, &text, build);
         for _ in 0..n_items {
@@ -439,11 +446,25 @@ impl<'m> Run<'_, 'm> {
         build.trail.truncate(before);
     }
 
-    /// A primitive was read from a value that has parts: the first was used.
+    /// A primitive was read from a value that has parts: the first part of the first was used.
     pub(super) fn plain_taken(&mut self, cell: Cell<'m>, reading: &Reading) {
         if cell.has_parts(reading) {
             self.accounts.taken(cell, 1, reading);
         }
+        let first = cell.part(1, reading);
+        if cell.origin.is_field() && first.has_parts(reading) {
+            self.accounts.taken(first, 1, reading);
+        }
+    }
+
+    /// A text was read whole, with the separators that its sender left unescaped.
+    pub(super) fn joined(&mut self, row: &MapRow, cell: Cell<'m>, reading: &Reading) {
+        match row.text {
+            TextPart::First => self.accounts.taken(cell, 1, reading),
+            TextPart::None | TextPart::Whole => self.accounts.all_taken(cell),
+        }
+        let why = "a separator stands unescaped in a text: the text was kept whole";
+        self.warn(cell, row.id, "structure", why, reading);
     }
 
     pub(super) fn fail(
@@ -473,6 +494,18 @@ impl<'m> Run<'_, 'm> {
             why,
             true,
         );
+    }
+
+    /// The value went through in another form than the sender's type has it.
+    pub(super) fn warn(
+        &mut self,
+        cell: Cell<'m>,
+        row: crate::program::RowId,
+        code: &'static str,
+        why: &str,
+        reading: &Reading,
+    ) {
+        self.unusable((cell, reading), row, (Severity::Warning, code), why, true);
     }
 }
 

@@ -241,7 +241,7 @@ impl<'m> Scope<'_, 'm> {
             Op::Valued => valued.is_some(),
             Op::HasTime => valued.is_some_and(|cell| {
                 let text = cell.plain(self.reading);
-                base::DateTime::parse_hl7(&text).is_ok_and(|time| time.has_time())
+                crate::values::time::read(&text).is_ok_and(|time| time.has_time())
             }),
             Op::HasNumber => valued.is_some_and(|cell| {
                 let text = cell.plain(self.reading);

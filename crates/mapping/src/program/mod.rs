@@ -81,6 +81,8 @@ pub(crate) struct SegmentMap {
 pub(crate) struct TypeMap {
     pub(crate) name: String,
     pub(crate) body: Body,
+    /// A unit: `10^3/uL` is one, not two components.
+    pub(crate) joins_powers: bool,
     pub(crate) spot: RowId,
 }
 
@@ -122,6 +124,7 @@ pub(crate) struct MapRow {
     pub(crate) target: Arc<Target>,
     pub(crate) place: Option<Place>,
     pub(crate) convert: Convert,
+    pub(crate) text: TextPart,
     pub(crate) when: Option<Condition>,
     /// The condition reads fields only: it says the same of each value and is asked once.
     pub(crate) when_first: bool,
@@ -135,6 +138,18 @@ pub(crate) struct MapRow {
     pub(crate) assigner: Option<Target>,
     /// Bits of the components that the row does not see.
     pub(crate) hidden: u64,
+}
+
+/// What of its source a row reads as a text: separators in a text belong to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TextPart {
+    /// It reads no text.
+    #[default]
+    None,
+    /// The whole is one.
+    Whole,
+    /// Its first component is one.
+    First,
 }
 
 /// `=> Practitioner : XCN` with its key.

@@ -5,6 +5,7 @@ pub(crate) mod media;
 pub(crate) mod number;
 pub(crate) mod phone;
 pub(crate) mod time;
+pub(crate) mod unit;
 
 /// What a converter says of a text that it cannot use. It never repeats the text.
 pub(crate) type Made<T> = Result<T, &'static str>;

@@ -4,7 +4,7 @@ use crate::forward::cell::{Cell, Reading};
 
 /// `+1 555 5550100 X12` (HL7 v2-to-FHIR, XTN[ContactPoint]).
 pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
-    let part = |n| cell.part(n, reading).plain(reading);
+    let part = |n| cell.part(n, reading).joined(reading);
     let (country, area, local, extension) = (part(5), part(6), part(7), part(8));
     let mut text = String::new();
     if !country.is_empty() {
@@ -26,7 +26,7 @@ pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
 
 /// What a CWE is called: its text, else its code, else the original text.
 pub(crate) fn name(cell: Cell<'_>, reading: &Reading) -> String {
-    let parts = [2, 1, 9].map(|n| cell.part(n, reading).plain(reading));
+    let parts = [2, 1, 9].map(|n| cell.part(n, reading).joined(reading));
     let found = parts.into_iter().find(|text| !text.is_empty());
     found.map(Into::into).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Dates and times: as precise as they were, with an offset where FHIR asks for one.
 
 use super::Made;
-use base::{DateTime, Precision, UtcOffset, Zone};
+use base::{DateTime, Precision, TimeReading, UtcOffset, Zone};
 use fhir::build::Value;
 
 /// Where an offset comes from when the value has none.
@@ -16,7 +16,21 @@ pub(crate) struct Times {
 const NO_DATE: &str = "not a date or time";
 
 pub(crate) fn read(text: &str) -> Made<DateTime> {
-    DateTime::parse_hl7(text.trim()).map_err(|_| NO_DATE)
+    let (time, _) = DateTime::read_hl7(text.trim()).map_err(|_| NO_DATE)?;
+    Ok(time)
+}
+
+/// What is wrong with the spelling of a time that went through.
+pub(crate) fn slip(text: &str) -> Option<&'static str> {
+    let (_, reading) = DateTime::read_hl7(text.trim()).ok()?;
+    match reading {
+        TimeReading::Whole => None,
+        TimeReading::Iso => {
+            Some("a time as ISO 8601 writes it: HL7 v2 has no marks between the digits")
+        }
+        TimeReading::DateOnly => Some("what follows the date is no time of day: the date was kept"),
+        TimeReading::ZerosForUnknown => Some("zeros for what is not known: the rest was kept"),
+    }
 }
 
 pub(crate) fn date(text: &str) -> Made<Value> {

@@ -1,0 +1,126 @@
+//! Which rows read a text that has no parts, by the dictionary: in one place for all maps.
+//!
+//! Invariant: a row whose source is a text (ST, TX, FT) and whose element is one loses no word of it, whatever
+//! separators a sender left unescaped in it (HL7 v2 2.5.3: only what has components is divided).
+
+use crate::program::{Body, Convert, MapRow, Over, Program, Row, Source, TextPart};
+use hl7v2::Dictionary;
+
+/// What the `.n` and `this` of a body belong to.
+#[derive(Clone, Copy, Debug)]
+enum Owner<'a> {
+    /// A segment's rows name fields.
+    Nothing,
+    /// A data type by its name in the dictionary; a map's own name where there is none (`unit`).
+    Type(&'a str),
+    /// Groups of the components of one.
+    Groups(&'a str, &'a [Source]),
+}
+
+pub(super) fn settle(program: &mut Program) {
+    for map in &mut program.types {
+        map.joins_powers = map.name == "unit";
+        // A unit is a CWE in which a power may stand.
+        let name = if map.joins_powers { "CWE" } else { &map.name };
+        walk(&mut map.body, Owner::Type(name));
+    }
+    for map in &mut program.segments {
+        walk(&mut map.body, Owner::Nothing);
+    }
+}
+
+fn walk(body: &mut Body, owner: Owner<'_>) {
+    for row in &mut body.rows {
+        match row {
+            Row::Map(row) => map_row(row, owner),
+            Row::Each(row) => {
+                let inner = match (&row.over, owner) {
+                    (Over::Repeats(source), _) => match datatype(*source, owner) {
+                        Some(name) => Owner::Type(name),
+                        None => Owner::Nothing,
+                    },
+                    (Over::Groups(groups), Owner::Type(name)) => {
+                        let first = groups.first().map(Vec::as_slice);
+                        Owner::Groups(name, first.unwrap_or_default())
+                    }
+                    (Over::Groups(_) | Over::Segment(_), owner) => owner,
+                };
+                walk(&mut row.body, inner);
+            }
+            Row::Set(_) | Row::Drop(_) => {}
+        }
+    }
+}
+
+fn map_row(row: &mut MapRow, owner: Owner<'_>) {
+    let own = row
+        .sources
+        .first()
+        .and_then(|source| datatype(*source, owner));
+    if let Some(reference) = &mut row.reference {
+        walk(&mut reference.body, own.map_or(owner, Owner::Type));
+    }
+    let reads_text = matches!(
+        row.convert,
+        Convert::Text | Convert::Words | Convert::Code | Convert::Uri
+    );
+    // A component of a type that no version knows is taken for a text: nothing of it is lost then.
+    let level = row.sources.first().map_or(2, |source| level(*source));
+    row.text = match own {
+        _ if !reads_text => TextPart::None,
+        Some(name) if Dictionary::is_text(name) => TextPart::Whole,
+        Some(name) if level < 2 && part(name, 1, 0).is_some_and(Dictionary::is_text) => {
+            TextPart::First
+        }
+        None if level == 1 && row.convert == Convert::Text => TextPart::Whole,
+        _ => TextPart::None,
+    };
+}
+
+/// 0 for a field, 1 for a component, 2 for a subcomponent.
+fn level(source: Source) -> u8 {
+    match source {
+        Source::Field { component, sub, .. } | Source::Cell { component, sub } => {
+            u8::from(component != 0) + u8::from(sub != 0)
+        }
+        Source::Member(_) => 1,
+        Source::This => 0,
+    }
+}
+
+/// The data type of what a source leads to.
+fn datatype(source: Source, owner: Owner<'_>) -> Option<&str> {
+    match (source, owner) {
+        (
+            Source::Field {
+                segment,
+                field,
+                component,
+                sub,
+                ..
+            },
+            _,
+        ) => {
+            let name = std::str::from_utf8(&segment).ok()?;
+            let whole = Dictionary::newest_field(name, usize::from(field))?.datatype;
+            part(whole, component, sub)
+        }
+        (Source::Cell { component, sub }, Owner::Type(name)) => part(name, component, sub),
+        (Source::Member(number), Owner::Groups(name, members)) => {
+            let member = members.get(usize::from(number).checked_sub(1)?)?;
+            datatype(*member, Owner::Type(name))
+        }
+        (Source::This, Owner::Type(name)) => Some(name),
+        (Source::Cell { .. } | Source::Member(_) | Source::This, _) => None,
+    }
+}
+
+fn part(whole: &str, component: u8, sub: u8) -> Option<&str> {
+    let mut found = whole;
+    for number in [component, sub] {
+        if number != 0 {
+            found = Dictionary::newest_component(found, usize::from(number))?.datatype;
+        }
+    }
+    Some(found)
+}

@@ -1,0 +1,89 @@
+//! Units that a sender wrote with the component separator in them: `10^3/uL`, `m^2`.
+//!
+//! A coded unit (`mL^milliliter^UCUM`) has a code, a name and a coding system; a power has an exponent behind the
+//! separator. So two components are one unit where the second begins with a number and either there is no coding
+//! system or the first is a power's base, ten: no coded unit has that code.
+
+use smallvec::SmallVec;
+
+/// Joins the base and the exponent of a power; true if there was one. `parts` are those of `raw`.
+pub(crate) fn join_power<'m, const N: usize>(
+    raw: &'m [u8],
+    parts: &mut SmallVec<[&'m [u8]; N]>,
+) -> bool {
+    let [base, exponent, rest @ ..] = parts.as_slice() else {
+        return false;
+    };
+    let system = rest.first().is_some_and(|system| !system.is_empty());
+    if base.is_empty() || !is_exponent(exponent) || (system && !is_ten(base)) {
+        return false;
+    }
+    let Some(whole) = raw.get(..base.len() + 1 + exponent.len()) else {
+        return false;
+    };
+    // `10^3/uL^UCUM`: the name is left out.
+    let unnamed = system && rest.len() == 1;
+    parts.remove(1);
+    if unnamed {
+        parts.insert(1, &[]);
+    }
+    if let Some(first) = parts.first_mut() {
+        *first = whole;
+    }
+    true
+}
+
+/// `3/uL`, `-1`.
+fn is_exponent(part: &[u8]) -> bool {
+    let digits = part.strip_prefix(b"-").or(part.strip_prefix(b"+"));
+    digits
+        .unwrap_or(part)
+        .first()
+        .is_some_and(u8::is_ascii_digit)
+}
+
+/// `10`, `x10`, `X 10`, `*10`.
+fn is_ten(part: &[u8]) -> bool {
+    let sign = part.strip_suffix(b"10").map(<[u8]>::trim_ascii);
+    matches!(sign, Some(b"" | b"x" | b"X" | b"*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_power_is_one_unit_and_a_code_is_not() {
+        let joined = |raw: &'static str| -> String {
+            let mut parts: SmallVec<[&[u8]; 16]> = raw.as_bytes().split(|b| *b == b'^').collect();
+            join_power(raw.as_bytes(), &mut parts);
+            let texts = parts.iter().map(|part| String::from_utf8_lossy(part));
+            texts.collect::<Vec<_>>().join("|")
+        };
+        for (raw, expected) in [
+            ("10^3/uL", "10^3/uL"),
+            ("x10^9/L", "x10^9/L"),
+            ("10^-3", "10^-3"),
+            ("m^2", "m^2"),
+            ("mL/min/1.73 m^2", "mL/min/1.73 m^2"),
+            ("s^-1", "s^-1"),
+            ("10^3/uL^^UCUM", "10^3/uL||UCUM"),
+            ("10^3/uL^UCUM", "10^3/uL||UCUM"),
+            (
+                "10^6/uL^million per microliter^UCUM",
+                "10^6/uL|million per microliter|UCUM",
+            ),
+            ("mL^milliliter^UCUM", "mL|milliliter|UCUM"),
+            ("mg/dL^^UCUM", "mg/dL||UCUM"),
+            ("K/uL^1000/uL^L", "K/uL|1000/uL|L"),
+            (
+                "mg/dL^milligram per deciliter",
+                "mg/dL|milligram per deciliter",
+            ),
+            ("mg/dL", "mg/dL"),
+            ("^mg/dL", "|mg/dL"),
+        ] {
+            assert_eq!(joined(raw), expected, "{raw}");
+        }
+    }
+}

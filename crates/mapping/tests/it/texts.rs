@@ -1,0 +1,241 @@
+//! No word is cut (HL7 v2 2.5.3: what has no components is not divided): wherever a row reads a text, every word of
+//! it comes into a resource, whatever separators its sender left unescaped in it.
+
+use crate::values::{convert, json, observation};
+use hl7v2::{Dictionary, Message};
+use mapping::{Conversion, MapSet, Source};
+use proptest::prelude::*;
+
+/// Messages in which most segments of the maps stand.
+const MESSAGES: [(&str, &[&str]); 6] = [
+    (
+        "ADT^A01^ADT_A01",
+        &[
+            "EVN|A01|20240105101500-0600",
+            "PID|1||1^^^HOSP^MR||DOE^JANE",
+            "PD1||",
+            "NK1|1|DOE^JOHN|FTH",
+            "PV1|1|I|||||||||||||||||V1^^^HOSP^VN",
+            "PV2||",
+            "AL1|1|DA|70618^Penicillin^L",
+            "DG1|1||E11.9^Diabetes^I10C",
+            "PR1|1||30767^Scan^L||20240105",
+            "GT1|1||DOE^JOHN",
+            "IN1|1|PLAN^Plan^L|77|Payer",
+        ],
+    ),
+    (
+        "ORU^R01^ORU_R01",
+        &[
+            "PID|1||1^^^HOSP^MR||DOE^JANE",
+            "ORC|RE|P1^HOSP|F1^LAB",
+            "OBR|1|P1^HOSP|F1^LAB|24323-8^Panel^LN|||20240105101500-0600",
+            "OBX|1|ST|8251-1^Comment^LN||clear||||||F",
+            "NTE|1|L|verified",
+            "SPM|1|S1||119297000^Blood^SCT",
+        ],
+    ),
+    (
+        "OML^O21^OML_O21",
+        &[
+            "PID|1||1^^^HOSP^MR||DOE^JANE",
+            "ORC|NW|P1^HOSP",
+            "OBR|1|P1^HOSP||24323-8^Panel^LN",
+            "NTE|1|P|fasting",
+        ],
+    ),
+    (
+        "RDE^O11^RDE_O11",
+        &[
+            "PID|1||1^^^HOSP^MR||DOE^JANE",
+            "ORC|NW|P1^HOSP|F1^PHARM",
+            "RXE||860975^Metformin^RXNORM|1||TAB",
+            "RXR|PO^Oral^HL70162",
+            "TQ1|1||BID",
+        ],
+    ),
+    (
+        "VXU^V04^VXU_V04",
+        &[
+            "PID|1||1^^^HOSP^MR||DOE^JANE",
+            "ORC|RE|P1^HOSP|F1^WEST",
+            "RXA|0|1|20240105||20^DTaP^CVX|0.5|mL^mL^UCUM||||||||L1|||||CP",
+            "RXR|IM^Intramuscular^HL70162",
+        ],
+    ),
+    (
+        "SIU^S12^SIU_S12",
+        &[
+            "SCH|A1^HOSP|||||CHECK^Check-up^L|||30|min|^^^20240105101500-0600^20240105104500-0600",
+            "NTE|1|P|bring papers",
+            "PID|1||1^^^HOSP^MR||DOE^JANE",
+            "AIP|1||9001^TESTDOC^ANN",
+            "AIL|1||ROOM1^^^HOSP",
+        ],
+    ),
+];
+
+/// The segment with that text at a field's component; 0 is the field.
+fn with(line: &str, field: usize, component: usize, text: &str) -> String {
+    let mut fields: Vec<String> = line.split('|').map(str::to_owned).collect();
+    fields.resize(fields.len().max(field + 1), String::new());
+    let mut parts: Vec<&str> = fields[field].split('^').collect();
+    fields[field] = match component {
+        0 => text.to_owned(),
+        n => {
+            parts.resize(parts.len().max(n), "");
+            parts[n - 1] = text;
+            parts.join("^")
+        }
+    };
+    fields.join("|")
+}
+
+/// Every field and component that the dictionary calls a text, with the separators that do not belong there.
+fn places(name: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for number in 1..=60 {
+        let Some(field) = Dictionary::newest_field(name, number) else {
+            continue;
+        };
+        if Dictionary::is_text(field.datatype) {
+            found.push((number, 0));
+        }
+        for part in 1..=22 {
+            let component = Dictionary::newest_component(field.datatype, part);
+            if component.is_some_and(|part| Dictionary::is_text(part.datatype)) {
+                found.push((number, part));
+            }
+        }
+    }
+    found
+}
+
+fn says(made: &Conversion, words: &[&str]) -> bool {
+    let all: String = made
+        .drafts
+        .iter()
+        .map(|draft| json(draft.value()))
+        .collect();
+    words.iter().all(|word| all.contains(word))
+}
+
+#[test]
+fn every_word_of_every_text_comes_through() {
+    let mut n_tried = 0;
+    let mut found = Vec::new();
+    for (kind, lines) in MESSAGES {
+        for (at, line) in lines.iter().enumerate() {
+            let name = &line[..3];
+            for (field, component) in places(name) {
+                let sent = |text: &str| {
+                    let mut own: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+                    own[at] = with(line, field, component, text);
+                    convert(kind, &own)
+                };
+                // A row that reads a code leaves its words to the table: it maps no text.
+                if !says(&sent("Wordone Wordtwo"), &["Wordone Wordtwo"]) {
+                    continue;
+                }
+                for separator in ["&", " & ", " ^ "] {
+                    if component != 0 && separator.contains('^') {
+                        continue;
+                    }
+                    n_tried += 1;
+                    let made = sent(&format!("Wordone{separator}Wordtwo"));
+                    if !says(&made, &["Wordone", "Wordtwo"]) {
+                        found.push(format!("{kind} {name}-{field}.{component} {separator:?}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(300 < n_tried, "only {n_tried} places");
+    assert!(found.is_empty(), "{n_tried} tried, cut: {found:#?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// The same of texts of any words: as sent, in one element, with a warning.
+    #[test]
+    fn a_text_is_as_it_was_sent(
+        words in prop::collection::vec("[A-Za-z0-9/%.,()-]{1,8}", 2..5),
+        marks in prop::collection::vec(prop::sample::select(vec!["&", " & ", "&&"]), 4),
+    ) {
+        let mut text = words[0].clone();
+        for (word, mark) in words[1..].iter().zip(&marks) {
+            text.push_str(mark);
+            text.push_str(word);
+        }
+        let made = convert("ADT^A01^ADT_A01", &[
+            "PID|1||1^^^HOSP^MR||DOE^JANE".to_owned(),
+            "PV1|1|I|||||||||||||||||V1^^^HOSP^VN".to_owned(),
+            format!("AL1|1|DA|70618^{text}^L|SV|{text}"),
+            format!("DG1|1||E11.9^{text}^I10C|{text}"),
+        ]);
+        let all: String = made.drafts.iter().map(|draft| json(draft.value())).collect();
+        let n_there = all.matches(&format!("\"{text}\"")).count();
+        prop_assert!(4 <= n_there, "{} in {}", text, all);
+        let warned = made.report.unusable.iter().filter(|one| one.replaced && one.code == "structure");
+        prop_assert!(4 <= warned.count());
+    }
+}
+
+#[test]
+fn units_are_whole() {
+    for (sent, unit, code) in [
+        ("10^3/uL", "10^3/uL", None),
+        ("mL/min/1.73 m^2", "mL/min/1.73 m^2", None),
+        ("10^3/uL^^UCUM", "10^3/uL", Some("10^3/uL")),
+        ("mL^milliliter^UCUM", "milliliter", Some("mL")),
+        ("mmol/L^^UCUM", "mmol/L", Some("mmol/L")),
+        ("mg&dL", "mg&dL", None),
+    ] {
+        let made = observation(&format!("OBX|1|NM|6690-2^WBC^LN||7.2|{sent}|||||F"));
+        let quantity = made.get("valueQuantity").unwrap();
+        assert_eq!(quantity.text("unit"), Some(unit), "{sent}");
+        assert_eq!(quantity.text("code"), code, "{sent}");
+    }
+}
+
+#[test]
+fn a_code_may_have_an_ampersand() {
+    let made = observation("OBX|1|NM|H&H^Hemoglobin & Hematocrit^L||7.2|g/dL|||||F");
+    let coding = made.at("code.coding[0]").unwrap();
+    assert_eq!(coding.text("code"), Some("H&H"));
+    assert_eq!(coding.text("display"), Some("Hemoglobin & Hematocrit"));
+}
+
+#[test]
+fn what_kind_of_name_it_is_is_no_name() {
+    let message = Message::parse(
+        b"MSH|^~\\&|ADT|NORTH|EHR|HOSP|20240101100000||ADT^A28^ADT_A01|1|P|2.5.1\rPID|1||A1^^^HOSP^MR||^^^^^^L~DOE^JANE^^^^^N||||||^^^^^^H||^PRN^PH\r"
+            .to_vec(),
+    );
+    let made = MapSet::builtin().forward(&message, &Source::default());
+    let patient = made
+        .drafts
+        .iter()
+        .find(|draft| draft.resource_type == "Patient")
+        .unwrap()
+        .value();
+    let names: Vec<Option<&str>> = patient
+        .each("name")
+        .map(|name| name.text("family"))
+        .collect();
+    assert_eq!(names, [Some("DOE")]);
+    assert!(
+        patient.get("address").is_none() && patient.get("telecom").is_none(),
+        "{}",
+        json(patient)
+    );
+    let told = &made.report.unmapped;
+    assert_eq!(
+        told.iter()
+            .filter(|entry| entry.place.segment == *b"PID")
+            .count(),
+        3,
+        "{told:?}"
+    );
+}
