@@ -20,6 +20,11 @@ pub struct Filter {
     pub accession: Option<String>,
     /// Where it stands.
     pub state: Option<State>,
+    /// The same for several: it stands in one of these. Empty takes all.
+    pub any_of: Vec<State>,
+    /// Why it stands there, word for word as [`Summary::reason`] has it, or else
+    /// [`Summary::no_message`]; empty for those that have no reason.
+    pub reason: Option<String>,
     /// Only those whose mapping reported issues.
     pub has_issues: bool,
     /// Received at or after.

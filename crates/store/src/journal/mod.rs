@@ -31,7 +31,8 @@ pub use ledger::{Bulk, BulkProgress, Ledger};
 pub use list::{Filter, Listing, Page};
 pub use pending::{Pending, WriterGone};
 pub use state::{
-    Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, State, StoppedFlow,
+    Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, Resting, State,
+    StoppedFlow,
 };
 
 use crate::Priority;

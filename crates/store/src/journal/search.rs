@@ -192,7 +192,7 @@ impl Plan {
         .into_iter()
         .filter_map(|(kind, value)| value.map(|value| (kind, value)))
         .collect();
-        let known_state = filter.state.filter(|state| *state != State::Received);
+        let resting = resting(filter);
         let mut plan = Self::driven_by_nothing();
         if let Some(text) = &filter.text {
             plan.drive(
@@ -203,12 +203,12 @@ impl Plan {
             plan.condition("t.text MATCH ?", Value::from(text::query(text)));
         } else if !terms.is_empty() {
             plan.drive_by_term(terms.remove(0));
-        } else if let Some(state) = known_state {
+        } else if !resting.is_empty() {
             plan.drive(
                 "ledger.message d CROSS JOIN entry e ON e.seq = d.seq",
                 "d.seq",
             );
-            plan.condition("d.state = ?", Value::from(state_code(state)));
+            plan.conditions.push(one_of("d.state", &resting));
         } else if filter.has_issues {
             plan.drive(
                 "ledger.message d CROSS JOIN entry e ON e.seq = d.seq",
@@ -275,6 +275,14 @@ impl Plan {
         if let Some(state) = filter.state {
             self.condition("ifnull(m.state, 0) = ?", Value::from(state_code(state)));
         }
+        if !filter.any_of.is_empty() {
+            self.conditions
+                .push(one_of("ifnull(m.state, 0)", &filter.any_of));
+        }
+        if let Some(reason) = &filter.reason {
+            let why = "coalesce(m.reason, e.no_message, '') = ?";
+            self.condition(why, Value::from(reason.clone()));
+        }
         if filter.has_issues {
             self.conditions.push("m.n_issues > 0".to_owned());
         }
@@ -314,6 +322,23 @@ impl Plan {
             None => query(connection),
         }
     }
+}
+
+/// The states that the ledger has a row for, where the filter asks for such states only: they drive.
+fn resting(filter: &Filter) -> Vec<State> {
+    let asked = filter.state.iter().chain(&filter.any_of);
+    let states: Vec<State> = asked.copied().collect();
+    if states.contains(&State::Received) {
+        Vec::new()
+    } else {
+        states
+    }
+}
+
+/// `d.state IN (3,6)`
+fn one_of(column: &str, states: &[State]) -> String {
+    let codes = states.iter().map(|state| state_code(*state).to_string());
+    format!("{column} IN ({})", codes.collect::<Vec<_>>().join(","))
 }
 
 /// Reads the columns of [`COLUMNS`].

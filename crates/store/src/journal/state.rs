@@ -228,6 +228,23 @@ pub struct Replay {
     pub done: Option<(Timestamp, String)>,
 }
 
+/// Messages of one flow that rest in one state for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// The flow.
+    pub flow: String,
+    /// The state.
+    pub state: State,
+    /// The reason, as each of them has it; empty for none.
+    pub reason: String,
+    /// How many.
+    pub n: u64,
+    /// The oldest of them.
+    pub oldest: Sequence,
+    /// The newest of them.
+    pub newest: Sequence,
+}
+
 /// How many messages of a flow stand somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {

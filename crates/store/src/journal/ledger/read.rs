@@ -5,7 +5,8 @@ use crate::journal::Sequence;
 use crate::journal::day;
 use crate::journal::error::ReadError;
 use crate::journal::state::{
-    Count, Delivery, Parked, Progress, Queued, Rate, Replay, StoppedFlow, rated_of, state_of,
+    Count, Delivery, Parked, Progress, Queued, Rate, Replay, Resting, State, StoppedFlow, rated_of,
+    state_code, state_of,
 };
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -111,6 +112,40 @@ impl Ledger {
                 n: n as u64,
             })
         })
+    }
+
+    /// What rests in these states, by flow, state and reason: the newest `limit` messages of each
+    /// state are counted. Says too which states have more.
+    pub fn resting(
+        &self,
+        states: &[State],
+        limit: usize,
+    ) -> Result<(Vec<Resting>, Vec<State>), ReadError> {
+        let (mut found, mut cut) = (Vec::new(), Vec::new());
+        for state in states {
+            let code = state_code(*state);
+            let groups = self.rows(
+                "SELECT flow, ifnull(reason, ''), count(*), min(seq), max(seq) FROM
+                   (SELECT flow, reason, seq FROM message WHERE state = ?1 ORDER BY seq DESC LIMIT ?2)
+                 GROUP BY 1, 2 ORDER BY 1, 2",
+                params![code, limit as i64],
+                |row| {
+                    Ok(Resting {
+                        flow: row.get(0)?,
+                        state: *state,
+                        reason: row.get(1)?,
+                        n: row.get::<_, i64>(2)? as u64,
+                        oldest: sequence(row, 3)?,
+                        newest: sequence(row, 4)?,
+                    })
+                },
+            )?;
+            if limit as u64 <= groups.iter().map(|group| group.n).sum() {
+                cut.push(*state);
+            }
+            found.extend(groups);
+        }
+        Ok((found, cut))
     }
 
     pub(in crate::journal) fn rates(&self, from: i64, until: i64) -> Result<Vec<Rate>, ReadError> {
