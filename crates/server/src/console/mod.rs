@@ -24,6 +24,7 @@ mod messages;
 mod overview;
 mod password;
 mod patients;
+mod query;
 mod queues;
 mod settings;
 mod theme;
@@ -100,6 +101,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/flows/{name}/switch", post(flows::switch))
         .route("/queues", get(queues::show))
         .route("/maps", get(maps::list))
+        .route("/maps/reload", post(maps::reload))
         .route("/maps/file", get(maps::show).post(maps::try_out))
         .route("/audit", get(audit::show))
         .route("/settings", get(settings::show))

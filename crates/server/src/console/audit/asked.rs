@@ -1,12 +1,14 @@
 //! What an address of the audit page asks for: filters, order, page. All of it is opaque ids and
 //! words of ours, so all of it may stand there.
 
+use super::super::fault::Fault;
 use super::super::markup::{given, query_of};
+use super::super::query::{known, unreadable};
 use base::Timestamp;
 use store::audit::{ActorKind, Column, Filter};
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     who: String,
     what: String,
@@ -154,6 +156,22 @@ pub(in crate::console) fn plain_headings() -> Vec<Heading> {
 impl Asked {
     pub(super) fn patient(&self) -> Option<&String> {
         (!self.patient.is_empty()).then_some(&self.patient)
+    }
+
+    /// Whether the page knows all of it. A word that it does not know never shows everything.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        known("who", &self.who, WHO.map(|(code, ..)| code))?;
+        known("what", &self.what, WHAT.map(|(code, ..)| code))?;
+        known("outcome", &self.outcome, OUTCOMES.map(|(code, _)| code))?;
+        known("since", &self.since, SINCE.map(|(code, ..)| code))?;
+        let column = self.sort.strip_prefix('-').unwrap_or(&self.sort);
+        known("sort", column, COLUMNS.map(|(code, ..)| code))?;
+        let is_number = self.message.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number {
+            Ok(())
+        } else {
+            Err(unreadable("message", &self.message, "a message's number"))
+        }
     }
 
     pub(super) fn filter(&self, now: Timestamp) -> Filter {

@@ -11,13 +11,14 @@ pub(super) use line::Line;
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
 use super::markup::{Moment, hex, thousands};
+use super::query::Query;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::trail::Touched;
 use access::Interaction;
 use askama::Template;
 use asked::{Asked, Menu};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use store::audit::{Listing, Page, Position, SORTED_WINDOW, Sorted};
 
@@ -50,6 +51,7 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
     visitor.permit(&app, Interaction::Audit, None).await?;
+    asked.check()?;
     let touched = Touched {
         resource_type: "audit log".to_owned(),
         target: asked.names().join("&"),

@@ -4,13 +4,14 @@ use super::super::attachment::{Attachment, Reading, View, decode, may_frame};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::markup::encode;
+use super::super::query::Query;
 use super::super::visitor::Visitor;
 use super::filter::Wanted;
 use super::open::audited_open;
 use super::place::link_to_field;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use hl7v2::{Message, Repeat};
 use store::journal::Sequence;
@@ -25,6 +26,7 @@ struct DocumentPage {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     /// The field, such as `OBX[3]-5`.
     path: String,

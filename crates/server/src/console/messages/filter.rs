@@ -3,6 +3,7 @@
 use super::super::fault::Fault;
 use super::super::handles::Handles;
 use super::super::markup::{given, query_of};
+use super::super::query::{known, unreadable};
 use super::super::visitor::{Form, Visitor};
 use axum::Extension;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -26,12 +27,15 @@ pub(super) const SPANS: [(&str, &str, i64); 4] = [
 
 /// What an address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(in crate::console) struct Wanted {
     pub(in crate::console) flow: String,
     #[serde(rename = "type")]
     pub(in crate::console) kind: String,
+    /// A state's word, or several with commas between them.
     pub(in crate::console) state: String,
+    /// Why a message rests: the code as the ledger has it, which names no patient.
+    pub(in crate::console) reason: String,
     pub(in crate::console) control: String,
     /// Handles of a record number, an order number, words of the text.
     pub(in crate::console) patient: String,
@@ -75,11 +79,12 @@ impl Wanted {
         query_of(own.map(|(name, own)| (name, if name == field { value } else { own })))
     }
 
-    pub(in crate::console) fn pairs(&self) -> [(&'static str, &str); 11] {
+    pub(in crate::console) fn pairs(&self) -> [(&'static str, &str); 12] {
         [
             ("flow", &self.flow),
             ("type", &self.kind),
             ("state", &self.state),
+            ("reason", &self.reason),
             ("control", &self.control),
             ("patient", &self.patient),
             ("order", &self.order),
@@ -103,6 +108,7 @@ impl Wanted {
             flow: own("flow"),
             kind: own("type"),
             state: own("state"),
+            reason: own("reason"),
             control: own("control"),
             patient: own("patient"),
             order: own("order"),
@@ -129,10 +135,18 @@ impl Wanted {
             }
             handles.find(user, handle).map(Some).ok_or_else(forgotten)
         };
+        known("since", &self.since, SPANS.map(|(code, ..)| code))?;
+        known("issues", &self.issues, ["1"])?;
+        let moment = |name: &str, text: &str| match text {
+            "" => Ok(None),
+            text => instant(text, &Zone::utc())
+                .map(Some)
+                .ok_or_else(|| unreadable(name, text, MOMENT)),
+        };
         let span = SPANS.iter().find(|(code, ..)| *code == self.since);
         let since =
             span.map(|(_, _, secs)| Timestamp::from_micros(now.micros() - secs * 1_000_000));
-        let from = instant(&self.from, &Zone::utc());
+        let from = moment("from", &self.from)?;
         Ok(Filter {
             flow: given(&self.flow),
             message_type: given(&self.kind),
@@ -140,12 +154,26 @@ impl Wanted {
             patient: typed(&self.patient)?,
             visit: None,
             accession: typed(&self.order)?,
-            state: State::from_word(&self.state),
+            state: None,
+            any_of: self.states()?,
+            reason: given(&self.reason),
             has_issues: !self.issues.is_empty(),
             from: from.max(since),
-            until: instant(&self.until, &Zone::utc()),
+            until: moment("until", &self.until)?,
             text: typed(&self.text)?,
         })
+    }
+
+    /// The states that are asked for; none for all.
+    fn states(&self) -> Result<Vec<State>, Fault> {
+        let read = |word: &str| {
+            let words = || State::ALL.map(State::word).join(", ");
+            State::from_word(word).ok_or_else(|| unreadable("state", word, &words()))
+        };
+        match self.state.as_str() {
+            "" => Ok(Vec::new()),
+            words => words.split(',').map(read).collect(),
+        }
     }
 
     pub(super) fn before(&self) -> Option<Sequence> {
@@ -159,7 +187,11 @@ impl Wanted {
         let shown = [
             ("flow", format!("flow {}", self.flow)),
             ("type", self.kind.clone()),
-            ("state", self.state.clone()),
+            ("state", in_short(&self.state)),
+            (
+                "reason",
+                super::super::words::reason(&self.reason).to_owned(),
+            ),
             ("control", format!("control id {}", self.control)),
             (
                 "patient",
@@ -216,6 +248,19 @@ impl Wanted {
     }
 }
 
+/// The states that wait for a person, as an address has them: what *Needs attention* counts.
+pub(in crate::console) const OPEN: &str = "needs attention,dead,held,parked";
+
+/// The words of a filter by state.
+fn in_short(states: &str) -> String {
+    match states {
+        OPEN => "waits for a person".to_owned(),
+        states => states.replace(',', ", "),
+    }
+}
+
+const MOMENT: &str = "a date or a time such as 2026-01-31T12:00:00Z";
+
 /// An instant that an address or a form names; one without an offset is read in `zone`.
 fn instant(text: &str, zone: &Zone) -> Option<Timestamp> {
     // A form's field gives minutes, FHIR asks for seconds.
@@ -248,7 +293,7 @@ fn forgotten() -> Fault {
 pub(in crate::console) async fn narrow(
     Extension(handles): Extension<Arc<Handles>>,
     form: Form,
-) -> Response {
+) -> Result<Response, Fault> {
     let user = form.visitor.user();
     let typed = |name: &str, earlier: String| match form.get(name).trim() {
         "" => earlier,
@@ -257,8 +302,10 @@ pub(in crate::console) async fn narrow(
     // The page's script says in which zone the fields are meant.
     let zone = Zone::named(form.get("zone")).unwrap_or_else(Zone::utc);
     let moment = |name: &str, earlier: String| match form.get(name).trim() {
-        "" => earlier,
-        text => instant(text, &zone).map_or(earlier, Timestamp::to_fhir),
+        "" => Ok(earlier),
+        text => instant(text, &zone)
+            .map(Timestamp::to_fhir)
+            .ok_or_else(|| unreadable(name.trim_start_matches("new-"), text, MOMENT)),
     };
     let earlier = Wanted::of_form(&form);
     let wanted = Wanted {
@@ -269,11 +316,11 @@ pub(in crate::console) async fn narrow(
         patient: typed("new-patient", earlier.patient),
         order: typed("new-order", earlier.order),
         text: typed("new-text", earlier.text),
-        from: moment("new-from", earlier.from),
-        until: moment("new-until", earlier.until),
+        from: moment("new-from", earlier.from)?,
+        until: moment("new-until", earlier.until)?,
         ..earlier
     };
-    Redirect::to(&format!("/messages?{}", wanted.query())).into_response()
+    Ok(Redirect::to(&format!("/messages?{}", wanted.query())).into_response())
 }
 
 /// The filter of a page, for a visitor.
@@ -310,6 +357,39 @@ mod tests {
         ] {
             let found = instant(text, zone).map(Timestamp::to_fhir);
             assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    /// Whatever an address says, it is read or named: no filter falls away.
+    #[test]
+    fn a_wrong_filter_is_never_everything() {
+        let handles = Handles::default();
+        let filter = |wanted: Wanted| wanted.filter(&handles, "admin", Timestamp::from_micros(0));
+        let of_state = |state: &str| {
+            filter(Wanted {
+                state: state.to_owned(),
+                ..Wanted::default()
+            })
+        };
+        for state in State::ALL {
+            assert_eq!(of_state(state.word()).unwrap().any_of, [state]);
+        }
+        assert_eq!(of_state(OPEN).unwrap().any_of.len(), 4);
+        for wrong in ["helt", "held,helt", "Held", ",", "held, dead"] {
+            let fault = of_state(wrong).unwrap_err();
+            assert!(fault.why.contains("`state`"), "{wrong}: {}", fault.why);
+        }
+        let wrong: [fn(&mut Wanted) -> &mut String; 4] = [
+            |wanted| &mut wanted.from,
+            |wanted| &mut wanted.until,
+            |wanted| &mut wanted.since,
+            |wanted| &mut wanted.issues,
+        ];
+        for (field, name) in wrong.into_iter().zip(["from", "until", "since", "issues"]) {
+            let mut wanted = Wanted::default();
+            "2026-13-41".clone_into(field(&mut wanted));
+            let fault = filter(wanted).unwrap_err();
+            assert!(fault.why.contains(name), "{name}: {}", fault.why);
         }
     }
 

@@ -6,10 +6,11 @@
 //! - nothing is sent while nothing moved, but for a sign of life.
 
 use super::super::markup::thousands;
+use super::super::query::Query;
 use super::super::visitor::peek;
 use super::{Asked, Span, View};
 use crate::app::App;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -51,8 +52,12 @@ pub(in crate::console) async fn live(
     if peek(&app, &parts).is_none() {
         return (StatusCode::UNAUTHORIZED, "log in first\n").into_response();
     }
+    let span = match asked.span() {
+        Ok(span) => span,
+        Err(fault) => return fault.into_response(),
+    };
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(feed(app, parts, (asked.span(), sender)));
+    tokio::spawn(feed(app, parts, (span, sender)));
     Sse::new(Events(receiver))
         .keep_alive(KeepAlive::default())
         .into_response()

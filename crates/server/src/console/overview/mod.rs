@@ -14,11 +14,12 @@ pub(super) use picture::Lane;
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
 use super::markup::{Moment, thousands};
+use super::query::{Query, known};
 use super::visitor::Visitor;
 use super::words;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use base::Timestamp;
 use flow::Snapshot;
@@ -110,7 +111,7 @@ const SPANS: [Span; 3] = [
 ];
 
 #[derive(serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Asked {
     span: String,
 }
@@ -126,13 +127,12 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// The span asked for; the last day where there is no such one.
-    pub(super) fn span(&self) -> &'static Span {
+    /// The span asked for; the last day where none is.
+    pub(super) fn span(&self) -> Result<&'static Span, Fault> {
         const TODAY: &Span = &SPANS[1];
-        SPANS
-            .iter()
-            .find(|span| span.code == self.span)
-            .unwrap_or(TODAY)
+        known("span", &self.span, SPANS.iter().map(|span| span.code))?;
+        let asked = SPANS.iter().find(|span| span.code == self.span);
+        Ok(asked.unwrap_or(TODAY))
     }
 }
 
@@ -330,7 +330,7 @@ pub(super) async fn show(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
-    let view = take(&app, asked.span()).await?;
+    let view = take(&app, asked.span()?).await?;
     page(&OverviewPage {
         frame: Frame::new(&visitor, Place::Overview, "Overview"),
         view,
@@ -339,7 +339,7 @@ pub(super) async fn show(
 
 /// `GET /console/attention`: the list again, for the page that is open.
 pub(super) async fn attention(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
-    let view = take(&app, Asked::default().span()).await?;
+    let view = take(&app, Asked::default().span()?).await?;
     page(&AttentionPart {
         csrf: &visitor.session.csrf,
         back: "/",

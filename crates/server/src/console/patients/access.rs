@@ -4,12 +4,13 @@ use super::super::audit::{Heading, Line, plain_headings};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::markup::Moment;
+use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::band::Band;
 use super::record::Record;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use store::audit::{ActorKind, Filter, Page, Recorded};
 
@@ -27,6 +28,7 @@ struct AccessPage {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     #[serde(default)]
     who: String,
@@ -44,6 +46,7 @@ pub(in crate::console) async fn access(
     visitor
         .permit(&app, ::access::Interaction::Audit, None)
         .await?;
+    known("who", &asked.who, ["all"])?;
     let record = Record::open(
         &app,
         &visitor,

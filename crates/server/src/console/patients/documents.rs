@@ -3,13 +3,14 @@
 use super::super::attachment::{Attachment, Reading, View, base64, may_frame};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
+use super::super::query::Query;
 use super::super::visitor::Visitor;
 use super::band::Band;
 use super::record::{Entry, Record, Said};
 use super::value;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use fhir::json::Node;
 
@@ -258,6 +259,7 @@ fn attach(
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     element: String,
 }

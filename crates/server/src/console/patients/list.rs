@@ -4,6 +4,7 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::handles::Handles;
 use super::super::markup::{Moment, count};
+use super::super::query::Query;
 use super::super::visitor::{Form, Visitor};
 use super::authorities::Authorities;
 use super::record::Entry;
@@ -13,7 +14,7 @@ use crate::trail::Touched;
 use access::{Interaction, Permit};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use base::Timestamp;
 use fhir::json::Node;
@@ -52,6 +53,7 @@ struct ListPage {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     /// The handle of what was typed.
     #[serde(default)]

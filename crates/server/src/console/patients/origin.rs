@@ -4,12 +4,13 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::markup::Moment;
 use super::super::messages::{Difference, differences, link_to_field, origin_of, sequence_of};
+use super::super::query::Query;
 use super::super::visitor::Visitor;
 use crate::app::App;
 use crate::trail::Touched;
 use access::{Interaction, Permit};
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use base::Timestamp;
 use std::collections::BTreeSet;
@@ -60,6 +61,7 @@ struct OriginPart {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     #[serde(default)]
     element: String,

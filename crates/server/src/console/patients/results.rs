@@ -3,13 +3,14 @@
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::markup::encode;
+use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::band::Band;
 use super::record::Record;
 use super::series::{Point, Series};
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 
 #[derive(Template)]
@@ -45,6 +46,7 @@ struct Row {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     #[serde(default)]
     test: String,
@@ -73,6 +75,7 @@ pub(in crate::console) async fn results(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
+    known("span", &asked.span, SPANS.map(|(code, ..)| code))?;
     let record = Record::open(&app, &visitor, &id, ("results", &TYPES)).await?;
     let band = Band::of(&record, "results");
     let (span, _, n_days) = SPANS

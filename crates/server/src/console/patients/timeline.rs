@@ -2,13 +2,14 @@
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
+use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::band::Band;
 use super::record::{Entry, Record, Said};
 use super::value;
 use crate::app::App;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use base::Timestamp;
 use std::fmt::Write as _;
@@ -49,6 +50,7 @@ struct Event {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     #[serde(default)]
     span: String,
@@ -104,6 +106,7 @@ pub(in crate::console) async fn timeline(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
+    known("span", &asked.span, SPANS.map(|(code, ..)| code))?;
     let record = Record::open(&app, &visitor, &id, ("timeline", &TYPES)).await?;
     let band = Band::of(&record, "timeline");
     let mut events: Vec<Event> = record
