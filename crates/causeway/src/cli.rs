@@ -20,8 +20,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Start with a site's configuration
     Serve(Configured),
-    /// Check configuration, flows and maps without starting
-    Check(Configured),
+    /// Check configuration, flows and maps without starting, and run the tests in map files
+    Check(Check),
     /// Translate between HL7 v2 and FHIR
     Convert(Convert),
     /// Evaluate a FHIRPath expression on a resource, one JSON value a line
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Messages(Messages),
     /// Look at the flows and try a message without storing it
     Flows(Flows),
+    /// Look at the maps in use and read them again without a restart
+    Maps(Maps),
     /// Make a bearer token for scripts; needs write access to the data directory
     Token(Token),
     /// Check and read the audit log
@@ -83,6 +85,16 @@ pub(crate) struct Configured {
     pub(crate) config: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration file
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How what was found is printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+}
+
 /// A format that can be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Syntax {
@@ -103,9 +115,22 @@ pub(crate) struct Convert {
     /// A map file or a folder of them, on top of the built-in maps; or the name of a dialect
     #[arg(long, value_name = "M")]
     pub(crate) map: Option<String>,
-    /// The sender's time zone, for times without an offset
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub(crate) zone: String,
+    /// A site's configuration: its maps and dialects, and what its flow says of zone, authorities and
+    /// dialect
+    #[arg(
+        short = 'c',
+        long = "config",
+        value_name = "FILE",
+        conflicts_with = "map"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// The flow of --config to convert as; not needed where there is one flow only
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) flow: Option<String>,
+    /// The sender's time zone, for times without an offset; UTC, or the zone of the flow, where it is
+    /// not given
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
     /// The message structure to write, such as ORU_R01, where FHIR becomes HL7 v2
     #[arg(long, value_name = "NAME")]
     pub(crate) structure: Option<String>,
@@ -363,6 +388,23 @@ pub(crate) enum FlowsAction {
         /// The message; `-` is standard input
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Maps {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) action: MapsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MapsAction {
+    /// Version, files and dialects of the maps in use, and how the last reading went
+    Show,
+    /// Read the [maps] folder again (SIGHUP does the same): all of its maps are in use afterwards, or,
+    /// where one is refused or its test fails, none, and those in use stay
+    Reload,
 }
 
 #[derive(Debug, Args)]

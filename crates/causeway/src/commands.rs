@@ -2,11 +2,13 @@
 
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod check;
 pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod fhirpath;
 pub(crate) mod flows;
 pub(crate) mod import;
+pub(crate) mod maps;
 pub(crate) mod messages;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -203,6 +203,27 @@ impl Config {
         })
     }
 
+    /// The flow of that name; the only one where none is named.
+    pub(crate) fn flow(&self, name: Option<&str>) -> Result<&FlowConfig, String> {
+        let names = || {
+            let names: Vec<&str> = self.flows.iter().map(|flow| flow.name.as_str()).collect();
+            names.join(", ")
+        };
+        match (name, self.flows.as_slice()) {
+            (Some(name), flows) => flows.iter().find(|flow| flow.name == name).ok_or_else(|| {
+                format!(
+                    "there is no flow `{name}` in the configuration; it has {}",
+                    names()
+                )
+            }),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(format!(
+                "the configuration has more than one flow; name one with --flow: {}",
+                names()
+            )),
+        }
+    }
+
     /// What the engine is told.
     pub(crate) fn engine_config(&self) -> EngineConfig {
         let mut engine = EngineConfig::new(self.flows.clone());

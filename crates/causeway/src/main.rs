@@ -36,12 +36,13 @@ fn main() -> ExitCode {
     end_quietly_where_nobody_reads();
     let result = match Cli::parse().command {
         Command::Serve(args) => commands::serve::serve(&args),
-        Command::Check(args) => commands::serve::check(&args),
+        Command::Check(args) => commands::check::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Fhirpath(args) => commands::fhirpath::run(&args),
         Command::Send(args) => commands::send::run(&args),
         Command::Messages(args) => commands::messages::run(&args),
         Command::Flows(args) => commands::flows::run(&args),
+        Command::Maps(args) => commands::maps::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Import(args) => commands::import::run(&args),

@@ -1,8 +1,178 @@
 //! The maps that a command works with: the built-in ones, and a site's own on top.
 
+use crate::config::Config;
 use crate::failure::Failure;
-use mapping::{Diagnostic, MapSet};
-use std::path::Path;
+use base::{Clock, SystemClock};
+use flow::{FlowConfig, LiveMaps, Maps, MapsRefused, ReadMaps};
+use mapping::{Diagnostic, MapSet, Trial};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where a site's maps lie and who needs which of them: what is read at the start and again later.
+pub(crate) struct SiteMaps {
+    folder: Option<PathBuf>,
+    flows: Vec<FlowConfig>,
+}
+
+/// A site's maps, with everything that can be said of them without a message.
+pub(crate) struct Inspected {
+    /// As far as they could be understood.
+    pub(crate) maps: MapSet,
+    /// What refuses them.
+    pub(crate) errors: Vec<Diagnostic>,
+    /// What is doubtful, beyond what is said of the built-in maps alone: a site cannot mend those.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// The names of the site's own files.
+    own: HashSet<String>,
+}
+
+// === impl SiteMaps ===
+
+impl SiteMaps {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            folder: config.maps.folder.clone(),
+            flows: config.flows.clone(),
+        }
+    }
+
+    /// The maps to start with. A test that fails does not keep a hospital's messages out: it is told
+    /// in the log; `check` and a later reading refuse.
+    pub(crate) fn at_start(&self) -> Result<MapSet, Failure> {
+        let inspected = Inspected::read(self.folder.as_deref())?;
+        if !inspected.errors.is_empty() {
+            return Err(refused(&inspected.errors));
+        }
+        let missing = missing_dialects(&self.flows, &inspected.maps);
+        if !missing.is_empty() {
+            return Err(Failure::failed(missing.join("\n")));
+        }
+        if self.folder.is_some() {
+            for failure in inspected.failures() {
+                tracing::warn!(failure, "a test beside the maps fails");
+            }
+        }
+        Ok(inspected.maps)
+    }
+
+    /// These maps, in use and ready to be read again where the site has some of its own.
+    pub(crate) fn live(self, maps: MapSet) -> LiveMaps {
+        let reader: Option<Box<dyn ReadMaps>> = match self.folder {
+            Some(_) => Some(Box::new(self)),
+            None => None,
+        };
+        LiveMaps::new(Maps::Own(Arc::new(maps)), SystemClock.now(), reader)
+    }
+}
+
+impl ReadMaps for SiteMaps {
+    /// What `causeway check` calls an error is one here.
+    fn read(&self) -> Result<MapSet, MapsRefused> {
+        let inspected = Inspected::read(self.folder.as_deref()).map_err(|failure| MapsRefused {
+            reasons: vec![failure.to_string()],
+        })?;
+        let mut reasons: Vec<String> = inspected.errors.iter().map(ToString::to_string).collect();
+        reasons.extend(missing_dialects(&self.flows, &inspected.maps));
+        if reasons.is_empty() {
+            reasons = inspected.failures();
+        }
+        if reasons.is_empty() {
+            Ok(inspected.maps)
+        } else {
+            Err(MapsRefused { reasons })
+        }
+    }
+}
+
+// === impl Inspected ===
+
+impl Inspected {
+    /// Reads the built-in maps with a site's own on top.
+    pub(crate) fn read(own: Option<&Path>) -> Result<Self, Failure> {
+        let files = match own {
+            Some(path) => read(path)?,
+            None => Vec::new(),
+        };
+        let own = files
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()));
+        let builtin = MapSet::builtin_files().iter().copied();
+        let (maps, found) = look(builtin.clone().chain(own));
+        let (errors, mut warnings): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(Diagnostic::is_error);
+        let (_, usual) = look(builtin);
+        warnings.retain(|found| !usual.contains(found));
+        Ok(Self {
+            maps,
+            errors,
+            warnings,
+            own: files.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+
+    /// Runs the tests beside the rows: those of the built-in maps too, which a site's rows may
+    /// change.
+    pub(crate) fn run_tests(&self) -> Vec<Trial> {
+        self.maps.run_tests()
+    }
+
+    /// Each test that does not hold: file, line, name, and why.
+    fn failures(&self) -> Vec<String> {
+        let trials = self.run_tests().into_iter();
+        let told = |trial: Trial| {
+            let of = move |(spot, why): &(mapping::Spot, String)| {
+                format!(
+                    "{}:{}: test \"{}\": {why}",
+                    trial.file, spot.line, trial.name
+                )
+            };
+            trial.failures.iter().map(of).collect::<Vec<_>>()
+        };
+        trials.flat_map(told).collect()
+    }
+
+    /// Does this test stand in one of the site's files?
+    pub(crate) fn is_own(&self, trial: &Trial) -> bool {
+        self.own.contains(&*trial.file)
+    }
+}
+
+fn look<'f>(files: impl Iterator<Item = (&'f str, &'f str)>) -> (MapSet, Vec<Diagnostic>) {
+    let (maps, mut found) = MapSet::read(files);
+    let doubts = maps.check();
+    found.extend(
+        doubts
+            .into_iter()
+            .filter(|doubt| !found.contains(doubt))
+            .collect::<Vec<_>>(),
+    );
+    (maps, found)
+}
+
+/// Each flow that names a dialect which these maps do not have, with what to do.
+pub(crate) fn missing_dialects(flows: &[FlowConfig], maps: &MapSet) -> Vec<String> {
+    let known: Vec<&str> = {
+        let mut names: Vec<&str> = maps.dialects().collect();
+        names.sort_unstable();
+        names
+    };
+    let there_are = match known.as_slice() {
+        [] => "the maps have none".to_owned(),
+        known => format!("the maps have {}", known.join(", ")),
+    };
+    flows
+        .iter()
+        .filter_map(|flow| Some((flow, flow.map.dialect.as_deref()?)))
+        .filter(|(_, dialect)| !known.contains(dialect))
+        .map(|(flow, dialect)| {
+            format!(
+                "flow `{}`: there is no dialect `{dialect}` ({there_are}); name one of them, or put its file into [maps] folder",
+                flow.name
+            )
+        })
+        .collect()
+}
 
 /// The built-in maps with the `.map` files of a folder (or one file) on top. A map with an error is
 /// refused with file, line, reason and remedy.

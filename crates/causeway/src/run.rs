@@ -8,10 +8,9 @@ use crate::http::address_file;
 use crate::relay::Relay;
 use base::{Clock, SystemClock};
 use flow::{
-    ChartDestination, Engine, EngineConfig, Events, Handles, Maps, Metrics, SourceConfig,
+    ChartDestination, Engine, EngineConfig, Events, Handles, LiveMaps, Metrics, SourceConfig,
     StartError,
 };
-use mapping::MapSet;
 use security::{Administrator, HeadKey, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
 use server::{App, Listener, Measures, Parts};
 use std::io::Write as _;
@@ -33,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) http: SocketAddr,
     pub(crate) engine: EngineConfig,
-    pub(crate) maps: Arc<MapSet>,
+    pub(crate) maps: LiveMaps,
     pub(crate) is_https: bool,
     pub(crate) journal: JournalSettings,
     pub(crate) audit: AuditSettings,
@@ -105,7 +104,7 @@ where
         journal: journal.clone(),
         destination: Arc::new(ChartDestination::new(
             chart.clone(),
-            Maps::Own(settings.maps.clone()),
+            settings.maps.clone(),
             Events::new(metrics.clone()),
         )),
         clock: clock.clone(),
@@ -126,6 +125,11 @@ where
     });
 
     let administrator_name = administrator.name();
+    let maps = settings.maps.clone();
+    let hangup = Hangup {
+        audit: audit.clone(),
+        clock: clock.clone(),
+    };
     let app = App::new(Parts {
         started: clock.now(),
         data: settings.data.clone(),
@@ -150,6 +154,9 @@ where
     }));
     let mllp = engine.addresses();
     let mut signals = Signals::listen()
+        .map_err(|error| Failure::failed(format!("could not listen for signals: {error}")))?;
+    hangup
+        .listen(maps)
         .map_err(|error| Failure::failed(format!("could not listen for signals: {error}")))?;
     announce(&base_url, &mllp, secret.as_deref(), &administrator_name);
     let address = address_file(&settings.data);
@@ -184,6 +191,49 @@ where
     chart.close();
     let _ = std::fs::remove_file(address);
     Ok(())
+}
+
+/// SIGHUP: the maps are read again. Programs that hang on a terminal (the demo, whose maps are its
+/// own) end by it as ever.
+struct Hangup {
+    audit: AuditLog,
+    clock: Arc<dyn Clock>,
+}
+
+impl Hangup {
+    fn listen(self, maps: LiveMaps) -> std::io::Result<()> {
+        if !maps.can_reload() {
+            return Ok(());
+        }
+        let mut hangups = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                let (audit, clock, maps) = (self.audit.clone(), self.clock.clone(), maps.clone());
+                let done = tokio::task::spawn_blocking(move || {
+                    let entry = store::audit::Entry {
+                        actor: "system:SIGHUP".to_owned(),
+                        action: "reload".to_owned(),
+                        resource_type: "maps".to_owned(),
+                        target: "reload".to_owned(),
+                        purpose: "HOPERAT".to_owned(),
+                        source: "signal".to_owned(),
+                        ..Default::default()
+                    };
+                    match audit.record(entry).wait() {
+                        // What came of it is in the log, and on the console's page of the maps.
+                        Ok(_) => drop(maps.reload("SIGHUP", clock.now())),
+                        Err(error) => {
+                            tracing::error!(%error, "maps are not read again: the audit log cannot say so");
+                        }
+                    }
+                });
+                if let Err(error) = done.await {
+                    tracing::error!(%error, "reading the maps again failed; those in use stay");
+                }
+            }
+        });
+        Ok(())
+    }
 }
 
 /// Every flow's address can be bound now. The engine binds them once the journal is open; asked

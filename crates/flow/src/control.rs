@@ -72,6 +72,8 @@ pub enum ControlError {
 pub struct Replayed {
     /// The message.
     pub sequence: Sequence,
+    /// The version of the maps that it went through before; none where it is in the chart by none.
+    pub before: Option<String>,
     /// The version of the maps that it goes through.
     pub map_version: String,
     /// False where it is on its way already.
@@ -87,9 +89,11 @@ impl Engine {
         let (flow, stored) = self.find(sequence)?;
         may_pass(&flow, &stored)?;
         let map_version = self.work.destination.map_version();
+        let before = stored.summary.map_version.clone();
         if self.work.board.contains(sequence.get()) {
             return Ok(Replayed {
                 sequence,
+                before,
                 map_version,
                 queued: false,
             });
@@ -110,6 +114,7 @@ impl Engine {
         }
         Ok(Replayed {
             sequence,
+            before,
             map_version,
             queued: true,
         })

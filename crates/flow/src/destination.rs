@@ -2,7 +2,7 @@
 
 mod chart;
 
-pub use chart::{ChartDestination, Maps};
+pub use chart::ChartDestination;
 
 use crate::attention::{Attention, Concern};
 use crate::topology::FlowConfig;

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod events;
 mod flow;
 mod intake;
+pub mod maps;
 pub mod metrics;
 mod recovery;
 pub mod snapshot;
@@ -23,11 +24,10 @@ pub mod topology;
 
 pub use attention::{Attention, Concern};
 pub use control::{ControlError, Replayed, Resend, Resent, Resented};
-pub use destination::{
-    Applied, Change, ChartDestination, Destination, DryRun, Maps, Outcome, Task,
-};
+pub use destination::{Applied, Change, ChartDestination, Destination, DryRun, Outcome, Task};
 pub use engine::{Drained, Engine, Handles, StartError};
 pub use events::{CloseReason, Event, Events};
+pub use maps::{Edition, LiveMaps, Maps, MapsRefused, ReadMaps, Reloaded};
 pub use metrics::Metrics;
 pub use snapshot::{FlowSnapshot, FlowState, Minute, Snapshot};
 pub use step::decode::header as journal_header;

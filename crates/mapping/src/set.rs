@@ -216,7 +216,7 @@ impl MapSet {
         resource_type: &str,
         segments: &[&str],
     ) -> Vec<Vec<u8>> {
-        let program = self.program(None);
+        let program = &conversion.program;
         let mut back = back::Back::new(program, &[]);
         let drafts = conversion.drafts.iter();
         back.resources = drafts

@@ -1,11 +1,12 @@
 //! The tests that stand beside the rows.
 
 use crate::diagnostic::Spot;
-use crate::syntax::{Block, Expectation, MapKind, TestBlock};
+use crate::syntax::{Block, Expectation, MapBlock, MapKind, TestBlock};
 use crate::{Conversion, MapSet, Source, Target};
 use fhir::build::Value;
 use fhirpath::{Context, Expression};
 use hl7v2::Message;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 const HEADER: &str = "MSH|^~\\&|TEST|TEST|||20240101000000+0000||ADT^A08^ADT_A01|1|P|2.5.1";
@@ -19,41 +20,45 @@ pub struct Trial {
     pub spot: Spot,
     /// Its name.
     pub name: String,
+    /// The dialect that it runs under: the one that stands above it in its file.
+    pub dialect: Option<String>,
     /// What did not hold, with its place; none if all did.
     pub failures: Vec<(Spot, String)>,
+}
+
+/// What stands above a test in its file.
+#[derive(Clone, Default)]
+struct Above<'a> {
+    resource_type: Option<&'a str>,
+    segments: Vec<&'a str>,
+    dialect: Option<&'a str>,
 }
 
 // === impl MapSet ===
 
 impl MapSet {
-    /// Runs every `test` of the set.
+    /// Runs every `test` of the set, those of a dialect under that dialect.
     pub fn run_tests(&self) -> Vec<Trial> {
         let mut trials = Vec::new();
         for file in &self.files {
-            let mut resource_type = None;
-            let mut segments: Vec<&str> = Vec::new();
+            let mut above = Above::default();
             for block in &file.blocks {
-                if let Block::Map(map) = block
-                    && let MapKind::Segments(names) = &map.kind
-                {
-                    segments = names.iter().map(String::as_str).collect();
-                    resource_type = Some(map.fhir_type.as_str());
-                }
                 match block {
+                    Block::Map(map) => above.see(map),
+                    Block::Dialect(dialect) => above.dialect = Some(&dialect.name),
                     Block::Test(test) => trials.push(Trial {
                         file: Arc::clone(&file.name),
                         spot: test.spot,
                         name: test.name.clone(),
-                        failures: self.trial(test, resource_type, &segments),
+                        dialect: above.dialect.map(str::to_owned),
+                        failures: self.trial(test, &above),
                     }),
-                    Block::Map(_)
-                    | Block::Codes(_)
+                    Block::Codes(_)
                     | Block::Systems(_)
                     | Block::Extensions(_)
                     | Block::Meaning(_)
                     | Block::Message(_)
                     | Block::Missing(_)
-                    | Block::Dialect(_)
                     | Block::Choice { .. } => {}
                 }
             }
@@ -61,12 +66,42 @@ impl MapSet {
         trials
     }
 
-    fn trial(
-        &self,
-        test: &TestBlock,
-        resource_type: Option<&str>,
-        segments: &[&str],
-    ) -> Vec<(Spot, String)> {
+    /// The segment map that a test means by its first segment, so that a dialect's test need not
+    /// stand under the rows that it changes: the one whose resource the expectation names
+    /// (`then Patient.name…`), or the only one that reads such a segment.
+    fn meant(&self, test: &TestBlock) -> Option<&MapBlock> {
+        let first = test.given.first()?.split('|').next()?;
+        let blocks = self.files.iter().flat_map(|file| &file.blocks);
+        let reads = |map: &&MapBlock| match &map.kind {
+            MapKind::Segments(names) => names.first().is_some_and(|name| name == first),
+            MapKind::Type(_) => false,
+        };
+        let maps = blocks.filter_map(|block| match block {
+            Block::Map(map) => Some(map),
+            _ => None,
+        });
+        let maps: Vec<&MapBlock> = maps.filter(reads).collect();
+        let said = test.expectations.iter().find_map(|(_, one)| match one {
+            Expectation::Holds(expression) => expression.split('.').next(),
+            _ => None,
+        });
+        let named = maps
+            .iter()
+            .find(|map| said == Some(map.fhir_type.as_str()))
+            .copied();
+        let types: HashSet<&str> = maps.iter().map(|map| map.fhir_type.as_str()).collect();
+        let only = maps.first().filter(|_| types.len() == 1);
+        named.or(only.copied())
+    }
+
+    fn trial(&self, test: &TestBlock, above: &Above<'_>) -> Vec<(Spot, String)> {
+        let mut above = above.clone();
+        if !above.takes(test)
+            && let Some(meant) = self.meant(test)
+        {
+            above.see(meant);
+        }
+        let (resource_type, segments) = (above.resource_type, &above.segments);
         let whole = test
             .given
             .first()
@@ -81,7 +116,10 @@ impl MapSet {
             text.push('\r');
         }
         let message = Message::parse(text.into_bytes());
-        let source = Source::default();
+        let source = Source {
+            dialect: above.dialect.map(str::to_owned),
+            ..Source::default()
+        };
         let (conversion, value) = if whole {
             let conversion = self.forward(&message, &source);
             let value = conversion.bundle();
@@ -90,7 +128,10 @@ impl MapSet {
             let Some(resource_type) = resource_type else {
                 return vec![(
                     test.spot,
-                    "no segment map stands above this test".to_owned(),
+                    "it is not said which resource is meant: begin the expectation with its type \
+                     (`then Patient.name…`), give a whole message (MSH), or put the test under \
+                     its segment map"
+                        .to_owned(),
                 )];
             };
             let conversion = self.forward_segments(&message, &source, resource_type);
@@ -110,7 +151,7 @@ impl MapSet {
                     let found = &conversion.report.unusable;
                     (!found.is_empty()).then(|| format!("issues: {found:?}"))
                 }
-                Expectation::Back if whole => self.back_whole(&value, &message),
+                Expectation::Back if whole => self.back_whole(&value, &message, above.dialect),
                 Expectation::Back => {
                     let resource_type = resource_type.unwrap_or_default();
                     let made = self.back_segments(&conversion, resource_type, segments);
@@ -122,9 +163,18 @@ impl MapSet {
         failures
     }
 
-    fn back_whole(&self, bundle: &Value, message: &Message) -> Option<String> {
+    fn back_whole(
+        &self,
+        bundle: &Value,
+        message: &Message,
+        dialect: Option<&str>,
+    ) -> Option<String> {
         let structure = message.structure().name();
-        let made = match self.back(bundle, structure, &Target::default()) {
+        let target = Target {
+            dialect: dialect.map(str::to_owned),
+            ..Target::default()
+        };
+        let made = match self.back(bundle, structure, &target) {
             Ok(made) => made,
             Err(error) => return Some(error.to_string()),
         };
@@ -140,6 +190,23 @@ impl MapSet {
             .map(|segment| String::from_utf8_lossy(segment.raw()).into_owned())
             .collect();
         came_back(&made, &given)
+    }
+}
+
+// === impl Above ===
+
+impl<'a> Above<'a> {
+    /// Does the map above read the test's first segment?
+    fn takes(&self, test: &TestBlock) -> bool {
+        let first = test.given.first().and_then(|text| text.split('|').next());
+        first.is_some_and(|first| self.segments.contains(&first))
+    }
+
+    fn see(&mut self, map: &'a MapBlock) {
+        if let MapKind::Segments(names) = &map.kind {
+            self.segments = names.iter().map(String::as_str).collect();
+            self.resource_type = Some(map.fhir_type.as_str());
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::measure::Measures;
 use base::{Clock, Timestamp};
-use flow::Engine;
-use mapping::MapSet;
+use flow::{Engine, LiveMaps};
 use security::{Administrator, Sessions, Throttle, Tokens};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,8 +24,8 @@ pub struct Parts {
     pub engine: Arc<Engine>,
     /// What operators watch.
     pub measures: Measures,
-    /// The maps that messages go through.
-    pub maps: Arc<MapSet>,
+    /// The maps that messages go through; those that the flows' destination applies.
+    pub maps: LiveMaps,
     /// The one administrator.
     pub administrator: Administrator,
     /// Console sessions.

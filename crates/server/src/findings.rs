@@ -43,7 +43,10 @@ pub(crate) fn source_of(app: &App, stored: &Stored) -> Source {
 
 /// What the maps report of a message, as they are now.
 pub(crate) fn report(app: &App, stored: &Stored, message: &Message) -> Report {
-    app.maps.forward(message, &source_of(app, stored)).report
+    app.maps
+        .current()
+        .forward(message, &source_of(app, stored))
+        .report
 }
 
 /// What maps and chart found, the worst first.

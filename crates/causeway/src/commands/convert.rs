@@ -1,6 +1,8 @@
 //! `causeway convert`: HL7 v2 to FHIR and back, with lineage and report.
 
+use super::serve::refused;
 use crate::cli::{Convert, Format, Syntax};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::pretty::pretty;
 use crate::table::Table;
@@ -40,24 +42,47 @@ fn guess(bytes: &[u8]) -> Syntax {
     }
 }
 
-/// The maps, and how the sender is to be read.
+/// The maps, and how the sender is to be read: as a flow of a site would, or as the options say.
 fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
-    let zone = Zone::named(&args.zone).ok_or_else(|| {
-        Failure::usage(format!(
-            "there is no time zone `{}`; write one such as America/Chicago",
-            args.zone
-        ))
-    })?;
-    let file = args.map.as_deref().filter(|name| Path::new(name).exists());
+    let zone = args.zone.as_deref().map(|name| {
+        Zone::named(name).ok_or_else(|| {
+            Failure::usage(format!(
+                "there is no time zone `{name}`; write one such as America/Chicago"
+            ))
+        })
+    });
+    let zone = zone.transpose()?;
+    let (maps, source) = match &args.config {
+        Some(config) => of_site(config, args.flow.as_deref())?,
+        None => of_options(args.map.as_deref())?,
+    };
+    let zone = zone.unwrap_or_else(|| source.zone.clone());
+    Ok((maps, Source { zone, ..source }))
+}
+
+/// The maps of a site, and what its flow's configuration says of the sender.
+fn of_site(config: &Path, flow: Option<&str>) -> Result<(MapSet, Source), Failure> {
+    let config = Config::read(config).map_err(|mistakes| refused(&mistakes))?;
+    let flow = config.flow(flow).map_err(Failure::usage)?;
+    let maps = maps::load(config.maps.folder.as_deref())?;
+    let missing = maps::missing_dialects(std::slice::from_ref(flow), &maps);
+    if !missing.is_empty() {
+        return Err(Failure::failed(missing.join("\n")));
+    }
+    Ok((maps, flow.map.source()))
+}
+
+fn of_options(map: Option<&str>) -> Result<(MapSet, Source), Failure> {
+    let file = map.filter(|name| Path::new(name).exists());
     let maps = maps::load(file.map(Path::new))?;
-    let dialect = match (&args.map, file) {
+    let dialect = match (map, file) {
         (Some(name), None) => {
             if !maps.dialects().any(|dialect| dialect == name) {
                 return Err(Failure::usage(format!(
-                    "`{name}` is neither a map file nor the name of a dialect"
+                    "`{name}` is neither a map file nor the name of a dialect; a site's dialects are found with -c FILE"
                 )));
             }
-            Some(name.clone())
+            Some(name.to_owned())
         }
         // The dialect of a file that holds exactly one is what was meant.
         (Some(_), Some(_)) => {
@@ -67,14 +92,11 @@ fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
         }
         (None, _) => None,
     };
-    Ok((
-        maps,
-        Source {
-            zone,
-            dialect,
-            ..Source::default()
-        },
-    ))
+    let source = Source {
+        dialect,
+        ..Source::default()
+    };
+    Ok((maps, source))
 }
 
 /// A file of several messages becomes one Bundle a line (NDJSON): their senders and times differ, and

@@ -8,7 +8,7 @@ use crate::cli::Demo;
 use crate::config::{LogFormat, LogLevel};
 use crate::failure::Failure;
 use crate::{logs, run};
-use flow::{AckPolicy, EngineConfig, FlowConfig};
+use flow::{AckPolicy, EngineConfig, FlowConfig, Maps};
 use mapping::MapSet;
 use position::Position;
 use simulate::{Options, Peer, Simulation};
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
         data: args.data.clone(),
         http: args.http,
         engine: EngineConfig::new(flows(args.mllp)),
-        maps: Arc::new(maps),
+        maps: Maps::Own(Arc::new(maps)).into(),
         is_https: false,
         journal: crate::config::JournalSettings::default(),
         audit: crate::config::AuditSettings::default(),

@@ -197,6 +197,20 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
             text("remedy")
         );
     }
+    let replays = answer.get("replays").and_then(Value::as_array);
+    for replay in replays.into_iter().flatten() {
+        let part = |name: &str| cell(replay.get(name));
+        let became = match part("detail").as_str() {
+            "" => "on its way".to_owned(),
+            detail => detail.to_owned(),
+        };
+        println!(
+            "{:12} {} by {}: {became}",
+            "replay",
+            part("requested"),
+            part("by")
+        );
+    }
     println!("\n{}", raw.replace('\r', "\n").trim_end());
     if let Some(acknowledgement) = answer
         .pointer("/acknowledgement/raw")

@@ -18,6 +18,7 @@ mod console;
 mod console_control;
 mod console_work;
 mod full_disk;
+mod maps;
 mod memory;
 mod messages;
 mod paths;

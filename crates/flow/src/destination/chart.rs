@@ -20,31 +20,22 @@ mod turns;
 use super::{Applied, Destination, DryRun, Outcome, Task};
 use crate::attention::{Attention, Concern};
 use crate::events::{Event, Events};
+use crate::maps::{Edition, LiveMaps};
 use crate::step::decode;
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
 use hl7v2::Message;
-use mapping::{Conversion, Draft, MapSet, Source};
+use mapping::{Conversion, Draft, Source};
 use plan::{Plan, Unfit};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::chart::{ApplyError, Batch, Chart, Lane};
 use turns::Turns;
 
-/// The maps that a destination works with.
-#[derive(Clone, Debug)]
-pub enum Maps {
-    /// Those that come with Causeway.
-    Builtin,
-    /// Those with the site's own beside them.
-    Own(Arc<MapSet>),
-}
-
 /// Applies messages to the chart.
 pub struct ChartDestination {
     chart: Chart,
-    maps: Maps,
-    version: String,
+    maps: LiveMaps,
     permit: Permit,
     events: Events,
     sources: Mutex<HashMap<String, Arc<Source>>>,
@@ -65,30 +56,18 @@ struct Ready {
     batch: Batch,
     n_issues: u32,
     concerns: Vec<Concern>,
-}
-
-// === impl Maps ===
-
-impl Maps {
-    fn get(&self) -> &MapSet {
-        match self {
-            Self::Builtin => MapSet::builtin(),
-            Self::Own(own) => own,
-        }
-    }
+    map_version: String,
 }
 
 // === impl ChartDestination ===
 
 impl ChartDestination {
-    /// Applies to `chart` by `maps`.
-    pub fn new(chart: Chart, maps: Maps, events: Events) -> Self {
-        let version = maps.get().version();
+    /// Applies to `chart` by the maps in use.
+    pub fn new(chart: Chart, maps: impl Into<LiveMaps>, events: Events) -> Self {
         let permit = Permit::system(SystemCaller::Flow);
         Self {
             chart,
-            maps,
-            version,
+            maps: maps.into(),
             permit,
             events,
             sources: Mutex::default(),
@@ -97,14 +76,14 @@ impl ChartDestination {
         }
     }
 
-    fn convert(&self, task: &Task<'_>) -> Result<Conversion, Outcome> {
+    fn convert(&self, task: &Task<'_>, maps: &Edition) -> Result<Conversion, Outcome> {
         // A replay comes here without asking first.
         if let Some(reason) = decode::oversize(task.message, task.flow) {
             let issues = Vec::new();
             return Err(Outcome::Refused { reason, issues });
         }
         let source = self.source(&task.flow.name, &task.flow.map);
-        let conversion = self.maps.get().forward(task.message, &source);
+        let conversion = maps.forward(task.message, &source);
         if task.message.fragment().is_some() {
             return Err(refused(Attention::Fragment, &conversion));
         }
@@ -136,7 +115,11 @@ impl ChartDestination {
     }
 
     /// What the message changes, ready to be written.
-    fn prepare(&self, task: &Task<'_>, conversion: &Conversion) -> Result<Ready, Outcome> {
+    fn prepare(
+        &self,
+        task: &Task<'_>,
+        (conversion, map_version): (&Conversion, &str),
+    ) -> Result<Ready, Outcome> {
         let plan = match self.plan(task, conversion) {
             Ok(plan) => plan,
             Err(Unfit::Refused(reason)) => return Err(refused(reason, conversion)),
@@ -147,11 +130,12 @@ impl ChartDestination {
         };
         let n_issues = n_issues(conversion) + plan.n_notes + plan.concerns.len() as u32;
         let concerns = plan.all_concerns(conversion);
-        match plan.batch(task, conversion, &self.version, &self.permit) {
+        match plan.batch(task, conversion, map_version, &self.permit) {
             Ok(batch) => Ok(Ready {
                 batch,
                 n_issues,
                 concerns,
+                map_version: map_version.to_owned(),
             }),
             Err(error) => {
                 tracing::error!(sequence = task.sequence.get(), %error, "a resource cannot be stored");
@@ -166,6 +150,7 @@ impl ChartDestination {
             batch,
             n_issues,
             concerns,
+            map_version,
         } = ready;
         let answer = self
             .chart
@@ -179,7 +164,6 @@ impl ChartDestination {
                     .filter(|written| is_change(written))
                     .count();
                 let already = receipt.already_applied;
-                let map_version = self.version.clone();
                 Some(Outcome::Applied(Applied {
                     n_changed,
                     n_issues,
@@ -228,7 +212,7 @@ impl Destination for ChartDestination {
             .dictionary()
             .structure_of(&message.code(), &message.event());
         let structure = by_event.unwrap_or_else(|| message.structure().name());
-        let supported = self.maps.get().supports(structure);
+        let supported = self.maps.current().supports(structure);
         (!supported).then_some(Attention::NoMap)
     }
 
@@ -236,12 +220,14 @@ impl Destination for ChartDestination {
         let is_large = MANY_SEGMENTS < task.message.segments().len();
         let _alone = is_large.then(|| self.large.lock().unwrap_or_else(PoisonError::into_inner));
         let mut turn = self.turns.take();
-        let conversion = match self.convert(task) {
+        // One edition for the whole message, whatever is put into use meanwhile.
+        let maps = self.maps.current();
+        let conversion = match self.convert(task, &maps) {
             Ok(conversion) => conversion,
             Err(outcome) => return outcome,
         };
         for _ in 0..MAX_CONFLICTS {
-            let ready = match self.prepare(task, &conversion) {
+            let ready = match self.prepare(task, (&conversion, &maps.version)) {
                 Ok(ready) => ready,
                 Err(outcome) => return outcome,
             };
@@ -267,7 +253,7 @@ impl Destination for ChartDestination {
             },
             Outcome::Applied(_) | Outcome::Deferred | Outcome::Unavailable => DryRun::default(),
         };
-        let conversion = match self.convert(task) {
+        let conversion = match self.convert(task, &self.maps.current()) {
             Ok(conversion) => conversion,
             Err(outcome) => return refused_with(&outcome),
         };
@@ -292,14 +278,14 @@ impl Destination for ChartDestination {
     }
 
     fn map_version(&self) -> String {
-        self.version.clone()
+        self.maps.current().version.clone()
     }
 }
 
 impl std::fmt::Debug for ChartDestination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChartDestination")
-            .field("version", &self.version)
+            .field("version", &self.map_version())
             .finish_non_exhaustive()
     }
 }

@@ -320,6 +320,12 @@ impl Work {
             u64::try_from(self.clock.now().micros() - job.received.micros()).unwrap_or(0),
         );
         let n_changed = applied.n_changed;
+        let what = match n_changed {
+            0 => "nothing changed".to_owned(),
+            1 => "1 resource changed".to_owned(),
+            n => format!("{n} resources changed"),
+        };
+        let replay = self.replay_done(sequence, job, (&applied.map_version, &what));
         let concerns = job.flow.config.attention.told(applied.concerns);
         let mut changes = Vec::new();
         // Asked for again and not done again: what a person settled stays settled.
@@ -334,14 +340,7 @@ impl Work {
                 ..progress(sequence, job, state, reason)
             }));
         }
-        if let Some(map_version) = &job.replay {
-            let detail = format!("{n_changed} resources changed");
-            changes.push(Change::ReplayDone {
-                sequence,
-                map_version: map_version.clone(),
-                detail,
-            });
-        }
+        changes.extend(replay);
         self.journal.ledger().note(changes);
         let flow = job.flow.name();
         self.events.emit(Event::MessageApplied {
@@ -398,14 +397,8 @@ impl Work {
             n_issues: issues.len().max(1) as u32,
             ..progress(sequence, job, state, Some(text.clone()))
         })];
-        if let Some(map_version) = &job.replay {
-            let map_version = map_version.clone();
-            changes.push(Change::ReplayDone {
-                sequence,
-                map_version,
-                detail: text,
-            });
-        }
+        let map_version = self.destination.map_version();
+        changes.extend(self.replay_done(sequence, job, (&map_version, &text)));
         // A replay stands outside the order, so nothing waits for it.
         let parks = job.replay.is_none() && reason.blocks() && !hold;
         if parks {
@@ -420,6 +413,28 @@ impl Work {
             reason,
         });
         job.answer(Finished::Refused(refused));
+    }
+
+    /// How a replay went: under which version of the maps, what came of it, and the version before.
+    fn replay_done(
+        &self,
+        sequence: Sequence,
+        job: &Job,
+        (ran_under, what): (&str, &str),
+    ) -> Option<Change> {
+        // The wish is known by the version that was in use when it was made.
+        let asked = job.replay.clone()?;
+        let progress = self.journal.ledger().progress(sequence).ok().flatten();
+        let before = progress.and_then(|progress| progress.map_version);
+        let before = before.map_or_else(
+            || "in the chart by none before".to_owned(),
+            |before| format!("before by {before}"),
+        );
+        Some(Change::ReplayDone {
+            sequence,
+            map_version: asked,
+            detail: format!("by maps {ran_under}, {before}: {what}"),
+        })
     }
 
     fn park(&self, head: Sequence, job: &Job, reason: Attention, mut changes: Vec<Change>) {

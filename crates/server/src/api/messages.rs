@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use hl7v2::Message;
 use serde_json::{Value, json};
 use store::audit::Outcome;
-use store::journal::{Filter, Page, Sequence, State as MessageState, Stored, Summary};
+use store::journal::{Filter, Page, Replay, Sequence, State as MessageState, Stored, Summary};
 
 const MAX_COUNT: usize = 1000;
 
@@ -68,7 +68,15 @@ pub(super) async fn show(
             format!("the journal has no message {sequence}; it never had, or its day was pruned"),
         )
     })?;
-    Ok(Json(whole(&stored, &findings)))
+    let journal = app.journal.clone();
+    let replays = blocking(move || {
+        journal
+            .ledger()
+            .replays_of(Sequence::new(sequence))
+            .map_err(|error| Failure::internal(&error))
+    })
+    .await?;
+    Ok(Json(whole(&stored, (&findings, &replays))))
 }
 
 /// Why somebody asks.
@@ -100,6 +108,7 @@ pub(super) async fn act(
             "replay" => engine.replay(number, &by).map(|replayed| {
                 json!({
                     "sequence": sequence,
+                    "mapVersionBefore": replayed.before,
                     "mapVersion": replayed.map_version,
                     "queued": replayed.queued,
                 })
@@ -239,7 +248,17 @@ fn attention(row: &Summary) -> Vec<Value> {
         .collect()
 }
 
-fn whole(stored: &Stored, findings: &[Finding]) -> Value {
+/// A wish that a message go through the maps again, and what came of it.
+fn replay(replay: &Replay) -> Value {
+    json!({
+        "by": replay.by,
+        "requested": replay.requested.to_fhir(),
+        "done": replay.done.as_ref().map(|(at, _)| at.to_fhir()),
+        "detail": replay.done.as_ref().map(|(_, detail)| detail),
+    })
+}
+
+fn whole(stored: &Stored, (findings, replays): (&[Finding], &[Replay])) -> Value {
     let mut value = summary(&stored.summary);
     if let Some(object) = value.as_object_mut() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -262,6 +281,8 @@ fn whole(stored: &Stored, findings: &[Finding]) -> Value {
         object.insert("findings".to_owned(), findings.collect::<Vec<_>>().into());
         let repeats: Vec<String> = stored.repeats.iter().map(|at| at.to_fhir()).collect();
         object.insert("repeats".to_owned(), repeats.into());
+        let replays: Vec<Value> = replays.iter().map(replay).collect();
+        object.insert("replays".to_owned(), replays.into());
     }
     value
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod flows;
+mod maps;
 mod messages;
 mod resend;
 
@@ -23,6 +24,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/messages/{sequence}/{action}", post(messages::act))
         .route("/audit", get(audit::list))
         .route("/flows", get(flows::list))
+        .route("/maps", get(maps::show))
+        .route("/maps/reload", post(maps::reload))
         .route("/flows/{name}/dry-run", post(flows::dry_run))
         .route("/flows/{name}/stop", post(flows::stop))
         .route("/flows/{name}/start", post(flows::start))

@@ -95,7 +95,7 @@ impl Site {
                 audit: audit.clone(),
                 engine: Arc::new(engine),
                 measures,
-                maps: Arc::new(MapSet::with([]).unwrap_or_else(|found| panic!("{found:?}"))),
+                maps: flow::Maps::Builtin.into(),
                 administrator,
                 sessions: Sessions::new(SessionsPolicy::default()),
                 tokens: tokens.clone(),

@@ -3,13 +3,14 @@
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::messages::text_of;
+use super::super::query::Query;
 use super::super::visitor::{Form, Visitor};
 use super::tally::{Tallies, Tally};
 use super::trial::Trial;
 use crate::app::App;
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ const HEADS: [&str; 12] = [
 ];
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::console) struct Asked {
     name: String,
     /// A message of the journal to try.
@@ -152,9 +154,9 @@ async fn whole(
 }
 
 fn lines(app: &App, name: &str, (tally, now): (&Tally, Option<&Tally>)) -> Option<Vec<Line>> {
-    let (_, text) = app.maps.files().find(|(file, _)| *file == name)?;
-    let rows: HashSet<u32> = app
-        .maps
+    let maps = app.maps.current();
+    let (_, text) = maps.files().find(|(file, _)| *file == name)?;
+    let rows: HashSet<u32> = maps
         .rows()
         .filter(|row| &*row.file == name)
         .map(|row| row.line)

@@ -14,15 +14,19 @@ pub(super) use tally::Tallies;
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
-use super::markup::{count, encode, thousands};
-use super::visitor::Visitor;
+use super::markup::{Moment, count, encode, thousands};
+use super::visitor::{Form, Visitor};
 use crate::app::App;
+use crate::trail::Touched;
+use access::Interaction;
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
+use base::Timestamp;
+use flow::maps::Attempt;
 use hl7v2::{Dictionary, Version};
-use mapping::Coverage;
+use mapping::{Coverage, MapSet};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tally::Tally;
@@ -32,6 +36,11 @@ use tally::Tally;
 struct MapsPage {
     frame: Frame,
     version: String,
+    since: Timestamp,
+    /// The site has maps of its own, so that there is something to read again.
+    can_reload: bool,
+    /// How the last reading went.
+    last: Option<Attempt>,
     n_messages: String,
     structures: Vec<Covered>,
     files: Vec<FileLine>,
@@ -73,8 +82,8 @@ struct Unmapped {
 // === impl Covered ===
 
 impl Covered {
-    fn of(app: &App, structure: &str) -> Self {
-        let fields = app.maps.coverage(structure);
+    fn of(maps: &MapSet, structure: &str) -> Self {
+        let fields = maps.coverage(structure);
         let n = |coverage| {
             let same = fields.iter().filter(|field| field.coverage == coverage);
             same.count()
@@ -136,14 +145,19 @@ pub(super) async fn list(
     let work = app.clone();
     let taken = tokio::task::spawn_blocking(move || -> Result<_, Fault> {
         let tally = tallies.newest(&work)?;
-        let structures = work.maps.structures().into_iter();
-        let structures: Vec<Covered> = structures.map(|name| Covered::of(&work, name)).collect();
+        let maps = work.maps.current();
+        let structures = maps.structures().into_iter();
+        let structures: Vec<Covered> = structures.map(|name| Covered::of(&maps, name)).collect();
         Ok((files(&work, &tally), structures, tally))
     });
     let (files, structures, tally) = taken.await.map_err(|error| Fault::internal(&error))??;
+    let in_use = app.maps.current();
     page(&MapsPage {
         frame: Frame::new(&visitor, Place::Maps, "Maps"),
-        version: app.maps.version(),
+        version: in_use.version.clone(),
+        since: in_use.since,
+        can_reload: app.maps.can_reload(),
+        last: app.maps.last(),
         n_messages: count(tally.n_messages as u64, "message", "messages"),
         structures,
         files,
@@ -151,9 +165,31 @@ pub(super) async fn list(
     })
 }
 
+/// `POST /maps/reload`: reads them again. What came of it stands on the page, a refusal with every
+/// reason.
+pub(super) async fn reload(State(app): State<App>, form: Form) -> Result<Response, Fault> {
+    let visitor = &form.visitor;
+    visitor.permit(&app, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "maps".to_owned(),
+        target: "reload".to_owned(),
+        patients: Vec::new(),
+    };
+    visitor.record(&app, "reload", touched).await?;
+    let (work, by) = (app.clone(), visitor.user().to_owned());
+    let done = tokio::task::spawn_blocking(move || {
+        let now = work.clock.now();
+        // The page tells the refusal; the log has it too.
+        drop(work.maps.reload(&by, now));
+    });
+    done.await.map_err(|error| Fault::internal(&error))?;
+    Ok(Redirect::to("/maps").into_response())
+}
+
 fn files(app: &App, tally: &Tally) -> Vec<FileLine> {
-    let rows: HashSet<(&str, u32)> = app.maps.rows().map(|row| (&*row.file, row.line)).collect();
-    let lines = app.maps.files().map(|(name, text)| {
+    let maps = app.maps.current();
+    let rows: HashSet<(&str, u32)> = maps.rows().map(|row| (&*row.file, row.line)).collect();
+    let lines = maps.files().map(|(name, text)| {
         let of_file = rows.iter().filter(|(file, _)| *file == name);
         let hits: Vec<u32> = of_file
             .clone()

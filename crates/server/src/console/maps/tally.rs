@@ -35,7 +35,7 @@ pub(super) struct Tally {
 /// The newest sums, made anew after a while: they take a second of work on a small box.
 #[derive(Default)]
 pub(in crate::console) struct Tallies {
-    kept: Mutex<Option<(Timestamp, Arc<Tally>)>>,
+    kept: Mutex<Option<(Timestamp, String, Arc<Tally>)>>,
 }
 
 /// So long the sums are good for.
@@ -50,13 +50,16 @@ impl Tallies {
         let now = app.clock.now();
         // Whoever comes while they are made waits for them.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made, tally)) = &*kept
+        let version = app.maps.current().version.clone();
+        // Other maps have other rows.
+        if let Some((made, of, tally)) = &*kept
+            && *of == version
             && now.micros() - made.micros() < KEPT_MICROS
         {
             return Ok(Arc::clone(tally));
         }
         let tally = Arc::new(Tally::newest(app)?);
-        *kept = Some((now, Arc::clone(&tally)));
+        *kept = Some((now, version, Arc::clone(&tally)));
         Ok(tally)
     }
 }
@@ -70,6 +73,7 @@ impl Tally {
             limit: NEWEST,
         };
         let mut tally = Self::default();
+        let maps = app.maps.current();
         for row in app.journal.list(&Filter::default(), page)?.rows {
             if MAX_BYTES < row.n_bytes || row.no_message.is_some() {
                 continue;
@@ -78,7 +82,7 @@ impl Tally {
                 continue;
             };
             let message = Message::parse(stored.body);
-            tally.add(&app.maps.forward(&message, &source_of(app, &row.flow)));
+            tally.add(&maps.forward(&message, &source_of(app, &row.flow)));
         }
         Ok(tally)
     }

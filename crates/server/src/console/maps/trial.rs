@@ -36,7 +36,7 @@ const MAX_RAW_CHARS: usize = 60;
 impl Trial {
     pub(super) fn run(app: &App, (file, flow): (&str, &str), body: Vec<u8>) -> Self {
         let message = Message::parse(body);
-        let conversion = app.maps.forward(&message, &source_of(app, flow));
+        let conversion = app.maps.current().forward(&message, &source_of(app, flow));
         let tally = Tally::of(&conversion);
         let refused = match (message.first("MSH").is_some(), conversion.supported) {
             (false, _) => Some("This is no message: it does not begin with MSH.".to_owned()),

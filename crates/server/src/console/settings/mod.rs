@@ -201,7 +201,7 @@ impl Token {
 fn versions(app: &App, storage: &Storage) -> Vec<(&'static str, String)> {
     vec![
         ("Causeway", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Maps", app.maps.version()),
+        ("Maps", app.maps.current().version.clone()),
         ("FHIR", "4.0.1 (R4)".to_owned()),
         ("Data directory", format!("format {}", storage.format)),
     ]

@@ -1,0 +1,80 @@
+//! `/api/maps`: the maps in use, and reading them again.
+
+use super::blocking;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::fhir::Failure;
+use crate::fhir::interaction::permit;
+use crate::trail::{self, Touched};
+use access::Interaction;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use base::Issue;
+use flow::{MapsRefused, Reloaded};
+use serde_json::{Value, json};
+use store::audit::Outcome;
+
+/// Version, files, dialects, and how the last reading went.
+pub(super) async fn show(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let maps = app.maps.current();
+    let last = app.maps.last().map(|last| {
+        let reasons = last
+            .outcome
+            .as_ref()
+            .err()
+            .map(|refused| &refused.reasons)
+            .cloned();
+        json!({
+            "at": last.at.to_fhir(),
+            "by": last.by,
+            "refused": reasons,
+        })
+    });
+    let mut dialects: Vec<&str> = maps.dialects().collect();
+    dialects.sort_unstable();
+    let files: Vec<&str> = maps.files().map(|(name, _)| name).collect();
+    Ok(Json(json!({
+        "version": maps.version,
+        "since": maps.since.to_fhir(),
+        "canReload": app.maps.can_reload(),
+        "dialects": dialects,
+        "files": files,
+        "lastReload": last,
+    })))
+}
+
+/// Reads them again: all of them are in use afterwards, or none.
+pub(super) async fn reload(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "maps".to_owned(),
+        target: "reload".to_owned(),
+        patients: Vec::new(),
+    };
+    let code = Interaction::Operate.code();
+    trail::record(&app, &caller, code, touched, Outcome::Success).await?;
+    let (work, by) = (app.clone(), caller.actor());
+    let done = blocking(move || {
+        let now = work.clock.now();
+        work.maps
+            .reload(&by, now)
+            .map_err(|refused| failure(&refused))
+    })
+    .await?;
+    Ok(Json(told(&done)))
+}
+
+fn told(done: &Reloaded) -> Value {
+    json!({ "before": done.before, "after": done.after, "changed": done.is_change() })
+}
+
+fn failure(refused: &MapsRefused) -> Failure {
+    let issue = |reason: &String| {
+        let text = format!("the maps are refused, those in use stay: {reason}");
+        Issue::error("processing", "", text)
+    };
+    let issues = refused.reasons.iter().map(issue).collect();
+    Failure::of(StatusCode::UNPROCESSABLE_ENTITY, issues)
+}
