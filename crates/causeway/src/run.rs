@@ -209,30 +209,32 @@ impl Hangup {
         tokio::spawn(async move {
             while hangups.recv().await.is_some() {
                 let (audit, clock, maps) = (self.audit.clone(), self.clock.clone(), maps.clone());
-                let done = tokio::task::spawn_blocking(move || {
-                    let entry = store::audit::Entry {
-                        actor: "system:SIGHUP".to_owned(),
-                        action: "reload".to_owned(),
-                        resource_type: "maps".to_owned(),
-                        target: "reload".to_owned(),
-                        purpose: "HOPERAT".to_owned(),
-                        source: "signal".to_owned(),
-                        ..Default::default()
-                    };
-                    match audit.record(entry).wait() {
-                        // What came of it is in the log, and on the console's page of the maps.
-                        Ok(_) => drop(maps.reload("SIGHUP", clock.now())),
-                        Err(error) => {
-                            tracing::error!(%error, "maps are not read again: the audit log cannot say so");
-                        }
-                    }
-                });
+                let done = tokio::task::spawn_blocking(move || reload(&audit, &*clock, &maps));
                 if let Err(error) = done.await {
                     tracing::error!(%error, "reading the maps again failed; those in use stay");
                 }
             }
         });
         Ok(())
+    }
+}
+
+/// What came of it is in the log, and on the console's page of the maps.
+fn reload(audit: &AuditLog, clock: &dyn Clock, maps: &LiveMaps) {
+    let entry = store::audit::Entry {
+        actor: "system:SIGHUP".to_owned(),
+        action: "reload".to_owned(),
+        resource_type: "maps".to_owned(),
+        target: "reload".to_owned(),
+        purpose: "HOPERAT".to_owned(),
+        source: "signal".to_owned(),
+        ..Default::default()
+    };
+    match audit.record(entry).wait() {
+        Ok(_) => drop(maps.reload("SIGHUP", clock.now())),
+        Err(error) => {
+            tracing::error!(%error, "maps are not read again: the audit log cannot say so");
+        }
     }
 }
 

@@ -35,9 +35,9 @@ struct Finding {
 /// How the tests in map files went.
 #[derive(Default)]
 struct Tests {
-    n_ran: usize,
-    n_own: usize,
-    n_failed: usize,
+    ran: usize,
+    of_site: usize,
+    failed: usize,
 }
 
 pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
@@ -78,9 +78,9 @@ impl Checked {
         }
         let mut tests = Tests::default();
         for trial in inspected.run_tests() {
-            tests.n_ran += 1;
-            tests.n_own += usize::from(inspected.is_own(&trial));
-            tests.n_failed += usize::from(!trial.failures.is_empty());
+            tests.ran += 1;
+            tests.of_site += usize::from(inspected.is_own(&trial));
+            tests.failed += usize::from(!trial.failures.is_empty());
             self.findings.extend(Finding::of_trial(&trial));
         }
         self.tests = Some(tests);
@@ -126,7 +126,7 @@ impl Checked {
 
     fn to_json(&self, args: &Check, config: Option<&Config>) -> Value {
         let tests = self.tests.as_ref().map(
-            |tests| json!({ "ran": tests.n_ran, "ofSite": tests.n_own, "failed": tests.n_failed }),
+            |tests| json!({ "ran": tests.ran, "ofSite": tests.of_site, "failed": tests.failed }),
         );
         let findings: Vec<Value> = self.findings.iter().map(Finding::to_json).collect();
         json!({
@@ -147,9 +147,9 @@ impl Tests {
     fn words(&self) -> String {
         format!(
             "{} in the maps ran ({} of the site's own), {} failed",
-            counted(self.n_ran, "test"),
-            self.n_own,
-            self.n_failed
+            counted(self.ran, "test"),
+            self.of_site,
+            self.failed
         )
     }
 }
