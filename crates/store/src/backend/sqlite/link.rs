@@ -11,7 +11,7 @@ use crate::chart::body;
 use crate::chart::person::{self, Group, Identity, Joint, Record};
 use fhir::json::Document;
 use rusqlite::{OptionalExtension, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An identifier that more records than this have is nobody's: `UNKNOWN`, `0000`.
 const MAX_HOLDERS: usize = 64;
@@ -31,6 +31,17 @@ struct Moved {
     /// Those among them that lost a record for good.
     left: BTreeSet<Res>,
     joints: BTreeSet<Joint>,
+    /// What joins each changed record and did not before.
+    added: BTreeMap<Res, Vec<Joint>>,
+    /// Something that joined is gone: records may part.
+    parts: bool,
+}
+
+/// What the new joints of one record lead to.
+struct Reach {
+    record: Record,
+    /// The persons that have records with these joints, and the record's own.
+    persons: BTreeSet<Res>,
 }
 
 // === impl Writing ===
@@ -45,6 +56,9 @@ impl Writing<'_> {
         let mut moved = Moved::default();
         for &(id, identity) in changed {
             self.take_identity(id, identity, &mut moved)?;
+        }
+        if !moved.parts && self.join(&moved.added)? {
+            return Ok(());
         }
         let mut around = moved.records;
         for joint in &moved.joints {
@@ -85,7 +99,9 @@ impl Writing<'_> {
         };
         let old = joints_of(kept.as_ref().map(|kept| &kept.identity));
         let new = joints_of(identity);
-        self.replace_joints(patient, &old, &new)?;
+        let fresh = self.replace_joints(patient, &old, &new)?;
+        moved.parts |= identity.is_none() || old.len() + fresh.len() != new.len();
+        moved.added.insert(patient, fresh);
         let person = kept.map_or(0, |kept| kept.person);
         if let Some(identity) = identity {
             self.conn
@@ -101,6 +117,112 @@ impl Writing<'_> {
         }
         moved.persons.insert(person);
         moved.joints.extend(new);
+        Ok(())
+    }
+
+    /// Where nothing parts, only persons can become one: their records need not be looked at one by
+    /// one, so that the thousandth merge into a record costs what the first did. False where all must
+    /// be grouped anew.
+    fn join(&mut self, added: &BTreeMap<Res, Vec<Joint>>) -> Result<bool, Fault> {
+        let mut reached = Vec::with_capacity(added.len());
+        for (&patient, joints) in added {
+            match self.reach(patient, joints, added.len())? {
+                Some(reach) => reached.push(reach),
+                None => return Ok(false),
+            }
+        }
+        let records: Vec<Record> = reached.iter().map(|reach| reach.record.clone()).collect();
+        for group in person::group(&records).groups {
+            let of_group = |reach: &&Reach| group.patients.contains(&reach.record.patient);
+            let persons: BTreeSet<Res> = reached
+                .iter()
+                .filter(of_group)
+                .flat_map(|reach| reach.persons.iter().copied())
+                .collect();
+            self.join_persons(&group.patients, &persons)?;
+        }
+        Ok(true)
+    }
+
+    /// `None` where a new joint is one too many, and what it joined parts.
+    fn reach(
+        &self,
+        patient: Res,
+        joints: &[Joint],
+        n_changed: usize,
+    ) -> Result<Option<Reach>, Fault> {
+        let mut persons: BTreeSet<Res> = self
+            .kept(patient)?
+            .map(|kept| kept.person)
+            .into_iter()
+            .collect();
+        let mut usable = Vec::new();
+        for joint in joints {
+            // Without a system it is a link to a record, and joins however many have it.
+            let n_holders = if joint.system.is_empty() {
+                0
+            } else {
+                self.count_holders(joint, MAX_HOLDERS + n_changed + 1)?
+            };
+            if MAX_HOLDERS + n_changed < n_holders {
+                continue;
+            }
+            if MAX_HOLDERS < n_holders {
+                return Ok(None);
+            }
+            persons.extend(self.persons_with(joint)?);
+            usable.push(joint.clone());
+        }
+        // A record without a person is new.
+        persons.remove(&0);
+        usable.extend(persons.iter().map(|person| Joint {
+            system: String::new(),
+            kind: "person".to_owned(),
+            value: person.to_string(),
+        }));
+        let record = Record {
+            patient,
+            person: None,
+            joints: usable,
+        };
+        Ok(Some(Reach { record, persons }))
+    }
+
+    /// Records, and all records of some persons, under the oldest of these.
+    fn join_persons(&mut self, patients: &[Res], persons: &BTreeSet<Res>) -> Result<(), Fault> {
+        let Some(&keeps) = persons.first() else {
+            let group = Group {
+                person: None,
+                patients: patients.to_vec(),
+            };
+            self.write_person(&group)?;
+            return Ok(());
+        };
+        for patient in patients {
+            self.conn
+                .prepare_cached(
+                    "UPDATE record SET person = ?1 WHERE patient = ?2 AND person <> ?1",
+                )?
+                .execute([keeps, *patient])?;
+        }
+        for retired in persons.iter().skip(1) {
+            self.conn
+                .prepare_cached("UPDATE record SET person = ? WHERE person = ?")?
+                .execute([keeps, *retired])?;
+        }
+        let members = self.members_of(keeps)?;
+        let survivor = self.put_person(Some(keeps), &members)?.0;
+        for &retired in persons.iter().skip(1) {
+            self.retire(retired, &survivor)?;
+        }
+        Ok(())
+    }
+
+    fn retire(&mut self, person: Res, survivor: &str) -> Result<(), Fault> {
+        let (_, id) = self.session().name(person)?;
+        let body = prepare(&person::retired(survivor))?;
+        let before = self.before_of(person)?;
+        self.put_flagged(&id, &body, before, (None, PERSON | RETIRED))?;
         Ok(())
     }
 
@@ -133,10 +255,7 @@ impl Writing<'_> {
         }
         for (retired, idx) in grouping.retired {
             if let Some(survivor) = persons.get(idx) {
-                let (_, id) = self.session().name(retired)?;
-                let body = prepare(&person::retired(survivor))?;
-                let before = self.before_of(retired)?;
-                self.put_flagged(&id, &body, before, (None, PERSON | RETIRED))?;
+                self.retire(retired, survivor)?;
             }
         }
         Ok(())
@@ -219,18 +338,39 @@ impl Writing<'_> {
             .into_iter()
             .map(|(_, id, identity)| (id, identity))
             .collect();
-        let body = prepare(&person::golden(&members))?;
-        let (id, before) = match group.person {
-            Some(person) => (self.session().name(person)?.1, self.before_of(person)?),
-            None => (self.random_id()?, None),
-        };
-        let (_, person) = self.put_flagged(&id, &body, before, (None, PERSON))?;
+        let (id, person) = self.put_person(group.person, &members)?;
         for patient in &group.patients {
             self.conn
                 .prepare_cached("UPDATE record SET person = ? WHERE patient = ?")?
                 .execute([person, *patient])?;
         }
         Ok(id)
+    }
+
+    /// Writes a person from its records' ids and identities, the newest first; gives id and number.
+    fn put_person(
+        &mut self,
+        person: Option<Res>,
+        members: &[(String, Identity)],
+    ) -> Result<(String, Res), Fault> {
+        let body = prepare(&person::golden(members))?;
+        let (id, before) = match person {
+            Some(person) => (self.session().name(person)?.1, self.before_of(person)?),
+            None => (self.random_id()?, None),
+        };
+        let (_, person) = self.put_flagged(&id, &body, before, (None, PERSON))?;
+        Ok((id, person))
+    }
+
+    /// Id and identity of each record of a person, the newest first.
+    fn members_of(&self, person: Res) -> Result<Vec<(String, Identity)>, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT resource.id, record.identity FROM record \
+             JOIN resource ON resource.res = record.patient \
+             WHERE record.person = ? ORDER BY resource.rid DESC",
+        )?;
+        let rows = select.query_map([person], |row| Ok((row.get(0)?, Identity(row.get(1)?))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn remove_person(&mut self, person: Res) -> Result<(), Fault> {
@@ -261,20 +401,51 @@ impl Writing<'_> {
         }
     }
 
-    fn replace_joints(&self, patient: Res, old: &[Joint], new: &[Joint]) -> Result<(), Fault> {
+    /// Both are sorted. Gives what is new.
+    fn replace_joints(
+        &self,
+        patient: Res,
+        old: &[Joint],
+        new: &[Joint],
+    ) -> Result<Vec<Joint>, Fault> {
         let mut delete = self.conn.prepare_cached(
             "DELETE FROM identity WHERE system = ? AND kind = ? AND value = ? AND patient = ?",
         )?;
-        for joint in old.iter().filter(|joint| !new.contains(joint)) {
+        for joint in old.iter().filter(|joint| new.binary_search(joint).is_err()) {
             delete.execute(params![joint.system, joint.kind, joint.value, patient])?;
         }
         let mut insert = self
             .conn
             .prepare_cached("INSERT OR IGNORE INTO identity VALUES (?, ?, ?, ?)")?;
-        for joint in new.iter().filter(|joint| !old.contains(joint)) {
+        let mut fresh = Vec::new();
+        for joint in new.iter().filter(|joint| old.binary_search(joint).is_err()) {
             insert.execute(params![joint.system, joint.kind, joint.value, patient])?;
+            fresh.push(joint.clone());
         }
-        Ok(())
+        Ok(fresh)
+    }
+
+    fn count_holders(&self, joint: &Joint, limit: usize) -> Result<usize, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM identity \
+             WHERE system = ? AND kind = ? AND value = ? LIMIT ?)",
+        )?;
+        let bound = params![joint.system, joint.kind, joint.value, limit as i64];
+        Ok(select.query_row(bound, |row| row.get::<_, i64>(0))? as usize)
+    }
+
+    /// The persons of those who have it. They are one but for what this batch changed, so a few
+    /// holders tell of all.
+    fn persons_with(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT DISTINCT record.person FROM (SELECT patient FROM identity \
+             WHERE system = ? AND kind = ? AND value = ? LIMIT ?) AS holder \
+             JOIN record ON record.patient = holder.patient",
+        )?;
+        let limit = MAX_HOLDERS as i64 + 1;
+        let bound = params![joint.system, joint.kind, joint.value, limit];
+        let rows = select.query_map(bound, |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Who has it; none where too many do.
