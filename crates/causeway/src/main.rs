@@ -18,6 +18,7 @@ mod input;
 mod logs;
 mod maps;
 mod pretty;
+mod private;
 #[cfg(test)]
 mod reference;
 mod relay;

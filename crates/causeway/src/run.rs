@@ -69,6 +69,7 @@ where
         .await
         .map_err(|e| Failure::from_error(&e))?;
     probe(&settings.engine)?;
+    crate::private::keep(&settings.data);
     let base_url = format!("http://{}", listener.address());
 
     let chart_options = store::chart::Options {

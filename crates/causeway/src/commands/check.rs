@@ -13,6 +13,7 @@ use base::Severity;
 use mapping::{Diagnostic, Trial};
 use serde_json::{Value, json};
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Everything that was found.
@@ -72,6 +73,9 @@ impl Checked {
         let dialects = missing_dialects(&config.flows, &inspected.maps).into_iter();
         self.findings
             .extend(dialects.map(|message| Finding::error(file, message)));
+        let open = crate::private::warnings(&config.data_dir);
+        self.findings
+            .extend(open.iter().map(|(path, why)| Finding::open(path, why)));
         // Maps that are refused make nothing that could be tested.
         if !inspected.errors.is_empty() {
             return;
@@ -173,6 +177,18 @@ impl Finding {
             line: mistake.line,
             remedy: Some(mistake.remedy.clone()),
             ..Self::error(&mistake.file.display().to_string(), mistake.reason.clone())
+        }
+    }
+
+    fn open(path: &Path, why: &str) -> Self {
+        let path = path.display().to_string();
+        Self {
+            severity: Severity::Warning,
+            remedy: Some(format!("As its owner, run: chmod -R go= {path}")),
+            ..Self::error(
+                &path,
+                format!("is open to others, and may hold patient data: {why}"),
+            )
         }
     }
 

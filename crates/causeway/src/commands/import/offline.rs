@@ -31,6 +31,7 @@ struct Shared<'a> {
 }
 
 pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<Tally, Failure> {
+    crate::private::keep(data);
     let chart =
         Chart::open(data, store::chart::Options::default()).map_err(|e| Failure::from_error(&e))?;
     let journal = Journal::open(data, store::journal::Options::default())
