@@ -153,14 +153,14 @@ impl IntoResponse for Failure {
 impl From<Unauthenticated> for Failure {
     fn from(error: Unauthenticated) -> Self {
         let status = match error {
-            Unauthenticated::Csrf => StatusCode::FORBIDDEN,
+            Unauthenticated::Csrf | Unauthenticated::ChooseFirst => StatusCode::FORBIDDEN,
             Unauthenticated::Purpose => StatusCode::BAD_REQUEST,
             Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
                 StatusCode::UNAUTHORIZED
             }
         };
         let code = match error {
-            Unauthenticated::Csrf => "forbidden",
+            Unauthenticated::Csrf | Unauthenticated::ChooseFirst => "forbidden",
             Unauthenticated::Purpose => "value",
             Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
                 "login"

@@ -8,8 +8,10 @@ pub(crate) mod interaction;
 mod operation;
 pub(crate) mod parameters;
 pub(crate) mod person;
+mod precondition;
 mod preference;
 pub(crate) mod transaction;
+mod versioned;
 
 pub(crate) use failure::Failure;
 pub use interaction::capabilities::statement as capability_statement;

@@ -16,6 +16,16 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 
 /// `a=b&c=d`, decoded. Bytes that are no UTF-8 become U+FFFD, which no stored value holds.
 pub(crate) fn parse(query: &str) -> Vec<(String, String)> {
+    pairs(query).collect()
+}
+
+/// As [`parse`]; none where there are more than `most` pairs, of which the rest is not looked at.
+pub(crate) fn parse_within(query: &str, most: usize) -> Option<Vec<(String, String)>> {
+    let found: Vec<_> = pairs(query).take(most + 1).collect();
+    (found.len() <= most).then_some(found)
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -23,7 +33,6 @@ pub(crate) fn parse(query: &str) -> Vec<(String, String)> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(name), decode(value))
         })
-        .collect()
 }
 
 /// `a=b&c=d`, encoded.
@@ -67,5 +76,7 @@ mod tests {
         assert_eq!(pairs[3].1, "%zz\u{fffd}");
         let rendered = render(pairs.iter().take(2).map(|(n, v)| (n.as_str(), v.as_str())));
         assert_eq!(parse(&rendered), pairs[..2]);
+        assert_eq!(parse_within("a&&b=1", 2).map(|pairs| pairs.len()), Some(2));
+        assert_eq!(parse_within("a&b&c", 2), None);
     }
 }

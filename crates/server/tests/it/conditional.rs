@@ -226,7 +226,8 @@ fn what_a_client_may_rely_on() {
     };
     only_new("*").expect(201);
     only_new("*").refused(412, "conflict");
-    only_new("W/\"1\"").refused(400, "not-supported");
+    only_new("W/\"1\"").refused(412, "conflict");
+    only_new("W/\"7\", \"no version\"").expect(200);
     send("application/fhir+json; fhirVersion=3.0", "{}").refused(415, "not-supported");
     let coded = [("content-encoding", "gzip")];
     site.send("POST", "/fhir/Patient", &coded, Some("{}"))

@@ -18,3 +18,4 @@ mod races;
 mod rest;
 mod sideways;
 mod site;
+mod versions;

@@ -42,7 +42,7 @@ pub(crate) async fn create(
         loop {
             match store(&app, &caller, &permit, resource_type, &headers, &body).await {
                 // What the condition looks for was made in the same moment.
-                Err(failure) if may_retry(&failure, &headers, n_tries) => n_tries += 1,
+                Err(failure) if may_retry(&failure, n_tries) => n_tries += 1,
                 settled => return settled,
             }
         }

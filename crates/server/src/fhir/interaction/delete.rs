@@ -1,9 +1,10 @@
 //! `DELETE [type]/[id]`. History stays, and the id can be written again.
 
-use super::update::{Target, expectation, matching, may_retry, refuse_hidden, refuse_source_fed};
+use super::update::{MAX_TRIES, Target, matching, may_retry, refuse_hidden, refuse_source_fed};
 use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::fhir::precondition::{Precondition, version_of};
 use crate::fhir::{Failure, answer, known_type};
 use crate::trail::{self, Touched};
 use access::{Interaction, Permit};
@@ -11,7 +12,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use store::audit::Outcome as AuditOutcome;
-use store::chart::{Batch, Change, Expect, Lane, Read};
+use store::chart::{ApplyError, Batch, Change, Conflict, Expect, Lane, Read};
 
 /// Deletes; deleting what is not there is done already.
 pub(crate) async fn delete(
@@ -32,7 +33,10 @@ pub(crate) async fn delete(
         id: &id,
         condition: None,
     };
-    let work = remove(&app, &caller, &permit, target, &headers);
+    let work = async {
+        let precondition = Precondition::of(&headers)?;
+        remove(&app, &caller, &permit, target, &precondition).await
+    };
     audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }
 
@@ -50,7 +54,9 @@ pub(crate) async fn conditional(
         resource_type: resource_type.to_owned(),
         ..Touched::default()
     };
+    let precondition = Precondition::of(&headers);
     let attempt = async || {
+        let precondition = precondition.clone()?;
         let criteria = criteria.as_deref().unwrap_or_default();
         let (found, condition) = matching(&app, &caller, resource_type, criteria).await?;
         if let Some(found) = found {
@@ -59,7 +65,7 @@ pub(crate) async fn conditional(
                 id: &found.id,
                 condition: Some(condition),
             };
-            return remove(&app, &caller, &permit, target, &headers).await;
+            return remove(&app, &caller, &permit, target, &precondition).await;
         }
         let touched = Touched {
             resource_type: resource_type.to_owned(),
@@ -73,7 +79,7 @@ pub(crate) async fn conditional(
         let mut n_tries = 0;
         loop {
             match attempt().await {
-                Err(failure) if may_retry(&failure, &headers, n_tries) => n_tries += 1,
+                Err(failure) if may_retry(&failure, n_tries) => n_tries += 1,
                 settled => return settled,
             }
         }
@@ -86,39 +92,48 @@ async fn remove(
     caller: &Caller,
     permit: &Permit,
     target: Target<'_>,
-    headers: &HeaderMap,
+    precondition: &Precondition,
 ) -> Result<Response, Failure> {
     let Target {
         resource_type,
         id,
         condition,
     } = target;
-    let current = app.chart.read(permit, resource_type, id)?;
-    refuse_hidden(permit, &current, resource_type, id)?;
-    refuse_source_fed(&current)?;
-    let patients = match &current {
-        Read::Found(found) => super::read::patients_in(found),
-        Read::Gone { .. } | Read::Missing => Vec::new(),
+    let mut n_tries = 0;
+    let receipt = loop {
+        let current = app.chart.read(permit, resource_type, id)?;
+        refuse_hidden(permit, &current, resource_type, id)?;
+        refuse_source_fed(&current)?;
+        let expect = precondition.expect(version_of(&current))?;
+        let patients = match &current {
+            Read::Found(found) => super::read::patients_in(found),
+            Read::Gone { .. } | Read::Missing => Vec::new(),
+        };
+        let touched = Touched {
+            resource_type: resource_type.to_owned(),
+            target: id.to_owned(),
+            patients,
+        };
+        let entry = trail::entry(
+            caller,
+            Interaction::Delete.code(),
+            touched,
+            AuditOutcome::Success,
+        );
+        let change = Change::delete(resource_type, id);
+        let batch = Batch {
+            conditions: condition.clone().into_iter().collect(),
+            audit: vec![entry],
+            ..Batch::of(change.expecting(expect.unwrap_or(Expect::Anything)))
+        };
+        match app.chart.apply(permit, batch, Lane::Interactive).await {
+            // Another writer was quicker: the version that is there now decides.
+            Err(ApplyError::Conflict(Conflict::Version { .. })) if n_tries < MAX_TRIES => {
+                n_tries += 1;
+            }
+            other => break other?,
+        }
     };
-    let touched = Touched {
-        resource_type: resource_type.to_owned(),
-        target: id.to_owned(),
-        patients,
-    };
-    let entry = trail::entry(
-        caller,
-        Interaction::Delete.code(),
-        touched,
-        AuditOutcome::Success,
-    );
-    let expect = expectation(headers)?.unwrap_or(Expect::Anything);
-    let change = Change::delete(resource_type, id).expecting(expect);
-    let batch = Batch {
-        conditions: condition.into_iter().collect(),
-        audit: vec![entry],
-        ..Batch::of(change)
-    };
-    let receipt = app.chart.apply(permit, batch, Lane::Interactive).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Some(written) = receipt
         .written

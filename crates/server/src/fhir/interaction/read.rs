@@ -4,12 +4,13 @@ use super::permit;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::patients;
+use crate::fhir::precondition::Precondition;
 use crate::fhir::{Failure, answer, known_type, operation, preference};
 use crate::trail::{self, Touched};
 use ::search::{Handling, Query, Summary};
 use access::Interaction;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use axum::http::header::IF_MODIFIED_SINCE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use fhir::json::Document;
@@ -149,21 +150,15 @@ pub(crate) fn patients_in(resource: &Resource) -> Vec<String> {
 
 /// `If-None-Match` and `If-Modified-Since` (http.html#cread).
 fn is_unchanged(resource: &Resource, headers: &HeaderMap) -> bool {
-    let header = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
-    };
-    if let Some(tags) = header(IF_NONE_MATCH) {
-        let own = answer::etag(resource.version);
-        return tags
-            .split(',')
-            .filter(|tag| !tag.trim().is_empty())
-            // Weak comparison (RFC 9110, 13.1.2): strong and weak marks are equal.
-            .any(|tag| own.ends_with(tag.trim()) || tag.trim() == "*");
+    // A list that cannot be read asks for nothing: the client gets the resource.
+    let precondition = Precondition::of(headers).unwrap_or_default();
+    if precondition.names_none() {
+        return precondition.has(Some(resource.version));
     }
+    let since = headers.get(IF_MODIFIED_SINCE);
+    let since = since.and_then(|value| value.to_str().ok());
     // Whole seconds are all that a date header has.
-    let since = header(IF_MODIFIED_SINCE).and_then(answer::of_http_date);
+    let since = since.and_then(answer::of_http_date);
     since.is_some_and(|since| resource.updated.micros() / 1_000_000 <= since.micros() / 1_000_000)
 }
 

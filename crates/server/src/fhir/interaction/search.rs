@@ -5,7 +5,8 @@ use super::read::patients_in;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::bundle::{self, Found};
-use crate::fhir::parameters::{parse, value};
+use crate::fhir::parameters::{parse, parse_within, value};
+use crate::fhir::versioned::Versions;
 use crate::fhir::{Failure, answer, known_type, preference};
 use crate::trail::{self, Touched};
 use access::{Interaction, Permit};
@@ -15,7 +16,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use search::{Handling, Query};
 use store::audit::Outcome;
-use store::chart::{Limits, Page};
+use store::chart::{Limits, Page, ReadError};
+
+/// More say nothing that fewer do not; an address has no room for so many.
+const MAX_PARAMETERS: usize = 1_000;
 
 /// `GET [type]?…`
 pub(crate) async fn by_get(
@@ -51,7 +55,15 @@ pub(crate) async fn by_post(
         ));
     }
     let mut pairs = parse(query.as_deref().unwrap_or(""));
-    pairs.extend(parse(&body));
+    pairs.extend(parse_within(&body, MAX_PARAMETERS).ok_or_else(|| {
+        Failure::new(
+            StatusCode::BAD_REQUEST,
+            "too-costly",
+            format!(
+                "a search has at most {MAX_PARAMETERS} parameters; ask with commas for one of several values"
+            ),
+        )
+    })?);
     on_type(app, caller, known_type(&resource_type)?, pairs, headers).await
 }
 
@@ -127,10 +139,16 @@ pub(crate) async fn searchset(
 
 /// Runs a search off the event loop: it may take milliseconds.
 pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<(Query, Page), Failure> {
-    let chart = app.chart.clone();
+    let (chart, base) = (app.chart.clone(), app.fhir_base());
     let work = move || {
-        let page = chart.search(&permit, &query, Limits::default());
-        page.map(|page| (query, page))
+        let mut page = chart.search(&permit, &query, Limits::default())?;
+        let versions = Versions {
+            chart: &chart,
+            permit: &permit,
+            base: &base,
+        };
+        versions.pin(&query, &mut page)?;
+        Ok::<_, ReadError>((query, page))
     };
     let result = tokio::task::spawn_blocking(work)
         .await

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::check_content_type;
 use crate::fhir::parameters::parse;
+use crate::fhir::precondition::Precondition;
 use crate::fhir::transaction::{
     Ask, Intent, Permits, Planned, Prepared, expression, plan, plan_all, prepare,
 };
@@ -128,7 +129,7 @@ async fn attempt(
 ) -> Result<Vec<Answered>, Failure> {
     let mut prepared = prepare_for(app, caller, planned, entries)?;
     for (entry, intent) in planned.iter().zip(&prepared.results) {
-        if let Intent::Get(url) = intent {
+        if let Intent::Get(url, _) = intent {
             check_get(app, caller, url, &prepared.batch.changes)
                 .await
                 .map_err(|failure| failure.within(&expression(entry.place)))?;
@@ -160,8 +161,7 @@ async fn attempt(
     answers(app, caller, &prepared, &receipt).await
 }
 
-/// The failure with the entry that it is about. A version that the client named stays what it is,
-/// however often one looks.
+/// The failure with the entry that it is about.
 fn refused(
     error: ApplyError,
     planned: &[Planned<'_>],
@@ -185,16 +185,7 @@ fn refused(
     let Some(entry) = entry else {
         return error.into();
     };
-    let names_version = match &entry.ask {
-        Ask::Update { if_match, .. } | Ask::Delete { if_match, .. } => if_match.is_some(),
-        Ask::Create { .. } | Ask::Get { .. } => false,
-    };
-    let failure = Failure::from(error);
-    Failure {
-        is_overtaken: failure.is_overtaken && !names_version,
-        ..failure
-    }
-    .within(&expression(entry.place))
+    Failure::from(error).within(&expression(entry.place))
 }
 
 /// What a read or search could fail of once the rest is written, before anything is.
@@ -296,7 +287,7 @@ async fn permits(
             Ask::Create { body, .. } => (Interaction::Create, body.resource_type),
             Ask::Update { body, .. } => (Interaction::Update, body.resource_type),
             Ask::Delete { resource_type, .. } => (Interaction::Delete, *resource_type),
-            Ask::Get { url } => {
+            Ask::Get { url, .. } => {
                 let (path, _) = url.split_once('?').unwrap_or((url, ""));
                 let name = path.split('/').next().unwrap_or("");
                 let interaction = if path.contains('/') {
@@ -337,7 +328,7 @@ async fn answers(
                 ..Answered::default()
             },
             // What is written stays written: the entry alone says what went wrong since.
-            Intent::Get(url) => match get(app, caller, url).await {
+            Intent::Get(url, precondition) => match get(app, caller, url, precondition).await {
                 Ok(found) => found,
                 Err(failure) => {
                     let touched = Touched {
@@ -387,7 +378,12 @@ fn changed(app: &App, receipt: &Receipt, place: usize) -> Answered {
     }
 }
 
-async fn get(app: &App, caller: &Caller, url: &str) -> Result<Answered, Failure> {
+async fn get(
+    app: &App,
+    caller: &Caller,
+    url: &str,
+    precondition: &Precondition,
+) -> Result<Answered, Failure> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let mut parts = path.split('/');
     let resource_type = known_type(parts.next().unwrap_or(""))?;
@@ -428,11 +424,12 @@ async fn get(app: &App, caller: &Caller, url: &str) -> Result<Answered, Failure>
                 AuditOutcome::Success,
             )
             .await?;
+            let has_it = precondition.has(Some(found.version));
             Ok(Answered {
-                status: "200 OK",
+                status: if has_it { "304 Not Modified" } else { "200 OK" },
                 version: Some(found.version),
                 updated: Some(found.updated),
-                resource: Some(found.body),
+                resource: (!has_it).then_some(found.body),
                 ..Answered::default()
             })
         }

@@ -5,6 +5,7 @@ use super::{audited_failure, permit};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fhir::body::{check_content_type, check_references, patients, prepared, resource};
+use crate::fhir::precondition::{Precondition, version_of};
 use crate::fhir::preference::{check_format, return_preference};
 use crate::fhir::transaction::new_id;
 use crate::fhir::{Failure, answer, known_type, person};
@@ -12,7 +13,6 @@ use crate::trail::{self, Touched};
 use access::{Interaction, Permit, RowFilter};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use fhir::json::Document;
@@ -95,7 +95,7 @@ pub(crate) async fn conditional(
         let mut n_tries = 0;
         loop {
             match attempt().await {
-                Err(failure) if may_retry(&failure, &headers, n_tries) => n_tries += 1,
+                Err(failure) if may_retry(&failure, n_tries) => n_tries += 1,
                 settled => return settled,
             }
         }
@@ -157,9 +157,9 @@ pub(crate) fn refuse_taken(
     }
 }
 
-/// Whether another writer was quicker and the client named no version that this could be about.
-pub(super) fn may_retry(failure: &Failure, headers: &HeaderMap, n_tries: u32) -> bool {
-    failure.is_overtaken && !headers.contains_key(IF_MATCH) && n_tries < MAX_TRIES
+/// Whether another writer was quicker, so that it is worth looking again.
+pub(super) fn may_retry(failure: &Failure, n_tries: u32) -> bool {
+    failure.is_overtaken && n_tries < MAX_TRIES
 }
 
 /// `PATCH [type]/[id]`
@@ -202,18 +202,17 @@ async fn store(
     check_references(app, permit, &document, &|kind, other| {
         kind == resource_type && other == id
     })?;
-    let if_match = expectation(headers)?;
+    let precondition = Precondition::of(headers)?;
     let prepared = prepared(&app.fhir_base(), &document)?;
     let patients = patients(&document, id);
     let mut n_tries = 0;
     let receipt = loop {
         let current = app.chart.read(permit, resource_type, id)?;
         refuse_source_fed(&current)?;
-        let expect = if_match.unwrap_or(match &current {
-            // What was decided above must still hold when it is written.
-            Read::Found(found) => Expect::Version(found.version),
-            Read::Gone { .. } | Read::Missing => Expect::Absent,
-        });
+        let version = version_of(&current);
+        // What was decided above must still hold when it is written.
+        let now = version.map_or(Expect::Absent, Expect::Version);
+        let expect = precondition.expect(version)?.unwrap_or(now);
         let touched = Touched {
             resource_type: resource_type.to_owned(),
             target: id.to_owned(),
@@ -232,10 +231,9 @@ async fn store(
             ..Batch::of(change)
         };
         match app.chart.apply(permit, batch, Lane::Interactive).await {
-            // Without If-Match the last writer wins: another one was quicker, so look again.
-            Err(ApplyError::Conflict(Conflict::Version { .. }))
-                if if_match.is_none() && n_tries < MAX_TRIES =>
-            {
+            // Another writer was quicker, so look again: without a precondition the last one wins,
+            // and with one the version that is there now decides.
+            Err(ApplyError::Conflict(Conflict::Version { .. })) if n_tries < MAX_TRIES => {
                 n_tries += 1;
             }
             other => break other?,
@@ -289,36 +287,6 @@ fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
             "an update needs the id in the body too",
         )),
     }
-}
-
-/// `If-Match: W/"3"`, or `If-None-Match: *` where nothing must be there yet.
-pub(crate) fn expectation(headers: &HeaderMap) -> Result<Option<Expect>, Failure> {
-    if let Some(value) = headers.get(IF_MATCH) {
-        return parse_etag(value.to_str().unwrap_or("")).map(Some);
-    }
-    match headers.get(IF_NONE_MATCH) {
-        None => Ok(None),
-        Some(value) if value == "*" => Ok(Some(Expect::Absent)),
-        Some(_) => Err(Failure::at(
-            StatusCode::BAD_REQUEST,
-            "not-supported",
-            "If-None-Match",
-            "a write takes If-None-Match: * only; for a version there is If-Match",
-        )),
-    }
-}
-
-/// The version of an ETag.
-pub(crate) fn parse_etag(text: &str) -> Result<Expect, Failure> {
-    let digits = text.trim().trim_start_matches("W/").trim_matches('"');
-    digits.parse().map(Expect::Version).map_err(|_| {
-        Failure::at(
-            StatusCode::BAD_REQUEST,
-            "value",
-            "If-Match",
-            "If-Match takes one version, such as W/\"3\"",
-        )
-    })
 }
 
 /// Who may see the rows of some patients only may not choose ids: whether one is taken by a row that

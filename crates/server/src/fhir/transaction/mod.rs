@@ -8,8 +8,9 @@ mod rewrite;
 pub(crate) use plan::{Ask, Body, Planned, Target, expression, plan, plan_all};
 
 use super::Failure;
-use super::interaction::update::{self, parse_etag};
+use super::interaction::update;
 use super::parameters::parse;
+use super::precondition::Precondition;
 use access::Permit;
 use axum::http::StatusCode;
 use base::Issue;
@@ -52,8 +53,8 @@ pub(crate) enum Intent {
         id: String,
         version: u32,
     },
-    /// To be read after the commit.
-    Get(String),
+    /// To be read after the commit, but for what the client has already.
+    Get(String, Precondition),
     /// Nothing matched what was to be deleted.
     Nothing,
 }
@@ -216,22 +217,21 @@ impl Work<'_> {
                 Ask::Update {
                     body,
                     target,
-                    if_match,
+                    precondition,
                 },
                 named,
             ) => {
-                let expect = expectation(if_match.as_deref())?;
-                let (id, expect) = match (named, target) {
-                    (Named::Old { id, version }, _) => {
-                        (id, expect.unwrap_or(Expect::Version(version)))
-                    }
-                    (Named::New(id), Target::Id(_)) => (id, expect.unwrap_or(Expect::Anything)),
+                let (id, otherwise) = match (named, target) {
+                    (Named::Old { id, version }, _) => (id, Expect::Version(version)),
+                    (Named::New(id), Target::Id(_)) => (id, Expect::Anything),
                     (Named::New(id), Target::Criteria(_)) => {
                         if body.node.get("id").is_some() {
                             let current = self.chart.read(permit, body.resource_type, &id)?;
                             update::refuse_taken(permit, &current, body.resource_type, &id)
                                 .map_err(|failure| inside(place, failure))?;
                         }
+                        let expect = precondition.expect(None);
+                        let expect = expect.map_err(|failure| at_entry(place, failure))?;
                         let put = Put {
                             place,
                             full_url,
@@ -246,36 +246,41 @@ impl Work<'_> {
                 update::conditional_id(body.node.text("id").as_deref(), Some(&id))
                     .map_err(|failure| inside(place, failure))?;
                 let current = self.current(permit, place, body.resource_type, &id)?;
+                let version = current.as_ref().map(|(_, version)| *version);
+                let expect = precondition.expect(version);
+                let expect = expect.map_err(|failure| at_entry(place, failure))?;
                 let put = Put {
                     place,
                     full_url,
                     body: *body,
                     id,
-                    expect,
+                    expect: expect.unwrap_or(otherwise),
                 };
-                self.put(permit, put, current.as_deref())
+                self.put(permit, put, current.as_ref().map(|(body, _)| &**body))
             }
             (
                 Ask::Delete {
                     resource_type,
                     target,
-                    if_match,
+                    precondition,
                 },
                 _,
             ) => {
-                let expect = expectation(if_match.as_deref())?;
-                let (id, expect) = match target {
-                    Target::Id(id) => (id.clone(), expect.unwrap_or(Expect::Anything)),
+                let (id, otherwise) = match target {
+                    Target::Id(id) => (id.clone(), Expect::Anything),
                     Target::Criteria(criteria) => {
                         match self.existing(place, resource_type, criteria)? {
-                            Some((id, version)) => (id, expect.unwrap_or(Expect::Version(version))),
+                            Some((id, version)) => (id, Expect::Version(version)),
                             None => return Ok(Intent::Nothing),
                         }
                     }
                 };
-                self.current(permit, place, resource_type, &id)?;
+                let current = self.current(permit, place, resource_type, &id)?;
+                let expect = precondition.expect(current.map(|(_, version)| version));
+                let expect = expect.map_err(|failure| at_entry(place, failure))?;
                 self.take(place, resource_type, &id)?;
-                let change = Change::delete(resource_type, id).expecting(expect);
+                let change = Change::delete(resource_type, id);
+                let change = change.expecting(expect.unwrap_or(otherwise));
                 Ok(self.change(permit, change))
             }
             (Ask::Get { .. }, _) => get(entry),
@@ -401,20 +406,20 @@ impl Work<'_> {
         Err(at(place, "invalid", "two entries write the same resource"))
     }
 
-    /// The body that an entry is to change, once it is clear that it may.
+    /// The body that an entry is to change and its version, once it is clear that it may.
     fn current(
         &self,
         permit: &Permit,
         place: usize,
         resource_type: &str,
         id: &str,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    ) -> Result<Option<(Vec<u8>, u32)>, Failure> {
         let current = self.chart.read(permit, resource_type, id)?;
         update::refuse_hidden(permit, &current, resource_type, id)
             .and_then(|()| update::refuse_source_fed(&current))
             .map_err(|failure| inside(place, failure))?;
         Ok(match current {
-            Read::Found(found) => Some(found.body),
+            Read::Found(found) => Some((found.body, found.version)),
             Read::Gone { .. } | Read::Missing => None,
         })
     }
@@ -465,16 +470,11 @@ impl Work<'_> {
 
 fn get(entry: &Planned<'_>) -> Result<Intent, Failure> {
     match &entry.ask {
-        Ask::Get { url } => Ok(Intent::Get(url.clone())),
+        Ask::Get { url, precondition } => Ok(Intent::Get(url.clone(), precondition.clone())),
         Ask::Create { .. } | Ask::Update { .. } | Ask::Delete { .. } => {
             Err(at(entry.place, "exception", "the entry got no permit"))
         }
     }
-}
-
-/// `ifMatch`.
-fn expectation(if_match: Option<&str>) -> Result<Option<Expect>, Failure> {
-    if_match.map(parse_etag).transpose()
 }
 
 /// A new logical id: 128 random bits.
@@ -484,6 +484,10 @@ pub(crate) fn new_id() -> String {
 
 fn at(place: usize, code: &'static str, text: &str) -> Failure {
     Failure::at(StatusCode::BAD_REQUEST, code, expression(place), text)
+}
+
+fn at_entry(place: usize, failure: Failure) -> Failure {
+    failure.within(&expression(place))
 }
 
 /// The failure of an entry's resource, with the entry's place before each location.

@@ -2,6 +2,7 @@
 
 use crate::fhir::Failure;
 use crate::fhir::known_type;
+use crate::fhir::precondition::Precondition;
 use axum::http::StatusCode;
 use fhir::bundle::{Entry, Request, entries};
 use fhir::json::Document;
@@ -27,15 +28,18 @@ pub(crate) enum Ask<'a> {
     Update {
         body: Body<'a>,
         target: Target,
-        if_match: Option<String>,
+        precondition: Precondition,
     },
     Delete {
         resource_type: &'static str,
         target: Target,
-        if_match: Option<String>,
+        precondition: Precondition,
     },
     /// A read or search: the address below the base.
-    Get { url: String },
+    Get {
+        url: String,
+        precondition: Precondition,
+    },
 }
 
 /// Which resource an entry changes.
@@ -87,7 +91,7 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
             Ask::Update {
                 body,
                 target,
-                if_match: request.if_match.map(std::borrow::Cow::into_owned),
+                precondition: precondition(place, &request)?,
             }
         }
         "DELETE" => {
@@ -95,11 +99,12 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
             Ask::Delete {
                 resource_type,
                 target,
-                if_match: request.if_match.map(std::borrow::Cow::into_owned),
+                precondition: precondition(place, &request)?,
             }
         }
         "GET" => Ask::Get {
             url: below_base(&request.url).to_owned(),
+            precondition: precondition(place, &request)?,
         },
         "PATCH" | "HEAD" => {
             return Err(Failure::at(
@@ -122,6 +127,12 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
         full_url,
         ask,
     })
+}
+
+fn precondition(place: usize, request: &Request<'_>) -> Result<Precondition, Failure> {
+    let (matches, none) = (&request.if_match, &request.if_none_match);
+    Precondition::of_entry(matches.as_deref(), none.as_deref())
+        .map_err(|failure| failure.within(&expression(place)))
 }
 
 /// Every entry, or the first failure.

@@ -1,0 +1,148 @@
+//! `_include` follows a reference to the version that it names (search.html#include, 3.1.1.6.5).
+//!
+//! The index finds a resource by any of its versions, so what it brings along is the current one.
+//! Where a reference on the page says `Type/id/_history/n`, that version takes its place; the current
+//! one stays beside it where another reference asks for it. A version that is not to be had (it was
+//! never there, or the caller may not see it) leaves the current one in its place.
+
+use super::body::local;
+use access::Permit;
+use fhir::json::{Document, Node};
+use fhir::reference::Reference;
+use search::Query;
+use std::collections::{BTreeMap, BTreeSet};
+use store::chart::{Chart, Limits, Page, Read, ReadError, Resource};
+
+/// What names a version in a reference.
+const VERSION: &[u8] = b"/_history/";
+
+/// What the references of a page ask of one resource.
+#[derive(Debug, Default)]
+struct Asked {
+    versions: BTreeSet<u32>,
+    current: bool,
+}
+
+/// By type and id.
+type Targets = BTreeMap<(&'static str, String), Asked>;
+
+/// Where versions are looked up, for whom, and the server's own base URL.
+pub(crate) struct Versions<'a> {
+    pub(crate) chart: &'a Chart,
+    pub(crate) permit: &'a Permit,
+    pub(crate) base: &'a str,
+}
+
+// === impl Versions ===
+
+impl Versions<'_> {
+    /// Puts versions in the place of what was included.
+    pub(crate) fn pin(&self, query: &Query, page: &mut Page) -> Result<(), ReadError> {
+        let names_version = |resource: &Resource| {
+            let body = &resource.body;
+            body.windows(VERSION.len()).any(|text| text == VERSION)
+        };
+        let mut sources = page.matches.iter().chain(&page.included);
+        if query.includes.is_empty() || !sources.any(names_version) {
+            return Ok(());
+        }
+        let mut asked = Targets::new();
+        for resource in &page.matches {
+            self.gather(query, resource, false, &mut asked);
+        }
+        for resource in &page.included {
+            self.gather(query, resource, true, &mut asked);
+        }
+        for resource in &page.matches {
+            // It is on the page; another version of it comes along.
+            let asked = asked.get_mut(&(resource.resource_type, resource.id.clone()));
+            if let Some(asked) = asked {
+                asked.current = false;
+                asked.versions.remove(&resource.version);
+            }
+        }
+        let mut pinned = Vec::new();
+        for resource in std::mem::take(&mut page.included) {
+            let name = (resource.resource_type, resource.id.clone());
+            let Some(asked) = asked.remove(&name) else {
+                pinned.push(resource);
+                continue;
+            };
+            let mut found = self.found(&name, &asked, resource.version)?;
+            let is_asked = asked.current || asked.versions.contains(&resource.version);
+            if is_asked || found.is_empty() {
+                pinned.push(resource);
+            }
+            pinned.append(&mut found);
+        }
+        // Of matches, and of what is deleted now.
+        for (name, asked) in asked {
+            pinned.append(&mut self.found(&name, &asked, 0)?);
+        }
+        let most = Limits::default().max_included;
+        page.includes_cut |= most < pinned.len();
+        pinned.truncate(most);
+        page.included = pinned;
+        Ok(())
+    }
+
+    /// What the references of one resource ask for, by the parameters that are followed from it.
+    fn gather(&self, query: &Query, resource: &Resource, included: bool, asked: &mut Targets) {
+        let includes = query.includes.iter().filter(|include| {
+            include.source_type == resource.resource_type && (include.iterate || !included)
+        });
+        let includes: Vec<_> = includes.collect();
+        if includes.is_empty() {
+            return;
+        }
+        // It was a document when it was stored; the store would have said that it is damaged.
+        let Ok(document) = Document::parse(&resource.body) else {
+            return;
+        };
+        let places = search::places(&document);
+        for include in includes {
+            let elements = places.iter().filter(|(key, _)| *key == include.param.key);
+            for node in elements.filter_map(|(_, index)| document.node(*index)) {
+                self.note(node, include.target_type, asked);
+            }
+        }
+    }
+
+    fn note(&self, element: Node<'_>, wanted: Option<&str>, asked: &mut Targets) {
+        let Some(text) = element.text("reference") else {
+            return;
+        };
+        let Ok(Reference::Relative(target)) = local(self.base, &text) else {
+            return;
+        };
+        if wanted.is_some_and(|wanted| wanted != target.resource_type) {
+            return;
+        }
+        let Ok(resource_type) = super::known_type(target.resource_type) else {
+            return;
+        };
+        let asked = asked.entry((resource_type, target.id.to_owned()));
+        let asked = asked.or_default();
+        match target.version.map(str::parse) {
+            Some(Ok(version)) => drop(asked.versions.insert(version)),
+            Some(Err(_)) | None => asked.current = true,
+        }
+    }
+
+    /// The versions asked for that are to be had, but for the one that is here already.
+    fn found(
+        &self,
+        (resource_type, id): &(&'static str, String),
+        asked: &Asked,
+        here: u32,
+    ) -> Result<Vec<Resource>, ReadError> {
+        let mut found = Vec::new();
+        for version in asked.versions.iter().filter(|version| **version != here) {
+            let read = self.chart.vread(self.permit, resource_type, id, *version)?;
+            if let Read::Found(resource) = read {
+                found.push(*resource);
+            }
+        }
+        Ok(found)
+    }
+}
