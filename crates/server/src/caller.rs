@@ -67,6 +67,9 @@ pub(crate) enum Unauthenticated {
     /// A write with a cookie and without the page's CSRF token.
     #[error("the page's token is missing or old; reload the page and try again")]
     Csrf,
+    /// A session of the first-login secret, which opens nothing but the choice of a password.
+    #[error("choose your password first, at /password; the first-login secret opens nothing else")]
+    ChooseFirst,
 }
 
 // === impl Caller ===
@@ -92,6 +95,17 @@ impl Caller {
 
     /// As [`Caller::of_request`], for handlers that check the CSRF token themselves.
     pub(crate) fn of_page(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let caller = Self::at_the_door(app, parts)?;
+        let session = caller.session.as_ref();
+        if session.is_some_and(|session| session.must_choose_password) {
+            return Err(Unauthenticated::ChooseFirst);
+        }
+        Ok(caller)
+    }
+
+    /// As [`Caller::of_page`], also with the first-login secret: for the choice of a password and the
+    /// way out, and for nothing else.
+    pub(crate) fn at_the_door(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
         let origin = Origin::of(parts);
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let token = value

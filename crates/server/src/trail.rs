@@ -59,7 +59,9 @@ pub(crate) async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthe
     let action = match why {
         // Every browser asks without a cookie first; that is no event.
         Unauthenticated::Missing | Unauthenticated::Purpose => return,
-        Unauthenticated::Token(_) | Unauthenticated::Scopes => "authenticate",
+        Unauthenticated::Token(_) | Unauthenticated::Scopes | Unauthenticated::ChooseFirst => {
+            "authenticate"
+        }
         Unauthenticated::Csrf => "csrf",
     };
     let entry = Entry {

@@ -1,11 +1,9 @@
 //! Settings, sessions, the password and the audit log in the console, over HTTP.
 
-use crate::console::Client;
+use crate::console::{Client, PASSWORD};
 use crate::messages::ADMISSION;
 use crate::process::stdout_of;
 use crate::site::{Site, eventually};
-
-const PASSWORD: &str = "four words that differ";
 
 fn signed_in(site: &Site, secret: &str) -> Client {
     let mut client = Client::new(site.running().url("console"));
@@ -80,7 +78,8 @@ fn settings_say_what_is_and_end_sessions() {
 fn another_password_needs_the_one_in_use() {
     let site = Site::start();
     let secret = site.running().secret.clone().unwrap();
-    let first = signed_in(&site, &secret);
+    let mut first = Client::new(site.running().url("console"));
+    assert_eq!(first.enter(&secret).status, 303);
     assert_eq!(choose(&first, "", PASSWORD).0, 303, "the secret was enough");
     let (status, text) = choose(&first, "a guess of somebody", "another four words here");
     assert_eq!(status, 422);
@@ -90,7 +89,7 @@ fn another_password_needs_the_one_in_use() {
     assert_eq!(other.get("/").status, 303, "the other session has ended");
     assert_eq!(first.get("/").status, 200);
     let mut late = Client::new(site.running().url("console"));
-    assert_eq!(late.log_in(PASSWORD).status, 401);
+    assert_eq!(late.enter(PASSWORD).status, 401);
     let log = eventually(|| {
         let log = first.get("/audit?outcome=failed").text;
         log.contains("chose a password").then_some(log)
@@ -180,7 +179,7 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
     assert!(address.starts_with("/messages/batch/"), "{address}");
     site.running.take().unwrap().kill();
     site.restart();
-    client = signed_in(&site, site.running().secret.as_deref().unwrap());
+    client = signed_in(&site, PASSWORD);
     let page = eventually(|| {
         let page = client.get(&address).text;
         page.contains(">done<").then_some(page)

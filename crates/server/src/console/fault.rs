@@ -221,7 +221,7 @@ impl From<askama::Error> for Fault {
 impl From<Unauthenticated> for Fault {
     fn from(error: Unauthenticated) -> Self {
         let status = match error {
-            Unauthenticated::Csrf => StatusCode::FORBIDDEN,
+            Unauthenticated::Csrf | Unauthenticated::ChooseFirst => StatusCode::FORBIDDEN,
             Unauthenticated::Purpose => StatusCode::BAD_REQUEST,
             Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
                 StatusCode::UNAUTHORIZED

@@ -33,8 +33,6 @@ pub(super) struct Frame {
     /// The purpose of use that the audit log will say.
     pub(super) purpose: &'static str,
     pub(super) ends: Timestamp,
-    /// Logged in with the first-login secret.
-    pub(super) must_choose_password: bool,
     /// Where a form of the frame comes back to.
     pub(super) address: String,
     /// What is so while the disk is full.
@@ -122,7 +120,6 @@ impl Frame {
             theme: visitor.theme,
             purpose: purpose(visitor),
             ends: visitor.session.ends,
-            must_choose_password: visitor.session.must_choose_password,
             address: visitor.address.clone(),
             disk_full: visitor.reserve.map(|reserve| DiskFull {
                 n_reads: thousands(reserve.n_ordinary_left()),

@@ -2,16 +2,19 @@
 
 use super::fault::Fault;
 use super::frame::page;
-use super::theme;
-use super::visitor::{Form, Turned, own_path, pairs_of};
+use super::verify::Verifier;
+use super::visitor::{NewcomerForm, Turned, own_path};
+use super::{form, theme};
 use crate::app::App;
 use crate::caller::{COOKIE_NAME, Origin, session_cookie};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use security::Login;
+use std::sync::Arc;
 use store::audit::{Entry, Outcome};
 
 #[derive(Template)]
@@ -47,12 +50,13 @@ pub(super) async fn show(
 /// `SameSite=Strict`, and a login forced from elsewhere would need the password.
 pub(super) async fn log_in(
     State(app): State<App>,
+    Extension(verifier): Extension<Arc<Verifier>>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Turned> {
     let (parts, body) = request.into_parts();
     let origin = Origin::of(&parts);
-    let pairs = pairs_of(Request::from_parts(parts, body), &app).await?;
+    let pairs = form::small(Request::from_parts(parts, body)).await?;
     let field = |name: &str| {
         pairs
             .iter()
@@ -77,7 +81,7 @@ pub(super) async fn log_in(
         let wrong = format!("Too many wrong tries from this address. Try again in {wait} seconds.");
         return try_again(StatusCode::TOO_MANY_REQUESTS, wrong);
     }
-    let login = check(&app, name.clone(), password)
+    let login = check(&app, &verifier, name.clone(), password)
         .await
         .map_err(Turned::page)?;
     let outcome = match login {
@@ -118,7 +122,7 @@ pub(super) async fn log_in(
 pub(super) async fn log_out(
     State(app): State<App>,
     headers: HeaderMap,
-    form: Form,
+    NewcomerForm(form): NewcomerForm,
 ) -> Result<Response, Fault> {
     let name = form.visitor.user().to_owned();
     audit(
@@ -136,11 +140,15 @@ pub(super) async fn log_out(
     Ok(([(SET_COOKIE, gone)], Redirect::to("/login")).into_response())
 }
 
-async fn check(app: &App, name: String, password: String) -> Result<Login, Fault> {
+async fn check(
+    app: &App,
+    verifier: &Verifier,
+    name: String,
+    password: String,
+) -> Result<Login, Fault> {
     let app = app.clone();
-    tokio::task::spawn_blocking(move || app.administrator.log_in(&name, &password))
-        .await
-        .map_err(|error| Fault::internal(&error))
+    let compare = move || app.administrator.log_in(&name, &password);
+    verifier.run(compare).await
 }
 
 /// Every login and logout is in the audit log. A wrong name may be a password in the wrong field,

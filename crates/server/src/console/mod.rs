@@ -15,6 +15,7 @@ mod emergency;
 mod fault;
 mod find;
 mod flows;
+mod form;
 mod frame;
 mod handles;
 mod login;
@@ -28,6 +29,7 @@ mod query;
 mod queues;
 mod settings;
 mod theme;
+mod verify;
 mod visitor;
 mod words;
 
@@ -37,9 +39,6 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use handles::Handles;
 use std::sync::Arc;
-
-/// The largest form: a pasted message for a dry run.
-const MAX_FORM_BYTES: usize = 32 << 20;
 
 /// Needs a running tokio runtime.
 pub(crate) fn routes(app: App) -> Router<App> {
@@ -114,8 +113,9 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/assets/{name}", get(assets::file))
         .fallback(no_such_page)
         .layer(axum::middleware::from_fn_with_state(app, fault::dress))
-        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(DefaultBodyLimit::max(form::LARGEST))
         .layer(Extension(Arc::new(Handles::default())))
+        .layer(Extension(Arc::new(verify::Verifier::default())))
         .layer(Extension(batches))
         .layer(Extension(Arc::new(maps::Tallies::default())))
 }

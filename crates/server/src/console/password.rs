@@ -2,15 +2,18 @@
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
-use super::visitor::{Form, Visitor, own_path};
+use super::verify::Verifier;
+use super::visitor::{Form, Newcomer, NewcomerForm, Visitor, own_path};
 use crate::app::App;
 use crate::caller::session_cookie;
 use crate::trail::{self, Touched};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use security::{AdministratorError, Login};
+use std::sync::Arc;
 use store::audit::Outcome;
 
 #[derive(Template)]
@@ -28,33 +31,45 @@ pub(super) struct Asked {
     next: String,
 }
 
+/// As [`PasswordPage`], for the first choice: it leads nowhere else.
+#[derive(Template)]
+#[template(path = "password_first.html")]
+struct FirstPasswordPage<'a> {
+    theme: &'static str,
+    user: &'a str,
+    csrf: &'a str,
+    next: &'a str,
+    wrong: Option<String>,
+    min_chars: usize,
+}
+
 /// `GET /password`
-pub(super) async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Fault> {
-    page(&of(&visitor, own_path(&asked.next).unwrap_or("/"), None))
+pub(super) async fn show(
+    Newcomer(visitor): Newcomer,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    shown(&visitor, own_path(&asked.next).unwrap_or("/"), None)
 }
 
 /// `POST /password`
 pub(super) async fn choose(
     State(app): State<App>,
+    Extension(verifier): Extension<Arc<Verifier>>,
     headers: HeaderMap,
-    form: Form,
+    NewcomerForm(form): NewcomerForm,
 ) -> Result<Response, Fault> {
     let next = own_path(form.get("next")).unwrap_or("/").to_owned();
     let password = form.get("password").to_owned();
-    if let Some(wrong) = current_is_wrong(&app, &form).await? {
+    if let Some(wrong) = current_is_wrong(&app, &verifier, &form).await? {
         return again(&form.visitor, &next, wrong);
     }
     if password != form.get("again") {
         let wrong = "The two are not the same; type it twice.".to_owned();
         return again(&form.visitor, &next, wrong);
     }
-    let chosen = {
-        let app = app.clone();
-        tokio::task::spawn_blocking(move || app.administrator.choose_password(&password))
-            .await
-            .map_err(|error| Fault::internal(&error))?
-    };
-    match chosen {
+    let account = app.clone();
+    let choose = move || account.administrator.choose_password(&password);
+    match verifier.run(choose).await? {
         Ok(()) => {
             let touched = Touched {
                 resource_type: "password".to_owned(),
@@ -79,7 +94,11 @@ pub(super) async fn choose(
 
 /// Whoever finds an open session must not be able to keep everybody else out: the password in use is
 /// asked for, and guessing it is slowed down as at the login.
-async fn current_is_wrong(app: &App, form: &Form) -> Result<Option<String>, Fault> {
+async fn current_is_wrong(
+    app: &App,
+    verifier: &Verifier,
+    form: &Form,
+) -> Result<Option<String>, Fault> {
     let visitor = &form.visitor;
     if visitor.session.must_choose_password {
         return Ok(None);
@@ -92,9 +111,8 @@ async fn current_is_wrong(app: &App, form: &Form) -> Result<Option<String>, Faul
     }
     let (work, current) = (app.clone(), form.get("current").to_owned());
     let name = visitor.user().to_owned();
-    let login = tokio::task::spawn_blocking(move || work.administrator.log_in(&name, &current))
-        .await
-        .map_err(|error| Fault::internal(&error))?;
+    let compare = move || work.administrator.log_in(&name, &current);
+    let login = verifier.run(compare).await?;
     if login != Login::Refused {
         app.throttle.succeeded(address);
         return Ok(None);
@@ -110,15 +128,26 @@ async fn current_is_wrong(app: &App, form: &Form) -> Result<Option<String>, Faul
 }
 
 fn again(visitor: &Visitor, next: &str, wrong: String) -> Result<Response, Fault> {
-    let shown = page(&of(visitor, next, Some(wrong)))?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
+    let page = shown(visitor, next, Some(wrong))?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
-fn of(visitor: &Visitor, next: &str, wrong: Option<String>) -> PasswordPage {
-    PasswordPage {
-        frame: Frame::new(visitor, Place::Elsewhere, "Choose your password"),
+fn shown(visitor: &Visitor, next: &str, wrong: Option<String>) -> Result<Response, Fault> {
+    let min_chars = security::MIN_PASSWORD_CHARS;
+    if visitor.session.must_choose_password {
+        return page(&FirstPasswordPage {
+            theme: visitor.theme,
+            user: visitor.user(),
+            csrf: &visitor.session.csrf,
+            next,
+            wrong,
+            min_chars,
+        });
+    }
+    page(&PasswordPage {
+        frame: Frame::new(visitor, Place::Elsewhere, "Choose another password"),
         next: next.to_owned(),
         wrong,
-        min_chars: security::MIN_PASSWORD_CHARS,
-    }
+        min_chars,
+    })
 }

@@ -1,6 +1,7 @@
 //! Who looks at a page: a session, and nothing else.
 
 use super::fault::Fault;
+use super::form;
 use crate::app::App;
 use crate::caller::{Caller, Origin, Unauthenticated, session_cookie};
 use crate::fhir::Failure;
@@ -34,6 +35,15 @@ pub(super) struct Form {
     pub(super) visitor: Visitor,
     pairs: Vec<(String, String)>,
 }
+
+/// Somebody with a session, also one of the first-login secret: for the page where a password is
+/// chosen, and for nothing else.
+#[derive(Clone, Debug)]
+pub(super) struct Newcomer(pub(super) Visitor);
+
+/// A form of a [`Newcomer`].
+#[derive(Debug)]
+pub(super) struct NewcomerForm(pub(super) Form);
 
 /// Nobody, or no right: a page or a way to the login.
 pub(super) struct Turned(Box<Response>);
@@ -95,7 +105,10 @@ impl Visitor {
     }
 
     pub(super) fn of(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
-        let caller = Caller::of_page(app, parts)?;
+        Self::with(app, parts, Caller::of_page(app, parts)?)
+    }
+
+    fn with(app: &App, parts: &Parts, caller: Caller) -> Result<Self, Unauthenticated> {
         // A bearer token is for the API; the pages are for people.
         let session = caller.session.clone().ok_or(Unauthenticated::Missing)?;
         Ok(Self {
@@ -117,12 +130,35 @@ impl FromRequestParts<App> for Visitor {
     type Rejection = Turned;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Turned> {
-        match Self::of(app, parts) {
-            Ok(visitor) => Ok(visitor),
-            Err(error) => {
-                trail::refused_at_the_door(app, &Origin::of(parts), error).await;
-                Err(Turned::to_login(parts))
-            }
+        let visitor = Self::of(app, parts);
+        turned_away(app, parts, visitor).await
+    }
+}
+
+impl FromRequestParts<App> for Newcomer {
+    type Rejection = Turned;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Turned> {
+        let visitor =
+            Caller::at_the_door(app, parts).and_then(|caller| Visitor::with(app, parts, caller));
+        turned_away(app, parts, visitor).await.map(Self)
+    }
+}
+
+/// Whoever may not look is in the audit log before they are sent where they may.
+async fn turned_away(
+    app: &App,
+    parts: &Parts,
+    visitor: Result<Visitor, Unauthenticated>,
+) -> Result<Visitor, Turned> {
+    match visitor {
+        Ok(visitor) => Ok(visitor),
+        Err(error) => {
+            trail::refused_at_the_door(app, &Origin::of(parts), error).await;
+            Err(match error {
+                Unauthenticated::ChooseFirst => Turned::to(parts, "/password", &error.to_string()),
+                _ => Turned::to(parts, "/login", "your session has ended; log in again"),
+            })
         }
     }
 }
@@ -131,6 +167,7 @@ impl FromRequestParts<App> for Visitor {
 pub(super) fn peek(app: &App, parts: &Parts) -> Option<Session> {
     app.sessions
         .peek(session_cookie(&parts.headers)?, app.clock.now())
+        .filter(|session| !session.must_choose_password)
 }
 
 // === impl Form ===
@@ -142,6 +179,16 @@ impl Form {
             .iter()
             .find(|(key, _)| key == name)
             .map_or("", |(_, value)| value)
+    }
+
+    /// The form, if its CSRF token is the session's.
+    async fn checked(self, app: &App) -> Result<Self, Turned> {
+        if !self.visitor.session.csrf_matches(self.get("csrf")) {
+            let origin = &self.visitor.caller.origin;
+            trail::refused_at_the_door(app, origin, Unauthenticated::Csrf).await;
+            return Err(Turned::page(Fault::from(Unauthenticated::Csrf)));
+        }
+        Ok(self)
     }
 
     /// Where to go back to: a path of this server, or the overview.
@@ -156,33 +203,20 @@ impl FromRequest<App> for Form {
     async fn from_request(request: Request, app: &App) -> Result<Self, Turned> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, app).await?;
-        let origin = visitor.caller.origin.clone();
-        let pairs = pairs_of(Request::from_parts(parts, body), app).await?;
-        let form = Self { visitor, pairs };
-        if !form.visitor.session.csrf_matches(form.get("csrf")) {
-            trail::refused_at_the_door(app, &origin, Unauthenticated::Csrf).await;
-            return Err(Turned::page(Fault::from(Unauthenticated::Csrf)));
-        }
-        Ok(form)
+        let pairs = form::large(Request::from_parts(parts, body), app).await?;
+        Self { visitor, pairs }.checked(app).await
     }
 }
 
-/// The fields of a form, whoever sent it. Bytes that are no UTF-8 become replacement characters.
-pub(super) async fn pairs_of(request: Request, app: &App) -> Result<Vec<(String, String)>, Turned> {
-    let body = axum::body::Bytes::from_request(request, app)
-        .await
-        .map_err(|error| {
-            let remedy = "Send less at once.";
-            Turned::page(Fault::new(
-                error.status(),
-                "The form was not taken",
-                error.body_text(),
-                remedy,
-            ))
-        })?;
-    Ok(crate::fhir::parameters::parse(&String::from_utf8_lossy(
-        &body,
-    )))
+impl FromRequest<App> for NewcomerForm {
+    type Rejection = Turned;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Turned> {
+        let (mut parts, body) = request.into_parts();
+        let Newcomer(visitor) = Newcomer::from_request_parts(&mut parts, app).await?;
+        let pairs = form::small(Request::from_parts(parts, body)).await?;
+        Form { visitor, pairs }.checked(app).await.map(Self)
+    }
 }
 
 /// The path if it leads into this server: `next` must not send anybody elsewhere.
@@ -197,9 +231,10 @@ pub(super) fn own_path(path: &str) -> Option<&str> {
 // === impl Turned ===
 
 impl Turned {
-    fn to_login(parts: &Parts) -> Self {
+    /// To the page where one becomes somebody who may; for a part of a page, the reason in words.
+    fn to(parts: &Parts, page: &str, why: &str) -> Self {
         if parts.headers.contains_key("x-part") {
-            let text = "your session has ended; log in again\n";
+            let text = format!("{why}\n");
             return Self(Box::new((StatusCode::UNAUTHORIZED, text).into_response()));
         }
         let next = if parts.method == Method::GET {
@@ -208,8 +243,8 @@ impl Turned {
             "/"
         };
         let address = match next {
-            "/" => "/login".to_owned(),
-            next => format!("/login?next={}", super::markup::encode(next)),
+            "/" => page.to_owned(),
+            next => format!("{page}?next={}", super::markup::encode(next)),
         };
         Self(Box::new(Redirect::to(&address).into_response()))
     }

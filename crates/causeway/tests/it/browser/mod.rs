@@ -173,13 +173,17 @@ impl Browser {
         self.order("POST", "/url", &json!({"url": url}));
     }
 
-    /// Logs in with the first-login secret and puts off the choice of a password.
+    /// Logs in with the first-login secret and chooses a password.
     pub fn sign_in(&self, base: &str, secret: &str) {
         self.go(&format!("{base}/login"));
         self.write("#name", "admin");
         self.write("#password", secret);
         self.click("button[type=submit]");
-        self.wait_for("the session", "location.pathname === '/password'");
+        self.wait_for("the choice", "location.pathname === '/password'");
+        self.write("#password", crate::console::PASSWORD);
+        self.write("#again", crate::console::PASSWORD);
+        self.click("button.primary");
+        self.wait_for("the session", "location.pathname === '/'");
     }
 
     /// What a script returns.

@@ -1,0 +1,112 @@
+//! Passwords are compared one after the other, off the event loop.
+//!
+//! argon2 takes 19 MiB and tens of milliseconds of a processor on purpose. Whoever guesses from many
+//! addresses at once would otherwise take the memory of the machine, and the processors that messages
+//! are acknowledged with.
+
+use super::fault::Fault;
+use axum::http::StatusCode;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// The one who looks at passwords.
+pub(super) struct Verifier {
+    turns: Arc<Semaphore>,
+    /// Those who wait for their turn, and the one who has it.
+    places: Arc<Semaphore>,
+}
+
+/// So many compare at once.
+const AT_ONCE: usize = 1;
+/// So many may wait, about two seconds; one more is told to come back.
+const PLACES: usize = 64;
+
+// === impl Verifier ===
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            places: Arc::new(Semaphore::new(PLACES)),
+        }
+    }
+}
+
+impl Verifier {
+    /// Runs `work` when it is its turn.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| too_many())?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|error| Fault::internal(&error))?;
+        let kept = move || {
+            // Until the work is done: who hangs up does not end it.
+            let _kept = (place, turn);
+            work()
+        };
+        tokio::task::spawn_blocking(kept)
+            .await
+            .map_err(|error| Fault::internal(&error))
+    }
+}
+
+fn too_many() -> Fault {
+    Fault::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many are logging in at once",
+        "Passwords are compared one after the other, and so many wait already.",
+        "Try again in a few seconds.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn one_at_a_time_also_where_the_caller_hangs_up_and_too_many_are_turned_away() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let verifier = Arc::new(Verifier::default());
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let work = || {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(5));
+                now.fetch_sub(1, Ordering::SeqCst);
+            }
+        };
+        let refused = runtime.block_on(async {
+            let mut asked: Vec<_> = (0..PLACES + 6)
+                .map(|_| {
+                    let (verifier, work) = (Arc::clone(&verifier), work());
+                    tokio::spawn(async move { verifier.run(work).await })
+                })
+                .collect();
+            // Some hang up: those who wait, and whoever is being compared.
+            tokio::time::sleep(Duration::from_millis(12)).await;
+            for hung_up in asked.drain(..8) {
+                hung_up.abort();
+            }
+            let mut refused = 0;
+            for one in asked {
+                if let Err(fault) = one.await.unwrap() {
+                    assert_eq!(fault.status, StatusCode::SERVICE_UNAVAILABLE);
+                    refused += 1;
+                }
+            }
+            refused
+        });
+        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+        assert_eq!(refused, 6);
+    }
+}
