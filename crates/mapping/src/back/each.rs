@@ -187,6 +187,7 @@ fn counts(when: &Condition, many: u32) -> bool {
         | Op::HasTime
         | Op::HasNumber
         | Op::HasCheckDigit
+        | Op::HasWord(_)
         | Op::In(_)
         | Op::NotIn(_) => true,
     })

@@ -307,6 +307,7 @@ fn allows(row: &MapRow, source: Source, op: &Op, cell: &OutCell, out: &OutScope<
         | Op::HasTime
         | Op::HasNumber
         | Op::HasCheckDigit
+        | Op::HasWord(_)
         | Op::Count(..)
         | Op::In(_) => true,
     }

@@ -157,6 +157,7 @@ impl OutScope<'_> {
                     }
                     Op::HasNumber => text.trim().parse::<base::Decimal>().is_ok(),
                     Op::HasCheckDigit => crate::values::number::has_check_digit(text.trim()),
+                    Op::HasWord(word) => text.to_ascii_uppercase().contains(&**word),
                     Op::In(values) => values.iter().any(|value| **value == *text),
                     Op::NotIn(values) => !values.iter().any(|value| **value == *text),
                     Op::Count(compare, number) => compare.holds(self.count(*source), *number),

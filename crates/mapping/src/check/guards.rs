@@ -28,6 +28,7 @@ enum Told<'p> {
     Timed,
     Number,
     Checked,
+    Worded(&'p str),
     Many(u32),
 }
 
@@ -184,6 +185,7 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
         Op::HasTime => add(Told::Timed),
         Op::HasNumber => add(Told::Number),
         Op::HasCheckDigit => add(Told::Checked),
+        Op::HasWord(word) => add(Told::Worded(word)),
         Op::Count(_, number) => {
             for many in number.saturating_sub(1).max(1)..=number + 1 {
                 add(Told::Many(many));
@@ -248,9 +250,13 @@ fn holds(condition: &Condition, own: Source, tested: &[Tested<'_>], case: &[Told
 fn tells(op: &Op, value: &Told<'_>) -> bool {
     let named = |values: &[Box<str>]| match value {
         Told::Named(own) => values.iter().any(|value| **value == **own),
-        Told::None | Told::Other | Told::Timed | Told::Number | Told::Checked | Told::Many(_) => {
-            false
-        }
+        Told::None
+        | Told::Other
+        | Told::Timed
+        | Told::Number
+        | Told::Checked
+        | Told::Worded(_)
+        | Told::Many(_) => false,
     };
     match op {
         Op::Empty => *value == Told::None,
@@ -258,6 +264,7 @@ fn tells(op: &Op, value: &Told<'_>) -> bool {
         Op::HasTime => *value == Told::Timed,
         Op::HasNumber => *value == Told::Number,
         Op::HasCheckDigit => *value == Told::Checked,
+        Op::HasWord(word) => *value == Told::Worded(word),
         Op::In(values) => named(values),
         Op::NotIn(values) => !named(values),
         Op::Count(compare, number) => match value {
@@ -267,7 +274,8 @@ fn tells(op: &Op, value: &Told<'_>) -> bool {
             | Told::Other
             | Told::Timed
             | Told::Number
-            | Told::Checked => false,
+            | Told::Checked
+            | Told::Worded(_) => false,
         },
     }
 }
@@ -295,6 +303,7 @@ fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: 
                 Told::Other => format!("{name} is another value"),
                 Told::Number => format!("{name} is a number"),
                 Told::Checked => format!("{name} has a check digit"),
+                Told::Worded(word) => format!("{name} has the word {word}"),
                 Told::Timed => format!("{name} has a time"),
                 Told::Many(many) => format!("{name} is there {many} times"),
             });

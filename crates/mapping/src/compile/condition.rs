@@ -98,7 +98,10 @@ impl Binder<'_> {
                 let hops: Vec<Hop> = self.target(base, path)?.hops;
                 ResourceOp::SameAs(hops)
             }
-            syntax::Op::HasTime | syntax::Op::HasNumber | syntax::Op::HasCheckDigit => return None,
+            syntax::Op::HasTime
+            | syntax::Op::HasNumber
+            | syntax::Op::HasCheckDigit
+            | syntax::Op::HasWord(_) => return None,
         })
     }
 }
@@ -110,6 +113,7 @@ fn message_op(op: &syntax::Op) -> Option<Op> {
         syntax::Op::HasTime => Op::HasTime,
         syntax::Op::HasNumber => Op::HasNumber,
         syntax::Op::HasCheckDigit => Op::HasCheckDigit,
+        syntax::Op::HasWord(word) => Op::HasWord(word.to_ascii_uppercase().into()),
         syntax::Op::In(values) => Op::In(boxed(values)),
         syntax::Op::NotIn(values) => Op::NotIn(boxed(values)),
         syntax::Op::Count(compare, number) => Op::Count(*compare, *number),

@@ -37,6 +37,12 @@ impl Binder<'_> {
         if let Some(by) = by {
             self.groups_segments(row, &over, by)?;
         }
+        if row.further && (row.arrow.back() || matches!(over, Over::Groups(_)) || by.is_some()) {
+            let message =
+                "`each further` reads all segments or repeats but the first, forward only";
+            self.error_with(row.spot, message, "each further RXR -> …");
+            return None;
+        }
         let when = self.optional(row.clauses.when.as_ref())?;
         let (_, when_resource) =
             self.optional_resource(base, &row.target, row.clauses.when_resource.as_ref())?;
@@ -44,6 +50,7 @@ impl Binder<'_> {
         let body = self.body(target.fhir_type, &row.rows, of_type);
         Some(EachRow {
             id: self.row_id(row.spot),
+            further: row.further,
             over,
             by,
             filter,

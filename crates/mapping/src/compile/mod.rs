@@ -204,6 +204,7 @@ impl<'d> Binder<'d> {
                 format!("codes {} is declared twice", block.name),
             );
         }
+        table.settle();
         self.program.tables.push(table);
     }
 

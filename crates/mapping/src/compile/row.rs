@@ -3,8 +3,8 @@
 use super::{Binder, source};
 use crate::diagnostic::Spot;
 use crate::program::{
-    Body, Condition, Convert, DropRow, FieldConstant, Hop, MapRow, ReferenceKeyPart, ReferenceSpec,
-    ResourceCondition, Row, SetRow, Source, Target, TextPart, part_bit,
+    Body, Condition, Convert, DropRow, FieldConstant, Hop, MapRow, Piece, ReferenceKeyPart,
+    ReferenceSpec, ResourceCondition, Row, SetRow, Source, Target, TextPart, part_bit,
 };
 use crate::syntax::{self, KeyPart, Ownership, Place};
 use fhir::definitions::{TypeKind, type_named};
@@ -102,6 +102,9 @@ impl Binder<'_> {
     ) -> Option<MapRow> {
         let mut target = self.target(base, &row.target)?;
         let sources: Vec<Source> = row.sources.iter().map(source).collect();
+        if !row.joined.is_empty() {
+            self.joins(row, &sources)?;
+        }
         if of_type
             && sources
                 .iter()
@@ -161,7 +164,24 @@ impl Binder<'_> {
                 .without
                 .iter()
                 .fold(0, |hidden, n| hidden | part_bit(*n)),
+            joined: row.joined.iter().map(|group| pieces(group)).collect(),
         })
+    }
+
+    /// A text of several places is made of fields, by `words` or `lines`, and goes one way.
+    fn joins(&mut self, row: &syntax::MapRow, sources: &[Source]) -> Option<()> {
+        let how = matches!(row.convert.name.as_deref(), Some("words" | "lines"));
+        let fields = !sources.is_empty() && sources.iter().all(|source| source.is_field());
+        let plain = row.place.is_none() && row.reference.is_none() && row.without.is_empty();
+        if how && fields && plain && !row.arrow.back() {
+            return Some(());
+        }
+        self.error_with(
+            row.spot,
+            "the words of several fields go forward into one text, by words or lines",
+            "RXE-2.2 + (RXE-25 RXE-26) -> element.text : words",
+        );
+        None
     }
 
     /// `first` and its like stand on a list of primitives; repeats do not go into one element.
@@ -193,7 +213,7 @@ impl Binder<'_> {
         });
         let into_list = target.hops.iter().any(|hop| matches!(hop, Hop::Many(..)));
         let as_lines = matches!(row.convert.name.as_deref(), Some("lines" | "names"));
-        if repeats && !into_list && !as_lines {
+        if repeats && !into_list && !as_lines && row.joined.is_empty() {
             self.error_with(
                 row.target.spot,
                 "each repeat of a field cannot go into one element",
@@ -320,6 +340,17 @@ impl Binder<'_> {
         let bound = self.resource_condition(holder.fhir_type, condition)?;
         Some((holder.hops.len(), Some(bound)))
     }
+}
+
+fn pieces(group: &[syntax::Piece]) -> Vec<Piece> {
+    let pieces = group.iter().map(|piece| match piece {
+        syntax::Piece::Source(from) => Piece::Source {
+            source: source(from),
+            whole: false,
+        },
+        syntax::Piece::Text(text) => Piece::Text(text.as_str().into()),
+    });
+    pieces.collect()
 }
 
 /// `assigner.display` beside the `system` that a row ends at.

@@ -3,7 +3,7 @@
 //! Invariant: a row whose source is a text (ST, TX, FT) and whose element is one loses no word of it, whatever
 //! separators a sender left unescaped in it (HL7 v2 2.5.3: only what has components is divided).
 
-use crate::program::{Body, Convert, MapRow, Over, Program, Row, Source, TextPart};
+use crate::program::{Body, Convert, MapRow, Over, Piece, Program, Row, Source, TextPart};
 use hl7v2::Dictionary;
 
 /// What the `.n` and `this` of a body belong to.
@@ -59,6 +59,12 @@ fn map_row(row: &mut MapRow, owner: Owner<'_>) {
         .and_then(|source| datatype(*source, owner));
     if let Some(reference) = &mut row.reference {
         walk(&mut reference.body, own.map_or(owner, Owner::Type));
+    }
+    for piece in row.joined.iter_mut().flatten() {
+        if let Piece::Source { source, whole } = piece {
+            let has_parts = |name| Dictionary::newest_component(name, 1).is_some();
+            *whole = !datatype(*source, owner).is_some_and(has_parts);
+        }
     }
     let reads_text = matches!(
         row.convert,

@@ -30,12 +30,13 @@ impl<'m> Run<'_, 'm> {
         if !fits {
             return;
         }
+        let skipped = usize::from(row.further);
         let mut set = false;
         let mut deleted = false;
         let mut keys: SmallVec<[(Box<str>, Value, Build); 2]> = SmallVec::new();
         match &row.over {
             Over::Segment(name) => {
-                for index in scope.segments(*name) {
+                for index in scope.segments(*name).into_iter().skip(skipped) {
                     let inner = Scope {
                         current: Some((*name, index)),
                         ..*scope
@@ -60,7 +61,7 @@ impl<'m> Run<'_, 'm> {
             }
             Over::Repeats(source) => {
                 used.read(*source);
-                for cell in scope.cells(*source) {
+                for cell in scope.cells(*source).into_iter().skip(skipped) {
                     let inner = scope.with_cell(Some(cell));
                     let out = row
                         .filter

@@ -11,6 +11,7 @@ pub(crate) mod cell;
 mod convert;
 mod each;
 mod hollow;
+mod join;
 mod keys;
 mod message;
 mod reference;

@@ -99,6 +99,11 @@ impl<'m> Run<'_, 'm> {
         if !row.when.as_ref().is_none_or(is_there) {
             return;
         }
+        if !row.joined.is_empty() {
+            let done = self.join_row(row, scope, build, here);
+            touch(row, level, done, build);
+            return;
+        }
         if let [source] = row.sources.as_slice()
             && !source.is_each()
         {

@@ -234,7 +234,23 @@ impl<'m> Scope<'_, 'm> {
         {
             return matches!(op, Op::Empty | Op::NotIn(_));
         }
-        let cell = self.cell(source);
+        if let Source::Field {
+            repeat: Repeat::All,
+            ..
+        } = source
+        {
+            // Of all repeats: one is enough, and none for what is said of none.
+            let mut cells = self.cells(source).into_iter();
+            return match op {
+                Op::Empty | Op::NotIn(_) => cells.all(|cell| self.tells(Some(cell), op)),
+                _ => cells.any(|cell| self.tells(Some(cell), op)),
+            };
+        }
+        self.tells(self.cell(source), op)
+    }
+
+    /// The test of one value.
+    fn tells(&self, cell: Option<Cell<'m>>, op: &Op) -> bool {
         let valued = cell.filter(|cell| !cell.is_empty(self.reading) && !cell.is_null());
         match op {
             Op::Empty => valued.is_none(),
@@ -249,6 +265,10 @@ impl<'m> Scope<'_, 'm> {
             }),
             Op::HasCheckDigit => valued.is_some_and(|cell| {
                 crate::values::number::has_check_digit(cell.plain(self.reading).trim())
+            }),
+            Op::HasWord(word) => valued.is_some_and(|cell| {
+                let text = cell.whole(self.reading);
+                text.to_ascii_uppercase().contains(&**word)
             }),
             Op::In(values) => valued.is_some_and(|cell| cell.is_one_of(values, self.reading)),
             Op::NotIn(values) => valued.is_none_or(|cell| !cell.is_one_of(values, self.reading)),

@@ -1,5 +1,6 @@
 //! Code tables.
 
+use super::systems::{LONGEST, fold};
 use std::collections::HashMap;
 
 /// `codes AdministrativeSex HL70001 <-> administrative-gender`.
@@ -11,6 +12,8 @@ pub(crate) struct CodeTable {
     /// The system of its targets.
     pub(crate) system: String,
     pub(crate) forward: HashMap<String, Translation>,
+    /// The codes by their letters and digits alone, in capitals, where that tells them apart: `CHECKED-IN` is `CheckedIn`.
+    pub(crate) folded: HashMap<String, String>,
     /// The `<->` spelling of a target, or the first `<-`, or the first fold.
     pub(crate) back: HashMap<String, String>,
 }
@@ -28,8 +31,37 @@ pub(crate) struct Translation {
 // === impl CodeTable ===
 
 impl CodeTable {
+    /// The row of a code: as it is written, else by its letters and digits.
     pub(crate) fn translate(&self, code: &str) -> Option<&Translation> {
-        self.forward.get(code)
+        if let Some(found) = self.forward.get(code) {
+            return Some(found);
+        }
+        let mut space = [0; LONGEST];
+        let own = self.folded.get(fold(code, &mut space)?)?;
+        self.forward.get(own)
+    }
+
+    /// Learns the spellings of its codes. Called once they are all there.
+    pub(crate) fn settle(&mut self) {
+        let mut folded: HashMap<String, Option<String>> = HashMap::new();
+        let mut codes: Vec<(&String, &Translation)> = self.forward.iter().collect();
+        codes.sort_unstable_by_key(|(code, _)| *code);
+        for (code, to) in codes {
+            let mut space = [0; LONGEST];
+            let Some(spelling) = fold(code, &mut space) else {
+                continue;
+            };
+            let known = folded.entry(spelling.to_owned());
+            let entry = known.or_insert_with(|| Some(code.clone()));
+            let other = entry.as_ref().and_then(|other| self.forward.get(other));
+            if other.is_some_and(|other| other.code != to.code || other.system != to.system) {
+                *entry = None;
+            }
+        }
+        let told_apart = folded
+            .into_iter()
+            .filter_map(|(spelling, code)| Some((spelling, code?)));
+        self.folded = told_apart.collect();
     }
 
     pub(crate) fn system_of<'a>(&'a self, translation: &'a Translation) -> &'a str {

@@ -20,6 +20,8 @@ pub(crate) enum Op {
     HasTime,
     HasNumber,
     HasCheckDigit,
+    /// The letters stand in it, in either case.
+    HasWord(Box<str>),
     In(Vec<Box<str>>),
     NotIn(Vec<Box<str>>),
     Count(Compare, u32),

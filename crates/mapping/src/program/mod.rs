@@ -138,6 +138,19 @@ pub(crate) struct MapRow {
     pub(crate) assigner: Option<Target>,
     /// Bits of the components that the row does not see.
     pub(crate) hidden: u64,
+    /// The words of several places, in groups that stand or fall together. Empty where the row is no such.
+    pub(crate) joined: Vec<Vec<Piece>>,
+}
+
+/// A piece of a joined text.
+#[derive(Clone, Debug)]
+pub(crate) enum Piece {
+    /// A field or a part of one; `whole` where the dictionary gives it no components.
+    Source {
+        source: Source,
+        whole: bool,
+    },
+    Text(Box<str>),
 }
 
 /// What of its source a row reads as a text: separators in a text belong to it.
@@ -192,6 +205,8 @@ pub(crate) struct DropRow {
 #[derive(Debug)]
 pub(crate) struct EachRow {
     pub(crate) id: RowId,
+    /// All but the first.
+    pub(crate) further: bool,
     pub(crate) over: Over,
     pub(crate) by: Option<Source>,
     pub(crate) filter: Option<Condition>,

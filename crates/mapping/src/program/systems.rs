@@ -12,7 +12,7 @@ const V3: &str = "http://terminology.hl7.org/CodeSystem/v3-";
 const LOCAL: &str = "urn:x-hl7v2:";
 const OID: &str = "urn:oid:";
 /// No name of a code system has more letters and digits.
-const LONGEST: usize = 40;
+pub(super) const LONGEST: usize = 40;
 
 /// Names and URIs of code systems.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +121,7 @@ fn table_number(name: &str) -> Option<&str> {
 }
 
 /// Its letters and digits in capitals, if it has any and they are not too many.
-fn fold<'s>(name: &str, space: &'s mut [u8; LONGEST]) -> Option<&'s str> {
+pub(super) fn fold<'s>(name: &str, space: &'s mut [u8; LONGEST]) -> Option<&'s str> {
     let mut at = 0;
     for byte in name.bytes().filter(u8::is_ascii_alphanumeric) {
         *space.get_mut(at)? = byte.to_ascii_uppercase();

@@ -91,6 +91,9 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
             cursor.expect_keyword("digit")?;
             return Ok(Op::HasCheckDigit);
         }
+        if cursor.keyword("word") {
+            return Ok(Op::HasWord(cursor.value(STOPS)?));
+        }
         cursor.expect_keyword("time")?;
         return Ok(Op::HasTime);
     }

@@ -114,6 +114,15 @@ pub(crate) struct MapRow {
     pub(crate) without: Vec<u8>,
     /// Rows that run on the resource that `=>` leads to.
     pub(crate) rows: Vec<Row>,
+    /// `A + (B "/" C)`: the words of several places. Empty where the row is no such.
+    pub(crate) joined: Vec<Vec<Piece>>,
+}
+
+/// A piece of a joined text.
+#[derive(Clone, Debug)]
+pub(crate) enum Piece {
+    Source(Source),
+    Text(String),
 }
 
 /// Which items of a list of primitives.
@@ -152,6 +161,8 @@ pub(crate) struct SetRow {
 #[derive(Clone, Debug)]
 pub(crate) struct EachRow {
     pub(crate) spot: Spot,
+    /// `each further`: all but the first.
+    pub(crate) further: bool,
     pub(crate) over: Over,
     pub(crate) by: Option<Source>,
     pub(crate) filter: Option<Condition>,
@@ -267,6 +278,7 @@ pub(crate) enum Op {
     HasTime,
     HasNumber,
     HasCheckDigit,
+    HasWord(String),
     In(Vec<String>),
     NotIn(Vec<String>),
     Count(Compare, u32),

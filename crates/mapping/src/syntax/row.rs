@@ -5,8 +5,8 @@ use super::cursor::Read;
 use super::lines::Line;
 use super::path::{arrow, is_segment, is_source, path, source};
 use super::{
-    Clauses, Convert, Cursor, EachRow, KeyClause, KeyPart, MapRow, Over, Ownership, Place, Row,
-    SetRow,
+    Clauses, Convert, Cursor, EachRow, KeyClause, KeyPart, MapRow, Over, Ownership, Piece, Place,
+    Row, SetRow,
 };
 
 /// A row with the lines under it. Lines that could not be read go to `stuck`.
@@ -82,9 +82,14 @@ fn mapping(
     stuck: &mut Vec<super::cursor::Stuck>,
 ) -> Read<Row> {
     let spot = cursor.spot();
-    let mut sources = vec![source(cursor)?];
+    let joined = joined(cursor)?;
+    let mut sources = if joined.is_empty() {
+        vec![source(cursor)?]
+    } else {
+        sources_of(&joined)
+    };
     let without = without(cursor)?;
-    while cursor.take("=") {
+    while joined.is_empty() && cursor.take("=") {
         sources.push(source(cursor)?);
     }
     if cursor.keyword("drop") {
@@ -132,7 +137,49 @@ fn mapping(
         key,
         without,
         rows,
+        joined,
     }))
+}
+
+/// `RXE-2.2 + (RXE-25 RXE-26) + "…"`; nothing where the row has one source or mirrors.
+fn joined(cursor: &mut Cursor<'_>) -> Read<Vec<Vec<Piece>>> {
+    let mut ahead = cursor.clone();
+    let begins = ahead.next_is("(") || ahead.next_is("\"");
+    let is_joined = begins || source(&mut ahead).is_ok() && ahead.next_is("+");
+    if !is_joined {
+        return Ok(Vec::new());
+    }
+    let mut groups = Vec::new();
+    loop {
+        let mut group = Vec::new();
+        if cursor.take("(") {
+            while !cursor.take(")") {
+                group.push(piece(cursor)?);
+            }
+        } else {
+            group.push(piece(cursor)?);
+        }
+        groups.push(group);
+        if !cursor.take("+") {
+            return Ok(groups);
+        }
+    }
+}
+
+fn piece(cursor: &mut Cursor<'_>) -> Read<Piece> {
+    if cursor.next_is("\"") {
+        return cursor.quoted().map(Piece::Text);
+    }
+    source(cursor).map(Piece::Source)
+}
+
+fn sources_of(joined: &[Vec<Piece>]) -> Vec<super::Source> {
+    let pieces = joined.iter().flatten();
+    let sources = pieces.filter_map(|piece| match piece {
+        Piece::Source(source) => Some(source.clone()),
+        Piece::Text(_) => None,
+    });
+    sources.collect()
 }
 
 /// `without (.3 .9)`: components that the row does not see.
@@ -236,6 +283,7 @@ fn each(
 ) -> Read<Row> {
     let spot = cursor.spot();
     cursor.expect_keyword("each")?;
+    let further = cursor.keyword("further");
     let over = over(cursor)?;
     let by = if cursor.keyword("by") {
         Some(source(cursor)?)
@@ -259,6 +307,7 @@ fn each(
     let rows = rows(&line.children, stuck);
     Ok(Row::Each(EachRow {
         spot,
+        further,
         over,
         by,
         filter,

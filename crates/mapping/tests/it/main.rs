@@ -10,11 +10,13 @@
 
 mod builtin;
 mod codes;
+mod control;
 mod faults;
 mod fields;
 mod functions;
 mod fuzz;
 mod laws;
+mod medicines;
 mod messages;
 mod missing;
 mod normal_form;

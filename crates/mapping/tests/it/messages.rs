@@ -252,6 +252,12 @@ fn dose() -> BoxedStrategy<Lines> {
         .prop_map(
             |((placer, filler, giver), (at, code, amount, lot, until), how, about, more)| {
                 let (status, reason, route) = how;
+                // A reason for a refusal is one: `medicines` has the messages that say both.
+                let status = if reason.is_empty() {
+                    status
+                } else {
+                    "NA".to_owned()
+                };
                 let rxa = vec![
                     (3, at),
                     (5, code),
