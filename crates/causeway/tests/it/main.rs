@@ -14,6 +14,7 @@ mod audit;
 mod browser;
 mod clients;
 mod commands;
+mod compat;
 mod console;
 mod console_control;
 mod console_work;
