@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use store::Position;
 use store::audit::AuditLog;
 use store::chart::{ApplyError, Chart, StopKind};
 use store::journal::{Journal, WriteError};
@@ -25,6 +26,8 @@ pub(crate) struct Stopping {
     pub(crate) journal: Journal,
     pub(crate) chart: Chart,
     pub(crate) engine: Arc<Engine>,
+    /// How far chart and ledger were when that was written down last.
+    pub(crate) remembered: Mutex<Option<(Position, Position)>>,
 }
 
 /// The thread that looks.
@@ -75,6 +78,7 @@ fn wait((ended, wake): &(Mutex<bool>, Condvar)) -> bool {
 
 impl Stopping {
     fn look(&self) {
+        self.remember();
         if !self.is_stopped() || self.audit.reserve().is_some() {
             return;
         }
@@ -85,6 +89,19 @@ impl Stopping {
         self.chart.resume();
         self.journal.resume();
         self.engine.resume();
+    }
+
+    /// So that an older copy of one of them is known for what it is.
+    fn remember(&self) {
+        let now = (self.chart.position(), self.journal.ledger().position());
+        let mut last = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() != Some(&now) && !self.is_stopped() {
+            flow::remember(&self.chart, &self.journal);
+            *last = Some((now.0, self.journal.ledger().position()));
+        }
     }
 
     /// True where something waits for room; what failed otherwise waits for a restart.

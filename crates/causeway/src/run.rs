@@ -85,6 +85,7 @@ where
     };
     let journal =
         Journal::open(&settings.data, journal_options).map_err(|e| Failure::from_error(&e))?;
+    flow::join(&chart, &journal).map_err(|e| Failure::from_error(&e))?;
     let audit_options = store::audit::Options {
         clock: clock.clone(),
         reserve_bytes: settings.audit.reserve_mb << 20,
@@ -123,6 +124,7 @@ where
         journal: journal.clone(),
         chart: chart.clone(),
         engine: engine.clone(),
+        remembered: std::sync::Mutex::default(),
     });
 
     let administrator_name = administrator.name();
@@ -189,6 +191,7 @@ where
     relay.finish();
     // The last word on the log goes out when nothing is added any more.
     heads.finish();
+    flow::remember(&chart, &journal);
     chart.close();
     let _ = std::fs::remove_file(address);
     Ok(())

@@ -46,13 +46,15 @@ pub enum Attention {
     UnusableValue,
     /// It is in the chart, but something of it has no place there.
     Incomplete,
+    /// Its bytes in the journal are not those that came.
+    Damaged,
 }
 
 // === impl Attention ===
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoMessage,
         Self::BatchEnvelope,
         Self::Fragment,
@@ -71,6 +73,7 @@ impl Attention {
         Self::TooManyAttempts,
         Self::UnusableValue,
         Self::Incomplete,
+        Self::Damaged,
     ];
 
     /// The stable code for the journal, logs and metrics.
@@ -94,6 +97,7 @@ impl Attention {
             Self::TooManyAttempts => "too_many_attempts",
             Self::UnusableValue => "unusable_value",
             Self::Incomplete => "incomplete",
+            Self::Damaged => "damaged",
         }
     }
 
@@ -116,7 +120,8 @@ impl Attention {
             | Self::MergeWithItself
             | Self::MergeCircle
             | Self::UnusableValue
-            | Self::Incomplete => false,
+            | Self::Incomplete
+            | Self::Damaged => false,
         }
     }
 
@@ -139,7 +144,8 @@ impl Attention {
             | Self::Ambiguous
             | Self::MergeWithItself
             | Self::MergeCircle
-            | Self::TooManyAttempts => false,
+            | Self::TooManyAttempts
+            | Self::Damaged => false,
         }
     }
 
@@ -199,6 +205,10 @@ impl Attention {
             Self::Incomplete => {
                 "It is in the chart, but something of it found no place there. Mend the map and replay, \
                  or correct the message and send it again; settle it if nothing is missed."
+            }
+            Self::Damaged => {
+                "Its bytes in the journal are not as they were written: the disk lost them. Nothing of it is \
+                 applied. Let the sender send it again, or restore the journal's file of that day."
             }
         }
     }

@@ -159,6 +159,12 @@ impl Engine {
         *self.stop.borrow()
     }
 
+    /// How many messages that an earlier run left, or that a lost chart lacks, are still to be applied.
+    pub fn n_taken_up(&self) -> u64 {
+        let left = self.flows.iter();
+        left.map(|flow| flow.taken_up.load(Ordering::Relaxed)).sum()
+    }
+
     /// Each flow's name and the address it listens on.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let bound = |flow: &Arc<Flow>| Some((flow.name().to_owned(), *flow.address.get()?));

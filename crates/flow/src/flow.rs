@@ -15,6 +15,8 @@ pub(crate) struct Flow {
     pub(crate) connections: AtomicUsize,
     /// Messages on the board.
     pub(crate) waiting: AtomicU64,
+    /// Of these, left by an earlier run.
+    pub(crate) taken_up: AtomicU64,
     /// Numbers connections for the log.
     pub(crate) last_connection: AtomicU64,
     /// Closed where a person stopped the flow.
@@ -39,6 +41,7 @@ impl Flow {
             address: OnceLock::new(),
             connections: AtomicUsize::new(0),
             waiting: AtomicU64::new(0),
+            taken_up: AtomicU64::new(0),
             last_connection: AtomicU64::new(0),
             valve: Valve::default(),
             state: AtomicU8::new(0),

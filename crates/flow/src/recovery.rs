@@ -3,6 +3,7 @@
 //! Invariant: the board knows every unfinished message, every parked partition and every open
 //! replay before the first new message comes.
 
+use crate::attention::Attention;
 use crate::events::Event;
 use crate::flow::Flow;
 use crate::step::decode;
@@ -29,15 +30,22 @@ pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError>
             let Some((name, flow)) = by_name.get_key_value(unprocessed.flow.as_str()) else {
                 continue;
             };
-            let Some(stored) = work.journal.read(unprocessed.sequence)? else {
-                continue;
+            let stored = match work.journal.read(unprocessed.sequence) {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
+                // One that cannot be read keeps nobody from starting: a person has to look.
+                Err(error) if error.is_damage() => {
+                    work.show(flow, unprocessed.sequence, Attention::Damaged);
+                    continue;
+                }
+                Err(other) => return Err(other),
             };
             *counted.entry(name).or_default() += 1;
             work.take_up(flow, &stored);
         }
     }
     for replay in work.journal.ledger().replays_open()? {
-        let Some(stored) = work.journal.read(replay.sequence)? else {
+        let Some(stored) = readable(work, replay.sequence)? else {
             continue;
         };
         let Some(flow) = by_name.get(stored.summary.flow.as_str()) else {
@@ -57,12 +65,12 @@ fn take_up_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), 
         let Some(flow) = flows.get(parked.flow.as_str()) else {
             continue;
         };
-        let Some(stored) = work.journal.read(parked.head)? else {
+        let Some(stored) = readable(work, parked.head)? else {
             continue;
         };
         let mut behind = Vec::new();
         for sequence in parked_behind(work, flow, &parked.partition)? {
-            if let Some(stored) = work.journal.read(sequence)? {
+            if let Some(stored) = readable(work, sequence)? {
                 behind.push((sequence.get(), keys_of(flow, &stored).parking));
             }
         }
@@ -70,6 +78,14 @@ fn take_up_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), 
             .park(parked.head.get(), &keys_of(flow, &stored).parking, &behind);
     }
     Ok(())
+}
+
+/// A message, unless it is pruned or damaged; the journal says which are.
+fn readable(work: &Work, sequence: Sequence) -> Result<Option<Stored>, ReadError> {
+    match work.journal.read(sequence) {
+        Err(error) if error.is_damage() => Ok(None),
+        other => other,
+    }
 }
 
 /// The messages that the ledger has as parked in a partition, oldest first.
@@ -130,7 +146,7 @@ impl Work {
         // The state was lost in the crash, and is found again from the bytes.
         match decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config) {
             Some(reason) => self.show(flow, sequence, reason),
-            None => self.push(sequence, job_of(flow, stored)),
+            None => self.push(sequence, job_of(flow, stored).taken_up()),
         }
     }
 }

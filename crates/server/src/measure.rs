@@ -27,6 +27,8 @@ pub struct Measures {
     waiting: Gauge,
     unindexed: Gauge,
     memory: Gauge,
+    damaged: Family<StoreLabel, Gauge>,
+    notices: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +42,11 @@ struct RequestLabel {
 struct RouteLabel {
     route: String,
     method: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreLabel {
+    store: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,6 +68,8 @@ impl Measures {
             waiting: Gauge::default(),
             unindexed: Gauge::default(),
             memory: Gauge::default(),
+            damaged: Family::default(),
+            notices: Gauge::default(),
         };
         metrics.register(
             "http_requests",
@@ -102,6 +111,16 @@ impl Measures {
             "Memory of the process; 0 where the system does not tell",
             &measures.memory,
         );
+        metrics.register(
+            "store_damage_met",
+            "How often reading met data that is not as it was written, since the start, by store",
+            &measures.damaged,
+        );
+        metrics.register(
+            "store_notices",
+            "What befell the stores and nobody has seen yet",
+            &measures.notices,
+        );
         measures
     }
 
@@ -118,6 +137,15 @@ impl Measures {
         self.waiting.set(signed(statistics.queued as u64));
         self.unindexed.set(signed(app.journal.text_lag()));
         self.memory.set(signed(resident_bytes().unwrap_or(0)));
+        for (store, damage) in crate::operate::damages(app) {
+            self.damaged
+                .get_or_create(&StoreLabel { store })
+                .set(signed(damage.n_met()));
+        }
+        // Where the ledger cannot be read, the readiness says so.
+        if let Ok(notices) = app.journal.ledger().notices() {
+            self.notices.set(signed(notices.len() as u64));
+        }
         Ok(())
     }
 }

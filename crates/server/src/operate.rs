@@ -18,7 +18,8 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// 200 where everything that a message or a request needs can be written; else what cannot, how far
-/// reads go on, and the remedy.
+/// reads go on, and the remedy. What befell the stores is told until somebody has seen it: `degraded`
+/// instead of `ready`.
 async fn ready(State(app): State<App>) -> Response {
     let mut wrong = Vec::new();
     if let Some(error) = app.audit.stopped() {
@@ -41,15 +42,57 @@ async fn ready(State(app): State<App>) -> Response {
     if let Some(error) = app.chart.stopped() {
         wrong.push(format!("chart: {error}"));
     }
-    if wrong.is_empty() {
+    if let Some(error) = app.journal.ledger().stopped() {
+        wrong.push(format!("ledger: {error}"));
+    }
+    let asked = app.clone();
+    let troubles = tokio::task::spawn_blocking(move || troubles(&asked)).await;
+    let troubles = troubles.unwrap_or_else(|error| vec![error.to_string()]);
+    let n_left = app.engine.n_taken_up();
+    if !troubles.is_empty() && 0 < n_left {
+        wrong.push(format!(
+            "chart: {n_left} messages of an earlier run are still to be applied; it goes on by itself"
+        ));
+    }
+    if wrong.is_empty() && troubles.is_empty() {
         "ready\n".into_response()
+    } else if wrong.is_empty() {
+        // It works, and yet not as if nothing had been.
+        format!("degraded\n{}\n", troubles.join("\n")).into_response()
     } else {
+        wrong.extend(troubles);
         (
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{}\n", wrong.join("\n")),
         )
             .into_response()
     }
+}
+
+/// What befell the stores and nobody has seen yet, and what is damaged.
+fn troubles(app: &App) -> Vec<String> {
+    let mut troubles = match app.journal.ledger().notices() {
+        Ok(notices) => notices.into_iter().map(|notice| notice.text).collect(),
+        Err(error) => vec![format!("ledger: {error}")],
+    };
+    for (store, damage) in damages(app) {
+        let Some(last) = damage.last().filter(|_| 0 < damage.n_met()) else {
+            continue;
+        };
+        let n = damage.n_met();
+        troubles.push(format!(
+            "{store}: damaged data was met {n} times since the start, the last time: {last}"
+        ));
+    }
+    troubles
+}
+
+/// What reading found damaged, by store.
+pub(crate) fn damages(app: &App) -> [(&'static str, &store::Damage); 2] {
+    [
+        ("journal", app.journal.damage()),
+        ("chart", app.chart.damage()),
+    ]
 }
 
 /// OpenMetrics text, which Prometheus scrapes. Names of flows and routes and numbers only, and yet not for everybody.

@@ -3,9 +3,14 @@
 pub mod audit;
 mod backend;
 pub mod chart;
+mod damage;
+mod identity;
 pub mod journal;
 mod priority;
+mod sum;
 
+pub use damage::Damage;
+pub use identity::{Identity, Position};
 pub use priority::Priority;
 
 pub mod postgres {

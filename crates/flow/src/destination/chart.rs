@@ -130,7 +130,8 @@ impl ChartDestination {
         };
         let n_issues = n_issues(conversion) + plan.n_notes + plan.concerns.len() as u32;
         let concerns = plan.all_concerns(conversion);
-        match plan.batch(task, conversion, map_version, &self.permit) {
+        let mark = crate::join::mark(&self.chart, task.sequence, map_version);
+        match plan.batch(task, conversion, mark, &self.permit) {
             Ok(batch) => Ok(Ready {
                 batch,
                 n_issues,

@@ -58,6 +58,8 @@ pub(crate) struct Job {
     /// The map version that a person asked for.
     replay: Option<String>,
     n_attempts: u32,
+    /// An earlier run left it.
+    is_taken_up: bool,
 }
 
 /// What a message waits for.
@@ -141,7 +143,15 @@ impl Job {
             reply,
             replay: None,
             n_attempts: 0,
+            is_taken_up: false,
         }
+    }
+
+    /// Left by an earlier run, and counted until it is done.
+    pub(crate) fn taken_up(mut self) -> Self {
+        self.flow.taken_up.fetch_add(1, Ordering::Relaxed);
+        self.is_taken_up = true;
+        self
     }
 
     /// Asked for again, under this map version.
@@ -172,6 +182,9 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.flow.waiting.fetch_sub(1, Ordering::Relaxed);
+        if self.is_taken_up {
+            self.flow.taken_up.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -250,6 +263,12 @@ impl Work {
             Ok(None) => {
                 return Outcome::Refused {
                     reason: Attention::NoMessage,
+                    issues: Vec::new(),
+                };
+            }
+            Err(error) if error.is_damage() => {
+                return Outcome::Refused {
+                    reason: Attention::Damaged,
                     issues: Vec::new(),
                 };
             }

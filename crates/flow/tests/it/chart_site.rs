@@ -34,6 +34,9 @@ impl ChartSite {
     pub(crate) fn start_with(directory: &Path, change: impl Fn(&mut FlowConfig)) -> Self {
         let chart = patiently(|| Chart::open(directory, store::chart::Options::default()));
         let journal = patiently(|| Journal::open(directory, store::journal::Options::default()));
+        // Kills and restarts leave nothing that a person has to be told.
+        let joined = flow::join(&chart, &journal).unwrap();
+        assert!(joined.notices.is_empty(), "{:?}", joined.notices);
         let metrics = Metrics::default();
         let events = Events::new(metrics.clone());
         let destination = Arc::new(ChartDestination::new(chart.clone(), maps(), events));

@@ -17,6 +17,7 @@ mod chart_results;
 mod chart_site;
 mod client;
 mod hostile;
+mod join;
 mod kill;
 mod mllp;
 mod order;

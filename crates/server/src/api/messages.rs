@@ -50,9 +50,13 @@ pub(super) async fn show(
     let journal = app.journal.clone();
     let work = app.clone();
     let read = blocking(move || {
-        let stored = journal
-            .read(Sequence::new(sequence))
-            .map_err(|error| Failure::internal(&error))?;
+        let stored = journal.read(Sequence::new(sequence)).map_err(|error| {
+            if error.is_damage() {
+                Failure::damaged(&error)
+            } else {
+                Failure::internal(&error)
+            }
+        })?;
         Ok(stored.map(|stored| {
             let message = Message::parse(stored.body.clone());
             let report = findings::report(&work, &stored, &message);

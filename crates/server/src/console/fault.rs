@@ -102,6 +102,17 @@ impl Fault {
         )
     }
 
+    /// What is on disk is not what was written.
+    fn damaged(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "a page needs what is damaged");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "What this page needs is damaged on disk",
+            error.to_string(),
+            "Nothing that may be wrong is shown. Tell the operator.",
+        )
+    }
+
     /// How the audit log calls it.
     pub(super) fn outcome(&self) -> Outcome {
         match self.status {
@@ -196,12 +207,18 @@ impl From<RecordError> for Fault {
 
 impl From<store::journal::ReadError> for Fault {
     fn from(error: store::journal::ReadError) -> Self {
+        if error.is_damage() {
+            return Self::damaged(&error);
+        }
         Self::internal(&error)
     }
 }
 
 impl From<store::chart::ReadError> for Fault {
     fn from(error: store::chart::ReadError) -> Self {
+        if error.is_damage() {
+            return Self::damaged(&error);
+        }
         Self::internal(&error)
     }
 }

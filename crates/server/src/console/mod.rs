@@ -48,6 +48,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/", get(overview::show))
         .route("/console/live", get(overview::live))
         .route("/console/attention", get(overview::attention))
+        .route("/console/notices/{id}", post(overview::seen))
         .route("/messages", get(messages::list))
         .route("/messages/narrow", post(messages::narrow))
         .route("/messages/act", post(messages::act_on_group))

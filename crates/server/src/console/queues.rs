@@ -6,6 +6,7 @@
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
 use super::markup::{Moment, count, thousands};
+use super::messages::readable;
 use super::messages::{Batches, Shown};
 use super::overview::{Group, Lane, groups};
 use super::visitor::Visitor;
@@ -83,9 +84,7 @@ impl View {
                 rows.iter().filter(|(name, _)| *name == flow.name).count()
             };
             let first = oldest.get(&flow.name).copied();
-            let first = first
-                .map(|sequence| app.journal.read(sequence))
-                .transpose()?;
+            let first = first.map(|sequence| readable(app, sequence)).transpose()?;
             flows.push(FlowLine {
                 name: flow.name.clone(),
                 state: Lane::of(flow, snapshot.at).state,

@@ -100,6 +100,16 @@ impl Failure {
         )
     }
 
+    /// What is on disk is not what was written: it is not given out, and who runs it knows what to do.
+    pub(crate) fn damaged(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "a request needs what is damaged");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "exception",
+            error.to_string(),
+        )
+    }
+
     /// How the audit log calls it.
     pub(crate) fn outcome(&self) -> Outcome {
         match self.status {
@@ -232,6 +242,9 @@ impl From<ReadError> for Failure {
             ),
             ReadError::UnknownType(_) => {
                 Self::new(StatusCode::NOT_FOUND, "not-supported", error.to_string())
+            }
+            ReadError::File { .. } | ReadError::Damaged { .. } if error.is_damage() => {
+                Self::damaged(&error)
             }
             ReadError::File { .. } | ReadError::Server { .. } | ReadError::Damaged { .. } => {
                 Self::internal(&error)

@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     Again,
     #[error("the chart is damaged: {0}")]
     Damaged(&'static str),
+    #[error("{0} is damaged")]
+    Rotten(Box<str>),
     #[error("the cursor is not one of this search")]
     Cursor,
 }

@@ -5,13 +5,13 @@
 //! - what is put in is the store's: a sender's `versionId` and `lastUpdated` are replaced;
 //! - no bytes make a panic: what cannot be read is given back as it is.
 
+use crate::backend::sqlite::digest;
 use crate::chart::batch::{Compressed, Prepared};
 use crate::chart::error::PrepareError;
 use crate::chart::person;
 use base::Timestamp;
 use fhir::json::Document;
 use search::{Extraction, Extractor};
-use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::ops::Range;
 use zstd::bulk::{Compressor, Decompressor};
@@ -61,11 +61,7 @@ impl Prepared {
 /// Compresses a body.
 pub(crate) fn compress(body: &[u8]) -> Option<Compressed> {
     let bytes = pack(body)?;
-    let digest = Sha256::digest(body);
-    let digest = digest
-        .iter()
-        .take(8)
-        .fold(0, |digest, &byte| digest << 8 | i64::from(byte));
+    let digest = digest(body);
     Some(Compressed {
         dictionary: 0,
         bytes: bytes.into(),

@@ -206,14 +206,30 @@ pub enum ReadError {
     #[error("`{0}` is no resource type of FHIR R4")]
     UnknownType(String),
     /// What was read makes no sense.
-    #[error("the chart is damaged: {what}")]
+    #[error(
+        "the chart is damaged on disk: {what}; it is not given out. Run `causeway verify`, then restore a backup of \
+         `chart.db`"
+    )]
     Damaged {
         /// What.
-        what: &'static str,
+        what: std::borrow::Cow<'static, str>,
     },
     /// The cursor is not one that this search gave.
     #[error("the page cursor is not one of this search")]
     Cursor,
+}
+
+// === impl ReadError ===
+
+impl ReadError {
+    /// True where what is on disk is not what was written; the disk itself answers.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::File { source, .. } => crate::damage::is_damage(source),
+            Self::Server { .. } | Self::UnknownType(_) | Self::Cursor => false,
+        }
+    }
 }
 
 // === impl ApplyError ===

@@ -3,6 +3,7 @@
 //! Invariants:
 //! - nothing is read or written without a [`Permit`], whose row filter is joined into every node;
 //! - a [`Receipt`] is given only after the commit's `fsync` returned;
+//! - a body is given out as it was written or not at all: every row of `version` has a sum;
 //! - `rid` order is commit order; `lastUpdated` never runs backwards, whatever the clock does;
 //! - after a failed write nothing is written until a restart, or on a full disk until there is room;
 //!   reads go on.
@@ -12,6 +13,7 @@ pub(crate) mod body;
 mod directory;
 mod error;
 mod moment;
+mod origin;
 mod packed;
 pub(crate) mod person;
 pub(crate) mod queue;
@@ -26,6 +28,7 @@ pub use batch::{
 };
 pub use error::{ApplyError, Conflict, OpenError, PrepareError, ReadError, StopKind};
 pub use moment::{Moment, Named};
+pub use origin::KnownJournal;
 pub use resource::{
     AppliedAt, Count, EverythingPage, History, HistoryEntry, HistoryOf, HistoryPage, Limits, Page,
     Person, Read, Resource, Statistics, Traced,
@@ -145,6 +148,11 @@ impl Chart {
         self.0
             .engine
             .submit(Work::Relayed { up_to }, Lane::Interactive)
+    }
+
+    /// What reading found damaged.
+    pub fn damage(&self) -> &crate::Damage {
+        &self.0.engine.shared.damage
     }
 
     /// Why the writer stopped, if it did.

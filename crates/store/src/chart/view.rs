@@ -85,7 +85,7 @@ impl Chart {
             let rows = resolve::rows(session, permit.filter())?;
             let found = find::page(session, &rows, query, limits)?;
             Ok(Page {
-                matches: session.load(&found.matches)?,
+                matches: session.load_found(&found.matches, query.resource_type)?,
                 included: session.load(&found.included.found)?,
                 includes_cut: found.included.cut,
                 total: found.total,
@@ -348,17 +348,30 @@ impl Chart {
         })
     }
 
+    fn damaged(&self, what: std::borrow::Cow<'static, str>) -> ReadError {
+        let error = ReadError::Damaged { what };
+        self.damage().meet(&error.to_string());
+        error
+    }
+
     pub(super) fn read_error(&self, fault: Fault) -> ReadError {
         match fault {
-            Fault::Sqlite(source) => ReadError::File {
-                path: self.0.engine.shared.path.clone(),
-                source,
-            },
+            Fault::Sqlite(source) => {
+                let error = ReadError::File {
+                    path: self.0.engine.shared.path.clone(),
+                    source,
+                };
+                if error.is_damage() {
+                    self.damage().meet(&error.to_string());
+                }
+                error
+            }
             Fault::Server(source) => ReadError::Server { source },
             Fault::Again => ReadError::Server {
                 source: Box::new(fault),
             },
-            Fault::Damaged(what) => ReadError::Damaged { what },
+            Fault::Damaged(what) => self.damaged(what.into()),
+            Fault::Rotten(what) => self.damaged(String::from(what).into()),
             Fault::Cursor => ReadError::Cursor,
         }
     }

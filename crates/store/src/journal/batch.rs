@@ -1,7 +1,7 @@
 //! One transaction of the journal's writer.
 
 use super::day::Term;
-use super::entry::join;
+use super::entry::{self, join};
 use super::state::rated_code;
 use super::writer::{Order, Prepared};
 use super::{Acknowledgement, Appended, Rated, Sequence};
@@ -230,12 +230,29 @@ fn insert(
     reused: Option<u64>,
 ) -> rusqlite::Result<()> {
     let (entry, header) = (&prepared.entry, &prepared.entry.header);
+    let (patients, accessions) = (join(&header.patients), join(&header.accessions));
+    let texts = [
+        &*entry.flow,
+        &*entry.connection,
+        &*header.sending_application,
+        &*header.sending_facility,
+        &*header.message_type,
+        &*header.structure,
+        &*header.control_id,
+        &*header.processing_id,
+        &*header.version,
+        &*patients,
+        &*header.visit,
+        &*accessions,
+    ];
+    let numbers = (sequence, now.micros(), entry.body.len() as i64);
+    let sum = entry::sum(numbers, texts, entry.no_message.as_deref(), reused);
     connection
         .prepare_cached(
             "INSERT INTO entry(seq, received, flow, connection, application, facility, type,
                structure, control, processing, version, patients, visit, accessions, n_bytes, hash,
-               no_message, reused)
-             VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+               no_message, reused, sum)
+             VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
         )?
         .execute(params![
             sequence as i64,
@@ -249,13 +266,14 @@ fn insert(
             header.control_id,
             header.processing_id,
             header.version,
-            join(&header.patients),
+            patients,
             header.visit,
-            join(&header.accessions),
+            accessions,
             entry.body.len() as i64,
             prepared.hash,
             entry.no_message,
             reused.map(|sequence| sequence as i64),
+            sum,
         ])?;
     let bytes: &[u8] = prepared.compressed.as_deref().unwrap_or(&entry.body);
     connection
@@ -271,31 +289,36 @@ fn acknowledge(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO acknowledgement(seq, code, bytes) VALUES(?1,?2,?3)",
+            "INSERT OR REPLACE INTO acknowledgement(seq, code, bytes, sum) VALUES(?1,?2,?3,?4)",
         )?
         .execute(params![
             sequence as i64,
             acknowledgement.code,
-            &acknowledgement.bytes[..]
+            &acknowledgement.bytes[..],
+            acknowledgement.sum(sequence),
         ])?;
     Ok(())
 }
 
-/// The answer that a message got, if it is known.
+/// The answer that a message got, if it is known. A damaged one is not: it is worked out again.
 pub(super) fn acknowledgement(
     connection: &Connection,
     sequence: u64,
 ) -> rusqlite::Result<Option<Acknowledgement>> {
     let read = |row: &Row<'_>| {
-        Ok(Acknowledgement {
+        let found = Acknowledgement {
             code: row.get(0)?,
             bytes: row.get::<_, Vec<u8>>(1)?.into(),
-        })
+        };
+        let sum: Option<i64> = row.get(2)?;
+        let is_whole = sum.is_none_or(|sum| sum == found.sum(sequence));
+        Ok(is_whole.then_some(found))
     };
-    connection
-        .prepare_cached("SELECT code, bytes FROM acknowledgement WHERE seq = ?1")?
+    let found = connection
+        .prepare_cached("SELECT code, bytes, sum FROM acknowledgement WHERE seq = ?1")?
         .query_row([sequence as i64], read)
-        .optional()
+        .optional()?;
+    Ok(found.flatten())
 }
 
 /// Any message with that identity. Most messages have none, and this is all that they cost.

@@ -10,6 +10,10 @@
 //! | `repeat` | – | that a message came again; the bytes did not change |
 //! | `term` | `(kind, value, seq)` | one row per indexed value: `(2, 'MRN0000017', 81)` |
 //! | `minute` | `(minute, flow, rated)` | how many came |
+//! | `journal` | – | whose file it is |
+//!
+//! A row of `entry` and of `acknowledgement` has a sum of all that it says; those of format 1 have none. The
+//! bytes are checked by `entry.hash`, which every format has.
 
 use super::error::{OpenError, ReadError};
 use base::Timestamp;
@@ -23,23 +27,41 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The newest format that this version reads.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
-const SCHEMA: &str = "
+const SCHEMA: Schema = Schema {
+    format: FORMAT,
+    tables: "
 CREATE TABLE entry(seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, flow TEXT NOT NULL,
   connection TEXT NOT NULL, application TEXT NOT NULL, facility TEXT NOT NULL, type TEXT NOT NULL,
   structure TEXT NOT NULL, control TEXT NOT NULL, processing TEXT NOT NULL, version TEXT NOT NULL,
   patients TEXT NOT NULL, visit TEXT NOT NULL, accessions TEXT NOT NULL, n_bytes INTEGER NOT NULL,
-  hash BLOB NOT NULL, no_message TEXT, reused INTEGER) STRICT;
+  hash BLOB NOT NULL, no_message TEXT, reused INTEGER, sum INTEGER) STRICT;
 CREATE TABLE body(seq INTEGER PRIMARY KEY, coding INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
-CREATE TABLE acknowledgement(seq INTEGER PRIMARY KEY, code TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE acknowledgement(seq INTEGER PRIMARY KEY, code TEXT NOT NULL, bytes BLOB NOT NULL,
+  sum INTEGER) STRICT;
 CREATE TABLE repeat(seq INTEGER NOT NULL, received INTEGER NOT NULL, connection TEXT NOT NULL) STRICT;
 CREATE INDEX repeat_seq ON repeat(seq);
 CREATE TABLE term(kind INTEGER NOT NULL, value BLOB NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY(kind, value, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE minute(minute INTEGER NOT NULL, flow TEXT NOT NULL, rated INTEGER NOT NULL,
   n INTEGER NOT NULL, PRIMARY KEY(minute, flow, rated)) STRICT, WITHOUT ROWID;
-";
+CREATE TABLE journal(id TEXT NOT NULL) STRICT;
+",
+    steps: &["ALTER TABLE entry ADD COLUMN sum INTEGER;
+ALTER TABLE acknowledgement ADD COLUMN sum INTEGER;
+CREATE TABLE journal(id TEXT NOT NULL) STRICT;"],
+};
+
+/// The tables of a file, and how an older file comes to have them.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// The newest format.
+    pub(super) format: i64,
+    pub(super) tables: &'static str,
+    /// From the first format to the second, and so on.
+    pub(super) steps: &'static [&'static str],
+}
 
 /// What a row of `term` indexes. The numbers are in the files: never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +144,7 @@ impl DayFile {
     /// Opens or makes the file and brings what an earlier run left in its write-ahead log home.
     pub(super) fn open(directory: &Path, name: Name) -> Result<(Self, Connection), OpenError> {
         let path = directory.join(name.file_name());
-        let connection = open_writer(&path, SCHEMA, FORMAT)?;
+        let connection = open_writer(&path, &SCHEMA)?;
         let range = connection
             .query_row(
                 "SELECT ifnull(min(seq), -1), ifnull(max(seq), 0) FROM entry",
@@ -191,7 +213,7 @@ impl DayFile {
 }
 
 /// Opens or makes a database for its one writer: full sync, no checkpoint behind the writer's back.
-pub(super) fn open_writer(path: &Path, schema: &str, format: i64) -> Result<Connection, OpenError> {
+pub(super) fn open_writer(path: &Path, schema: &Schema) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::File {
         path: path.to_owned(),
         source,
@@ -202,19 +224,26 @@ pub(super) fn open_writer(path: &Path, schema: &str, format: i64) -> Result<Conn
     let found: i64 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(failed)?;
-    if format < found {
+    if schema.format < found {
         return Err(OpenError::Newer {
             path: path.to_owned(),
             found,
-            known: format,
+            known: schema.format,
         });
     }
     let make = |connection: &mut Connection| {
         connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
-        if found == 0 {
+        if found < schema.format {
             let transaction = connection.transaction()?;
-            transaction.execute_batch(schema)?;
-            transaction.pragma_update(None, "user_version", format)?;
+            match usize::try_from(found).unwrap_or(0).checked_sub(1) {
+                None => transaction.execute_batch(schema.tables)?,
+                Some(behind) => {
+                    for step in schema.steps.iter().skip(behind) {
+                        transaction.execute_batch(step)?;
+                    }
+                }
+            }
+            transaction.pragma_update(None, "user_version", schema.format)?;
             transaction.commit()?;
         }
         if has_log(path) {

@@ -2,12 +2,14 @@
 
 use super::day::{DayFile, Name};
 use super::error::{OpenError, PruneError, ReadError, WriteError};
-use super::{Sequence, day};
+use super::{Sequence, day, origin};
+use crate::damage::{Damage, is_damage};
+use crate::identity::Identity;
 use base::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -19,6 +21,14 @@ pub(super) struct Days {
     files: RwLock<BTreeMap<Name, Arc<DayFile>>>,
     /// The last sequence on disk.
     pub(super) last: AtomicU64,
+    /// Sequences up to here are not given any more, whether messages have them or not.
+    pub(super) floor: AtomicU64,
+    pub(super) identity: Identity,
+    /// The identity was made at this opening, for a journal without any message.
+    pub(super) is_new: bool,
+    /// Files that could not be opened and were moved out of the way at this opening.
+    pub(super) set_aside: Vec<PathBuf>,
+    pub(super) damage: Damage,
     stopped: Mutex<Option<WriteError>>,
     /// Held while the journal is open; another process fails to take it.
     _lock: File,
@@ -56,28 +66,54 @@ impl Days {
             }
             Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let mut files = BTreeMap::new();
+        let floor = read_floor(directory).map_err(failed)?;
         let mut resume = Resume {
-            next: read_floor(directory).map_err(failed)? + 1,
+            next: floor + 1,
             received: 0,
         };
+        let (mut opened, mut set_aside) = (Vec::new(), Vec::new());
         for found in fs::read_dir(directory).map_err(failed)? {
             let file_name = found.map_err(failed)?.file_name();
             let Some(name) = file_name.to_str().and_then(Name::parse) else {
                 continue;
             };
-            let (file, connection) = DayFile::open(directory, name.clone())?;
-            resume.after(&file, &connection)?;
-            files.insert(name, Arc::new(file));
+            match resume.open(directory, name) {
+                Ok(file) => opened.push(file),
+                Err(OpenError::File { path, source }) if is_damage(&source) => {
+                    tracing::error!(path = %path.display(), error = %source, "a journal file is damaged and set aside");
+                    set_aside.push(set_file_aside(&path).map_err(failed)?);
+                }
+                Err(other) => return Err(other),
+            }
         }
+        let has_messages = 1 < resume.next || !set_aside.is_empty();
+        let (identity, is_new) = origin::identity(directory, &opened, has_messages)?;
+        let files = opened
+            .into_iter()
+            .map(|(file, _)| (file.name.clone(), Arc::new(file)));
         let days = Self {
             directory: directory.to_owned(),
-            files: RwLock::new(files),
+            files: RwLock::new(files.collect()),
             last: AtomicU64::new(resume.next - 1),
+            floor: AtomicU64::new(floor),
+            identity,
+            is_new,
+            set_aside,
+            damage: Damage::default(),
             stopped: Mutex::new(None),
             _lock: lock,
         };
         Ok((days, resume))
+    }
+
+    /// Gives no sequence up to this one any more, also after a restart.
+    pub(super) fn skip_to(&self, sequence: Sequence) -> std::io::Result<()> {
+        if self.last.load(Ordering::Acquire) < sequence.get() {
+            write_floor(&self.directory, sequence.get())?;
+            self.floor.fetch_max(sequence.get(), Ordering::AcqRel);
+            self.last.fetch_max(sequence.get(), Ordering::AcqRel);
+        }
+        Ok(())
     }
 
     /// Every file, oldest day first.
@@ -216,17 +252,37 @@ fn read_floor(directory: &Path) -> std::io::Result<u64> {
 }
 
 fn write_floor(directory: &Path, floor: u64) -> std::io::Result<()> {
-    let (path, draft) = (directory.join("floor"), directory.join("floor.new"));
-    let mut file = File::create(&draft)?;
-    file.write_all(floor.to_string().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(draft, path)?;
-    File::open(directory)?.sync_all()
+    origin::replace(directory, "floor", &floor.to_string())
+}
+
+/// Moves a file that is no database any more out of the way, with what lies beside it. Nothing is deleted:
+/// a backup may bring it back, or a tool parts of it.
+pub(super) fn set_file_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let free = |n: u32| {
+        let place = PathBuf::from(format!("{}.damaged-{n}", path.display()));
+        (!place.exists()).then_some(place)
+    };
+    let place = (1..).find_map(free).unwrap_or_default();
+    for suffix in ["-wal", "-shm", ""] {
+        let from = PathBuf::from(format!("{}{suffix}", path.display()));
+        match fs::rename(&from, format!("{}{suffix}", place.display())) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(place)
 }
 
 // === impl Resume ===
 
 impl Resume {
+    fn open(&mut self, directory: &Path, name: Name) -> Result<(DayFile, Connection), OpenError> {
+        let (file, connection) = DayFile::open(directory, name)?;
+        self.after(&file, &connection)?;
+        Ok((file, connection))
+    }
+
     fn after(&mut self, file: &DayFile, connection: &Connection) -> Result<(), OpenError> {
         let last = file.last.load(Ordering::Acquire);
         self.next = self.next.max(last + 1);
@@ -252,6 +308,10 @@ pub(super) fn open_day(days: &Days, name: &Name) -> Result<(Arc<DayFile>, Connec
         return Ok((file, connection));
     }
     let (file, connection) = DayFile::open(&days.directory, name.clone())?;
+    origin::mark(&connection, &days.identity).map_err(|source| OpenError::File {
+        path: file.path.clone(),
+        source,
+    })?;
     let file = Arc::new(file);
     days.insert(file.clone());
     Ok((file, connection))

@@ -1,5 +1,6 @@
 //! What the journal keeps of one message.
 
+use crate::sum::Sum;
 use base::Timestamp;
 use bytes::Bytes;
 use std::fmt;
@@ -148,6 +149,67 @@ impl fmt::Display for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+// === impl Acknowledgement ===
+
+impl Acknowledgement {
+    /// The sum of its row.
+    pub(super) fn sum(&self, sequence: u64) -> i64 {
+        let sum = Sum::new(2).number(sequence as i64);
+        sum.bytes(self.code.as_bytes()).bytes(&self.bytes).value()
+    }
+}
+
+// === impl Summary ===
+
+impl Summary {
+    /// True where the entry is not as it was written: nothing of it is told.
+    pub fn is_damaged(&self) -> bool {
+        self.flow.is_empty() && self.reason.as_deref() == Some(DAMAGED)
+    }
+
+    /// What is shown of an entry that is damaged: its place, and that a person has to look.
+    pub(super) fn damaged(sequence: Sequence) -> Self {
+        Self {
+            sequence,
+            received: Timestamp::from_micros(0),
+            flow: String::new(),
+            connection: String::new(),
+            header: Header::default(),
+            n_bytes: 0,
+            no_message: None,
+            reused_control_id: None,
+            state: super::State::NeedsAttention,
+            reason: Some(DAMAGED.to_owned()),
+            n_issues: 1,
+            map_version: None,
+        }
+    }
+}
+
+/// The reason beside a message whose bytes or entry are not as they were written.
+pub const DAMAGED: &str = "damaged";
+
+/// The sum of an entry's row: sequence, received time and size; its texts in the order of their columns; why
+/// it is no message; whose control id it reuses.
+pub(super) fn sum(
+    (sequence, received, n_bytes): (u64, i64, i64),
+    texts: [&str; 12],
+    no_message: Option<&str>,
+    reused: Option<u64>,
+) -> i64 {
+    let start = Sum::new(1)
+        .number(sequence as i64)
+        .number(received)
+        .number(n_bytes);
+    let sum = texts
+        .iter()
+        .fold(start, |sum, text| sum.bytes(text.as_bytes()));
+    let sum = sum.maybe(no_message.map(str::as_bytes));
+    // No message has this number.
+    sum.number(reused.map_or(-1, |reused| reused as i64))
+        .value()
 }
 
 // === impl Debug: nothing here prints what a message says of a patient ===

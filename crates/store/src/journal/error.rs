@@ -80,14 +80,38 @@ pub enum ReadError {
         /// The cause.
         source: rusqlite::Error,
     },
-    /// What was read makes no sense.
-    #[error("damaged entry {sequence} in `{path}`")]
+    /// A file beside the database could not be written.
+    #[error("cannot write `{path}`")]
+    Directory {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// What was read is not what was written.
+    #[error(
+        "message {sequence} is damaged in `{path}` and is not given out; run `causeway verify`, then restore the \
+         file from a backup or let the sender send the message again"
+    )]
     Damaged {
         /// The entry.
         sequence: u64,
         /// The file.
         path: PathBuf,
     },
+}
+
+// === impl ReadError ===
+
+impl ReadError {
+    /// True where the file is not as it was written; the disk itself answers.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::File { source, .. } => crate::damage::is_damage(source),
+            Self::Directory { .. } => false,
+        }
+    }
 }
 
 /// Pruning failed part of the way; what was deleted is gone, the rest is whole.

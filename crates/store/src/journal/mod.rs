@@ -6,7 +6,8 @@
 //! - received times never run backwards, whatever the clock does;
 //! - after a failed write nothing is written until a restart, and no `fsync` is tried twice;
 //!   reads go on;
-//! - the ledger (`flow.db`) can be thrown away: [`Journal::rebuild`] makes it again from the
+//! - a message is given out as it came or not at all: bytes and entry are checked when they are read;
+//! - the ledger (`flow.db`) can be thrown away: [`Journal::reconcile`] makes it again from the
 //!   journal and the chart.
 
 mod batch;
@@ -18,34 +19,38 @@ mod error;
 pub(crate) mod inbox;
 mod ledger;
 mod list;
+mod origin;
 pub(crate) mod pending;
-mod rebuild;
+mod reconcile;
 mod search;
 mod state;
 mod text;
 mod writer;
 
-pub use entry::{Acknowledgement, Appended, Entry, Header, Sequence, Stored, Summary};
+pub use entry::{Acknowledgement, Appended, DAMAGED, Entry, Header, Sequence, Stored, Summary};
 pub use error::{OpenError, PruneError, ReadError, WriteError};
-pub use ledger::{Bulk, BulkProgress, Ledger};
+pub use ledger::{Bulk, BulkProgress, Ledger, Notice, Opened};
 pub use list::{Filter, Listing, Page};
 pub use pending::{Pending, WriterGone};
+pub use reconcile::{Doubt, Reconciled};
 pub use state::{
     Change, Count, Delivery, Parked, Progress, Queued, Rate, Rated, Replay, Resting, State,
     StoppedFlow,
 };
 
 use crate::Priority;
+use crate::damage::Damage;
+use crate::identity::{Identity, Position};
 use base::{Clock, SystemClock, Timestamp};
 use day::{DayFile, Name};
 use days::Days;
 use inbox::{Inbox, Refused};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -200,10 +205,19 @@ impl Journal {
                     return Ok(None);
                 };
                 let body = connection
-                    .prepare_cached("SELECT coding, bytes FROM body WHERE seq = ?1")?
+                    .prepare_cached(
+                        "SELECT b.coding, b.bytes, e.hash FROM body b JOIN entry e USING(seq)
+                         WHERE seq = ?1",
+                    )?
                     .query_row([sequence.get() as i64], |row| {
-                        Ok(body_of(row.get(0)?, row.get(1)?))
-                    })?;
+                        Ok(body_of(
+                            row.get(0)?,
+                            row.get(1)?,
+                            row.get_ref(2)?.as_blob()?,
+                        ))
+                    })
+                    .optional()?
+                    .flatten();
                 Ok(Some((
                     summary,
                     body,
@@ -213,10 +227,9 @@ impl Journal {
             let Some((summary, body, acknowledgement)) = found else {
                 continue;
             };
-            let body = body.ok_or_else(|| ReadError::Damaged {
-                sequence: sequence.get(),
-                path: file.path.clone(),
-            })?;
+            let body = body
+                .filter(|_| !summary.is_damaged())
+                .ok_or_else(|| self.damaged(sequence, &file))?;
             let repeats = self.repeats(&file, sequence)?;
             return Ok(Some(Stored {
                 summary,
@@ -348,6 +361,63 @@ impl Journal {
     /// The queues and states.
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger
+    }
+
+    /// Whose journal it is.
+    pub fn identity(&self) -> &Identity {
+        &self.days().identity
+    }
+
+    /// True where it was made at this opening: it has no message, and no earlier one is known.
+    pub fn is_new(&self) -> bool {
+        self.days().is_new
+    }
+
+    /// Files that were no journal files any more when it was opened, and lie beside it now.
+    pub fn set_aside(&self) -> &[PathBuf] {
+        &self.days().set_aside
+    }
+
+    /// Gives no sequence up to this one any more: others remember messages that are lost here.
+    pub fn skip_to(&self, sequence: Sequence) -> Result<(), ReadError> {
+        let skipped = self.days().skip_to(sequence);
+        skipped.map_err(|source| ReadError::Directory {
+            path: self.days().directory.join("floor"),
+            source,
+        })
+    }
+
+    /// How far chart and ledger were when somebody looked last.
+    pub fn seen(&self, what: &str) -> Option<Position> {
+        let seen = origin::seen(&self.days().directory).unwrap_or_default();
+        let mut found = seen.into_iter().filter(|(known, _)| known == what);
+        found.next().map(|(_, position)| position)
+    }
+
+    /// Remembers how far the chart is, and the ledger: in the journal both, in the ledger the chart. On disk
+    /// when it returns.
+    pub fn remember(&self, chart: &Position) -> Result<(), ReadError> {
+        let ledger = self.ledger().position();
+        origin::remember(
+            &self.days().directory,
+            &[("chart", chart), ("ledger", &ledger)],
+        )?;
+        self.ledger().remember(chart, self.identity());
+        Ok(())
+    }
+
+    /// What reading found damaged.
+    pub fn damage(&self) -> &Damage {
+        &self.days().damage
+    }
+
+    fn damaged(&self, sequence: Sequence, file: &DayFile) -> ReadError {
+        let error = ReadError::Damaged {
+            sequence: sequence.get(),
+            path: file.path.clone(),
+        };
+        self.damage().meet(&error.to_string());
+        error
     }
 
     fn days(&self) -> &Days {
@@ -483,13 +553,19 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The bytes as they came.
-fn body_of(coding: i64, stored: Vec<u8>) -> Option<Vec<u8>> {
+/// The bytes as they came, unchecked.
+fn unpack(coding: i64, stored: Vec<u8>) -> Option<Vec<u8>> {
     match coding {
         0 => Some(stored),
         1 => decompress(&stored),
         _ => None,
     }
+}
+
+/// The bytes as they came; none where they are not those that were hashed then.
+fn body_of(coding: i64, stored: Vec<u8>, hash: &[u8]) -> Option<Vec<u8>> {
+    let body = unpack(coding, stored)?;
+    (Sha256::digest(&body)[..] == *hash).then_some(body)
 }
 
 fn decompress(stored: &[u8]) -> Option<Vec<u8>> {

@@ -5,7 +5,7 @@
 //! nothing drives, a query takes a span of sequences at a time and gives back after [`MAX_SPANS`].
 
 use super::day::{DayFile, Name, Term};
-use super::entry::split;
+use super::entry::{self, split};
 use super::error::ReadError;
 use super::state::{state_code, state_of};
 use super::{Filter, Header, Journal, Listing, Page, Sequence, State, Summary, text};
@@ -21,7 +21,7 @@ const MAX_SPANS: usize = 10;
 
 const COLUMNS: &str = "e.seq, e.received, e.flow, e.connection, e.application, e.facility, e.type,
   e.structure, e.control, e.processing, e.version, e.patients, e.visit, e.accessions, e.n_bytes,
-  e.no_message, e.reused, m.state, m.reason, m.n_issues, m.map_version";
+  e.no_message, e.reused, m.state, m.reason, m.n_issues, m.map_version, e.sum";
 
 /// A filter as SQL, but for its span.
 struct Plan {
@@ -341,8 +341,41 @@ fn one_of(column: &str, states: &[State]) -> String {
     format!("{column} IN ({})", codes.collect::<Vec<_>>().join(","))
 }
 
-/// Reads the columns of [`COLUMNS`].
+/// Reads the columns of [`COLUMNS`]. A damaged entry is shown as nothing but that.
 fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
+    if is_whole(row).unwrap_or(false) {
+        whole(row)
+    } else {
+        Ok(Summary::damaged(
+            Sequence::new(row.get::<_, i64>(0)? as u64),
+        ))
+    }
+}
+
+/// True where the row has the sum that it was written with, or is older than sums.
+fn is_whole(row: &Row<'_>) -> Option<bool> {
+    let text = |column: usize| row.get_ref(column).ok()?.as_str().ok();
+    let number = |column: usize| row.get_ref(column).ok()?.as_i64().ok();
+    let Some(written) = row.get_ref(21).ok()?.as_i64_or_null().ok()? else {
+        return Some(true);
+    };
+    let mut texts = [""; 12];
+    for (place, column) in texts.iter_mut().zip(2..) {
+        *place = text(column)?;
+    }
+    let numbers = (number(0)? as u64, number(1)?, number(14)?);
+    let no_message = row.get_ref(15).ok()?.as_str_or_null().ok()?;
+    let reused = row.get_ref(16).ok()?.as_i64_or_null().ok()?;
+    let sum = entry::sum(
+        numbers,
+        texts,
+        no_message,
+        reused.map(|number| number as u64),
+    );
+    Some(sum == written)
+}
+
+fn whole(row: &Row<'_>) -> rusqlite::Result<Summary> {
     let reused: Option<i64> = row.get(16)?;
     let no_message: Option<String> = row.get(15)?;
     let state: Option<i64> = row.get(17)?;

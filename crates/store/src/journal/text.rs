@@ -5,7 +5,7 @@
 
 use super::day::{DayFile, checkpoint};
 use super::days::Days;
-use super::{body_of, error::ReadError};
+use super::{error::ReadError, unpack};
 use rusqlite::{Connection, params};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -116,7 +116,7 @@ fn texts_after(connection: &Connection, after: u64) -> rusqlite::Result<Vec<(u64
     )?;
     let rows = statement.query_map(params![after as i64, STEP as i64], |row| {
         let sequence = row.get::<_, i64>(0)? as u64;
-        let body = body_of(row.get(1)?, row.get(2)?).unwrap_or_default();
+        let body = unpack(row.get(1)?, row.get(2)?).unwrap_or_default();
         let text = body.get(..body.len().min(MAX_TEXT)).unwrap_or_default();
         Ok((sequence, String::from_utf8_lossy(text).into_owned()))
     })?;

@@ -151,6 +151,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Vec<Appended>, WriteError> {
         let slot = self.slot(name).map_err(|error| self.days.stop(error))?;
+        self.next = self.next.max(self.days.floor.load(Ordering::Acquire) + 1);
         let window_start = now
             .micros()
             .saturating_sub(i64::try_from(self.window.as_micros()).unwrap_or(i64::MAX));

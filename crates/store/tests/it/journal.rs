@@ -3,8 +3,8 @@
 use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, counts, noon, open};
 use bytes::Bytes;
 use store::journal::{
-    Acknowledgement, Appended, Applied, Change, Delivery, Filter, Header, Journal, OpenError,
-    Progress, Sequence, State, WriteError,
+    Acknowledgement, Appended, Applied, Change, Delivery, Doubt, Filter, Header, Journal,
+    OpenError, Progress, Sequence, State, WriteError,
 };
 
 fn aa(text: &str) -> Acknowledgement {
@@ -301,14 +301,16 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
         let _ = std::fs::remove_file(directory.path().join(name));
     }
     let journal = open(directory.path(), &clock);
-    assert!(journal.needs_rebuild());
+    let opened = journal.ledger().opened();
+    assert!(opened.is_new && opened.is_empty);
     let mut applied = |sequence: Sequence| {
-        sequence.get().is_multiple_of(2).then(|| Applied {
+        Ok(sequence.get().is_multiple_of(2).then(|| Applied {
             map_version: "v7".to_owned(),
-        })
+        }))
     };
-    for _ in 0..2 {
-        assert_eq!(journal.rebuild(&mut applied).unwrap(), 6);
+    for n_mapped in [5, 0] {
+        let done = journal.reconcile(&mut applied, Doubt::None).unwrap();
+        assert_eq!((done.n_mapped, done.n_again, done.n_gone), (n_mapped, 0, 0));
         let state = |sequence| journal.read(sequence).unwrap().unwrap().summary.state;
         assert_eq!(state(all[0]), State::Received);
         assert_eq!(state(all[1]), State::Mapped);
@@ -322,7 +324,42 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
         assert_eq!(counts, expected);
     }
     drop(journal);
-    assert!(!open(directory.path(), &clock).needs_rebuild());
+    let journal = open(directory.path(), &clock);
+    assert!(!journal.ledger().opened().is_empty);
+    // The chart is lost now: what it had is received again, but nobody's decision is taken back.
+    let mut nothing = |_| Ok(None);
+    let done = journal.reconcile(&mut nothing, Doubt::None).unwrap();
+    assert_eq!(done.n_again, 5);
+    assert_eq!(journal.unprocessed(Sequence::ZERO, 99).unwrap().len(), 10);
+}
+
+#[test]
+fn what_a_person_may_have_decided_is_not_applied_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = noon();
+    let journal = open(directory.path(), &clock);
+    let all: Vec<_> = (0..6)
+        .map(|n| append(&journal, adt(&n.to_string(), "")))
+        .collect();
+    // The chart has the third; the ledger knows nothing.
+    let mut applied = |sequence: Sequence| {
+        Ok((sequence == all[2]).then(|| Applied {
+            map_version: "v7".to_owned(),
+        }))
+    };
+    let done = journal
+        .reconcile(&mut applied, Doubt::UpTo(all[2]))
+        .unwrap();
+    assert_eq!((done.n_mapped, done.n_held), (1, 2));
+    let states: Vec<State> = all
+        .iter()
+        .map(|sequence| journal.read(*sequence).unwrap().unwrap().summary.state)
+        .collect();
+    let (held, received) = (State::Held, State::Received);
+    assert_eq!(
+        states,
+        [held, held, State::Mapped, received, received, received]
+    );
 }
 
 #[test]
@@ -494,8 +531,20 @@ fn a_directory_that_cannot_be_used_says_why() {
         "this is no database, whatever its name says. ".repeat(50),
     )
     .unwrap();
-    let opened = Journal::open(directory.path(), crate::journal_fixture::options(&clock));
-    assert!(matches!(opened, Err(OpenError::File { .. })), "{opened:?}");
+    // A file that is no database any more keeps nobody from starting, and is not thrown away.
+    let opened = open(directory.path(), &clock);
+    let [aside] = opened.set_aside() else {
+        panic!("{:?}", opened.set_aside());
+    };
+    assert!(aside.ends_with("2026-11-23.standard.db.damaged-1"));
+    assert!(
+        std::fs::read_to_string(aside)
+            .unwrap()
+            .starts_with("this is no")
+    );
+    assert!(!opened.is_new(), "there were messages");
+    append(&opened, adt("2", ""));
+    drop(opened);
 
     let opened = Journal::open(&file, crate::journal_fixture::options(&clock));
     assert!(

@@ -29,6 +29,7 @@ mod postgres;
 mod postgres_both;
 mod postgres_plans;
 mod postgres_server;
+mod rot;
 mod small_disk;
 mod torn_writes;
 mod torn_writes_log;

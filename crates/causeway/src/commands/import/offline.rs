@@ -36,6 +36,7 @@ pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<
         Chart::open(data, store::chart::Options::default()).map_err(|e| Failure::from_error(&e))?;
     let journal = Journal::open(data, store::journal::Options::default())
         .map_err(|e| Failure::from_error(&e))?;
+    flow::join(&chart, &journal).map_err(|e| Failure::from_error(&e))?;
     let audit = AuditLog::open(&data.join("audit"), store::audit::Options::default())
         .map_err(|e| Failure::from_error(&e))?;
     let started = Entry {
@@ -77,6 +78,7 @@ pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<
         }
     });
     relay.finish();
+    flow::remember(&shared.chart, &shared.journal);
     chart.close();
     Ok(shared
         .tally

@@ -82,7 +82,7 @@ impl<'a> Finder<'a> {
             return Ok(None);
         };
         let mut value = Value::parse(&resource.body).map_err(|_| ReadError::Damaged {
-            what: "a body is no JSON",
+            what: "a body is no JSON".into(),
         })?;
         strip(&mut value);
         let (id, version, event) = (resource.id, resource.version, resource.event);

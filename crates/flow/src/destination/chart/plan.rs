@@ -137,15 +137,12 @@ impl Plan {
         self,
         task: &Task<'_>,
         conversion: &Conversion,
-        map_version: &str,
+        mark: Applied,
         permit: &Permit,
     ) -> Result<Batch, PrepareError> {
-        let message = task.sequence.get().to_be_bytes().to_vec();
+        let message = mark.message.clone();
         let mut batch = Batch {
-            applied: Some(Applied {
-                message: message.clone(),
-                map_version: map_version.to_owned(),
-            }),
+            applied: Some(mark),
             audit: vec![self.audit(task, permit)],
             ..Batch::default()
         };

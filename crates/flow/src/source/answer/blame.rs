@@ -129,7 +129,9 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         }
         // No condition of table 0357 says that a message is too large; the text does.
         Attention::TooManyParts => (by(refusals.header), Condition::InternalError, None),
-        Attention::TooManyAttempts => (Outcome::Rejected, Condition::InternalError, None),
+        Attention::TooManyAttempts | Attention::Damaged => {
+            (Outcome::Rejected, Condition::InternalError, None)
+        }
         // Such a message is in the chart: see `warnings`.
         Attention::UnusableValue | Attention::Incomplete => {
             (Outcome::Accepted, condition(reason), None)

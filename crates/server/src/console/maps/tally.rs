@@ -4,6 +4,7 @@
 //! Invariant: counts and places only, nothing of what stood there.
 
 use super::super::fault::Fault;
+use super::super::messages::readable;
 use crate::app::App;
 use base::Timestamp;
 use hl7v2::Message;
@@ -78,7 +79,7 @@ impl Tally {
             if MAX_BYTES < row.n_bytes || row.no_message.is_some() {
                 continue;
             }
-            let Some(stored) = app.journal.read(row.sequence)? else {
+            let Some(stored) = readable(app, row.sequence)? else {
                 continue;
             };
             let message = Message::parse(stored.body);

@@ -2,7 +2,7 @@
 
 use super::super::fault::Fault;
 use super::list::latency;
-use super::{key_of, state_class};
+use super::state_class;
 use crate::app::App;
 use base::Timestamp;
 use store::journal::{Delivery, State, Stored};
@@ -52,7 +52,7 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
     }
     for applied in app
         .chart
-        .applied(&key_of(summary.sequence))?
+        .applied(&app.chart.key_of(summary.sequence))?
         .into_iter()
         .rev()
     {

@@ -10,7 +10,7 @@ use super::super::words as reasons;
 use super::fields::Line;
 use super::filter::{Chip, Choice, SPANS, TYPES, Wanted, of_visitor};
 use super::open::Opened;
-use super::{key_of, state_class};
+use super::{readable, state_class};
 use crate::app::App;
 use crate::trail::Touched;
 use access::Interaction;
@@ -171,7 +171,7 @@ pub(super) fn flow_names(app: &App) -> Vec<String> {
 fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
     let mut acknowledged = String::new();
     if summary.n_bytes <= SMALL
-        && let Some(stored) = app.journal.read(summary.sequence)?
+        && let Some(stored) = readable(app, summary.sequence)?
     {
         acknowledged = stored
             .acknowledgement
@@ -180,7 +180,7 @@ fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
     }
     let took = match summary.state {
         Stand::Mapped | Stand::Delivered => {
-            let applied = app.chart.applied(&key_of(summary.sequence))?;
+            let applied = app.chart.applied(&app.chart.key_of(summary.sequence))?;
             applied
                 .last()
                 .map(|first| latency(first.at.micros() - summary.received.micros()))

@@ -26,7 +26,9 @@ pub(super) use list::{Row, list, some_rows};
 pub(super) use open::{download, open};
 pub(super) use place::link_to_field;
 
-use store::journal::{Sequence, State};
+use super::fault::Fault;
+use crate::app::App;
+use store::journal::{Sequence, State, Stored};
 
 /// The class of a state, beside its word.
 pub(super) fn state_class(state: State) -> &'static str {
@@ -39,12 +41,10 @@ pub(super) fn state_class(state: State) -> &'static str {
     }
 }
 
-/// The key under which the chart knows a message.
-pub(super) fn key_of(sequence: Sequence) -> Vec<u8> {
-    sequence.get().to_be_bytes().to_vec()
-}
-
-/// The message that a key of the chart names.
-pub(super) fn sequence_of(key: &[u8]) -> Option<Sequence> {
-    Some(Sequence::new(u64::from_be_bytes(key.try_into().ok()?)))
+/// A message, unless it is pruned or damaged: for what can do without it. Whoever opens a damaged one is told.
+pub(super) fn readable(app: &App, sequence: Sequence) -> Result<Option<Stored>, Fault> {
+    match app.journal.read(sequence) {
+        Err(error) if error.is_damage() => Ok(None),
+        other => Ok(other?),
+    }
 }

@@ -12,7 +12,7 @@ use super::fields::{Line, Tree, place_of, words};
 use super::filter::Wanted;
 use super::journey::{Step, steps};
 use super::list::{MessagesPage, audited_list, flow_names};
-use super::{key_of, raw, state_class};
+use super::{raw, state_class};
 use crate::app::App;
 use crate::findings::{self, Finding};
 use crate::trail::Touched;
@@ -89,7 +89,7 @@ impl Opened {
         let message = Message::parse(stored.body.clone());
         let report = findings::report(app, &stored, &message);
         let issues = issues(&message, findings::of(&stored, &report));
-        let changes = changes(app, permit, &key_of(sequence), &message)?;
+        let changes = changes(app, permit, &app.chart.key_of(sequence), &message)?;
         let patients = patients(app, permit, &changes)?;
         let person = patients
             .first()

@@ -132,7 +132,9 @@ impl Group {
             | Attention::WrongProcessingId
             | Attention::TooManyParts
             | Attention::MergeWithItself
-            | Attention::MergeCircle => true,
+            | Attention::MergeCircle
+            // The disk's, but only its sender has it.
+            | Attention::Damaged => true,
             Attention::NoMap
             | Attention::UnknownVersion
             | Attention::MapFailed

@@ -5,10 +5,12 @@
 
 mod attention;
 mod live;
+mod notice;
 mod picture;
 
 pub(super) use attention::{Group, groups};
 pub(super) use live::live;
+pub(super) use notice::seen;
 pub(super) use picture::Lane;
 
 use super::fault::Fault;
@@ -24,7 +26,7 @@ use axum::response::Response;
 use base::Timestamp;
 use flow::Snapshot;
 use store::chart::Statistics;
-use store::journal::{Rated, State as Stand};
+use store::journal::{Notice, Rated, State as Stand};
 
 /// Everything that the overview shows, at one moment.
 pub(super) struct View {
@@ -36,6 +38,8 @@ pub(super) struct View {
     pub(super) groups: Vec<Group>,
     /// Why nothing is taken or written any more, if so.
     pub(super) stopped: Vec<String>,
+    /// What befell the stores and nobody has seen yet.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// One of the four.
@@ -159,7 +163,10 @@ impl View {
             stopped.extend(journal.map(|error| format!("The journal takes no messages: {error}.")));
             let chart = app.chart.stopped();
             stopped.extend(chart.map(|error| format!("The chart takes no writes: {error}.")));
+            let ledger = app.journal.ledger().stopped();
+            stopped.extend(ledger.map(|error| format!("The ledger takes no changes: {error}.")));
         }
+        stopped.extend(notice::damage(app));
         Ok(Self {
             at,
             span,
@@ -172,6 +179,7 @@ impl View {
             chart: ChartNode::of(&statistics, &snapshot),
             groups: attention::groups(app, at)?,
             stopped,
+            notices: app.journal.ledger().notices()?,
         })
     }
 

@@ -3,7 +3,7 @@
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::markup::Moment;
-use super::super::messages::{Difference, differences, link_to_field, origin_of, sequence_of};
+use super::super::messages::{Difference, differences, link_to_field, origin_of, readable};
 use super::super::query::Query;
 use super::super::visitor::Visitor;
 use crate::app::App;
@@ -159,7 +159,9 @@ fn take(
             Some(traced.version) == newest && !traced.origin.element.starts_with(&path)
         })
         .map(|traced| {
-            let link = sequence_of(&traced.message)
+            let link = app
+                .chart
+                .message_of(&traced.message)
                 .map(|sequence| link_to_field(sequence.get(), &traced.origin.source));
             (
                 traced.origin.element.clone(),
@@ -203,10 +205,10 @@ fn tell(app: &App, traced: &Traced) -> Result<Told, Fault> {
         version: traced.version,
         updated: traced.updated,
     };
-    if let Some(sequence) = sequence_of(&traced.message) {
+    if let Some(sequence) = app.chart.message_of(&traced.message) {
         told.link = link_to_field(sequence.get(), &origin.source);
         // The message may be pruned; the lineage outlives it.
-        if let Some(stored) = app.journal.read(sequence)? {
+        if let Some(stored) = readable(app, sequence)? {
             let header = stored.summary.header;
             let first = |text: &str| text.split('^').next().unwrap_or_default().to_owned();
             told.sender = format!(

@@ -1,7 +1,7 @@
 //! A person's record: all resources of all linked source patients, parsed once for a page.
 
 use super::super::fault::Fault;
-use super::super::messages::sequence_of;
+use super::super::messages::readable;
 use super::super::visitor::Visitor;
 use super::authorities::Authorities;
 use super::value;
@@ -274,9 +274,9 @@ fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Mem
     let lineage = app.chart.lineage(permit, "Patient", id, None)?;
     let sequence = lineage
         .first()
-        .and_then(|traced| sequence_of(&traced.message));
+        .and_then(|traced| app.chart.message_of(&traced.message));
     let stored = sequence
-        .map(|sequence| app.journal.read(sequence))
+        .map(|sequence| readable(app, sequence))
         .transpose()?
         .flatten();
     if let Some(stored) = stored {
@@ -321,7 +321,7 @@ fn name_senders(app: &App, permit: &Permit, entries: &mut [Entry]) -> Result<(),
             .lineage(permit, resource.resource_type, &resource.id, None)?;
         let Some(sequence) = lineage
             .first()
-            .and_then(|traced| sequence_of(&traced.message))
+            .and_then(|traced| app.chart.message_of(&traced.message))
         else {
             continue;
         };
@@ -329,7 +329,7 @@ fn name_senders(app: &App, permit: &Permit, entries: &mut [Entry]) -> Result<(),
             entry.sender.clone_from(sender);
             continue;
         }
-        let stored = app.journal.read(sequence)?;
+        let stored = readable(app, sequence)?;
         let sender = stored
             .map(|stored| sender_of(&stored.summary))
             .unwrap_or_default();

@@ -208,14 +208,17 @@ fn met_another(fault: &Fault) -> bool {
             code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
                 || code == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
         }
-        Fault::Sqlite(_) | Fault::Damaged(_) | Fault::Cursor => false,
+        Fault::Sqlite(_) | Fault::Damaged(_) | Fault::Rotten(_) | Fault::Cursor => false,
     }
 }
 
 fn read_error(fault: Fault) -> ReadError {
     match fault {
         Fault::Cursor => ReadError::Cursor,
-        Fault::Damaged(what) => ReadError::Damaged { what },
+        Fault::Damaged(what) => ReadError::Damaged { what: what.into() },
+        Fault::Rotten(what) => ReadError::Damaged {
+            what: String::from(what).into(),
+        },
         Fault::Server(source) => ReadError::Server { source },
         fault @ (Fault::Again | Fault::Sqlite(_)) => ReadError::Server {
             source: Box::new(fault),

@@ -3,6 +3,7 @@
 //! Invariant: all that can be refused is refused before the first row is written, so a conflict
 //! leaves the transaction as it was and the next batch goes into the same commit.
 
+use super::face::Face;
 use super::numbers::{Names, WriterNumbers};
 use super::schema::{DELETED, LIVE, TypeNumbers};
 use super::session::SqliteSession;
@@ -295,9 +296,18 @@ impl Writing<'_> {
     ) -> Result<Timestamp, Fault> {
         self.counters.last_rid += 1;
         let (dictionary, bytes) = body.unzip();
+        let face = Face {
+            rid: self.counters.last_rid,
+            res: row.res,
+            resource_type: self.types.name(row.type_number).unwrap_or_default(),
+            id: row.id,
+            version: row.version,
+            updated: self.counters.now.micros(),
+            outcome: outcome_number(outcome),
+        };
         let mut insert = self
             .conn
-            .prepare_cached("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+            .prepare_cached("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         insert.execute(params![
             self.counters.last_rid,
             row.res,
@@ -308,6 +318,7 @@ impl Writing<'_> {
             outcome_number(outcome),
             dictionary.unwrap_or(0),
             bytes,
+            face.sum(dictionary.unwrap_or(0), bytes),
         ])?;
         Ok(self.counters.now)
     }

@@ -7,7 +7,6 @@ use super::apply::Writing;
 use crate::backend::stored::{Numbers, PERSON, RETIRED, Res, Set};
 use crate::backend::{Fault, Index, Session, persons};
 use crate::chart::batch::Prepared;
-use crate::chart::body;
 use crate::chart::person::{self, Group, Identity, Joint, Record};
 use fhir::json::Document;
 use rusqlite::{OptionalExtension, params};
@@ -301,18 +300,9 @@ impl Writing<'_> {
         if !is_retired {
             return Ok(false);
         }
-        let mut select = self.conn.prepare_cached(
-            "SELECT dictionary, body FROM version WHERE res = ? AND body IS NOT NULL \
-             ORDER BY version DESC LIMIT 1 OFFSET 1",
-        )?;
-        let found: Option<(u16, Vec<u8>)> = select
-            .query_row([person], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((dictionary, bytes)) = found else {
+        let Some(plain) = self.session().body_before(person)? else {
             return Ok(false);
         };
-        let plain = body::decompress(dictionary, &bytes);
-        let plain = plain.ok_or(Fault::Damaged("a body cannot be unpacked"))?;
         for id in person::records_of(&plain) {
             if let Some(res) = self.session().resource("Patient", &id)?
                 && patients.contains(&res)

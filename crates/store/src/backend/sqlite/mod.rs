@@ -5,6 +5,7 @@
 
 mod apply;
 mod everything;
+mod face;
 mod link;
 mod numbers;
 pub(crate) mod pool;
@@ -21,6 +22,7 @@ use crate::chart::queue::{Job, Work};
 use crate::chart::{ApplyError, OpenError, Options, Pending, Receipt};
 use crate::journal::pending::promise;
 use base::Timestamp;
+pub(crate) use face::digest;
 use pool::Pool;
 use schema::TypeNumbers;
 use std::path::{Path, PathBuf};
@@ -46,7 +48,7 @@ impl Sqlite {
             path: path.to_owned(),
             source,
         };
-        let (conn, types) = schema::open(path)?;
+        let (conn, types, origin) = schema::open(path)?;
         let left = schema::left_at(&conn).map_err(file)?;
         check_clock(path, options, left.updated)?;
         schema::for_writing(&conn, options.writer_cache_mb, options.max_size_mb).map_err(file)?;
@@ -55,6 +57,7 @@ impl Sqlite {
             path.to_owned(),
             options.max_queued,
             left.rid as u64,
+            origin,
         ));
         let mut names = numbers::Names::default();
         names.reset(left.res);

@@ -1,5 +1,6 @@
 //! Reading versions: one, a history, a page's resources.
 
+use super::face::Face;
 use super::schema::LIVE;
 use super::session::SqliteSession;
 use crate::backend::change::compartments;
@@ -17,18 +18,18 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
 const CURRENT: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.event, v.outcome, \
-     v.dictionary, v.body, r.res FROM name n JOIN resource r ON r.res = n.res \
+     v.dictionary, v.body, r.res, v.sum, r.digest, r.rid FROM name n JOIN resource r ON r.res = n.res \
      JOIN version v ON v.rid = r.rid WHERE n.type = ? AND n.id = ?";
 const BY_NUMBER: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.event, v.outcome, \
-     v.dictionary, v.body, r.res FROM resource r JOIN version v ON v.rid = r.rid \
+     v.dictionary, v.body, r.res, v.sum, r.digest, r.rid FROM resource r JOIN version v ON v.rid = r.rid \
      WHERE r.res = ? AND r.state = 1";
 const BY_KEY: &str = "SELECT r.res, r.type, r.id, r.state FROM business_key k JOIN resource r ON r.res = k.res \
      WHERE k.system = ? AND k.kind = ? AND k.value = ?";
 const ONE_VERSION: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
-     v.dictionary, v.body, r.res FROM name n JOIN resource r ON r.res = n.res \
+     v.dictionary, v.body, r.res, v.sum, r.digest, r.rid FROM name n JOIN resource r ON r.res = n.res \
      JOIN version v ON v.res = r.res AND v.version = ? WHERE n.type = ? AND n.id = ?";
 const VERSIONS: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
-     v.dictionary, v.body, r.res FROM version v JOIN resource r ON r.res = v.res WHERE ";
+     v.dictionary, v.body, r.res, v.sum, r.digest, r.rid FROM version v JOIN resource r ON r.res = v.res WHERE ";
 
 /// Whose versions, in numbers.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,7 @@ impl SqliteSession<'_> {
         let found = statement
             .query_row(params![type_number, id], |row| Ok(self.version(row)))
             .optional()?;
-        self.answer(rows, found)
+        self.answer(rows, id, found)
     }
 
     pub(crate) fn vread(
@@ -68,7 +69,7 @@ impl SqliteSession<'_> {
                 Ok(self.version(row))
             })
             .optional()?;
-        self.answer(rows, found)
+        self.answer(rows, id, found)
     }
 
     /// The resource that a business key names.
@@ -91,10 +92,18 @@ impl SqliteSession<'_> {
         }))
     }
 
-    fn answer(&self, rows: &Rows, found: Option<Result<Stored, Fault>>) -> Result<Read, Fault> {
+    fn answer(
+        &self,
+        rows: &Rows,
+        id: &str,
+        found: Option<Result<Stored, Fault>>,
+    ) -> Result<Read, Fault> {
         let Some(found) = found.transpose()? else {
             return Ok(Read::Missing);
         };
+        if found.resource.id != id {
+            return Err(Fault::Damaged("a name leads to another resource"));
+        }
         if !self.may_see(rows, found.resource.resource_type, found.res)?
             || !self.may_see_version(rows, &found.resource)?
         {
@@ -148,6 +157,29 @@ impl SqliteSession<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// What a search found: resources of its type that are there, or the index is damaged.
+    pub(crate) fn load_found(&self, found: &[Res], asked: &str) -> Result<Vec<Resource>, Fault> {
+        let resources = self.load(found)?;
+        let fits = |resource: &Resource| resource.resource_type == asked;
+        if resources.len() != found.len() || !resources.iter().all(fits) {
+            return Err(Fault::Damaged("an index leads to what is not there"));
+        }
+        Ok(resources)
+    }
+
+    /// The newest body but one of a resource.
+    pub(crate) fn body_before(&self, res: Res) -> Result<Option<Vec<u8>>, Fault> {
+        let sql = format!(
+            "{VERSIONS} v.res = ? AND v.body IS NOT NULL ORDER BY v.version DESC LIMIT 1 OFFSET 1"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let found = statement
+            .query_row([res], |row| Ok(self.version(row)))
+            .optional()?
+            .transpose()?;
+        Ok(found.map(|found| found.resource.body))
     }
 
     /// The current versions of some resources, in their order.
@@ -241,16 +273,17 @@ impl SqliteSession<'_> {
             .ok_or(Fault::Damaged("a type has no name"))?;
         let (id, version): (String, u32) = (row.get(1)?, row.get(2)?);
         let updated = at(row, 3)?;
-        let bytes = row
-            .get_ref(8)?
-            .as_blob_or_null()
-            .map_err(rusqlite::Error::from)?;
-        let body = match bytes {
-            Some(bytes) => {
-                let plain = body::decompress(row.get(7)?, bytes)
-                    .ok_or(Fault::Damaged("a body cannot be unpacked"))?;
-                body::splice(&plain, &id, version, updated)
-            }
+        let face = Face {
+            rid: row.get(4)?,
+            res: row.get(9)?,
+            resource_type,
+            id: &id,
+            version,
+            updated: updated.micros(),
+            outcome: row.get(6)?,
+        };
+        let body = match face.body(row, 7)? {
+            Some(plain) => body::splice(&plain, &id, version, updated),
             None => Vec::new(),
         };
         let outcome = match row.get::<_, i64>(6)? {

@@ -6,24 +6,29 @@
 //! |---|---|
 //! | name | 97, `w1`, 4711 |
 //! | resource | 4711, 97, `w1`, rid 90210, version 2, updated, event, digest, live |
-//! | version | 90210, 4711, 97, 2, updated, update, dictionary 0, body |
+//! | version | 90210, 4711, 97, 2, updated, update, dictionary 0, body, sum of all of it |
 //! | posting_set | 4711, bytes (see [`crate::backend::stored`]) |
 //! | token | `Observation.code`, `8302-2`, 4711, 3 (see [`crate::backend::key`]) |
 //!
 //! A resource that others refer to before it is there has a `name` and a `resource` row in state
 //! *named* and nothing else; it keeps its number when it comes.
+//!
+//! Format 2 came with sums (rows of format 1 have none), with the chart's own identity, and with the
+//! journals that it has messages of.
 
 pub(crate) use crate::backend::change::{DELETED, LIVE, NAMED};
 pub(crate) use crate::backend::types::TypeNumbers;
 use crate::chart::OpenError;
+use crate::identity::Identity;
 use base::Timestamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use search::Registry;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// The format of this file.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
 /// `CwCh`, so that another program's file is told apart.
 const APPLICATION: i64 = 0x4377_4368;
 
@@ -39,7 +44,7 @@ CREATE INDEX resource_type ON resource (type, res) WHERE state = 1;
 CREATE INDEX resource_commit ON resource (type, rid) WHERE state = 1;
 CREATE TABLE version (rid INTEGER PRIMARY KEY, res INTEGER NOT NULL, type INTEGER NOT NULL,
   version INTEGER NOT NULL, updated INTEGER NOT NULL, event INTEGER, outcome INTEGER NOT NULL,
-  dictionary INTEGER NOT NULL, body BLOB);
+  dictionary INTEGER NOT NULL, body BLOB, sum INTEGER);
 CREATE UNIQUE INDEX version_of ON version (res, version);
 CREATE INDEX version_type ON version (type, rid);
 CREATE TABLE posting_set (res INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
@@ -73,7 +78,25 @@ CREATE TABLE record (patient INTEGER PRIMARY KEY, person INTEGER NOT NULL,
   identity BLOB NOT NULL);
 CREATE INDEX record_person ON record (person);
 CREATE TABLE audit_relay (number INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL);
+CREATE TABLE journal (number INTEGER PRIMARY KEY, id TEXT NOT NULL);
+CREATE TABLE origin (id TEXT NOT NULL);
 ";
+
+/// From format 1 to 2.
+const STEP: &str = "ALTER TABLE version ADD COLUMN sum INTEGER;
+CREATE TABLE journal (number INTEGER PRIMARY KEY, id TEXT NOT NULL);
+CREATE TABLE origin (id TEXT NOT NULL);
+";
+
+/// Whose chart it is, and which journal's messages are written now.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) identity: Identity,
+    /// It was made at this opening.
+    pub(crate) is_new: bool,
+    /// The number in keys.
+    pub(crate) journal: AtomicU64,
+}
 
 /// What the chart was left at.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +108,7 @@ pub(crate) struct LeftAt {
 
 /// Opens the file for writing; makes it where it is not there. Nothing is changed in a file that is
 /// refused.
-pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers), OpenError> {
+pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers, Origin), OpenError> {
     let file = |source| OpenError::File {
         path: path.to_owned(),
         source,
@@ -117,9 +140,32 @@ pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers), OpenError> 
         let head = format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};");
         conn.execute_batch(&format!("BEGIN; {TABLES} {head} COMMIT;"))
             .map_err(file)?;
+    } else if format < FORMAT {
+        let head = format!("PRAGMA user_version={FORMAT};");
+        conn.execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN; {STEP} {head} COMMIT;"
+        ))
+        .map_err(file)?;
     }
     let types = types(&conn).map_err(file)?;
-    Ok((conn, types))
+    let origin = Origin {
+        identity: identity(&conn).map_err(file)?,
+        is_new: n_tables == 0,
+        journal: AtomicU64::new(0),
+    };
+    Ok((conn, types, origin))
+}
+
+fn identity(conn: &Connection) -> rusqlite::Result<Identity> {
+    let known: Option<String> = conn
+        .query_row("SELECT id FROM origin", [], |row| row.get(0))
+        .optional()?;
+    if let Some(identity) = known.as_deref().and_then(Identity::parse) {
+        return Ok(identity);
+    }
+    let identity = Identity::random();
+    conn.execute("INSERT INTO origin (id) VALUES (?)", [identity.as_str()])?;
+    Ok(identity)
 }
 
 /// How the writer's connection works.

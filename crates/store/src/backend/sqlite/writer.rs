@@ -11,12 +11,13 @@
 
 use super::apply::{Counters, Writing};
 use super::numbers::Names;
-use super::schema::{self, TypeNumbers};
+use super::schema::{self, Origin, TypeNumbers};
 use crate::backend::Fault;
 use crate::backend::change::NotWritten;
 use crate::backend::stage::Stage;
 use crate::chart::queue::{Job, Queue, Slice, Work};
 use crate::chart::{ApplyError, Receipt, StopKind};
+use crate::damage::Damage;
 use base::Clock;
 use rusqlite::{Connection, ErrorCode};
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) stopped: Mutex<Option<ApplyError>>,
     pub(crate) versions: AtomicU64,
+    pub(crate) origin: Origin,
+    pub(crate) damage: Damage,
     checkpoints: Checkpoints,
 }
 
@@ -253,21 +256,26 @@ fn stop_kind(fault: &Fault) -> StopKind {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StopKind::Damaged,
             _ => StopKind::Internal,
         },
-        Fault::Sqlite(_) | Fault::Server(_) | Fault::Again | Fault::Cursor | Fault::Damaged(_) => {
-            StopKind::Internal
-        }
+        Fault::Sqlite(_)
+        | Fault::Server(_)
+        | Fault::Again
+        | Fault::Cursor
+        | Fault::Damaged(_)
+        | Fault::Rotten(_) => StopKind::Internal,
     }
 }
 
 // === impl Shared ===
 
 impl Shared {
-    pub(crate) fn new(path: PathBuf, max_queued: usize, versions: u64) -> Self {
+    pub(crate) fn new(path: PathBuf, max_queued: usize, versions: u64, origin: Origin) -> Self {
         Self {
             path,
             queue: Queue::new(max_queued),
             stopped: Mutex::new(None),
             versions: AtomicU64::new(versions),
+            origin,
+            damage: Damage::default(),
             checkpoints: Checkpoints::default(),
         }
     }

@@ -16,29 +16,38 @@
 //! | `count` | `(flow, state)` | how many rows of `message` |
 //! | `minute` | `(minute, flow, rated)` | how many went into a state |
 //! | `stopped` | `flow` | who stopped a flow by hand, and when |
+//! | `origin` | `what` | whose ledger it is; the journal that it speaks of; how far the chart was |
+//! | `notice` | `id` | what befell the stores, and who has seen it |
 //! | `bulk` | `id` | a wish for many messages: who, what, which, how far it is |
 
 mod bulk;
+mod notice;
 mod read;
 mod write;
 
-use super::day;
 use super::error::{OpenError, WriteError};
 use super::inbox::{Inbox, Refused};
 use super::pending::{Pending, WriterGone, promise};
 use super::state::Change;
+use super::{day, days};
+use crate::damage::is_damage;
+use crate::identity::{Identity, Position};
 use base::Clock;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 pub use bulk::{Bulk, BulkProgress};
+pub use notice::{Notice, Opened};
 pub(super) use read::rates_in;
 pub(super) use write::Order;
 
-const FORMAT: i64 = 1;
-const SCHEMA: &str = "
+const FORMAT: i64 = 2;
+const SCHEMA: day::Schema = day::Schema {
+    format: FORMAT,
+    tables: "
 CREATE TABLE message(seq INTEGER PRIMARY KEY, flow TEXT NOT NULL, part TEXT NOT NULL,
   state INTEGER NOT NULL, reason TEXT, n_issues INTEGER NOT NULL, map_version TEXT) STRICT;
 CREATE INDEX message_state ON message(state, seq);
@@ -61,7 +70,13 @@ CREATE TABLE count(flow TEXT NOT NULL, state INTEGER NOT NULL, n INTEGER NOT NUL
   PRIMARY KEY(flow, state)) STRICT, WITHOUT ROWID;
 CREATE TABLE minute(minute INTEGER NOT NULL, flow TEXT NOT NULL, rated INTEGER NOT NULL,
   n INTEGER NOT NULL, PRIMARY KEY(minute, flow, rated)) STRICT, WITHOUT ROWID;
-";
+CREATE TABLE origin(what TEXT PRIMARY KEY, id TEXT NOT NULL,
+  mark INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE notice(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL,
+  seen INTEGER, by TEXT) STRICT;
+",
+    steps: &[notice::TABLES],
+};
 
 /// Came later, and an older version does not mind it: its absence means that every flow runs.
 const SCHEMA_OF_STOPPED: &str = "CREATE TABLE IF NOT EXISTS
@@ -82,7 +97,9 @@ struct Inner {
     inbox: Arc<Inbox<Order>>,
     failure: Arc<Mutex<Option<WriteError>>>,
     readers: Mutex<Vec<Connection>>,
-    is_empty: bool,
+    identity: Identity,
+    mark: Arc<AtomicU64>,
+    opened: Opened,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -90,22 +107,30 @@ struct Inner {
 
 impl Ledger {
     pub(super) fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let connection = day::open_writer(path, SCHEMA, FORMAT)?;
-        let is_empty = connection
-            .execute_batch(SCHEMA_OF_STOPPED)
-            .and_then(|()| connection.execute_batch(bulk::SCHEMA))
-            .and_then(|()| {
-                connection.query_row("SELECT NOT EXISTS(SELECT 1 FROM message)", [], |row| {
-                    row.get(0)
-                })
-            })
-            .map_err(|source| OpenError::File {
-                path: path.to_owned(),
-                source,
-            })?;
+        let (connection, (own, opened)) = match open_file(path) {
+            // It can be made again from journal and chart, so it keeps nobody from starting.
+            Err(OpenError::File { source, .. }) if is_damage(&source) => {
+                tracing::error!(path = %path.display(), error = %source, "the ledger is damaged and set aside");
+                let place = days::set_file_aside(path).map_err(|source| OpenError::Directory {
+                    path: path.to_owned(),
+                    source,
+                })?;
+                let (connection, (own, mut opened)) = open_file(path)?;
+                opened.set_aside = Some(place);
+                (connection, (own, opened))
+            }
+            other => other?,
+        };
         let inbox = Arc::new(Inbox::new(MAX_QUEUED));
         let failure = Arc::new(Mutex::new(None));
-        let writer = write::Writer::new(path, connection, inbox.clone(), failure.clone(), clock);
+        let mark = Arc::new(AtomicU64::new(own.mark));
+        let writer = write::Writer::new(
+            path,
+            connection,
+            inbox.clone(),
+            (failure.clone(), mark.clone()),
+            clock,
+        );
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || writer.run())
@@ -115,7 +140,9 @@ impl Ledger {
             inbox,
             failure,
             readers: Mutex::new(Vec::new()),
-            is_empty,
+            identity: own.identity,
+            mark,
+            opened,
             thread: Some(thread),
         };
         Ok(Self {
@@ -168,11 +195,6 @@ impl Ledger {
         &self.inner.path
     }
 
-    /// True if it knew of no message when it was opened.
-    pub(super) fn was_empty(&self) -> bool {
-        self.inner.is_empty
-    }
-
     pub(super) fn order(
         &self,
         order: impl FnOnce(super::pending::Promise<(), WriteError>) -> Order,
@@ -184,6 +206,19 @@ impl Ledger {
             Err(Refused::Closed(_)) => Pending::ready(Err(WriteError::Closed(WriterGone))),
         }
     }
+}
+
+fn open_file(path: &Path) -> Result<(Connection, (Position, Opened)), OpenError> {
+    let connection = day::open_writer(path, &SCHEMA)?;
+    let opened = connection
+        .execute_batch(SCHEMA_OF_STOPPED)
+        .and_then(|()| connection.execute_batch(bulk::SCHEMA))
+        .and_then(|()| notice::open(&connection))
+        .map_err(|source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok((connection, opened))
 }
 
 // === impl Inner ===

@@ -62,6 +62,23 @@ impl Ledger {
         })
     }
 
+    /// Messages after `after` that it knows, in order.
+    pub(in crate::journal) fn known_after(
+        &self,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Sequence>, ReadError> {
+        let sql = "SELECT seq FROM message WHERE ?1 < seq ORDER BY seq LIMIT ?2";
+        let values = params![after.get() as i64, limit as i64];
+        self.rows(sql, values, |row| sequence(row, 0))
+    }
+
+    /// The newest messages that are mapped or delivered, newest first.
+    pub fn newest_mapped(&self, limit: usize) -> Result<Vec<Sequence>, ReadError> {
+        let sql = "SELECT seq FROM message WHERE state IN (1, 2) ORDER BY seq DESC LIMIT ?1";
+        self.rows(sql, [limit as i64], |row| sequence(row, 0))
+    }
+
     /// The partitions that wait.
     pub fn parked(&self) -> Result<Vec<Parked>, ReadError> {
         self.rows(

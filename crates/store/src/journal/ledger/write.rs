@@ -1,6 +1,7 @@
 //! The one thread that writes the ledger.
 
-use super::bulk;
+use super::{bulk, notice};
+use crate::identity::{Identity, Position};
 use crate::journal::Sequence;
 use crate::journal::day::checkpoint;
 use crate::journal::error::{ReadError, WriteError};
@@ -11,6 +12,7 @@ use base::{Clock, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +32,12 @@ pub(in crate::journal) enum Order {
     Forget(Vec<Sequence>, Promise<(), WriteError>),
     /// Forget where every message stands, before a rebuild.
     Clear(Promise<(), WriteError>),
+    /// Remember how far the chart is, and whose messages these are.
+    Remember(Position, Identity),
+    /// Write a notice down.
+    Notice(String, Promise<(), WriteError>),
+    /// Somebody has seen a notice.
+    Seen(i64, String, Promise<(), WriteError>),
 }
 
 pub(super) struct Writer {
@@ -37,6 +45,8 @@ pub(super) struct Writer {
     connection: Connection,
     inbox: Arc<Inbox<Order>>,
     failure: Arc<Mutex<Option<WriteError>>>,
+    /// Transactions so far, over all runs: an older copy has fewer.
+    mark: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     n_changes: usize,
 }
@@ -63,7 +73,7 @@ impl Writer {
         path: &Path,
         connection: Connection,
         inbox: Arc<Inbox<Order>>,
-        failure: Arc<Mutex<Option<WriteError>>>,
+        (failure, mark): (Arc<Mutex<Option<WriteError>>>, Arc<AtomicU64>),
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -71,6 +81,7 @@ impl Writer {
             connection,
             inbox,
             failure,
+            mark,
             clock,
             n_changes: 0,
         }
@@ -90,9 +101,11 @@ impl Writer {
                 match order {
                     // Nobody waits for it, but it holds once there is room again.
                     Order::Changes(_, None) if full && owed.len() < MAX_OWED => owed.push(order),
-                    Order::Changes(_, None) => {}
+                    Order::Changes(_, None) | Order::Remember(..) => {}
                     Order::Changes(_, Some(promise))
                     | Order::Forget(_, promise)
+                    | Order::Notice(_, promise)
+                    | Order::Seen(_, _, promise)
                     | Order::Clear(promise) => promise.keep(done.clone()),
                 }
             }
@@ -121,10 +134,24 @@ impl Writer {
                 }
                 Order::Forget(gone, _) => gone.iter().try_for_each(|gone| batch.forget(*gone))?,
                 Order::Clear(_) => batch.clear()?,
+                Order::Remember(chart, journal) => batch.remember(chart, journal)?,
+                Order::Notice(text, _) => notice::add(batch.connection, text, batch.now)?,
+                Order::Seen(id, by, _) => notice::see(batch.connection, *id, by, batch.now)?,
             }
         }
         batch.finish()?;
-        transaction.commit()
+        // What only remembers others tells nothing new of this one.
+        let counts = orders
+            .iter()
+            .any(|order| !matches!(order, Order::Remember(..)));
+        if counts {
+            self.connection
+                .prepare_cached("UPDATE origin SET mark = mark + 1 WHERE what = 'ledger'")?
+                .execute([])?;
+        }
+        transaction.commit()?;
+        self.mark.fetch_add(u64::from(counts), Ordering::AcqRel);
+        Ok(())
     }
 
     fn checkpoint(&mut self) {
@@ -313,13 +340,21 @@ impl Batch<'_> {
         self.run("DELETE FROM message WHERE seq = ?1", [key])?;
         self.run("DELETE FROM delivery WHERE seq = ?1", [key])?;
         self.run("DELETE FROM attempt WHERE seq = ?1", [key])?;
-        self.run("DELETE FROM replay WHERE seq = ?1", [key])
+        self.run("DELETE FROM replay WHERE seq = ?1", [key])?;
+        self.run("DELETE FROM parked WHERE head = ?1", [key])
+    }
+
+    fn remember(&self, chart: &Position, journal: &Identity) -> rusqlite::Result<()> {
+        notice::remember(self.connection, "chart", &chart.identity, chart.mark)?;
+        notice::remember(self.connection, "journal", journal, 0)
     }
 
     fn clear(&mut self) -> rusqlite::Result<()> {
         self.counts.clear();
-        self.connection
-            .execute_batch("DELETE FROM message; DELETE FROM count; DELETE FROM parked;")
+        self.connection.execute_batch(
+            "DELETE FROM message; DELETE FROM count; DELETE FROM parked; DELETE FROM replay;
+                 DELETE FROM delivery; DELETE FROM attempt;",
+        )
     }
 
     /// Takes a row out of its count before it changes or goes; says how it stood.

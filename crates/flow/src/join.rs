@@ -1,0 +1,298 @@
+//! Journal, ledger and chart are one only as long as each is what the others remember.
+//!
+//! A disk that was replaced, a backup of one file, a file that was deleted: each store knows who it is and
+//! how far it was, and remembers that of the others. Here they are compared before anything is processed.
+//! What can be made again is, what is lost is said, and nothing passes for something else.
+//!
+//! | lost or older | known by | what is done |
+//! |---|---|---|
+//! | journal | chart and ledger remember higher messages, or another journal | its numbers go on above them; the ledger forgets what is gone |
+//! | ledger | it is new, or the journal remembers a later one | its states are made again from journal and chart |
+//! | chart | it is another one, or ledger and journal remember a later one | what it lacks is applied again from the journal |
+
+use store::Position;
+use store::chart::{Applied, Chart, KnownJournal};
+use store::journal::{Doubt, Journal, Reconciled, Sequence, WriteError};
+
+/// What joining found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// What befell the stores, for a person. Empty where all is as it was left. The ledger keeps them until
+    /// somebody has seen them.
+    pub notices: Vec<String>,
+    /// Messages that the chart lacks and that are applied to it again.
+    pub n_again: u64,
+}
+
+/// The stores could not be joined.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The journal or its ledger could not be read or written.
+    #[error("the journal could not be joined to the chart")]
+    Journal(#[from] store::journal::ReadError),
+    /// The chart could not be read or written.
+    #[error("the chart could not be joined to the journal")]
+    Chart(#[from] store::chart::ReadError),
+    /// The ledger could not be written.
+    #[error("the ledger could not be made to agree with journal and chart")]
+    Ledger(#[from] WriteError),
+}
+
+/// The newest messages that the ledger has as mapped are asked for in the chart; so many.
+const SAMPLE: usize = 64;
+
+/// What was found of the three.
+struct Found<'a> {
+    chart: &'a Chart,
+    journal: &'a Journal,
+    /// This journal's messages as the chart remembers them.
+    known: Option<KnownJournal>,
+    /// Journals before this one that the chart has messages of.
+    earlier: Vec<KnownJournal>,
+    notices: Vec<String>,
+}
+
+/// Compares the three, heals what can be healed, and says what befell them. Call it once, after all are
+/// opened and before anything is processed.
+pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
+    let mut found = Found::look(chart, journal)?;
+    let journal_lost = found.journal_lost()?;
+    let doubt = found.ledger_lost();
+    let chart_lost = found.chart_lost()?;
+    let is_trouble = journal_lost || doubt.is_some() || chart_lost;
+    let mut done = Reconciled::default();
+    if is_trouble || (journal.ledger().opened().is_empty && Sequence::ZERO < journal.last()) {
+        done = reconcile(chart, journal, doubt.unwrap_or(Doubt::None))?;
+    }
+    found.say_what_was_done(&done, chart_lost);
+    for notice in &found.notices {
+        tracing::warn!("{notice}");
+        // On a full disk it is said again at the next start.
+        if let Err(error) = journal.ledger().notice(notice.clone()).wait() {
+            tracing::warn!(%error, "a notice could not be written down");
+        }
+    }
+    remember(chart, journal);
+    Ok(Joined {
+        notices: found.notices,
+        n_again: done.n_again,
+    })
+}
+
+/// Lets each store remember how far the others are. To be called now and then, and at the end.
+pub fn remember(chart: &Chart, journal: &Journal) {
+    // Where it fails, an older copy may pass for a newer one that was never remembered; no more.
+    if let Err(error) = journal.remember(&chart.position()) {
+        tracing::debug!(%error, "the stores' positions could not be written down");
+    }
+}
+
+fn reconcile(chart: &Chart, journal: &Journal, doubt: Doubt) -> Result<Reconciled, JoinError> {
+    let mut failed = None;
+    let mut applied = |sequence: Sequence| {
+        let marks = chart.applied(&chart.key_of(sequence));
+        let marks = marks.unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            Vec::new()
+        });
+        let newest = marks.into_iter().next();
+        Ok(newest.map(|mark| store::journal::Applied {
+            map_version: mark.map_version,
+        }))
+    };
+    let done = journal.reconcile(&mut applied, doubt)?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(done),
+    }
+}
+
+// === impl Found ===
+
+impl<'a> Found<'a> {
+    fn look(chart: &'a Chart, journal: &'a Journal) -> Result<Self, JoinError> {
+        let identity = journal.identity();
+        // A journal with messages and a chart that are both older than names belong together.
+        chart.bind(identity, !journal.is_new())?;
+        let (known, earlier): (Vec<_>, Vec<_>) = chart
+            .journals()?
+            .into_iter()
+            .partition(|known| known.identity.as_ref() == Some(identity));
+        let earlier = earlier
+            .into_iter()
+            .filter(|earlier| Sequence::ZERO < earlier.highest)
+            .collect();
+        Ok(Self {
+            chart,
+            journal,
+            known: known.into_iter().next(),
+            earlier,
+            notices: Vec::new(),
+        })
+    }
+
+    /// The journal is another one, or does not reach as far as others remember.
+    fn journal_lost(&mut self) -> Result<bool, JoinError> {
+        let ledger = self.journal.ledger().opened();
+        for path in self.journal.set_aside() {
+            self.notices.push(format!(
+                "The journal file `{}` could not be read and was set aside. Its messages are not in the journal any \
+                 more. Restore the file from a backup under its own name (without `.damaged-…`) while the \
+                 server is stopped, or let the senders send again.",
+                path.display()
+            ));
+        }
+        let last = self.journal.last();
+        let is_other = ledger
+            .journal
+            .as_ref()
+            .is_some_and(|known| known != self.journal.identity());
+        let in_chart = self.known.iter().map(|known| known.highest).max();
+        let before = self.earlier.iter().map(|known| known.highest).max();
+        let in_ledger = if is_other {
+            Sequence::ZERO
+        } else {
+            ledger.highest
+        };
+        let own = in_chart.unwrap_or(Sequence::ZERO).max(in_ledger);
+        let all = own
+            .max(before.unwrap_or(Sequence::ZERO))
+            .max(ledger.highest);
+        // A ledger that knows this journal has said so before.
+        let is_unknown = ledger.journal.is_none() && in_chart.is_none_or(|at| at == Sequence::ZERO);
+        let is_replaced = is_other || (is_unknown && before.is_some());
+        if is_other {
+            self.journal.forget_states()?;
+        }
+        if last < own {
+            self.notices.push(format!(
+                "The journal is older than chart and ledger remember: its last message is {last}, they know of \
+                 message {own}. What came in between is in the chart as far as it was applied, and its \
+                 original bytes are lost here. Restore the newest backup of `journal/`, or let the senders \
+                 send again what came since. New messages are numbered from {} on.",
+                own.get() + 1
+            ));
+        } else if is_replaced {
+            self.notices.push(format!(
+                "The journal is a new one: the journal whose messages the chart has (up to message {all}) is gone. \
+                 Messages that came and were not applied yet are lost; what was applied stays in the chart. \
+                 Stop the server and restore `journal/` from a backup, or let the senders send again. New \
+                 messages are numbered from {} on.",
+                all.get() + 1
+            ));
+        }
+        if last < all {
+            self.journal.skip_to(all)?;
+        }
+        Ok(last < own || is_replaced || !self.journal.set_aside().is_empty())
+    }
+
+    /// The ledger is new although there are messages, or older than the journal remembers.
+    fn ledger_lost(&mut self) -> Option<Doubt> {
+        let opened = self.journal.ledger().opened();
+        let remembered = self.journal.seen("ledger");
+        let now = self.journal.ledger().position();
+        let applied = self
+            .known
+            .as_ref()
+            .map_or(Sequence::ZERO, |known| known.highest);
+        let is_lost = opened.is_new && (remembered.is_some() || opened.set_aside.is_some());
+        // Of data that is older than this memory only the chart can tell that there was a ledger.
+        let is_gone = opened.is_new && opened.is_empty && Sequence::ZERO < applied;
+        let is_older = remembered
+            .as_ref()
+            .is_some_and(|then| is_behind(&now, then));
+        if let Some(path) = &opened.set_aside {
+            self.notices.push(format!(
+                "The ledger `flow.db` could not be read and was set aside as `{}`.",
+                path.display()
+            ));
+        }
+        if !(is_lost || is_gone || is_older) {
+            return None;
+        }
+        let what = if is_older {
+            "is an older copy"
+        } else {
+            "was lost"
+        };
+        self.notices.push(format!(
+            "The ledger (`flow.db`: where each message stands, what people held or skipped, stopped flows) {what}. It \
+             was made again from journal and chart. Look at the messages that are held now, and stop again \
+             the flows that were stopped."
+        ));
+        Some(Doubt::UpTo(applied))
+    }
+
+    /// The chart is another one, or older than others remember, or lacks what the ledger has as mapped.
+    fn chart_lost(&mut self) -> Result<bool, JoinError> {
+        let now = self.chart.position();
+        let memories = [
+            self.journal.ledger().opened().chart.clone(),
+            self.journal.seen("chart"),
+        ];
+        let mut memories = memories.into_iter().flatten();
+        let is_other = memories.clone().any(|then| then.identity != now.identity);
+        let is_older = memories.any(|then| is_behind(&now, &then));
+        let mut lacks = false;
+        for sequence in self.journal.ledger().newest_mapped(SAMPLE)? {
+            // What is not in the journal cannot be asked for: it was another journal's.
+            if sequence <= self.journal.last() {
+                lacks |= self.chart.applied(&self.chart.key_of(sequence))?.is_empty();
+            }
+        }
+        if is_other || is_older || lacks {
+            let what = if is_other || self.chart.is_new() {
+                "is a new one: the chart that journal and ledger remember is gone"
+            } else {
+                "is older than journal and ledger remember"
+            };
+            self.notices.push(format!(
+                "The chart (`chart.db`) {what}. Messages that it lacks are applied to it again from the journal. What was \
+                 written through the API or imported as FHIR since, and messages whose journal days are \
+                 pruned, cannot be made again: restore the newest backup of `chart.db` where that matters."
+            ));
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn say_what_was_done(&mut self, done: &Reconciled, chart_lost: bool) {
+        let mut said = Vec::new();
+        if chart_lost || 0 < done.n_again {
+            said.push(format!("{} messages are applied again", done.n_again));
+        }
+        if 0 < done.n_held {
+            said.push(format!(
+                "{} messages are held because nobody knows whether a person had decided about them",
+                done.n_held
+            ));
+        }
+        if 0 < done.n_gone {
+            said.push(format!(
+                "{} messages that the ledger knew are not in the journal any more",
+                done.n_gone
+            ));
+        }
+        if let Some(last) = self.notices.last_mut()
+            && !said.is_empty()
+        {
+            last.push(' ');
+            last.push_str(&said.join("; "));
+            last.push('.');
+        }
+    }
+}
+
+/// The same store, and not as far.
+fn is_behind(now: &Position, then: &Position) -> bool {
+    now.identity == then.identity && now.mark < then.mark
+}
+
+/// What the chart knows a message by, beside the maps that read it.
+pub(crate) fn mark(chart: &Chart, sequence: Sequence, map_version: &str) -> Applied {
+    Applied {
+        message: chart.key_of(sequence),
+        map_version: map_version.to_owned(),
+    }
+}

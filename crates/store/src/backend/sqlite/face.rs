@@ -1,0 +1,90 @@
+//! What a row of `version` says, with the sum that it was written with.
+//!
+//! Invariant: a body is given out with the id, version and times that it was written with, or not at all.
+
+use crate::backend::Fault;
+use crate::backend::stored::Res;
+use crate::chart::body;
+use crate::sum::Sum;
+use fhir::json::Document;
+use rusqlite::Row;
+use sha2::{Digest, Sha256};
+
+/// All that a version is given out with, beside its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Face<'a> {
+    pub(crate) rid: i64,
+    pub(crate) res: Res,
+    pub(crate) resource_type: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) version: u32,
+    pub(crate) updated: i64,
+    pub(crate) outcome: i64,
+}
+
+// === impl Face ===
+
+impl Face<'_> {
+    /// The sum of its row.
+    pub(crate) fn sum(&self, dictionary: i64, bytes: Option<&[u8]>) -> i64 {
+        Sum::new(3)
+            .number(self.rid)
+            .number(self.res)
+            .number(i64::from(self.version))
+            .number(self.updated)
+            .number(self.outcome)
+            .number(dictionary)
+            .bytes(self.resource_type.as_bytes())
+            .bytes(self.id.as_bytes())
+            .maybe(bytes)
+            .value()
+    }
+
+    /// The plain body of a row that ends in dictionary, body, `res`, sum, digest and the current `rid`, the
+    /// first of these at `at`.
+    pub(crate) fn body(&self, row: &Row<'_>, at: usize) -> Result<Option<Vec<u8>>, Fault> {
+        self.checked(row, at).ok_or_else(|| {
+            let Self {
+                resource_type,
+                id,
+                version,
+                ..
+            } = self;
+            Fault::Rotten(format!("{resource_type}/{id}, version {version}").into())
+        })
+    }
+
+    fn checked(&self, row: &Row<'_>, at: usize) -> Option<Option<Vec<u8>>> {
+        let number = |column: usize| row.get_ref(column).ok()?.as_i64_or_null().ok();
+        let bytes = row.get_ref(at + 1).ok()?.as_blob_or_null().ok()?;
+        let dictionary = number(at)??;
+        let sum = number(at + 3)?;
+        if sum.is_some_and(|sum| sum != self.sum(dictionary, bytes)) {
+            return None;
+        }
+        let Some(bytes) = bytes else {
+            return Some(None);
+        };
+        let plain = body::decompress(u16::try_from(dictionary).ok()?, bytes)?;
+        if sum.is_some() {
+            return Some(Some(plain));
+        }
+        // Written before there were sums. The current body has its digest beside it; of older ones it can
+        // only be said that they are still JSON.
+        let is_whole = if number(at + 5)? == Some(self.rid) {
+            number(at + 4)? == Some(digest(&plain))
+        } else {
+            Document::parse(&plain[..]).is_ok()
+        };
+        is_whole.then_some(Some(plain))
+    }
+}
+
+/// The first eight bytes of the SHA-256.
+pub(crate) fn digest(plain: &[u8]) -> i64 {
+    let digest = Sha256::digest(plain);
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |digest, &byte| digest << 8 | i64::from(byte))
+}

@@ -1,0 +1,164 @@
+//! What befell the stores of this directory and a person has to know: it stands until somebody has seen it,
+//! over restarts too.
+
+use super::{Ledger, Order};
+use crate::identity::{Identity, Position};
+use crate::journal::Sequence;
+use crate::journal::error::{ReadError, WriteError};
+use crate::journal::pending::Pending;
+use base::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Whose ledger it is, whom it remembers, and what befell the stores.
+pub(super) const TABLES: &str = "CREATE TABLE origin(what TEXT PRIMARY KEY, id TEXT NOT NULL,
+  mark INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE notice(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL,
+  seen INTEGER, by TEXT) STRICT;";
+
+/// So many are kept once they are seen.
+const MAX_KEPT: i64 = 100;
+
+/// Something that befell a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number.
+    pub id: i64,
+    /// When it was found.
+    pub at: Timestamp,
+    /// What it was, what was done about it, and what is left to a person.
+    pub text: String,
+}
+
+/// What a ledger was at its opening.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// It knew of no message.
+    pub is_empty: bool,
+    /// It was made at this opening.
+    pub is_new: bool,
+    /// The highest message that it knew.
+    pub highest: Sequence,
+    /// Whose messages.
+    pub journal: Option<Identity>,
+    /// How far the chart was when somebody looked last.
+    pub chart: Option<Position>,
+    /// A file that was no ledger any more, and lies beside it now.
+    pub set_aside: Option<std::path::PathBuf>,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// What it was when it was opened.
+    pub fn opened(&self) -> &Opened {
+        &self.inner.opened
+    }
+
+    /// Which ledger it is, and how many times it was written.
+    pub fn position(&self) -> Position {
+        let mark = self.inner.mark.load(std::sync::atomic::Ordering::Acquire);
+        Position {
+            identity: self.inner.identity.clone(),
+            mark,
+        }
+    }
+
+    /// Remembers the chart and the journal, with the next batch.
+    pub(in crate::journal) fn remember(&self, chart: &Position, journal: &Identity) {
+        let order = Order::Remember(chart.clone(), journal.clone());
+        // It is asked again soon.
+        let _ = self.inner.inbox.push_lazy(order, 1);
+    }
+
+    /// Writes a notice down. The answer comes after its `fsync`.
+    pub fn notice(&self, text: String) -> Pending<(), WriteError> {
+        self.order(|promise| Order::Notice(text, promise))
+    }
+
+    /// Somebody has seen a notice.
+    pub fn notice_seen(&self, id: i64, by: &str) -> Pending<(), WriteError> {
+        let by = by.to_owned();
+        self.order(|promise| Order::Seen(id, by, promise))
+    }
+
+    /// The notices that nobody has seen yet, oldest first.
+    pub fn notices(&self) -> Result<Vec<Notice>, ReadError> {
+        let sql = "SELECT id, at, text FROM notice WHERE seen IS NULL ORDER BY id";
+        self.rows(sql, [], |row| {
+            Ok(Notice {
+                id: row.get(0)?,
+                at: Timestamp::from_micros(row.get(1)?),
+                text: row.get(2)?,
+            })
+        })
+    }
+}
+
+pub(super) fn add(connection: &Connection, text: &str, at: Timestamp) -> rusqlite::Result<()> {
+    // The same is said once, however often the server is started before somebody looks.
+    let sql = "INSERT INTO notice(at, text) SELECT ?1, ?2
+       WHERE NOT EXISTS(SELECT 1 FROM notice WHERE text = ?2 AND seen IS NULL)";
+    connection.execute(sql, params![at.micros(), text])?;
+    let sql =
+        "DELETE FROM notice WHERE seen IS NOT NULL AND id <= (SELECT max(id) FROM notice) - ?1";
+    connection.execute(sql, [MAX_KEPT]).map(drop)
+}
+
+pub(super) fn see(
+    connection: &Connection,
+    id: i64,
+    by: &str,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE notice SET seen = ?2, by = ?3 WHERE id = ?1 AND seen IS NULL";
+    connection
+        .execute(sql, params![id, at.micros(), by])
+        .map(drop)
+}
+
+pub(super) fn remember(
+    connection: &Connection,
+    what: &str,
+    identity: &Identity,
+    mark: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO origin(what, id, mark) VALUES(?1,?2,?3)")?
+        .execute(params![what, identity.as_str(), mark as i64])
+        .map(drop)
+}
+
+fn origin(connection: &Connection, what: &str) -> rusqlite::Result<Option<Position>> {
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+    let found = connection
+        .query_row("SELECT id, mark FROM origin WHERE what = ?1", [what], read)
+        .optional()?;
+    Ok(found.and_then(|(id, mark)| {
+        let (identity, mark) = (Identity::parse(&id)?, mark as u64);
+        Some(Position { identity, mark })
+    }))
+}
+
+/// Reads what a ledger is; makes it somebody where it is nobody yet.
+pub(super) fn open(connection: &Connection) -> rusqlite::Result<(Position, Opened)> {
+    let known = origin(connection, "ledger")?;
+    let is_new = known.is_none();
+    let own = known.unwrap_or_else(|| Position {
+        identity: Identity::random(),
+        mark: 0,
+    });
+    if is_new {
+        remember(connection, "ledger", &own.identity, own.mark)?;
+    }
+    let highest: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM message", [], |row| row.get(0))?;
+    let opened = Opened {
+        is_empty: highest.is_none(),
+        is_new,
+        highest: Sequence::new(highest.unwrap_or(0) as u64),
+        journal: origin(connection, "journal")?.map(|position| position.identity),
+        chart: origin(connection, "chart")?,
+        set_aside: None,
+    };
+    Ok((own, opened))
+}

@@ -1,0 +1,223 @@
+//! Makes the ledger's states again: the journal says what came, the chart what was applied.
+//!
+//! Invariants:
+//! - what is in the chart is *mapped*, what is not is not, whatever the ledger said;
+//! - a person's decision that the ledger still knows (held, skipped) stays;
+//! - where the ledger lost its memory, nothing older than what the chart has is applied by itself: somebody
+//!   may have held or skipped it, so it is *held*, and a person says.
+
+use super::error::{ReadError, WriteError};
+use super::ledger::Order;
+use super::{Applied, Change, Journal, Progress, Sequence, State};
+use rusqlite::Connection;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Messages per transaction.
+const STEP: usize = 1_000;
+
+/// What is not known of messages that the ledger does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing was lost: they wait to be processed.
+    None,
+    /// The ledger lost what it knew. Up to this message somebody may have decided; later ones wait to be
+    /// processed.
+    UpTo(Sequence),
+}
+
+/// What was changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Messages that the chart has and the ledger did not have as mapped.
+    pub n_mapped: u64,
+    /// Messages that the ledger had as mapped and the chart does not have: they are received again.
+    pub n_again: u64,
+    /// Messages that somebody may have decided about: they are held.
+    pub n_held: u64,
+    /// Messages that the ledger knew and the journal does not have any more.
+    pub n_gone: u64,
+}
+
+/// What the journal knows of a message without the ledger.
+struct Known {
+    sequence: Sequence,
+    flow: String,
+    no_message: Option<String>,
+    state: Option<i64>,
+    /// Some maps took it into the chart.
+    was_applied: bool,
+}
+
+/// Whether the chart has a message.
+type Ask<'a> = &'a mut dyn FnMut(Sequence) -> Result<Option<Applied>, ReadError>;
+
+impl Journal {
+    /// Forgets where every message stands, before [`reconcile`](Self::reconcile): the ledger is another
+    /// journal's.
+    pub fn forget_states(&self) -> Result<(), WriteError> {
+        self.ledger().order(Order::Clear).wait()
+    }
+
+    /// Makes the states of the ledger agree with the journal and with what the chart has applied. Messages
+    /// that are not in the chart are unprocessed afterwards, unless there is doubt. Call it before anything
+    /// is processed.
+    pub fn reconcile(&self, applied: Ask<'_>, doubt: Doubt) -> Result<Reconciled, WriteError> {
+        let mut done = Reconciled {
+            n_gone: self.forget_gone()?,
+            ..Reconciled::default()
+        };
+        for file in self.days().all() {
+            let mut after = Sequence::ZERO;
+            loop {
+                let known = file.read(|connection| {
+                    super::search::attach(connection, self.ledger().path())?;
+                    known_after(connection, after)
+                });
+                let known = match known {
+                    Ok(known) => known,
+                    // What cannot be read cannot be told; the rest can.
+                    Err(error) if error.is_damage() => {
+                        self.damage().meet(&error.to_string());
+                        break;
+                    }
+                    Err(error) => return Err(stopped(error)),
+                };
+                let Some(last) = known.last() else { break };
+                after = last.sequence;
+                let mut changes = Vec::new();
+                for known in known {
+                    changes.extend(done.change(known, applied, doubt).map_err(stopped)?);
+                }
+                self.ledger().record(changes).wait()?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Forgets the states of messages that are not in the journal any more.
+    fn forget_gone(&self) -> Result<u64, WriteError> {
+        let (mut after, mut n_gone) = (Sequence::ZERO, 0);
+        loop {
+            let slice = self.ledger().known_after(after, STEP).map_err(stopped)?;
+            let Some(last) = slice.last().copied() else {
+                return Ok(n_gone);
+            };
+            let mut there = HashSet::new();
+            for file in self.days().all() {
+                let is_near = file.first.load(Ordering::Acquire) <= last.get()
+                    && after.get() < file.last.load(Ordering::Acquire);
+                if is_near {
+                    there.extend(
+                        file.read(|connection| between(connection, after, last))
+                            .unwrap_or_default(),
+                    );
+                }
+            }
+            after = last;
+            let gone: Vec<Sequence> = slice
+                .into_iter()
+                .filter(|sequence| !there.contains(sequence))
+                .collect();
+            n_gone += gone.len() as u64;
+            if !gone.is_empty() {
+                self.ledger()
+                    .order(|promise| Order::Forget(gone, promise))
+                    .wait()?;
+            }
+        }
+    }
+}
+
+fn stopped(error: ReadError) -> WriteError {
+    WriteError::Stopped(Arc::new(error))
+}
+
+fn between(
+    connection: &Connection,
+    after: Sequence,
+    to: Sequence,
+) -> rusqlite::Result<Vec<Sequence>> {
+    let mut statement = connection
+        .prepare_cached("SELECT seq FROM entry WHERE ?1 < seq AND seq <= ?2 ORDER BY seq")?;
+    let rows = statement.query_map([after.get() as i64, to.get() as i64], |row| {
+        Ok(Sequence::new(row.get::<_, i64>(0)? as u64))
+    })?;
+    rows.collect()
+}
+
+fn known_after(connection: &Connection, after: Sequence) -> rusqlite::Result<Vec<Known>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT e.seq, e.flow, e.no_message, m.state, m.map_version IS NOT NULL FROM entry e
+         LEFT JOIN ledger.message m ON m.seq = e.seq WHERE ?1 < e.seq ORDER BY e.seq LIMIT ?2",
+    )?;
+    let rows = statement.query_map([after.get() as i64, STEP as i64], |row| {
+        Ok(Known {
+            sequence: Sequence::new(row.get::<_, i64>(0)? as u64),
+            flow: row.get(1)?,
+            no_message: row.get(2)?,
+            state: row.get(3)?,
+            was_applied: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+// === impl Reconciled ===
+
+impl Reconciled {
+    fn change(
+        &mut self,
+        known: Known,
+        applied: Ask<'_>,
+        doubt: Doubt,
+    ) -> Result<Option<Change>, ReadError> {
+        let state = known.state.map(super::state::state_of);
+        let put = |state, reason, map_version| {
+            Ok(Some(Change::Progress(Progress {
+                sequence: known.sequence,
+                flow: known.flow.clone(),
+                partition: String::new(),
+                state,
+                reason,
+                n_issues: 0,
+                map_version,
+            })))
+        };
+        match (state, &known.no_message) {
+            (None, Some(reason)) => put(State::NeedsAttention, Some(reason.clone()), None),
+            (None | Some(State::Received), None) => {
+                if let Some(applied) = applied(known.sequence)? {
+                    self.n_mapped += 1;
+                    return put(State::Mapped, None, Some(applied.map_version));
+                }
+                match doubt {
+                    Doubt::UpTo(last) if state.is_none() && known.sequence <= last => {
+                        self.n_held += 1;
+                        put(State::Held, Some(UNKNOWN.to_owned()), None)
+                    }
+                    Doubt::UpTo(_) | Doubt::None => Ok(None),
+                }
+            }
+            // In the chart, as far as it went.
+            (Some(State::NeedsAttention), _) if !known.was_applied => Ok(None),
+            (Some(State::Mapped | State::Delivered | State::NeedsAttention), _) => {
+                if applied(known.sequence)?.is_some() {
+                    return Ok(None);
+                }
+                self.n_again += 1;
+                put(State::Received, None, None)
+            }
+            // A person, or the message itself, said so.
+            (
+                Some(State::Received | State::Filtered | State::Held | State::Parked | State::Dead),
+                _,
+            ) => Ok(None),
+        }
+    }
+}
+
+/// The reason beside what is held because nobody knows any more.
+const UNKNOWN: &str =
+    "the ledger was lost, and it is not known whether a person had held or skipped this message";
