@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Check and read the audit log
     Audit(Audit),
+    /// Find what is damaged in a data directory: every message, every resource, the audit log
+    Verify(Verify),
     /// Measure this build on this machine
     Bench(Bench),
 }
@@ -503,6 +505,16 @@ pub(crate) enum AuditAction {
         #[command(flatten)]
         query: AuditQuery,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The data directory; a server may be running on it
+    #[arg(long, value_name = "DIR", default_value = "causeway-data")]
+    pub(crate) data: PathBuf,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

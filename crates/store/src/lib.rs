@@ -8,6 +8,7 @@ mod identity;
 pub mod journal;
 mod priority;
 mod sum;
+pub mod verify;
 
 pub use damage::Damage;
 pub use identity::{Identity, Position};

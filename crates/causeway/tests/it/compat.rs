@@ -170,6 +170,12 @@ fn data_of_every_earlier_build_is_opened_and_gone_on_with() {
         }
         n_builds += 1;
         let mut site = open(&build);
+        // As it was, before this build has written to it.
+        let untouched = tempfile::tempdir().unwrap();
+        unpack(&build, untouched.path());
+        let old = untouched.path().display().to_string();
+        let verified = causeway(&["verify", "--data", &old]);
+        assert!(verified.status.success(), "{verified:?}");
         assert_eq!(is_ready(site.running()), "ready\n", "{}", build.display());
         reads(&site);
         goes_on(&site);
@@ -181,6 +187,8 @@ fn data_of_every_earlier_build_is_opened_and_gone_on_with() {
         assert!(site.running.take().unwrap().stop());
         let data = site.data().display().to_string();
         let verified = causeway(&["audit", "verify", "--data", &data]);
+        assert!(verified.status.success(), "{verified:?}");
+        let verified = causeway(&["verify", "--data", &data]);
         assert!(verified.status.success(), "{verified:?}");
     }
     assert!(0 < n_builds, "no folder in {}", folder.display());

@@ -31,3 +31,4 @@ mod site;
 #[path = "../../../store/tests/it/small_disk.rs"]
 mod small_disk;
 mod story;
+mod verify;

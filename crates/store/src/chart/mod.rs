@@ -14,7 +14,7 @@ mod directory;
 mod error;
 mod moment;
 mod origin;
-mod packed;
+pub(crate) mod packed;
 pub(crate) mod person;
 pub(crate) mod queue;
 mod resource;
@@ -29,6 +29,7 @@ pub use batch::{
 pub use error::{ApplyError, Conflict, OpenError, PrepareError, ReadError, StopKind};
 pub use moment::{Moment, Named};
 pub use origin::KnownJournal;
+pub(crate) use origin::message_key;
 pub use resource::{
     AppliedAt, Count, EverythingPage, History, HistoryEntry, HistoryOf, HistoryPage, Limits, Page,
     Person, Read, Resource, Statistics, Traced,

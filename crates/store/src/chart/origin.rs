@@ -66,7 +66,7 @@ impl Chart {
     /// What a message of the journal is called in the chart.
     pub fn key_of(&self, sequence: Sequence) -> Vec<u8> {
         let journal = self.0.engine.shared.origin.journal.load(Ordering::Acquire);
-        key(journal as u16, sequence).to_be_bytes().to_vec()
+        message_key(journal as u16, sequence.get()).to_vec()
     }
 
     /// The message of the journal that a key names; none where it is another journal's.
@@ -75,6 +75,11 @@ impl Chart {
         let journal = self.0.engine.shared.origin.journal.load(Ordering::Acquire);
         (number >> 48 == journal).then(|| Sequence::new(number & SEQUENCE))
     }
+}
+
+/// The key of a message of that journal.
+pub(crate) fn message_key(journal: u16, sequence: u64) -> [u8; 8] {
+    key(journal, Sequence::new(sequence)).to_be_bytes()
 }
 
 fn key(journal: u16, sequence: Sequence) -> u64 {

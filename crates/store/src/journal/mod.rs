@@ -25,6 +25,7 @@ mod reconcile;
 mod search;
 mod state;
 mod text;
+pub(crate) mod walk;
 mod writer;
 
 pub use entry::{Acknowledgement, Appended, DAMAGED, Entry, Header, Sequence, Stored, Summary};

@@ -39,6 +39,12 @@ pub(super) fn identity(
     Ok((identity, is_new))
 }
 
+/// The identity that is written in a folder.
+pub(super) fn written(directory: &Path) -> Option<Identity> {
+    let text = read(&directory.join(ID)).ok()??;
+    Identity::parse(&text)
+}
+
 /// Names the journal in a day's file.
 pub(super) fn mark(connection: &Connection, identity: &Identity) -> rusqlite::Result<()> {
     connection

@@ -88,7 +88,7 @@ impl Journal {
                 after = last.sequence;
                 let mut changes = Vec::new();
                 for known in known {
-                    changes.extend(done.change(known, applied, doubt).map_err(stopped)?);
+                    changes.extend(done.change(&known, applied, doubt).map_err(stopped)?);
                 }
                 self.ledger().record(changes).wait()?;
             }
@@ -169,7 +169,7 @@ fn known_after(connection: &Connection, after: Sequence) -> rusqlite::Result<Vec
 impl Reconciled {
     fn change(
         &mut self,
-        known: Known,
+        known: &Known,
         applied: Ask<'_>,
         doubt: Doubt,
     ) -> Result<Option<Change>, ReadError> {

@@ -353,7 +353,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
 }
 
 /// True where the row has the sum that it was written with, or is older than sums.
-fn is_whole(row: &Row<'_>) -> Option<bool> {
+pub(super) fn is_whole(row: &Row<'_>) -> Option<bool> {
     let text = |column: usize| row.get_ref(column).ok()?.as_str().ok();
     let number = |column: usize| row.get_ref(column).ok()?.as_i64().ok();
     let Some(written) = row.get_ref(21).ok()?.as_i64_or_null().ok()? else {

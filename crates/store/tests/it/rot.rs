@@ -18,7 +18,7 @@ const TRIALS: u32 = 120;
 
 fn patient(id: usize, version: usize) -> String {
     // Longer than what zstd leaves as it is, and each different.
-    let notes: String = (0..id % 7).map(|n| format!("Note {n} of {id}. ")).collect();
+    let notes = "One more note. ".repeat(id % 7);
     format!(
         "{{\"resourceType\":\"Patient\",\"id\":\"p{id}\",\"gender\":\"female\",\"name\":[{{\"family\":\"Zztest{id}\",\
          \"given\":[\"Version{version}\"],\"text\":\"{notes}\"}}]}}"

@@ -43,7 +43,7 @@ impl Face<'_> {
     /// The plain body of a row that ends in dictionary, body, `res`, sum, digest and the current `rid`, the
     /// first of these at `at`.
     pub(crate) fn body(&self, row: &Row<'_>, at: usize) -> Result<Option<Vec<u8>>, Fault> {
-        self.checked(row, at).ok_or_else(|| {
+        let rotten = || {
             let Self {
                 resource_type,
                 id,
@@ -51,32 +51,53 @@ impl Face<'_> {
                 ..
             } = self;
             Fault::Rotten(format!("{resource_type}/{id}, version {version}").into())
-        })
+        };
+        let kept = Kept::read(row, at).ok_or_else(rotten)?;
+        let sum = self.sum(kept.dictionary, kept.bytes);
+        if kept.sum.is_some_and(|written| written != sum) {
+            return Err(rotten());
+        }
+        let Some(bytes) = kept.bytes else {
+            return Ok(None);
+        };
+        let dictionary = u16::try_from(kept.dictionary).unwrap_or(u16::MAX);
+        let plain = body::decompress(dictionary, bytes);
+        let plain = plain.filter(|plain| kept.sum.is_some() || self.is_as_it_was(&kept, plain));
+        plain.map(Some).ok_or_else(rotten)
     }
 
-    fn checked(&self, row: &Row<'_>, at: usize) -> Option<Option<Vec<u8>>> {
-        let number = |column: usize| row.get_ref(column).ok()?.as_i64_or_null().ok();
-        let bytes = row.get_ref(at + 1).ok()?.as_blob_or_null().ok()?;
-        let dictionary = number(at)??;
-        let sum = number(at + 3)?;
-        if sum.is_some_and(|sum| sum != self.sum(dictionary, bytes)) {
-            return None;
-        }
-        let Some(bytes) = bytes else {
-            return Some(None);
-        };
-        let plain = body::decompress(u16::try_from(dictionary).ok()?, bytes)?;
-        if sum.is_some() {
-            return Some(Some(plain));
-        }
-        // Written before there were sums. The current body has its digest beside it; of older ones it can
-        // only be said that they are still JSON.
-        let is_whole = if number(at + 5)? == Some(self.rid) {
-            number(at + 4)? == Some(digest(&plain))
+    /// Of what was written before there were sums. The current body has its digest beside it; of older ones
+    /// it can only be said that they are still JSON.
+    fn is_as_it_was(&self, kept: &Kept<'_>, plain: &[u8]) -> bool {
+        if kept.current == Some(self.rid) {
+            kept.digest == Some(digest(plain))
         } else {
-            Document::parse(&plain[..]).is_ok()
-        };
-        is_whole.then_some(Some(plain))
+            Document::parse(plain).is_ok()
+        }
+    }
+}
+
+/// What is kept of a body, and what it is checked by.
+struct Kept<'a> {
+    dictionary: i64,
+    bytes: Option<&'a [u8]>,
+    sum: Option<i64>,
+    digest: Option<i64>,
+    current: Option<i64>,
+}
+
+// === impl Kept ===
+
+impl<'a> Kept<'a> {
+    fn read(row: &'a Row<'_>, at: usize) -> Option<Self> {
+        let number = |column: usize| row.get_ref(column).ok()?.as_i64_or_null().ok();
+        Some(Self {
+            dictionary: number(at)??,
+            bytes: row.get_ref(at + 1).ok()?.as_blob_or_null().ok()?,
+            sum: number(at + 3)?,
+            digest: number(at + 4)?,
+            current: number(at + 5)?,
+        })
     }
 }
 

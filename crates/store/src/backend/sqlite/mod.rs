@@ -14,6 +14,7 @@ pub(crate) mod read;
 mod schema;
 pub(crate) mod session;
 mod stage;
+pub(crate) mod walk;
 mod writer;
 
 use crate::Priority;
