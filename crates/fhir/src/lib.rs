@@ -11,6 +11,7 @@ pub mod bundle;
 pub mod check;
 pub mod definitions;
 pub mod fuzz;
+pub mod identifier;
 pub mod json;
 pub mod meta;
 pub mod ndjson;
