@@ -47,8 +47,10 @@ impl Prepared {
         if extraction.resource_type.is_empty() {
             return Err(PrepareError::UnknownType);
         }
-        let identity =
-            (extraction.resource_type == "Patient").then(|| person::Identity::of(document.root()));
+        let is_patient = extraction.resource_type == "Patient";
+        let identity = is_patient
+            .then(|| person::Identity::of(document.root()))
+            .flatten();
         let body = compress(document.source().as_bytes()).ok_or(PrepareError::Compress)?;
         Ok(Self {
             extraction,

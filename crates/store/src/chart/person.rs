@@ -1,8 +1,12 @@
 //! Which source records are one person.
 //!
 //! Invariants:
-//! - records are joined only by equal identifiers (system, type, value) and by a record's own
-//!   `Patient.link`; an identifier without a system or a value joins nothing;
+//! - records are joined only by equal identifiers (system, type, value) that name a person
+//!   ([`fhir::identifier`]) and by a record's own `Patient.link`; an identifier without a system or a
+//!   value, a policy, an account, a visit or a placeholder joins nothing;
+//! - an identifier does not join records that contradict each other ([`Born::contradicts`]): it was
+//!   given to one of them by mistake; a link joins whatever they say;
+//! - an animal is a record and no person;
 //! - joining touches no source record: it decides who belongs together, and what the person's own
 //!   resource says;
 //! - of several persons that become one the oldest stays.
@@ -10,6 +14,9 @@
 use fhir::json::{Document, Node};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Says that a Patient is an animal (FHIR R4, patient-animal).
+const ANIMAL: &str = "http://hl7.org/fhir/StructureDefinition/patient-animal";
 
 /// The tag of a person's Patient.
 pub(crate) const TAG_SYSTEM: &str = "urn:causeway:tag";
@@ -46,6 +53,16 @@ pub(crate) struct Record {
     /// The person it belongs to now.
     pub(crate) person: Option<i64>,
     pub(crate) joints: Vec<Joint>,
+    pub(crate) born: Born,
+}
+
+/// What two records of one person cannot both differ in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Born {
+    date: String,
+    sex: String,
+    /// Family and first given name of each name, in lower case.
+    names: Vec<(String, String)>,
 }
 
 /// Records that belong together, and the person that they keep.
@@ -64,11 +81,34 @@ pub(crate) struct Grouping {
     pub(crate) retired: Vec<(i64, usize)>,
 }
 
+// === impl Born ===
+
+impl Born {
+    /// True where both tell a birth date, and it differs together with the sex or with every name: a
+    /// mother's number on her newborn, a number that the first owner's spouse used.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        let (date, others) = (self.date.as_str(), other.date.as_str());
+        let is_known = !date.is_empty() && !others.is_empty();
+        // A year alone may be the same birth date, told less exactly.
+        if !is_known || date.starts_with(others) || others.starts_with(date) {
+            return false;
+        }
+        let is_told = |sex: &str| sex == "male" || sex == "female";
+        let sexes_differ = is_told(&self.sex) && is_told(&other.sex) && self.sex != other.sex;
+        let is_named = !self.names.is_empty() && !other.names.is_empty();
+        let is_alike = self.names.iter().any(|name| other.names.contains(name));
+        sexes_differ || is_named && !is_alike
+    }
+}
+
 // === impl Identity ===
 
 impl Identity {
-    /// Of a Patient.
-    pub(crate) fn of(patient: Node<'_>) -> Self {
+    /// Of a Patient; none of an animal, which is no person.
+    pub(crate) fn of(patient: Node<'_>) -> Option<Self> {
+        if items(patient, "extension").any(|own| own.text("url").as_deref() == Some(ANIMAL)) {
+            return None;
+        }
         let mut out = b"{".to_vec();
         for name in SHOWN.into_iter().chain(["identifier", "link"]) {
             if let Some(element) = patient.get(name) {
@@ -80,7 +120,32 @@ impl Identity {
             }
         }
         out.push(b'}');
-        Self(out)
+        Some(Self(out))
+    }
+
+    /// When and how the record says that its person was born.
+    pub(crate) fn born(&self) -> Born {
+        let Ok(document) = Document::parse(&self.0) else {
+            return Born::default();
+        };
+        let root = document.root();
+        let text = |name| root.text(name).map(|text| text.into_owned());
+        let lower = |text: Option<std::borrow::Cow<'_, str>>| {
+            text.map(|text| text.trim().to_lowercase())
+                .unwrap_or_default()
+        };
+        let name = |name: Node<'_>| {
+            let given = items(name, "given").next();
+            (
+                lower(name.text("family")),
+                lower(given.and_then(|given| given.as_str())),
+            )
+        };
+        Born {
+            date: text("birthDate").unwrap_or_default(),
+            sex: text("gender").unwrap_or_default(),
+            names: items(root, "name").map(name).collect(),
+        }
     }
 
     /// What joins the record `id` with others.
@@ -122,26 +187,17 @@ fn identifier(node: Node<'_>) -> Option<Joint> {
         code.or_else(|| kind.text("text"))
             .map(std::borrow::Cow::into_owned)
     });
-    Some(Joint {
+    let kind = kind.unwrap_or_default();
+    fhir::identifier::joins(&kind, &system, &value).then_some(Joint {
         system,
-        kind: kind.unwrap_or_default(),
+        kind,
         value,
     })
 }
 
 /// Who belongs together. Each record must be there with all records of its person.
 pub(crate) fn group(records: &[Record]) -> Grouping {
-    let mut leader: Vec<usize> = (0..records.len()).collect();
-    let mut first: HashMap<&Joint, usize> = HashMap::new();
-    for (idx, record) in records.iter().enumerate() {
-        for joint in &record.joints {
-            let other = *first.entry(joint).or_insert(idx);
-            let (a, b) = (find(&mut leader, idx), find(&mut leader, other));
-            if let Some(place) = leader.get_mut(a.max(b)) {
-                *place = a.min(b);
-            }
-        }
-    }
+    let mut leader = leaders(records);
     let mut members: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
     for (idx, record) in records.iter().enumerate() {
         members
@@ -178,6 +234,62 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
         }
     }
     found
+}
+
+/// The first record of each one's group.
+fn leaders(records: &[Record]) -> Vec<usize> {
+    let mut leader: Vec<usize> = (0..records.len()).collect();
+    let mut said: Vec<HashSet<&Born>> = records
+        .iter()
+        .map(|record| HashSet::from([&record.born]))
+        .collect();
+    // Links first: what a source said of its own records, no number contradicts.
+    for by_link in [true, false] {
+        let mut holders: HashMap<&Joint, Vec<usize>> = HashMap::new();
+        for (idx, record) in records.iter().enumerate() {
+            let joints = record.joints.iter();
+            for joint in joints.filter(|joint| joint.system.is_empty() == by_link) {
+                let others = holders.entry(joint).or_default();
+                // Of those who contradict each other each has its own followers.
+                let mut is_alone = true;
+                for &other in others.iter() {
+                    let (a, b) = (find(&mut leader, idx), find(&mut leader, other));
+                    if a == b {
+                        is_alone = false;
+                        break;
+                    }
+                    if by_link || !is_split(&said, a, b) {
+                        unite(&mut leader, &mut said, a.min(b), a.max(b));
+                        is_alone = false;
+                        break;
+                    }
+                }
+                if is_alone {
+                    others.push(idx);
+                }
+            }
+        }
+    }
+    leader
+}
+
+/// True where what the two groups say of their person's birth cannot be of one person.
+fn is_split(said: &[HashSet<&Born>], a: usize, b: usize) -> bool {
+    let (Some(ours), Some(theirs)) = (said.get(a), said.get(b)) else {
+        return false;
+    };
+    ours.iter()
+        .any(|own| theirs.iter().any(|other| own.contradicts(other)))
+}
+
+fn unite<'a>(leader: &mut [usize], said: &mut [HashSet<&'a Born>], stays: usize, goes: usize) {
+    if let Some(place) = leader.get_mut(goes) {
+        *place = stays;
+    }
+    let gone = said.get_mut(goes).map(std::mem::take).unwrap_or_default();
+    if let Some(all) = said.get_mut(stays) {
+        all.extend(gone);
+    }
 }
 
 /// The leader of a record; the way to it is shortened for the next who asks.
@@ -272,6 +384,7 @@ mod tests {
             patient,
             person,
             joints: numbers.iter().map(joint).collect(),
+            born: Born::default(),
         }
     }
 
@@ -312,7 +425,7 @@ mod tests {
             {"system":"urn:x","value":"3","type":{"coding":[{"code":"MR"}]}}],
             "link":[{"other":{"reference":"Patient/zz2"},"type":"replaced-by"}]}"#;
         let document = Document::parse(text).unwrap();
-        let joints = Identity::of(document.root()).joints("zz1");
+        let joints = Identity::of(document.root()).unwrap().joints("zz1");
         let found: Vec<_> = joints
             .iter()
             .map(|j| (&*j.system, &*j.kind, &*j.value))
@@ -325,6 +438,61 @@ mod tests {
                 ("urn:x", "MR", "3")
             ]
         );
+    }
+
+    fn born(date: &str, sex: &str, given: &str) -> Born {
+        Born {
+            date: date.to_owned(),
+            sex: sex.to_owned(),
+            names: vec![("zztest".to_owned(), given.to_owned())],
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_one_person() {
+        let ann = born("1980-01-01", "female", "ann");
+        for (clause, other, expected) in [
+            ("a newborn son", born("2024-01-01", "male", "babyboy"), true),
+            (
+                "a newborn daughter",
+                born("2024-01-01", "female", "babygirl"),
+                true,
+            ),
+            (
+                "a birth date corrected",
+                born("1980-01-02", "female", "ann"),
+                false,
+            ),
+            ("a year", born("1980", "male", "bob"), false),
+            ("no birth date", born("", "male", "bob"), false),
+            ("another name", born("1980-01-01", "female", "anna"), false),
+        ] {
+            assert_eq!(ann.contradicts(&other), expected, "{clause}");
+            assert_eq!(other.contradicts(&ann), expected, "{clause}");
+        }
+    }
+
+    #[test]
+    fn a_number_does_not_join_who_cannot_be_one_person() {
+        let mut records = [
+            record(1, None, &["A"]),
+            record(3, None, &["A"]),
+            record(5, None, &["A"]),
+        ];
+        records[0].born = born("1980-01-01", "female", "ann");
+        records[1].born = born("2024-01-01", "male", "babyboy");
+        records[2].born = born("1980-01-01", "female", "ann");
+        check(&records, &[(None, &[1, 5]), (None, &[3])], &[]);
+        // One who says nothing goes to the first, and ties nobody to the other.
+        records[2].born = Born::default();
+        check(&records, &[(None, &[1, 5]), (None, &[3])], &[]);
+    }
+
+    #[test]
+    fn an_animal_is_no_person() {
+        let text = format!(r#"{{"extension":[{{"url":"{ANIMAL}"}}]}}"#);
+        let document = Document::parse(text).unwrap();
+        assert_eq!(Identity::of(document.root()), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::apply::Writing;
 use crate::backend::stored::{Numbers, PERSON, RETIRED, Res, Set};
 use crate::backend::{Fault, Index, Session, persons};
 use crate::chart::batch::Prepared;
-use crate::chart::person::{self, Group, Identity, Joint, Record};
+use crate::chart::person::{self, Born, Group, Identity, Joint, Record};
 use fhir::json::Document;
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,7 +99,11 @@ impl Writing<'_> {
         let old = joints_of(kept.as_ref().map(|kept| &kept.identity));
         let new = joints_of(identity);
         let fresh = self.replace_joints(patient, &old, &new)?;
-        moved.parts |= identity.is_none() || old.len() + fresh.len() != new.len();
+        let born = |identity: Option<&Identity>| identity.map(Identity::born);
+        let was_born = born(kept.as_ref().map(|kept| &kept.identity));
+        moved.parts |= identity.is_none()
+            || old.len() + fresh.len() != new.len()
+            || was_born.is_some_and(|was| Some(was) != born(identity));
         moved.added.insert(patient, fresh);
         let person = kept.map_or(0, |kept| kept.person);
         if let Some(identity) = identity {
@@ -169,7 +173,11 @@ impl Writing<'_> {
             if MAX_HOLDERS < n_holders {
                 return Ok(None);
             }
-            persons.extend(self.persons_with(joint)?);
+            let with = self.persons_with(joint)?;
+            if !joint.system.is_empty() && self.may_part(patient, joint, &with)? {
+                return Ok(None);
+            }
+            persons.extend(with);
             usable.push(joint.clone());
         }
         // A record without a person is new.
@@ -183,8 +191,43 @@ impl Writing<'_> {
             patient,
             person: None,
             joints: usable,
+            // Looked at above; a link joins whatever they say.
+            born: Born::default(),
         };
         Ok(Some(Reach { record, persons }))
+    }
+
+    /// True where a record and the persons that a number leads to may say what cannot be said of one
+    /// person: all of them are grouped anew then.
+    fn may_part(&self, patient: Res, joint: &Joint, persons: &[Res]) -> Result<bool, Fault> {
+        let Some(kept) = self.kept(patient)? else {
+            return Ok(false);
+        };
+        let is_other = |person: &&Res| **person != kept.person && **person != 0;
+        if 1 < persons.iter().filter(is_other).count() {
+            return Ok(true);
+        }
+        let born = kept.identity.born();
+        if persons.contains(&0) {
+            // Others of this batch, which are nobody's yet.
+            for holder in self.holders(joint)? {
+                let other = self.kept(holder)?;
+                if other.is_some_and(|other| other.identity.born().contradicts(&born)) {
+                    return Ok(true);
+                }
+            }
+        }
+        for &person in persons.iter().filter(is_other) {
+            let members = self.members_of(person)?;
+            let said = members.iter().take(MAX_HOLDERS);
+            if said
+                .map(|(_, identity)| identity.born())
+                .any(|other| other.contradicts(&born))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Records, and all records of some persons, under the oldest of these.
@@ -244,6 +287,7 @@ impl Writing<'_> {
                 patient,
                 person,
                 joints: usable,
+                born: kept.identity.born(),
             });
         }
         let mut grouping = person::group(&records);
