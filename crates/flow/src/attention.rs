@@ -42,6 +42,18 @@ pub enum Attention {
     MergeCircle,
     /// It was tried as often as the flow allows.
     TooManyAttempts,
+    /// A result or an order is nobody's.
+    NoPatient,
+    /// It says another name, birth date and sex than the record of its number.
+    AnotherPerson,
+    /// It is in the chart: a number that it gives is that of another patient's record.
+    NumberOfAnother,
+    /// It is in the chart: no number of its patient names a person.
+    NamelessPatient,
+    /// It is in the chart: its event is dated in the future.
+    FutureDated,
+    /// It is in the chart: which of several results it corrects is not clear.
+    UnclearCorrection,
     /// It is in the chart but for a value that could not be used.
     UnusableValue,
     /// It is in the chart, but something of it has no place there.
@@ -54,7 +66,7 @@ pub enum Attention {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 25] = [
         Self::NoMessage,
         Self::BatchEnvelope,
         Self::Fragment,
@@ -71,6 +83,12 @@ impl Attention {
         Self::MergeWithItself,
         Self::MergeCircle,
         Self::TooManyAttempts,
+        Self::NoPatient,
+        Self::AnotherPerson,
+        Self::NumberOfAnother,
+        Self::NamelessPatient,
+        Self::FutureDated,
+        Self::UnclearCorrection,
         Self::UnusableValue,
         Self::Incomplete,
         Self::Damaged,
@@ -95,6 +113,12 @@ impl Attention {
             Self::MergeWithItself => "merge_with_itself",
             Self::MergeCircle => "merge_circle",
             Self::TooManyAttempts => "too_many_attempts",
+            Self::NoPatient => "no_patient",
+            Self::AnotherPerson => "another_person",
+            Self::NumberOfAnother => "number_of_another",
+            Self::NamelessPatient => "nameless_patient",
+            Self::FutureDated => "future_dated",
+            Self::UnclearCorrection => "unclear_correction",
             Self::UnusableValue => "unusable_value",
             Self::Incomplete => "incomplete",
             Self::Damaged => "damaged",
@@ -119,6 +143,12 @@ impl Attention {
             | Self::UnknownVersion
             | Self::MergeWithItself
             | Self::MergeCircle
+            | Self::NoPatient
+            | Self::AnotherPerson
+            | Self::NumberOfAnother
+            | Self::NamelessPatient
+            | Self::FutureDated
+            | Self::UnclearCorrection
             | Self::UnusableValue
             | Self::Incomplete
             | Self::Damaged => false,
@@ -128,7 +158,12 @@ impl Attention {
     /// True where the message is in the chart, and a person has to look at what came of it.
     pub fn in_chart(self) -> bool {
         match self {
-            Self::UnusableValue | Self::Incomplete => true,
+            Self::NumberOfAnother
+            | Self::NamelessPatient
+            | Self::FutureDated
+            | Self::UnclearCorrection
+            | Self::UnusableValue
+            | Self::Incomplete => true,
             Self::NoMessage
             | Self::BatchEnvelope
             | Self::Fragment
@@ -144,6 +179,8 @@ impl Attention {
             | Self::Ambiguous
             | Self::MergeWithItself
             | Self::MergeCircle
+            | Self::NoPatient
+            | Self::AnotherPerson
             | Self::TooManyAttempts
             | Self::Damaged => false,
         }
@@ -197,6 +234,31 @@ impl Attention {
             Self::MergeCircle => "It would merge patients in a circle. Nothing was changed.",
             Self::TooManyAttempts => {
                 "It was tried as often as the flow allows. Find the cause, then replay."
+            }
+            Self::NoPatient => {
+                "A result or an order in it is about no patient: PID is missing or says nothing. \
+                 Nothing of it is in the chart. Add the patient and send it again."
+            }
+            Self::AnotherPerson => {
+                "Name, birth date and sex are others than those of the record that has its number. Nothing \
+                 of it is in the chart. Release it if it is the same person; otherwise correct the \
+                 number and send it again."
+            }
+            Self::NumberOfAnother => {
+                "A number that it gives an order, a visit or a result belongs to another patient's record. \
+                 Both are kept apart. Ask the sender which patient the number is of; settle it if both are."
+            }
+            Self::NamelessPatient => {
+                "No number in PID-3 names a person (a placeholder, an account, a policy), so its patient \
+                 is a record of its own. Merge the record with the right one, or settle it."
+            }
+            Self::FutureDated => {
+                "Its event is dated in the future: the sender's clock is wrong. It counts as of its \
+                 arrival. Have the clock set, then settle it."
+            }
+            Self::UnclearCorrection => {
+                "It corrects a result, but its time fits none of the several that have its code, so it \
+                 stands beside them. Withdraw the wrong one, or settle it."
             }
             Self::UnusableValue => {
                 "It is in the chart, but for a value that could not be used as it was sent. Correct the \

@@ -174,6 +174,7 @@ impl Engine {
             flow: &flow.config,
             message: &message,
             replay: true,
+            confirmed: false,
         };
         Ok(self.work.destination.dry_run(&task))
     }
@@ -207,7 +208,7 @@ impl Engine {
         ))];
         changes.extend(self.unpark(flow, sequence));
         self.work.journal.ledger().record(changes).wait()?;
-        self.go_on_behind(flow, sequence, Some(job_of(flow, stored)));
+        self.go_on_behind(flow, sequence, Some(job_of(flow, stored).confirmed()));
         Ok(())
     }
 

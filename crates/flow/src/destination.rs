@@ -40,6 +40,8 @@ pub struct Task<'a> {
     pub message: &'a Message,
     /// Asked for again by a person.
     pub replay: bool,
+    /// A person looked at it and let it go on: what it says of its patient is meant.
+    pub confirmed: bool,
 }
 
 /// What became of it.

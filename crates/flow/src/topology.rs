@@ -547,7 +547,7 @@ mod tests {
         ] {
             let error = flow(reasons).unwrap_err().to_string();
             assert!(
-                error.contains("accepted: unusable_value"),
+                error.contains("accepted: number_of_another"),
                 "{clause}: {error}"
             );
         }

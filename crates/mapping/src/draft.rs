@@ -13,6 +13,7 @@ use crate::report::FieldPlace;
 use crate::syntax::Ownership;
 use base::DateTime;
 use fhir::build::Value;
+pub use fhir::identifier::Names;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ pub struct Draft {
     pub resource_type: &'static str,
     /// The label of the message map: `patient`, `results`; the type for what a reference made.
     pub label: Arc<str>,
-    /// How it is found again; any one of them is enough.
+    /// How it is found again, the number that weighs most first. A later one counts only where the
+    /// record or the message lacks an earlier one.
     pub keys: Vec<BusinessKey>,
     /// Who may change what exists.
     pub ownership: Ownership,
@@ -42,7 +44,7 @@ pub struct Draft {
 }
 
 /// A key of the business: under it the chart finds the resource.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct BusinessKey {
     /// Who gave it: a URI, or a name within the source. Empty is the source itself.
     pub authority: String,
@@ -52,6 +54,13 @@ pub struct BusinessKey {
     pub value: String,
     /// It holds only within the resource of that draft of the conversion.
     pub within: Option<usize>,
+    /// Its place among the alternatives of the key: the number at 0 decides before the one at 1.
+    pub rank: u8,
+    /// Several resources may have it (`else its place among equals`): what else they say tells them
+    /// apart.
+    pub is_shared: bool,
+    /// Whom it names, for a Patient.
+    pub names: Names,
 }
 
 /// A resource after a draft.

@@ -8,14 +8,18 @@
 //! - ids are random; a resource is found again by its business keys, which are told apart by whose
 //!   record it is.
 
+mod apart;
 mod concern;
 mod find;
 mod keys;
 mod merge;
 mod news;
+mod patient;
 mod people;
+mod place;
 mod plan;
 mod turns;
+mod whose;
 
 use super::{Applied, Destination, DryRun, Outcome, Task};
 use crate::attention::{Attention, Concern};

@@ -57,6 +57,8 @@ pub(crate) struct Job {
     reply: Option<Reply>,
     /// The map version that a person asked for.
     replay: Option<String>,
+    /// A person let it go on as it is.
+    is_confirmed: bool,
     n_attempts: u32,
     /// An earlier run left it.
     is_taken_up: bool,
@@ -142,6 +144,7 @@ impl Job {
             body,
             reply,
             replay: None,
+            is_confirmed: false,
             n_attempts: 0,
             is_taken_up: false,
         }
@@ -157,6 +160,12 @@ impl Job {
     /// Asked for again, under this map version.
     pub(crate) fn replay(mut self, map_version: String) -> Self {
         self.replay = Some(map_version);
+        self
+    }
+
+    /// A person looked at it and let it go on.
+    pub(crate) fn confirmed(mut self) -> Self {
+        self.is_confirmed = true;
         self
     }
 
@@ -284,6 +293,7 @@ impl Work {
             flow: &job.flow.config,
             message: &message,
             replay: job.replay.is_some(),
+            confirmed: job.is_confirmed,
         };
         let applied = catch_unwind(AssertUnwindSafe(|| self.destination.apply(&task)));
         applied.unwrap_or_else(|_| {

@@ -34,7 +34,7 @@ fn subject_of_news(site: &ChartSite, number: u32) -> String {
 fn a_chain_in_one_message_makes_one_record_of_each_number() {
     let dir = tempdir().unwrap();
     let site = ChartSite::start(dir.path());
-    let chain: Vec<(u32, u32)> = (0..40).map(|n| (n + 1, n)).collect();
+    let chain: Vec<(u32, u32)> = (1..=40).map(|n| (n + 1, n)).collect();
     assert_eq!(site.send("adt", &merges("C1", &chain)), "AA");
     let patients = site.all("Patient");
     assert_eq!(patients.len(), 41);
@@ -46,29 +46,29 @@ fn a_chain_in_one_message_makes_one_record_of_each_number() {
                 .count()
         };
         let number = patient.at("identifier[0].value").and_then(Value::as_str);
-        let ends = [number == Some("0"), number == Some("40")];
+        let ends = [number == Some("1"), number == Some("41")];
         assert_eq!(links("replaces"), usize::from(!ends[0]), "{number:?}");
         assert_eq!(links("replaced-by"), usize::from(!ends[1]), "{number:?}");
         assert_eq!(patient.get("active").is_none(), ends[1], "{number:?}");
     }
     assert_eq!(site.send("adt", &merges("C2", &chain)), "AA");
     assert_eq!(site.all("Patient").len(), 41);
-    let last = id_of(&site.patient("40"));
-    assert_eq!(subject_of_news(&site, 0), format!("Patient/{last}"));
+    let last = id_of(&site.patient("41"));
+    assert_eq!(subject_of_news(&site, 1), format!("Patient/{last}"));
 }
 
 #[test]
 fn news_of_the_first_number_reaches_the_last_however_many_merges_lie_between() {
     let dir = tempdir().unwrap();
     let site = ChartSite::start(dir.path());
-    for n in 0..25 {
+    for n in 1..=25 {
         assert_eq!(
             site.send("adt", &merges(&format!("C{n}"), &[(n + 1, n)])),
             "AA"
         );
     }
-    let last = id_of(&site.patient("25"));
-    assert_eq!(subject_of_news(&site, 0), format!("Patient/{last}"));
+    let last = id_of(&site.patient("26"));
+    assert_eq!(subject_of_news(&site, 1), format!("Patient/{last}"));
 }
 
 #[test]

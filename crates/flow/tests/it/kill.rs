@@ -67,7 +67,8 @@ impl Sender {
         let message = adt(
             "A08",
             &control,
-            &patient.to_string(),
+            // The number 0 alone would be a placeholder.
+            &format!("N{patient}"),
             &control,
             "20240517120000",
         );

@@ -111,7 +111,8 @@ fn send(address: SocketAddr, sender: usize) {
             10 + sender * 10 + n % 4
         };
         let control = format!("S{sender}N{n}");
-        let patient = patient.to_string();
+        // The number 0 alone would be a placeholder.
+        let patient = format!("N{patient}");
         client.post(&adt("A08", &control, &patient, &control, "20240517120000"));
         assert_eq!(msa1(&client.answer().unwrap()), "AA", "{control}");
     }

@@ -90,13 +90,18 @@ fn is_required(part: &KeyPart) -> bool {
     let dictionary = Dictionary::of(Version::nearest("2.5.1"));
     match part {
         KeyPart::Identifier => true,
-        KeyPart::Source(Source::Field { segment, field, .. }) => {
+        KeyPart::Source(Source::Field { segment, field, .. })
+        | KeyPart::Coded(Source::Field { segment, field, .. }, _)
+        | KeyPart::Day(Source::Field { segment, field, .. }) => {
             let name = String::from_utf8_lossy(segment).into_owned();
             let found = dictionary.field(&name, usize::from(*field));
             found.is_some_and(|field| field.required)
         }
         KeyPart::Label(_)
-        | KeyPart::Source(Source::Cell { .. } | Source::Member(_) | Source::This) => false,
+        | KeyPart::FirstOf(_)
+        | KeyPart::Source(_)
+        | KeyPart::Coded(..)
+        | KeyPart::Day(_) => false,
     }
 }
 

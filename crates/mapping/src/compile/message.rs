@@ -139,6 +139,13 @@ impl Binder<'_> {
                 bound.push(match part {
                     syntax::KeyPart::Identifier => KeyPart::Identifier,
                     syntax::KeyPart::Source(from) => KeyPart::Source(source(from)),
+                    syntax::KeyPart::FirstOf(from) => {
+                        KeyPart::FirstOf(from.iter().map(source).collect())
+                    }
+                    syntax::KeyPart::Coded(from, system) => {
+                        KeyPart::Coded(source(from), system.as_str().into())
+                    }
+                    syntax::KeyPart::Day(from) => KeyPart::Day(source(from)),
                     syntax::KeyPart::Text(_) => {
                         self.error(clause.spot, "a text tells references apart, no resources");
                         return None;
@@ -157,6 +164,7 @@ impl Binder<'_> {
         Some(Key {
             alternatives,
             any_of: clause.any_of,
+            otherwise: clause.otherwise,
             place_among_equals: clause.place_among_equals,
         })
     }

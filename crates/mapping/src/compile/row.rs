@@ -261,7 +261,11 @@ impl Binder<'_> {
             let parts = parts.iter().filter_map(|part| match part {
                 KeyPart::Source(from) => Some(ReferenceKeyPart::Source(source(from))),
                 KeyPart::Text(text) => Some(ReferenceKeyPart::Text(text.as_str().into())),
-                KeyPart::Identifier | KeyPart::Label(..) => None,
+                KeyPart::Identifier
+                | KeyPart::Label(..)
+                | KeyPart::FirstOf(_)
+                | KeyPart::Coded(..)
+                | KeyPart::Day(_) => None,
             });
             parts.collect()
         });

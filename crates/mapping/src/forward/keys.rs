@@ -6,22 +6,20 @@ use super::cell::Origin;
 use super::message::{Context, Made, touch};
 use super::scope::Scope;
 use super::{reading, scope};
-use crate::draft::{BusinessKey, Draft};
+use crate::draft::{BusinessKey, Draft, Names};
 use crate::missing::reason;
 use crate::program::{Hop, KeyPart, Link, Repeat, Source, Target};
 use fhir::build::Value;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Sets links and keys.
 pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>]) {
     let reading = reading(run.message);
-    let mut seen: HashMap<(Option<usize>, String), u32> = HashMap::new();
     let around = Around::new(contexts, made);
     for own in made {
         links(run, &around, own);
         let scope = scope(run.message, &reading, &own.bound);
-        let keys = keys(run, &around, own, &scope, &mut seen);
+        let keys = keys(run, &around, own, &scope);
         if let Some(draft) = run.drafts.get_mut(own.draft) {
             draft.keys = keys;
         }
@@ -211,60 +209,43 @@ fn keys(
     around: &Around<'_>,
     own: &Made<'_>,
     scope: &Scope<'_, '_>,
-    seen: &mut HashMap<(Option<usize>, String), u32>,
 ) -> Vec<BusinessKey> {
     let key = &own.item.key;
     let mut found = Vec::new();
-    for parts in &key.alternatives {
+    for (rank, parts) in key.alternatives.iter().enumerate() {
+        if key.otherwise == Some(rank) && !found.is_empty() {
+            break;
+        }
         if let [KeyPart::Identifier] = parts.as_slice() {
             if let Some(draft) = run.drafts.get(own.draft) {
                 found.extend(draft.value.each("identifier").filter_map(identifier_key));
             }
             continue;
         }
-        let mut within = None;
-        let mut is_lost = false;
-        let mut texts = Vec::new();
-        let mut authority = String::new();
-        for part in parts {
-            match part {
-                KeyPart::Label(label) => {
-                    let mut found = around.labelled(own, label).into_iter();
-                    within = found
-                        .find(|place| run.drafts.get(*place).is_some_and(|draft| !draft.is_bare()));
-                    is_lost |= within.is_none();
-                }
-                KeyPart::Identifier => {}
-                KeyPart::Source(source) => {
-                    let (text, by) = entity(scope, *source, run);
-                    texts.push(text);
-                    authority = by;
-                }
-            }
-        }
+        let read = Parts::read(parts, (run, around, own), scope);
         // A key within a resource that is not there would hold everywhere.
-        if is_lost || texts.iter().all(String::is_empty) {
+        let says_nothing = read.texts.iter().all(String::is_empty);
+        let is_whose = key.any_of && read.texts.is_empty() && read.within.is_some();
+        if read.is_lost || says_nothing && !is_whose {
             continue;
         }
-        let mut value = texts.join("|");
-        if key.place_among_equals {
-            let n_before = seen.entry((within, value.clone())).or_default();
-            *n_before += 1;
-            if 1 < *n_before {
-                value.push_str("|#");
-                value.push_str(&n_before.to_string());
-            }
+        // What stands beside a number tells services and isolates apart; it is no number.
+        if key.any_of && read.texts.first().is_some_and(String::is_empty) {
+            continue;
         }
         let authority = if parts.len() == 1 {
-            authority
+            read.authority
         } else {
             String::new()
         };
         found.push(BusinessKey {
             authority,
             kind: own.item.label.to_string(),
-            value,
-            within,
+            value: read.texts.join("|"),
+            within: read.within,
+            rank: if key.any_of { rank as u8 } else { 0 },
+            is_shared: key.place_among_equals,
+            names: Names::default(),
         });
         if !key.any_of {
             break;
@@ -273,25 +254,81 @@ fn keys(
     found
 }
 
+/// What the parts of one key say.
+#[derive(Default)]
+struct Parts {
+    texts: Vec<String>,
+    authority: String,
+    within: Option<usize>,
+    /// The resource that it holds within is not there.
+    is_lost: bool,
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn read(
+        parts: &[KeyPart],
+        (run, around, own): (&Run<'_, '_>, &Around<'_>, &Made<'_>),
+        scope: &Scope<'_, '_>,
+    ) -> Self {
+        let mut read = Self::default();
+        for part in parts {
+            let (text, authority) = match part {
+                KeyPart::Label(label) => {
+                    let mut found = around.labelled(own, label).into_iter();
+                    read.within = found
+                        .find(|place| run.drafts.get(*place).is_some_and(|draft| !draft.is_bare()));
+                    read.is_lost |= read.within.is_none();
+                    continue;
+                }
+                KeyPart::Identifier => continue,
+                KeyPart::Source(source) => entity(scope, *source, run),
+                KeyPart::FirstOf(sources) => {
+                    let mut read = sources.iter().map(|source| entity(scope, *source, run));
+                    let valued = read.find(|(text, _)| !text.is_empty());
+                    valued.unwrap_or_default()
+                }
+                KeyPart::Coded(source, system) => coded(scope, *source, system, run),
+                KeyPart::Day(source) => {
+                    let (mut text, by) = entity(scope, *source, run);
+                    // YYYYMMDD: HL7 v2.5.1, 2.A.22.
+                    if text.is_char_boundary(8) {
+                        text.truncate(8);
+                    }
+                    (text, by)
+                }
+            };
+            read.texts.push(text);
+            read.authority = authority;
+        }
+        read
+    }
+}
+
+/// The code of a system in a coded field, in whichever triplet it stands; else the first code.
+fn coded(
+    scope: &Scope<'_, '_>,
+    source: Source,
+    system: &str,
+    run: &Run<'_, '_>,
+) -> (String, String) {
+    let cell = scope.cell(source.first_repeat());
+    if let Some(cell) = cell.filter(|cell| !cell.is_null()) {
+        let part = |n| cell.part(n, scope.reading).plain(scope.reading);
+        for (code, name) in [(1, 3), (4, 6)] {
+            if part(name).eq_ignore_ascii_case(system) && !part(code).is_empty() {
+                return (part(code).into_owned(), String::new());
+            }
+        }
+    }
+    entity(scope, source, run)
+}
+
 /// The identity of a field: an EI's or CX's value and authority, a code with its system, a text.
 fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, String) {
-    let first = match source {
-        Source::Field {
-            segment,
-            field,
-            repeat: Repeat::All,
-            component,
-            sub,
-        } => Source::Field {
-            segment,
-            field,
-            repeat: Repeat::At(1),
-            component,
-            sub,
-        },
-        other => other,
-    };
-    let Some(cell) = scope.cell(first).filter(|cell| !cell.is_null()) else {
+    let cell = scope.cell(source.first_repeat());
+    let Some(cell) = cell.filter(|cell| !cell.is_null()) else {
         return (String::new(), String::new());
     };
     let part = |n| {
@@ -315,6 +352,12 @@ fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, 
     }
 }
 
+/// The numbers that a Patient has.
+pub fn identifier_keys(patient: &Value) -> Vec<BusinessKey> {
+    let identifiers = patient.each("identifier");
+    identifiers.filter_map(identifier_key).collect()
+}
+
 fn identifier_key(identifier: &Value) -> Option<BusinessKey> {
     let value = identifier.text("value")?.to_owned();
     let assigner = || {
@@ -329,11 +372,13 @@ fn identifier_key(identifier: &Value) -> Option<BusinessKey> {
         .to_owned();
     let codings = identifier.get("type").map(|concept| concept.each("coding"));
     let code = codings.and_then(|mut codings| codings.find_map(|coding| coding.text("code")));
+    let kind = code.unwrap_or_default();
     Some(BusinessKey {
+        names: fhir::identifier::names(kind, &authority, &value),
         authority,
-        kind: code.unwrap_or_default().to_owned(),
+        kind: kind.to_owned(),
         value,
-        within: None,
+        ..BusinessKey::default()
     })
 }
 

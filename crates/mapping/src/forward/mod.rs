@@ -18,6 +18,8 @@ mod reference;
 mod rows;
 pub(crate) mod scope;
 
+pub use keys::identifier_keys;
+
 use crate::draft::{BusinessKey, Draft};
 use crate::program::{MapRow, Program, ReferenceSpec, RowId};
 use crate::received::Received;
@@ -136,7 +138,7 @@ impl<'a, 'm> Run<'a, 'm> {
                 authority: String::new(),
                 kind: spec.resource_type.to_owned(),
                 value: key,
-                within: None,
+                ..BusinessKey::default()
             }],
             ownership: spec.ownership,
             event_time: self.event_time,

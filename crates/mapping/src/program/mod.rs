@@ -329,6 +329,8 @@ pub(crate) struct SegmentPlace {
 pub(crate) struct Key {
     pub(crate) alternatives: Vec<Vec<KeyPart>>,
     pub(crate) any_of: bool,
+    /// From here on the alternatives count only where none before has a value.
+    pub(crate) otherwise: Option<usize>,
     pub(crate) place_among_equals: bool,
 }
 
@@ -337,6 +339,11 @@ pub(crate) enum KeyPart {
     Identifier,
     Label(Arc<str>),
     Source(Source),
+    /// The first that has a value.
+    FirstOf(Vec<Source>),
+    /// The code of a system, in whichever triplet of the field it stands.
+    Coded(Source, Box<str>),
+    Day(Source),
 }
 
 #[derive(Debug)]
@@ -404,6 +411,18 @@ impl Source {
     pub(crate) fn all_repeats(mut self) -> Self {
         if let Self::Field { repeat, .. } = &mut self {
             *repeat = Repeat::All;
+        }
+        self
+    }
+
+    /// The same of the first repeat, where it asks for each.
+    pub(crate) fn first_repeat(mut self) -> Self {
+        if let Self::Field {
+            repeat: repeat @ Repeat::All,
+            ..
+        } = &mut self
+        {
+            *repeat = Repeat::At(1);
         }
         self
     }

@@ -298,9 +298,11 @@ pub(crate) enum Compare {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyClause {
     pub(crate) spot: Spot,
-    /// Alternatives, each of parts.
+    /// Alternatives, each of parts; of `any of` the one that weighs most is first.
     pub(crate) alternatives: Vec<Vec<KeyPart>>,
     pub(crate) any_of: bool,
+    /// From here on the alternatives count only where none before has a value.
+    pub(crate) otherwise: Option<usize>,
     pub(crate) place_among_equals: bool,
     pub(crate) ownership: Option<Ownership>,
 }
@@ -310,6 +312,12 @@ pub(crate) enum KeyPart {
     Identifier,
     Label(Spot, String),
     Source(Source),
+    /// `OBR-3 else ORC-3`: the first that has a value.
+    FirstOf(Vec<Source>),
+    /// `RXA-5 in CVX`: the code of that system, in whichever triplet of the field it stands.
+    Coded(Source, String),
+    /// `RXA-3 to the day`.
+    Day(Source),
     /// A word that tells resources of one person or place apart: `"MDIR"`.
     Text(String),
 }

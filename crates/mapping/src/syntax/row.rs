@@ -359,19 +359,7 @@ pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
     };
     if cursor.keyword("any") {
         cursor.expect_keyword("of")?;
-        key.any_of = true;
-        key.alternatives
-            .push(vec![KeyPart::Source(source(cursor)?)]);
-        while cursor.next_is(",") {
-            let mut ahead = cursor.clone();
-            ahead.expect(",")?;
-            if !is_source(&mut ahead) {
-                break;
-            }
-            key.alternatives
-                .push(vec![KeyPart::Source(source(&mut ahead)?)]);
-            *cursor = ahead;
-        }
+        any_of(cursor, &mut key)?;
     } else {
         key.alternatives.push(vec![part(cursor)?]);
         parts(cursor, &mut key)?;
@@ -387,15 +375,88 @@ pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
     Ok(key)
 }
 
+/// `any of OBR-3 else ORC-3, OBR-2 with OBR-4, else any of (patient, PID-18), else its place among
+/// equals`.
+fn any_of(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
+    key.any_of = true;
+    numbers(cursor, key)?;
+    loop {
+        let mut ahead = cursor.clone();
+        if !ahead.take(",") || !ahead.keyword("else") {
+            return Ok(());
+        }
+        if ahead.keyword("any") {
+            ahead.expect_keyword("of")?;
+            key.otherwise.get_or_insert(key.alternatives.len());
+            numbers(&mut ahead, key)?;
+        } else {
+            place_among_equals(&mut ahead)?;
+            key.place_among_equals = true;
+        }
+        *cursor = ahead;
+    }
+}
+
+fn numbers(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
+    let mut numbers = vec![number(cursor)?];
+    while cursor.next_is(",") {
+        let mut ahead = cursor.clone();
+        ahead.expect(",")?;
+        if !ahead.next_is("(") && !is_source(&mut ahead) {
+            break;
+        }
+        numbers.push(number(&mut ahead)?);
+        *cursor = ahead;
+    }
+    let mut beside = Vec::new();
+    if cursor.keyword("with") {
+        beside.push(part(cursor)?);
+        while cursor.next_is(",") {
+            let mut ahead = cursor.clone();
+            ahead.expect(",")?;
+            if !is_source(&mut ahead) {
+                break;
+            }
+            beside.push(part(&mut ahead)?);
+            *cursor = ahead;
+        }
+    }
+    for (mut parts, takes_more) in numbers {
+        if takes_more {
+            parts.extend(beside.iter().cloned());
+        }
+        key.alternatives.push(parts);
+    }
+    Ok(())
+}
+
+/// One of `any of`; a key of several parts in parentheses is whole as it is.
+fn number(cursor: &mut Cursor<'_>) -> Read<(Vec<KeyPart>, bool)> {
+    if !cursor.take("(") {
+        return Ok((vec![part(cursor)?], true));
+    }
+    let mut parts = vec![part(cursor)?];
+    while cursor.take(",") {
+        parts.push(part(cursor)?);
+    }
+    cursor.expect(")")?;
+    Ok((parts, false))
+}
+
+fn place_among_equals(cursor: &mut Cursor<'_>) -> Read<()> {
+    for word in ["its", "place", "among", "equals"] {
+        cursor.expect_keyword(word)?;
+    }
+    Ok(())
+}
+
 fn parts(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
     loop {
         let mut ahead = cursor.clone();
         let joined = ahead.take("+") || ahead.take(",");
         if joined && ahead.keyword("else") {
-            if ahead.keyword("its") {
-                ahead.expect_keyword("place")?;
-                ahead.expect_keyword("among")?;
-                ahead.expect_keyword("equals")?;
+            if ahead.next_word_is("its") {
+                place_among_equals(&mut ahead)?;
                 key.place_among_equals = true;
             } else {
                 key.alternatives.push(vec![part(&mut ahead)?]);
@@ -423,7 +484,7 @@ fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
         return Ok(KeyPart::Identifier);
     }
     if is_source(cursor) {
-        return source(cursor).map(KeyPart::Source);
+        return field(cursor);
     }
     if cursor.next_is("\"") {
         return cursor.quoted().map(KeyPart::Text);
@@ -432,6 +493,31 @@ fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
     match cursor.word() {
         Some(label) => Ok(KeyPart::Label(spot, label.to_owned())),
         None => cursor.stuck_with("expected a part of a key", "identifier, a field or a label"),
+    }
+}
+
+/// A field of a key, and how it is read.
+fn field(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
+    let first = source(cursor)?;
+    if cursor.keyword("in") {
+        let system = cursor.name("a code system as table 0396 names it")?;
+        return Ok(KeyPart::Coded(first, system));
+    }
+    if cursor.keyword("to") {
+        cursor.expect_keyword("the")?;
+        cursor.expect_keyword("day")?;
+        return Ok(KeyPart::Day(first));
+    }
+    let mut all = vec![first];
+    while cursor.next_word_is("else") {
+        let mut ahead = cursor.clone();
+        ahead.expect_keyword("else")?;
+        all.push(source(&mut ahead)?);
+        *cursor = ahead;
+    }
+    match <[_; 1]>::try_from(all) {
+        Ok([only]) => Ok(KeyPart::Source(only)),
+        Err(all) => Ok(KeyPart::FirstOf(all)),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The chart as it is at one moment, for work that asks many small things.
 
 use crate::backend::plan::Rows;
-use crate::backend::resolve;
 use crate::backend::sqlite::session::SqliteSession;
+use crate::backend::{Session as _, resolve};
 use crate::chart::{BusinessKey, Chart, Read, ReadError};
 use access::Permit;
 
@@ -53,6 +53,19 @@ impl Moment<'_> {
         let number = self.chart.type_number(resource_type)?;
         let found = self.session.read(&self.rows, number, id);
         found.map_err(|fault| self.chart.read_error(fault))
+    }
+
+    /// Whether two Patients are records of one person.
+    pub fn is_one_person(&self, one: &str, other: &str) -> Result<bool, ReadError> {
+        let person = |id: &str| {
+            let Some(patient) = self.session.resource("Patient", id)? else {
+                return Ok(None);
+            };
+            self.session.person_of(patient)
+        };
+        let found = person(one).and_then(|one| Ok((one, person(other)?)));
+        let (one, other) = found.map_err(|fault| self.chart.read_error(fault))?;
+        Ok(one.is_some_and(|one| one != 0 && Some(one) == other))
     }
 
     /// See [`Chart::lookup`].

@@ -196,6 +196,7 @@ impl Worker<'_> {
             flow: &flow,
             message: &message,
             replay: false,
+            confirmed: false,
         };
         let (state, reason, n_issues, result) = match self.shared.destination.apply(&task) {
             Outcome::Applied(applied) => {

@@ -95,6 +95,31 @@ impl<'a> Finder<'a> {
         }))
     }
 
+    /// The resource of that id, or of the patient that replaced it; only its name where its body is
+    /// not asked for. None where it was deleted.
+    pub(super) fn one(
+        &self,
+        resource_type: &str,
+        id: &str,
+        by_name: bool,
+    ) -> Result<Option<Existing>, ReadError> {
+        if by_name {
+            return Ok(Some(Existing::name(id.to_owned())));
+        }
+        self.current(resource_type, id)
+    }
+
+    /// Whether two Patients belong to one person.
+    pub(super) fn is_one_person(&self, one: &str, other: &str) -> Result<bool, ReadError> {
+        self.chart.is_one_person(one, other)
+    }
+
+    /// What one key names, and whether it is there.
+    pub(super) fn named(&self, key: &BusinessKey) -> Result<Option<(String, bool)>, ReadError> {
+        let named = self.chart.lookup(key)?;
+        Ok(named.map(|named| (named.id, named.is_live)))
+    }
+
     /// The resource that one key names.
     pub(super) fn id_of(&self, key: &BusinessKey) -> Result<Option<String>, ReadError> {
         Ok(self.chart.lookup(key)?.map(|named| named.id))

@@ -16,16 +16,11 @@
 
 use crate::topology::{FlowConfig, RecordScope};
 use hl7v2::Message;
+use mapping::Names;
 use store::chart::BusinessKey;
 
 /// The scope that all sources share.
 const COMMON: &str = "*";
-
-/// Numbers that a person has with everybody, or that are no record numbers: they link records, and
-/// do not name one (table 0203).
-const NOT_RECORD_NUMBERS: [&str; 14] = [
-    "SS", "SSN", "DL", "PPN", "TAX", "NI", "NH", "MC", "MA", "HC", "AN", "VN", "PN", "BC",
-];
 
 /// What messages of one source say of another's records: a laboratory of a clinic's patient, visit
 /// and order.
@@ -47,17 +42,18 @@ pub(super) fn scope_of(flow: &FlowConfig, message: &Message) -> String {
     }
 }
 
-/// The keys of a draft that name its resource.
-pub(super) fn naming(
-    resource_type: &str,
-    keys: &[mapping::BusinessKey],
-) -> Vec<mapping::BusinessKey> {
-    let is_record_number =
-        |key: &&mapping::BusinessKey| !NOT_RECORD_NUMBERS.contains(&key.kind.as_str());
-    if resource_type == "Patient" && keys.iter().any(|key| is_record_number(&key)) {
-        return keys.iter().filter(is_record_number).cloned().collect();
-    }
-    keys.to_vec()
+/// The numbers that a Patient is found by: the source's record numbers; where it gives none, what
+/// names the person with everybody; where it gives none of these, a type of its own.
+pub(super) fn naming(keys: &[mapping::BusinessKey]) -> Vec<mapping::BusinessKey> {
+    let of = |wanted: Names| -> Vec<mapping::BusinessKey> {
+        let keys = keys.iter().filter(|key| key.names == wanted);
+        keys.cloned().collect()
+    };
+    [Names::Record, Names::Person, Names::Local]
+        .into_iter()
+        .map(of)
+        .find(|named| !named.is_empty())
+        .unwrap_or_default()
 }
 
 /// The key in one source's scope.
@@ -73,7 +69,7 @@ pub(super) fn own(
     };
     // Senders leave the type of a record number out as they like: MRG-1 without it means PID-3 with
     // it. The authority and the number say enough.
-    let by_type = resource_type != "Patient" || NOT_RECORD_NUMBERS.contains(&key.kind.as_str());
+    let by_type = resource_type != "Patient" || key.names == Names::Person;
     let kind = if by_type {
         format!("{resource_type}.{}", key.kind)
     } else {

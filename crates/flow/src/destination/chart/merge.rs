@@ -63,12 +63,12 @@ pub(super) fn find(
             .iter()
             .position(|draft| speaks_of(draft, &going) && !speaks_of(draft, &staying));
         let kept = drafts.get(survivor).map_or(&[][..], |draft| &draft.keys);
-        let kept: Vec<BusinessKey> = keys::naming("Patient", kept)
+        let kept: Vec<BusinessKey> = keys::naming(kept)
             .into_iter()
             .filter(|key| staying.iter().any(|number| number.value == key.value))
             .collect();
         let gone = match retired.and_then(|idx| drafts.get(idx)) {
-            Some(draft) => keys::naming("Patient", &draft.keys),
+            Some(draft) => keys::naming(&draft.keys),
             None => going
                 .iter()
                 .map(|number| number.key_like(&staying, &kept))
@@ -330,7 +330,7 @@ impl Number {
             authority,
             kind: "MR".to_owned(),
             value: self.value.clone(),
-            within: None,
+            ..BusinessKey::default()
         }
     }
 }

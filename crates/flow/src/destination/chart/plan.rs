@@ -5,9 +5,9 @@
 //! - drafts that refer to one another refer literally, by the ids that they have or get;
 //! - only an owner's news moves the event time of a resource.
 
-use super::find::{Existing, FindError, Finder, Hit};
+use super::find::{Existing, Finder, Hit};
 use super::merge::{self, Merge};
-use super::{concern, keys, news, people};
+use super::{concern, keys, news, people, whose};
 use crate::attention::{Attention, Concern};
 use crate::destination::{Change as Shown, Task};
 use access::Permit;
@@ -15,7 +15,7 @@ use base::Timestamp;
 use fhir::build::Value;
 use fhir::json::Document;
 use mapping::{Conversion, Draft, Ownership};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use store::audit;
 use store::chart::{
     Applied, Batch, BusinessKey, Change, Expect, KeyClaim, Lineage, Origin, PrepareError, Prepared,
@@ -59,15 +59,25 @@ pub(super) struct Slot {
 pub(super) struct Planner<'a> {
     pub(super) finder: &'a Finder<'a>,
     pub(super) scope: String,
-    drafts: &'a [Draft],
+    pub(super) drafts: &'a [Draft],
+    /// The drafts of each key that several may have.
+    pub(super) lines: HashMap<&'a mapping::BusinessKey, Vec<usize>>,
+    by_url: HashMap<&'a str, usize>,
     /// Where each draft went; none for what is not kept as a resource.
     slot_of: Vec<Option<usize>>,
-    visited: Vec<bool>,
-    passed: Vec<usize>,
+    pub(super) visited: Vec<bool>,
+    pub(super) passed: Vec<usize>,
     /// Drafts that only mention whom another draft or the chart tells more of.
-    mentions: Vec<usize>,
+    pub(super) mentions: Vec<usize>,
     pub(super) slots: Vec<Slot>,
-    known: HashMap<BusinessKey, usize>,
+    pub(super) known: HashMap<BusinessKey, usize>,
+    /// Slots of lines whose key is shared: each line has its own.
+    pub(super) taken: HashSet<usize>,
+    /// The event opens a visit.
+    pub(super) opens_visit: bool,
+    /// A person looked at the message and said that it is right.
+    pub(super) is_confirmed: bool,
+    pub(super) n_notes: u32,
     claims: Vec<(BusinessKey, usize)>,
     pub(super) concerns: Vec<Concern>,
 }
@@ -82,16 +92,25 @@ impl Plan {
         conversion: &Conversion,
     ) -> Result<Self, Unfit> {
         let drafts = &conversion.drafts;
+        if drafts.iter().any(is_nobodys) {
+            return Err(Unfit::Refused(Attention::NoPatient));
+        }
         let mut planner = Planner {
             finder,
             scope: keys::scope_of(task.flow, task.message),
             drafts,
+            lines: lines(drafts),
+            by_url: by_url(drafts),
             slot_of: vec![None; drafts.len()],
             visited: vec![false; drafts.len()],
             passed: Vec::new(),
             mentions: Vec::new(),
             slots: Vec::new(),
             known: HashMap::new(),
+            taken: HashSet::new(),
+            opens_visit: OPENING_EVENTS.contains(&&*task.message.event()),
+            is_confirmed: task.confirmed,
+            n_notes: 0,
             claims: Vec::new(),
             concerns: Vec::new(),
         };
@@ -107,10 +126,12 @@ impl Plan {
         for idx in 0..drafts.len() {
             planner.place_by_content(idx)?;
         }
-        let mut n_notes = planner.apply(conversion.event_time);
+        let event = planner.event(conversion.event_time, task.received);
+        let mut n_notes = planner.apply(event);
         for merge in &merges {
             n_notes += merge.link(&mut planner.slots);
         }
+        n_notes += planner.n_notes;
         let Planner {
             slots,
             claims,
@@ -120,7 +141,7 @@ impl Plan {
         Ok(Self {
             slots,
             claims,
-            event: conversion.event_time,
+            event,
             n_notes,
             concerns,
         })
@@ -287,119 +308,7 @@ impl Slot {
 
 // === impl Planner ===
 
-impl Planner<'_> {
-    /// Finds the resource that a draft speaks of, by its keys.
-    fn place(&mut self, idx: usize) -> Result<(), Unfit> {
-        let drafts = self.drafts;
-        let (Some(draft), Some(visited)) = (drafts.get(idx), self.visited.get_mut(idx)) else {
-            return Ok(());
-        };
-        if std::mem::replace(visited, true) || self.passed.contains(&idx) {
-            return Ok(());
-        }
-        // The journal has the header already.
-        if draft.resource_type == "MessageHeader" {
-            return Ok(());
-        }
-        let naming = keys::naming(draft.resource_type, &draft.keys);
-        if naming.is_empty() {
-            return Ok(());
-        }
-        if let Some(slot) = self.person_of(draft)? {
-            self.mentions.push(idx);
-            self.assign(idx, slot);
-            return Ok(());
-        }
-        let mut own = Vec::new();
-        for key in &naming {
-            let within = match key.within {
-                Some(within) => {
-                    self.place(within)?;
-                    self.reference(within)
-                }
-                None => None,
-            };
-            own.push(keys::own(
-                &self.scope,
-                draft.resource_type,
-                key,
-                within.as_deref(),
-            ));
-        }
-        let slot = match own.iter().find_map(|key| self.known.get(key).copied()) {
-            Some(slot) => slot,
-            None => self.look_up(draft, &naming, &own)?,
-        };
-        self.known.extend(own.into_iter().map(|key| (key, slot)));
-        self.complete(slot, draft.ownership)?;
-        self.note_name(draft, slot)?;
-        self.assign(idx, slot);
-        Ok(())
-    }
-
-    /// Reads what only somebody who links was looking for, for somebody who changes it.
-    fn complete(&mut self, slot: usize, ownership: Ownership) -> Result<(), Unfit> {
-        let Some(slot) = self.slots.get_mut(slot) else {
-            return Ok(());
-        };
-        let is_name = slot.before.as_ref().is_some_and(|before| before.is_name);
-        if is_name && ownership != Ownership::OnlyLinks {
-            let read = self.finder.read(slot.resource_type, &slot.id);
-            slot.before = read.map_err(Unfit::Read)?;
-        }
-        Ok(())
-    }
-
-    fn look_up(
-        &mut self,
-        draft: &Draft,
-        naming: &[mapping::BusinessKey],
-        own: &[BusinessKey],
-    ) -> Result<usize, Unfit> {
-        let resource_type = draft.resource_type;
-        let owns = draft.ownership == Ownership::Owns;
-        let mut hit = self.finder.find(resource_type, own, draft.ownership)?;
-        let mut claims = std::mem::take(&mut hit.unclaimed);
-        if hit.existing.is_none() {
-            let common: Vec<_> = naming
-                .iter()
-                .filter_map(|key| keys::common(resource_type, key))
-                .collect();
-            let elsewhere = match self
-                .finder
-                .find_common(resource_type, &common, draft.ownership)
-            {
-                // Others do not agree whose number it is: this source keeps its own record.
-                Err(FindError::Ambiguous) => Hit::default(),
-                found => found?,
-            };
-            match (&elsewhere.existing, owns) {
-                // A record of another source's, which keeps its names to itself.
-                (Some(_), false) => claims.clear(),
-                (Some(_), true) | (None, _) => claims.extend(elsewhere.unclaimed),
-            }
-            hit.existing = elsewhere.existing;
-        }
-        let slot = self.slot(resource_type, hit)?;
-        if owns && keys::has_owner(resource_type) {
-            let owner = self
-                .slots
-                .get(slot)
-                .map(|slot| keys::owner(resource_type, &slot.id));
-            let is_new = self
-                .slots
-                .get(slot)
-                .is_none_or(|slot| slot.before.is_none());
-            if let Some(owner) = owner
-                && (is_new || self.finder.id_of(&owner).map_err(Unfit::Read)?.is_none())
-            {
-                claims.push(owner);
-            }
-        }
-        self.claim(claims, slot);
-        Ok(slot)
-    }
-
+impl<'a> Planner<'a> {
     pub(super) fn claim(&mut self, keys: Vec<BusinessKey>, slot: usize) {
         for key in keys {
             if !self.claims.iter().any(|(claimed, _)| *claimed == key) {
@@ -454,6 +363,21 @@ impl Planner<'_> {
         Ok(self.slots.len() - 1)
     }
 
+    /// The time of the event. One that lies in the future is a clock's fault, and would make all
+    /// later news old: the time of arrival counts instead.
+    fn event(&mut self, told: Option<Timestamp>, received: Timestamp) -> Option<Timestamp> {
+        let latest = Timestamp::from_micros(received.micros().saturating_add(A_DAY_MICROS));
+        if told.is_none_or(|told| told <= latest) {
+            return told;
+        }
+        self.concerns.push(Concern::new(
+            Attention::FutureDated,
+            "MSH-7",
+            "the event is dated more than a day ahead, so the time of arrival counts",
+        ));
+        Some(received)
+    }
+
     /// Finds what has no key by what is in it, so that a repeat makes no second one.
     fn place_by_content(&mut self, idx: usize) -> Result<(), Unfit> {
         let drafts = self.drafts;
@@ -480,6 +404,7 @@ impl Planner<'_> {
             slot
         };
         self.known.insert(key, slot);
+        self.note_nameless(draft, slot);
         self.complete(slot, draft.ownership)?;
         self.assign(idx, slot);
         Ok(())
@@ -534,13 +459,43 @@ impl Planner<'_> {
         self.passed.push(idx);
     }
 
-    fn reference(&self, idx: usize) -> Option<String> {
+    /// The draft that a reference of another means.
+    pub(super) fn draft_at(&self, url: &str) -> Option<usize> {
+        self.by_url.get(url).copied()
+    }
+
+    /// The drafts that speak of a slot's resource.
+    pub(super) fn drafts_at(&self, slot: usize) -> impl Iterator<Item = &'a Draft> {
+        let drafts = self.drafts.iter().zip(&self.slot_of);
+        drafts.filter_map(move |(draft, place)| (*place == Some(slot)).then_some(draft))
+    }
+
+    pub(super) fn slot_of_draft(&self, idx: usize) -> Option<usize> {
+        self.slot_of.get(idx).copied().flatten()
+    }
+
+    pub(super) fn slot_type(&self, slot: usize) -> Option<&'static str> {
+        self.slots.get(slot).map(|slot| slot.resource_type)
+    }
+
+    /// The slot of what is in the chart under that id.
+    pub(super) fn slot_with(&self, resource_type: &str, id: &str) -> Option<usize> {
+        let same = |slot: &Slot| slot.resource_type == resource_type && slot.id == id;
+        self.slots.iter().position(same)
+    }
+
+    /// What was there before the message.
+    pub(super) fn before(&self, slot: usize) -> Option<&Existing> {
+        self.slots.get(slot)?.before.as_ref()
+    }
+
+    pub(super) fn reference(&self, idx: usize) -> Option<String> {
         let slot = self.slots.get((*self.slot_of.get(idx)?)?)?;
         Some(format!("{}/{}", slot.resource_type, slot.id))
     }
 
     fn resolve(&self, url: &str) -> Option<String> {
-        self.reference(self.drafts.iter().position(|draft| draft.full_url == url)?)
+        self.reference(self.draft_at(url)?)
     }
 }
 
@@ -548,6 +503,49 @@ impl Merge {
     fn link(&self, slots: &mut [Slot]) -> u32 {
         merge::link(self, slots)
     }
+}
+
+/// Events of a visit's beginning (HL7 v2.5.1, 3.3): admission, registration, pre-admission, arrival,
+/// change of class, pending admission.
+const OPENING_EVENTS: [&str; 7] = ["A01", "A04", "A05", "A06", "A07", "A10", "A14"];
+
+/// A day. Clocks and zones of senders are off by hours.
+const A_DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// What is somebody's or nothing: a fact of no patient can be seen by nobody whom it is about.
+const SOMEBODYS: [&str; 12] = [
+    "AllergyIntolerance",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Encounter",
+    "Immunization",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "MedicationRequest",
+    "Observation",
+    "Procedure",
+    "ServiceRequest",
+];
+
+fn is_nobodys(draft: &Draft) -> bool {
+    SOMEBODYS.contains(&draft.resource_type) && whose::patients(draft.value()).is_empty()
+}
+
+fn lines(drafts: &[Draft]) -> HashMap<&mapping::BusinessKey, Vec<usize>> {
+    let mut lines: HashMap<_, Vec<usize>> = HashMap::new();
+    for (idx, draft) in drafts.iter().enumerate() {
+        for key in draft.keys.iter().filter(|key| key.is_shared) {
+            lines.entry(key).or_default().push(idx);
+        }
+    }
+    lines
+}
+
+fn by_url(drafts: &[Draft]) -> HashMap<&str, usize> {
+    let urls = drafts.iter().enumerate();
+    urls.map(|(idx, draft)| (draft.full_url.as_str(), idx))
+        .collect()
 }
 
 /// 128 random bits: an id must tell nothing of the number that it stands for.

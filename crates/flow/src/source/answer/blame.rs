@@ -50,6 +50,8 @@ pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError>
 fn condition(reason: Attention) -> Condition {
     match reason {
         Attention::UnusableValue => Condition::DataType,
+        Attention::NumberOfAnother | Attention::AnotherPerson => Condition::DuplicateKey,
+        Attention::NamelessPatient => Condition::UnknownKey,
         _ => Condition::InternalError,
     }
 }
@@ -124,6 +126,8 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         Attention::Ambiguous | Attention::MergeWithItself | Attention::MergeCircle => {
             (Outcome::Error, Condition::DuplicateKey, None)
         }
+        Attention::AnotherPerson => (Outcome::Error, condition(reason), None),
+        Attention::NoPatient => (Outcome::Error, Condition::SegmentSequence, None),
         Attention::MapFailed | Attention::ChartRefused => {
             (Outcome::Error, Condition::DataType, None)
         }
@@ -133,9 +137,12 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
             (Outcome::Rejected, Condition::InternalError, None)
         }
         // Such a message is in the chart: see `warnings`.
-        Attention::UnusableValue | Attention::Incomplete => {
-            (Outcome::Accepted, condition(reason), None)
-        }
+        Attention::NumberOfAnother
+        | Attention::NamelessPatient
+        | Attention::FutureDated
+        | Attention::UnclearCorrection
+        | Attention::UnusableValue
+        | Attention::Incomplete => (Outcome::Accepted, condition(reason), None),
     };
     let error = AckError::new(condition, reason.explain());
     (

@@ -133,6 +133,8 @@ impl Group {
             | Attention::TooManyParts
             | Attention::MergeWithItself
             | Attention::MergeCircle
+            | Attention::NoPatient
+            | Attention::AnotherPerson
             // The disk's, but only its sender has it.
             | Attention::Damaged => true,
             Attention::NoMap
@@ -141,6 +143,10 @@ impl Group {
             | Attention::ChartRefused
             | Attention::Ambiguous
             | Attention::TooManyAttempts
+            | Attention::NumberOfAnother
+            | Attention::NamelessPatient
+            | Attention::FutureDated
+            | Attention::UnclearCorrection
             | Attention::UnusableValue
             | Attention::Incomplete => false,
         })

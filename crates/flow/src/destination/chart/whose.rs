@@ -1,0 +1,126 @@
+//! Whose a record is.
+//!
+//! Invariant: a record that is one patient's is never found for another, whatever number they share
+//! (HL7 v2.5.1, 4.5.1.2: a placer's number is unique among the placer's orders only, and senders
+//! reset their counters). A merge, and an identifier that both have, explain two ids for one patient.
+
+use super::find::Existing;
+use super::place::Placing;
+use super::plan::{Planner, Unfit};
+use fhir::build::Value;
+use mapping::{Draft, Names};
+
+/// How a record's patient stands to the patient whom a draft speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The same, or one of them is not said.
+    Fits,
+    Anothers,
+}
+
+/// The references to patients in a resource: whose it is.
+pub(super) fn patients(value: &Value) -> Vec<&str> {
+    let of = |name: &str| {
+        value
+            .get(name)
+            .and_then(|reference| reference.text("reference"))
+    };
+    let own: Vec<&str> = ["subject", "patient", "beneficiary"]
+        .into_iter()
+        .filter_map(of)
+        .collect();
+    if !own.is_empty() || value.resource_type() != Some("Appointment") {
+        return own;
+    }
+    value
+        .each("participant")
+        .filter_map(|participant| participant.get("actor")?.text("reference"))
+        .collect()
+}
+
+// === impl Planner ===
+
+impl Planner<'_> {
+    /// The slots of the patients whom a draft speaks of; they are placed if they were not.
+    pub(super) fn patients_of(&mut self, draft: &Draft) -> Result<Vec<usize>, Unfit> {
+        if draft.resource_type == "Patient" {
+            return Ok(Vec::new());
+        }
+        let mut slots = Vec::new();
+        for url in patients(draft.value()) {
+            let Some(idx) = self.draft_at(url) else {
+                continue;
+            };
+            self.place(idx)?;
+            let is_patient = |slot: &usize| self.slot_type(*slot) == Some("Patient");
+            slots.extend(self.slot_of_draft(idx).filter(is_patient));
+        }
+        Ok(slots)
+    }
+
+    /// Whether the record may be one of these patients'.
+    pub(super) fn whose(&self, placing: &Placing<'_>, existing: &Existing) -> Result<Whose, Unfit> {
+        if placing.patients.is_empty() {
+            return Ok(Whose::Fits);
+        }
+        let mut is_anothers = false;
+        for reference in patients(&existing.value) {
+            let Some(id) = reference.strip_prefix("Patient/") else {
+                continue;
+            };
+            for &slot in &placing.patients {
+                if self.is_patient(slot, id)? {
+                    return Ok(Whose::Fits);
+                }
+            }
+            is_anothers = true;
+        }
+        Ok(if is_anothers {
+            Whose::Anothers
+        } else {
+            Whose::Fits
+        })
+    }
+
+    /// Whether two drafts of the message speak of one patient, or one of them of none.
+    pub(super) fn share_patients(&self, placing: &Placing<'_>, other: &Draft) -> bool {
+        let mut others = patients(other.value())
+            .into_iter()
+            .filter_map(|url| self.slot_of_draft(self.draft_at(url)?))
+            .peekable();
+        placing.patients.is_empty()
+            || others.peek().is_none()
+            || others.any(|slot| placing.patients.contains(&slot))
+    }
+
+    /// Whether a slot's patient and the one of that id are one.
+    fn is_patient(&self, slot: usize, id: &str) -> Result<bool, Unfit> {
+        let Some(own) = self.id_of_slot(slot) else {
+            return Ok(false);
+        };
+        if own == id {
+            return Ok(true);
+        }
+        let Some(other) = self.finder.current("Patient", id).map_err(Unfit::Read)? else {
+            return Ok(false);
+        };
+        if other.id == own {
+            return Ok(true);
+        }
+        let theirs = mapping::identifier_keys(&other.value);
+        let before = self.before(slot).map(|before| &before.value);
+        let known = before.map(mapping::identifier_keys).unwrap_or_default();
+        let told = self.drafts_at(slot).flat_map(|draft| &draft.keys);
+        let is_shared = |key: &mapping::BusinessKey| {
+            matches!(key.names, Names::Record | Names::Person)
+                && !key.authority.is_empty()
+                && theirs
+                    .iter()
+                    .any(|other| (&other.authority, &other.value) == (&key.authority, &key.value))
+        };
+        if known.iter().chain(told).any(is_shared) {
+            return Ok(true);
+        }
+        self.finder.is_one_person(own, id).map_err(Unfit::Read)
+    }
+}
