@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The share of elements found equal may not fall below this.
-const FLOOR_PERCENT: usize = 63;
+const FLOOR_PERCENT: usize = 60;
 
 /// A path without numbers, and a value.
 type Element = (String, String);
