@@ -94,6 +94,7 @@ impl Stores {
                 flow: &self.flow,
                 message: &message,
                 replay: false,
+                confirmed: false,
             };
             let outcome = self.destination.apply(&task);
             assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
