@@ -83,7 +83,7 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
             stuck.push(error);
         }
     }
-    Ok(Item::Resource(item))
+    Ok(Item::Resource(Box::new(item)))
 }
 
 /// `ORDER_OBSERVATION.OBR[*]`; a group without a segment comes back as the segment.

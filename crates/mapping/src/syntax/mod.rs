@@ -379,7 +379,7 @@ pub(crate) struct MessageBlock {
 #[derive(Debug)]
 pub(crate) enum Item {
     Group { name: String, items: Vec<Item> },
-    Resource(ResourceItem),
+    Resource(Box<ResourceItem>),
 }
 
 #[derive(Debug)]

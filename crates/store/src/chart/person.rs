@@ -12,6 +12,7 @@
 //! - of several persons that become one the oldest stays.
 
 use fhir::json::{Document, Node};
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -129,8 +130,8 @@ impl Identity {
             return Born::default();
         };
         let root = document.root();
-        let text = |name| root.text(name).map(|text| text.into_owned());
-        let lower = |text: Option<std::borrow::Cow<'_, str>>| {
+        let text = |name| root.text(name).map(Cow::into_owned);
+        let lower = |text: Option<Cow<'_, str>>| {
             text.map(|text| text.trim().to_lowercase())
                 .unwrap_or_default()
         };
@@ -138,7 +139,7 @@ impl Identity {
             let given = items(name, "given").next();
             (
                 lower(name.text("family")),
-                lower(given.and_then(|given| given.as_str())),
+                lower(given.and_then(Node::as_str)),
             )
         };
         Born {
@@ -251,21 +252,17 @@ fn leaders(records: &[Record]) -> Vec<usize> {
             for joint in joints.filter(|joint| joint.system.is_empty() == by_link) {
                 let others = holders.entry(joint).or_default();
                 // Of those who contradict each other each has its own followers.
-                let mut is_alone = true;
-                for &other in others.iter() {
+                let meets = others.iter().copied().find_map(|other| {
                     let (a, b) = (find(&mut leader, idx), find(&mut leader, other));
-                    if a == b {
-                        is_alone = false;
-                        break;
+                    let fits = a == b || by_link || !is_split(&said, a, b);
+                    fits.then_some((a.min(b), a.max(b)))
+                });
+                match meets {
+                    Some((stays, goes)) if stays != goes => {
+                        unite(&mut leader, &mut said, stays, goes);
                     }
-                    if by_link || !is_split(&said, a, b) {
-                        unite(&mut leader, &mut said, a.min(b), a.max(b));
-                        is_alone = false;
-                        break;
-                    }
-                }
-                if is_alone {
-                    others.push(idx);
+                    Some(_) => {}
+                    None => others.push(idx),
                 }
             }
         }
@@ -282,7 +279,7 @@ fn is_split(said: &[HashSet<&Born>], a: usize, b: usize) -> bool {
         .any(|own| theirs.iter().any(|other| own.contradicts(other)))
 }
 
-fn unite<'a>(leader: &mut [usize], said: &mut [HashSet<&'a Born>], stays: usize, goes: usize) {
+fn unite(leader: &mut [usize], said: &mut [HashSet<&Born>], stays: usize, goes: usize) {
     if let Some(place) = leader.get_mut(goes) {
         *place = stays;
     }

@@ -31,10 +31,9 @@ pub(super) fn fit(draft: &Draft, existing: &Value) -> Fit {
     let value = draft.value();
     match draft.resource_type {
         "Observation" => match same_time(value, existing) {
-            None => Fit::Open,
             Some(true) => Fit::Same,
             Some(false) if has_own_time(draft) => Fit::Other,
-            Some(false) => Fit::Open,
+            Some(false) | None => Fit::Open,
         },
         "DiagnosticReport" => match same_time(value, existing) {
             Some(true) => Fit::Same,
@@ -43,14 +42,12 @@ pub(super) fn fit(draft: &Draft, existing: &Value) -> Fit {
         "AllergyIntolerance" | "Condition" | "Procedure" => {
             concept(value.get("code"), existing.get("code"))
         }
-        "MedicationRequest" => softened(concept(
+        "MedicationRequest" => concept(
             value.get("medicationCodeableConcept"),
             existing.get("medicationCodeableConcept"),
-        )),
-        "Immunization" => softened(concept(
-            value.get("vaccineCode"),
-            existing.get("vaccineCode"),
-        )),
+        )
+        .softened(),
+        "Immunization" => concept(value.get("vaccineCode"), existing.get("vaccineCode")).softened(),
         _ => Fit::Open,
     }
 }
@@ -74,11 +71,13 @@ pub(super) fn visit(draft: &Draft, existing: &Value, opens: bool) -> Fit {
     }
 }
 
-/// Another medicine under the same number may be the order changed.
-fn softened(fit: Fit) -> Fit {
-    match fit {
-        Fit::Other => Fit::Open,
-        same => same,
+impl Fit {
+    /// The same, where another text or medicine may be a correction.
+    pub(super) fn softened(self) -> Self {
+        match self {
+            Self::Other => Self::Open,
+            same => same,
+        }
     }
 }
 

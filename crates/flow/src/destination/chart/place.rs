@@ -48,6 +48,8 @@ struct Key {
     is_shared: bool,
     /// It names no number, only whose the resource is.
     is_whose: bool,
+    /// It is the number of the very thing (DG1-20, OBX-21): another text or time corrects it.
+    is_number: bool,
 }
 
 /// A record that a key leads to.
@@ -79,7 +81,7 @@ struct Candidates {
 impl<'a> Planner<'a> {
     /// Finds the resource that a draft speaks of, by its keys.
     pub(super) fn place(&mut self, idx: usize) -> Result<(), Unfit> {
-        let Some(draft) = self.to_place(idx) else {
+        let Some(draft) = self.take_draft(idx) else {
             return Ok(());
         };
         if draft.resource_type == "Patient" {
@@ -101,7 +103,7 @@ impl<'a> Planner<'a> {
         for line in lines {
             let Some(draft) = (line == idx)
                 .then_some(draft)
-                .or_else(|| self.to_place(line))
+                .or_else(|| self.take_draft(line))
             else {
                 continue;
             };
@@ -121,7 +123,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The draft, where it is to be placed by its keys and was not yet.
-    fn to_place(&mut self, idx: usize) -> Option<&'a Draft> {
+    fn take_draft(&mut self, idx: usize) -> Option<&'a Draft> {
         let draft = self.drafts.get(idx)?;
         let visited = self.visited.get_mut(idx)?;
         // The journal has the header already.
@@ -163,6 +165,7 @@ impl<'a> Planner<'a> {
                 rank: key.rank,
                 is_shared: key.is_shared,
                 is_whose: draft.resource_type == "Encounter" && key.within.is_some(),
+                is_number: key.within.is_none(),
             });
         }
         Ok(Placing {
@@ -300,6 +303,8 @@ impl<'a> Planner<'a> {
                 }
                 let fit = if key.is_whose {
                     apart::visit(draft, &existing.value, self.opens_visit)
+                } else if key.is_number {
+                    apart::fit(draft, &existing.value).softened()
                 } else {
                     apart::fit(draft, &existing.value)
                 };

@@ -406,14 +406,12 @@ fn identities<'b>(
 ) -> Vec<(&'b str, Option<&'b Identity>)> {
     let changes = changes.iter().zip(before);
     let found = changes.filter_map(|(change, before)| match &change.state {
-        NewState::Body(body) => match &body.identity {
-            Some(identity) => Some((&*change.id, Some(identity))),
-            // A record that turns out to be an animal's is no person's any more.
-            None => {
-                let was_there = change.resource_type() == "Patient" && before.is_some();
-                was_there.then_some((&*change.id, None))
-            }
-        },
+        // A record that turns out to be an animal's is no person's any more.
+        NewState::Body(body) => {
+            let was_there = change.resource_type() == "Patient" && before.is_some();
+            let counts = body.identity.is_some() || was_there;
+            counts.then_some((&*change.id, body.identity.as_ref()))
+        }
         NewState::Deleted { .. } => {
             let was_there = change.resource_type() == "Patient" && before.is_some();
             was_there.then_some((&*change.id, None))
