@@ -164,6 +164,22 @@ impl Draft {
     }
 }
 
+// === impl BusinessKey ===
+
+impl BusinessKey {
+    /// The same where a source says which types name its patients.
+    pub(crate) fn named_by(mut self, types: &[String]) -> Self {
+        let is_named = types.contains(&self.kind);
+        self.names = match self.names {
+            Names::Placeholder => Names::Placeholder,
+            _ if is_named => Names::Record,
+            Names::Person => Names::Person,
+            Names::Record | Names::Local | Names::Nobody => Names::Nobody,
+        };
+        self
+    }
+}
+
 fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),

@@ -36,6 +36,9 @@ impl Binder<'_> {
                     self.program.systems.learn(name, uri);
                     self.program.systems.names.insert(uri.clone(), name.clone());
                 }
+                DialectRow::Numbers(types) => {
+                    self.program.patient_numbers = Some(types.clone());
+                }
                 DialectRow::Function(row) => self.declare_function(row),
                 DialectRow::Means { .. }
                 | DialectRow::Choice { .. }
@@ -90,6 +93,7 @@ impl Binder<'_> {
                 DialectRow::Zone(..)
                 | DialectRow::Authority(..)
                 | DialectRow::System(..)
+                | DialectRow::Numbers(_)
                 | DialectRow::Function(_)
                 | DialectRow::Choice { .. } => {}
             }

@@ -218,7 +218,12 @@ fn keys(
         }
         if let [KeyPart::Identifier] = parts.as_slice() {
             if let Some(draft) = run.drafts.get(own.draft) {
-                found.extend(draft.value.each("identifier").filter_map(identifier_key));
+                let own = run.program.patient_numbers.as_deref();
+                let keys = draft.value.each("identifier").filter_map(identifier_key);
+                found.extend(keys.map(|key| match own {
+                    Some(types) => key.named_by(types),
+                    None => key,
+                }));
             }
             continue;
         }

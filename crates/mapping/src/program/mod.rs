@@ -56,6 +56,8 @@ pub(crate) struct Program {
     /// Assigning authorities: name and URI.
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) zone: Option<String>,
+    /// The types of PID-3 that name this source's patients, where its dialect says them.
+    pub(crate) patient_numbers: Option<Vec<String>>,
 }
 
 /// A function where a row calls it.

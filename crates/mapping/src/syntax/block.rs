@@ -321,6 +321,15 @@ fn dialect(
     })
 }
 
+/// A code of table 0203 or the site's own; `""` is a number without a type.
+fn number_type(cursor: &mut Cursor<'_>) -> Read<String> {
+    if cursor.next_is("\"") {
+        cursor.quoted()
+    } else {
+        cursor.name("a type of identifier such as MR")
+    }
+}
+
 fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRow>> {
     let mut cursor = line.cursor();
     let spot = cursor.spot();
@@ -339,6 +348,15 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
                 DialectRow::Authority(name, uri)
             }));
         }
+    }
+    if cursor.keyword("patient") {
+        cursor.expect_keyword("numbers")?;
+        let mut types = vec![number_type(&mut cursor)?];
+        while cursor.take(",") {
+            types.push(number_type(&mut cursor)?);
+        }
+        cursor.finish()?;
+        return Ok(Some(DialectRow::Numbers(types)));
     }
     if cursor.keyword("choice") {
         let name = cursor.name("the choice's name")?;

@@ -424,6 +424,8 @@ pub(crate) enum DialectRow {
     Zone(Spot, String),
     Authority(String, String),
     System(String, String),
+    /// `patient numbers MR, EPI`: the types of PID-3 that name this source's patients.
+    Numbers(Vec<String>),
     Means {
         spot: Spot,
         source: Source,

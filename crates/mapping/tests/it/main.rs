@@ -20,6 +20,7 @@ mod medicines;
 mod messages;
 mod missing;
 mod normal_form;
+mod numbers;
 mod pairs;
 mod segments;
 mod shots;
