@@ -6,6 +6,7 @@
 mod apply;
 
 use crate::forward::build::{Build, Seg};
+use crate::list::Listed;
 use crate::missing::{self, Missing};
 use crate::program::RowId;
 use crate::received::Received;
@@ -33,6 +34,8 @@ pub struct Draft {
     pub event_time: Option<DateTime>,
     /// Raw OBX-11, OBR-25 or ORC-5: see [`crate::lifecycle`].
     pub status_code: Option<String>,
+    /// What it is in a list of its sender's; none where it is in no list.
+    pub listed: Option<Listed>,
     /// Under this url other drafts refer to it: `urn:uuid:…`.
     pub full_url: String,
     pub(crate) value: Value,
@@ -100,6 +103,7 @@ impl Default for Draft {
             ownership: Ownership::Owns,
             event_time: None,
             status_code: None,
+            listed: None,
             full_url: String::new(),
             value: Value::Null,
             build: Build::default(),

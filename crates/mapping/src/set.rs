@@ -5,6 +5,7 @@ use crate::compile;
 use crate::diagnostic::Diagnostic;
 use crate::draft::Draft;
 use crate::forward;
+use crate::list::List;
 use crate::program::{Program, RowId, RowInfo};
 use crate::report::Report;
 use crate::syntax::{self, Block, File};
@@ -43,6 +44,8 @@ pub struct Conversion {
     pub report: Report,
     /// EVN-6, EVN-2, else MSH-7.
     pub event_time: Option<Timestamp>,
+    /// Lists of which the message has at least one segment.
+    pub lists: Vec<List>,
     /// The message structure: `ORU_R01`.
     pub structure: &'static str,
     /// Is there a map for this structure?

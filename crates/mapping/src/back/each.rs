@@ -184,6 +184,7 @@ fn counts(when: &Condition, many: u32) -> bool {
         Op::Count(compare, n) => compare.holds(many, *n),
         Op::Empty
         | Op::Valued
+        | Op::Null
         | Op::HasTime
         | Op::HasNumber
         | Op::HasCheckDigit

@@ -303,6 +303,8 @@ fn allows(row: &MapRow, source: Source, op: &Op, cell: &OutCell, out: &OutScope<
     match op {
         Op::Empty => text.is_empty(),
         Op::NotIn(values) => !values.iter().any(|value| **value == *text),
+        // Going back no null is written.
+        Op::Null => false,
         Op::Valued
         | Op::HasTime
         | Op::HasNumber

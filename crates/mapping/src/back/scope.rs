@@ -152,6 +152,7 @@ impl OutScope<'_> {
                 match op {
                     Op::Empty => !self.is_written(*source),
                     Op::Valued => self.is_written(*source),
+                    Op::Null => false,
                     Op::HasTime => {
                         base::DateTime::parse_hl7(text).is_ok_and(|time| time.has_time())
                     }

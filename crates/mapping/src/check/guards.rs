@@ -191,7 +191,7 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
                 add(Told::Many(many));
             }
         }
-        Op::Empty | Op::Valued => {}
+        Op::Empty | Op::Valued | Op::Null => {}
     }
 }
 
@@ -261,6 +261,8 @@ fn tells(op: &Op, value: &Told<'_>) -> bool {
     match op {
         Op::Empty => *value == Told::None,
         Op::Valued => *value != Told::None,
+        // No case of these is a null.
+        Op::Null => false,
         Op::HasTime => *value == Told::Timed,
         Op::HasNumber => *value == Told::Number,
         Op::HasCheckDigit => *value == Told::Checked,

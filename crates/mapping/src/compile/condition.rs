@@ -98,7 +98,8 @@ impl Binder<'_> {
                 let hops: Vec<Hop> = self.target(base, path)?.hops;
                 ResourceOp::SameAs(hops)
             }
-            syntax::Op::HasTime
+            syntax::Op::Null
+            | syntax::Op::HasTime
             | syntax::Op::HasNumber
             | syntax::Op::HasCheckDigit
             | syntax::Op::HasWord(_) => return None,
@@ -110,6 +111,7 @@ fn message_op(op: &syntax::Op) -> Option<Op> {
     Some(match op {
         syntax::Op::Empty => Op::Empty,
         syntax::Op::Valued => Op::Valued,
+        syntax::Op::Null => Op::Null,
         syntax::Op::HasTime => Op::HasTime,
         syntax::Op::HasNumber => Op::HasNumber,
         syntax::Op::HasCheckDigit => Op::HasCheckDigit,

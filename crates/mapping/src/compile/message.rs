@@ -108,6 +108,7 @@ impl Binder<'_> {
             .iter()
             .filter_map(|set| self.set_row(def.name, set))
             .collect();
+        let list = self.list(def.name, item, &key, labels);
         Some(ResourceItem {
             id: self.row_id(item.spot),
             places,
@@ -119,6 +120,7 @@ impl Binder<'_> {
             ownership: item.ownership.unwrap_or(Ownership::Owns),
             links,
             sets,
+            list,
         })
     }
 

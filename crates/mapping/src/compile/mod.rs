@@ -10,6 +10,7 @@ mod convert;
 mod dialect;
 mod each;
 mod function;
+mod list;
 mod message;
 mod missing;
 mod path;

@@ -4,9 +4,9 @@ use super::build::{Build, Touch};
 use super::cell::Reading;
 use super::rows::Level;
 use super::scope::Bound;
-use super::{Run, full_url, keys, reading, scope};
+use super::{Run, full_url, keys, list, reading, scope};
 use crate::draft::Draft;
-use crate::program::{Item, Program, ResourceItem, SegmentName, SegmentPlace};
+use crate::program::{Item, ListSpec, Program, ResourceItem, SegmentName, SegmentPlace};
 use crate::report::Report;
 use crate::{Conversion, Source};
 use fhir::build::Value;
@@ -118,6 +118,7 @@ fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
     let Run {
         accounts,
         drafts,
+        lists,
         message,
         event_time,
         times,
@@ -132,6 +133,7 @@ fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
     }
     Conversion {
         drafts,
+        lists,
         report,
         event_time: event_time.map(|time| time.timestamp(&times.zone)),
         structure: "",
@@ -250,6 +252,9 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         };
         for at in self.groups(context, &first.groups) {
             let leading = self.own(at, first.segment);
+            if let (Some(spec), Some(&index)) = (&item.list, leading.first()) {
+                self.list(item, spec, (at, index));
+            }
             if leading.is_empty() && !there {
                 // The order's own comment is no result.
                 continue;
@@ -277,6 +282,17 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 }
                 self.make(item, at, bound);
             }
+        }
+    }
+
+    /// Notes the list of an item of which the message has a segment.
+    fn list(&mut self, item: &'i ResourceItem, spec: &Arc<ListSpec>, (at, index): (usize, u32)) {
+        let is_known = self.run.lists.iter().any(|list| list.label == item.label);
+        if let Some(first) = item.places.first().filter(|_| !is_known) {
+            let mut bound = Bound::new();
+            bind(&mut bound, first.segment, index);
+            self.around(&mut bound, at, item);
+            list::begin(self.run, item, spec, (&bound, self.reading));
         }
     }
 
@@ -328,6 +344,12 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 .is_none_or(|when| scope.holds(when, None))
         };
         if !fits {
+            let first = item.places.first().map(|place| place.segment);
+            let own = bound.iter().find(|(name, _)| Some(*name) == first);
+            let own = own.and_then(|(_, places)| places.first().copied());
+            if let (Some(spec), Some(own)) = (&item.list, own) {
+                list::account_for_null(self.run, spec, own);
+            }
             return;
         }
         let made = self
@@ -345,6 +367,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
             .draft(item.resource_type, Arc::clone(&item.label), value, build);
         draft.ownership = item.ownership;
         draft.status_code = keys::status_code(item.resource_type, &scope);
+        draft.listed = list::listed(&self.run.lists, item, &scope);
         self.run.drafts.push(draft);
         let draft = self.run.drafts.len() - 1;
         self.made.push(Made {

@@ -13,6 +13,7 @@ mod each;
 mod hollow;
 mod join;
 mod keys;
+mod list;
 mod message;
 mod reference;
 mod rows;
@@ -21,6 +22,7 @@ pub(crate) mod scope;
 pub use keys::identifier_keys;
 
 use crate::draft::{BusinessKey, Draft};
+use crate::list::List;
 use crate::program::{MapRow, Program, ReferenceSpec, RowId};
 use crate::received::Received;
 use crate::report::Unusable;
@@ -46,6 +48,8 @@ pub(crate) struct Run<'a, 'm> {
     times: Times,
     authorities: Registered<'a>,
     drafts: Vec<Draft>,
+    /// Lists that the message has.
+    lists: Vec<List>,
     /// Resources made by `=>`, by type and key.
     referenced: HashMap<(&'static str, String), usize>,
     /// The same by row, level and bytes, where the key is within the value.
@@ -84,6 +88,7 @@ impl<'a, 'm> Run<'a, 'm> {
                 source: &source.authorities,
             },
             drafts: Vec::new(),
+            lists: Vec::new(),
             referenced: HashMap::new(),
             same: HashMap::new(),
             valued: message

@@ -255,6 +255,7 @@ impl<'m> Scope<'_, 'm> {
         match op {
             Op::Empty => valued.is_none(),
             Op::Valued => valued.is_some(),
+            Op::Null => cell.is_some_and(Cell::is_null),
             Op::HasTime => valued.is_some_and(|cell| {
                 let text = cell.plain(self.reading);
                 crate::values::time::read(&text).is_ok_and(|time| time.has_time())

@@ -17,6 +17,8 @@ pub(crate) enum Condition {
 pub(crate) enum Op {
     Empty,
     Valued,
+    /// `""`: known to be empty (HL7 v2 2.5.3).
+    Null,
     HasTime,
     HasNumber,
     HasCheckDigit,

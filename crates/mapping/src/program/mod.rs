@@ -319,6 +319,26 @@ pub(crate) struct ResourceItem {
     pub(crate) ownership: Ownership,
     pub(crate) links: Vec<Link>,
     pub(crate) sets: Vec<SetRow>,
+    pub(crate) list: Option<Arc<ListSpec>>,
+}
+
+/// `end status = cancelled else active`
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) element: &'static str,
+    pub(crate) value: Literal,
+    pub(crate) again: Option<Literal>,
+}
+
+/// `snapshot of encounter else patient` and the lines that belong to it.
+#[derive(Debug)]
+pub(crate) struct ListSpec {
+    pub(crate) id: RowId,
+    pub(crate) within: Vec<Arc<str>>,
+    pub(crate) when: Option<Condition>,
+    pub(crate) ends: Vec<End>,
+    pub(crate) none: Option<Condition>,
+    pub(crate) ended: Option<Condition>,
 }
 
 #[derive(Clone, Debug)]

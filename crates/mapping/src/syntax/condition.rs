@@ -83,6 +83,9 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
     if cursor.keyword("valued") || cursor.keyword("exists") {
         return Ok(Op::Valued);
     }
+    if cursor.keyword("null") {
+        return Ok(Op::Null);
+    }
     if cursor.keyword("has") {
         if cursor.keyword("number") {
             return Ok(Op::HasNumber);
@@ -121,7 +124,7 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
     }
     cursor.stuck_with(
         "expected a test",
-        "`= X`, `!= X`, `in (X, Y)`, `empty`, `valued`, `has time`, `has number` or `count > 1`",
+        "`= X`, `!= X`, `in (X, Y)`, `empty`, `valued`, `null`, `has time`, `has number` or `count > 1`",
     )
 }
 

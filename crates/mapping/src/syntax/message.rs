@@ -77,6 +77,7 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
         ownership: None,
         links: Vec::new(),
         sets: Vec::new(),
+        list: super::ListLines::default(),
     };
     for child in &line.children {
         if let Err(error) = clauses(&mut child.cursor(), &mut item) {
@@ -120,8 +121,14 @@ fn clauses(cursor: &mut Cursor<'_>, item: &mut ResourceItem) -> Read<()> {
         item.sets.push(set(cursor)?);
         return cursor.finish();
     }
+    if super::list::line(cursor, &mut item.list)? {
+        return Ok(());
+    }
     loop {
-        if cursor.keyword("key") {
+        let spot = cursor.spot();
+        if cursor.keyword("snapshot") {
+            item.list.snapshot = Some(super::list::snapshot(cursor, spot)?);
+        } else if cursor.keyword("key") {
             let key = key(cursor)?;
             item.ownership = key.ownership.or(item.ownership);
             item.key = Some(key);
@@ -142,7 +149,7 @@ fn link(cursor: &mut Cursor<'_>) -> Read<LinkClause> {
     let adds = cursor.take("+=");
     if !adds && !cursor.take("=") {
         return cursor.stuck_with(
-            "expected `key`, `owns`, `fills gaps`, `only links` or an element and a label",
+            "expected `key`, `owns`, `fills gaps`, `only links`, `snapshot of` or an element and a label",
             "subject = patient",
         );
     }

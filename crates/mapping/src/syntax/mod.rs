@@ -10,6 +10,7 @@ mod condition;
 mod cursor;
 mod function;
 mod lines;
+mod list;
 mod message;
 mod missing;
 mod path;
@@ -21,6 +22,7 @@ use crate::diagnostic::{Diagnostic, Spot};
 use std::sync::Arc;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use list::ListLines;
 pub(crate) use missing::{MissingBlock, MissingRow};
 
 /// One file.
@@ -275,6 +277,7 @@ pub(crate) enum At {
 pub(crate) enum Op {
     Empty,
     Valued,
+    Null,
     HasTime,
     HasNumber,
     HasCheckDigit,
@@ -393,6 +396,7 @@ pub(crate) struct ResourceItem {
     pub(crate) ownership: Option<Ownership>,
     pub(crate) links: Vec<LinkClause>,
     pub(crate) sets: Vec<SetRow>,
+    pub(crate) list: ListLines,
 }
 
 #[derive(Clone, Debug)]

@@ -68,7 +68,7 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Read<SetRow> {
     })
 }
 
-fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condition>> {
+pub(super) fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condition>> {
     if cursor.keyword("when") {
         condition(cursor, Side::Message).map(Some)
     } else {

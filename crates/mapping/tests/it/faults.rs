@@ -304,3 +304,56 @@ fn functions() {
         "t.map:2:",
     );
 }
+
+/// A list of a message map: whose it is, what its end says.
+#[test]
+fn lists_of_message_maps() {
+    let with = |lines: &str| {
+        format!(
+            "segment PID <-> Patient\nPID-3[*] -> identifier[*].value : text\n\
+             segment AL1 <-> AllergyIntolerance\nAL1-3 -> code.text : text\n\
+             message ADT_A01 -> Bundle\nPID -> Patient as patient\n  key identifier, owns\n\
+             AL1 -> AllergyIntolerance as allergies\n{lines}"
+        )
+    };
+    let key = "  key patient, AL1-3\n";
+    for (clause, lines, expected) in [
+        (
+            "nobody's",
+            format!("{key}  owns, snapshot of person\n  end clinicalStatus = absent\n"),
+            "t.map:10:21 error: no resource is labelled person",
+        ),
+        (
+            "no end",
+            format!("{key}  owns, snapshot of patient\n"),
+            "t.map:10:9 error: nothing says what becomes of an entry that is listed no more",
+        ),
+        (
+            "no list",
+            format!("{key}  owns\n  end clinicalStatus = absent\n"),
+            "t.map:11:3 error: `end`, `none when` and `ended when` belong to a list",
+        ),
+        (
+            "not owned",
+            format!("{key}  only links, snapshot of patient\n  end clinicalStatus = absent\n"),
+            "t.map:10:15 error: a list may end its entries, so its sender must own them",
+        ),
+        (
+            "no key",
+            "  owns, snapshot of patient\n  end clinicalStatus = absent\n".to_owned(),
+            "t.map:9:9 error: an entry of a list is found again by its key",
+        ),
+        (
+            "within an element",
+            format!("{key}  owns, snapshot of patient\n  end code.text = gone\n"),
+            "t.map:11:3 error: `end` sets an element of the resource itself",
+        ),
+        (
+            "an element that is not there",
+            format!("{key}  owns, snapshot of patient\n  end active = false\n"),
+            "t.map:11:7 error: AllergyIntolerance has no element active",
+        ),
+    ] {
+        check(clause, &with(&lines), expected);
+    }
+}

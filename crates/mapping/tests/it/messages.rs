@@ -518,3 +518,33 @@ proptest! {
         }
     }
 }
+
+/// HL7 v2 2.5.3: `""` names nothing. The message has the list all the same, so it is empty.
+#[test]
+fn a_null_is_no_entry_of_a_list() {
+    let head = "MSH|^~\\&|ADT|NORTH|EHR|HOSP|20240109101600-0600||ADT^A08^ADT_A01|1|P|2.5.1\r\
+                PID|1||123^^^HOSP^MR||ZZTEST^JANE||19800102|F\rPV1|1|I\r";
+    for (segment, label, n_unmapped) in [
+        ("NK1|1|\"\"", "relatives", 0),
+        ("AL1|1||\"\"", "allergies", 0),
+        // What else stands there is not passed over in silence.
+        ("AL1|1|DA|\"\"^\"\"", "allergies", 3),
+        ("DG1|1||\"\"", "diagnoses", 0),
+        ("GT1|1||\"\"", "guarantors", 0),
+        ("IN1|1|\"\"", "coverages", 0),
+    ] {
+        let message = hl7v2::Message::parse(format!("{head}{segment}\r"));
+        let conversion = MapSet::builtin().forward(&message, &Source::default());
+        let lists: Vec<&str> = conversion.lists.iter().map(|list| &*list.label).collect();
+        assert_eq!(lists, [label], "{segment}");
+        let made = conversion.drafts.iter().any(|draft| &*draft.label == label);
+        assert!(!made, "{segment} makes no {label}");
+        assert_eq!(conversion.report.unmapped.len(), n_unmapped, "{segment}");
+    }
+    let message = hl7v2::Message::parse(head);
+    let conversion = MapSet::builtin().forward(&message, &Source::default());
+    assert!(
+        conversion.lists.is_empty(),
+        "no segment, no word about a list"
+    );
+}
