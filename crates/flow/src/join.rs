@@ -98,6 +98,7 @@ fn reconcile(chart: &Chart, journal: &Journal, doubt: Doubt) -> Result<Reconcile
         let newest = marks.into_iter().next();
         Ok(newest.map(|mark| store::journal::Applied {
             map_version: mark.map_version,
+            concerns: mark.concerns,
         }))
     };
     let done = journal.reconcile(&mut applied, doubt)?;
@@ -294,5 +295,6 @@ pub(crate) fn mark(chart: &Chart, sequence: Sequence, map_version: &str) -> Appl
     Applied {
         message: chart.key_of(sequence),
         map_version: map_version.to_owned(),
+        concerns: None,
     }
 }

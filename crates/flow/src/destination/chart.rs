@@ -12,17 +12,20 @@ mod apart;
 mod concern;
 mod find;
 mod keys;
+mod mark;
 mod merge;
 mod news;
 mod patient;
 mod people;
 mod place;
 mod plan;
+mod results;
+mod snapshot;
 mod turns;
 mod whose;
 
 use super::{Applied, Destination, DryRun, Outcome, Task};
-use crate::attention::{Attention, Concern};
+use crate::attention::{self, Attention, Concern};
 use crate::events::{Event, Events};
 use crate::maps::{Edition, LiveMaps};
 use crate::step::decode;
@@ -169,6 +172,9 @@ impl ChartDestination {
                     .filter(|written| is_change(written))
                     .count();
                 let already = receipt.already_applied;
+                // What the chart could only see before it changed was written down with the mark.
+                let kept = receipt.concerns.as_deref().map(attention::read);
+                let concerns = kept.unwrap_or(concerns);
                 Some(Outcome::Applied(Applied {
                     n_changed,
                     n_issues,

@@ -158,3 +158,172 @@ fn a_discharge_taken_back_takes_its_disposition_with_it() {
     assert!(encounter.at("period.start").is_some());
     assert!(encounter.at("hospitalization").is_none(), "{encounter:?}");
 }
+
+const PARTS_AT: [&str; 3] = ["20240517100000", "20240517110000", "20240517120000"];
+
+/// One message of a report: code and OBX-11 of its results.
+fn part(control: &str, at: &str, status: &str, results: &[(&str, &str)]) -> String {
+    let obx = (1..).zip(results).map(|(n, (code, status))| {
+        let value = if matches!(*status, "D" | "X") {
+            "\"\""
+        } else {
+            "5.0"
+        };
+        format!("OBX|{n}|NM|{code}^Test {code}^LN||{value}|mmol/L|||||{status}|||20240517090000\r")
+    });
+    format!(
+        "MSH|^~\\&|LAB|ZZLAB|CW|ZZ|{at}||ORU^R01^ORU_R01|{control}|P|2.5.1\r\
+         PID|1||1^^^ZZHOSP^MR||TESTPATIENT\r\
+         OBR|1|P{c}^CLINIC|F{c}^ZZLAB|24323-8^Panel^LN|||20240517090000|||||||||||||||{at}||CH|{status}\r{}",
+        obx.collect::<String>(),
+        c = control.split('.').next().unwrap(),
+    )
+}
+
+/// The codes of the results that the newest report names.
+fn named(site: &ChartSite, filler: &str) -> Vec<String> {
+    let is_it = |report: &&Value| {
+        report
+            .each("identifier")
+            .any(|id| id.text("value") == Some(filler))
+    };
+    let reports = site.all("DiagnosticReport");
+    let report = reports.iter().find(is_it).unwrap();
+    let results = site.all("Observation");
+    let mut codes: Vec<String> = report
+        .each("result")
+        .map(|item| {
+            let id = item
+                .text("reference")
+                .unwrap()
+                .trim_start_matches("Observation/");
+            let result = results.iter().find(|result| result.text("id") == Some(id));
+            let code = result
+                .unwrap()
+                .at("code.coding[0].code")
+                .and_then(Value::as_str);
+            code.unwrap().to_owned()
+        })
+        .collect();
+    codes.sort();
+    codes
+}
+
+/// A report names all of its results that were not withdrawn (table 0085: D, W, X), in whatever
+/// parts and order they come.
+#[test]
+fn a_report_names_what_belongs_to_it() {
+    let [t1, t2, t3] = PARTS_AT;
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    for (n, (clause, parts, expected)) in [
+        (
+            "one by one",
+            vec![(t1, "A", vec![("1-8", "F")]), (t2, "F", vec![("2-6", "F")])],
+            vec!["1-8", "2-6"],
+        ),
+        (
+            "the later part first",
+            vec![(t2, "F", vec![("2-6", "F")]), (t1, "A", vec![("1-8", "F")])],
+            vec!["1-8", "2-6"],
+        ),
+        (
+            "a correction with the corrected result alone",
+            vec![
+                (t1, "F", vec![("1-8", "F"), ("2-6", "F")]),
+                (t2, "C", vec![("2-6", "C")]),
+            ],
+            vec!["1-8", "2-6"],
+        ),
+        (
+            "one withdrawn, one posted for the wrong patient, one that cannot be obtained",
+            vec![
+                (
+                    t1,
+                    "F",
+                    vec![("1-8", "F"), ("2-6", "F"), ("3-4", "F"), ("4-2", "F")],
+                ),
+                (t2, "C", vec![("1-8", "D"), ("2-6", "W"), ("3-4", "X")]),
+            ],
+            vec!["4-2"],
+        ),
+        (
+            "withdrawn and sent again",
+            vec![
+                (t1, "F", vec![("1-8", "F")]),
+                (t2, "C", vec![("1-8", "W")]),
+                (t3, "C", vec![("1-8", "C")]),
+            ],
+            vec!["1-8"],
+        ),
+        (
+            "all withdrawn",
+            vec![(t1, "F", vec![("1-8", "F")]), (t2, "C", vec![("1-8", "D")])],
+            vec![],
+        ),
+        (
+            "the same again",
+            vec![(t1, "F", vec![("1-8", "F")]), (t2, "F", vec![("1-8", "F")])],
+            vec!["1-8"],
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (m, (at, status, results)) in parts.iter().enumerate() {
+            let message = part(&format!("{n}.{m}"), at, status, results);
+            assert_eq!(site.send("lab", &message), "AA", "{clause}");
+        }
+        assert_eq!(named(&site, &format!("F{n}")), expected, "{clause}");
+    }
+}
+
+/// The law: however the results of a report are cut into messages, it names each that was not
+/// withdrawn by the last word about it, once.
+#[test]
+fn a_report_is_the_union_of_its_parts() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let n_cases = std::cell::Cell::new(0);
+    let result = prop::sample::select(vec!["1-8", "2-6", "3-4"]);
+    let status = prop::sample::select(vec!["P", "F", "C", "D", "W", "X"]);
+    let message = prop::collection::btree_map(result, status, 1..4);
+    let messages = prop::collection::vec(message, 1..6);
+    let mut runner = TestRunner::new(Config {
+        cases: 30,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let law = runner.run(&messages, |messages| {
+        let number = n_cases.replace(n_cases.get() + 1);
+        let mut last: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
+        for (n, results) in messages.iter().enumerate() {
+            let results: Vec<_> = results
+                .iter()
+                .map(|(code, status)| (*code, *status))
+                .collect();
+            let at = format!("202405171000{n:02}");
+            let message = part(&format!("L{number}.{n}"), &at, "C", &results);
+            prop_assert_eq!(site.send("lab", &message), "AA");
+            for (code, status) in results {
+                let known = last.get(code).copied();
+                if mapping::lifecycle::allowed(known, status) {
+                    last.insert(code, status);
+                }
+            }
+        }
+        let stands = |(_, status): &(&&str, &&str)| !matches!(**status, "D" | "W" | "X");
+        let expected: Vec<String> = last
+            .iter()
+            .filter(stands)
+            .map(|(code, _)| (*code).to_owned())
+            .collect();
+        prop_assert_eq!(named(&site, &format!("FL{number}")), expected);
+        Ok(())
+    });
+    if let Err(error) = law {
+        panic!("{error}");
+    }
+}

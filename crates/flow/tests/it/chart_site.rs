@@ -32,6 +32,10 @@ impl ChartSite {
     }
 
     pub(crate) fn start_with(directory: &Path, change: impl Fn(&mut FlowConfig)) -> Self {
+        Self::start_by(directory, maps(), change)
+    }
+
+    pub(crate) fn start_by(directory: &Path, maps: Maps, change: impl Fn(&mut FlowConfig)) -> Self {
         let chart = patiently(|| Chart::open(directory, store::chart::Options::default()));
         let journal = patiently(|| Journal::open(directory, store::journal::Options::default()));
         // Kills and restarts leave nothing that a person has to be told.
@@ -39,7 +43,7 @@ impl ChartSite {
         assert!(joined.notices.is_empty(), "{:?}", joined.notices);
         let metrics = Metrics::default();
         let events = Events::new(metrics.clone());
-        let destination = Arc::new(ChartDestination::new(chart.clone(), maps(), events));
+        let destination = Arc::new(ChartDestination::new(chart.clone(), maps, events));
         let handles = Handles {
             journal: journal.clone(),
             destination,

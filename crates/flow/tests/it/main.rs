@@ -22,6 +22,7 @@ mod client;
 mod hostile;
 mod join;
 mod kill;
+mod lists;
 mod mllp;
 mod order;
 mod resend;

@@ -6,6 +6,7 @@
 //!   writer only writes;
 //! - a change that would leave the body as it is makes no version.
 
+use super::ListChange;
 use crate::audit;
 use access::RowFilter;
 use base::Timestamp;
@@ -31,6 +32,8 @@ pub struct Batch {
     pub changes: Vec<Change>,
     /// Business keys to be taken.
     pub keys: Vec<KeyClaim>,
+    /// What changes in the lists of senders.
+    pub lists: Vec<ListChange>,
     /// Marks a message as applied. Where it is marked already, nothing is written:
     /// [`Outcome::AlreadyApplied`](Receipt::already_applied).
     pub applied: Option<Applied>,
@@ -142,6 +145,8 @@ pub struct Applied {
     pub message: Vec<u8>,
     /// The version of the maps that read it.
     pub map_version: String,
+    /// What a person has to look at in it, in the words of whoever applies it.
+    pub concerns: Option<String>,
 }
 
 /// Where the values of one changed resource came from.
@@ -175,6 +180,8 @@ pub struct Receipt {
     pub written: Vec<Written>,
     /// The message was applied before; nothing was written.
     pub already_applied: bool,
+    /// What stood in [`Applied::concerns`] then.
+    pub concerns: Option<String>,
 }
 
 /// What became of one change.

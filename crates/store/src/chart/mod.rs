@@ -12,6 +12,7 @@ pub(crate) mod batch;
 pub(crate) mod body;
 mod directory;
 mod error;
+mod lists;
 mod moment;
 mod origin;
 pub(crate) mod packed;
@@ -27,6 +28,7 @@ pub use batch::{
     Origin, Outcome, Prepared, Receipt, Written,
 };
 pub use error::{ApplyError, Conflict, OpenError, PrepareError, ReadError, StopKind};
+pub use lists::{ListChange, ListName, SenderList};
 pub use moment::{Moment, Named};
 pub use origin::KnownJournal;
 pub(crate) use origin::message_key;

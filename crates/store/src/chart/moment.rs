@@ -9,8 +9,8 @@ use access::Permit;
 /// One state of the chart. Nothing is begun and ended for each question, and what one question
 /// read into memory the next one finds there.
 pub struct Moment<'a> {
-    chart: &'a Chart,
-    session: &'a SqliteSession<'a>,
+    pub(super) chart: &'a Chart,
+    pub(super) session: &'a SqliteSession<'a>,
     rows: Rows,
 }
 

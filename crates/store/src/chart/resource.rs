@@ -157,6 +157,8 @@ pub struct AppliedAt {
     pub map_version: String,
     /// When.
     pub at: Timestamp,
+    /// What a person has to look at in it.
+    pub concerns: Option<String>,
 }
 
 /// A person and the source records that are linked to it.

@@ -208,13 +208,17 @@ impl Chart {
     pub fn applied(&self, message: &[u8]) -> Result<Vec<AppliedAt>, ReadError> {
         self.look(|session| {
             let mut statement = session.conn.prepare_cached(
-                "SELECT map_version, at FROM applied WHERE message = ? ORDER BY at DESC",
+                "SELECT a.map_version, a.at, c.concerns FROM applied a \
+                 LEFT JOIN applied_concern c \
+                 ON c.message = a.message AND c.map_version = a.map_version \
+                 WHERE a.message = ? ORDER BY a.at DESC",
             )?;
             let rows = statement.query_map([message], |row| {
                 let at = row.get(1).map(Timestamp::from_micros)?;
                 Ok(AppliedAt {
                     map_version: row.get(0)?,
                     at,
+                    concerns: row.get(2)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

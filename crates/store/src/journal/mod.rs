@@ -98,6 +98,8 @@ struct Inner {
 pub struct Applied {
     /// The version of the map set that put it there.
     pub map_version: String,
+    /// What a person has to look at in it.
+    pub concerns: Option<String>,
 }
 
 /// A message that waits to be processed.

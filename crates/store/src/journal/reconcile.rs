@@ -190,7 +190,11 @@ impl Reconciled {
             (None | Some(State::Received), None) => {
                 if let Some(applied) = applied(known.sequence)? {
                     self.n_mapped += 1;
-                    return put(State::Mapped, None, Some(applied.map_version));
+                    let state = applied
+                        .concerns
+                        .as_ref()
+                        .map_or(State::Mapped, |_| State::NeedsAttention);
+                    return put(state, applied.concerns, Some(applied.map_version));
                 }
                 match doubt {
                     Doubt::UpTo(last) if state.is_none() && known.sequence <= last => {

@@ -186,6 +186,7 @@ fn message_keys_lineage_and_audit_commit_with_the_change() {
         applied: Some(Applied {
             message: b"m1".to_vec(),
             map_version: "1".to_owned(),
+            concerns: None,
         }),
         lineage: vec![Lineage {
             change: 0,

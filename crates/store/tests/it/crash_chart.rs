@@ -74,6 +74,7 @@ fn batch(name: &str) -> Batch {
         applied: Some(Applied {
             message: name.as_bytes().to_vec(),
             map_version: "v1".to_owned(),
+            concerns: None,
         }),
         lineage: vec![Lineage {
             change: 0,

@@ -306,6 +306,8 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
     let mut applied = |sequence: Sequence| {
         Ok(sequence.get().is_multiple_of(2).then(|| Applied {
             map_version: "v7".to_owned(),
+            // One of them somebody has to look at, and the chart knows why.
+            concerns: (sequence == all[3]).then(|| "incomplete".to_owned()),
         }))
     };
     for n_mapped in [5, 0] {
@@ -314,12 +316,13 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
         let state = |sequence| journal.read(sequence).unwrap().unwrap().summary.state;
         assert_eq!(state(all[0]), State::Received);
         assert_eq!(state(all[1]), State::Mapped);
+        assert_eq!(state(all[3]), State::NeedsAttention);
         assert_eq!(state(noise), State::NeedsAttention);
         let counts = counts(&journal);
         let expected = [
             (State::Received, 5),
-            (State::Mapped, 5),
-            (State::NeedsAttention, 1),
+            (State::Mapped, 4),
+            (State::NeedsAttention, 2),
         ];
         assert_eq!(counts, expected);
     }
@@ -345,6 +348,7 @@ fn what_a_person_may_have_decided_is_not_applied_by_itself() {
     let mut applied = |sequence: Sequence| {
         Ok((sequence == all[2]).then(|| Applied {
             map_version: "v7".to_owned(),
+            concerns: None,
         }))
     };
     let done = journal

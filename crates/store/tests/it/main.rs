@@ -13,6 +13,7 @@ mod audit_search;
 mod chart;
 mod chart_fixture;
 mod chart_joins;
+mod chart_lists;
 mod chart_person;
 mod chart_person_view;
 mod chart_search;

@@ -212,6 +212,7 @@ fn what_it_cannot_do_is_refused_and_conflicts_leave_nothing() {
         applied: Some(store::chart::Applied {
             message: vec![1],
             map_version: "1".to_owned(),
+            concerns: None,
         }),
         ..Batch::default()
     };

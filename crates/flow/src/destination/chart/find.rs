@@ -1,13 +1,14 @@
 //! From business keys to what is in the chart.
 
 use super::keys;
+use super::plan::Slot;
 use crate::attention::Attention;
 use base::Timestamp;
 use fhir::build::Value;
 use mapping::Ownership;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use store::chart::{BusinessKey, Moment, Read, ReadError};
+use store::chart::{BusinessKey, ListName, Moment, Read, ReadError, SenderList};
 
 /// Reads the chart for one message.
 pub(super) struct Finder<'a> {
@@ -118,6 +119,37 @@ impl<'a> Finder<'a> {
     pub(super) fn named(&self, key: &BusinessKey) -> Result<Option<(String, bool)>, ReadError> {
         let named = self.chart.lookup(key)?;
         Ok(named.map(|named| (named.id, named.is_live)))
+    }
+
+    /// See [`Moment::lists_of`].
+    pub(super) fn lists_of(&self, of: &str) -> Result<Vec<SenderList>, ReadError> {
+        self.chart.lists_of(of)
+    }
+
+    /// See [`Moment::lists_with`].
+    pub(super) fn lists_with(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Vec<ListName>, ReadError> {
+        self.chart.lists_with(resource_type, id)
+    }
+
+    /// The patients that were merged into this one, and those that were merged into them.
+    pub(super) fn merged_into(&self, slot: &Slot) -> Result<Vec<String>, ReadError> {
+        let mut found = slot.now().map(replaces).unwrap_or_default();
+        let mut at = 0;
+        while let Some(id) = found.get(at).cloned() {
+            at += 1;
+            let earlier = self.read("Patient", &id)?;
+            let earlier = earlier.map(|earlier| replaces(&earlier.value));
+            for id in earlier.into_iter().flatten() {
+                if id != slot.id && !found.contains(&id) {
+                    found.push(id);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The resource that one key names.
@@ -241,6 +273,18 @@ pub(super) fn replaced_by(patient: &Value) -> Option<String> {
         .find(|link| link.text("type") == Some("replaced-by"))?;
     let reference = link.get("other")?.text("reference")?;
     reference.strip_prefix("Patient/").map(str::to_owned)
+}
+
+/// The patients that were merged into this one.
+fn replaces(patient: &Value) -> Vec<String> {
+    let links = patient
+        .each("link")
+        .filter(|link| link.text("type") == Some("replaces"));
+    let ids = links.filter_map(|link| {
+        let reference = link.get("other")?.text("reference")?;
+        reference.strip_prefix("Patient/").map(str::to_owned)
+    });
+    ids.collect()
 }
 
 /// Takes out what the store puts in, so that an unchanged body is seen to be one.

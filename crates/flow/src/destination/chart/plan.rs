@@ -7,8 +7,8 @@
 
 use super::find::{Existing, Finder, Hit};
 use super::merge::{self, Merge};
-use super::{concern, keys, news, people, whose};
-use crate::attention::{Attention, Concern};
+use super::{concern, keys, news, people, results, snapshot, whose};
+use crate::attention::{self, Attention, Concern};
 use crate::destination::{Change as Shown, Task};
 use access::Permit;
 use base::Timestamp;
@@ -18,8 +18,8 @@ use mapping::{Conversion, Draft, Ownership};
 use std::collections::{HashMap, HashSet};
 use store::audit;
 use store::chart::{
-    Applied, Batch, BusinessKey, Change, Expect, KeyClaim, Lineage, Origin, PrepareError, Prepared,
-    ReadError,
+    Applied, Batch, BusinessKey, Change, Expect, KeyClaim, Lineage, ListChange, Origin,
+    PrepareError, Prepared, ReadError,
 };
 
 /// What one message changes.
@@ -31,6 +31,7 @@ pub(super) struct Plan {
     pub(super) n_notes: u32,
     /// What a person has to look at, beside what the map could not use.
     pub(super) concerns: Vec<Concern>,
+    lists: Vec<ListChange>,
 }
 
 /// Why there is no plan.
@@ -49,8 +50,10 @@ pub(super) struct Slot {
     pub(super) before: Option<Existing>,
     /// What it is to be, where that may be something else.
     pub(super) value: Option<Value>,
-    lineage: Vec<mapping::Lineage>,
-    owned: bool,
+    pub(super) lineage: Vec<mapping::Lineage>,
+    pub(super) owned: bool,
+    /// It must be as it was seen, also where nothing of it changes.
+    pub(super) is_held: bool,
     /// Reached by the number of a patient that was merged into it: its own numbers stay.
     is_alias: bool,
 }
@@ -132,6 +135,8 @@ impl Plan {
             n_notes += merge.link(&mut planner.slots);
         }
         n_notes += planner.n_notes;
+        results::settle(&mut planner, drafts);
+        let lists = snapshot::settle(&mut planner, (task, event), conversion)?;
         let Planner {
             slots,
             claims,
@@ -144,6 +149,7 @@ impl Plan {
             event,
             n_notes,
             concerns,
+            lists,
         })
     }
 
@@ -163,7 +169,13 @@ impl Plan {
     ) -> Result<Batch, PrepareError> {
         let message = mark.message.clone();
         let mut batch = Batch {
-            applied: Some(mark),
+            applied: Some(Applied {
+                concerns: attention::write(
+                    &task.flow.attention.told(self.all_concerns(conversion)),
+                ),
+                ..mark
+            }),
+            lists: self.lists.clone(),
             audit: vec![self.audit(task, permit)],
             ..Batch::default()
         };
@@ -267,7 +279,7 @@ impl Slot {
     }
 
     /// What it is to be.
-    fn now(&self) -> Option<&Value> {
+    pub(super) fn now(&self) -> Option<&Value> {
         let before = self.before.as_ref().map(|before| &before.value);
         self.value.as_ref().or(before)
     }
@@ -302,7 +314,8 @@ impl Slot {
     /// Also where only the time of the news moves: what is older than a repeat is older still.
     fn is_changed(&self, event: Option<Timestamp>) -> bool {
         let known = self.before.as_ref().and_then(|before| before.event);
-        self.differs() || (self.owned && known < event)
+        let holds = self.is_held && self.before.is_some();
+        self.differs() || holds || (self.owned && known < event)
     }
 }
 
@@ -358,6 +371,7 @@ impl<'a> Planner<'a> {
             value: None,
             lineage: Vec::new(),
             owned: false,
+            is_held: false,
             is_alias: hit.is_alias,
         });
         Ok(self.slots.len() - 1)

@@ -185,6 +185,7 @@ fn check_supported(permit: &Permit, batch: &Batch) -> Result<(), ApplyError> {
     }
     let plain = batch.conditions.is_empty()
         && batch.keys.is_empty()
+        && batch.lists.is_empty()
         && batch.applied.is_none()
         && batch.lineage.is_empty()
         && batch.audit.is_empty();

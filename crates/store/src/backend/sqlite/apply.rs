@@ -49,6 +49,7 @@ impl Writing<'_> {
             return Ok(Receipt {
                 written: Vec::new(),
                 already_applied: true,
+                concerns: self.concerns(batch)?,
             });
         }
         let before = self.check_changes(&batch.changes)?;
@@ -78,12 +79,16 @@ impl Writing<'_> {
         for claim in &batch.keys {
             self.take_key(claim)?;
         }
+        for change in &batch.lists {
+            self.list(change)?;
+        }
         if let Some(applied) = &batch.applied {
             let mut insert = self
                 .conn
                 .prepare_cached("INSERT INTO applied VALUES (?, ?, ?)")?;
             let at = self.counters.now.micros();
             insert.execute(params![applied.message, applied.map_version, at])?;
+            self.keep_concerns(applied)?;
         }
         for (lineage, origins) in batch.lineage.iter().zip(lineage) {
             if let Some(written) = receipt.written.get(lineage.change) {

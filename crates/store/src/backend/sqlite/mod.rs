@@ -4,9 +4,11 @@
 //! file is in WAL mode with `synchronous=FULL`.
 
 mod apply;
+mod concerns;
 mod everything;
 mod face;
 mod link;
+mod lists;
 mod numbers;
 pub(crate) mod pool;
 mod precondition;

@@ -147,6 +147,8 @@ pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers, Origin), Ope
         ))
         .map_err(file)?;
     }
+    let later = [super::concerns::TABLE, super::lists::TABLES].concat();
+    conn.execute_batch(&later).map_err(file)?;
     let types = types(&conn).map_err(file)?;
     let origin = Origin {
         identity: identity(&conn).map_err(file)?,
