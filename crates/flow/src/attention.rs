@@ -236,8 +236,8 @@ impl Attention {
                 "It was tried as often as the flow allows. Find the cause, then replay."
             }
             Self::NoPatient => {
-                "A result or an order in it is about no patient: PID is missing or says nothing. \
-                 Nothing of it is in the chart. Add the patient and send it again."
+                "It is about no patient: PID is missing or says nothing, or a merge names no person on one \
+                 side. Nothing of it is in the chart. Add the patient's number and send it again."
             }
             Self::AnotherPerson => {
                 "Name, birth date and sex are others than those of the record that has its number. Nothing \

@@ -202,3 +202,95 @@ fn visits_without_a_number() {
         assert_eq!(found, expected, "{clause}");
     }
 }
+
+/// A merge of a number that names nobody would retire a patient into nobody (HL7 v2.5.1, 3.6.2).
+#[test]
+fn merges_are_of_people() {
+    let merge = |control: u32, stays: &str, goes: &str| {
+        format!(
+            "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|2024010110{control:02}00||ADT^A40^ADT_A39|{control}|P|2.5.1\r\
+             EVN|A40|2024010110{control:02}00\rPID|1||{stays}||{FRED}\rMRG|{goes}\r"
+        )
+    };
+    for (clause, stays, goes, answer, n_active) in [
+        (
+            "into a placeholder",
+            "UNKNOWN^^^ZZHOSP^MR",
+            "A1^^^ZZHOSP^MR",
+            "AE",
+            2,
+        ),
+        (
+            "of a placeholder",
+            "A1^^^ZZHOSP^MR",
+            "000^^^ZZHOSP^MR",
+            "AE",
+            2,
+        ),
+        (
+            "by an account alone",
+            "A1^^^ZZHOSP^MR",
+            "S9^^^ZZHOSP^AN",
+            "AE",
+            2,
+        ),
+        (
+            "beside one account of both",
+            "A1^^^ZZHOSP^MR~S9^^^ZZHOSP^AN",
+            "B2^^^ZZHOSP^MR~S9^^^ZZHOSP^AN",
+            "AA",
+            1,
+        ),
+    ] {
+        let dir = tempdir().unwrap();
+        let site = ChartSite::start(dir.path());
+        site.send("adt", &adt(1, "A1^^^ZZHOSP^MR", FRED));
+        site.send("adt", &adt(2, "B2^^^ZZHOSP^MR", FRED));
+        assert_eq!(site.send("adt", &merge(3, stays, goes)), answer, "{clause}");
+        let is_active = |patient: &&fhir::build::Value| patient.get("active").is_none();
+        let patients = site.all("Patient");
+        assert_eq!(
+            patients.iter().filter(is_active).count(),
+            n_active,
+            "{clause}"
+        );
+    }
+}
+
+/// Two patients in one message, whose orders have one number.
+#[test]
+fn one_message_about_two_patients() {
+    let group = |number: &str, who: &str, value: u32| {
+        format!(
+            "PID|1||{number}^^^ZZHOSP^MR||{who}\r\
+             OBR|1|P1^ZZHOSP|F1^ZZLAB|24323-8^CMP^LN|||20240105\r\
+             OBX|1|NM|2345-7^Glucose^LN||{value}|mg/dL|||||F\r"
+        )
+    };
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    for control in [1, 2] {
+        let text = format!(
+            "MSH|^~\\&|LAB|ZZLAB|CW|ZZ|2024010{control}||ORU^R01^ORU_R01|{control}|P|2.5.1\r{}{}",
+            group("A1", FRED, 98),
+            group("B2", DORA, 450)
+        );
+        assert_eq!(site.send("lab", &text), "AA");
+        assert_eq!(site.all("Observation").len(), 2);
+        assert_eq!(site.all("DiagnosticReport").len(), 2);
+        for (number, value) in [("A1", "98"), ("B2", "450")] {
+            let id = format!("Patient/{}", site.patient(number).text("id").unwrap());
+            let own = site.all("Observation").into_iter().find(|result| {
+                result
+                    .at("subject.reference")
+                    .and_then(fhir::build::Value::as_str)
+                    == Some(&id)
+            });
+            let own = own.unwrap();
+            assert_eq!(
+                own.at("valueQuantity.value").unwrap().number_text(),
+                Some(value)
+            );
+        }
+    }
+}

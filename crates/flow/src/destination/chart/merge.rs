@@ -13,7 +13,7 @@ use super::plan::{Planner, Slot, Unfit};
 use crate::attention::Attention;
 use fhir::build::Value;
 use hl7v2::{Field, Message};
-use mapping::{BusinessKey, Draft};
+use mapping::{BusinessKey, Draft, Names};
 use std::collections::HashMap;
 
 /// Two records of one plan, one of which replaces the other.
@@ -30,6 +30,7 @@ pub(super) struct Merge {
 struct Number {
     value: String,
     authority: String,
+    kind: String,
 }
 
 /// Events that give one patient another number, rather than join two (3.3.46 to 3.3.49).
@@ -44,7 +45,7 @@ pub(super) fn find(
     let renumbers = RENUMBERINGS.contains(&&*message.event());
     let mut merges = Vec::new();
     let mut into = HashMap::new();
-    for (staying, going) in pairs(message) {
+    for (staying, going) in pairs(message, drafts)? {
         if staying
             .iter()
             .any(|one| going.iter().any(|other| one.is(other)))
@@ -276,34 +277,60 @@ fn unclaimed_common(
     Ok(raw(finder, &common)?.unclaimed)
 }
 
-/// Each MRG with the PID that it follows.
-fn pairs(message: &Message) -> Vec<(Vec<Number>, Vec<Number>)> {
+/// Each MRG with the PID that it follows. A number that names no person (an account that both share,
+/// a placeholder) takes no part; a merge of which nothing else is left would retire somebody into
+/// nobody, and is refused.
+fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<(Vec<Number>, Vec<Number>)>, Unfit> {
     let mut pairs = Vec::new();
     let mut staying = Vec::new();
     for segment in message.segments() {
         match segment.name() {
-            "PID" => staying = numbers(segment.field(3)),
+            "PID" => staying = naming(numbers(segment.field(3)), drafts),
             "MRG" => {
-                let going = numbers(segment.field(1));
-                if !going.is_empty() && !staying.is_empty() {
-                    pairs.push((staying.clone(), going));
+                let told = numbers(segment.field(1));
+                if told.is_empty() {
+                    continue;
                 }
+                let going = naming(told, drafts);
+                if going.is_empty() || staying.is_empty() {
+                    return Err(Unfit::Refused(Attention::NoPatient));
+                }
+                pairs.push((staying.clone(), going));
             }
             _ => {}
         }
     }
-    pairs
+    Ok(pairs)
+}
+
+/// Those that name a person: as the map read them, or by table 0203 where it makes nothing of them.
+fn naming(numbers: Vec<Number>, drafts: &[Draft]) -> Vec<Number> {
+    let read = |number: &Number| {
+        let patients = drafts
+            .iter()
+            .filter(|draft| draft.resource_type == "Patient");
+        let mut keys = patients.flat_map(|draft| &draft.keys);
+        keys.find(|key| key.value == number.value && key.kind == number.kind)
+            .map(|key| key.names)
+    };
+    let names = |number: &Number| {
+        let by_table = || fhir::identifier::names(&number.kind, &number.authority, &number.value);
+        match read(number).unwrap_or_else(by_table) {
+            Names::Record | Names::Person | Names::Local => true,
+            Names::Nobody | Names::Placeholder => false,
+        }
+    };
+    numbers.into_iter().filter(names).collect()
 }
 
 fn numbers(field: Field<'_>) -> Vec<Number> {
-    let number = |value: String, authority: String| Number { value, authority };
+    let text = |cx: hl7v2::Repeat<'_>, n: usize| cx.component(n).text().into_owned();
     field
         .repeats()
-        .map(|cx| {
-            number(
-                cx.component(1).text().into_owned(),
-                cx.component(4).text().into_owned(),
-            )
+        .map(|cx| Number {
+            value: text(cx, 1),
+            authority: text(cx, 4),
+            kind: text(cx, 5),
         })
         .filter(|number| !number.value.is_empty() && number.value != "\"\"")
         .collect()
