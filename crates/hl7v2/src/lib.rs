@@ -30,6 +30,7 @@ mod piece;
 mod review;
 mod scan;
 pub mod structure;
+pub mod wire;
 
 pub use build::MessageBuilder;
 pub use charset::Charset;

@@ -12,7 +12,7 @@ use hl7v2::Message;
 use mapping::{Conversion, MapSet, RowInfo, Source, Target};
 use serde_json::json;
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -316,8 +316,13 @@ fn back(args: &Convert, bytes: &[u8]) -> Result<ExitCode, Failure> {
         let lines: String = losses().map(|line| line + "\n").collect();
         let _ = out.write_all(lines.as_bytes());
     } else {
-        let text = String::from_utf8_lossy(&back.message).replace('\r', "\n");
-        let _ = out.write_all(text.as_bytes());
+        // Segments end in CR (HL7 v2 2.5.4); a terminal would write them over one another.
+        let mut text = back.message;
+        if out.is_terminal() {
+            let ends = text.iter_mut().filter(|byte| **byte == b'\r');
+            ends.for_each(|byte| *byte = b'\n');
+        }
+        let _ = out.write_all(&text);
         for line in losses() {
             eprintln!("{line}");
         }

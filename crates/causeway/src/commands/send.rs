@@ -59,10 +59,9 @@ fn frames(args: &Send, file: &Path) -> Result<(Vec<Bytes>, bool), Failure> {
     let whole = args.batch.then(|| Bytes::from(bytes.clone()));
     let (batch, fits) = input::messages(file, bytes)?;
     let each = || batch.messages.into_iter().map(|member| member.bytes);
-    Ok((
-        whole.map_or_else(|| each().collect(), |whole| vec![whole]),
-        fits,
-    ))
+    let frames: Vec<Bytes> = whole.map_or_else(|| each().collect(), |whole| vec![whole]);
+    // A file may end its lines as its editor does; on the wire a segment ends in CR (HL7 v2 2.5.4).
+    Ok((frames.iter().map(hl7v2::wire::with_cr).collect(), fits))
 }
 
 fn send_http(args: &Send) -> Result<ExitCode, Failure> {

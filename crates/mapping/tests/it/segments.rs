@@ -18,7 +18,7 @@ pub(crate) fn pid() -> impl Strategy<Value = String> {
         repeats(xtn(&["WPN"]), 2),
     );
     let second = (
-        optional(cwe()),
+        optional(one_of(&["en", "es", "zh", "vi"])),
         optional(one_of(&[
             "M",
             "D",
