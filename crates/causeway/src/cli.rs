@@ -22,13 +22,13 @@ pub(crate) enum Command {
     Serve(Configured),
     /// Check configuration, flows and maps without starting, and run the tests in map files
     Check(Check),
-    /// Translate between HL7 v2 and FHIR
+    /// Translate between HL7 v2 and FHIR; HL7 v2 is written with a CR behind each segment, on a terminal with line feeds
     Convert(Convert),
     /// Evaluate a FHIRPath expression on a resource, one JSON value a line
     Fhirpath(Fhirpath),
     /// Load bundles, NDJSON and HL7 batch files
     Import(Import),
-    /// Send files to an MLLP or HTTP address and print each acknowledgement
+    /// Send files to an MLLP or HTTP address, with a CR behind each segment, and print each acknowledgement, one segment a line
     Send(Send),
     /// Look at received messages, replay and release them
     Messages(Messages),

@@ -32,3 +32,4 @@ mod site;
 mod small_disk;
 mod story;
 mod verify;
+mod wire;

@@ -161,7 +161,7 @@ impl<'m> Matcher<'m> {
         }
         let levels = self.open.len();
         for level in (0..levels).rev() {
-            if self.forward(level, name, true) {
+            if self.forward(level, name, true) && !self.is_next_rather_than_prior(level, name) {
                 let route = std::mem::take(&mut self.route);
                 return self.go(level, route, index);
             }
@@ -235,6 +235,32 @@ impl<'m> Matcher<'m> {
             slot.is_some_and(|slot| slot.repeats)
         });
         repeats && self.find(group, 0, name, true)
+    }
+
+    /// Whether the way in `route` leads into the results before (PRIOR_RESULT of an OML), where the segment may as well begin the next
+    /// order. The grammar allows both; an order must not be taken for one of the past. What is prior says so by its own
+    /// patient (PATIENT_PRIOR).
+    fn is_next_rather_than_prior(&mut self, level: usize, name: [u8; 3]) -> bool {
+        let (Some(spec), Some((_, mut group))) = (self.spec, self.level(level)) else {
+            return false;
+        };
+        let was_prior = is_prior(group);
+        let mut enters = false;
+        for slot in &self.route {
+            let below = group.slots.get(*slot).map_or(NO_GROUP, |slot| slot.group);
+            let Some(inner) = spec.groups.get(usize::from(below)) else {
+                break;
+            };
+            enters |= is_prior(inner);
+            group = inner;
+        }
+        if was_prior || !enters {
+            return false;
+        }
+        let route = std::mem::take(&mut self.route);
+        let begins_next = (0..=level).any(|outer| self.again(outer, name));
+        self.route = route;
+        begins_next
     }
 
     /// Fills a place before the cursor that is still empty, where a repetition would tear apart
@@ -441,6 +467,10 @@ impl<'m> Matcher<'m> {
         }
         self.structure
     }
+}
+
+fn is_prior(group: &GroupSpec) -> bool {
+    group.name.contains("PRIOR")
 }
 
 /// The way from a group's slot `from` on to a segment. Strict: without skipping what is required.

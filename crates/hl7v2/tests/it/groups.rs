@@ -95,6 +95,26 @@ fn segments_find_their_groups() {
     }
 }
 
+/// The grammar of an OML lets the next order be one of the past (4.4.6): it is the next one unless a patient of its own says so.
+#[test]
+fn the_next_order_is_no_prior_result() {
+    let oml = "OML^O21^OML_O21";
+    let two = message(oml, &["PID", "ORC", "OBR", "ORC", "OBR"]);
+    let tree_of = |message: &Message| tree(message, &message.structure().root());
+    assert_eq!(
+        tree_of(&two),
+        "OML_O21(MSH PATIENT(PID) ORDER(ORC OBSERVATION_REQUEST(OBR)) ORDER(ORC OBSERVATION_REQUEST(OBR)))"
+    );
+    let prior = message(oml, &["PID", "ORC", "OBR", "PID", "ORC", "OBR", "OBX"]);
+    assert!(
+        tree_of(&prior).contains(
+            "PRIOR_RESULT(PATIENT_PRIOR(PID) ORDER_PRIOR(ORC OBR OBSERVATION_PRIOR(OBX)))"
+        ),
+        "{}",
+        tree_of(&prior)
+    );
+}
+
 #[test]
 fn paths_find_values() {
     let message = message(
