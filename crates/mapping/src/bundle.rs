@@ -33,6 +33,11 @@ impl Conversion {
         if let Some(at) = self.event_time {
             bundle.set("timestamp", at.to_fhir());
         }
-        bundle.with("entry", entries.collect::<Vec<Value>>())
+        let entries: Vec<Value> = entries.collect();
+        // FHIR's JSON has no empty list.
+        if entries.is_empty() {
+            return bundle;
+        }
+        bundle.with("entry", entries)
     }
 }
