@@ -11,6 +11,7 @@ mod decimal;
 mod id;
 mod issue;
 mod phi;
+mod sparse;
 mod time;
 
 pub use clock::{Clock, FixedClock, SystemClock};
@@ -18,4 +19,5 @@ pub use decimal::{Decimal, InvalidDecimal};
 pub use id::{Id, InvalidId, Kind};
 pub use issue::{Issue, Severity};
 pub use phi::{Phi, Purpose};
+pub use sparse::Sparse;
 pub use time::{DateTime, InvalidDateTime, Precision, TimeReading, Timestamp, UtcOffset, Zone};

@@ -3,13 +3,14 @@
 //! The order matters: first the audit log makes its reserve anew, which it does by itself; then there
 //! must be room for more than one write; only then journal, chart and flows take up their work.
 
+use base::Sparse;
 use flow::Engine;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::Position;
 use store::audit::AuditLog;
 use store::chart::{ApplyError, Chart, StopKind};
@@ -28,6 +29,8 @@ pub(crate) struct Stopping {
     pub(crate) engine: Arc<Engine>,
     /// How far chart and ledger were when that was written down last.
     pub(crate) remembered: Mutex<Option<(Position, Position)>>,
+    /// For the log.
+    pub(crate) no_room: Sparse,
 }
 
 /// The thread that looks.
@@ -83,7 +86,9 @@ impl Stopping {
             return;
         }
         if let Err(error) = has_room(&self.data) {
-            tracing::warn!(%error, "there is no room yet; no message and no write is taken");
+            if let Some(n_unsaid) = self.no_room.met(Instant::now()) {
+                tracing::warn!(%error, n_unsaid, "there is no room yet; no message and no write is taken");
+            }
             return;
         }
         self.chart.resume();

@@ -3,10 +3,11 @@
 //! The entry is on disk with its write before the write is acknowledged; this only moves it to the
 //! chained log, soon, and once: the log knows the last relay number.
 
+use base::Sparse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::audit::{AuditLog, RecordError};
 use store::chart::Chart;
 
@@ -26,9 +27,10 @@ impl Relay {
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
         let work = move || {
+            let trouble = Sparse::default();
             loop {
                 let is_last = told.load(Ordering::Acquire);
-                while carry(&chart, &audit) == AT_ONCE {}
+                while carry(&chart, &audit, &trouble) == AT_ONCE {}
                 if is_last {
                     return;
                 }
@@ -58,11 +60,15 @@ impl Relay {
 }
 
 /// How many were carried. What fails stays in the chart and is tried again.
-fn carry(chart: &Chart, audit: &AuditLog) -> usize {
+fn carry(chart: &Chart, audit: &AuditLog, trouble: &Sparse) -> usize {
     let entries = match chart.audit_relay(AT_ONCE) {
         Ok(entries) => entries,
         Err(error) => {
-            tracing::error!(%error, "audit entries could not be read from the chart");
+            say(
+                trouble,
+                &error,
+                "audit entries could not be read from the chart",
+            );
             return 0;
         }
     };
@@ -80,13 +86,28 @@ fn carry(chart: &Chart, audit: &AuditLog) -> usize {
                 // The log has said so; what is in the chart is as safe, and goes over later.
                 return 0;
             }
-            tracing::error!(%error, "an audit entry could not be written; it stays in the chart");
+            say(
+                trouble,
+                &error,
+                "an audit entry could not be written; it stays in the chart",
+            );
             return 0;
         }
     }
     if let Err(error) = chart.audit_relayed(last).wait() {
-        tracing::error!(%error, "carried audit entries could not be cleared from the chart");
+        say(
+            trouble,
+            &error,
+            "carried audit entries could not be cleared from the chart",
+        );
         return 0;
     }
     n_entries
+}
+
+/// It is tried five times a second; the log needs it once a minute.
+fn say(trouble: &Sparse, error: &dyn std::error::Error, what: &str) {
+    if let Some(n_unsaid) = trouble.met(Instant::now()) {
+        tracing::error!(%error, n_unsaid, "{what}");
+    }
 }

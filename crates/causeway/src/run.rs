@@ -125,6 +125,7 @@ where
         chart: chart.clone(),
         engine: engine.clone(),
         remembered: std::sync::Mutex::default(),
+        no_room: base::Sparse::default(),
     });
 
     let administrator_name = administrator.name();

@@ -4,8 +4,10 @@
 
 use crate::attention::Attention;
 use crate::metrics::Metrics;
+use base::Sparse;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +167,8 @@ pub enum CloseReason {
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     metrics: Metrics,
+    /// While a disk is full every message is tried again and again.
+    retries: Arc<Sparse>,
 }
 
 // === impl Events ===
@@ -172,7 +176,10 @@ pub struct Events {
 impl Events {
     /// Counts into `metrics`.
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics }
+        Self {
+            metrics,
+            retries: Arc::default(),
+        }
     }
 
     /// The metrics that it counts into.
@@ -183,7 +190,9 @@ impl Events {
     /// Logs and counts one event.
     pub fn emit(&self, event: Event<'_>) {
         self.metrics.count(event);
-        log(event);
+        if !matches!(event, Event::Retried { .. }) || self.retries.met(Instant::now()).is_some() {
+            log(event);
+        }
     }
 }
 

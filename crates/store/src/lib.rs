@@ -9,6 +9,7 @@ pub mod journal;
 mod priority;
 mod sum;
 pub mod verify;
+mod wal;
 
 pub use damage::Damage;
 pub use identity::{Identity, Position};

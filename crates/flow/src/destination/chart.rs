@@ -31,11 +31,13 @@ use crate::maps::{Edition, LiveMaps};
 use crate::step::decode;
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
+use base::Sparse;
 use hl7v2::Message;
 use mapping::{Conversion, Draft, Source};
 use plan::{Plan, Unfit};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use store::chart::{ApplyError, Batch, Chart, Lane};
 use turns::Turns;
 
@@ -49,6 +51,9 @@ pub struct ChartDestination {
     turns: Turns,
     /// Held over a message of many segments: two at once would take twice the memory.
     large: Mutex<()>,
+    /// Troubles that last, for the log.
+    unreadable: Sparse,
+    unwritable: Sparse,
 }
 
 /// How often the work is done again at once because another message was quicker.
@@ -80,6 +85,8 @@ impl ChartDestination {
             sources: Mutex::default(),
             turns: Turns::new(),
             large: Mutex::default(),
+            unreadable: Sparse::default(),
+            unwritable: Sparse::default(),
         }
     }
 
@@ -130,8 +137,16 @@ impl ChartDestination {
         let plan = match self.plan(task, conversion) {
             Ok(plan) => plan,
             Err(Unfit::Refused(reason)) => return Err(refused(reason, conversion)),
+            // It would fail again: what the message builds on is damaged on disk.
+            Err(Unfit::Read(error)) if error.is_damage() => {
+                let issues = vec![error.to_string()];
+                let reason = Attention::ChartRefused;
+                return Err(Outcome::Refused { reason, issues });
+            }
             Err(Unfit::Read(error)) => {
-                tracing::error!(sequence = task.sequence.get(), %error, "cannot read the chart");
+                if let Some(n_unsaid) = self.unreadable.met(Instant::now()) {
+                    tracing::error!(sequence = task.sequence.get(), %error, n_unsaid, "cannot read the chart");
+                }
                 return Err(Outcome::Unavailable);
             }
         };
@@ -186,7 +201,9 @@ impl ChartDestination {
             Err(ApplyError::Conflict(_)) => None,
             Err(ApplyError::Overloaded) => Some(Outcome::Unavailable),
             Err(error @ (ApplyError::Stopped { .. } | ApplyError::Closed(_))) => {
-                tracing::error!(sequence = task.sequence.get(), %error, "the chart takes no writes");
+                if let Some(n_unsaid) = self.unwritable.met(Instant::now()) {
+                    tracing::error!(sequence = task.sequence.get(), %error, n_unsaid, "the chart takes no writes");
+                }
                 Some(Outcome::Unavailable)
             }
             Err(

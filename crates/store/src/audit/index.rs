@@ -36,6 +36,8 @@ const EMPTY: &str = "
 DROP TABLE IF EXISTS entry; DROP TABLE IF EXISTS touched; DROP TABLE IF EXISTS progress;
 ";
 pub(super) const NAME: &str = "index.db";
+/// Room for a log of four times 16 MB.
+const LOG_REGIONS: u64 = 4;
 /// Entries per transaction of the index.
 const STEP: usize = 500;
 /// The head file is at most this much behind.
@@ -105,6 +107,8 @@ pub(super) fn open(directory: &Path) -> Option<Connection> {
         let connection = Connection::open(&path)?;
         connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        // Readers come and go as long as the process lives, and so does the room.
+        std::mem::forget(crate::wal::Room::take(&path, &connection, LOG_REGIONS));
         connection.pragma_update(None, "cache_size", -4_000)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version != VERSION {

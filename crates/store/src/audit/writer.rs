@@ -72,7 +72,7 @@ impl Writer {
     /// Runs until the inbox is closed and empty. On a full disk it looks for room by itself.
     pub(super) fn run(mut self) {
         self.tell();
-        while let Some(orders) = self.inbox.take_within(self.patience()) {
+        while let Some(orders) = self.inbox.take_within(self.patience(), Duration::ZERO) {
             if self.patience().is_some_and(|patience| patience.is_zero()) {
                 self.leave_reserve();
             }

@@ -22,15 +22,12 @@ pub(super) struct Batch<'a> {
     /// Identity → bodies of this very transaction, whose terms are not written yet.
     identities: HashMap<[u8; 8], Vec<([u8; 16], u64)>>,
     answers: Vec<Appended>,
-    n_bytes: u64,
 }
 
 /// What came of it.
 pub(super) struct Done {
     pub(super) next: u64,
     pub(super) answers: Vec<Appended>,
-    /// About how much the log grew.
-    pub(super) n_bytes: u64,
 }
 
 /// An earlier message with the same identity.
@@ -57,7 +54,6 @@ impl<'a> Batch<'a> {
             minutes: BTreeMap::new(),
             identities: HashMap::new(),
             answers: Vec::new(),
-            n_bytes: 0,
         }
     }
 
@@ -73,7 +69,6 @@ impl<'a> Batch<'a> {
                 Order::Append(prepared, _) => self.append(connection, prepared)?,
                 Order::Acknowledge(sequence, acknowledgement) => {
                     acknowledge(connection, sequence.get(), acknowledgement)?;
-                    self.n_bytes += acknowledgement.bytes.len() as u64 + 100;
                 }
             }
         }
@@ -82,7 +77,6 @@ impl<'a> Batch<'a> {
         Ok(Done {
             next: self.next,
             answers: self.answers,
-            n_bytes: self.n_bytes,
         })
     }
 
@@ -141,11 +135,6 @@ impl<'a> Batch<'a> {
             .minutes
             .entry((&entry.flow, rated_code(Rated::Received)))
             .or_default() += 1;
-        let n_body = prepared
-            .compressed
-            .as_ref()
-            .map_or(entry.body.len(), Vec::len);
-        self.n_bytes += n_body as u64 + 4_096;
         self.answers.push(Appended::New {
             sequence: Sequence::new(sequence),
             received: self.now,

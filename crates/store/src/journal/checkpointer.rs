@@ -21,7 +21,6 @@ pub(super) struct Checkpointer {
     done: Arc<AtomicBool>,
     running: bool,
     enough: u64,
-    n_bytes: u64,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -43,17 +42,14 @@ impl Checkpointer {
             done,
             running: false,
             enough,
-            n_bytes: 0,
             thread: Some(thread),
         })
     }
 
-    /// The writer wrote about so much.
+    /// The writer has written: that many bytes are in the log now.
     pub(super) fn wrote(&mut self, file: &DayFile, connection: &Connection, n_bytes: u64) {
-        self.n_bytes += n_bytes;
         if self.running && self.done.swap(false, Ordering::AcqRel) {
             self.running = false;
-            self.n_bytes = 0;
             if let Err(source) = day::checkpoint(connection, "PASSIVE") {
                 self.days.stop(ReadError::File {
                     path: file.path.clone(),
@@ -61,7 +57,7 @@ impl Checkpointer {
                 });
             }
         } else if !self.running
-            && self.enough <= self.n_bytes
+            && self.enough <= n_bytes
             && let Some(asked) = &self.asked
         {
             self.running = asked.try_send(file.path.clone()).is_ok();

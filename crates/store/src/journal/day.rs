@@ -16,6 +16,7 @@
 //! bytes are checked by `entry.hash`, which every format has.
 
 use super::error::{OpenError, ReadError};
+use crate::wal;
 use base::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -279,6 +280,7 @@ pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
 /// A connection that cannot write.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    wal::may_open(path)?;
     let connection = Connection::open_with_flags(path, flags)?;
     configure(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
@@ -301,7 +303,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     connection.query_row("PRAGMA wal_autocheckpoint=0", [], |_| Ok(()))?;
-    connection.query_row("PRAGMA journal_size_limit=67108864", [], |_| Ok(()))?;
+    // A log that has grown is cut to this when it starts over.
+    connection.query_row("PRAGMA journal_size_limit=16777216", [], |_| Ok(()))?;
+    wal::watch(connection);
     connection.set_prepared_statement_cache_capacity(64);
     // Closing must not write: after a failed fsync nothing may be tried again.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

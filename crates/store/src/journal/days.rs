@@ -5,6 +5,7 @@ use super::error::{OpenError, PruneError, ReadError, WriteError};
 use super::{Sequence, day, origin};
 use crate::damage::{Damage, is_damage};
 use crate::identity::Identity;
+use crate::wal::Room;
 use base::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Room for logs of eight times 16 MB; they are brought home long before.
+pub(super) const LOG_REGIONS: u64 = 8;
 
 /// The files of one journal, and its state.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(super) struct Days {
     /// Files that could not be opened and were moved out of the way at this opening.
     pub(super) set_aside: Vec<PathBuf>,
     pub(super) damage: Damage,
+    /// For the databases that are written in this run; goes after their connections.
+    rooms: Mutex<BTreeMap<PathBuf, Room>>,
     stopped: Mutex<Option<WriteError>>,
     /// Held while the journal is open; another process fails to take it.
     _lock: File,
@@ -100,10 +106,19 @@ impl Days {
             is_new,
             set_aside,
             damage: Damage::default(),
+            rooms: Mutex::default(),
             stopped: Mutex::new(None),
             _lock: lock,
         };
         Ok((days, resume))
+    }
+
+    /// Takes room beside the log of a database that is written from now on.
+    pub(super) fn take_room(&self, path: &Path, connection: &Connection) {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if rooms.get(path).is_none_or(|room| !room.is_of(path)) {
+            rooms.insert(path.to_owned(), Room::take(path, connection, LOG_REGIONS));
+        }
     }
 
     /// Gives no sequence up to this one any more, also after a restart.
@@ -227,6 +242,8 @@ impl Days {
                 Err(source) => return Err(PruneError { path, source }),
             }
         }
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|path, _| *path != file.path && *path != text);
         Ok(())
     }
 }
@@ -305,6 +322,7 @@ impl Resume {
 pub(super) fn open_day(days: &Days, name: &Name) -> Result<(Arc<DayFile>, Connection), OpenError> {
     if let Some(file) = days.get(name) {
         let connection = day::open_existing(&file.path)?;
+        days.take_room(&file.path, &connection);
         return Ok((file, connection));
     }
     let (file, connection) = DayFile::open(&days.directory, name.clone())?;
@@ -313,6 +331,7 @@ pub(super) fn open_day(days: &Days, name: &Name) -> Result<(Arc<DayFile>, Connec
         source,
     })?;
     let file = Arc::new(file);
+    days.take_room(&file.path, &connection);
     days.insert(file.clone());
     Ok((file, connection))
 }

@@ -82,8 +82,8 @@ impl<T> Inbox<T> {
         Some(std::mem::replace(&mut queue.orders, next))
     }
 
-    /// Blocks until there is something to do, or nothing after `limit`. None once closed and empty.
-    pub(crate) fn take_within(&self, limit: Option<Duration>) -> Option<Vec<T>> {
+    /// The same, or nothing after `limit`.
+    pub(crate) fn take_within(&self, limit: Option<Duration>, linger: Duration) -> Option<Vec<T>> {
         if let Some(limit) = limit {
             let waits = |queue: &mut Queue<T>| queue.orders.is_empty() && !queue.closed;
             let waited = self
@@ -94,7 +94,7 @@ impl<T> Inbox<T> {
                 return Some(Vec::new());
             }
         }
-        self.take(Duration::ZERO)
+        self.take(linger)
     }
 
     /// Takes no more; what is in is still done.
@@ -158,11 +158,11 @@ mod tests {
     #[test]
     fn a_limit_ends_the_wait_and_loses_nothing() {
         let inbox = Inbox::new(100);
-        assert_eq!(inbox.take_within(Some(NOW)), Some(vec![]));
+        assert_eq!(inbox.take_within(Some(NOW), NOW), Some(vec![]));
         inbox.push(1, 1).unwrap();
-        assert_eq!(inbox.take_within(Some(NOW)), Some(vec![1]));
+        assert_eq!(inbox.take_within(Some(NOW), NOW), Some(vec![1]));
         inbox.close();
-        assert_eq!(inbox.take_within(Some(NOW)), None);
+        assert_eq!(inbox.take_within(Some(NOW), NOW), None);
     }
 
     #[test]

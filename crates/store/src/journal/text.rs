@@ -6,6 +6,7 @@
 use super::day::{DayFile, checkpoint};
 use super::days::Days;
 use super::{error::ReadError, unpack};
+use crate::wal;
 use rusqlite::{Connection, params};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -62,17 +63,21 @@ impl Bell {
 
 /// The indexer's thread.
 pub(super) fn run(days: &Arc<Days>, bell: &Bell) {
+    let trouble = base::Sparse::default();
     while !bell.is_closed() {
         for file in days.all().into_iter().rev() {
-            if let Err(error) = catch_up(&file, bell) {
-                tracing::warn!(error = %error, "text index of a journal day not built");
+            if let Err(error) = catch_up(days, &file, bell) {
+                // On a full disk it fails at every message.
+                if let Some(n_unsaid) = trouble.met(Instant::now()) {
+                    tracing::warn!(%error, n_unsaid, "text index of a journal day not built");
+                }
             }
         }
         bell.wait();
     }
 }
 
-fn catch_up(file: &DayFile, bell: &Bell) -> Result<(), ReadError> {
+fn catch_up(days: &Days, file: &DayFile, bell: &Bell) -> Result<(), ReadError> {
     let last = || file.last.load(Ordering::Acquire);
     let known = file.text_to.load(Ordering::Acquire);
     if known != u64::MAX && last() <= known {
@@ -83,6 +88,7 @@ fn catch_up(file: &DayFile, bell: &Bell) -> Result<(), ReadError> {
         source,
     };
     let mut index = open_index(file).map_err(failed)?;
+    days.take_room(&file.text_path(), &index);
     let mut from: u64 = index
         .query_row("SELECT seq FROM progress", [], |row| row.get::<_, i64>(0))
         .map_err(failed)? as u64;
@@ -102,6 +108,7 @@ fn catch_up(file: &DayFile, bell: &Bell) -> Result<(), ReadError> {
 }
 
 fn open_index(file: &DayFile) -> rusqlite::Result<Connection> {
+    wal::may_open(&file.path)?;
     let index = Connection::open(file.text_path())?;
     index.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
     index.pragma_update(None, "synchronous", "NORMAL")?;
@@ -146,6 +153,7 @@ pub(super) fn with_index<T: Default>(
     if file.text_to.load(Ordering::Acquire) == u64::MAX || !path.exists() {
         return Ok(T::default());
     }
+    wal::may_open(&file.path)?;
     connection.execute("ATTACH ?1 AS textual", [path.to_string_lossy()])?;
     let answer = query(connection);
     connection.execute("DETACH textual", [])?;

@@ -12,6 +12,7 @@ use super::error::{OpenError, ReadError, WriteError};
 use super::inbox::Inbox;
 use super::pending::{Promise, WriterGone};
 use super::{Acknowledgement, Appended, Entry, Sequence};
+use crate::wal;
 use base::{Clock, Timestamp};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use std::time::Duration;
 
 /// How long an acknowledgement alone waits for company before it costs an `fsync` of its own.
 const LINGER: Duration = Duration::from_millis(100);
+/// After so long without a message the logs are brought home.
+const IDLE: Duration = Duration::from_secs(2);
 /// Write connections kept open: today and the days of the duplicate window, a few classes.
 const MAX_OPEN: usize = 8;
 
@@ -54,6 +57,8 @@ pub(super) struct Writer {
     open: Vec<(Arc<DayFile>, Connection)>,
     checkpointer: Checkpointer,
     notify: Arc<dyn Fn() + Send + Sync>,
+    /// Something may be in a log that is not home.
+    is_dirty: bool,
 }
 
 // === impl Writer ===
@@ -77,12 +82,21 @@ impl Writer {
             received: resume.received,
             open: Vec::new(),
             notify,
+            is_dirty: false,
         })
     }
 
     /// Runs until the inbox is closed and empty.
     pub(super) fn run(mut self) {
-        while let Some(batch) = self.inbox.take(LINGER) {
+        while let Some(batch) = self
+            .inbox
+            .take_within(self.is_dirty.then_some(IDLE), LINGER)
+        {
+            if batch.is_empty() {
+                self.rest();
+                continue;
+            }
+            self.is_dirty = true;
             self.write_all(batch);
             (self.notify)();
         }
@@ -179,7 +193,7 @@ impl Writer {
             self.days.last.fetch_max(done.next - 1, Ordering::AcqRel);
         }
         self.next = done.next;
-        self.checkpointer.wrote(file, connection, done.n_bytes);
+        self.checkpointer.wrote(file, connection, wal::logged());
         Ok(done.answers)
     }
 
@@ -227,6 +241,21 @@ impl Writer {
             .filter(|(_, open)| is_wanted(open))
             .map(|(n, _)| n)
             .collect()
+    }
+
+    /// Nobody is waiting: what is in the logs goes home, so that they start over and stay small.
+    fn rest(&mut self) {
+        self.is_dirty = false;
+        for (file, connection) in &self.open {
+            if self.days.stopped().is_none()
+                && let Err(source) = checkpoint(connection, "PASSIVE")
+            {
+                self.days.stop(ReadError::File {
+                    path: file.path.clone(),
+                    source,
+                });
+            }
+        }
     }
 
     fn bring_home(&self, connection: &Connection) {

@@ -31,6 +31,7 @@ mod postgres_both;
 mod postgres_plans;
 mod postgres_server;
 mod rot;
+mod small_blocks;
 mod small_disk;
 mod torn_writes;
 mod torn_writes_log;

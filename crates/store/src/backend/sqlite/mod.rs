@@ -24,6 +24,7 @@ use crate::chart::batch::Lane;
 use crate::chart::queue::{Job, Work};
 use crate::chart::{ApplyError, OpenError, Options, Pending, Receipt};
 use crate::journal::pending::promise;
+use crate::wal::Room;
 use base::Timestamp;
 pub(crate) use face::digest;
 use pool::Pool;
@@ -33,6 +34,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use writer::{Shared, Writer};
 
+/// Room for a log of 512 MB: it is emptied at 128, and a commit of an import may be large.
+const LOG_REGIONS: u64 = 32;
+
 /// The engine of one chart.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
@@ -40,6 +44,8 @@ pub(crate) struct Sqlite {
     pub(crate) types: Arc<TypeNumbers>,
     pub(crate) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// After the connections: see there.
+    _room: Room,
 }
 
 // === impl Sqlite ===
@@ -55,6 +61,7 @@ impl Sqlite {
         let left = schema::left_at(&conn).map_err(file)?;
         check_clock(path, options, left.updated)?;
         schema::for_writing(&conn, options.writer_cache_mb, options.max_size_mb).map_err(file)?;
+        let room = Room::take(path, &conn, LOG_REGIONS);
         let types = Arc::new(types);
         let shared = Arc::new(Shared::new(
             path.to_owned(),
@@ -83,6 +90,7 @@ impl Sqlite {
             types,
             shared,
             threads: Mutex::default(),
+            _room: room,
         };
         engine.start("chart-writer", move || {
             Priority::Chart.take();

@@ -27,6 +27,9 @@ use std::time::Duration;
 
 /// The log may grow to this many pages before the writer stops to empty it.
 const MAX_LOG_PAGES: u64 = 32_768;
+/// From here on the writer empties it whenever nobody waits: under slow traffic the checkpoints are never
+/// quite at its end, and it would grow to the size above.
+const MANY_LOG_PAGES: u64 = 4_096;
 /// A checkpoint gathers the commits of this long.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(300);
 
@@ -182,7 +185,9 @@ impl Writer {
             .versions
             .store(self.counters.last_rid as u64, Ordering::Relaxed);
         self.shared.checkpoints.mark();
-        if MAX_LOG_PAGES < self.shared.checkpoints.n_pages.load(Ordering::Relaxed) {
+        let n_pages = self.shared.checkpoints.n_pages.load(Ordering::Relaxed);
+        let is_free = self.shared.queue.len() == 0 && self.shared.checkpoints.is_free();
+        if MAX_LOG_PAGES < n_pages || (MANY_LOG_PAGES < n_pages && is_free) {
             // While nothing is added the log can be emptied to its end, and then it starts anew.
             // Beside a busy writer it never gets there and would grow without end.
             self.shared.checkpoints.move_pages(&self.conn, true);
@@ -320,6 +325,11 @@ impl Checkpoints {
     fn mark(&self) {
         *self.dirty.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.notify_one();
+    }
+
+    /// True where nobody moves pages now.
+    fn is_free(&self) -> bool {
+        self.moving.try_lock().is_ok()
     }
 
     /// Moves what it can from the log into the file. If that fails it is tried again after the next

@@ -32,6 +32,7 @@ use super::state::Change;
 use super::{day, days};
 use crate::damage::is_damage;
 use crate::identity::{Identity, Position};
+use crate::wal::Room;
 use base::Clock;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,8 @@ struct Inner {
     mark: Arc<AtomicU64>,
     opened: Opened,
     thread: Option<JoinHandle<()>>,
+    /// After the connections: see there.
+    _room: Room,
 }
 
 // === impl Ledger ===
@@ -121,6 +124,7 @@ impl Ledger {
             }
             other => other?,
         };
+        let room = Room::take(path, &connection, days::LOG_REGIONS);
         let inbox = Arc::new(Inbox::new(MAX_QUEUED));
         let failure = Arc::new(Mutex::new(None));
         let mark = Arc::new(AtomicU64::new(own.mark));
@@ -144,6 +148,7 @@ impl Ledger {
             mark,
             opened,
             thread: Some(thread),
+            _room: room,
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -8,6 +8,7 @@ use crate::journal::error::{ReadError, WriteError};
 use crate::journal::inbox::Inbox;
 use crate::journal::pending::Promise;
 use crate::journal::state::{Change, Delivery, Progress, State, state_code};
+use crate::wal;
 use base::{Clock, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -20,8 +21,10 @@ use std::time::Duration;
 const MAX_OWED: usize = 100_000;
 /// How long notes wait for company.
 const LINGER: Duration = Duration::from_millis(50);
-/// Changes between two checkpoints.
-const CHECKPOINT_EVERY: usize = 20_000;
+/// A log of this size is brought home.
+const ENOUGH: u64 = 8 << 20;
+/// After so long without a change it is brought home too.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ pub(super) struct Writer {
     /// Transactions so far, over all runs: an older copy has fewer.
     mark: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
-    n_changes: usize,
+    is_dirty: bool,
 }
 
 /// One transaction.
@@ -83,13 +86,21 @@ impl Writer {
             failure,
             mark,
             clock,
-            n_changes: 0,
+            is_dirty: false,
         }
     }
 
     pub(super) fn run(mut self) {
         let mut owed: Vec<Order> = Vec::new();
-        while let Some(new) = self.inbox.take(LINGER) {
+        while let Some(new) = self
+            .inbox
+            .take_within(self.is_dirty.then_some(IDLE), LINGER)
+        {
+            if new.is_empty() && owed.is_empty() {
+                self.checkpoint(0);
+                continue;
+            }
+            self.is_dirty = true;
             let orders = std::mem::take(&mut owed).into_iter().chain(new);
             let orders: Vec<Order> = orders.collect();
             let done = match self.failed() {
@@ -109,7 +120,7 @@ impl Writer {
                     | Order::Clear(promise) => promise.keep(done.clone()),
                 }
             }
-            self.checkpoint();
+            self.checkpoint(ENOUGH);
         }
         if self.failed().is_none()
             && let Err(source) = checkpoint(&self.connection, "TRUNCATE")
@@ -129,7 +140,6 @@ impl Writer {
         for order in orders {
             match order {
                 Order::Changes(changes, _) => {
-                    self.n_changes += changes.len();
                     changes.iter().try_for_each(|change| batch.change(change))?;
                 }
                 Order::Forget(gone, _) => gone.iter().try_for_each(|gone| batch.forget(*gone))?,
@@ -154,11 +164,12 @@ impl Writer {
         Ok(())
     }
 
-    fn checkpoint(&mut self) {
-        if self.n_changes < CHECKPOINT_EVERY || self.failed().is_some() {
+    /// Brings home a log of at least that size.
+    fn checkpoint(&mut self, enough: u64) {
+        if wal::logged() < enough || self.failed().is_some() {
             return;
         }
-        self.n_changes = 0;
+        self.is_dirty = false;
         if let Err(source) = checkpoint(&self.connection, "PASSIVE") {
             self.fail(source);
         }
