@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Evaluate a FHIRPath expression on a resource, one JSON value a line
     Fhirpath(Fhirpath),
-    /// Load bundles, NDJSON and HL7 batch files
+    /// Load bundles and NDJSON, and HL7 v2 history under a flow's settings
     Import(Import),
     /// Send files to an MLLP or HTTP address, with a CR behind each segment, and print each acknowledgement, one segment a line
     Send(Send),
@@ -167,13 +167,27 @@ pub(crate) struct Import {
         long,
         value_name = "DIR",
         default_value = "causeway-data",
-        conflicts_with = "url"
+        conflicts_with_all = ["url", "config"]
     )]
     pub(crate) data: PathBuf,
+    /// A site's configuration: its data directory, maps and flows. Where its server runs, HL7 v2 goes
+    /// through that server
+    #[arg(
+        short = 'c',
+        long = "config",
+        value_name = "FILE",
+        conflicts_with = "url"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// The flow that HL7 v2 messages are taken by, as if they had come over its wire: with its maps,
+    /// dialect, zone, authorities and refusals. Needed with --url, and with --config where there is
+    /// more than one flow; without both a plain flow `import`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
     /// A running server's FHIR base, such as `http://127.0.0.1:8080/fhir`
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// The bearer token for --url, or set CAUSEWAY_TOKEN
+    /// The bearer token for --url, or set CAUSEWAY_TOKEN. HL7 v2 needs an administrator's
     #[arg(
         long,
         value_name = "TOKEN",
@@ -278,6 +292,9 @@ pub(crate) enum MessagesAction {
         sequences: Vec<u64>,
         #[command(flatten)]
         which: Which,
+        /// Why; it stands in the audit log. On a terminal it is asked for where many are chosen
+        #[arg(long, default_value = "")]
+        reason: String,
     },
     /// Let held messages go on
     Release {
@@ -345,7 +362,7 @@ pub(crate) struct Which {
     /// Only this flow
     #[arg(long)]
     pub(crate) flow: Option<String>,
-    /// Only this state, such as `mapped` or `needs attention`
+    /// Only this state, such as `mapped` or `needs attention`; several with commas between them
     #[arg(long)]
     pub(crate) state: Option<String>,
     /// Only this type, such as `ORU^R01`
@@ -376,6 +393,9 @@ pub(crate) enum FlowsAction {
         /// The flows
         #[arg(required = true)]
         flows: Vec<String>,
+        /// Why; it stands in the audit log and beside the flow. On a terminal it is asked for
+        #[arg(long, default_value = "")]
+        reason: String,
     },
     /// Take messages by a stopped flow again
     Start {

@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod ask;
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;

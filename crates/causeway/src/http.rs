@@ -62,6 +62,27 @@ impl Http {
         Ok(Self::new(base.trim(), Some(&token), timeout))
     }
 
+    /// The server that runs on a data directory of this machine, with a token made for the occasion;
+    /// none where no server answers.
+    pub(crate) fn running_on(
+        data: &Path,
+        timeout: Duration,
+        token_for: Duration,
+    ) -> Result<Option<Self>, Failure> {
+        let Ok(base) = std::fs::read_to_string(address_file(data)) else {
+            return Ok(None);
+        };
+        // A file that a crash left behind names nobody.
+        let probe = Self::new(base.trim(), None, Duration::from_secs(5));
+        if probe.get("/healthz").is_err() {
+            return Ok(None);
+        }
+        let key = SigningKey::load_or_create(data).map_err(|error| Failure::from_error(&error))?;
+        let now = SystemClock.now();
+        let token = Tokens::new(key).issue(server::ADMINISTRATOR_SCOPE, token_for, now);
+        Ok(Some(Self::new(base.trim(), Some(&token), timeout)))
+    }
+
     pub(crate) fn get(&self, path: &str) -> Result<Answer, Failure> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(token) = &self.token {

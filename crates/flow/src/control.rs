@@ -4,10 +4,13 @@
 //! Invariant: nothing in the journal is changed. An edited copy is a message of its own, which says
 //! whose copy it is; the original stays as it came.
 
+mod import;
 mod resend;
 mod switch;
 
+pub use import::{Import, Imported};
 pub use resend::{Resend, Resent, Resented};
+pub use switch::Stopped;
 
 use crate::attention::{self, Attention};
 use crate::destination::{DryRun, Task};
@@ -16,6 +19,7 @@ use crate::flow::Flow;
 use crate::recovery::job_of;
 use crate::step::decode;
 use crate::step::work::{Job, partition_of};
+use bytes::Bytes;
 use hl7v2::Message;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +45,9 @@ pub enum ControlError {
     /// The copy would be refused at the door.
     #[error("the flow would not take it: {}", .0.explain())]
     Refused(Attention),
+    /// Several messages where one is wanted.
+    #[error("these are {0} messages under one envelope; a dry run takes one: give one of them")]
+    Batch(usize),
     /// The copy is not different.
     #[error("nothing is changed; replay the message instead")]
     Unchanged,
@@ -164,10 +171,30 @@ impl Engine {
         Ok(())
     }
 
-    /// What `body` would change if `flow` received it now. Nothing is stored.
+    /// What `body` would change if `flow` received it now: what the door would refuse is refused, and
+    /// what the chart would. Nothing is stored.
     pub fn dry_run(&self, flow: &str, body: &[u8]) -> Result<DryRun, ControlError> {
         let flow = self.flow(flow)?;
-        let message = Message::parse(body.to_vec());
+        let body = Bytes::copy_from_slice(body);
+        if hl7v2::batch::is_batch(&body) {
+            return Err(ControlError::Batch(hl7v2::batch::read(body).messages.len()));
+        }
+        let message = Message::parse(body);
+        let header = decode::header(&message);
+        let is_message = message.first("MSH").is_some();
+        let refused = decode::at_the_door(
+            (&message, &header, is_message),
+            &flow.config,
+            &*self.work.destination,
+        );
+        let repeats = self.known(flow.name(), &header, message.bytes())?;
+        if refused.is_some() {
+            return Ok(DryRun {
+                repeats,
+                refused,
+                ..DryRun::default()
+            });
+        }
         let task = Task {
             sequence: Sequence::ZERO,
             received: self.work.clock.now(),
@@ -176,7 +203,10 @@ impl Engine {
             replay: true,
             confirmed: false,
         };
-        Ok(self.work.destination.dry_run(&task))
+        Ok(DryRun {
+            repeats,
+            ..self.work.destination.dry_run(&task)
+        })
     }
 
     /// Nothing of it is to be applied, and what waits behind it goes on.

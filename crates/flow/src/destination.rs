@@ -84,6 +84,9 @@ pub struct DryRun {
     pub changes: Vec<Change>,
     /// What a person would have to look at.
     pub concerns: Vec<Concern>,
+    /// The same message is in the journal already: as long as the window for repeats is open it would
+    /// get its stored answer, and nothing would be done.
+    pub repeats: Option<Sequence>,
     /// Why it would be refused, if so.
     pub refused: Option<Attention>,
     /// What the map reported, without PHI: locations and codes.

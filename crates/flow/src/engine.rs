@@ -46,9 +46,19 @@ pub struct Handles {
 pub struct Engine {
     pub(crate) flows: Vec<Arc<Flow>>,
     pub(crate) work: Arc<Work>,
+    pub(crate) intake: Intake,
     stop: watch::Sender<bool>,
     sources: Mutex<JoinSet<()>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Whether the flows take messages from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sources {
+    /// Each flow's address is bound.
+    Bound,
+    /// Nothing listens: messages come by [`Engine::import`] alone.
+    Closed,
 }
 
 /// The engine could not start.
@@ -95,6 +105,15 @@ impl Engine {
     /// Takes up what was journaled and not applied, then binds every source.
     /// Needs a running tokio runtime.
     pub async fn start(config: EngineConfig, handles: Handles) -> Result<Self, StartError> {
+        Self::start_with(config, handles, Sources::Bound).await
+    }
+
+    /// The same, with or without anything that listens.
+    pub async fn start_with(
+        config: EngineConfig,
+        handles: Handles,
+        sources: Sources,
+    ) -> Result<Self, StartError> {
         let problems = crate::topology::check(&config);
         if !problems.is_empty() {
             return Err(StartError::Config(problems));
@@ -114,8 +133,10 @@ impl Engine {
         ));
         let mut listeners = Vec::new();
         // Bound first: a port that is taken should not cost the recovery. Nothing is accepted yet.
-        for flow in &flows {
-            listeners.push((mllp::bind(flow).await?, Arc::clone(flow)));
+        if sources == Sources::Bound {
+            for flow in &flows {
+                listeners.push((mllp::bind(flow).await?, Arc::clone(flow)));
+            }
         }
         for stopped in work.journal.ledger().flows_stopped()? {
             if let Some(flow) = flows.iter().find(|flow| flow.name() == stopped.flow) {
@@ -123,10 +144,12 @@ impl Engine {
             }
         }
         recovery::take_up(&work, &flows)?;
+        recovery::name_senders(&work, &flows)?;
         let workers = start_workers(&work, config.workers)?;
         let (stop, stopped) = watch::channel(false);
+        let intake = Intake::start(work.journal.clone(), Arc::clone(&work));
         let shared = Shared {
-            intake: Intake::start(work.journal.clone(), Arc::clone(&work)),
+            intake: intake.clone(),
             events: events.clone(),
             destination: Arc::clone(&work.destination),
             desk: Arc::new(Desk::new(Arc::clone(&work))),
@@ -148,6 +171,7 @@ impl Engine {
         Ok(Self {
             flows,
             work,
+            intake,
             stop,
             sources: Mutex::new(sources),
             workers: Mutex::new(workers),

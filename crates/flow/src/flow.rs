@@ -1,5 +1,6 @@
 //! One running flow: its configuration and what is counted in memory alone.
 
+use crate::feed::{Lost, Senders};
 use crate::snapshot::FlowState;
 use crate::topology::FlowConfig;
 use std::net::{SocketAddr, TcpListener};
@@ -13,6 +14,10 @@ pub(crate) struct Flow {
     pub(crate) config: FlowConfig,
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) connections: AtomicUsize,
+    /// Who sends by it.
+    pub(crate) senders: Senders,
+    /// Whether a lasting connection is missed.
+    pub(crate) lost: Lost,
     /// Messages on the board.
     pub(crate) waiting: AtomicU64,
     /// Of these, left by an earlier run.
@@ -40,6 +45,8 @@ impl Flow {
             config,
             address: OnceLock::new(),
             connections: AtomicUsize::new(0),
+            senders: Senders::default(),
+            lost: Lost::default(),
             waiting: AtomicU64::new(0),
             taken_up: AtomicU64::new(0),
             last_connection: AtomicU64::new(0),

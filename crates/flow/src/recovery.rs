@@ -60,6 +60,27 @@ pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError>
     Ok(())
 }
 
+/// Names the senders of each flow by its newest messages, so that a restart forgets nobody.
+pub(crate) fn name_senders(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
+    for flow in flows {
+        let filter = Filter {
+            flow: Some(flow.name().to_owned()),
+            ..Filter::default()
+        };
+        let page = Page {
+            before: None,
+            limit: 100,
+        };
+        for row in work.journal.list(&filter, page)?.rows.iter().rev() {
+            // Bytes that are no message name nobody, and a copy was made by a person.
+            if row.no_message.is_none() {
+                flow.senders.saw(&row.header);
+            }
+        }
+    }
+    Ok(())
+}
+
 fn take_up_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), ReadError> {
     for parked in work.journal.ledger().parked()? {
         let Some(flow) = flows.get(parked.flow.as_str()) else {

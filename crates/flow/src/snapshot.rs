@@ -1,6 +1,7 @@
 //! What the console's picture shows. Every number comes from the journal and survives a restart.
 
-use crate::control::ControlError;
+use crate::control::{ControlError, Stopped};
+use crate::feed::{Feed, Known, Sender};
 use crate::flow::Flow;
 use crate::step::work::Work;
 use base::Timestamp;
@@ -28,7 +29,13 @@ pub struct FlowSnapshot {
     /// Its state.
     pub state: FlowState,
     /// Who stopped it and when, where a person did.
-    pub stopped_by: Option<(String, Timestamp)>,
+    pub stopped_by: Option<Stopped>,
+    /// What the configuration calls its source.
+    pub title: Option<String>,
+    /// Who sends by it, the most recent first.
+    pub senders: Vec<Sender>,
+    /// Whether the source is heard of as usual.
+    pub feed: Feed,
     /// Connections open now.
     pub connections: usize,
     /// Messages in the journal.
@@ -99,6 +106,7 @@ impl FlowState {
 
 const MINUTE: i64 = 60_000_000;
 const MINUTES: i64 = 60;
+const DAY: i64 = 24 * 60 * MINUTE;
 
 /// Reads the picture from the journal.
 pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, ControlError> {
@@ -127,7 +135,7 @@ pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, Control
     }
     for stopped in work.journal.ledger().flows_stopped()? {
         if let Some(flow) = shown.iter_mut().find(|flow| flow.name == stopped.flow) {
-            flow.stopped_by = Some((stopped.by, stopped.since));
+            flow.stopped_by = Some(Stopped::of(stopped));
         }
     }
     for flow in &mut shown {
@@ -144,7 +152,60 @@ pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, Control
         )?;
         flow.last_received = newest.rows.first().map(|row| row.received);
     }
+    for (shown, flow) in shown.iter_mut().zip(flows) {
+        let known = Known {
+            connections: shown.connections,
+            lost: flow.lost.since(),
+            last: shown.last_received,
+            gap_minutes: longest_gap(&shown.minutes),
+            ..Known::default()
+        };
+        shown.feed = Feed::judge(&before(work, &shown.name, known, at)?, at);
+    }
     Ok(Snapshot { at, flows: shown })
+}
+
+/// What came in the same hours of earlier days, where a silence is long enough to ask.
+fn before(work: &Work, flow: &str, known: Known, at: Timestamp) -> Result<Known, ControlError> {
+    let Some(last) = known.last else {
+        return Ok(known);
+    };
+    // The silence of days is that of the last one.
+    let began = last.micros().max(at.micros() - DAY);
+    if at.micros() - began < 10 * MINUTE {
+        return Ok(known);
+    }
+    let any = |from: i64, until: i64| -> Result<bool, ControlError> {
+        let span = (Timestamp::from_micros(from), Timestamp::from_micros(until));
+        let rates = work.journal.rates(span.0, span.1)?;
+        let mut received = rates.iter().filter(|rate| rate.rated == Rated::Received);
+        Ok(received.any(|rate| rate.flow == flow))
+    };
+    let ago = |days: i64| -> Result<Option<bool>, ControlError> {
+        let (from, until) = (began - days * DAY, at.micros() - days * DAY);
+        // Where nothing is known of the time around it, nothing is known of that day.
+        if any(from - DAY / 2, until + DAY / 2)? {
+            Ok(Some(any(from, until)?))
+        } else {
+            Ok(None)
+        }
+    };
+    Ok(Known {
+        yesterday: ago(1)?,
+        last_week: ago(7)?,
+        ..known
+    })
+}
+
+/// The longest run of minutes without a message between two with one.
+fn longest_gap(minutes: &[Minute]) -> usize {
+    let with = minutes.iter().enumerate();
+    let with: Vec<usize> = with
+        .filter(|(_, minute)| 0 < minute.received)
+        .map(|(idx, _)| idx)
+        .collect();
+    let gaps = with.iter().zip(with.iter().skip(1));
+    gaps.map(|(one, next)| next - one).max().unwrap_or(0)
 }
 
 fn at_rest(flow: &Flow) -> FlowSnapshot {
@@ -153,6 +214,8 @@ fn at_rest(flow: &Flow) -> FlowSnapshot {
         address: flow.address.get().copied(),
         state: flow.state(),
         connections: flow.connections.load(Ordering::Relaxed),
+        title: flow.config.sender.clone(),
+        senders: flow.senders.all(),
         minutes: vec![Minute::default(); MINUTES as usize],
         ..FlowSnapshot::default()
     }

@@ -19,6 +19,9 @@ pub struct FlowConfig {
     pub name: String,
     /// Where messages come in.
     pub source: SourceConfig,
+    /// What the console calls the source; MSH-3 and MSH-4 of its messages where nothing is said.
+    #[serde(default)]
+    pub sender: Option<String>,
     /// How they are read and translated.
     #[serde(default)]
     pub map: MapConfig,
@@ -316,6 +319,7 @@ impl FlowConfig {
         Self {
             name: name.into(),
             source: SourceConfig::Mllp(MllpConfig::new(listen)),
+            sender: None,
             map: MapConfig::default(),
             acknowledge: AckPolicy::default(),
             partition: PartitionKey::default(),

@@ -56,6 +56,19 @@ impl App {
         Self(Arc::new(parts))
     }
 
+    /// Every flow that there is or was: those configured, and those that the journal has messages of.
+    /// Not for an async task's own thread.
+    pub(crate) fn known_flows(&self) -> Result<Vec<String>, store::journal::ReadError> {
+        let configured = self.engine.addresses().into_iter().map(|(name, _)| name);
+        let mut names: Vec<String> = configured.collect();
+        for count in self.journal.counts()? {
+            if !names.contains(&count.flow) {
+                names.push(count.flow);
+            }
+        }
+        Ok(names)
+    }
+
     /// The FHIR base URL, such as `http://127.0.0.1:8080/fhir`.
     pub(crate) fn fhir_base(&self) -> String {
         format!("{}/fhir", self.base_url)

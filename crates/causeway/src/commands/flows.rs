@@ -1,6 +1,7 @@
 //! `causeway flows`: asks the running server.
 
-use super::messages::{cell, parse};
+use super::ask;
+use super::messages::{cell, encode, parse};
 use crate::cli::{Flows, FlowsAction, Format};
 use crate::failure::Failure;
 use crate::http::Http;
@@ -13,7 +14,7 @@ pub(crate) fn run(args: &Flows) -> Result<ExitCode, Failure> {
     let http = Http::of(&args.server)?;
     match &args.action {
         FlowsAction::List => list(args.server.format, &Http::expect(http.get("/api/flows")?)?),
-        FlowsAction::Stop { flows } => each(&http, "stop", flows),
+        FlowsAction::Stop { flows, reason } => stop(&http, flows, reason),
         FlowsAction::Start { flows } => each(&http, "start", flows),
         FlowsAction::DryRun { flow, file } => {
             let body = input::read(file)?;
@@ -54,6 +55,31 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says what stopping touches, and why it is done.
+fn stop(http: &Http, flows: &[String], reason: &str) -> Result<ExitCode, Failure> {
+    let text = Http::expect(http.get("/api/flows")?)?;
+    let known = parse(&text)?;
+    let known = known.get("flows").and_then(Value::as_array);
+    let find = |name: &String| {
+        let mut rows = known.into_iter().flatten();
+        rows.find(|row| row.get("name").and_then(Value::as_str) == Some(name))
+    };
+    for name in flows {
+        let row = find(name).ok_or_else(|| {
+            Failure::failed(format!(
+                "there is no flow `{name}`; `causeway flows list` shows them"
+            ))
+        })?;
+        eprintln!(
+            "{name}: {} connections end, {} messages on the way are finished, new ones are refused until it is started",
+            cell(row.get("connections")),
+            cell(row.get("waiting"))
+        );
+    }
+    let reason = ask::reason(reason)?;
+    each(http, &format!("stop?reason={}", encode(&reason)), flows)
+}
+
 fn each(http: &Http, action: &str, flows: &[String]) -> Result<ExitCode, Failure> {
     for flow in flows {
         let answer = http.post(&format!("/api/flows/{flow}/{action}"), b"")?;
@@ -67,6 +93,11 @@ fn dry_run(format: Format, text: &str) -> Result<ExitCode, Failure> {
     if format == Format::Json {
         println!("{answer}");
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(sequence) = answer.get("repeats").and_then(Value::as_u64) {
+        println!(
+            "the same message came before as {sequence}: within the window for repeats nothing would be done"
+        );
     }
     if let Some(reason) = answer.get("refused").and_then(Value::as_str) {
         println!("refused: {reason}");

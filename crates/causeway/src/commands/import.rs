@@ -1,15 +1,26 @@
-//! `causeway import`: bundles, NDJSON and HL7 v2 files into a data directory or a running server.
+//! `causeway import`: bundles, NDJSON and HL7 v2 history into a data directory or a running server.
 
+mod history;
 mod inputs;
 mod offline;
 mod online;
 
+use super::serve::refused;
 use crate::cli::{Format, Import};
+use crate::config::Config;
 use crate::failure::Failure;
+use crate::http::Http;
 use indicatif::{ProgressBar, ProgressStyle};
+use inputs::Input;
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// One request may take so long.
+const TIMEOUT: Duration = Duration::from_mins(5);
+/// A history of years takes hours.
+const TOKEN_FOR: Duration = Duration::from_hours(72);
 
 /// What became of it all.
 #[derive(Debug, Default)]
@@ -17,6 +28,10 @@ pub(crate) struct Tally {
     pub(crate) n_inputs: u64,
     pub(crate) n_resources: u64,
     pub(crate) n_messages: u64,
+    /// Messages that were taken now, by the word of their state.
+    pub(crate) states: BTreeMap<String, u64>,
+    /// Messages that were there before: nothing was done with them.
+    pub(crate) n_known: u64,
     /// Input and reason.
     pub(crate) failures: Vec<(String, String)>,
 }
@@ -25,19 +40,98 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     let inputs = inputs::find(&args.paths)?;
     let bar = progress(inputs.iter().map(|input| input.n_bytes).sum());
     let started = Instant::now();
-    let tally = match &args.url {
-        Some(url) => online::run(url, args.token.as_deref(), &inputs, &bar),
-        None => offline::run(&args.data, inputs, &bar),
-    };
+    let tally = take(args, inputs, &bar);
     bar.finish_and_clear();
     let tally = tally?;
     let secs = started.elapsed().as_secs_f64();
     tell(args.format, &tally, secs);
-    Ok(if tally.failures.is_empty() {
+    Ok(if tally.failures.is_empty() && tally.n_attention() == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Into the server that is named or runs on the site's data, else into the data directory itself.
+fn take(args: &Import, inputs: Vec<Input>, bar: &ProgressBar) -> Result<Tally, Failure> {
+    let flow = args.flow.as_deref();
+    if let Some(url) = &args.url {
+        let url = url.trim_end_matches('/');
+        let (root, fhir) = match url.strip_suffix("/fhir") {
+            Some(root) => (root, "/fhir"),
+            None => (url, ""),
+        };
+        let http = Http::new(root, args.token.as_deref(), TIMEOUT);
+        return Ok(online::run(&http, (fhir, flow), &inputs, bar)?);
+    }
+    let Some(config) = &args.config else {
+        return offline::run(&args.data, (history::Site::plain(flow), inputs), bar);
+    };
+    let config = Config::read(config).map_err(|mistakes| refused(&mistakes))?;
+    let site = history::Site::of(&config, flow)?;
+    match Http::running_on(&config.data_dir, TIMEOUT, TOKEN_FOR)? {
+        Some(http) => online::run(&http, ("/fhir", Some(&site.flow)), &inputs, bar),
+        None => offline::run(&config.data_dir, (site, inputs), bar),
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    fn fail(&mut self, input: &str, reason: &str) {
+        self.failures.push((input.to_owned(), reason.to_owned()));
+    }
+
+    fn add(&mut self, other: Self) {
+        self.n_messages += other.n_messages;
+        self.n_known += other.n_known;
+        for (state, n) in other.states {
+            *self.states.entry(state).or_default() += n;
+        }
+        self.failures.extend(other.failures);
+    }
+
+    fn message(&mut self, state: &str, known: bool) {
+        if known {
+            self.n_known += 1;
+        } else {
+            self.n_messages += 1;
+            *self.states.entry(state.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Beside the progress bar.
+    fn so_far(&self) -> String {
+        format!(
+            "{} resources, {} messages",
+            self.n_resources,
+            self.n_messages + self.n_known
+        )
+    }
+
+    /// Messages taken now that a person has to look at.
+    fn n_attention(&self) -> u64 {
+        let open = ["needs attention", "held", "parked", "dead"];
+        let counts = open.iter().filter_map(|state| self.states.get(*state));
+        counts.sum()
+    }
+
+    /// `1,190 mapped, 3 need attention; 7 were there before`
+    fn messages_in_words(&self) -> String {
+        let mut parts: Vec<String> = self
+            .states
+            .iter()
+            .map(|(state, n)| format!("{n} {state}"))
+            .collect();
+        if 0 < self.n_known {
+            parts.push(format!("{} there before", self.n_known));
+        }
+        if parts.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", parts.join(", "))
+        }
+    }
 }
 
 fn tell(format: Format, tally: &Tally, secs: f64) {
@@ -52,15 +146,18 @@ fn tell(format: Format, tally: &Tally, secs: f64) {
                 "inputs": tally.n_inputs,
                 "resources": tally.n_resources,
                 "messages": tally.n_messages,
+                "states": tally.states,
+                "known": tally.n_known,
                 "failed": tally.failures.len(),
                 "seconds": secs,
                 "resourcesPerSecond": rate,
             })
         ),
         Format::Table => println!(
-            "{} resources and {} messages from {} inputs in {secs:.1} s ({rate:.0} resources/s), {} failed",
+            "{} resources and {} messages{} from {} inputs in {secs:.1} s ({rate:.0} resources/s), {} failed",
             tally.n_resources,
             tally.n_messages,
+            tally.messages_in_words(),
             tally.n_inputs,
             tally.failures.len()
         ),

@@ -1,5 +1,6 @@
 //! `causeway messages`: asks the running server.
 
+use super::ask;
 use crate::cli::{Format, Messages, MessagesAction, Which};
 use crate::failure::Failure;
 use crate::http::Http;
@@ -26,10 +27,14 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
             let text = Http::expect(http.get(&format!("/api/messages/{sequence}"))?)?;
             show(args.server.format, &text, path.as_deref())
         }
-        MessagesAction::Replay { sequences, which } if sequences.is_empty() => {
-            replay_all(&http, &query(which, None))
-        }
-        MessagesAction::Replay { sequences, .. } => each(&http, "replay", sequences),
+        MessagesAction::Replay {
+            sequences,
+            which,
+            reason,
+        } if sequences.is_empty() => replay_all(&http, &query(which, None), reason),
+        MessagesAction::Replay {
+            sequences, reason, ..
+        } => each(&http, &why("replay", reason), sequences),
         MessagesAction::Release { sequences } => each(&http, "release", sequences),
         MessagesAction::Hold { sequences, reason } => each(&http, &why("hold", reason), sequences),
         MessagesAction::Skip { sequences, reason } => each(&http, &why("skip", reason), sequences),
@@ -84,7 +89,7 @@ fn query(which: &Which, control_id: Option<&str>) -> String {
 }
 
 /// Everything that the query finds now, oldest first.
-fn replay_all(http: &Http, query: &str) -> Result<ExitCode, Failure> {
+fn replay_all(http: &Http, query: &str, reason: &str) -> Result<ExitCode, Failure> {
     let mut sequences = Vec::new();
     let mut before = String::new();
     loop {
@@ -100,9 +105,18 @@ fn replay_all(http: &Http, query: &str) -> Result<ExitCode, Failure> {
     }
     sequences.reverse();
     let n_all = sequences.len();
+    eprintln!(
+        "{n_all} message{} to replay",
+        if n_all == 1 { "" } else { "s" }
+    );
+    let reason = match n_all {
+        0 => reason.to_owned(),
+        _ => ask::reason(reason)?,
+    };
+    let action = why("replay", &reason);
     let mut n_failed = 0;
     for (idx, sequence) in sequences.into_iter().enumerate() {
-        let answer = http.post(&format!("/api/messages/{sequence}/replay"), b"")?;
+        let answer = http.post(&format!("/api/messages/{sequence}/{action}"), b"")?;
         if !(200..300).contains(&answer.status) {
             n_failed += 1;
             eprintln!("{sequence}: {}", answer.text);

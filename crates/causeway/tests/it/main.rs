@@ -20,6 +20,7 @@ mod console_control;
 mod console_work;
 mod door;
 mod full_disk;
+mod history;
 mod maps;
 mod memory;
 mod messages;

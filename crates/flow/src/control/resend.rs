@@ -137,9 +137,11 @@ impl Engine {
     ) -> Result<Entry, ControlError> {
         let header = decode::header(message);
         let is_message = message.first("MSH").is_some();
-        let refusal = decode::refusal(&header, is_message, &target.config)
-            .or_else(|| decode::oversize(message, &target.config))
-            .or_else(|| self.work.destination.refuses(message));
+        let refusal = decode::at_the_door(
+            (message, &header, is_message),
+            &target.config,
+            &*self.work.destination,
+        );
         if let Some(reason) = refusal {
             return Err(ControlError::Refused(reason));
         }

@@ -9,24 +9,61 @@ use super::ControlError;
 use crate::engine::Engine;
 use crate::flow::Flow;
 use crate::snapshot::FlowState;
+use base::Timestamp;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::journal::Change;
+use store::journal::{Change, StoppedFlow};
 
 /// How long a socket is waited for that was given up a moment ago.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who stopped a flow, why, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Who.
+    pub by: String,
+    /// Why; empty where nothing was said.
+    pub why: String,
+    /// When.
+    pub since: Timestamp,
+}
+
+// === impl Stopped ===
+
+impl Stopped {
+    /// As the ledger has it: name and reason in one text.
+    pub(crate) fn of(stopped: StoppedFlow) -> Self {
+        let (by, why) = match stopped.by.split_once(": ") {
+            Some((by, why)) => (by.to_owned(), why.to_owned()),
+            None => (stopped.by, String::new()),
+        };
+        Self {
+            by,
+            why,
+            since: stopped.since,
+        }
+    }
+}
+
+/// `admin: the interface engine is replaced`
+fn said(by: &str, why: &str) -> String {
+    match why.trim() {
+        "" => by.to_owned(),
+        why => format!("{by}: {why}"),
+    }
+}
 
 // === impl Engine ===
 
 impl Engine {
     /// Takes no more messages by this flow until somebody starts it; those that came are answered
     /// and applied. Blocks for an fsync.
-    pub fn stop_flow(&self, name: &str, by: &str) -> Result<(), ControlError> {
+    pub fn stop_flow(&self, name: &str, by: &str, why: &str) -> Result<(), ControlError> {
         let flow = self.running(name)?;
         let stopped = Change::FlowStopped {
             flow: name.to_owned(),
-            by: by.to_owned(),
+            by: said(by, why),
         };
         self.work.journal.ledger().record(vec![stopped]).wait()?;
         flow.valve.close();

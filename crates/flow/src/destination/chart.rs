@@ -281,18 +281,25 @@ impl Destination for ChartDestination {
             },
             Outcome::Applied(_) | Outcome::Deferred | Outcome::Unavailable => DryRun::default(),
         };
-        let conversion = match self.convert(task, &self.maps.current()) {
+        let maps = self.maps.current();
+        let conversion = match self.convert(task, &maps) {
             Ok(conversion) => conversion,
             Err(outcome) => return refused_with(&outcome),
         };
         let issues = issues(&conversion);
         match self.plan(task, &conversion) {
-            Ok(plan) => DryRun {
-                changes: plan.changes(),
-                concerns: plan.all_concerns(&conversion),
-                refused: None,
-                issues,
-            },
+            Ok(plan) => {
+                let (changes, concerns) = (plan.changes(), plan.all_concerns(&conversion));
+                // What could not be written is refused here as it would be there.
+                let batch = plan.batch(task, &conversion, &maps.version, &self.permit);
+                DryRun {
+                    changes,
+                    concerns,
+                    refused: batch.is_err().then_some(Attention::ChartRefused),
+                    issues,
+                    ..DryRun::default()
+                }
+            }
             Err(Unfit::Refused(reason)) => DryRun {
                 refused: Some(reason),
                 issues,

@@ -14,6 +14,7 @@ use crate::flow::Flow;
 use crate::snapshot::FlowState;
 use crate::step::work::{Finished, Refused, Work};
 use crate::topology::AckPolicy;
+use base::Timestamp;
 use bytes::Bytes;
 use hl7v2::Message;
 use hl7v2::ack::{self, AckCode, AckError, Condition, Outcome};
@@ -276,6 +277,11 @@ impl Desk {
             code: code.as_str().to_owned(),
             bytes: bytes.into(),
         }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.work.clock.now()
     }
 
     fn next_id(&self) -> String {

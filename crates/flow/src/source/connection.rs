@@ -315,9 +315,14 @@ impl Reader<'_> {
         let message = Message::parse(told);
         let header = decode::header(&message);
         let is_message = broken.is_none() && message.first("MSH").is_some();
-        let refusal = decode::refusal(&header, is_message, &self.flow.config)
-            .or_else(|| decode::oversize(&message, &self.flow.config))
-            .or_else(|| self.shared.destination.refuses(&message));
+        if is_message {
+            self.flow.senders.saw(&header);
+        }
+        let refusal = decode::at_the_door(
+            (&message, &header, is_message),
+            &self.flow.config,
+            &*self.shared.destination,
+        );
         let answerable = is_message || !header.control_id.is_empty();
         let prepared = if answerable {
             self.shared.desk.prepare(self.flow, &message, refusal)

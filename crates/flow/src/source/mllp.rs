@@ -105,6 +105,8 @@ async fn one_connection(
 ) {
     let number = flow.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
     let n_open = flow.connections.fetch_add(1, Ordering::Relaxed) + 1;
+    let since = shared.desk.now();
+    flow.lost.connected();
     let events = &shared.events;
     events.emit(Event::ConnectionOpened {
         flow: flow.name(),
@@ -118,7 +120,9 @@ async fn one_connection(
     } else {
         connection::serve(stream, peer, &flow, &config, &shared).await
     };
-    flow.connections.fetch_sub(1, Ordering::Relaxed);
+    if flow.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
+        flow.lost.ended((since, shared.desk.now()), reason);
+    }
     events.emit(Event::ConnectionClosed {
         flow: flow.name(),
         connection: number,

@@ -5,6 +5,7 @@
 use super::schedule::Key;
 use super::work::Keys;
 use crate::attention::Attention;
+use crate::destination::Destination;
 use crate::topology::{FailingHead, FlowConfig, PartitionKey, ProcessingId};
 use hl7v2::{Message, Segment};
 use std::collections::HashSet;
@@ -80,6 +81,18 @@ pub(crate) fn refusal(header: &Header, is_message: bool, flow: &FlowConfig) -> O
         Some(id) if flow.processing_ids.contains(&id) => None,
         Some(_) | None => Some(Attention::WrongProcessingId),
     }
+}
+
+/// What keeps a message out that comes now, by whatever way: asked before it is kept, answered with
+/// it, and shown by a dry run.
+pub(crate) fn at_the_door(
+    (message, header, is_message): (&Message, &Header, bool),
+    flow: &FlowConfig,
+    destination: &dyn Destination,
+) -> Option<Attention> {
+    refusal(header, is_message, flow)
+        .or_else(|| oversize(message, flow))
+        .or_else(|| destination.refuses(message))
 }
 
 /// Whether the message has more parts than the flow takes.

@@ -24,15 +24,21 @@ fn a_stopped_flow_answers_what_came_and_listens_no_more() {
     let mut client = Client::connect(site.address);
     client.post(&adt("A08", "C1", "1", "SLOW", AT));
     std::thread::sleep(Duration::from_millis(100));
-    site.engine.stop_flow("adt", "zztest").unwrap();
+    site.engine
+        .stop_flow("adt", "zztest", "a test: of words")
+        .unwrap();
     assert_eq!(msa1(&client.answer().unwrap()), "AA");
     assert_eq!(client.answer(), None, "then the connection ends");
     refused(&site);
     let snapshot = site.engine.snapshot().unwrap();
     let flow = &snapshot.flows[0];
     assert_eq!(flow.state, FlowState::Off);
-    assert_eq!(flow.stopped_by.as_ref().unwrap().0, "zztest");
-    site.engine.stop_flow("adt", "another").unwrap();
+    let stopped = flow.stopped_by.as_ref().unwrap();
+    assert_eq!(
+        (stopped.by.as_str(), stopped.why.as_str()),
+        ("zztest", "a test: of words")
+    );
+    site.engine.stop_flow("adt", "another", "").unwrap();
 
     site.engine.start_flow("adt", "zztest").unwrap();
     let mut client = Client::connect(site.address);
@@ -50,7 +56,9 @@ fn a_stopped_flow_stays_stopped_over_a_restart() {
     let mut client = Client::connect(site.address);
     assert_eq!(client.send(&adt("A08", "C1", "1", "A", AT)), "AA");
     site.settled();
-    site.engine.stop_flow("adt", "zztest").unwrap();
+    site.engine
+        .stop_flow("adt", "zztest", "a test: of words")
+        .unwrap();
     refused(&site);
     let memory = Arc::clone(&site.memory);
     site.drain();
@@ -67,7 +75,7 @@ fn a_stopped_flow_stays_stopped_over_a_restart() {
     site.settled();
     assert_eq!(site.seen(), ["C1", "C2"]);
     assert!(matches!(
-        site.engine.stop_flow("nowhere", "zztest"),
+        site.engine.stop_flow("nowhere", "zztest", ""),
         Err(ControlError::NoSuchFlow(_))
     ));
     site.drain();

@@ -9,7 +9,7 @@ use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use serde_json::{Value, json};
 use store::audit::Outcome;
 
@@ -26,8 +26,14 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
             json!({
                 "name": flow.name,
                 "state": flow.state.word(),
+                "sender": flow.title,
+                "senders": flow.senders.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "feed": flow.feed.word().unwrap_or("heard"),
+                "feedSince": flow.feed.since().map(base::Timestamp::to_fhir),
                 "address": flow.address.map(|address| format!("mllp://{address}")),
-                "stoppedBy": flow.stopped_by.as_ref().map(|(by, _)| by),
+                "stoppedBy": flow.stopped_by.as_ref().map(|stopped| &stopped.by),
+                "stoppedBecause": flow.stopped_by.as_ref().map(|stopped| &stopped.why),
+                "stoppedSince": flow.stopped_by.as_ref().map(|stopped| stopped.since.to_fhir()),
                 "connections": flow.connections,
                 "received": flow.received,
                 "applied": flow.applied,
@@ -42,13 +48,22 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     Ok(Json(json!({ "at": snapshot.at.to_fhir(), "flows": flows })))
 }
 
+/// Why somebody stops or starts a flow.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Why {
+    #[serde(default)]
+    reason: String,
+}
+
 /// Takes no more messages by this flow until it is started.
 pub(super) async fn stop(
     State(app): State<App>,
     caller: Caller,
     Path(name): Path<String>,
+    Query(why): Query<Why>,
 ) -> Result<Json<Value>, Failure> {
-    switch(app, caller, name, false).await
+    switch(app, caller, name, (false, why)).await
 }
 
 /// Takes messages again.
@@ -56,16 +71,25 @@ pub(super) async fn start(
     State(app): State<App>,
     caller: Caller,
     Path(name): Path<String>,
+    Query(why): Query<Why>,
 ) -> Result<Json<Value>, Failure> {
-    switch(app, caller, name, true).await
+    switch(app, caller, name, (true, why)).await
 }
 
-async fn switch(app: App, caller: Caller, name: String, on: bool) -> Result<Json<Value>, Failure> {
+async fn switch(
+    app: App,
+    caller: Caller,
+    name: String,
+    (on, why): (bool, Why),
+) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     let word = if on { "start" } else { "stop" };
     let touched = Touched {
         resource_type: "flow".to_owned(),
-        target: format!("{word} {name}"),
+        target: match why.reason.trim() {
+            "" => format!("{word} {name}"),
+            reason => format!("{word} {name}: {reason}"),
+        },
         patients: Vec::new(),
     };
     let code = Interaction::Operate.code();
@@ -75,7 +99,7 @@ async fn switch(app: App, caller: Caller, name: String, on: bool) -> Result<Json
         let done = if on {
             engine.start_flow(&name, &by)
         } else {
-            engine.stop_flow(&name, &by)
+            engine.stop_flow(&name, &by, &why.reason)
         };
         done.map_err(|error| control_failure(&error))?;
         Ok(Json(json!({ "flow": name, "running": on })))
@@ -126,8 +150,46 @@ pub(super) async fn dry_run(
         .collect();
     Ok(Json(json!({
         "changes": changes,
+        "repeats": run.repeats.map(store::journal::Sequence::get),
         "refused": run.refused.map(flow::Attention::explain),
         "issues": run.issues,
         "attention": run.concerns.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })))
+}
+
+/// Takes the messages of a piece of a file by this flow, as if they had come over its wire.
+pub(super) async fn import(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, Failure> {
+    permit(&app, &caller, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target: format!("import {name}: {} bytes", body.len()),
+        patients: Vec::new(),
+    };
+    let code = Interaction::Operate.code();
+    trail::record(&app, &caller, code, touched, Outcome::Success).await?;
+    let (engine, by) = (app.engine.clone(), caller.actor());
+    let done = blocking(move || {
+        engine
+            .import(&name, body, &by)
+            .map_err(|error| control_failure(&error))
+    })
+    .await?;
+    let messages: Vec<Value> = done
+        .messages
+        .iter()
+        .map(|one| {
+            json!({
+                "sequence": one.sequence.get(),
+                "known": one.known,
+                "state": one.state.word(),
+                "reason": one.reason,
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "messages": messages })))
 }

@@ -26,9 +26,10 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Messages, None).await?;
     let (filter, page) = asked(&parameters::parse(query.as_deref().unwrap_or("")))?;
-    let journal = app.journal.clone();
+    let work = app.clone();
     let listing = blocking(move || {
-        journal
+        check_flow(&work, &filter)?;
+        work.journal
             .list(&filter, page)
             .map_err(|error| Failure::internal(&error))
     })
@@ -85,6 +86,7 @@ pub(super) async fn show(
 
 /// Why somebody asks.
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Why {
     #[serde(default)]
     reason: String,
@@ -102,7 +104,10 @@ pub(super) async fn act(
         &app,
         &caller,
         Interaction::Operate,
-        &format!("{action} {sequence}"),
+        &match why.reason.trim() {
+            "" => format!("{action} {sequence}"),
+            reason => format!("{action} {sequence}: {reason}"),
+        },
     )
     .await?;
     let engine = app.engine.clone();
@@ -168,7 +173,16 @@ fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
         before: None,
         limit: 50,
     };
-    for (name, value) in pairs {
+    for (at, (name, value)) in pairs.iter().enumerate() {
+        if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
+            let text = format!("`{name}` stands twice; give one, states with commas between them");
+            return Err(Failure::at(
+                StatusCode::BAD_REQUEST,
+                "value",
+                name.as_str(),
+                text,
+            ));
+        }
         let bad = |accepted: &str| {
             Failure::at(
                 StatusCode::BAD_REQUEST,
@@ -179,14 +193,17 @@ fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
         };
         match name.as_str() {
             "flow" => filter.flow = Some(value.clone()),
+            "reason" => filter.reason = Some(value.clone()),
             "type" => filter.message_type = Some(value.clone()),
             "control_id" => filter.control_id = Some(value.clone()),
             "patient" => filter.patient = Some(value.clone()),
             "text" => filter.text = Some(value.clone()),
             "state" => {
-                let state = MessageState::from_word(value);
                 let words = || MessageState::ALL.map(MessageState::word).join(", ");
-                filter.state = Some(state.ok_or_else(|| bad(&words()))?);
+                for word in value.split(',') {
+                    let state = MessageState::from_word(word.trim());
+                    filter.any_of.push(state.ok_or_else(|| bad(&words()))?);
+                }
             }
             "from" => filter.from = Some(moment(value).ok_or_else(|| bad(MOMENT))?),
             "until" => filter.until = Some(moment(value).ok_or_else(|| bad(MOMENT))?),
@@ -200,12 +217,30 @@ fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
             }
             _ => {
                 return Err(bad(
-                    "flow, type, control_id, patient, text, state, from, until, count, before",
+                    "flow, type, control_id, patient, text, state, reason, from, until, count, before",
                 ));
             }
         }
     }
     Ok((filter, page))
+}
+
+/// A flow that there never was is a mistake, not an empty list.
+fn check_flow(app: &App, filter: &Filter) -> Result<(), Failure> {
+    let Some(asked) = &filter.flow else {
+        return Ok(());
+    };
+    let known = app
+        .known_flows()
+        .map_err(|error| Failure::internal(&error))?;
+    if known.contains(asked) {
+        return Ok(());
+    }
+    let text = format!(
+        "`{asked}` is no value for `flow`; accepted: {}",
+        known.join(", ")
+    );
+    Err(Failure::at(StatusCode::BAD_REQUEST, "value", "flow", text))
 }
 
 const MOMENT: &str = "a time such as `2026-01-31T12:00:00Z`";

@@ -11,9 +11,13 @@ mod resend;
 use crate::app::App;
 use crate::fhir::Failure;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use flow::ControlError;
+
+/// One message may be as large as a flow takes.
+const MAX_BODY_BYTES: usize = 64 << 20;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -26,9 +30,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/flows", get(flows::list))
         .route("/maps", get(maps::show))
         .route("/maps/reload", post(maps::reload))
+        .route("/flows/{name}/import", post(flows::import))
         .route("/flows/{name}/dry-run", post(flows::dry_run))
         .route("/flows/{name}/stop", post(flows::stop))
         .route("/flows/{name}/start", post(flows::start))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
 /// A request that a person made and that the flows could not do.
@@ -41,7 +47,9 @@ fn control_failure(error: &ControlError) -> Failure {
         | ControlError::Unchanged
         | ControlError::Listen { .. }
         | ControlError::Draining => (StatusCode::CONFLICT, "conflict"),
-        ControlError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "processing"),
+        ControlError::Batch(_) | ControlError::Refused(_) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "processing")
+        }
         ControlError::Read(_) | ControlError::Write(_) => return Failure::internal(error),
     };
     Failure::new(status, code, error.to_string())

@@ -16,6 +16,7 @@ use store::journal::Sequence;
 
 /// What a copy is asked for with.
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// Another flow.
     flow: Option<String>,

@@ -2,7 +2,6 @@
 
 use base::SystemClock;
 use flow::{Attention, Destination, DryRun, Engine, EngineConfig, Handles, Metrics, Outcome, Task};
-use mapping::MapSet;
 use security::{Administrator, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
 use serde_json::Value;
 use server::{App, Listener, Measures, Parts};

@@ -22,7 +22,7 @@ pub struct Filter {
     pub state: Option<State>,
     /// The same for several: it stands in one of these. Empty takes all.
     pub any_of: Vec<State>,
-    /// Why it stands there, word for word as [`Summary::reason`] has it, or else
+    /// Why it stands there: the first entry of [`Summary::reason`] (up to `; `), or else of
     /// [`Summary::no_message`]; empty for those that have no reason.
     pub reason: Option<String>,
     /// Only those whose mapping reported issues.

@@ -280,8 +280,8 @@ impl Plan {
                 .push(one_of("ifnull(m.state, 0)", &filter.any_of));
         }
         if let Some(reason) = &filter.reason {
-            let why = "coalesce(m.reason, e.no_message, '') = ?";
-            self.condition(why, Value::from(reason.clone()));
+            let why = first_entry("coalesce(m.reason, e.no_message, '')");
+            self.condition(&format!("{why} = ?"), Value::from(reason.clone()));
         }
         if filter.has_issues {
             self.conditions.push("m.n_issues > 0".to_owned());
@@ -333,6 +333,11 @@ fn resting(filter: &Filter) -> Vec<State> {
     } else {
         states
     }
+}
+
+/// A reason without the entries behind its first one: `map_failed; OBX-5: no number`.
+pub(super) fn first_entry(reason: &str) -> String {
+    format!("substr({reason}, 1, instr({reason} || '; ', '; ') - 1)")
 }
 
 /// `d.state IN (3,6)`

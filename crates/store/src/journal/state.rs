@@ -235,7 +235,7 @@ pub struct Resting {
     pub flow: String,
     /// The state.
     pub state: State,
-    /// The reason, as each of them has it; empty for none.
+    /// The first entry of the reason, which they share; empty for none.
     pub reason: String,
     /// How many.
     pub n: u64,

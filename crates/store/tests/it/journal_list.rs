@@ -80,7 +80,8 @@ fn matches(filter: &Filter, row: &Summary) -> bool {
 /// As the list shows it.
 fn why(row: &Summary) -> &str {
     let reason = row.reason.as_ref().or(row.no_message.as_ref());
-    reason.map_or("", String::as_str)
+    let first = reason.and_then(|reason| reason.split("; ").next());
+    first.unwrap_or_default()
 }
 
 fn filters() -> impl Strategy<Value = Filter> {
@@ -101,7 +102,7 @@ fn filters() -> impl Strategy<Value = Filter> {
     let stands = (
         state,
         any_of,
-        one_of(&["", "no_map", "map_failed; OBX-5: no number", "other"]),
+        one_of(&["", "no_map", "map_failed", "other"]),
     );
     let time = || proptest::option::weighted(0.3, -2..60_i64);
     (texts, stands, any::<bool>(), time(), time()).prop_map(

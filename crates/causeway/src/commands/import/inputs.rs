@@ -53,6 +53,19 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     Ok(inputs)
 }
 
+// === impl Input ===
+
+impl Input {
+    /// Files of messages are taken one after the other, in the order of their names; so is standard
+    /// input, of which nothing is known yet.
+    pub(crate) fn keeps_its_order(&self) -> bool {
+        let name = self.path.to_string_lossy();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        let is_json = [".json", ".ndjson"].iter().any(|end| name.ends_with(end));
+        !is_json
+    }
+}
+
 /// Reads a file, unpacked, and says what is in it.
 pub(crate) fn read(input: &Input) -> Result<Content, String> {
     let mut bytes = Vec::new();

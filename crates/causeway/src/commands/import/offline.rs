@@ -1,21 +1,20 @@
 //! Straight into a data directory that no server holds: several threads prepare, one writer writes.
 
 use super::Tally;
+use super::history::{Own, Site, Way};
 use super::inputs::{Content, Input, read};
 use crate::failure::Failure;
 use crate::relay::Relay;
 use access::{Permit, SystemCaller};
 use fhir::json::Document;
-use flow::{ChartDestination, Destination, Events, FlowConfig, Maps, Metrics, Outcome, Task};
-use hl7v2::Message;
 use indicatif::ProgressBar;
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use store::audit::{AuditLog, Entry};
 use store::chart::{ApplyError, Chart, Lane, Pending, Receipt};
-use store::journal::{Appended, Change, Journal, Progress, State};
+use store::journal::Journal;
 
 /// Batches of one thread that may wait for the disk.
 const IN_FLIGHT: usize = 8;
@@ -23,19 +22,28 @@ const IN_FLIGHT: usize = 8;
 /// What all threads share.
 struct Shared<'a> {
     chart: Chart,
-    journal: Journal,
-    destination: ChartDestination,
+    way: Way<'static>,
+    /// What one thread takes in its order: messages.
+    in_order: Mutex<VecDeque<Input>>,
     inputs: Mutex<VecDeque<Input>>,
     tally: Mutex<Tally>,
     bar: &'a ProgressBar,
 }
 
-pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<Tally, Failure> {
+pub(super) fn run(
+    data: &Path,
+    (site, inputs): (Site, Vec<Input>),
+    bar: &ProgressBar,
+) -> Result<Tally, Failure> {
     crate::private::keep(data);
     let chart =
         Chart::open(data, store::chart::Options::default()).map_err(|e| Failure::from_error(&e))?;
-    let journal = Journal::open(data, store::journal::Options::default())
-        .map_err(|e| Failure::from_error(&e))?;
+    let journal_options = store::journal::Options {
+        duplicate_window: Duration::from_secs(site.journal.repeats_window_seconds),
+        text_index: site.journal.text_index,
+        ..store::journal::Options::default()
+    };
+    let journal = Journal::open(data, journal_options).map_err(|e| Failure::from_error(&e))?;
     flow::join(&chart, &journal).map_err(|e| Failure::from_error(&e))?;
     let audit = AuditLog::open(&data.join("audit"), store::audit::Options::default())
         .map_err(|e| Failure::from_error(&e))?;
@@ -52,38 +60,41 @@ pub(super) fn run(data: &Path, inputs: Vec<Input>, bar: &ProgressBar) -> Result<
         .wait()
         .map_err(|e| Failure::from_error(&e))?;
     let relay = Relay::start(chart.clone(), audit);
-    let maps = Arc::new(crate::maps::load(None)?);
+    let (in_order, side_by_side): (VecDeque<Input>, VecDeque<Input>) =
+        inputs.into_iter().partition(Input::keeps_its_order);
     let shared = Shared {
         chart: chart.clone(),
-        journal,
-        destination: ChartDestination::new(
-            chart.clone(),
-            Maps::Own(maps),
-            Events::new(Metrics::default()),
-        ),
-        inputs: Mutex::new(inputs.into()),
+        way: Way::Own(Own::start(site, &chart, &journal)?),
+        in_order: Mutex::new(in_order),
+        inputs: Mutex::new(side_by_side),
         tally: Mutex::new(Tally::default()),
         bar,
     };
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..n_threads {
-            scope.spawn(|| {
-                Worker {
-                    shared: &shared,
+        for n in 0..n_threads {
+            let shared = &shared;
+            scope.spawn(move || {
+                let mut worker = Worker {
+                    shared,
                     waiting: VecDeque::new(),
+                };
+                if n == 0 {
+                    worker.run(&shared.in_order);
                 }
-                .run();
+                worker.run(&shared.inputs);
+                worker.settle_all();
             });
         }
     });
+    let Shared { way, tally, .. } = shared;
+    if let Way::Own(own) = way {
+        own.finish();
+    }
     relay.finish();
-    flow::remember(&shared.chart, &shared.journal);
+    flow::remember(&chart, &journal);
     chart.close();
-    Ok(shared
-        .tally
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner))
+    Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// One thread.
@@ -95,11 +106,9 @@ struct Worker<'a> {
 // === impl Worker ===
 
 impl Worker<'_> {
-    fn run(mut self) {
+    fn run(&mut self, inputs: &Mutex<VecDeque<Input>>) {
         loop {
-            let next = self
-                .shared
-                .inputs
+            let next = inputs
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop_front();
@@ -108,12 +117,15 @@ impl Worker<'_> {
             match read(&input) {
                 Ok(Content::Json(bytes)) => self.document(&name, &bytes),
                 Ok(Content::Ndjson(bytes)) => self.lines(&name, &bytes),
-                Ok(Content::Hl7v2(bytes)) => self.messages(&name, bytes),
+                Ok(Content::Hl7v2(bytes)) => self.history(&name, bytes),
                 Err(reason) => self.fail(&name, reason),
             }
             self.tally(|tally| tally.n_inputs += 1);
             self.shared.bar.inc(input.n_bytes);
         }
+    }
+
+    fn settle_all(&mut self) {
         while let Some((name, pending)) = self.waiting.pop_front() {
             self.settle(&name, pending);
         }
@@ -149,94 +161,11 @@ impl Worker<'_> {
         }
     }
 
-    fn messages(&mut self, name: &str, bytes: Vec<u8>) {
-        let batch = hl7v2::batch::read(bytes);
-        if batch.messages.is_empty() {
-            self.fail(name, "no JSON and no HL7 v2 message (no MSH)".to_owned());
-        }
-        // The messages are taken all the same; somebody has to ask for those that are not there.
-        for issue in &batch.issues {
-            self.fail(name, issue.to_string());
-        }
-        for (number, member) in batch.messages.into_iter().enumerate() {
-            if let Err(reason) = self.message(member.bytes) {
-                self.fail(&format!("{name}: message {}", number + 1), reason);
-            }
-        }
-    }
-
-    /// The way of a message that came over the wire: journal first, then the chart.
-    fn message(&self, bytes: bytes::Bytes) -> Result<(), String> {
-        let flow = FlowConfig::mllp("import", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let message = Message::parse(bytes.clone());
-        let entry = store::journal::Entry {
-            flow: flow.name.clone(),
-            connection: "import".to_owned(),
-            retention: "default".to_owned(),
-            header: flow::journal_header(&message),
-            body: bytes,
-            no_message: None,
-            acknowledgement: None,
-        };
-        let appended = self
-            .shared
-            .journal
-            .append(entry)
-            .wait()
-            .map_err(|error| error.to_string())?;
-        let Appended::New {
-            sequence, received, ..
-        } = appended
-        else {
-            return Ok(());
-        };
-        let task = Task {
-            sequence,
-            received,
-            flow: &flow,
-            message: &message,
-            replay: false,
-            confirmed: false,
-        };
-        let (state, reason, n_issues, result) = match self.shared.destination.apply(&task) {
-            Outcome::Applied(applied) => {
-                let reason = flow::attention::write(&flow.attention.told(applied.concerns));
-                let state = reason
-                    .as_ref()
-                    .map_or(State::Mapped, |_| State::NeedsAttention);
-                (state, reason, applied.n_issues, Ok(()))
-            }
-            Outcome::Refused { reason, .. } => {
-                let why = reason.explain();
-                (
-                    State::NeedsAttention,
-                    Some(why.to_owned()),
-                    0,
-                    Err(why.to_owned()),
-                )
-            }
-            Outcome::Deferred | Outcome::Unavailable => {
-                return Err(
-                    "the chart did not take it; it is in the journal and goes on at the next start"
-                        .to_owned(),
-                );
-            }
-        };
-        let progress = Progress {
-            sequence,
-            flow: flow.name.clone(),
-            partition: String::new(),
-            state,
-            reason,
-            n_issues,
-            map_version: Some(self.shared.destination.map_version()),
-        };
-        self.shared
-            .journal
-            .ledger()
-            .note(vec![Change::Progress(progress)]);
-        self.tally(|tally| tally.n_messages += 1);
-        result
+    /// One file after the other, in the order of their names: the queue gives HL7 v2 to one thread.
+    fn history(&self, name: &str, bytes: Vec<u8>) {
+        let mut tally = Tally::default();
+        self.shared.way.file(name, bytes, &mut tally);
+        self.tally(|all| all.add(tally));
     }
 
     fn settle(&self, name: &str, pending: Pending<Receipt, ApplyError>) {

@@ -1,46 +1,55 @@
 //! Into a running server, through its FHIR API.
 
 use super::Tally;
+use super::history::Way;
 use super::inputs::{Content, Input, read};
 use crate::failure::Failure;
 use crate::http::Http;
 use fhir::json::Document;
 use indicatif::ProgressBar;
-use std::time::Duration;
 
+/// Resources go to the FHIR base, HL7 v2 to the flow.
 pub(super) fn run(
-    url: &str,
-    token: Option<&str>,
+    http: &Http,
+    (fhir, flow): (&str, Option<&str>),
     inputs: &[Input],
     bar: &ProgressBar,
 ) -> Result<Tally, Failure> {
-    let http = Http::new(url, token, Duration::from_mins(5));
+    let way = flow.map(|flow| Way::Server { http, flow });
     let mut tally = Tally::default();
     for input in inputs {
         let name = input.path.display().to_string();
         match read(input) {
-            Ok(Content::Json(bytes)) => one(&http, &mut tally, &name, &bytes)?,
+            Ok(Content::Json(bytes)) => one(http, fhir, (&mut tally, &name), &bytes)?,
             Ok(Content::Ndjson(bytes)) => {
                 for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
                     if !line.trim_ascii().is_empty() {
-                        one(&http, &mut tally, &format!("{name}:{}", number + 1), line)?;
+                        let name = format!("{name}:{}", number + 1);
+                        one(http, fhir, (&mut tally, &name), line)?;
                     }
                 }
             }
-            Ok(Content::Hl7v2(_)) => {
-                let reason = "HL7 v2 goes to a server by MLLP: causeway send mllp://host:port FILE";
-                tally.failures.push((name, reason.to_owned()));
-            }
+            Ok(Content::Hl7v2(bytes)) => match &way {
+                Some(way) => way.file(&name, bytes, &mut tally),
+                None => {
+                    tally.fail(&name, "say with --flow which flow takes HL7 v2 messages");
+                }
+            },
             Err(reason) => tally.failures.push((name, reason)),
         }
         tally.n_inputs += 1;
         bar.inc(input.n_bytes);
-        bar.set_message(format!("{} resources", tally.n_resources));
+        bar.set_message(tally.so_far());
     }
     Ok(tally)
 }
 
-fn one(http: &Http, tally: &mut Tally, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+fn one(
+    http: &Http,
+    fhir: &str,
+    (tally, name): (&mut Tally, &str),
+    bytes: &[u8],
+) -> Result<(), Failure> {
     let document = match Document::parse(bytes) {
         Ok(document) => document,
         Err(error) => {
@@ -58,9 +67,9 @@ fn one(http: &Http, tally: &mut Tally, name: &str, bytes: &[u8]) -> Result<(), F
         1
     };
     let answer = if is_whole {
-        http.post("", bytes)?
+        http.post(fhir, bytes)?
     } else {
-        http.post(&format!("/{kind}"), bytes)?
+        http.post(&format!("{fhir}/{kind}"), bytes)?
     };
     if (200..300).contains(&answer.status) {
         tally.n_resources += n_resources;

@@ -4,6 +4,7 @@ use super::Ledger;
 use crate::journal::Sequence;
 use crate::journal::day;
 use crate::journal::error::ReadError;
+use crate::journal::search::first_entry;
 use crate::journal::state::{
     Count, Delivery, Parked, Progress, Queued, Rate, Replay, Resting, State, StoppedFlow, rated_of,
     state_code, state_of,
@@ -131,7 +132,7 @@ impl Ledger {
         })
     }
 
-    /// What rests in these states, by flow, state and reason: the newest `limit` messages of each
+    /// What rests in these states, by flow, state and the first entry of the reason: the newest `limit` messages of each
     /// state are counted. Says too which states have more.
     pub fn resting(
         &self,
@@ -139,24 +140,25 @@ impl Ledger {
         limit: usize,
     ) -> Result<(Vec<Resting>, Vec<State>), ReadError> {
         let (mut found, mut cut) = (Vec::new(), Vec::new());
+        let sql = format!(
+            "SELECT flow, {}, count(*), min(seq), max(seq) FROM
+               (SELECT flow, ifnull(reason, '') AS why, seq FROM message WHERE state = ?1
+                ORDER BY seq DESC LIMIT ?2)
+             GROUP BY 1, 2 ORDER BY 1, 2",
+            first_entry("why")
+        );
         for state in states {
             let code = state_code(*state);
-            let groups = self.rows(
-                "SELECT flow, ifnull(reason, ''), count(*), min(seq), max(seq) FROM
-                   (SELECT flow, reason, seq FROM message WHERE state = ?1 ORDER BY seq DESC LIMIT ?2)
-                 GROUP BY 1, 2 ORDER BY 1, 2",
-                params![code, limit as i64],
-                |row| {
-                    Ok(Resting {
-                        flow: row.get(0)?,
-                        state: *state,
-                        reason: row.get(1)?,
-                        n: row.get::<_, i64>(2)? as u64,
-                        oldest: sequence(row, 3)?,
-                        newest: sequence(row, 4)?,
-                    })
-                },
-            )?;
+            let groups = self.rows(&sql, params![code, limit as i64], |row| {
+                Ok(Resting {
+                    flow: row.get(0)?,
+                    state: *state,
+                    reason: row.get(1)?,
+                    n: row.get::<_, i64>(2)? as u64,
+                    oldest: sequence(row, 3)?,
+                    newest: sequence(row, 4)?,
+                })
+            })?;
             if limit as u64 <= groups.iter().map(|group| group.n).sum() {
                 cut.push(*state);
             }

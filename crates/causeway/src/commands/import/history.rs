@@ -1,0 +1,196 @@
+//! HL7 v2 history: messages, batch files and folders of them, taken by a flow.
+//!
+//! Invariants:
+//! - files go in the order of their names and messages in the order of their file;
+//! - each takes the way of a message over the flow's wire ([`flow::Engine::import`]), in a running
+//!   server or in an engine of our own that listens nowhere;
+//! - a message that the flow has is counted as known and not taken again, so a broken import is run
+//!   again from its beginning.
+
+use super::Tally;
+use crate::config::{Config, JournalSettings};
+use crate::failure::Failure;
+use crate::http::Http;
+use crate::maps::SiteMaps;
+use bytes::Bytes;
+use flow::{
+    ChartDestination, Engine, EngineConfig, Events, FlowConfig, Handles, LiveMaps, Maps, Metrics,
+    Sources,
+};
+use hl7v2::batch::{Part, Parts};
+use serde_json::Value;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use store::chart::Chart;
+use store::journal::Journal;
+use tokio::runtime::Runtime;
+
+/// Where messages go.
+pub(super) enum Way<'a> {
+    /// To a flow of a running server.
+    Server { http: &'a Http, flow: &'a str },
+    /// To an engine of our own.
+    Own(Own),
+}
+
+/// An engine over a data directory that no server holds.
+pub(super) struct Own {
+    engine: Engine,
+    runtime: Runtime,
+    flow: String,
+}
+
+/// What a site says of its flows, or what is assumed where there is none.
+pub(super) struct Site {
+    pub(super) flow: String,
+    engine: EngineConfig,
+    maps: LiveMaps,
+    pub(super) journal: JournalSettings,
+}
+
+/// A piece that is sent at once holds no more.
+const MAX_MESSAGES: usize = 256;
+const MAX_BYTES: usize = 1 << 20;
+/// How long what is on its way may take at the end.
+const DRAIN: Duration = Duration::from_mins(5);
+
+// === impl Site ===
+
+impl Site {
+    /// The site of a configuration, and the flow that is meant.
+    pub(super) fn of(config: &Config, flow: Option<&str>) -> Result<Self, Failure> {
+        let named = config.flow(flow).map_err(Failure::usage)?.name.clone();
+        let maps = SiteMaps::of(config);
+        let read = maps.at_start()?;
+        Ok(Self {
+            flow: named,
+            engine: config.engine_config(),
+            maps: maps.live(read),
+            journal: config.journal.clone(),
+        })
+    }
+
+    /// One flow with every default, and the built-in maps.
+    pub(super) fn plain(flow: Option<&str>) -> Self {
+        let name = flow.unwrap_or("import").to_owned();
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            engine: EngineConfig::new(vec![FlowConfig::mllp(name.clone(), nowhere)]),
+            flow: name,
+            maps: Maps::Builtin.into(),
+            journal: JournalSettings::default(),
+        }
+    }
+}
+
+// === impl Own ===
+
+impl Own {
+    pub(super) fn start(site: Site, chart: &Chart, journal: &Journal) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
+        let metrics = Metrics::default();
+        let events = Events::new(metrics.clone());
+        let handles = Handles {
+            journal: journal.clone(),
+            destination: Arc::new(ChartDestination::new(chart.clone(), site.maps, events)),
+            clock: Arc::new(base::SystemClock),
+            metrics,
+        };
+        let engine = runtime
+            .block_on(Engine::start_with(site.engine, handles, Sources::Closed))
+            .map_err(|error| Failure::from_error(&error))?;
+        Ok(Self {
+            engine,
+            runtime,
+            flow: site.flow,
+        })
+    }
+
+    /// What is on its way is finished.
+    pub(super) fn finish(self) {
+        self.runtime.block_on(self.engine.drain(DRAIN));
+    }
+}
+
+// === impl Way ===
+
+impl Way<'_> {
+    /// Takes one file.
+    pub(super) fn file(&self, name: &str, bytes: Vec<u8>, tally: &mut Tally) {
+        let mut parts = Parts::new(Bytes::from(bytes));
+        let (mut piece, mut n_messages, mut outside) = (Vec::new(), 0, Vec::new());
+        let mut n_seen = 0;
+        for part in parts.by_ref() {
+            match part {
+                Part::Message(member) => {
+                    piece.extend_from_slice(&member.bytes);
+                    piece.push(b'\r');
+                    n_messages += 1;
+                    n_seen += 1;
+                    if MAX_MESSAGES <= n_messages || MAX_BYTES <= piece.len() {
+                        self.piece(name, std::mem::take(&mut piece), tally);
+                        n_messages = 0;
+                    }
+                }
+                Part::FileHeader(line) | Part::BatchHeader(line) | Part::Stray(line) => {
+                    outside.extend_from_slice(&line);
+                    outside.push(b'\r');
+                }
+                Part::BatchTrailer(trailer) | Part::FileTrailer(trailer) => {
+                    outside.extend_from_slice(&trailer.bytes);
+                    outside.push(b'\r');
+                }
+            }
+        }
+        if !piece.is_empty() {
+            self.piece(name, piece, tally);
+        }
+        if n_seen == 0 {
+            tally.fail(name, "no JSON and no HL7 v2 message (no MSH)");
+            return;
+        }
+        // The messages are taken all the same; somebody has to ask for those that are not there.
+        for issue in parts.issues() {
+            tally.fail(name, &issue.to_string());
+        }
+        if !parts.issues().is_empty() && !outside.is_empty() {
+            self.piece(name, outside, tally);
+        }
+    }
+
+    fn piece(&self, name: &str, piece: Vec<u8>, tally: &mut Tally) {
+        if let Err(reason) = self.take(piece, tally) {
+            tally.fail(name, &reason);
+        }
+    }
+
+    fn take(&self, piece: Vec<u8>, tally: &mut Tally) -> Result<(), String> {
+        match self {
+            Self::Own(own) => {
+                let done = own.engine.import(&own.flow, Bytes::from(piece), "import");
+                for one in done.map_err(|error| error.to_string())?.messages {
+                    tally.message(one.state.word(), one.known);
+                }
+            }
+            Self::Server { http, flow } => {
+                let flow = super::super::messages::encode(flow);
+                let answer = http.post(&format!("/api/flows/{flow}/import"), &piece);
+                let text = answer
+                    .and_then(Http::expect)
+                    .map_err(|error| error.to_string())?;
+                let answer: Value =
+                    serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                let messages = answer.get("messages").and_then(Value::as_array);
+                for one in messages.into_iter().flatten() {
+                    let state = one.get("state").and_then(Value::as_str).unwrap_or("");
+                    tally.message(state, one.get("known") == Some(&Value::Bool(true)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
