@@ -19,6 +19,10 @@ function put(change) {
     wire?.setAttribute("stroke-width", width);
     wire?.setAttribute("class", state);
   }
+  for (const [key, shown] of Object.entries(change.shown)) {
+    const element = document.querySelector(`[data-shown="${CSS.escape(key)}"]`);
+    if (element) element.hidden = !shown;
+  }
   for (const [key, state] of Object.entries(change.states)) {
     const element = document.querySelector(`[data-state="${CSS.escape(key)}"]`);
     if (element) element.className = `state ${state}`;
@@ -30,7 +34,7 @@ async function refresh(next) {
   const place = document.getElementById("attention");
   // Nobody's button moves away under the hand.
   if (!place || place.contains(document.activeElement)) return;
-  const answer = await fetch("/console/attention", { headers: { "x-part": "attention" }, credentials: "same-origin" });
+  const answer = await fetch("/console/attention", { headers: { "x-part": "attention", "x-live": "1" }, credentials: "same-origin" });
   if (!answer.ok) return;
   digest = next;
   place.innerHTML = await answer.text();

@@ -33,6 +33,11 @@ function show(element) {
       put(element, full.format(at).slice(5));
       element.title = full.format(at);
       break;
+    case "slice":
+      // A part of date and time, as an axis has it.
+      put(element, full.format(at).slice(Number(element.dataset.from), Number(element.dataset.until)));
+      element.title = full.format(at);
+      break;
     case "age":
       put(element, age(Date.now() - at));
       element.title = full.format(at);
@@ -62,6 +67,18 @@ function all(root = document) {
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.querySelectorAll("[data-zone]").forEach((field) => { field.value = zone; });
 document.querySelectorAll("[data-zone-name]").forEach((label) => put(label, zone));
+
+// One clock for every time on the page, and its name.
+const clock = document.querySelector("[data-clock]");
+const short = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+function tick() {
+  if (!clock) return;
+  const now = new Date();
+  put(clock, `${short.format(now)}`);
+  clock.title = `${zone}: every time on this page is of this zone`;
+}
+tick();
+setInterval(tick, 1000);
 
 all();
 setInterval(() => document.querySelectorAll('time[data-as="age"], time[data-as="ago"], time[data-as="left"]').forEach(show), 1000);

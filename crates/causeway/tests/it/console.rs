@@ -139,6 +139,7 @@ fn nobody_gets_in_without_a_session() {
         "/patients/x/document/Patient/x?element=photo",
         "/patients/x/inline/Patient/x?element=photo",
         "/flows",
+        "/flows/clinic/stop",
         "/queues",
         "/maps",
         "/maps/file?name=v2%2Fpid.map&message=1",
@@ -157,12 +158,13 @@ fn nobody_gets_in_without_a_session() {
         );
     }
     assert_eq!(client.get("/console/live").status, 401);
+    assert_eq!(client.get("/messages/fresh?after=0").status, 401);
     for path in [
         "/messages/1/act",
         "/messages/1/edit",
         "/messages/1/redirect",
         "/messages/batch",
-        "/messages/act",
+        "/maps/reload",
         "/flows/clinic/switch",
         "/maps/file",
         "/settings/sessions",
@@ -460,6 +462,19 @@ fn phone(browser: &Browser, base: &str, chart: &str) {
         let cut = "return [...document.querySelectorAll('.scroll:has(> .stacked)')]\
                    .filter((list) => list.clientWidth < list.scrollWidth).length";
         assert_eq!(browser.script(cut), 0, "{page}");
+    }
+    // The record numbers can be read, on the list and on the chart.
+    for (page, numbers) in [
+        ("/patients", ".persons .number"),
+        (chart, ".bandnumbers li"),
+    ] {
+        browser.go(&format!("{base}{page}"));
+        let seen = format!(
+            "return [...document.querySelectorAll('{numbers}')].filter((one) => {{
+               const {{left, right, height}} = one.getBoundingClientRect();
+               return 0 <= left && right <= innerWidth && 0 < height }}).length"
+        );
+        assert!(0 < browser.script(&seen).as_u64().unwrap(), "{page}");
     }
     browser.go(&format!("{base}{chart}/access"));
     browser.wait_for(

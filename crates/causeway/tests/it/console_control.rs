@@ -170,11 +170,23 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
     }
     let mut client = signed_in(&site, site.running().secret.as_deref().unwrap());
     let csrf = client.get("/messages").csrf().to_owned();
-    let form = [
-        ("csrf", csrf.as_str()),
-        ("action", "replay"),
-        ("why", "a test"),
-    ];
+    let mut form = vec![("csrf", csrf.as_str()), ("action", "replay")];
+    // Nothing is done before the number was shown and a reason is given.
+    let asked = client.post("/messages/batch", &form);
+    assert_eq!(asked.status, 200);
+    assert!(asked.text.contains("Replay 9 messages?"), "{}", asked.text);
+    let last = asked.text.split("name=\"last\" value=\"").nth(1).unwrap();
+    let last = last.split('"').next().unwrap().to_owned();
+    form.extend([("n", "9"), ("last", &last)]);
+    let unsaid = client.post("/messages/batch", &form);
+    assert!(unsaid.text.contains("say why"), "{}", unsaid.text);
+    // Fewer than match were shown: the new number is shown first.
+    let mut fewer = form.clone();
+    fewer.retain(|(name, _)| *name != "n");
+    fewer.extend([("n", "8"), ("why", "a test")]);
+    let again = client.post("/messages/batch", &fewer);
+    assert!(again.text.contains("More messages match"), "{}", again.text);
+    form.push(("why", "a test"));
     let address = client.post("/messages/batch", &form).to;
     assert!(address.starts_with("/messages/batch/"), "{address}");
     site.running.take().unwrap().kill();

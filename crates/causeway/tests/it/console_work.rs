@@ -157,8 +157,16 @@ fn a_list_is_replayed_and_a_refused_message_skipped() {
     };
     browser.go(&format!("{base}/messages?state=mapped"));
     browser.click(".chip.act > summary");
-    assert!(browser.text(".chip.act").contains("2 messages"));
     browser.click(".chip.act button[value=replay]");
+    browser.wait_for("the question", "document.getElementById('why')");
+    assert_eq!(browser.text("h1"), "Replay 2 messages?");
+    assert!(
+        browser.text(".facts").contains("mapped 2"),
+        "{}",
+        browser.text(".facts")
+    );
+    browser.write("#why", "the map was mended");
+    browser.click("button[value=replay]");
     browser.wait_for(
         "the end of the batch",
         "document.querySelector('h1').textContent === '2 of 2 messages replayed'",
@@ -211,21 +219,45 @@ fn a_flow_is_stopped_and_started() {
         return;
     };
     browser.go(&format!("{base}/flows/adt"));
+    assert!(browser.text("main").contains("nothing heard yet"));
+    browser.click("a[href='/flows/adt/stop']");
+    browser.wait_for("the question", "document.getElementById('why')");
+    let told = browser.text("main");
+    assert!(told.contains("0 messages came in the last hour"), "{told}");
+    // Without a reason the browser itself says so; a form without one stops nothing.
+    browser.script("document.getElementById('why').required = false");
+    browser.click("button[value=stop]");
+    browser.wait_for("the notice", "document.querySelector('[role=alert]')");
+    assert!(browser.text("main").contains("The flow runs on"));
+    browser.write("#why", "the interface engine is replaced");
     browser.click("button[value=stop]");
     browser.wait_for(
         "the way back",
         "document.querySelector('button[value=start]')",
     );
     assert!(browser.text("main").contains("stopped by admin"));
+    assert!(
+        browser
+            .text("main")
+            .contains("the interface engine is replaced")
+    );
     let path = write(site.folder.path(), "a.hl7", ADMISSION);
     let sent = crate::process::causeway(&["send", site.mllp(), &path]);
     assert_eq!(sent.status.code(), Some(1), "nobody listens");
     browser.click("button[value=start]");
     browser.wait_for(
         "a flow that runs",
-        "document.querySelector('button[value=stop]')",
+        "document.querySelector('a[href=\"/flows/adt/stop\"]')",
     );
     assert!(site.send("a.hl7", ADMISSION).contains("MSA|AA|A1"));
+    // The feed has its sender's name, and the port is open and heard of.
+    browser.go(&format!("{base}/flows"));
+    assert!(
+        browser.text("tbody").contains("ADT at HOSP"),
+        "{}",
+        browser.text("tbody")
+    );
+    assert_eq!(browser.count("tbody .state.good"), 1);
     assert!(browser.complaints().is_empty());
 }
 
@@ -277,11 +309,34 @@ fn queues_show_what_waits_and_the_overview_its_span() {
         (browser.count(".attention tbody tr") == 1).then_some(())
     });
     assert!(browser.text(".attention").contains("no production message"));
-    browser.click(".attention button[value], .attention button");
+    // What is counted is what opens, here and on the overview.
+    for page in ["/queues", "/"] {
+        browser.go(&format!("{base}{page}"));
+        browser.click("#attention-title a, .attention h2 a");
+        browser.wait_for("the list", "location.pathname === '/messages'");
+        assert_eq!(browser.count("#messages tbody tr"), 1);
+        assert!(
+            browser.text("#how-many").starts_with("1 message,"),
+            "{}",
+            browser.text("#how-many")
+        );
+        browser.go(&format!("{base}{page}"));
+        browser.click(".attention td.num a");
+        browser.wait_for("the group", "location.search.includes('reason=')");
+        assert_eq!(browser.count("#messages tbody tr"), 1);
+    }
+    browser.go(&format!("{base}/queues"));
+    browser.click(".attention button[name=action]");
+    browser.wait_for("the question", "document.getElementById('why')");
+    assert_eq!(browser.text("h1"), "Skip 1 message?");
+    browser.write("#why", "a training message");
+    browser.click("button[value=skip]");
     browser.wait_for(
-        "an empty queue",
-        "location.pathname === '/queues' && !document.querySelector('.attention tbody')",
+        "the end of it",
+        "document.querySelector('h1').textContent === '1 of 1 message skipped'",
     );
+    browser.go(&format!("{base}/queues"));
+    assert_eq!(browser.count(".attention tbody"), 0);
     browser.go(&format!("{base}/"));
     browser.click(".chips a[href='/?span=7d']");
     browser.wait_for("the span", "location.search === '?span=7d'");
@@ -292,4 +347,121 @@ fn queues_show_what_waits_and_the_overview_its_span() {
     );
     assert!(browser.text(".numbers").contains("the 7 days before"));
     assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn a_list_tells_of_what_comes_and_keeps_its_place() {
+    let test = "console_work::a_list_tells_of_what_comes_and_keeps_its_place";
+    let Some((site, browser, base)) = start(test, &[("a.hl7", ADMISSION)]) else {
+        return;
+    };
+    browser.go(&format!("{base}/messages?flow=adt"));
+    browser.click("tbody a.open");
+    browser.wait_for("the message", "document.querySelector('#open h2')");
+    browser.go(&format!("{base}/messages?flow=adt"));
+    for n in 0..3 {
+        site.send("n.hl7", &ADMISSION.replace("|A1|", &format!("|N{n}|")));
+    }
+    browser.wait_for(
+        "the number of new ones",
+        "document.querySelector('#fresh b')?.textContent === '3 new messages'",
+    );
+    assert_eq!(
+        browser.count("#messages tbody tr"),
+        1,
+        "nothing moved by itself"
+    );
+    browser.click("#fresh button");
+    browser.wait_for(
+        "the new lines",
+        "document.querySelectorAll('tr.new').length === 3",
+    );
+    assert_eq!(browser.count("#messages tbody tr"), 4);
+    assert!(browser.text("#how-many").starts_with("4 messages"));
+    assert!(browser.script("return document.getElementById('fresh').hidden") == json!(true));
+    // Pages of numbers follow too.
+    browser.go(&format!("{base}/flows"));
+    site.send("n.hl7", &ADMISSION.replace("|A1|", "|N9|"));
+    browser.wait_for(
+        "the new sum",
+        "document.querySelector('td[data-label=received]').textContent === '5'",
+    );
+    // One clock, and its name.
+    let zone = browser.script("return Intl.DateTimeFormat().resolvedOptions().timeZone");
+    let title = browser.script("return document.querySelector('.clock').title");
+    let starts = title.as_str().unwrap().starts_with(zone.as_str().unwrap());
+    assert!(starts, "{title} {zone}");
+    assert!(browser.complaints().is_empty());
+}
+
+#[test]
+fn an_edit_that_is_refused_keeps_its_text() {
+    let test = "console_work::an_edit_that_is_refused_keeps_its_text";
+    let messages = [("a.hl7", ADMISSION), ("r.hl7", RESULT)];
+    let Some((_site, browser, base)) = start(test, &messages) else {
+        return;
+    };
+    browser.go(&format!("{base}/messages/2/edit"));
+    let change = |from: &str, to: &str| {
+        browser.script(&format!(
+            "const text = document.getElementById('text'); text.value = text.value.replace({}, {})",
+            json!(from),
+            json!(to)
+        ));
+    };
+    // What the door refuses, the preview refuses: MSH-10, MSH-11, MSH-9.
+    for (from, to, told) in [
+        ("|R1|P|", "||P|", "no control id"),
+        ("||P|2", "|R1|T|2", "production"),
+        ("|T|2", "|P|2", ""),
+        ("ORU^R01^ORU_R01", "ZZZ^Z99", "no map"),
+        ("ZZZ^Z99", "ORU^R01^ORU_R01", ""),
+    ] {
+        change(from, to);
+        browser.click("button[value=check]");
+        browser.wait_for("the check", "document.getElementById('checked')");
+        let refused = browser.text("#checked .notice.bad").to_lowercase();
+        assert!(refused.contains(told), "{to}: {refused}");
+        assert_eq!(told.is_empty(), refused.is_empty(), "{to}: {refused}");
+        if !told.is_empty() {
+            assert_eq!(browser.count("button[value=send]"), 0, "{to}");
+        }
+    }
+    // A letter that the charset lacks would become a question mark.
+    change("ZZTEST", "ZZTEST\u{3b1}");
+    browser.click("button[value=check]");
+    browser.wait_for("the check", "document.getElementById('checked')");
+    assert!(
+        browser.text("#checked").contains("charset"),
+        "{}",
+        browser.text("#checked")
+    );
+    change("\u{3b1}", "");
+    change("10.20", "11.40");
+    browser.write("#why", "transcription error");
+    browser.click("button[value=check]");
+    browser.wait_for(
+        "the way to send",
+        "document.querySelector('button[value=send]')",
+    );
+    // The flow that it goes to is gone by the time it is sent.
+    browser.script(
+        "const flow = document.querySelector('[name=flow]');
+         const other = document.createElement('option');
+         other.value = other.textContent = 'gone';
+         flow.append?.(other); flow.value = 'gone';
+         document.querySelector('[name=checked]')?.remove()",
+    );
+    browser.click("button[value=send], button[value=check]");
+    browser.wait_for(
+        "the failure",
+        "document.querySelector('#checked .notice.bad')",
+    );
+    let text = browser.script("return document.getElementById('text').value");
+    assert!(text.as_str().unwrap().contains("11.40"), "{text}");
+    assert!(
+        browser.text("#checked").contains("gone"),
+        "{}",
+        browser.text("#checked")
+    );
 }

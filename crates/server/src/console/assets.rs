@@ -20,7 +20,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [(&str, &str, &[u8]); 14] = [
+const FILES: [(&str, &str, &[u8]); 15] = [
     ("base.css", CSS, include_bytes!("../../assets/base.css")),
     ("frame.css", CSS, include_bytes!("../../assets/frame.css")),
     ("parts.css", CSS, include_bytes!("../../assets/parts.css")),
@@ -41,6 +41,7 @@ const FILES: [(&str, &str, &[u8]); 14] = [
     ("times.js", SCRIPT, include_bytes!("../../assets/times.js")),
     ("keys.js", SCRIPT, include_bytes!("../../assets/keys.js")),
     ("panel.js", SCRIPT, include_bytes!("../../assets/panel.js")),
+    ("fresh.js", SCRIPT, include_bytes!("../../assets/fresh.js")),
     ("live.js", SCRIPT, include_bytes!("../../assets/live.js")),
     ("mark.svg", SVG, include_bytes!("../../assets/mark.svg")),
 ];

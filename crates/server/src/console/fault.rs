@@ -257,6 +257,7 @@ impl From<ControlError> for Fault {
             ControlError::NoSuchFlow(_)
             | ControlError::WrongState { .. }
             | ControlError::Unchanged
+            | ControlError::Batch(_)
             | ControlError::Refused(_)
             | ControlError::Listen { .. }
             | ControlError::Draining => Self::new(

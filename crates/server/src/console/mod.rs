@@ -50,8 +50,8 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/console/attention", get(overview::attention))
         .route("/console/notices/{id}", post(overview::seen))
         .route("/messages", get(messages::list))
+        .route("/messages/fresh", get(messages::fresh))
         .route("/messages/narrow", post(messages::narrow))
-        .route("/messages/act", post(messages::act_on_group))
         .route("/messages/batch", post(messages::begin))
         .route(
             "/messages/batch/{id}",
@@ -98,6 +98,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/find/{handle}", get(find::found))
         .route("/flows", get(flows::list))
         .route("/flows/{name}", get(flows::show).post(flows::dry_run))
+        .route("/flows/{name}/stop", get(flows::ask))
         .route("/flows/{name}/switch", post(flows::switch))
         .route("/queues", get(queues::show))
         .route("/maps", get(maps::list))

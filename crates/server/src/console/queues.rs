@@ -5,6 +5,7 @@
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
+use super::handles::Handles;
 use super::markup::{Moment, count, thousands};
 use super::messages::readable;
 use super::messages::{Batches, Shown};
@@ -69,7 +70,7 @@ const MAX_BULKS: usize = 10;
 
 impl View {
     /// Reads it; not for an async task's own thread.
-    fn take(app: &App, batches: &Batches) -> Result<Self, Fault> {
+    fn take(app: &App, batches: &Batches, kept: (&Handles, &str)) -> Result<Self, Fault> {
         let snapshot = app.engine.snapshot().map_err(Fault::from)?;
         let ledger = app.journal.ledger();
         let parked = with_state(app, Stand::Parked)?;
@@ -101,7 +102,7 @@ impl View {
             at: snapshot.at,
             flows,
             parked: partitions(app, &parked)?,
-            groups: groups(app, snapshot.at)?,
+            groups: groups(app, snapshot.at, Some(kept))?,
             in_doubt: ledger.in_doubt()?,
             n_replays: ledger.replays_open()?.len(),
             bulks: batches.newest(app, MAX_BULKS)?,
@@ -109,7 +110,8 @@ impl View {
     }
 
     fn n_attention(&self) -> String {
-        thousands(self.groups.iter().map(|group| group.n).sum())
+        let n = self.groups.iter().map(|group| group.n).sum();
+        count(n, "message", "messages")
     }
 
     fn in_all(&self) -> String {
@@ -173,10 +175,12 @@ fn partitions(app: &App, parked: &[(String, Sequence)]) -> Result<Vec<ParkedLine
 pub(super) async fn show(
     State(app): State<App>,
     Extension(batches): Extension<Arc<Batches>>,
+    Extension(handles): Extension<Arc<Handles>>,
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let work = app.clone();
-    let view = tokio::task::spawn_blocking(move || View::take(&work, &batches))
+    let user = visitor.user().to_owned();
+    let view = tokio::task::spawn_blocking(move || View::take(&work, &batches, (&handles, &user)))
         .await
         .map_err(|error| Fault::internal(&error))??;
     page(&QueuesPage {

@@ -2,7 +2,6 @@
 
 use super::super::fault::Fault;
 use super::super::visitor::Form;
-use super::super::words;
 use crate::app::App;
 use crate::trail::Touched;
 use access::Interaction;
@@ -10,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use flow::{ControlError, Resend};
-use store::journal::{Filter, Page, Sequence, State as Stand};
+use store::journal::Sequence;
 
 /// What a button asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +20,6 @@ pub(super) enum Act {
     Skip,
     Settle,
 }
-
-/// So many of a group are worked on at one click.
-const MAX_AT_ONCE: usize = 500;
 
 // === impl Act ===
 
@@ -47,6 +43,41 @@ impl Act {
             Self::Hold => "hold",
             Self::Skip => "skip",
             Self::Settle => "settle",
+        }
+    }
+
+    /// What is asked for, as a page says it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Replay => "Replay",
+            Self::Release => "Release",
+            Self::Hold => "Hold",
+            Self::Skip => "Skip",
+            Self::Settle => "Settle",
+        }
+    }
+
+    /// What it does to many.
+    pub(super) fn effect(self) -> &'static str {
+        match self {
+            Self::Replay => {
+                "Each goes to the chart again, oldest first, under the maps as they are now. One that \
+                 these maps have applied already changes nothing."
+            }
+            Self::Release => {
+                "Each that waits goes on to the chart, oldest first, and what waits behind it."
+            }
+            Self::Hold => {
+                "Each that is not in the chart yet is set aside until somebody releases it."
+            }
+            Self::Skip => {
+                "Each that waits is set aside for good: nothing of it is applied, and what waits \
+                 behind it goes on."
+            }
+            Self::Settle => {
+                "Each that is in the chart and needs attention is taken as looked at. Nothing in the \
+                 chart changes."
+            }
         }
     }
 
@@ -85,47 +116,7 @@ pub(in crate::console) async fn act_on_one(
     form: Form,
 ) -> Result<Response, Fault> {
     let act = wanted(&form)?;
-    run(&app, &form, act, vec![Sequence::new(sequence)]).await?;
-    Ok(Redirect::to(form.back()).into_response())
-}
-
-/// `POST /messages/act`: all messages of a flow that rest in a state for one reason.
-pub(in crate::console) async fn act_on_group(
-    State(app): State<App>,
-    form: Form,
-) -> Result<Response, Fault> {
-    let act = wanted(&form)?;
-    let state = Stand::from_word(form.get("state")).ok_or_else(|| unknown("state"))?;
-    let filter = Filter {
-        flow: Some(form.get("flow").to_owned()),
-        state: Some(state),
-        ..Filter::default()
-    };
-    let reason = form.get("reason").to_owned();
-    let work = app.clone();
-    let listing = tokio::task::spawn_blocking(move || {
-        work.journal.list(
-            &filter,
-            Page {
-                before: None,
-                limit: MAX_AT_ONCE,
-            },
-        )
-    })
-    .await
-    .map_err(|error| Fault::internal(&error))??;
-    let mut sequences: Vec<Sequence> = listing
-        .rows
-        .into_iter()
-        .filter(|row| {
-            let own = row.reason.as_ref().or(row.no_message.as_ref());
-            words::kind(own.map_or("", String::as_str)) == reason
-        })
-        .map(|row| row.sequence)
-        .collect();
-    // In the order in which they came.
-    sequences.reverse();
-    run(&app, &form, act, sequences).await?;
+    run(&app, &form, act, Sequence::new(sequence)).await?;
     Ok(Redirect::to(form.back()).into_response())
 }
 
@@ -158,13 +149,13 @@ pub(in crate::console) async fn redirect(
     Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response())
 }
 
-/// The wish is in the audit log before it is done. One that cannot be done stops the others only
-/// where it is the only one.
-async fn run(app: &App, form: &Form, act: Act, sequences: Vec<Sequence>) -> Result<(), Fault> {
+/// The wish is in the audit log, with its reason, before it is done.
+async fn run(app: &App, form: &Form, act: Act, sequence: Sequence) -> Result<(), Fault> {
     form.visitor.permit(app, Interaction::Operate, None).await?;
-    let target = match sequences.as_slice() {
-        [one] => one.to_string(),
-        many => format!("{} messages", many.len()),
+    let why = form.get("why").trim().to_owned();
+    let target = match why.as_str() {
+        "" => sequence.to_string(),
+        why => format!("{sequence}: {why}"),
     };
     let touched = Touched {
         resource_type: "message".to_owned(),
@@ -173,18 +164,7 @@ async fn run(app: &App, form: &Form, act: Act, sequences: Vec<Sequence>) -> Resu
     };
     form.visitor.record(app, act.code(), touched).await?;
     let (work, by) = (app.clone(), form.visitor.user().to_owned());
-    let why = form.get("why").to_owned();
-    let is_single = sequences.len() == 1;
-    let done = tokio::task::spawn_blocking(move || {
-        for sequence in sequences {
-            match act.run(&work, sequence, (&by, &why)) {
-                Err(error) if is_single => return Err(error),
-                Err(ControlError::Write(error)) => return Err(ControlError::Write(error)),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
-    });
+    let done = tokio::task::spawn_blocking(move || act.run(&work, sequence, (&by, &why)));
     done.await.map_err(|error| Fault::internal(&error))??;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! One wish for every message of a filtered list, with its progress.
 //!
 //! Invariants:
-//! - the messages are those that the filter finds at the beginning, done oldest first;
+//! - the messages are those that somebody was shown ([`super::ask`]), done oldest first;
 //! - each is written down by itself, so stopping half-way leaves nothing half done;
 //! - the wish, its messages and how far it is stand in the ledger: a restart goes on with it.
 
@@ -11,6 +11,7 @@ use super::super::handles::Handles;
 use super::super::markup::{Moment, count, thousands};
 use super::super::visitor::{Form, Visitor};
 use super::act::{Act, wanted};
+use super::ask::{Answer, Chosen, Question, WasShown};
 use super::filter::{Wanted, of_visitor};
 use crate::app::App;
 use crate::trail::Touched;
@@ -23,7 +24,7 @@ use flow::ControlError;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use store::journal::{Bulk, BulkProgress, Change, Filter, Page, Sequence, WriteError};
+use store::journal::{Bulk, BulkProgress, Change, WriteError};
 
 /// The wishes that are at work, for those who stop them and watch them.
 #[derive(Default)]
@@ -64,9 +65,6 @@ struct BatchPage {
     batch: Shown,
 }
 
-/// No batch is larger.
-const MAX_MESSAGES: usize = 1_000_000;
-const SLICE: usize = 1_000;
 /// How far it is goes to the ledger after so many messages.
 const NOTE_EVERY: u64 = 20;
 
@@ -245,26 +243,7 @@ impl Shown {
     }
 }
 
-/// Everything that the filter finds, oldest first.
-fn all(app: &App, filter: &Filter) -> Result<Vec<Sequence>, Fault> {
-    let mut found = Vec::new();
-    let mut before = None;
-    loop {
-        let page = Page {
-            before,
-            limit: SLICE,
-        };
-        let listing = app.journal.list(filter, page)?;
-        found.extend(listing.rows.into_iter().map(|row| row.sequence));
-        before = listing.next;
-        if before.is_none() || MAX_MESSAGES <= found.len() {
-            found.reverse();
-            return Ok(found);
-        }
-    }
-}
-
-/// `POST /messages/batch`
+/// `POST /messages/batch`: shows what the wish would touch and asks why; does it once that is said.
 pub(in crate::console) async fn begin(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -274,11 +253,32 @@ pub(in crate::console) async fn begin(
     let visitor = &form.visitor;
     let act = wanted(&form)?;
     visitor.permit(&app, Interaction::Operate, None).await?;
-    let asked = Wanted::of_form(&form);
+    let asked = Wanted::of_form(&form).at(app.clock.now());
     let filter = of_visitor(&asked, &handles, visitor, app.clock.now())?;
+    let shown = WasShown::of(&form);
+    let why = form.get("why").trim().to_owned();
+    let (work, last) = (app.clone(), shown.map(|shown| shown.last));
+    let chosen = tokio::task::spawn_blocking(move || Chosen::take(&work, &filter, last));
+    let chosen = chosen.await.map_err(|error| Fault::internal(&error))??;
+    if let Answer::Ask(notice) = Question::answer(shown, chosen.n(), &why) {
+        let chips = asked.chips(&handles, visitor.user());
+        let question = Question {
+            act,
+            wanted: asked,
+            chips,
+            chosen,
+            why,
+            notice,
+        };
+        return question.page(&app, visitor);
+    }
     let touched = Touched {
         resource_type: "message".to_owned(),
-        target: format!("all of messages?{}", asked.names().join("&")),
+        target: format!(
+            "{} of messages?{}: {why}",
+            chosen.words(),
+            asked.names().join("&")
+        ),
         patients: Vec::new(),
     };
     visitor.record(&app, act.code(), touched).await?;
@@ -286,29 +286,25 @@ pub(in crate::console) async fn begin(
         id: security::random_text::<9>(),
         act: act.code().to_owned(),
         by: visitor.user().to_owned(),
-        why: form.get("why").to_owned(),
+        why,
         list: format!("/messages?{}", asked.query()),
         began: app.clock.now(),
-        progress: BulkProgress::default(),
+        progress: BulkProgress {
+            n_all: chosen.n(),
+            ..BulkProgress::default()
+        },
         ended: None,
         stopped: None,
     };
     let address = format!("/messages/batch/{}", bulk.id);
+    let begun = Change::BulkBegun(Box::new(bulk.clone()), chosen.messages);
     let work = app.clone();
-    let begun = tokio::task::spawn_blocking(move || begun(&work, bulk, &filter));
-    let bulk = begun.await.map_err(|error| Fault::internal(&error))??;
+    let written =
+        tokio::task::spawn_blocking(move || work.journal.ledger().record(vec![begun]).wait());
+    let written = written.await.map_err(|error| Fault::internal(&error))?;
+    written.map_err(ControlError::from)?;
     batches.start(&app, bulk);
     Ok(Redirect::to(&address).into_response())
-}
-
-/// Writes the wish down with its messages; not for an async task's own thread.
-fn begun(app: &App, mut bulk: Bulk, filter: &Filter) -> Result<Bulk, Fault> {
-    let messages = all(app, filter)?;
-    bulk.progress.n_all = messages.len() as u64;
-    let begun = Change::BulkBegun(Box::new(bulk.clone()), messages);
-    let written = app.journal.ledger().record(vec![begun]).wait();
-    written.map_err(ControlError::from)?;
-    Ok(bulk)
 }
 
 /// `GET /messages/batch/{id}`

@@ -32,6 +32,8 @@ struct EditPage {
     draft: Draft,
     flows: Vec<String>,
     checked: Option<Checked>,
+    /// Why it was not sent.
+    failed: Option<String>,
 }
 
 /// What is being written.
@@ -43,6 +45,8 @@ struct Draft {
 
 /// What is known of a draft.
 struct Checked {
+    /// Characters that the message's charset does not have: they would become question marks.
+    lost: Vec<char>,
     /// Names the text and the flow that were checked.
     digest: String,
     /// It goes to another flow than the original.
@@ -74,6 +78,20 @@ impl Draft {
         original.charset().encode(&text).into_owned()
     }
 
+    /// The characters that the charset of the original does not have.
+    fn lost(&self, original: &Message) -> Vec<char> {
+        let charset = original.charset();
+        let mut lost: Vec<char> = Vec::new();
+        for c in self.text.chars().filter(|c| !c.is_ascii()) {
+            let text = c.to_string();
+            let back = charset.decode(&charset.encode(&text)).into_owned();
+            if back != text && !lost.contains(&c) {
+                lost.push(c);
+            }
+        }
+        lost
+    }
+
     fn digest(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(&self.flow);
@@ -88,7 +106,10 @@ impl Draft {
 impl Checked {
     /// The flow would take it, and it is not the original over again.
     fn can_be_sent(&self) -> bool {
-        self.run.refused.is_none() && (self.is_elsewhere || !self.lines.is_empty())
+        self.lost.is_empty()
+            && self.run.failed.is_none()
+            && self.run.refused.is_none()
+            && (self.is_elsewhere || !self.lines.is_empty())
     }
 }
 
@@ -104,7 +125,7 @@ pub(in crate::console) async fn edit(
         flow,
         why: String::new(),
     };
-    show(&app, &visitor, sequence, (draft, None))
+    show(&app, &visitor, sequence, (draft, None, None))
 }
 
 /// `POST /messages/{sequence}/edit`: shows what the text would change, or sends what was shown.
@@ -120,24 +141,33 @@ pub(in crate::console) async fn send(
     let body = draft.bytes(&Message::parse(stored.body.clone()));
     let (was_shown, wants_to_send) = (form.get("checked"), form.get("action") == "send");
     let is_newer = wants_to_send && was_shown != draft.digest();
-    if !wants_to_send || is_newer || draft.why.is_empty() {
+    let is_lossy = !draft.lost(&Message::parse(stored.body.clone())).is_empty();
+    if !wants_to_send || is_newer || is_lossy || draft.why.is_empty() {
         record(&app, visitor, "dry-run", sequence).await?;
         let checked = check(&app, &draft, &stored, (body, is_newer)).await?;
-        return show(&app, visitor, sequence, (draft, Some(checked)));
+        return show(&app, visitor, sequence, (draft, Some(checked), None));
     }
     record(&app, visitor, "edit", sequence).await?;
     let (work, by) = (app.clone(), visitor.user().to_owned());
+    let (flow, why, sent) = (draft.flow.clone(), draft.why.clone(), body.clone());
     let made = tokio::task::spawn_blocking(move || {
         work.engine.resend(&Resend {
             of: Sequence::new(sequence),
-            body: Some(&body),
-            flow: Some(&draft.flow),
+            body: Some(&sent),
+            flow: Some(&flow),
             by: &by,
-            why: &draft.why,
+            why: &why,
         })
     });
-    let made = made.await.map_err(|error| Fault::internal(&error))??;
-    Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response())
+    match made.await.map_err(|error| Fault::internal(&error))? {
+        Ok(made) => Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response()),
+        // What somebody wrote is not lost with the attempt to send it.
+        Err(error) => {
+            let checked = check(&app, &draft, &stored, (body, false)).await?;
+            let failed = Some(error.to_string());
+            show(&app, visitor, sequence, (draft, Some(checked), failed))
+        }
+    }
 }
 
 async fn check(
@@ -153,15 +183,16 @@ async fn check(
         .collect();
     let (work, flow) = (app.clone(), draft.flow.clone());
     let run = tokio::task::spawn_blocking(move || work.engine.dry_run(&flow, &body));
-    let run = run.await.map_err(|error| Fault::internal(&error))??;
+    let run = run.await.map_err(|error| Fault::internal(&error))?;
     let original = Message::parse(stored.body.clone());
     Ok(Checked {
+        lost: draft.lost(&original),
         digest: draft.digest(),
         is_elsewhere: draft.flow != stored.summary.flow,
         is_newer,
         lines: differing(&segments(&original), &segments(&message)),
         issues,
-        run: Run::of(run),
+        run: run.map_or_else(|error| Run::not_run(&error), Run::of),
     })
 }
 
@@ -169,7 +200,7 @@ fn show(
     app: &App,
     visitor: &Visitor,
     sequence: u64,
-    (draft, checked): (Draft, Option<Checked>),
+    (draft, checked, failed): (Draft, Option<Checked>, Option<String>),
 ) -> Result<Response, Fault> {
     page(&EditPage {
         frame: Frame::new(visitor, Place::Messages, format!("Edit message {sequence}")),
@@ -177,6 +208,7 @@ fn show(
         draft,
         flows: super::list::flow_names(app),
         checked,
+        failed,
     })
 }
 
@@ -269,5 +301,12 @@ mod tests {
             why: String::new(),
         };
         assert_eq!(draft.bytes(&original), b"MSH|a\rPID|1||7||J\xf6rg\r");
+        assert_eq!(draft.lost(&original), []);
+        // ISO 8859-1 has no such letter: it is named, and nothing is sent with a `?` in its place.
+        let greek = Draft {
+            text: "PID|1||7||\u{3b1}\u{3b2}\u{3b1}".to_owned(),
+            ..draft
+        };
+        assert_eq!(greek.lost(&original), ['\u{3b1}', '\u{3b2}']);
     }
 }

@@ -34,10 +34,10 @@ pub(in crate::console) struct Wanted {
     pub(in crate::console) kind: String,
     /// A state's word, or several with commas between them.
     pub(in crate::console) state: String,
-    /// Why a message rests: the code as the ledger has it, which names no patient.
-    pub(in crate::console) reason: String,
     pub(in crate::console) control: String,
-    /// Handles of a record number, an order number, words of the text.
+    /// Handles of the reason that a message rests for (somebody may have typed it), of a record number,
+    /// an order number, words of the text.
+    pub(in crate::console) reason: String,
     pub(in crate::console) patient: String,
     pub(in crate::console) order: String,
     pub(in crate::console) text: String,
@@ -50,11 +50,16 @@ pub(in crate::console) struct Wanted {
     pub(in crate::console) before: Option<u64>,
     /// A path to evaluate on the open message.
     pub(in crate::console) path: String,
+    /// Whoever asks what is new: the newest message of the list, and its lines.
+    pub(super) after: Option<u64>,
+    pub(super) rows: String,
 }
 
 /// A chip: what is filtered, and the address without it.
 pub(in crate::console) struct Chip {
     pub(in crate::console) label: String,
+    /// The moment that it names.
+    pub(in crate::console) moment: Option<Timestamp>,
     pub(in crate::console) without: String,
 }
 
@@ -121,6 +126,22 @@ impl Wanted {
         }
     }
 
+    /// The same with a span of time that stays as it is while somebody reads: `last hour` becomes a
+    /// moment.
+    pub(super) fn at(mut self, now: Timestamp) -> Self {
+        let span = SPANS.iter().find(|(code, ..)| *code == self.since);
+        if let Some((_, _, secs)) = span {
+            let since = Timestamp::from_micros(now.micros() - secs * 1_000_000);
+            // One that cannot be read is told later.
+            let from = instant(&self.from, &Zone::utc()).map_or(since, |from| from.max(since));
+            if self.from.is_empty() || instant(&self.from, &Zone::utc()).is_some() {
+                self.from = from.to_fhir();
+                self.since = String::new();
+            }
+        }
+        self
+    }
+
     /// As the journal takes it. A handle that is forgotten says so.
     pub(in crate::console) fn filter(
         &self,
@@ -156,7 +177,7 @@ impl Wanted {
             accession: typed(&self.order)?,
             state: None,
             any_of: self.states()?,
-            reason: given(&self.reason),
+            reason: typed(&self.reason)?,
             has_issues: !self.issues.is_empty(),
             from: from.max(since),
             until: moment("until", &self.until)?,
@@ -190,7 +211,7 @@ impl Wanted {
             ("state", in_short(&self.state)),
             (
                 "reason",
-                super::super::words::reason(&self.reason).to_owned(),
+                super::super::words::reason(&typed(&self.reason)).to_owned(),
             ),
             ("control", format!("control id {}", self.control)),
             (
@@ -207,8 +228,8 @@ impl Wanted {
                 "since",
                 span.map_or(String::new(), |(_, words, _)| (*words).to_owned()),
             ),
-            ("from", format!("from {}", in_words(&self.from))),
-            ("until", format!("until {}", in_words(&self.until))),
+            ("from", "from".to_owned()),
+            ("until", "until".to_owned()),
         ];
         let pairs = self.pairs();
         let is_on = |name: &str| {
@@ -221,6 +242,11 @@ impl Wanted {
             .filter(|(name, _)| is_on(name))
             .map(|(name, label)| Chip {
                 label,
+                moment: match name {
+                    "from" => instant(&self.from, &Zone::utc()),
+                    "until" => instant(&self.until, &Zone::utc()),
+                    _ => None,
+                },
                 without: format!("/messages?{}", self.query_with(name, "")),
             })
             .collect()
@@ -270,14 +296,6 @@ fn instant(text: &str, zone: &Zone) -> Option<Timestamp> {
     };
     let parsed = DateTime::parse_fhir(&text).ok()?;
     Some(parsed.timestamp(zone))
-}
-
-/// `2026-01-31 12:00 UTC`
-fn in_words(instant: &str) -> String {
-    format!(
-        "{} UTC",
-        instant.get(..16).unwrap_or(instant).replace('T', " ")
-    )
 }
 
 fn forgotten() -> Fault {

@@ -4,11 +4,11 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::handles::Handles;
 use super::super::markup::{Moment, count, thousands};
-use super::super::query::Query;
+use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::super::words as reasons;
 use super::fields::Line;
-use super::filter::{Chip, Choice, SPANS, TYPES, Wanted, of_visitor};
+use super::filter::{Chip, Choice, OPEN, SPANS, TYPES, Wanted, of_visitor};
 use super::open::Opened;
 use super::{readable, state_class};
 use crate::app::App;
@@ -47,6 +47,8 @@ pub(in crate::console) struct Listed {
     pub(in crate::console) how_many: String,
     pub(in crate::console) next: Option<u64>,
     pub(in crate::console) text_lag: u64,
+    /// The journal's last message when the list was made.
+    pub(in crate::console) newest: u64,
 }
 
 #[derive(Template)]
@@ -88,16 +90,6 @@ impl Row {
 // === impl Listed ===
 
 impl Listed {
-    /// What a wish for all of these would be for.
-    pub(super) fn how_many_in_all(&self) -> String {
-        match self.how_many.split_once(", newest first") {
-            Some((n, _)) if !n.contains("on this page") && !n.starts_with("the last") => {
-                n.to_owned()
-            }
-            _ => "Every message that the filters above find".to_owned(),
-        }
-    }
-
     pub(in crate::console) fn query(&self) -> String {
         self.wanted.query()
     }
@@ -119,6 +111,13 @@ impl Listed {
         ]
     }
 
+    /// Where a script asks what is new.
+    pub(in crate::console) fn fresh_address(&self) -> String {
+        let query = self.query();
+        let and = if query.is_empty() { "" } else { "&" };
+        format!("/messages/fresh?{query}{and}after={}", self.newest)
+    }
+
     pub(in crate::console) fn issues_address(&self) -> String {
         format!("/messages?{}", self.wanted.query_with("issues", "1"))
     }
@@ -130,6 +129,8 @@ impl Listed {
         filter: &Filter,
         (handles, user): (&Handles, &str),
     ) -> Result<Self, Fault> {
+        check_flow(app, filter)?;
+        let newest = app.journal.last().get();
         let listing = app.journal.list(
             filter,
             Page {
@@ -143,7 +144,8 @@ impl Listed {
             .map(|summary| row(app, summary))
             .collect::<Result<Vec<_>, Fault>>()?;
         let flows = flow_names(app);
-        let states = Stand::ALL.iter().map(|state| (state.word(), state.word()));
+        let states = std::iter::once((OPEN, "waits for a person"));
+        let states = states.chain(Stand::ALL.iter().map(|state| (state.word(), state.word())));
         Ok(Self {
             how_many: how_many(app, filter, &wanted, rows.len(), listing.next.is_some())?,
             chips: wanted.chips(handles, user),
@@ -155,10 +157,19 @@ impl Listed {
             states: wanted.choices("state", states),
             spans: wanted.choices("since", SPANS.map(|(code, words, _)| (code, words))),
             rows,
+            newest,
             next: listing.next.map(store::journal::Sequence::get),
             text_lag: listing.text_lag.unwrap_or(0),
             wanted,
         })
+    }
+}
+
+/// A flow that there never was is a mistake, not an empty list.
+pub(super) fn check_flow(app: &App, filter: &Filter) -> Result<(), Fault> {
+    match &filter.flow {
+        Some(flow) => known("flow", flow, app.known_flows()?.iter().map(String::as_str)),
+        None => Ok(()),
     }
 }
 
@@ -220,14 +231,14 @@ fn how_many(
     let is_counted = *filter
         == Filter {
             flow: filter.flow.clone(),
-            state: filter.state,
+            any_of: filter.any_of.clone(),
             ..Filter::default()
         };
     if is_counted {
         let counts = app.journal.counts()?;
         let of = counts.iter().filter(|count| {
             filter.flow.as_ref().is_none_or(|flow| *flow == count.flow)
-                && filter.state.is_none_or(|state| state == count.state)
+                && (filter.any_of.is_empty() || filter.any_of.contains(&count.state))
         });
         let n = of.map(|count| count.n).sum();
         return Ok(format!("{}, newest first", count(n, "message", "messages")));

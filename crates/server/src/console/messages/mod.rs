@@ -4,24 +4,27 @@
 //! the message touched as far as the chart knows them.
 
 mod act;
+mod ask;
 mod became;
 mod bulk;
 mod document;
 mod edit;
 mod fields;
 mod filter;
+mod fresh;
 mod journey;
 mod list;
 mod open;
 mod place;
 mod raw;
 
-pub(super) use act::{act_on_group, act_on_one, redirect};
+pub(super) use act::{act_on_one, redirect};
 pub(super) use became::{Difference, differences, origin_of};
 pub(super) use bulk::{Batches, Shown, begin, progress, stop};
 pub(super) use document::{document_page, file, inline};
 pub(super) use edit::{edit, send, text_of};
-pub(super) use filter::narrow;
+pub(super) use filter::{OPEN, narrow};
+pub(super) use fresh::fresh;
 pub(super) use list::{Row, list, some_rows};
 pub(super) use open::{download, open};
 pub(super) use place::link_to_field;

@@ -1,12 +1,12 @@
 //! What a person has to look at, grouped by reason, each with the one action that helps.
 
 use super::super::fault::Fault;
+use super::super::handles::Handles;
 use super::super::markup::{encode, thousands};
-use super::super::words;
+use super::super::messages::OPEN;
 use crate::app::App;
 use base::Timestamp;
 use flow::Attention;
-use std::collections::BTreeMap;
 use store::journal::{Filter, Page, Sequence, State};
 
 /// Messages of one flow that wait for a person for one reason.
@@ -15,6 +15,8 @@ pub(in crate::console) struct Group {
     pub(in crate::console) flow: String,
     pub(in crate::console) state: State,
     pub(in crate::console) reason: String,
+    /// Stands for the reason in an address.
+    pub(in crate::console) handle: String,
     pub(in crate::console) n: u64,
     /// Counting stopped: there are more.
     pub(in crate::console) is_cut: bool,
@@ -22,8 +24,8 @@ pub(in crate::console) struct Group {
     pub(in crate::console) newest: Sequence,
 }
 
-/// So many messages of a state are looked at.
-const MAX_SEEN: usize = 1000;
+/// So many messages of a state are counted.
+const MAX_COUNTED: usize = 100_000;
 
 /// The states that wait for a person.
 const STATES: [State; 4] = [
@@ -33,39 +35,47 @@ const STATES: [State; 4] = [
     State::Parked,
 ];
 
-pub(in crate::console) fn groups(app: &App, _at: Timestamp) -> Result<Vec<Group>, Fault> {
-    let mut groups: BTreeMap<(u8, String, String), Group> = BTreeMap::new();
-    for (order, state) in STATES.into_iter().enumerate() {
-        let filter = Filter {
-            state: Some(state),
-            ..Filter::default()
-        };
-        let listing = app.journal.list(
-            &filter,
-            Page {
-                before: None,
-                limit: MAX_SEEN,
-            },
-        )?;
-        let is_cut = listing.next.is_some();
-        for row in listing.rows {
-            let reason = row.reason.or(row.no_message).unwrap_or_default();
-            let reason = words::kind(&reason).to_owned();
-            let key = (order as u8, row.flow.clone(), reason.clone());
-            let group = groups.entry(key).or_insert_with(|| Group {
-                flow: row.flow,
-                state,
-                reason,
-                n: 0,
-                is_cut,
-                since: row.received,
-                newest: row.sequence,
-            });
-            group.n += 1;
-            group.since = group.since.min(row.received);
-        }
-    }
-    Ok(groups.into_values().collect())
+/// The list of everything that waits for a person: what the sum of the groups counts.
+pub(in crate::console) fn address() -> String {
+    format!("/messages?state={}", encode(OPEN))
+}
+
+/// What rests, by flow, state and reason. A reason may hold what somebody typed, so addresses have a
+/// handle of it; whoever only counts needs none.
+pub(in crate::console) fn groups(
+    app: &App,
+    at: Timestamp,
+    kept: Option<(&Handles, &str)>,
+) -> Result<Vec<Group>, Fault> {
+    let (resting, cut) = app.journal.ledger().resting(&STATES, MAX_COUNTED)?;
+    resting
+        .into_iter()
+        .map(|resting| {
+            Ok(Group {
+                handle: kept.map_or_else(String::new, |(handles, user)| {
+                    handles.keep(user, &resting.reason)
+                }),
+                since: received(app, resting.oldest)?.unwrap_or(at),
+                is_cut: cut.contains(&resting.state),
+                flow: resting.flow,
+                state: resting.state,
+                reason: resting.reason,
+                n: resting.n,
+                newest: resting.newest,
+            })
+        })
+        .collect()
+}
+
+/// When a message came; none where its day is pruned.
+fn received(app: &App, sequence: Sequence) -> Result<Option<Timestamp>, Fault> {
+    let page = Page {
+        before: Some(Sequence::new(sequence.get().saturating_add(1))),
+        limit: 1,
+    };
+    let newest = app.journal.list(&Filter::default(), page)?.rows;
+    let found = newest.first().filter(|row| row.sequence == sequence);
+    Ok(found.map(|row| row.received))
 }
 
 /// Changes when the list has to be shown anew.
@@ -95,9 +105,10 @@ impl Group {
     /// The messages of the group.
     pub(in crate::console) fn address(&self) -> String {
         format!(
-            "/messages?flow={}&state={}",
+            "/messages?flow={}&state={}&reason={}",
             encode(&self.flow),
-            encode(self.state.word())
+            encode(self.state.word()),
+            encode(&self.handle)
         )
     }
 

@@ -34,6 +34,8 @@ struct Change {
     paths: BTreeMap<String, String>,
     /// Width and class of a line.
     wires: BTreeMap<String, (String, &'static str)>,
+    /// What is there only at times.
+    shown: BTreeMap<String, bool>,
     /// The class of a state.
     states: BTreeMap<String, &'static str>,
     /// The digest of what needs attention.
@@ -70,7 +72,7 @@ async fn feed(app: App, parts: Parts, (span, sender): (&'static Span, mpsc::Send
             return;
         }
         // A store that cannot be read for a moment is no reason to end the stream.
-        if let Ok(view) = super::take(&app, span).await {
+        if let Ok(view) = super::take(&app, span, None).await {
             let change = Change::of(&view);
             if change != shown {
                 let Ok(text) = serde_json::to_string(&change) else {
@@ -122,7 +124,8 @@ impl Change {
         for lane in &view.lanes {
             let name = &lane.name;
             for (key, text) in [
-                ("peers", lane.peers.as_str()),
+                ("title", lane.title.as_str()),
+                ("peers", &lane.peers),
                 ("rate", &lane.rate),
                 ("waiting", &lane.waiting),
                 ("state", lane.state.1),
@@ -131,6 +134,14 @@ impl Change {
                     .texts
                     .insert(format!("{key}-{name}"), text.to_owned());
             }
+            if let Some(since) = lane.since {
+                change
+                    .times
+                    .insert(format!("since-{name}"), since.to_fhir());
+            }
+            change
+                .shown
+                .insert(format!("since-{name}"), lane.since.is_some());
             if let Some(last) = lane.last {
                 change.times.insert(format!("last-{name}"), last.to_fhir());
             }

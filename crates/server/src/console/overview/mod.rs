@@ -8,23 +8,26 @@ mod live;
 mod notice;
 mod picture;
 
-pub(super) use attention::{Group, groups};
+pub(super) use attention::{Group, address as attention_address, groups};
 pub(super) use live::live;
 pub(super) use notice::seen;
 pub(super) use picture::Lane;
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
-use super::markup::{Moment, thousands};
+use super::handles::Handles;
+use super::markup::{Moment, count, thousands};
 use super::query::{Query, known};
 use super::visitor::Visitor;
 use super::words;
 use crate::app::App;
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use base::Timestamp;
 use flow::Snapshot;
+use std::sync::Arc;
 use store::chart::Statistics;
 use store::journal::{Notice, Rated, State as Stand};
 
@@ -49,7 +52,7 @@ pub(super) struct Number {
     pub(super) class: &'static str,
     pub(super) n: u64,
     pub(super) under: String,
-    pub(super) address: &'static str,
+    pub(super) address: String,
 }
 
 /// The destination.
@@ -72,8 +75,6 @@ struct OverviewPage {
 #[template(path = "overview/attention.html")]
 struct AttentionPart<'a> {
     csrf: &'a str,
-    /// Where a button comes back to.
-    back: &'a str,
     view: &'a View,
 }
 
@@ -144,7 +145,11 @@ impl Asked {
 
 impl View {
     /// Reads it; not for an async task's own thread.
-    pub(super) fn take(app: &App, span: &'static Span) -> Result<Self, Fault> {
+    pub(super) fn take(
+        app: &App,
+        span: &'static Span,
+        kept: Option<(&Handles, &str)>,
+    ) -> Result<Self, Fault> {
         let snapshot = app
             .engine
             .snapshot()
@@ -177,7 +182,7 @@ impl View {
                 .map(|flow| Lane::of(flow, at))
                 .collect(),
             chart: ChartNode::of(&statistics, &snapshot),
-            groups: attention::groups(app, at)?,
+            groups: attention::groups(app, at, kept)?,
             stopped,
             notices: app.journal.ledger().notices()?,
         })
@@ -201,7 +206,8 @@ impl View {
     }
 
     fn n_attention(&self) -> String {
-        thousands(self.groups.iter().map(|group| group.n).sum())
+        let n = self.groups.iter().map(|group| group.n).sum();
+        count(n, "message", "messages")
     }
 }
 
@@ -255,7 +261,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
             class: "",
             n: now.received,
             under: compared(total(|flow| flow.received), before.received),
-            address: "/messages",
+            address: "/messages".to_owned(),
         },
         Number {
             key: "applied",
@@ -263,7 +269,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
             class: "",
             n: now.applied,
             under: compared(total(|flow| flow.applied), before.applied),
-            address: "/messages?state=mapped",
+            address: "/messages?state=mapped".to_owned(),
         },
         Number {
             key: "waiting",
@@ -271,7 +277,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
             class: if 100 < waiting { "wait" } else { "" },
             n: waiting,
             under: "on disk, on the way to the chart".to_owned(),
-            address: "/messages?state=received",
+            address: "/messages?state=received".to_owned(),
         },
         Number {
             key: "attention",
@@ -279,7 +285,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
             class: if 0 < attention + held { "bad" } else { "" },
             n: attention + held,
             under: format!("of these held or parked: {}", thousands(held)),
-            address: "#attention-title",
+            address: attention::address(),
         },
     ]
 }
@@ -325,20 +331,31 @@ impl ChartNode {
     }
 }
 
-async fn take(app: &App, span: &'static Span) -> Result<View, Fault> {
+async fn take(
+    app: &App,
+    span: &'static Span,
+    kept: Option<(Arc<Handles>, String)>,
+) -> Result<View, Fault> {
     let app = app.clone();
-    tokio::task::spawn_blocking(move || View::take(&app, span))
-        .await
-        .map_err(|error| Fault::internal(&error))?
+    tokio::task::spawn_blocking(move || {
+        let kept = kept
+            .as_ref()
+            .map(|(handles, user)| (&**handles, user.as_str()));
+        View::take(&app, span, kept)
+    })
+    .await
+    .map_err(|error| Fault::internal(&error))?
 }
 
 /// `GET /`
 pub(super) async fn show(
     State(app): State<App>,
+    Extension(handles): Extension<Arc<Handles>>,
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
-    let view = take(&app, asked.span()?).await?;
+    let kept = Some((handles, visitor.user().to_owned()));
+    let view = take(&app, asked.span()?, kept).await?;
     page(&OverviewPage {
         frame: Frame::new(&visitor, Place::Overview, "Overview"),
         view,
@@ -346,11 +363,15 @@ pub(super) async fn show(
 }
 
 /// `GET /console/attention`: the list again, for the page that is open.
-pub(super) async fn attention(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
-    let view = take(&app, Asked::default().span()?).await?;
+pub(super) async fn attention(
+    State(app): State<App>,
+    Extension(handles): Extension<Arc<Handles>>,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    let kept = Some((handles, visitor.user().to_owned()));
+    let view = take(&app, Asked::default().span()?, kept).await?;
     page(&AttentionPart {
         csrf: &visitor.session.csrf,
-        back: "/",
         view: &view,
     })
 }

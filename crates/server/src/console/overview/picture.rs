@@ -1,17 +1,21 @@
 //! Sources, flows, destination: what the picture draws of one moment.
 
-use super::super::markup::{Markup, ago};
+use super::super::markup::{Markup, ago, encode};
 use base::Timestamp;
-use flow::{FlowSnapshot, FlowState, Minute};
+use flow::{Feed, FlowSnapshot, FlowState, Minute};
 use std::fmt::Write as _;
 
 /// One flow from left to right.
 pub(in crate::console) struct Lane {
     pub(in crate::console) name: String,
+    /// Who sends: as configured, or as the messages say.
+    pub(in crate::console) title: String,
     pub(in crate::console) address: String,
     pub(in crate::console) peers: String,
     /// The class of the state, and the word.
     pub(in crate::console) state: (&'static str, &'static str),
+    /// Since when nothing is heard as usual.
+    pub(in crate::console) since: Option<Timestamp>,
     pub(in crate::console) rate: String,
     pub(in crate::console) last: Option<Timestamp>,
     pub(in crate::console) waiting: String,
@@ -37,6 +41,9 @@ pub(in crate::console) struct Wire {
     pub(in crate::console) class: &'static str,
 }
 
+/// The states of what waits, as an address has them.
+const WAITING: &str = "received,needs attention,dead,held,parked";
+
 /// The sparkline's own measure; the page stretches it.
 const WIDE: f64 = 120.0;
 const HIGH: f64 = 28.0;
@@ -57,14 +64,20 @@ impl Lane {
         let hour: u32 = flow.minutes.iter().map(|minute| minute.received).sum();
         Self {
             name: flow.name.clone(),
+            title: title(flow),
             address: flow
                 .address
                 .map_or("not bound".to_owned(), |address| address.to_string()),
             peers: match flow.connections {
+                0 => "no connection".to_owned(),
                 1 => "1 connection".to_owned(),
                 n => format!("{n} connections"),
             },
             state: state(flow),
+            since: flow
+                .feed
+                .since()
+                .filter(|_| flow.state == FlowState::Running),
             rate: format!("{rate}/min"),
             last: flow.last_received,
             waiting: waiting(flow),
@@ -82,6 +95,15 @@ impl Lane {
         }
     }
 
+    /// Everything of it that waits, in the chart's way or for a person: what `waiting` counts.
+    pub(in crate::console) fn waiting_address(&self) -> String {
+        format!(
+            "/messages?flow={}&state={}",
+            encode(&self.name),
+            encode(WAITING)
+        )
+    }
+
     /// The line from its source.
     pub(in crate::console) fn key(&self) -> String {
         format!("in-{}", self.name)
@@ -90,10 +112,13 @@ impl Lane {
 
 fn state(flow: &FlowSnapshot) -> (&'static str, &'static str) {
     match flow.state {
-        FlowState::Running if 0 < flow.waiting + flow.held && 100 < flow.waiting => {
-            ("wait", "behind")
-        }
-        FlowState::Running => ("good", flow.state.word()),
+        FlowState::Running if 100 < flow.waiting => ("wait", "behind"),
+        // An open port is not yet a feed.
+        FlowState::Running => match (flow.feed, flow.feed.word()) {
+            (Feed::NoneYet, Some(word)) => ("off", word),
+            (_, Some(word)) => ("wait", word),
+            (_, None) => ("good", flow.state.word()),
+        },
         FlowState::Draining => ("wait", flow.state.word()),
         // A person stops a flow too: that is another state.
         FlowState::Stopped => ("bad", "halted: nothing can be written"),
@@ -123,12 +148,31 @@ fn waiting(flow: &FlowSnapshot) -> String {
     }
 }
 
+/// What the console calls the source: the configured name, else its senders.
+fn title(flow: &FlowSnapshot) -> String {
+    if let Some(title) = &flow.title {
+        return title.clone();
+    }
+    let names: Vec<String> = flow
+        .senders
+        .iter()
+        .take(2)
+        .map(ToString::to_string)
+        .collect();
+    match (names.as_slice(), flow.senders.len()) {
+        ([], _) => "no sender yet".to_owned(),
+        (names, n) if 2 < n => format!("{} and {} more", names.join(", "), n - 2),
+        (names, _) => names.join(", "),
+    }
+}
+
 /// A quiet line after ten minutes without a message.
 fn wire(flow: &FlowSnapshot, at: Timestamp) -> &'static str {
     let is_quiet = flow
         .last_received
         .is_none_or(|last| 600_000_000 < at.micros().saturating_sub(last.micros()));
     match flow.state {
+        FlowState::Running if matches!(flow.feed, Feed::Gone(_) | Feed::Silent(_)) => "wait",
         FlowState::Stopped => "bad",
         FlowState::Off => "off",
         FlowState::Draining => "wait",
@@ -208,6 +252,18 @@ pub(in crate::console) fn wires(lanes: &[Lane]) -> Vec<Wire> {
         }
     };
     lanes.iter().enumerate().map(line).collect()
+}
+
+/// How long nothing is heard, where that is unusual; a script shows and hides it.
+pub(in crate::console) fn silence(lane: &Lane, at: impl std::borrow::Borrow<Timestamp>) -> Markup {
+    let since = lane.since.unwrap_or(*at.borrow());
+    let name = super::super::markup::escape(&lane.name);
+    Markup(format!(
+        r#"<span class="quiet nowrap" data-shown="since-{name}"{}>for <time datetime="{}" data-as="age" data-live="since-{name}">{}</time></span>"#,
+        if lane.since.is_some() { "" } else { " hidden" },
+        since.to_fhir(),
+        super::super::markup::age(since, *at.borrow()),
+    ))
 }
 
 /// The age of a message, for a script that keeps it growing.

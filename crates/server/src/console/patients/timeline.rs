@@ -2,6 +2,7 @@
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
+use super::super::markup::{Markup, Moment, escape};
 use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::band::Band;
@@ -22,7 +23,7 @@ struct TimelinePage {
     spans: Vec<(String, &'static str, bool)>,
     earlier: String,
     later: String,
-    ticks: Vec<String>,
+    ticks: Vec<Markup>,
     lanes: Vec<Lane>,
     events: Vec<Event>,
     n_events: usize,
@@ -43,7 +44,7 @@ struct Event {
     lane: &'static str,
     start: i64,
     end: Option<i64>,
-    when: String,
+    when: Markup,
     what: Said,
     source: String,
     is_bad: bool,
@@ -217,7 +218,7 @@ fn event(record: &Record, entry: &Entry) -> Option<Event> {
         lane,
         start,
         end,
-        when: when.get(..16).unwrap_or(&when).replace('T', " "),
+        when: moment_or_day(&when),
         what: record.said(entry, element, text),
         source: record.source_of(entry).to_owned(),
         is_bad: is_abnormal || entry.is_error(),
@@ -253,14 +254,25 @@ fn lane(name: &'static str, events: &[Event], (start, end): (i64, i64)) -> Lane 
     lane
 }
 
+/// A day as its source wrote it; a moment on the page's clock.
+fn moment_or_day(when: &str) -> Markup {
+    match value::instant(when) {
+        Some(at) if when.contains('T') => Markup(Moment::at(at).to_string()),
+        _ => Markup(escape(when)),
+    }
+}
+
 /// Six dates under the lanes, as fine as the window asks for.
-fn ticks(start: i64, end: i64) -> Vec<String> {
+fn ticks(start: i64, end: i64) -> Vec<Markup> {
     let is_fine = end - start < 5 * 86_400;
     (0..6)
         .map(|n| {
             let at = Timestamp::from_micros((start + (end - start) * n / 5) * 1_000_000).to_fhir();
             let (from, until) = if is_fine { (5, 16) } else { (0, 10) };
-            at.get(from..until).unwrap_or_default().replace('T', " ")
+            let text = at.get(from..until).unwrap_or_default().replace('T', " ");
+            Markup(format!(
+                r#"<time datetime="{at}" data-as="slice" data-from="{from}" data-until="{until}">{text}</time>"#
+            ))
         })
         .collect()
 }
@@ -275,7 +287,7 @@ mod tests {
             lane: "Visits",
             start,
             end,
-            when: String::new(),
+            when: Markup::default(),
             what: Said::default(),
             source: String::new(),
             is_bad,
@@ -289,9 +301,7 @@ mod tests {
         assert_eq!(lane.n, 3);
         assert_eq!(lane.bars, "M2.0 14H998.0");
         assert_eq!(lane.bad, "M500.0 5V23");
-        assert_eq!(
-            ticks(0, 86_400).first().map(String::as_str),
-            Some("01-01 00:00")
-        );
+        let ticks = ticks(0, 86_400);
+        assert!(ticks[0].0.contains(">01-01 00:00<"), "{}", ticks[0].0);
     }
 }
