@@ -30,6 +30,9 @@ pub enum Feed {
     Heard,
     /// No message has come yet.
     NoneYet,
+    /// Nobody is connected and nothing came since then. A sender who opens a connection for each
+    /// message looks so between two of them, if they are a minute apart.
+    Away(Timestamp),
     /// The sender had a connection that lasted, and it is gone since then.
     Gone(Timestamp),
     /// The last message came then, and at this time of day others came before.
@@ -169,8 +172,12 @@ impl Feed {
             return Self::Gone(lost);
         }
         let silence = now.micros() - last.micros();
+        let usual = match known.connections {
+            0 if GRACE <= silence => Self::Away(last),
+            _ => Self::Heard,
+        };
         if silence < QUIET {
-            return Self::Heard;
+            return usual;
         }
         let is_unusual = known.last_week.or(known.yesterday).unwrap_or_else(|| {
             let longest = i64::try_from(known.gap_minutes).unwrap_or(i64::MAX);
@@ -179,7 +186,7 @@ impl Feed {
         if is_unusual {
             Self::Silent(last)
         } else {
-            Self::Heard
+            usual
         }
     }
 
@@ -188,7 +195,7 @@ impl Feed {
         match self {
             Self::Heard => None,
             Self::NoneYet => Some("nothing heard yet"),
-            Self::Gone(_) => Some("no connection"),
+            Self::Away(_) | Self::Gone(_) => Some("no connection"),
             Self::Silent(_) => Some("silent"),
         }
     }
@@ -196,7 +203,7 @@ impl Feed {
     /// Since when.
     pub fn since(self) -> Option<Timestamp> {
         match self {
-            Self::Gone(since) | Self::Silent(since) => Some(since),
+            Self::Away(since) | Self::Gone(since) | Self::Silent(since) => Some(since),
             Self::Heard | Self::NoneYet => None,
         }
     }
@@ -221,7 +228,12 @@ mod tests {
     fn a_feed_looks_what_is_heard_of_it() {
         let heard = |ago: i64| Known {
             last: Some(minutes(NOW - ago)),
+            connections: 1,
             ..Known::default()
+        };
+        let away = |ago: i64| Known {
+            connections: 0,
+            ..heard(ago)
         };
         let lost = |ago: i64, connections| Known {
             lost: Some(minutes(NOW - ago)),
@@ -245,7 +257,20 @@ mod tests {
                 lost(5, 0),
                 Feed::Gone(minutes(NOW - 5)),
             ),
-            ("it may come back", lost(0, 0), Feed::Heard),
+            (
+                "it may come back",
+                Known {
+                    lost: Some(minutes(NOW)),
+                    ..away(0)
+                },
+                Feed::Heard,
+            ),
+            ("one for each message", away(0), Feed::Heard),
+            (
+                "between two messages",
+                away(3),
+                Feed::Away(minutes(NOW - 3)),
+            ),
             ("it came back", lost(5, 1), Feed::Heard),
             (
                 "others came yesterday",

@@ -75,7 +75,7 @@ function tick() {
   if (!clock) return;
   const now = new Date();
   put(clock, `${short.format(now)}`);
-  clock.title = `${zone}: every time on this page is of this zone`;
+  clock.parentElement.title = `${zone}: every time on this page is of this zone`;
 }
 tick();
 setInterval(tick, 1000);

@@ -32,7 +32,10 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
     }
     let columns = [
         "name",
+        "sender",
         "state",
+        "feed",
+        "feedSince",
         "address",
         "connections",
         "received",

@@ -204,10 +204,10 @@ fn a_list_is_replayed_and_a_refused_message_skipped() {
     browser.script("document.getElementById('new-until').value = '2020-01-01T00:00'");
     browser.click("form:has(#new-until) button");
     browser.wait_for("the chip", "document.querySelector('.chip.on')");
-    assert!(
-        browser.text(".chip.on").starts_with("until 2020-01-01")
-            || browser.text(".chip.on").starts_with("until 2019-12-31")
-    );
+    let chip = browser.text(".chip.on");
+    let days = ["2020-01-01", "2019-12-31"];
+    assert!(chip.starts_with("until"), "{chip}");
+    assert!(days.iter().any(|day| chip.contains(day)), "{chip}");
     assert!(browser.text("main").contains("No message matches"));
     assert!(browser.complaints().is_empty());
 }
@@ -411,7 +411,7 @@ fn an_edit_that_is_refused_keeps_its_text() {
     };
     // What the door refuses, the preview refuses: MSH-10, MSH-11, MSH-9.
     for (from, to, told) in [
-        ("|R1|P|", "||P|", "no control id"),
+        ("|R1|P|", "||P|", "msh-10"),
         ("||P|2", "|R1|T|2", "production"),
         ("|T|2", "|P|2", ""),
         ("ORU^R01^ORU_R01", "ZZZ^Z99", "no map"),

@@ -19,6 +19,7 @@ mod console;
 mod console_control;
 mod console_work;
 mod door;
+mod filters;
 mod full_disk;
 mod history;
 mod maps;

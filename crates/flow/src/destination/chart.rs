@@ -291,7 +291,8 @@ impl Destination for ChartDestination {
             Ok(plan) => {
                 let (changes, concerns) = (plan.changes(), plan.all_concerns(&conversion));
                 // What could not be written is refused here as it would be there.
-                let batch = plan.batch(task, &conversion, &maps.version, &self.permit);
+                let mark = crate::join::mark(&self.chart, task.sequence, &maps.version);
+                let batch = plan.batch(task, &conversion, mark, &self.permit);
                 DryRun {
                     changes,
                     concerns,

@@ -26,7 +26,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
             json!({
                 "name": flow.name,
                 "state": flow.state.word(),
-                "sender": flow.title,
+                "sender": sender(flow),
                 "senders": flow.senders.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "feed": flow.feed.word().unwrap_or("heard"),
                 "feedSince": flow.feed.since().map(base::Timestamp::to_fhir),
@@ -54,6 +54,15 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 pub(super) struct Why {
     #[serde(default)]
     reason: String,
+}
+
+/// The source's name: as configured, else as its messages say.
+fn sender(flow: &flow::FlowSnapshot) -> String {
+    let names = || {
+        let names: Vec<String> = flow.senders.iter().map(ToString::to_string).collect();
+        names.join(", ")
+    };
+    flow.title.clone().unwrap_or_else(names)
 }
 
 /// Takes no more messages by this flow until it is started.

@@ -261,7 +261,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
             class: "",
             n: now.received,
             under: compared(total(|flow| flow.received), before.received),
-            address: "/messages".to_owned(),
+            address: format!("/messages?since={}", span.code),
         },
         Number {
             key: "applied",
@@ -269,7 +269,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
             class: "",
             n: now.applied,
             under: compared(total(|flow| flow.applied), before.applied),
-            address: "/messages?state=mapped".to_owned(),
+            address: format!("/messages?state=mapped&since={}", span.code),
         },
         Number {
             key: "waiting",

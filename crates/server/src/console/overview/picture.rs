@@ -115,7 +115,7 @@ fn state(flow: &FlowSnapshot) -> (&'static str, &'static str) {
         FlowState::Running if 100 < flow.waiting => ("wait", "behind"),
         // An open port is not yet a feed.
         FlowState::Running => match (flow.feed, flow.feed.word()) {
-            (Feed::NoneYet, Some(word)) => ("off", word),
+            (Feed::NoneYet | Feed::Away(_), Some(word)) => ("off", word),
             (_, Some(word)) => ("wait", word),
             (_, None) => ("good", flow.state.word()),
         },
@@ -176,7 +176,7 @@ fn wire(flow: &FlowSnapshot, at: Timestamp) -> &'static str {
         FlowState::Stopped => "bad",
         FlowState::Off => "off",
         FlowState::Draining => "wait",
-        FlowState::Running if is_quiet => "off",
+        FlowState::Running if is_quiet || matches!(flow.feed, Feed::Away(_)) => "off",
         FlowState::Running if 100 < flow.waiting => "wait",
         FlowState::Running => "good",
     }
