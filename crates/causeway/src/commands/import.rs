@@ -62,7 +62,7 @@ fn take(args: &Import, inputs: Vec<Input>, bar: &ProgressBar) -> Result<Tally, F
             None => (url, ""),
         };
         let http = Http::new(root, args.token.as_deref(), TIMEOUT);
-        return Ok(online::run(&http, (fhir, flow), &inputs, bar)?);
+        return online::run(&http, (fhir, flow), &inputs, bar);
     }
     let Some(config) = &args.config else {
         return offline::run(&args.data, (history::Site::plain(flow), inputs), bar);

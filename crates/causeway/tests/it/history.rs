@@ -12,7 +12,13 @@ use std::path::Path;
 fn history() -> Vec<String> {
     let mut messages = Vec::new();
     for n in 0..12 {
-        let patient = |text: &str| text.replace("123^^^HOSP", &format!("{}^^^HOSP", 100 + n % 5));
+        // Each patient has numbers of their own, of visits and of orders too.
+        let of = 100 + n % 5;
+        let patient = |text: &str| {
+            text.replace("123^^^HOSP", &format!("{of}^^^HOSP"))
+                .replace("||V1\r", &format!("||V{of}\r"))
+                .replace("|P1|F1|", &format!("|P{of}|F{of}|"))
+        };
         messages.push(patient(ADMISSION).replace("|A1|", &format!("|H{n}|")));
         messages.push(patient(RESULT).replace("|R1|", &format!("|S{n}|")));
     }
@@ -98,7 +104,11 @@ fn history_ends_where_the_wire_would_have_led_it() {
     assert_eq!(done["messages"], n_distinct, "{done}");
     assert_eq!(done["known"], 1, "{done}");
     assert_eq!(done["failed"], 0, "{done}");
-    assert_eq!(done["states"]["needs attention"], 3, "{done}");
+    let of_wire = expected.0.iter();
+    let of_wire = of_wire.filter(|(state, _)| state.starts_with("needs attention"));
+    let n_attention: usize = of_wire.map(|(_, n)| n).sum();
+    assert!(3 <= n_attention, "{expected:?}");
+    assert_eq!(done["states"]["needs attention"], n_attention, "{done}");
     // Again: nothing is taken twice, whatever the window for repeats says.
     let again = import(&["-c", &config, "--flow", "adt", &inputs]);
     assert_eq!(

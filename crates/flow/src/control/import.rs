@@ -49,6 +49,8 @@ enum Waiting {
     New {
         kept: oneshot::Receiver<Result<Appended, WriteError>>,
         finished: Option<oneshot::Receiver<Finished>>,
+        /// What the door said: it stands in the ledger a moment later.
+        shown: Option<Attention>,
     },
 }
 
@@ -157,7 +159,11 @@ impl Engine {
             acknowledgement: None,
         };
         let kept = self.intake.keep(flow, entry, then);
-        Ok(Waiting::New { kept, finished })
+        Ok(Waiting::New {
+            kept,
+            finished,
+            shown: refusal,
+        })
     }
 
     /// Keeps the lines outside of all messages, for a person to see.
@@ -185,6 +191,7 @@ impl Engine {
         Ok(Waiting::New {
             kept,
             finished: None,
+            shown: Some(reason),
         })
     }
 
@@ -193,15 +200,19 @@ impl Engine {
         let mut sequences = Vec::with_capacity(waiting.len());
         for one in waiting {
             sequences.push(match one {
-                Waiting::Known(sequence) => (sequence, true),
-                Waiting::New { kept, finished } => {
+                Waiting::Known(sequence) => (sequence, true, None),
+                Waiting::New {
+                    kept,
+                    finished,
+                    shown,
+                } => {
                     let appended = kept.blocking_recv().map_err(|_| ControlError::Draining)??;
                     if let Some(finished) = finished {
                         wait(finished, until);
                     }
                     match appended {
-                        Appended::New { sequence, .. } => (sequence, false),
-                        Appended::Repeated { original, .. } => (original, true),
+                        Appended::New { sequence, .. } => (sequence, false, shown),
+                        Appended::Repeated { original, .. } => (original, true, None),
                     }
                 }
             });
@@ -210,7 +221,16 @@ impl Engine {
         // The states are noted behind the work; they can be read once this is written.
         ledger.record(Vec::new()).wait()?;
         let mut messages = Vec::with_capacity(sequences.len());
-        for (sequence, known) in sequences {
+        for (sequence, known, shown) in sequences {
+            if let Some(reason) = shown {
+                messages.push(Imported {
+                    sequence,
+                    known,
+                    state: State::NeedsAttention,
+                    reason: Some(reason.code().to_owned()),
+                });
+                continue;
+            }
             let progress = ledger.progress(sequence)?;
             messages.push(Imported {
                 sequence,
