@@ -178,6 +178,11 @@ impl Fact {
         if entry.is_error() {
             tags.push(("bad", "entered in error".to_owned()));
         }
+        tags.extend(
+            value::ended(entry.root())
+                .into_iter()
+                .map(|words| ("", words)),
+        );
         Self {
             what,
             detail: Vec::new(),

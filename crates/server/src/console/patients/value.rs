@@ -58,6 +58,27 @@ pub(super) fn status(root: Node<'_>, name: &str) -> String {
     }
 }
 
+/// Why a list ended it: `no longer listed by REG at NORTH`.
+pub(super) fn ended(root: Node<'_>) -> Vec<String> {
+    let extensions = root.get("extension").into_iter().flat_map(Node::items);
+    let marks = extensions.filter(|extension| {
+        extension.text("url").as_deref() == Some("urn:causeway:no-longer-listed")
+    });
+    let words = marks.filter_map(|mark| {
+        let part = |url: &str, value: &str| {
+            let mut parts = mark.get("extension")?.items();
+            let part = parts.find(|part| part.text("url").as_deref() == Some(url))?;
+            part.text(value).map(std::borrow::Cow::into_owned)
+        };
+        let by = part("by", "valueString")?;
+        Some(match part("because", "valueCode").as_deref() {
+            Some("superseded") => format!("ended by what {by} lists"),
+            _ => format!("no longer listed by {by}"),
+        })
+    });
+    words.collect()
+}
+
 /// The official name, else the first: `ZZTEST, Anna Q.`
 pub(super) fn name(patient: Node<'_>) -> String {
     let names = || patient.get("name").into_iter().flat_map(Node::items);
@@ -353,6 +374,31 @@ mod tests {
         let document = Document::parse(name.as_str()).unwrap();
         assert_eq!(super::name(document.root()).chars().count(), 81);
         assert_eq!(cut("ZZTEST, ANNA"), "ZZTEST, ANNA");
+    }
+
+    #[test]
+    fn whose_list_ended_it() {
+        let mark = |because: &str| {
+            format!(
+                r#"{{"url":"urn:causeway:no-longer-listed","extension":[{{"url":"by","valueString":"REG at NORTH"}},
+                  {{"url":"because","valueCode":"{because}"}}]}}"#
+            )
+        };
+        for (extensions, expected) in [
+            (String::new(), vec![]),
+            (r#"{"url":"urn:other"}"#.to_owned(), vec![]),
+            (mark("unlisted"), vec!["no longer listed by REG at NORTH"]),
+            (
+                format!("{},{}", mark("unlisted"), mark("superseded")),
+                vec![
+                    "no longer listed by REG at NORTH",
+                    "ended by what REG at NORTH lists",
+                ],
+            ),
+        ] {
+            let document = Document::parse(format!(r#"{{"extension":[{extensions}]}}"#)).unwrap();
+            assert_eq!(ended(document.root()), expected, "{extensions}");
+        }
     }
 
     #[test]
