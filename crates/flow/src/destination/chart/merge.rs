@@ -33,6 +33,12 @@ struct Number {
     kind: String,
 }
 
+/// The numbers of one merge.
+struct Told {
+    staying: Vec<Number>,
+    going: Vec<Number>,
+}
+
 /// Events that give one patient another number, rather than join two (3.3.46 to 3.3.49).
 const RENUMBERINGS: [&str; 4] = ["A46", "A47", "A48", "A49"];
 
@@ -45,7 +51,7 @@ pub(super) fn find(
     let renumbers = RENUMBERINGS.contains(&&*message.event());
     let mut merges = Vec::new();
     let mut into = HashMap::new();
-    for (staying, going) in pairs(message, drafts)? {
+    for Told { staying, going } in pairs(message, drafts)? {
         if staying
             .iter()
             .any(|one| going.iter().any(|other| one.is(other)))
@@ -280,7 +286,7 @@ fn unclaimed_common(
 /// Each MRG with the PID that it follows. A number that names no person (an account that both share,
 /// a placeholder) takes no part; a merge of which nothing else is left would retire somebody into
 /// nobody, and is refused.
-fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<(Vec<Number>, Vec<Number>)>, Unfit> {
+fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<Told>, Unfit> {
     let mut pairs = Vec::new();
     let mut staying = Vec::new();
     for segment in message.segments() {
@@ -295,7 +301,8 @@ fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<(Vec<Number>, Vec<Nu
                 if going.is_empty() || staying.is_empty() {
                     return Err(Unfit::Refused(Attention::NoPatient));
                 }
-                pairs.push((staying.clone(), going));
+                let staying = staying.clone();
+                pairs.push(Told { staying, going });
             }
             _ => {}
         }
