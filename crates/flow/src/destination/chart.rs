@@ -9,6 +9,7 @@
 //!   record it is.
 
 mod apart;
+mod candidates;
 mod concern;
 mod find;
 mod keys;
