@@ -156,7 +156,7 @@ fn reference(record: &Record, entry: &Entry) -> Document {
     document
 }
 
-/// A report with a conclusion or a form of its own; one that only names results is in the results.
+/// A report with a conclusion, a note or a form of its own; one that only names results is in the results.
 fn report(record: &Record, entry: &Entry) -> Option<Document> {
     let root = entry.root();
     let mut document = document(
@@ -169,6 +169,9 @@ fn report(record: &Record, entry: &Entry) -> Option<Document> {
         document
             .texts
             .push(record.said(entry, "conclusion", conclusion));
+    }
+    for (element, text) in value::report_notes(root) {
+        document.texts.push(record.said(entry, &element, text));
     }
     let forms = root.get("presentedForm").into_iter().flat_map(Node::items);
     for (idx, form) in forms.enumerate() {

@@ -64,7 +64,12 @@ const SPANS: [(&str, &str, i64); 5] = [
 ];
 const DAY: i64 = 86_400_000_000;
 
-const TYPES: [&str; 3] = ["Patient", "AllergyIntolerance", "Observation"];
+const TYPES: [&str; 4] = [
+    "Patient",
+    "AllergyIntolerance",
+    "Observation",
+    "DiagnosticReport",
+];
 /// So many days stand side by side.
 const MAX_DAYS: usize = 12;
 

@@ -264,15 +264,29 @@ fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point 
         status: status(root, is_error),
         is_error,
         source: record.short_source_of(entry).to_owned(),
-        note: note(root),
+        note: note(record, entry),
     }
 }
 
-fn note(root: Node<'_>) -> String {
-    let notes = root.get("note").into_iter().flat_map(Node::items);
-    let texts: Vec<String> = notes
+/// Its own notes, then those of the report that it belongs to.
+fn note(record: &Record, entry: &Entry) -> String {
+    let notes = entry.root().get("note").into_iter().flat_map(Node::items);
+    let mut texts: Vec<String> = notes
         .filter_map(|note| note.text("text").map(Into::into))
         .collect();
+    let own = format!("Observation/{}", entry.resource.id);
+    for report in record.of_type("DiagnosticReport") {
+        let notes = value::report_notes(report.root());
+        let mut results = report
+            .root()
+            .get("result")
+            .into_iter()
+            .flat_map(Node::items);
+        let is_of = |result: Node<'_>| result.text("reference").as_deref() == Some(&*own);
+        if !notes.is_empty() && !report.is_error() && results.any(is_of) {
+            texts.extend(notes.into_iter().map(|(_, text)| text));
+        }
+    }
     texts.join("; ")
 }
 

@@ -332,6 +332,25 @@ pub(super) fn system_name(identifier: Node<'_>) -> String {
     }
 }
 
+/// Do blanks within its lines make columns?
+pub(super) fn has_columns(text: &str) -> bool {
+    text.contains('\n') && text.lines().any(|line| line.trim().contains("   "))
+}
+
+/// The laboratory's notes on a report, with their elements (R5's DiagnosticReport.note).
+pub(super) fn report_notes(root: Node<'_>) -> Vec<(String, String)> {
+    const NOTE: &str =
+        "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note";
+    let extensions = root.get("extension").into_iter().flat_map(Node::items);
+    let notes = extensions.enumerate().filter_map(|(idx, extension)| {
+        let is_note = extension.text("url").as_deref() == Some(NOTE);
+        let text = extension.get("valueAnnotation")?.text("text")?;
+        let element = format!("extension[{idx}].valueAnnotation.text");
+        is_note.then(|| (element, text.into_owned()))
+    });
+    notes.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
