@@ -26,6 +26,20 @@ struct Normal {
 // === impl Decimal ===
 
 impl Decimal {
+    /// Is the text a decimal?
+    pub fn reads(text: &str) -> bool {
+        let (mantissa, exponent) = match text.find(['e', 'E']) {
+            Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..)),
+            None => (text, None),
+        };
+        let digits = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+        let n_points = digits.bytes().filter(|&b| b == b'.').count();
+        let n_digits = digits.bytes().filter(u8::is_ascii_digit).count();
+        let mantissa_ok = n_points <= 1 && 0 < n_digits && n_points + n_digits == digits.len();
+        // The exponent is bounded so that no comparison can be made to run away.
+        mantissa_ok && exponent.is_none_or(|e| e.parse::<i16>().is_ok())
+    }
+
     /// The text as written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -124,17 +138,7 @@ impl FromStr for Decimal {
     type Err = InvalidDecimal;
 
     fn from_str(text: &str) -> Result<Self, InvalidDecimal> {
-        let (mantissa, exponent) = match text.find(['e', 'E']) {
-            Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..)),
-            None => (text, None),
-        };
-        let digits = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
-        let n_points = digits.bytes().filter(|&b| b == b'.').count();
-        let n_digits = digits.bytes().filter(u8::is_ascii_digit).count();
-        let mantissa_ok = n_points <= 1 && 0 < n_digits && n_points + n_digits == digits.len();
-        // The exponent is bounded so that no comparison can be made to run away.
-        let exponent_ok = exponent.is_none_or(|e| e.parse::<i16>().is_ok());
-        if mantissa_ok && exponent_ok {
+        if Self::reads(text) {
             Ok(Self(text.into()))
         } else {
             Err(InvalidDecimal)

@@ -4,6 +4,7 @@ use super::Back;
 use super::out::OutCell;
 use super::scope::OutScope;
 use crate::program::{CodeTable, Convert, MapRow};
+use crate::values::number::Decimals;
 use crate::values::time;
 use fhir::build::Value;
 
@@ -40,6 +41,9 @@ impl Back<'_> {
                 Some(OutCell::of(text.strip_prefix(urn).unwrap_or(text)))
             }
             Convert::Phone
+            | Convert::Comparator
+            | Convert::Content
+            | Convert::Readable
             | Convert::Names
             | Convert::Place
             | Convert::Media
@@ -50,7 +54,15 @@ impl Back<'_> {
                 time::back(leaf.as_str()?).map(OutCell::of)
             }
             Convert::Time => time::time_back(leaf.as_str()?).map(OutCell::of),
-            Convert::Number | Convert::Integer => leaf.number_text().map(OutCell::of),
+            Convert::Integer => leaf.number_text().map(OutCell::of),
+            Convert::Number | Convert::Compared => {
+                let text = leaf.number_text()?;
+                // As the source reads it: its point would be a mark between thousands.
+                Some(OutCell::of(match self.program.decimals {
+                    Decimals::Comma => text.replace('.', ","),
+                    Decimals::Standard | Decimals::Point => text.to_owned(),
+                }))
+            }
             Convert::System => Some(OutCell::of(
                 self.program.systems.name(leaf.as_str()?).into_owned(),
             )),

@@ -362,6 +362,13 @@ impl<'i> Writer<'_, '_, 'i> {
         out.segments
             .sort_by_key(|segment| order(segment).unwrap_or(usize::MAX));
         out.segments.retain(|segment| names.contains(&segment.name));
+        if item.lines {
+            out.segments = out
+                .segments
+                .into_iter()
+                .flat_map(OutSegment::in_lines)
+                .collect();
+        }
         let from = self.segments.len();
         self.segments.extend(out.segments);
         from

@@ -180,6 +180,36 @@ impl OutSegment {
         }
     }
 
+    /// The OBX of a text of several lines as one OBX for each, as most senders write them.
+    pub(super) fn in_lines(mut self) -> Vec<Self> {
+        let is_text = |cell: &OutCell| matches!(cell.plain(), "TX" | "FT");
+        let lines = match self.fields.get_mut(4) {
+            Some(lines) if 1 < lines.len() => std::mem::take(lines),
+            _ => return vec![self],
+        };
+        if &self.name != b"OBX" || !self.repeat(2, 1).is_some_and(is_text) {
+            if let Some(field) = self.fields.get_mut(4) {
+                *field = lines;
+            }
+            return vec![self];
+        }
+        let mut made = Vec::new();
+        for (place, line) in lines.into_iter().enumerate() {
+            let mut own = self.clone();
+            for (number, field) in (1..).zip(&mut own.fields) {
+                match number {
+                    5 => *field = vec![line.clone()],
+                    // What makes it a line of the same text, and its status.
+                    2 | 3 | 4 | 11 | 14 => {}
+                    _ if place == 0 => {}
+                    _ => field.clear(),
+                }
+            }
+            made.push(own);
+        }
+        made
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.iter().flatten().all(OutCell::is_empty)
     }

@@ -49,6 +49,14 @@ impl Back<'_> {
         let Some(first) = row.sources.first() else {
             return false;
         };
+        // One line is no text of lines where another row takes it.
+        let is_line = |row: &MapRow| {
+            let mut texts = elements(here, &row.target.hops).into_iter();
+            texts.all(|text| !text.as_str().unwrap_or_default().contains('\n'))
+        };
+        if row.convert == Convert::Lines && is_line(row) && has_rival(body, row) {
+            return false;
+        }
         // A row that does not see all parts adds its own to what others wrote.
         if row.hidden == 0 && out.is_written(*first) {
             return false;
@@ -187,6 +195,15 @@ impl Back<'_> {
         out.write(*source, 1, cell);
         true
     }
+}
+
+/// Another row takes the same element.
+fn has_rival(body: &Body, own: &MapRow) -> bool {
+    let names = |row: &MapRow| row.target.hops.iter().map(Hop::name).collect::<Vec<_>>();
+    body.rows.iter().any(|row| match row {
+        Row::Map(row) => row.id != own.id && row.arrow.back() && names(row) == names(own),
+        Row::Set(_) | Row::Drop(_) | Row::Each(_) => false,
+    })
 }
 
 /// Does the resource have what the rows below always set?

@@ -47,6 +47,10 @@ impl Checker<'_> {
             Convert::Place => "place",
             Convert::Names => "names",
             Convert::Media => "media",
+            Convert::Content => "content",
+            Convert::Readable => "readable",
+            Convert::Comparator => "comparator",
+            Convert::Compared => "comparand",
             Convert::Endpoint => "endpoint",
             Convert::Function(place) => {
                 let function = self.program.functions.get(place);
@@ -77,7 +81,11 @@ impl Checker<'_> {
         }
         let into_new = matches!(one.target.hops.last(), Some(Hop::Many(..)));
         let both_back = one.arrow.back() && other.arrow.back();
-        let apart_back = one.when_resource.is_some() || other.when_resource.is_some();
+        // Several lines are told from one line.
+        let lines = [one, other].map(|row| row.convert == Convert::Lines);
+        let apart_back = one.when_resource.is_some()
+            || other.when_resource.is_some()
+            || lines.contains(&true) && lines.contains(&false);
         let parts = type_map(one) != type_map(other) && type_map(one).is_some();
         let line = self.line(one.id);
         let last = one.target.hops.last().map_or("this", Hop::name);

@@ -52,6 +52,10 @@ impl Binder<'_> {
             "oid" => Some(Convert::Urn("urn:oid:")),
             "uuid" => Some(Convert::Urn("urn:uuid:")),
             "media" => Some(Convert::Media),
+            "content" => Some(Convert::Content),
+            "readable" => Some(Convert::Readable),
+            "comparator" => Some(Convert::Comparator),
+            "comparand" => Some(Convert::Compared),
             _ => None,
         };
         if let Some(built_in) = built_in {
@@ -128,13 +132,15 @@ impl Binder<'_> {
             Convert::DateTime => fhir_type == "dateTime",
             Convert::Instant => fhir_type == "instant",
             Convert::Time => fhir_type == "time",
-            Convert::Number => fhir_type == "decimal",
+            Convert::Number | Convert::Compared => fhir_type == "decimal",
+            Convert::Comparator => fhir_type == "code",
             Convert::Integer => matches!(fhir_type, "integer" | "positiveInt" | "unsignedInt"),
-            Convert::Base64 => fhir_type == "base64Binary",
+            Convert::Base64 | Convert::Content => fhir_type == "base64Binary",
             Convert::System | Convert::Authority { .. } | Convert::Uri | Convert::Endpoint => {
                 matches!(fhir_type, "uri" | "url" | "canonical" | "oid")
             }
             Convert::Text
+            | Convert::Readable
             | Convert::Phone
             | Convert::Place
             | Convert::Lines

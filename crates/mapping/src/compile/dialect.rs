@@ -3,6 +3,7 @@
 use super::Binder;
 use crate::diagnostic::Spot;
 use crate::syntax::{Block, DialectBlock, DialectRow, File, MapBlock, MapKind, Row, Source};
+use crate::values::number::Decimals;
 use std::sync::Arc;
 
 /// The one base there is.
@@ -29,6 +30,11 @@ impl Binder<'_> {
                     }
                     self.program.zone = Some(name.clone());
                 }
+                DialectRow::Decimal(spot, mark) => match mark.as_str() {
+                    "comma" => self.program.decimals = Decimals::Comma,
+                    "point" => self.program.decimals = Decimals::Point,
+                    _ => self.error_with(*spot, "a number has a comma or a point", "decimal comma"),
+                },
                 DialectRow::Authority(name, uri) => {
                     self.program.authorities.push((name.clone(), uri.clone()));
                 }
@@ -91,6 +97,7 @@ impl Binder<'_> {
                     self.exchange(maps, *spot, (*replace, on.as_deref()), row);
                 }
                 DialectRow::Zone(..)
+                | DialectRow::Decimal(..)
                 | DialectRow::Authority(..)
                 | DialectRow::System(..)
                 | DialectRow::Numbers(_)

@@ -118,6 +118,7 @@ impl Binder<'_> {
             maps,
             key,
             ownership: item.ownership.unwrap_or(Ownership::Owns),
+            lines: item.lines,
             links,
             sets,
             list,

@@ -152,6 +152,7 @@ impl Binder<'_> {
             place: row.place,
             convert,
             text: TextPart::None,
+            varies: false,
             when,
             when_first: false,
             when_resource,
@@ -212,7 +213,10 @@ impl Binder<'_> {
             )
         });
         let into_list = target.hops.iter().any(|hop| matches!(hop, Hop::Many(..)));
-        let as_lines = matches!(row.convert.name.as_deref(), Some("lines" | "names"));
+        let as_lines = matches!(
+            row.convert.name.as_deref(),
+            Some("lines" | "names" | "readable")
+        );
         if repeats && !into_list && !as_lines && row.joined.is_empty() {
             self.error_with(
                 row.target.spot,

@@ -57,6 +57,7 @@ fn map_row(row: &mut MapRow, owner: Owner<'_>) {
         .sources
         .first()
         .and_then(|source| datatype(*source, owner));
+    row.varies = own == Some("varies");
     if let Some(reference) = &mut row.reference {
         walk(&mut reference.body, own.map_or(owner, Owner::Type));
     }

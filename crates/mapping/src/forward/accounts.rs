@@ -85,6 +85,36 @@ impl Accounts {
         }
     }
 
+    /// Is a value of the segment lost?
+    pub(crate) fn has_error(&self, received: &Received, index: u32) -> bool {
+        let own = received.place(super::cell::Origin {
+            segment: index,
+            ..super::cell::Origin::default()
+        });
+        self.unusable.iter().any(|one| {
+            let place = one.place;
+            let is_own = place.segment == own.segment && place.occurrence == own.occurrence;
+            is_own && one.severity == base::Severity::Error
+        })
+    }
+
+    /// The second segment is accounted for as the first, where it says the same or the first is not read.
+    pub(crate) fn follow(&mut self, message: &Message, (first, second): (u32, u32)) {
+        let known = self.segments.get(first as usize).cloned();
+        let segments = [first, second].map(|index| message.segment_at(index as usize));
+        let (Some(known), [Some(one), Some(other)]) = (known, segments) else {
+            return;
+        };
+        let own = self.segments.get_mut(second as usize);
+        for (number, account) in own.into_iter().flatten().enumerate().skip(1) {
+            let Some(like) = known.get(number) else { break };
+            let is_same = one.field_bytes(number).0 == other.field_bytes(number).0;
+            if account.state == State::Untouched && (is_same || like.state == State::Dropped) {
+                *account = *like;
+            }
+        }
+    }
+
     /// A value was taken apart, using these of its parts.
     pub(crate) fn taken(&mut self, cell: Cell<'_>, used: u64, reading: &Reading) {
         if used == u64::MAX {

@@ -2,6 +2,7 @@
 
 use super::build::Span;
 use crate::program::part_bit;
+use crate::values::number::Decimals;
 use hl7v2::{Charset, Delimiters, escape};
 use std::borrow::Cow;
 
@@ -21,6 +22,8 @@ pub(crate) struct Origin {
 pub(crate) struct Reading {
     pub(crate) delimiters: Delimiters,
     pub(crate) charset: Charset,
+    /// What a comma in a number means.
+    pub(crate) decimals: Decimals,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +61,13 @@ impl Reading {
     /// Does it divide a value into parts?
     fn divides(&self, byte: u8) -> bool {
         byte == self.delimiters.component || byte == self.delimiters.subcomponent
+    }
+
+    /// A code without what stands behind it: `NM` of `NM^Numeric`, `TS~`.
+    pub(crate) fn first_part<'m>(&self, raw: &'m [u8]) -> &'m [u8] {
+        let is_end = |byte: &u8| self.divides(*byte) || *byte == self.delimiters.repeat;
+        let end = raw.iter().position(is_end).unwrap_or(raw.len());
+        raw.get(..end).unwrap_or_default()
     }
 }
 

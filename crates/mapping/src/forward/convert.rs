@@ -9,7 +9,7 @@ use super::scope::Scope;
 use crate::program::{
     CodeTable, Convert, MapRow, ReferenceKeyPart, ReferenceSpec, RowId, TextPart, Translation, bit,
 };
-use crate::values::{number, time, unit};
+use crate::values::{media, number, observed, time, unit};
 use fhir::build::Value;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -36,7 +36,12 @@ impl<'m> Run<'_, 'm> {
             };
         }
         match convert {
-            Convert::Whole | Convert::Lines | Convert::Phone | Convert::Place => {}
+            Convert::Whole
+            | Convert::Lines
+            | Convert::Readable
+            | Convert::Phone
+            | Convert::Place => {}
+            Convert::Content => self.accounts.all_taken(cell),
             Convert::Media => self.accounts.taken(cell, 0b110, scope.reading),
             Convert::Endpoint | Convert::Names | Convert::Function(_) => {
                 self.accounts.taken(cell, u64::MAX, scope.reading);
@@ -61,7 +66,15 @@ impl<'m> Run<'_, 'm> {
         let text = match convert {
             Convert::Function(place) => return self.call(row, place, cell, scope),
             Convert::Whole | Convert::Lines => cell.whole(scope.reading),
-            Convert::Media => crate::values::media::forward(cell, scope.reading).into(),
+            Convert::Readable => observed::words(scope.declared(), cell, scope.reading).into(),
+            Convert::Content => match media::content(cell, scope.reading) {
+                Ok(content) => content.into(),
+                Err(why) => {
+                    self.lost(cell, row.id, why, scope.reading);
+                    return None;
+                }
+            },
+            Convert::Media => media::forward(cell, scope.reading).into(),
             Convert::Names => crate::values::phone::name(cell, scope.reading).into(),
             Convert::Phone => crate::values::phone::forward(cell, scope.reading).into(),
             Convert::Place => crate::values::phone::place(cell, scope.reading).into(),
@@ -103,16 +116,30 @@ impl<'m> Run<'_, 'm> {
             return None;
         }
         let made = match convert {
-            Convert::Text | Convert::Words | Convert::Whole => Ok(Value::from(text)),
-            Convert::Lines | Convert::Names | Convert::Media | Convert::Phone | Convert::Place => {
-                Ok(Value::from(text))
-            }
+            Convert::Text
+            | Convert::Words
+            | Convert::Whole
+            | Convert::Lines
+            | Convert::Readable
+            | Convert::Names
+            | Convert::Media
+            | Convert::Content
+            | Convert::Phone
+            | Convert::Place => Ok(Value::from(text)),
+            Convert::Comparator => Ok(match number::compared(text, scope.reading.decimals) {
+                Some((mark, _)) => Value::from(mark),
+                None => return None,
+            }),
+            Convert::Compared => match number::compared(text, scope.reading.decimals) {
+                Some((_, number)) => number::decimal(number, scope.reading.decimals),
+                None => number::decimal(text, scope.reading.decimals),
+            },
             Convert::Urn(urn) => Ok(Value::from(format!("{urn}{}", text.trim()))),
             Convert::Date => time::date(text),
             Convert::DateTime => time::date_time(text, &self.times),
             Convert::Instant => time::instant(text, &self.times),
             Convert::Time => time::time(text),
-            Convert::Number => number::decimal(text),
+            Convert::Number => number::decimal(text, scope.reading.decimals),
             Convert::Integer => number::integer(text, row.target.fhir_type),
             Convert::Endpoint => Ok(Value::from(self.endpoint(cell, scope))),
             Convert::Code | Convert::Uri => Ok(Value::from(text.trim())),

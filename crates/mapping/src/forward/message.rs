@@ -1,7 +1,8 @@
 //! Walks a message's groups by its message map.
 
 use super::build::{Build, Touch};
-use super::cell::Reading;
+use super::cell::{Cell, Origin, Reading};
+use super::lines::{self, Texts};
 use super::rows::Level;
 use super::scope::Bound;
 use super::{Run, full_url, keys, list, reading, scope};
@@ -51,7 +52,10 @@ type Instances = SmallVec<[usize; 2]>;
 
 /// Converts a whole message. Without a map for its structure everything is unmapped.
 pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source) -> Conversion {
-    let reading = reading(message);
+    let reading = Reading {
+        decimals: program.decimals,
+        ..reading(message)
+    };
     let mut run = Run::new(program, message, source);
     let structure = message.structure();
     let map = program.messages.get(structure.name()).cloned();
@@ -62,6 +66,7 @@ pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source
             contexts: vec![Context::new(message, structure.root(), None)],
             made: Vec::new(),
             known: HashMap::new(),
+            texts: Texts::of(message, &reading),
         };
         walk.items(&map.items, 0, true);
         let (contexts, made) = (walk.contexts, walk.made);
@@ -88,7 +93,10 @@ pub(crate) fn segments(
     source: &Source,
     fhir_type: &'static str,
 ) -> Conversion {
-    let reading = reading(message);
+    let reading = Reading {
+        decimals: program.decimals,
+        ..reading(message)
+    };
     let mut run = Run::new(program, message, source);
     let mut bound = Bound::new();
     for segment in message.segments() {
@@ -107,7 +115,7 @@ pub(crate) fn segments(
         })
         .map(|(place, _)| place)
         .collect();
-    if let Some((value, build)) = run.resource(fhir_type, &maps, &bound, &reading) {
+    if let Some((value, build)) = run.resource((fhir_type, false), &maps, &bound, &reading) {
         let draft = run.draft(fhir_type, fhir_type.into(), value, build);
         run.drafts.push(draft);
     }
@@ -168,7 +176,7 @@ fn without_bare(drafts: Vec<Draft>) -> Vec<Draft> {
     kept
 }
 
-fn bind(bound: &mut Bound, name: SegmentName, index: u32) {
+pub(super) fn bind(bound: &mut Bound, name: SegmentName, index: u32) {
     match bound.iter_mut().find(|(own, _)| *own == name) {
         Some((_, places)) if places.contains(&index) => {}
         Some((_, places)) => places.push(index),
@@ -191,6 +199,7 @@ struct Walk<'w, 'a, 'm, 's, 'i> {
     made: Vec<Made<'i>>,
     /// The instances of a group below another, so that each has one context.
     known: HashMap<(usize, &'i str), Instances>,
+    texts: Texts,
 }
 
 // === impl Walk ===
@@ -270,6 +279,9 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 continue;
             }
             for (place, &index) in leading.iter().enumerate() {
+                if item.lines && self.texts.is_further(index) {
+                    continue;
+                }
                 let span = match (leading.len(), leading.get(place + 1)) {
                     (1, _) => (0, u32::MAX),
                     (_, Some(next)) => (index, *next),
@@ -279,6 +291,10 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 bind(&mut bound, first.segment, index);
                 for other in others {
                     self.beside(&mut bound, other, (at, context), span);
+                }
+                if item.lines {
+                    let named = |name| item.places.iter().any(|place| place.segment == name);
+                    lines::bind(&mut bound, self.run.message, (index, &self.texts), named);
                 }
                 self.make(item, at, bound);
             }
@@ -327,6 +343,20 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 found.extend(self.own(group, place.segment));
             }
         }
+        let mut outer = context;
+        while found.is_empty()
+            && !place.groups.is_empty()
+            && let Some(parent) = self.contexts.get(outer).and_then(|outer| outer.parent)
+        {
+            outer = parent;
+            for group in self.groups(outer, &place.groups) {
+                found.extend(self.own(group, place.segment));
+            }
+            // Which of several specimens it is would be a guess.
+            if 1 < found.len() {
+                return;
+            }
+        }
         if found.is_empty() && at != context && !is_more {
             found = self.own(context, place.segment);
         }
@@ -352,12 +382,21 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
             }
             return;
         }
-        let made = self
-            .run
-            .resource(item.resource_type, &item.maps, &bound, self.reading);
+        let made = self.run.resource(
+            (item.resource_type, item.lines),
+            &item.maps,
+            &bound,
+            self.reading,
+        );
         let Some((mut value, mut build)) = made else {
             return;
         };
+        if item.lines {
+            self.run.account_lines(&bound);
+        }
+        if item.resource_type == "DocumentReference" {
+            self.run.without_content(item, &bound, &value, self.reading);
+        }
         let scope = scope(self.run.message, self.reading, &bound);
         for set in &item.sets {
             Run::set_row(set, &scope, &mut build, &mut value, Level::Top);
@@ -402,7 +441,7 @@ impl Run<'_, '_> {
     /// Runs the maps over the bound segments; none if nothing came of it.
     fn resource(
         &mut self,
-        fhir_type: &'static str,
+        (fhir_type, lines): (&'static str, bool),
         maps: &[usize],
         bound: &Bound,
         reading: &Reading,
@@ -410,12 +449,54 @@ impl Run<'_, '_> {
         let program = self.program;
         let mut build = Build::for_resource();
         let mut value = Value::resource(fhir_type);
-        let scope = scope(self.message, reading, bound);
+        let scope = scope(self.message, reading, bound).observing(lines);
         for map in maps.iter().filter_map(|map| program.segments.get(*map)) {
             self.rows(&map.body, &scope, &mut build, &mut value, Level::Top);
         }
         let bare = value.as_object().is_none_or(|fields| fields.len() < 2);
         (!bare || !build.touches.is_empty()).then_some((value, build))
+    }
+
+    /// A document that nobody can open: its content was not read, or was not sent.
+    fn without_content(
+        &mut self,
+        item: &ResourceItem,
+        bound: &Bound,
+        value: &Value,
+        reading: &Reading,
+    ) {
+        let is_there = |content: &Value| {
+            let attachment = content.get("attachment");
+            attachment.is_some_and(|own| own.get("data").is_some() || own.get("url").is_some())
+        };
+        let scope = scope(self.message, reading, bound);
+        let Some(index) = scope.first_segment(*b"OBX") else {
+            return;
+        };
+        let told = self.accounts.has_error(&self.received, index);
+        if told || value.each("content").any(is_there) {
+            return;
+        }
+        let origin = Origin {
+            segment: index,
+            field: 5,
+            ..Origin::default()
+        };
+        let raw = self.message.segment_at(index as usize);
+        let cell = Cell::new(raw.map_or(&[], |segment| segment.field_bytes(5).0), origin);
+        let why = "the document has neither data (ED.5) nor an address (RP.1): it cannot be opened";
+        self.lost(cell, item.id, why, reading);
+    }
+
+    /// The further lines of a text say what the first says but for their own words.
+    fn account_lines(&mut self, bound: &Bound) {
+        let lines = bound.iter().find(|(name, _)| name == b"OBX");
+        let Some([first, further @ ..]) = lines.map(|(_, places)| places.as_slice()) else {
+            return;
+        };
+        for line in further {
+            self.accounts.follow(self.message, (*first, *line));
+        }
     }
 
     fn draft(

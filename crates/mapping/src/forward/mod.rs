@@ -13,11 +13,13 @@ mod each;
 mod hollow;
 mod join;
 mod keys;
+mod lines;
 mod list;
 mod message;
 mod reference;
 mod rows;
 pub(crate) mod scope;
+mod told;
 
 pub use keys::identifier_keys;
 
@@ -27,6 +29,7 @@ use crate::program::{MapRow, Program, ReferenceSpec, RowId};
 use crate::received::Received;
 use crate::report::Unusable;
 use crate::values::authority::Registered;
+use crate::values::number::Decimals;
 use crate::values::time::{self, Times};
 use accounts::Accounts;
 use base::{DateTime, Severity, Zone};
@@ -257,6 +260,7 @@ pub(crate) fn reading(message: &Message) -> Reading {
     Reading {
         delimiters: *message.delimiters(),
         charset: message.charset(),
+        decimals: Decimals::default(),
     }
 }
 
@@ -275,5 +279,6 @@ pub(crate) fn scope<'a, 'm>(
         parts: None,
         valued: u64::MAX,
         members: &[],
+        observed: None,
     }
 }

@@ -43,9 +43,9 @@ impl<'m> Run<'_, 'm> {
     ) -> Used {
         let mut used = Used::default();
         let there = There::new(body, scope.valued, |segment| {
-            let at = scope.first_segment(segment);
-            let found = at.and_then(|at| self.valued.get(at as usize));
-            found.copied().unwrap_or(0)
+            let valued = |at: u32| self.valued.get(at as usize).copied().unwrap_or(0);
+            // The first line of a text may be empty.
+            scope.fold(segment, valued)
         });
         for (row, need) in body.rows.iter().zip(&body.needs) {
             if !there.has(*need) {
@@ -114,10 +114,18 @@ impl<'m> Run<'_, 'm> {
             }
             return;
         }
-        let Some(cells) = self.source_cells(row, scope) else {
+        let cells = match (row.convert, row.sources.as_slice()) {
+            (Convert::Lines, [source]) => Some(scope.lines(*source)),
+            _ => self.source_cells(row, scope),
+        };
+        let Some(cells) = cells else {
             return;
         };
-        if matches!(row.convert, Convert::Lines | Convert::Names) && 1 < cells.len() {
+        if matches!(
+            row.convert,
+            Convert::Lines | Convert::Names | Convert::Readable
+        ) && 1 < cells.len()
+        {
             let set = self.lines(row, &cells, scope, build, here);
             touch(row, level, (set, false), build);
             return;
@@ -155,6 +163,7 @@ impl<'m> Run<'_, 'm> {
                 Convert::Authority { first: 2.., .. }
                 | Convert::Media
                 | Convert::Phone
+                | Convert::Readable
                 | Convert::Place => {}
                 // Its own rows say which parts they read.
                 Convert::Type { .. } if *source == Source::This => {}
@@ -175,67 +184,12 @@ impl<'m> Run<'_, 'm> {
         if cell.is_null() {
             return (false, true);
         }
-        (self.value(row, cell, scope, build, here), false)
-    }
-
-    /// The repeats of a field as the lines of one text, where an empty repeat is an empty line, or as names in a row.
-    fn lines(
-        &mut self,
-        row: &MapRow,
-        cells: &Cells<'m>,
-        scope: &Scope<'_, 'm>,
-        build: &mut Build,
-        here: &mut Value,
-    ) -> bool {
-        let Some(first) = cells.first() else {
-            return false;
-        };
-        let fits = row
-            .when
-            .as_ref()
-            .is_none_or(|when| scope.holds(when, Some(*first)));
-        let text = if row.convert == Convert::Names {
-            for cell in cells {
-                self.accounts.taken(*cell, u64::MAX, scope.reading);
-            }
-            let names = cells
-                .iter()
-                .map(|cell| crate::values::phone::name(*cell, scope.reading));
-            let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
-            names.join(", ")
-        } else {
-            let texts = cells.iter().map(|cell| cell.whole(scope.reading));
-            texts.collect::<Vec<_>>().join("\n")
-        };
-        if !fits || text.trim().is_empty() {
-            return false;
-        }
-        let origin = Origin {
-            repeat: 0,
-            ..first.origin
-        };
-        self.accounts.mapped(origin, row.id);
-        let before = build.trail.len();
-        build.walk(here, &row.target.hops);
-        let done = put(here, &row.target, Value::from(text.trim_end())).is_ok();
-        if done {
-            let (from, to) = (
-                first.span(self.message),
-                cells.last().map(|last| last.span(self.message)),
-            );
-            let end = to.map_or(from.start + from.len, |to| to.start + to.len);
-            let len = end.saturating_sub(from.start);
-            build.trace(
-                origin,
-                row.id,
-                Span {
-                    start: from.start,
-                    len,
-                },
-            );
-        }
-        build.trail.truncate(before);
-        done
+        let set = self.value(row, cell, scope, build, here);
+        // What is nothing but a null and its kind (`""^PRN^PH`) takes away what was known.
+        let is_nulled = !set
+            && matches!(row.convert, Convert::Type { .. })
+            && cell.parts(scope.reading).any(Cell::is_null);
+        (set, is_nulled)
     }
 
     /// The values of the first source that has any; the mirrors beside it must agree.
@@ -310,6 +264,9 @@ impl<'m> Run<'_, 'm> {
             }
         };
         build.trail.truncate(before);
+        if done && row.varies {
+            self.retyped(row, cell, scope);
+        }
         done
     }
 
@@ -481,6 +438,17 @@ impl<'m> Run<'_, 'm> {
         reading: &Reading,
     ) {
         self.unusable((cell, reading), row, (Severity::Warning, code), why, false);
+    }
+
+    /// What the sender meant to be kept is not: somebody has to look.
+    pub(super) fn lost(
+        &mut self,
+        cell: Cell<'m>,
+        row: crate::program::RowId,
+        why: &str,
+        reading: &Reading,
+    ) {
+        self.unusable((cell, reading), row, (Severity::Error, "value"), why, false);
     }
 
     /// The value went through, but not as it was.

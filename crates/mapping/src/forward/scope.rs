@@ -2,6 +2,8 @@
 
 use super::cell::{Cell, Origin, Reading};
 use crate::program::{Condition, Op, Repeat, SegmentName, Source, bit};
+use crate::values::number;
+use crate::values::observed::Observed;
 use hl7v2::Message;
 use smallvec::SmallVec;
 
@@ -24,6 +26,8 @@ pub(crate) struct Scope<'a, 'm> {
     pub(crate) valued: u64,
     /// In an `each` over groups, the group at hand.
     pub(crate) members: &'a [Source],
+    /// How the first OBX is read, where that is known: its place in the message first.
+    pub(crate) observed: Option<(u32, Observed<'m>)>,
 }
 
 pub(crate) type Cells<'m> = SmallVec<[Cell<'m>; 2]>;
@@ -31,6 +35,39 @@ pub(crate) type Cells<'m> = SmallVec<[Cell<'m>; 2]>;
 // === impl Scope ===
 
 impl<'m> Scope<'_, 'm> {
+    /// The same scope, knowing how its OBX is read: many rows ask.
+    /// Several that are lines make a text.
+    pub(crate) fn observing(self, lines: bool) -> Self {
+        let all = self.segments(*b"OBX");
+        let observed = all.first().map(|&index| match all.len() {
+            2.. if lines => (index, Observed::TEXT),
+            _ => (index, self.observe(index)),
+        });
+        Self { observed, ..self }
+    }
+
+    /// How the OBX with that place is read.
+    pub(crate) fn observed(&self, index: u32) -> Observed<'m> {
+        match self.observed {
+            Some((known, observed)) if known == index => observed,
+            _ => self.observe(index),
+        }
+    }
+
+    fn observe(&self, index: u32) -> Observed<'m> {
+        let segment = self.message.segment_at(index as usize);
+        let bytes = |n| segment.map_or(&[][..], |segment| segment.field_bytes(n).0);
+        Observed::of(self.reading.first_part(bytes(2)), bytes(5), self.reading)
+    }
+
+    /// What OBX-2 names.
+    pub(crate) fn declared(&self) -> &'m [u8] {
+        let found = self.first_segment(*b"OBX");
+        let segment = found.and_then(|index| self.message.segment_at(index as usize));
+        let raw = segment.map_or(&[][..], |segment| segment.field_bytes(2).0);
+        self.reading.first_part(raw)
+    }
+
     pub(crate) fn segments(&self, name: SegmentName) -> SmallVec<[u32; 2]> {
         match self.current {
             Some((current, index)) if current == name => SmallVec::from_slice(&[index]),
@@ -47,6 +84,18 @@ impl<'m> Scope<'_, 'm> {
             _ => {
                 let found = self.bound.iter().find(|(bound, _)| *bound == name);
                 found.and_then(|(_, places)| places.first().copied())
+            }
+        }
+    }
+
+    /// The bits of all segments of a name together.
+    pub(crate) fn fold(&self, name: SegmentName, bits: impl Fn(u32) -> u64) -> u64 {
+        match self.current {
+            Some((current, index)) if current == name => bits(index),
+            _ => {
+                let found = self.bound.iter().find(|(bound, _)| *bound == name);
+                let places = found.map_or(&[][..], |(_, places)| places.as_slice());
+                places.iter().fold(0, |all, index| all | bits(*index))
             }
         }
     }
@@ -90,6 +139,37 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
+    /// The lines of a text: all repeats in all segments that it stands in. An empty field is an empty line.
+    pub(crate) fn lines(&self, source: Source) -> Cells<'m> {
+        let Source::Field { segment, field, .. } = source else {
+            return self.cells(source);
+        };
+        let mut cells = Cells::new();
+        for index in self.segments(segment) {
+            let found = self.message.segment_at(index as usize);
+            let repeats = found.map(|found| found.field(usize::from(field)).repeats());
+            let before = cells.len();
+            for (place, repeat) in repeats.into_iter().flatten().enumerate() {
+                let origin = Origin {
+                    segment: index,
+                    field,
+                    repeat: place as u16 + 1,
+                    ..Origin::default()
+                };
+                cells.push(Cell::new(repeat.raw(), origin));
+            }
+            if cells.len() == before {
+                let origin = Origin {
+                    segment: index,
+                    field,
+                    ..Origin::default()
+                };
+                cells.push(Cell::new(&[], origin));
+            }
+        }
+        cells
+    }
+
     /// The one value of a source; the first repeat where it asks for all.
     pub(crate) fn cell(&self, source: Source) -> Option<Cell<'m>> {
         match source {
@@ -103,20 +183,24 @@ impl<'m> Scope<'_, 'm> {
                 let index = self.first_segment(segment)?;
                 let found = self.message.segment_at(index as usize)?;
                 let number = repeat.first();
-                let (whole, is_divided) = found.field_bytes(usize::from(field));
-                let is_one = || !is_divided || !whole.contains(&self.reading.delimiters.repeat);
-                // One repeat only is the common case: no search.
-                let raw = if number == 1 && is_one() {
-                    whole
-                } else {
-                    let piece = found.field(usize::from(field));
-                    piece.repeat(usize::from(number)).raw()
-                };
                 let origin = Origin {
                     segment: index,
                     field,
                     repeat: number,
                     ..Origin::default()
+                };
+                if field == 2 && segment == *b"OBX" {
+                    // By OBX-2 rows choose how OBX-5 is read, and that its value decides.
+                    return Some(Cell::new(self.observed(index).kind, origin));
+                }
+                let (whole, is_divided) = found.field_bytes(usize::from(field));
+                let is_one = || !is_divided || !whole.contains(&self.reading.delimiters.repeat);
+                // One repeat only is the common case: no search.
+                let raw = if number == 1 && (is_one() || self.is_signed(whole, segment, field)) {
+                    whole
+                } else {
+                    let piece = found.field(usize::from(field));
+                    piece.repeat(usize::from(number)).raw()
                 };
                 Some(self.part(Cell::new(raw, origin), component, sub))
             }
@@ -130,6 +214,11 @@ impl<'m> Scope<'_, 'm> {
             }
             Source::This => self.cell,
         }
+    }
+
+    /// `~5` in OBX-5 is about five: the sign is no separator where nothing stands before it.
+    fn is_signed(&self, whole: &[u8], segment: SegmentName, field: u16) -> bool {
+        field == 5 && segment == *b"OBX" && whole.first() == Some(&self.reading.delimiters.repeat)
     }
 
     /// A part of the value at hand.
@@ -262,7 +351,7 @@ impl<'m> Scope<'_, 'm> {
             }),
             Op::HasNumber => valued.is_some_and(|cell| {
                 let text = cell.plain(self.reading);
-                text.trim().parse::<base::Decimal>().is_ok()
+                number::reads(&text, self.reading.decimals)
             }),
             Op::HasCheckDigit => valued.is_some_and(|cell| {
                 crate::values::number::has_check_digit(cell.plain(self.reading).trim())

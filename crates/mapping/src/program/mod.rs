@@ -20,6 +20,7 @@ pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
 use crate::missing::Missing;
 use crate::script::Script;
 use crate::syntax::{Arrow, Ownership, Place};
+use crate::values::number::Decimals;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub(crate) struct Program {
     pub(crate) zone: Option<String>,
     /// The types of PID-3 that name this source's patients, where its dialect says them.
     pub(crate) patient_numbers: Option<Vec<String>>,
+    /// What the source's comma in a number means.
+    pub(crate) decimals: Decimals,
 }
 
 /// A function where a row calls it.
@@ -127,6 +130,8 @@ pub(crate) struct MapRow {
     pub(crate) place: Option<Place>,
     pub(crate) convert: Convert,
     pub(crate) text: TextPart,
+    /// Its source is a field whose type another field names: OBX-5.
+    pub(crate) varies: bool,
     pub(crate) when: Option<Condition>,
     /// The condition reads fields only: it says the same of each value and is asked once.
     pub(crate) when_first: bool,
@@ -259,6 +264,14 @@ pub(crate) enum Convert {
     Words,
     /// The number of an XTN that comes in parts: country, area, local, extension.
     Phone,
+    /// The parts of an OBX-5 as words, in the order of its type.
+    Readable,
+    /// The comparator before a number: `<` of `<0.01`.
+    Comparator,
+    /// The number behind a comparator.
+    Compared,
+    /// The bytes of an ED, in Base64 whatever its encoding.
+    Content,
     /// A PL in words: point of care, room, bed.
     Place,
     /// The repeats of a field as the lines of one text.
@@ -317,6 +330,8 @@ pub(crate) struct ResourceItem {
     pub(crate) maps: Vec<usize>,
     pub(crate) key: Key,
     pub(crate) ownership: Ownership,
+    /// Segments that are lines of one text make one resource.
+    pub(crate) lines: bool,
     pub(crate) links: Vec<Link>,
     pub(crate) sets: Vec<SetRow>,
     pub(crate) list: Option<Arc<ListSpec>>,

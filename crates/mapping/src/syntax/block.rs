@@ -336,6 +336,11 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
     if cursor.keyword("zone") {
         return Ok(Some(DialectRow::Zone(spot, cursor.quoted()?)));
     }
+    if cursor.keyword("decimal") {
+        let mark = cursor.name("`comma` or `point`")?;
+        cursor.finish()?;
+        return Ok(Some(DialectRow::Decimal(spot, mark)));
+    }
     for head in ["authority", "system"] {
         if cursor.keyword(head) {
             let name = cursor.quoted()?;

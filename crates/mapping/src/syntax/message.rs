@@ -75,6 +75,7 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
         when,
         key: None,
         ownership: None,
+        lines: false,
         links: Vec::new(),
         sets: Vec::new(),
         list: super::ListLines::default(),
@@ -132,6 +133,8 @@ fn clauses(cursor: &mut Cursor<'_>, item: &mut ResourceItem) -> Read<()> {
             let key = key(cursor)?;
             item.ownership = key.ownership.or(item.ownership);
             item.key = Some(key);
+        } else if cursor.keyword("lines") {
+            item.lines = true;
         } else if let Some(found) = ownership(cursor)? {
             item.ownership = Some(found);
         } else {
@@ -149,7 +152,7 @@ fn link(cursor: &mut Cursor<'_>) -> Read<LinkClause> {
     let adds = cursor.take("+=");
     if !adds && !cursor.take("=") {
         return cursor.stuck_with(
-            "expected `key`, `owns`, `fills gaps`, `only links`, `snapshot of` or an element and a label",
+            "expected `key`, `lines`, `owns`, `fills gaps`, `only links`, `snapshot of` or an element and a label",
             "subject = patient",
         );
     }

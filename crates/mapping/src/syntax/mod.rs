@@ -394,6 +394,8 @@ pub(crate) struct ResourceItem {
     pub(crate) when: Option<Condition>,
     pub(crate) key: Option<KeyClause>,
     pub(crate) ownership: Option<Ownership>,
+    /// Segments that are lines of one text make one resource.
+    pub(crate) lines: bool,
     pub(crate) links: Vec<LinkClause>,
     pub(crate) sets: Vec<SetRow>,
     pub(crate) list: ListLines,
@@ -426,6 +428,8 @@ pub(crate) struct DialectBlock {
 #[derive(Debug)]
 pub(crate) enum DialectRow {
     Zone(Spot, String),
+    /// Which mark stands before the fraction of a number.
+    Decimal(Spot, String),
     Authority(String, String),
     System(String, String),
     /// `patient numbers MR, EPI`: the types of PID-3 that name this source's patients.

@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod media;
 pub(crate) mod number;
+pub(crate) mod observed;
 pub(crate) mod phone;
 pub(crate) mod time;
 pub(crate) mod unit;

@@ -11,6 +11,7 @@
 mod builtin;
 mod codes;
 mod control;
+mod documents;
 mod faults;
 mod fields;
 mod functions;
@@ -19,6 +20,7 @@ mod laws;
 mod medicines;
 mod messages;
 mod missing;
+mod narrative;
 mod normal_form;
 mod numbers;
 mod pairs;

@@ -165,7 +165,7 @@ fn order() -> BoxedStrategy<Lines> {
                     (2, placer),
                     (3, filler),
                     (4, code),
-                    (7, at),
+                    (7, at.clone()),
                     (16, doctor),
                     (22, issued),
                     // Without a section it is the laboratory: the normal form says so.
@@ -174,12 +174,24 @@ fn order() -> BoxedStrategy<Lines> {
                 ];
                 let mut lines = vec![segment("ORC", orc), segment("OBR", obr)];
                 lines.extend(nte);
-                lines.extend(results.into_iter().flatten());
+                // The normal form says the time of each result: OBR-7 where OBX-14 is empty.
+                let results = results.into_iter().flatten();
+                lines.extend(results.map(|line| timed(line, &at)));
                 lines.extend(spm);
                 lines
             },
         )
         .boxed()
+}
+
+fn timed(line: String, at: &str) -> String {
+    let mut fields: Vec<&str> = line.split('|').collect();
+    if fields[0] != "OBX" || fields.get(14).is_some_and(|time| !time.is_empty()) || at.is_empty() {
+        return line;
+    }
+    fields.resize(fields.len().max(15), "");
+    fields[14] = at;
+    fields.join("|")
 }
 
 fn stamp_of_day() -> BoxedStrategy<String> {

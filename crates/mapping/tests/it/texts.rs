@@ -120,33 +120,46 @@ fn says(made: &Conversion, words: &[&str]) -> bool {
     words.iter().all(|word| all.contains(word))
 }
 
+/// The separators at which a text is cut in that field of the line; none where no row reads a text there.
+fn cut_at(
+    kind: &str,
+    lines: &[&str],
+    at: usize,
+    (field, component): (usize, usize),
+) -> Option<Vec<String>> {
+    let sent = |text: &str| {
+        let mut own: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        own[at] = with(lines[at], field, component, text);
+        convert(kind, &own)
+    };
+    // A row that reads a code leaves its words to the table: it maps no text.
+    if !says(&sent("Wordone Wordtwo"), &["Wordone Wordtwo"]) {
+        return None;
+    }
+    let separators: &[&str] = match component {
+        0 => &["&", " & ", " ^ "],
+        _ => &["&", " & "],
+    };
+    let is_cut = |separator: &&&str| {
+        let made = sent(&format!("Wordone{separator}Wordtwo"));
+        !says(&made, &["Wordone", "Wordtwo"])
+    };
+    let cut = separators.iter().filter(is_cut);
+    let name = &lines[at][..3];
+    let told = cut.map(|separator| format!("{kind} {name}-{field}.{component} {separator:?}"));
+    Some(told.collect())
+}
+
 #[test]
 fn every_word_of_every_text_comes_through() {
     let mut n_tried = 0;
     let mut found = Vec::new();
     for (kind, lines) in MESSAGES {
         for (at, line) in lines.iter().enumerate() {
-            let name = &line[..3];
-            for (field, component) in places(name) {
-                let sent = |text: &str| {
-                    let mut own: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
-                    own[at] = with(line, field, component, text);
-                    convert(kind, &own)
-                };
-                // A row that reads a code leaves its words to the table: it maps no text.
-                if !says(&sent("Wordone Wordtwo"), &["Wordone Wordtwo"]) {
-                    continue;
-                }
-                for separator in ["&", " & ", " ^ "] {
-                    if component != 0 && separator.contains('^') {
-                        continue;
-                    }
-                    n_tried += 1;
-                    let made = sent(&format!("Wordone{separator}Wordtwo"));
-                    if !says(&made, &["Wordone", "Wordtwo"]) {
-                        found.push(format!("{kind} {name}-{field}.{component} {separator:?}"));
-                    }
-                }
+            for place in places(&line[..3]) {
+                let cut = cut_at(kind, lines, at, place);
+                n_tried += usize::from(cut.is_some());
+                found.extend(cut.into_iter().flatten());
             }
         }
     }
@@ -238,4 +251,24 @@ fn what_kind_of_name_it_is_is_no_name() {
         3,
         "{told:?}"
     );
+}
+
+#[test]
+fn a_null_and_its_kind_deletes() {
+    let header = "MSH|^~\\&|ADT|NORTH|EHR|HOSP|20240101100000||ADT^A31^ADT_A01|1|P|2.5.1\rPID|1||A1^^^HOSP^MR||DOE^JANE";
+    let draft = |phone: &str| {
+        let text = format!("{header}||||||||{phone}\r");
+        let made =
+            MapSet::builtin().forward(&Message::parse(text.into_bytes()), &Source::default());
+        let own = made
+            .drafts
+            .into_iter()
+            .find(|draft| draft.resource_type == "Patient");
+        own.unwrap()
+    };
+    let known = draft("5550100^PRN^PH").apply(None).value;
+    let kept = draft("^PRN^PH").apply(Some(&known)).value;
+    assert!(json(&kept).contains("5550100"), "nothing was said of it");
+    let gone = draft("\"\"^PRN^PH").apply(Some(&known)).value;
+    assert!(gone.get("telecom").is_none(), "{}", json(&gone));
 }
