@@ -26,6 +26,8 @@ pub enum Attention {
     WrongProcessingId,
     /// It has more segments and repeats than the flow takes, or more separators than are split at.
     TooManyParts,
+    /// It has more bytes than the flow translates.
+    TooLarge,
     /// No map takes this type and event.
     NoMap,
     /// HL7 does not know this version, or no map takes it.
@@ -66,7 +68,7 @@ pub enum Attention {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NoMessage,
         Self::BatchEnvelope,
         Self::Fragment,
@@ -75,6 +77,7 @@ impl Attention {
         Self::NoProcessingId,
         Self::WrongProcessingId,
         Self::TooManyParts,
+        Self::TooLarge,
         Self::NoMap,
         Self::UnknownVersion,
         Self::MapFailed,
@@ -105,6 +108,7 @@ impl Attention {
             Self::NoProcessingId => "no_processing_id",
             Self::WrongProcessingId => "wrong_processing_id",
             Self::TooManyParts => "too_many_parts",
+            Self::TooLarge => "too_large",
             Self::NoMap => "no_map",
             Self::UnknownVersion => "unknown_version",
             Self::MapFailed => "map_failed",
@@ -139,6 +143,7 @@ impl Attention {
             | Self::NoProcessingId
             | Self::WrongProcessingId
             | Self::TooManyParts
+            | Self::TooLarge
             | Self::NoMap
             | Self::UnknownVersion
             | Self::MergeWithItself
@@ -172,6 +177,7 @@ impl Attention {
             | Self::NoProcessingId
             | Self::WrongProcessingId
             | Self::TooManyParts
+            | Self::TooLarge
             | Self::NoMap
             | Self::UnknownVersion
             | Self::MapFailed
@@ -218,6 +224,10 @@ impl Attention {
                 "It has more segments and repeats than the flow takes (`max_parts`), or more than 262,144 \
                  separators, so it is kept and not translated. Let its sender send the parts as \
                  messages of their own, or raise the limit and replay."
+            }
+            Self::TooLarge => {
+                "It has more bytes than the flow translates (`max_translated_bytes`), so it is kept and not \
+                 translated. Let its sender send documents by reference or in parts, or raise the limit and replay."
             }
             Self::NoMap => "No map takes this type of message. Write one, then replay.",
             Self::UnknownVersion => {

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use store::journal::Journal;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -96,9 +96,6 @@ pub enum Drained {
     WithWaiting(u64),
 }
 
-/// Kilobytes that all connections together may hold of unfinished frames.
-const MEMORY_KB: usize = 256 << 10;
-
 // === impl Engine ===
 
 impl Engine {
@@ -154,7 +151,6 @@ impl Engine {
             destination: Arc::clone(&work.destination),
             desk: Arc::new(Desk::new(Arc::clone(&work))),
             stop: stopped,
-            memory: Arc::new(Semaphore::new(MEMORY_KB)),
         };
         let mut sources = JoinSet::new();
         for (listener, flow) in listeners {

@@ -2,7 +2,8 @@
 
 use crate::feed::{Lost, Senders};
 use crate::snapshot::FlowState;
-use crate::topology::FlowConfig;
+use crate::source::room::Room;
+use crate::topology::{FlowConfig, SourceConfig};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -24,6 +25,8 @@ pub(crate) struct Flow {
     pub(crate) taken_up: AtomicU64,
     /// Numbers connections for the log.
     pub(crate) last_connection: AtomicU64,
+    /// The memory that its senders' frames may take.
+    pub(crate) room: Room,
     /// Closed where a person stopped the flow.
     pub(crate) valve: Valve,
     state: AtomicU8,
@@ -41,7 +44,9 @@ pub(crate) struct Valve {
 
 impl Flow {
     pub(crate) fn new(config: FlowConfig) -> Self {
+        let SourceConfig::Mllp(mllp) = &config.source;
         Self {
+            room: Room::new(mllp.max_frame_bytes),
             config,
             address: OnceLock::new(),
             connections: AtomicUsize::new(0),

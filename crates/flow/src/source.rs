@@ -3,4 +3,5 @@
 pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod mllp;
+pub(crate) mod room;
 pub(crate) mod writer;

@@ -50,6 +50,10 @@ pub struct FlowConfig {
     /// bounds the memory that one message takes on its way into the chart, up to 20 kB for each.
     #[serde(default = "ten_thousand")]
     pub max_parts: usize,
+    /// A message with more bytes is kept and not translated: on its way into the chart it takes
+    /// several times its size of memory.
+    #[serde(default = "thirty_two_mib")]
+    pub max_translated_bytes: usize,
 }
 
 /// Where messages come in.
@@ -225,6 +229,9 @@ pub struct Problem {
     pub remedy: String,
 }
 
+/// What the journal takes of one message at most.
+const LARGEST_FRAME: usize = 256 << 20;
+
 /// Everything wrong with `config` that can be known before a socket is bound.
 pub fn check(config: &EngineConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -294,11 +301,18 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
             "Leave it out for 10,000.",
         ));
     }
+    if !(1 << 10..=LARGEST_FRAME).contains(&flow.max_translated_bytes) {
+        problems.push(flow.problem(
+            "max_translated_bytes",
+            "it must lie between 1 KiB and 256 MiB",
+            "Leave it out for 32 MiB.",
+        ));
+    }
     let SourceConfig::Mllp(mllp) = &flow.source;
-    if !(1 << 10..=32 << 20).contains(&mllp.max_frame_bytes) {
+    if !(1 << 10..=LARGEST_FRAME).contains(&mllp.max_frame_bytes) {
         problems.push(flow.problem(
             "source.mllp.max_frame_bytes",
-            "it must lie between 1 KiB and 32 MiB",
+            "it must lie between 1 KiB and 256 MiB",
             "Leave it out for 16 MiB.",
         ));
     }
@@ -329,6 +343,7 @@ impl FlowConfig {
             max_attempts: eight(),
             attention: AttentionPolicy::default(),
             max_parts: ten_thousand(),
+            max_translated_bytes: thirty_two_mib(),
         }
     }
 
@@ -471,6 +486,10 @@ fn ten_thousand() -> usize {
 
 fn sixteen_mib() -> usize {
     16 << 20
+}
+
+fn thirty_two_mib() -> usize {
+    32 << 20
 }
 
 fn max_connections() -> usize {

@@ -12,6 +12,7 @@ use crate::attention::{self, Attention};
 use crate::events::{CloseReason, Event};
 use crate::flow::Flow;
 use crate::snapshot::FlowState;
+use crate::source::room::Held;
 use crate::step::work::{Finished, Refused, Work};
 use crate::topology::AckPolicy;
 use base::Timestamp;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use store::journal::{Acknowledgement, Appended, Sequence, State, WriteError};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 /// Writes answers.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub(crate) struct Answer {
     pub(crate) prepared: Prepared,
     pub(crate) since: Instant,
     /// The memory that the message takes, given back once it is answered.
-    pub(crate) memory: Option<OwnedSemaphorePermit>,
+    pub(crate) memory: Option<Held>,
 }
 
 /// What can be said as soon as a message is on disk.

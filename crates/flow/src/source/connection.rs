@@ -3,14 +3,16 @@
 //! Invariants:
 //! - an acknowledgement is written only after the journal answered for its message;
 //! - answers go out in the order in which their messages came;
-//! - a peer holds no more memory than one frame up to the cap and `max_pipelined` messages: beyond
-//!   that nothing is read from it until the journal and the peer have caught up;
+//! - a peer holds no more memory than one frame up to the cap and `max_pipelined` messages, and its
+//!   address no more than its share ([`super::room`]): beyond that nothing is read from it until the
+//!   journal and the peer have caught up;
 //! - bytes that are no frame are kept up to the cap, and the connection is closed; so is a frame that
 //!   can be no message, as soon as its peer falls silent.
 
 mod batch;
 
 use super::answer::{Answer, Application, Desk, Prepared};
+use super::room::{Class, Held, SMALL, Share};
 use super::writer::{Turn, Writer};
 use crate::destination::Destination;
 use crate::events::{CloseReason, Events};
@@ -28,7 +30,7 @@ use store::journal::Entry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// What all connections share.
@@ -40,8 +42,6 @@ pub(crate) struct Shared {
     pub(crate) destination: Arc<dyn Destination>,
     /// True once the engine drains.
     pub(crate) stop: watch::Receiver<bool>,
-    /// Kilobytes that all connections together may hold of unfinished frames.
-    pub(crate) memory: Arc<Semaphore>,
 }
 
 struct Reader<'a> {
@@ -53,8 +53,10 @@ struct Reader<'a> {
     n_messages: u64,
     /// Bytes outside of frames since the last good frame.
     noise: Vec<u8>,
-    /// Room for the large frame that is being read.
-    memory: Option<OwnedSemaphorePermit>,
+    /// What the peer's address may take of the flow's memory.
+    share: Arc<Share>,
+    /// Room for the larger frame that is being read.
+    memory: Option<(Class, Held)>,
 }
 
 /// How long a peer that sent noise may take to begin a frame, or to go on with one that is no message.
@@ -65,8 +67,6 @@ const HEADLESS: usize = 256;
 const HEADLESS_AFTER_NOISE: usize = 8;
 /// More noise than this is not the dirt on a line.
 const MAX_NOISE: usize = 64 << 10;
-/// A frame that is larger asks for memory before more of it is read.
-const LARGE: usize = 64 << 10;
 /// The retention class of messages.
 pub(crate) const RETENTION: &str = "messages";
 /// How an HTTP request begins.
@@ -110,6 +110,7 @@ pub(crate) async fn serve(
         decoder: Decoder::new(config.max_frame_bytes),
         n_messages: 0,
         noise: Vec::new(),
+        share: flow.room.of(peer.ip()),
         memory: None,
     };
     let mut reason = reader.run(&mut read, &queue).await;
@@ -292,7 +293,7 @@ impl Reader<'_> {
         broken: Option<CloseReason>,
         queue: &mpsc::Sender<Turn>,
     ) -> Option<CloseReason> {
-        let memory = self.memory_of(body.len()).await;
+        let memory = self.memory_of(body.len(), broken.is_none()).await;
         if broken.is_none() && hl7v2::batch::is_batch(&body) {
             return self.batch(body, memory, queue).await;
         }
@@ -307,10 +308,13 @@ impl Reader<'_> {
     /// Takes one message, or what should have been one, and why its bytes are none.
     fn take(&mut self, body: Bytes, broken: Option<CloseReason>) -> (Answer, Option<CloseReason>) {
         let since = std::time::Instant::now();
-        // Of what is no whole message, the beginning tells who sent it and how it is answered.
-        let told = match broken {
-            Some(_) => body.slice(..body.len().min(LARGE)),
-            None => body.clone(),
+        // Of what is no whole message, or one that is too large to be translated, the beginning tells
+        // who sent it and how it is answered.
+        let too_large = decode::too_large(body.len(), &self.flow.config);
+        let told = if broken.is_some() || too_large.is_some() {
+            body.slice(..body.len().min(SMALL))
+        } else {
+            body.clone()
         };
         let message = Message::parse(told);
         let header = decode::header(&message);
@@ -322,7 +326,8 @@ impl Reader<'_> {
             (&message, &header, is_message),
             &self.flow.config,
             &*self.shared.destination,
-        );
+        )
+        .or(too_large);
         let answerable = is_message || !header.control_id.is_empty();
         let prepared = if answerable {
             self.shared.desk.prepare(self.flow, &message, refusal)
@@ -364,43 +369,33 @@ impl Reader<'_> {
         (answer, why)
     }
 
-    /// Waits until all connections together leave room for so many bytes.
-    async fn memory_of(&mut self, n_bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let wanted = kilobytes(n_bytes);
-        if let Some(held) = self.memory.take()
-            && wanted as usize <= held.num_permits()
-        {
-            return Some(held);
+    /// Waits for room for a whole frame. One that is cut off has what it has.
+    async fn memory_of(&mut self, n_bytes: usize, is_whole: bool) -> Option<Held> {
+        let held = self.memory.take().map(|(_, held)| held);
+        match held {
+            Some(mut held) if SMALL <= n_bytes && held.holds(n_bytes) => {
+                held.shrink(n_bytes);
+                Some(held)
+            }
+            held if !is_whole => held,
+            held => {
+                drop(held);
+                self.share.take(n_bytes).await
+            }
         }
-        // The semaphore is never closed.
-        Arc::clone(&self.shared.memory)
-            .acquire_many_owned(wanted)
-            .await
-            .ok()
     }
 
-    /// Before more of a large frame is read: waits for room for it.
+    /// Before more of a larger frame is read: waits for room for it.
     async fn reserve(&mut self) {
         let buffered = self.decoder.buffer().len();
-        if buffered < LARGE {
+        let class = Class::of(buffered);
+        if class == Class::Small {
             self.memory = None;
             return;
         }
-        let held = self
-            .memory
-            .as_ref()
-            .map_or(0, OwnedSemaphorePermit::num_permits);
-        let wanted = (kilobytes(buffered + LARGE) as usize).saturating_sub(held);
-        if wanted == 0 {
-            return;
-        }
-        let more = Arc::clone(&self.shared.memory)
-            .acquire_many_owned(wanted as u32)
-            .await;
-        match (&mut self.memory, more) {
-            (Some(held), Ok(more)) => held.merge(more),
-            (empty @ None, Ok(more)) => *empty = Some(more),
-            (_, Err(_)) => {}
+        let has_room = self.memory.as_ref().is_some_and(|(held, _)| class <= *held);
+        if !has_room && let Some(held) = self.share.grow(buffered).await {
+            self.memory = Some((class, held));
         }
     }
 }
@@ -410,8 +405,4 @@ async fn throw_away(read: &mut OwnedReadHalf) {
     while let Ok(n_bytes) = read.read(&mut chunk).await
         && n_bytes != 0
     {}
-}
-
-fn kilobytes(n_bytes: usize) -> u32 {
-    n_bytes.div_ceil(1024) as u32
 }

@@ -9,13 +9,14 @@
 use super::answer::{Answer, Desk, PATIENCE};
 use crate::events::CloseReason;
 use crate::flow::Flow;
+use crate::source::room::Held;
 use hl7v2::batch::{Part, Reply, Trailer};
 use hl7v2::mllp::{frame, frame_end, frame_start};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// What is owed next.
@@ -37,7 +38,7 @@ pub(crate) struct BatchEnd {
     /// The envelope, where it is kept because it does not fit: it must be on disk too.
     pub(crate) fault: Option<Box<Answer>>,
     /// The memory that the frame took.
-    pub(crate) memory: Option<OwnedSemaphorePermit>,
+    pub(crate) memory: Option<Held>,
 }
 
 /// Writes what is owed.

@@ -97,9 +97,17 @@ pub(crate) fn at_the_door(
 
 /// Whether the message has more parts than the flow takes.
 pub(crate) fn oversize(message: &Message, flow: &FlowConfig) -> Option<Attention> {
+    if let Some(reason) = too_large(message.raw().len(), flow) {
+        return Some(reason);
+    }
     let n_parts = message.segments().len() + message.repeat_count();
     let fits = message.unsplit_from().is_none() && n_parts <= flow.max_parts;
     (!fits).then_some(Attention::TooManyParts)
+}
+
+/// A message takes several times its size on its way into the chart.
+pub(crate) fn too_large(n_bytes: usize, flow: &FlowConfig) -> Option<Attention> {
+    (flow.max_translated_bytes < n_bytes).then_some(Attention::TooLarge)
 }
 
 /// What the message waits for, and what waits for it.

@@ -38,6 +38,12 @@ impl Client {
         }
     }
 
+    /// As much as the peer takes before it makes us wait for so long.
+    pub(crate) fn raw_briefly(&mut self, bytes: &[u8], patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).unwrap();
+        self.raw_while_open(bytes);
+    }
+
     pub(crate) fn post(&mut self, message: &str) {
         self.raw(&framed(message.as_bytes()));
     }

@@ -26,6 +26,7 @@ mod lists;
 mod mllp;
 mod order;
 mod resend;
+mod room;
 mod site;
 mod switch;
 mod torn;

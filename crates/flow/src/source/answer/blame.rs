@@ -132,7 +132,9 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
             (Outcome::Error, Condition::DataType, None)
         }
         // No condition of table 0357 says that a message is too large; the text does.
-        Attention::TooManyParts => (by(refusals.header), Condition::InternalError, None),
+        Attention::TooManyParts | Attention::TooLarge => {
+            (by(refusals.header), Condition::InternalError, None)
+        }
         Attention::TooManyAttempts | Attention::Damaged => {
             (Outcome::Rejected, Condition::InternalError, None)
         }

@@ -11,6 +11,7 @@ use crate::attention::Attention;
 use crate::events::CloseReason;
 use crate::intake::Then;
 use crate::source::answer::{Answer, Prepared};
+use crate::source::room::Held;
 use crate::source::writer::{BatchEnd, Turn};
 use crate::step::decode;
 use bytes::Bytes;
@@ -18,14 +19,14 @@ use hl7v2::Message;
 use hl7v2::batch::{Part, Parts};
 use std::time::Instant;
 use store::journal::Entry;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 impl Reader<'_> {
     /// Takes the messages of a batch. Says why to close, if so.
     pub(super) async fn batch(
         &mut self,
         frame: Bytes,
-        memory: Option<OwnedSemaphorePermit>,
+        memory: Option<Held>,
         queue: &mpsc::Sender<Turn>,
     ) -> Option<CloseReason> {
         let mut parts = Parts::new(frame);

@@ -142,6 +142,7 @@ impl Group {
             | Attention::NoProcessingId
             | Attention::WrongProcessingId
             | Attention::TooManyParts
+            | Attention::TooLarge
             | Attention::MergeWithItself
             | Attention::MergeCircle
             | Attention::NoPatient
