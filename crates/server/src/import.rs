@@ -6,6 +6,7 @@ use base::Issue;
 use fhir::bundle::{BundleKind, entries};
 use fhir::json::{Document, Node};
 use fhir::reference::is_id;
+use sha2::{Digest, Sha256};
 use store::chart::{Batch, Change, Chart};
 
 /// What one input becomes.
@@ -25,9 +26,65 @@ pub struct ImportError {
     pub issues: Vec<Issue>,
 }
 
+/// What an input became, or that it is there.
+#[derive(Debug)]
+pub enum Prepared {
+    /// To be stored.
+    New(Box<Import>),
+    /// The same input was imported before.
+    Known {
+        /// How many resources it made.
+        n_resources: usize,
+    },
+}
+
 /// A transaction bundle as it asks; any other bundle and a single resource under the ids that they
-/// bring.
-pub fn prepare(chart: &Chart, permit: &Permit, document: &Document) -> Result<Import, ImportError> {
+/// bring. An input that makes resources under new ids is recognised by its bytes, and not prepared
+/// where the chart has it; the batch holds its digest, so that it is not written twice either.
+pub fn prepare(
+    chart: &Chart,
+    permit: &Permit,
+    document: &Document,
+) -> Result<Prepared, ImportError> {
+    let digest = makes_ids(document).then(|| digest(document));
+    if let Some(digest) = &digest
+        && chart.was_imported(digest).map_err(Failure::from)?
+    {
+        let n_resources = match document.resource_type() {
+            Some("Bundle") => entries(document.root()).count(),
+            _ => 1,
+        };
+        return Ok(Prepared::Known { n_resources });
+    }
+    let mut import = read(chart, permit, document)?;
+    import.batch.imported = digest;
+    Ok(Prepared::New(Box::new(import)))
+}
+
+/// Whether anything in it gets an id that it does not bring. What brings its id is the same resource
+/// however often it comes.
+fn makes_ids(document: &Document) -> bool {
+    let brings_none = |resource: Node<'_>| resource.text("id").is_none_or(|id| !is_id(&id));
+    if document.resource_type() != Some("Bundle") {
+        return brings_none(document.root());
+    }
+    let is_request = matches!(
+        BundleKind::of(document.root()),
+        Some(BundleKind::Transaction | BundleKind::Batch)
+    );
+    entries(document.root()).any(|entry| match entry.request() {
+        Some(request) if is_request => {
+            request.method == "POST" || request.url.contains('?') && request.method == "PUT"
+        }
+        _ => entry.resource().is_some_and(brings_none),
+    })
+}
+
+fn digest(document: &Document) -> [u8; 32] {
+    Sha256::digest(document.source().trim().as_bytes()).into()
+}
+
+fn read(chart: &Chart, permit: &Permit, document: &Document) -> Result<Import, ImportError> {
     let root = document.root();
     let is_bundle = document.resource_type() == Some("Bundle");
     let kind = if is_bundle {

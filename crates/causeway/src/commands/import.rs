@@ -27,6 +27,8 @@ const TOKEN_FOR: Duration = Duration::from_hours(72);
 pub(crate) struct Tally {
     pub(crate) n_inputs: u64,
     pub(crate) n_resources: u64,
+    /// Resources that were there already, as the input has them.
+    pub(crate) n_there: u64,
     pub(crate) n_messages: u64,
     /// Messages that were taken now, by the word of their state.
     pub(crate) states: BTreeMap<String, u64>,
@@ -145,6 +147,7 @@ fn tell(format: Format, tally: &Tally, secs: f64) {
             serde_json::json!({
                 "inputs": tally.n_inputs,
                 "resources": tally.n_resources,
+                "alreadyThere": tally.n_there,
                 "messages": tally.n_messages,
                 "states": tally.states,
                 "known": tally.n_known,
@@ -154,11 +157,12 @@ fn tell(format: Format, tally: &Tally, secs: f64) {
             })
         ),
         Format::Table => println!(
-            "{} resources and {} messages{} from {} inputs in {secs:.1} s ({rate:.0} resources/s), {} failed",
+            "{} resources and {} messages{} from {} inputs in {secs:.1} s ({rate:.0} resources/s), {} already there, {} failed",
             tally.n_resources,
             tally.n_messages,
             tally.messages_in_words(),
             tally.n_inputs,
+            tally.n_there,
             tally.failures.len()
         ),
     }

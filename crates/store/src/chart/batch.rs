@@ -37,6 +37,9 @@ pub struct Batch {
     /// Marks a message as applied. Where it is marked already, nothing is written:
     /// [`Outcome::AlreadyApplied`](Receipt::already_applied).
     pub applied: Option<Applied>,
+    /// The digest of an input that makes resources under new ids. Where it is kept already, nothing is
+    /// written, as with [`Batch::applied`]: the same input twice would make them twice.
+    pub imported: Option<[u8; 32]>,
     /// Where the values of changed resources came from.
     pub lineage: Vec<Lineage>,
     /// Audit entries that commit with the changes and are relayed to the audit log.
@@ -178,7 +181,7 @@ pub struct Origin {
 pub struct Receipt {
     /// One for each change, in order. Empty where the message was applied before.
     pub written: Vec<Written>,
-    /// The message was applied before; nothing was written.
+    /// The message was applied before, or the input imported; nothing was written.
     pub already_applied: bool,
     /// What stood in [`Applied::concerns`] then.
     pub concerns: Option<String>,

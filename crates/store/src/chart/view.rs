@@ -2,6 +2,7 @@
 
 use crate::audit;
 use crate::backend::find;
+use crate::backend::sqlite::precondition::is_imported;
 use crate::backend::sqlite::read::Versions;
 use crate::backend::sqlite::session::SqliteSession;
 use crate::backend::stored::Res;
@@ -223,6 +224,11 @@ impl Chart {
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+
+    /// Whether an input with that digest was imported.
+    pub fn was_imported(&self, digest: &[u8; 32]) -> Result<bool, ReadError> {
+        self.look(|session| is_imported(session.conn, digest))
     }
 
     /// The person that a source Patient belongs to, that a retired person became, or that the

@@ -8,12 +8,13 @@ use crate::relay::Relay;
 use access::{Permit, SystemCaller};
 use fhir::json::Document;
 use indicatif::ProgressBar;
+use server::import::Prepared;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use store::audit::{AuditLog, Entry};
-use store::chart::{ApplyError, Chart, Lane, Pending, Receipt};
+use store::chart::{ApplyError, Chart, Lane, Outcome as Written, Pending, Receipt};
 use store::journal::Journal;
 
 /// Batches of one thread that may wait for the disk.
@@ -100,7 +101,14 @@ pub(super) fn run(
 /// One thread.
 struct Worker<'a> {
     shared: &'a Shared<'a>,
-    waiting: VecDeque<(String, Pending<Receipt, ApplyError>)>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// What waits for the disk.
+struct Waiting {
+    name: String,
+    n_resources: usize,
+    pending: Pending<Receipt, ApplyError>,
 }
 
 // === impl Worker ===
@@ -126,8 +134,8 @@ impl Worker<'_> {
     }
 
     fn settle_all(&mut self) {
-        while let Some((name, pending)) = self.waiting.pop_front() {
-            self.settle(&name, pending);
+        while let Some(waiting) = self.waiting.pop_front() {
+            self.settle(waiting);
         }
     }
 
@@ -140,13 +148,20 @@ impl Worker<'_> {
                     .map_err(|error| error.to_string())
             });
         match prepared {
-            Ok(import) => {
-                let pending = self.shared.chart.apply(&permit, import.batch, Lane::Import);
-                self.waiting.push_back((name.to_owned(), pending));
+            Ok(Prepared::Known { n_resources }) => {
+                self.tally(|tally| tally.n_there += n_resources as u64);
+            }
+            Ok(Prepared::New(import)) => {
+                let waiting = Waiting {
+                    name: name.to_owned(),
+                    n_resources: import.n_resources,
+                    pending: self.shared.chart.apply(&permit, import.batch, Lane::Import),
+                };
+                self.waiting.push_back(waiting);
                 if IN_FLIGHT <= self.waiting.len()
-                    && let Some((name, pending)) = self.waiting.pop_front()
+                    && let Some(waiting) = self.waiting.pop_front()
                 {
-                    self.settle(&name, pending);
+                    self.settle(waiting);
                 }
             }
             Err(reason) => self.fail(name, reason),
@@ -168,10 +183,22 @@ impl Worker<'_> {
         self.tally(|all| all.add(tally));
     }
 
-    fn settle(&self, name: &str, pending: Pending<Receipt, ApplyError>) {
+    fn settle(&self, waiting: Waiting) {
+        let Waiting {
+            name,
+            n_resources,
+            pending,
+        } = waiting;
         match pending.wait() {
             Ok(receipt) => {
-                self.tally(|tally| tally.n_resources += receipt.written.len() as u64);
+                let written = receipt.written.iter();
+                let n_new = written
+                    .filter(|written| written.outcome != Written::Unchanged)
+                    .count();
+                self.tally(|tally| {
+                    tally.n_resources += n_new as u64;
+                    tally.n_there += n_resources.saturating_sub(n_new) as u64;
+                });
                 let n = self
                     .shared
                     .tally
@@ -180,7 +207,7 @@ impl Worker<'_> {
                     .n_resources;
                 self.shared.bar.set_message(format!("{n} resources"));
             }
-            Err(error) => self.fail(name, error.to_string()),
+            Err(error) => self.fail(&name, error.to_string()),
         }
     }
 

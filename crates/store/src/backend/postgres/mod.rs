@@ -187,6 +187,7 @@ fn check_supported(permit: &Permit, batch: &Batch) -> Result<(), ApplyError> {
         && batch.keys.is_empty()
         && batch.lists.is_empty()
         && batch.applied.is_none()
+        && batch.imported.is_none()
         && batch.lineage.is_empty()
         && batch.audit.is_empty();
     if plain {

@@ -90,6 +90,11 @@ impl Writing<'_> {
             insert.execute(params![applied.message, applied.map_version, at])?;
             self.keep_concerns(applied)?;
         }
+        if let Some(digest) = &batch.imported {
+            self.conn
+                .prepare_cached("INSERT INTO imported VALUES (?, ?)")?
+                .execute(params![digest, self.counters.now.micros()])?;
+        }
         for (lineage, origins) in batch.lineage.iter().zip(lineage) {
             if let Some(written) = receipt.written.get(lineage.change) {
                 self.keep_lineage(written, &lineage.message, origins)?;

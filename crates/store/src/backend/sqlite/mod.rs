@@ -11,7 +11,7 @@ mod link;
 mod lists;
 mod numbers;
 pub(crate) mod pool;
-mod precondition;
+pub(crate) mod precondition;
 pub(crate) mod read;
 mod schema;
 pub(crate) mod session;

@@ -8,13 +8,18 @@ use crate::backend::stored::{PERSON, Res, Set};
 use crate::backend::{Fault, Session, resolve};
 use crate::chart::Conflict;
 use crate::chart::batch::{Batch, Change, Condition, KeyClaim};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
 // === impl Writing ===
 
 impl Writing<'_> {
     pub(super) fn is_applied(&self, batch: &Batch) -> Result<bool, Fault> {
+        if let Some(digest) = &batch.imported
+            && is_imported(self.conn, digest)?
+        {
+            return Ok(true);
+        }
         let Some(applied) = &batch.applied else {
             return Ok(false);
         };
@@ -107,4 +112,10 @@ impl Writing<'_> {
             n_matches: hits.len(),
         }))
     }
+}
+
+/// Whether an input with that digest is in the chart.
+pub(crate) fn is_imported(conn: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {
+    let mut select = conn.prepare_cached("SELECT 1 FROM imported WHERE digest = ?")?;
+    Ok(select.exists([digest])?)
 }

@@ -98,6 +98,11 @@ pub(crate) struct Origin {
     pub(crate) journal: AtomicU64,
 }
 
+/// What a chart of an earlier build of this format may lack. An earlier build does without it.
+const ADDED: &str = "
+CREATE TABLE IF NOT EXISTS imported (digest BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+";
+
 /// What the chart was left at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeftAt {
@@ -147,7 +152,7 @@ pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers, Origin), Ope
         ))
         .map_err(file)?;
     }
-    let later = [super::concerns::TABLE, super::lists::TABLES].concat();
+    let later = [ADDED, super::concerns::TABLE, super::lists::TABLES].concat();
     conn.execute_batch(&later).map_err(file)?;
     let types = types(&conn).map_err(file)?;
     let origin = Origin {

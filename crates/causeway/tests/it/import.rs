@@ -1,0 +1,119 @@
+//! `causeway import` begun again: after a kill, and for good measure.
+
+use crate::process::stdout_of;
+use crate::site::write;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A transaction that makes a patient and two results under new ids.
+fn bundle(n: usize) -> String {
+    let result = |code: usize| {
+        format!(
+            r#"{{"resource":{{"resourceType":"Observation","status":"final","code":{{"text":"{code}"}},
+            "subject":{{"reference":"urn:uuid:p"}}}},"request":{{"method":"POST","url":"Observation"}}}}"#
+        )
+    };
+    format!(
+        r#"{{"resourceType":"Bundle","type":"transaction","entry":[
+        {{"fullUrl":"urn:uuid:p","resource":{{"resourceType":"Patient","name":[{{"family":"Zztest{n}"}}]}},
+        "request":{{"method":"POST","url":"Patient"}}}},{},{}]}}"#,
+        result(1),
+        result(2)
+    )
+}
+
+fn import(data: &str, path: &str) -> Value {
+    let told = stdout_of(&["import", "--data", data, "--format", "json", path]);
+    serde_json::from_str(&told).unwrap()
+}
+
+fn numbers(told: &Value) -> (u64, u64) {
+    let number = |name: &str| told[name].as_u64().unwrap();
+    (number("resources"), number("alreadyThere"))
+}
+
+fn inputs(folder: &Path, n: usize) -> String {
+    let inputs = folder.join("inputs");
+    std::fs::create_dir(&inputs).unwrap();
+    for n in 0..n {
+        write(&inputs, &format!("{n:04}.json"), &bundle(n));
+    }
+    inputs.display().to_string()
+}
+
+#[test]
+fn what_was_imported_before_is_there_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let inputs = inputs(folder.path(), 3);
+    assert_eq!(numbers(&import(&data, &inputs)), (9, 0));
+    assert_eq!(numbers(&import(&data, &inputs)), (0, 9));
+    // The same bytes under another name, and twice in one run.
+    let copies = folder.path().join("copies");
+    std::fs::create_dir(&copies).unwrap();
+    for name in ["a.json", "b.json", "c.json"] {
+        write(&copies, name, &(bundle(7) + "\n"));
+    }
+    write(&copies, "known.json", &bundle(1));
+    let copies = copies.display().to_string();
+    assert_eq!(numbers(&import(&data, &copies)), (3, 9));
+
+    // Lines with and without an id: the one is the same resource, the other the same line.
+    let lines = write(
+        folder.path(),
+        "lines.ndjson",
+        "{\"resourceType\":\"Patient\",\"id\":\"zz1\"}\n{\"resourceType\":\"Patient\",\"gender\":\"other\"}\n",
+    );
+    assert_eq!(numbers(&import(&data, &lines)), (2, 0));
+    assert_eq!(numbers(&import(&data, &lines)), (0, 2));
+    let changed = write(
+        folder.path(),
+        "changed.ndjson",
+        "{\"resourceType\":\"Patient\",\"id\":\"zz1\",\"gender\":\"male\"}\n",
+    );
+    assert_eq!(numbers(&import(&data, &changed)), (1, 0));
+    let words = stdout_of(&["import", "--data", &data, &inputs]);
+    assert!(words.contains("9 already there"), "{words}");
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on_where_it_was() {
+    const N: usize = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let inputs = inputs(folder.path(), N);
+    let mut n_killed = 0;
+    for millis in [150, 400, 700] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
+            .args(["import", "--data", &data, &inputs])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        n_killed += usize::from(child.try_wait().unwrap().is_none());
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    assert!(0 < n_killed, "none was killed on its way");
+    let (new, there) = numbers(&import(&data, &inputs));
+    assert_eq!(new + there, 3 * N as u64);
+    assert_eq!(numbers(&import(&data, &inputs)), (0, 3 * N as u64));
+    // Each patient is there once.
+    let chart =
+        store::chart::Chart::open(Path::new(&data), store::chart::Options::default()).unwrap();
+    let statistics = chart.statistics().unwrap();
+    let n_of = |wanted: &str| {
+        let found = statistics
+            .resources
+            .iter()
+            .find(|(name, _)| *name == wanted);
+        found.map_or(0, |(_, n)| *n)
+    };
+    assert_eq!(n_of("Observation"), 2 * N as u64);
+    // The sources' records, and the person of each.
+    assert!([N as u64, 2 * N as u64].contains(&n_of("Patient")));
+    chart.close();
+}
