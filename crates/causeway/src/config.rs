@@ -5,6 +5,7 @@
 use crate::heads::SyslogAddress;
 use flow::{EngineConfig, FlowConfig, SourceConfig};
 use serde::Deserialize;
+use server::BundleLimits;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,10 @@ pub(crate) struct Config {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
+    /// A batch or transaction with more entries is refused.
+    pub(crate) max_bundle_entries: usize,
+    /// The GET entries of one are answered with so much together.
+    pub(crate) max_bundle_answer_mb: usize,
 }
 
 /// `[log]`: structured, without PHI.
@@ -286,8 +291,22 @@ impl Default for AuditSettings {
 
 impl Default for Http {
     fn default() -> Self {
+        let bundles = BundleLimits::default();
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            max_bundle_entries: bundles.max_entries,
+            max_bundle_answer_mb: bundles.max_answer_bytes >> 20,
+        }
+    }
+}
+
+// === impl Http ===
+
+impl Http {
+    pub(crate) fn bundles(&self) -> BundleLimits {
+        BundleLimits {
+            max_entries: self.max_bundle_entries,
+            max_answer_bytes: self.max_bundle_answer_mb << 20,
         }
     }
 }

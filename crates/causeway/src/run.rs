@@ -12,7 +12,7 @@ use flow::{
     StartError,
 };
 use security::{Administrator, HeadKey, Sessions, SessionsPolicy, SigningKey, Throttle, Tokens};
-use server::{App, Listener, Measures, Parts};
+use server::{App, BundleLimits, Listener, Measures, Parts};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ use std::time::Duration;
 use store::audit::AuditLog;
 use store::chart::Chart;
 use store::journal::Journal;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineConfig,
     pub(crate) maps: LiveMaps,
     pub(crate) is_https: bool,
+    pub(crate) bundles: BundleLimits,
     pub(crate) journal: JournalSettings,
     pub(crate) audit: AuditSettings,
 }
@@ -55,10 +57,19 @@ where
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
-    runtime.block_on(serve(settings, beside))
+    // Acknowledgements wait for nobody; whoever asks over HTTP may have to wait for them.
+    let answering = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("http")
+        .on_thread_start(|| store::Priority::Chart.take())
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
+    let ended = runtime.block_on(serve(settings, answering.handle(), beside));
+    answering.shutdown_background();
+    ended
 }
 
-async fn serve<F, B>(settings: Settings, beside: F) -> Result<(), Failure>
+async fn serve<F, B>(settings: Settings, answering: &Handle, beside: F) -> Result<(), Failure>
 where
     F: FnOnce(Running) -> B,
     B: Future<Output = ()> + Send + 'static,
@@ -150,10 +161,11 @@ where
         throttle: Throttle::default(),
         base_url: base_url.clone(),
         is_https: settings.is_https,
+        bundles: settings.bundles,
     });
     let (stop, stopped) = watch::channel(false);
     let mut http_stop = stopped.clone();
-    let http = tokio::spawn(server::serve(listener, app, async move {
+    let http = answering.spawn(server::serve(listener, app, async move {
         let _ = http_stop.wait_for(|stop| *stop).await;
     }));
     let mllp = engine.addresses();

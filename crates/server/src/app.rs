@@ -1,6 +1,7 @@
 //! What every handler is given.
 
 use crate::measure::Measures;
+use crate::searching::Searching;
 use base::{Clock, Timestamp};
 use flow::{Engine, LiveMaps};
 use security::{Administrator, Sessions, Throttle, Tokens};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use store::audit::AuditLog;
 use store::chart::Chart;
 use store::journal::Journal;
+use tokio::task::JoinError;
 
 /// Everything the handlers work on. The binary opens these.
 pub struct Parts {
@@ -36,6 +38,8 @@ pub struct Parts {
     pub throttle: Throttle,
     /// Where the server is reached, such as `http://127.0.0.1:8080`, for links in answers.
     pub base_url: String,
+    /// How large bundles may be.
+    pub bundles: BundleLimits,
     /// The data directory, for what it takes of the disk.
     pub data: PathBuf,
     /// When the process started.
@@ -44,16 +48,41 @@ pub struct Parts {
     pub is_https: bool,
 }
 
+/// How large a batch or transaction may be, and what it is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BundleLimits {
+    /// Entries.
+    pub max_entries: usize,
+    /// Bytes of resources that its GET entries are answered with, together.
+    pub max_answer_bytes: usize,
+}
+
 /// A cheap handle on the parts.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    searching: Searching,
+}
 
 // === impl App ===
 
 impl App {
     /// Shares the parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner {
+            parts,
+            searching: Searching::new(),
+        }))
+    }
+
+    /// Searches the stores, off the event loop and behind what cannot wait.
+    pub(crate) async fn search<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        self.0.searching.run(work).await
     }
 
     /// Every flow that there is or was: those configured, and those that the journal has messages of.
@@ -79,6 +108,17 @@ impl std::ops::Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
+    }
+}
+
+// === impl BundleLimits ===
+
+impl Default for BundleLimits {
+    fn default() -> Self {
+        Self {
+            max_entries: 10_000,
+            max_answer_bytes: 64 << 20,
+        }
     }
 }

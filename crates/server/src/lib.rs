@@ -17,10 +17,11 @@ pub mod import;
 mod listen;
 pub mod measure;
 mod operate;
+mod searching;
 mod secure;
 mod trail;
 
-pub use app::{App, Parts};
+pub use app::{App, BundleLimits, Parts};
 pub use caller::ADMINISTRATOR_SCOPE;
 pub use fhir::capability_statement;
 pub use listen::{Listener, ServeError, serve};

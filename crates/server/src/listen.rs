@@ -54,7 +54,12 @@ impl Listener {
 pub async fn serve(listener: Listener, app: App, stop: impl Future<Output = ()> + Send + 'static) {
     let limits = Limits::default();
     let service = routes(app, &limits);
-    connections::take(listener.socket, service, limits, stop).await;
+    // It was bound on another runtime, perhaps, and its connections belong to this one.
+    let socket = listener.socket.into_std().and_then(TcpListener::from_std);
+    match socket {
+        Ok(socket) => connections::take(socket, service, limits, stop).await,
+        Err(error) => tracing::error!(%error, "the HTTP listener could not be taken over"),
+    }
 }
 
 fn routes(app: App, limits: &Limits) -> Router {

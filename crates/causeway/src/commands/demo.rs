@@ -58,6 +58,7 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
         engine: EngineConfig::new(flows(args.mllp)),
         maps: Maps::Own(Arc::new(maps)).into(),
         is_https: false,
+        bundles: server::BundleLimits::default(),
         journal: crate::config::JournalSettings::default(),
         audit: crate::config::AuditSettings::default(),
     };

@@ -18,6 +18,7 @@ pub(crate) fn serve(args: &Configured) -> Result<ExitCode, Failure> {
         engine: config.engine_config(),
         maps: site.live(maps),
         is_https: false,
+        bundles: config.http.bundles(),
         journal: config.journal.clone(),
         audit: config.audit.clone(),
     };

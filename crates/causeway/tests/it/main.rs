@@ -22,6 +22,7 @@ mod door;
 mod filters;
 mod full_disk;
 mod history;
+mod import;
 mod maps;
 mod memory;
 mod messages;

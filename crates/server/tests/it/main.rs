@@ -13,6 +13,7 @@
 
 mod bundles;
 mod conditional;
+mod costs;
 mod person;
 mod races;
 mod rest;

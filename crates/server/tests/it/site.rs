@@ -101,6 +101,10 @@ impl Site {
                 throttle: Throttle::default(),
                 base_url: base_url.clone(),
                 is_https: false,
+                bundles: server::BundleLimits {
+                    max_entries: 500,
+                    max_answer_bytes: 1 << 20,
+                },
             });
             tokio::spawn(server::serve(listener, app, std::future::pending()));
             base_url

@@ -166,7 +166,7 @@ pub(crate) async fn existing(
 ) -> Result<Option<Resource>, Failure> {
     let mut query = query.clone();
     query.count = Some(2);
-    let (_, page) = super::search::run(app, permit.clone(), query).await?;
+    let page = super::search::run(app, permit.clone(), query).await?.page;
     let mut matches = page.matches.into_iter();
     match (matches.next(), matches.next()) {
         (found, None) => Ok(found),

@@ -97,7 +97,21 @@ async fn answer_history(
     };
     let of_type = (!resource_type.is_empty()).then_some(resource_type);
     let permit = permit(&app, &caller, request.interaction, of_type).await?;
-    let history = app.chart.history(&permit, request.of, &page)?;
+    let history = {
+        let (chart, page) = (app.chart.clone(), page.clone());
+        let (kind, id) = (resource_type.to_owned(), id.to_owned());
+        let work = move || {
+            let of = match (kind.as_str(), id.as_str()) {
+                ("", _) => HistoryOf::System,
+                (kind, "") => HistoryOf::Type(kind),
+                (resource_type, id) => HistoryOf::Resource { resource_type, id },
+            };
+            chart.history(&permit, of, &page)
+        };
+        app.search(work)
+            .await
+            .map_err(|error| Failure::internal(&error))??
+    };
     let is_missing = history.entries.is_empty()
         && !id.is_empty()
         && page.since.is_none()

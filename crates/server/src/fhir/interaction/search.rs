@@ -18,6 +18,9 @@ use search::{Handling, Query};
 use store::audit::Outcome;
 use store::chart::{Limits, Page, ReadError};
 
+/// A page with more bytes is written out off the event loop too.
+const LARGE_PAGE: usize = 64 << 10;
+
 /// More say nothing that fewer do not; an address has no room for so many.
 const MAX_PARAMETERS: usize = 1_000;
 
@@ -105,15 +108,11 @@ pub(crate) async fn searchset(
     handling: Handling,
 ) -> Result<Vec<u8>, Failure> {
     let query = search::Parser::at(app.fhir_base()).parse(resource_type, pairs, handling)?;
-    let (query, page) = run(app, permit, query).await?;
-    let mut patients: Vec<String> = page
-        .matches
-        .iter()
-        .chain(&page.included)
-        .flat_map(patients_in)
-        .collect();
-    patients.sort();
-    patients.dedup();
+    let Looked {
+        query,
+        page,
+        patients,
+    } = run(app, permit, query).await?;
     let touched = Touched {
         resource_type: resource_type.to_owned(),
         target: shape(resource_type, &query),
@@ -127,18 +126,30 @@ pub(crate) async fn searchset(
         Outcome::Success,
     )
     .await?;
-    Ok(bundle::searchset(
-        app,
-        &query,
-        &Found {
-            page: &page,
-            path: resource_type,
-        },
-    ))
+    let n_bytes = page.matches.iter().chain(&page.included);
+    let n_bytes: usize = n_bytes.map(|resource| resource.body.len()).sum();
+    let work = app.clone();
+    let write = move || {
+        let path = resource_type;
+        bundle::searchset(&work, &query, &Found { page: &page, path })
+    };
+    if n_bytes < LARGE_PAGE {
+        return Ok(write());
+    }
+    app.search(write)
+        .await
+        .map_err(|error| Failure::internal(&error))
+}
+
+/// What a search found, and whose data it is.
+pub(crate) struct Looked {
+    pub(crate) query: Query,
+    pub(crate) page: Page,
+    pub(crate) patients: Vec<String>,
 }
 
 /// Runs a search off the event loop: it may take milliseconds.
-pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<(Query, Page), Failure> {
+pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<Looked, Failure> {
     let (chart, base) = (app.chart.clone(), app.fhir_base());
     let work = move || {
         let mut page = chart.search(&permit, &query, Limits::default())?;
@@ -148,9 +159,18 @@ pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<(Quer
             base: &base,
         };
         versions.pin(&query, &mut page)?;
-        Ok::<_, ReadError>((query, page))
+        let found = page.matches.iter().chain(&page.included);
+        let mut patients: Vec<String> = found.flat_map(patients_in).collect();
+        patients.sort();
+        patients.dedup();
+        Ok::<_, ReadError>(Looked {
+            query,
+            page,
+            patients,
+        })
     };
-    let result = tokio::task::spawn_blocking(work)
+    let result = app
+        .search(work)
         .await
         .map_err(|error| Failure::internal(&error))?;
     Ok(result?)

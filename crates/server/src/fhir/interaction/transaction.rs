@@ -61,37 +61,76 @@ async fn answer_bundle(
     let kind = (document.resource_type() == Some("Bundle"))
         .then(|| BundleKind::of(document.root()))
         .flatten();
-    let (answered, kind) = match kind {
-        Some(BundleKind::Transaction) => {
-            let planned = plan_all(&document)?;
-            (
-                transaction(app, caller, &planned).await?,
-                BundleKind::TransactionResponse,
-            )
-        }
-        Some(BundleKind::Batch) => (
-            batch(app, caller, &document).await?,
-            BundleKind::BatchResponse,
-        ),
-        _ => {
-            return Err(Failure::at(
-                StatusCode::BAD_REQUEST,
-                "invalid",
-                "Bundle.type",
-                "the base takes a Bundle of type transaction or batch; single resources go to [base]/[type]",
-            ));
-        }
+    let Some(kind @ (BundleKind::Transaction | BundleKind::Batch)) = kind else {
+        return Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "Bundle.type",
+            "the base takes a Bundle of type transaction or batch; single resources go to [base]/[type]",
+        ));
     };
-    let mut bundle = Writer::new(&Header {
-        kind,
-        id: None,
-        timestamp: Some(app.clock.now()),
-        total: None,
-        links: &[("self", &app.fhir_base())],
-    });
-    for entry in &answered {
+    check_size(app, &document)?;
+    let mut answers = Answers::new(app, kind);
+    if kind == BundleKind::Transaction {
+        let planned = plan_all(&document)?;
+        transaction(app, caller, &planned, &mut answers).await?;
+    } else {
+        batch(app, caller, &document, &mut answers).await?;
+    }
+    Ok(answer::json(StatusCode::OK, answers.bundle.finish()))
+}
+
+/// A bundle asks for as much work as it has entries.
+fn check_size(app: &App, document: &Document) -> Result<(), Failure> {
+    let most = app.bundles.max_entries;
+    let n_entries = entries(document.root()).count();
+    if n_entries <= most {
+        return Ok(());
+    }
+    Err(Failure::at(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-costly",
+        "Bundle.entry",
+        format!(
+            "the bundle has {n_entries} entries and at most {most} are taken; send it in parts, or raise `http.max_bundle_entries`"
+        ),
+    ))
+}
+
+/// The answer, written as it comes.
+struct Answers {
+    bundle: Writer,
+    /// So many bytes of resources may still be asked for; none once something did not fit, so that
+    /// nothing is looked for in vain.
+    left: Option<usize>,
+    most: usize,
+}
+
+// === impl Answers ===
+
+impl Answers {
+    fn new(app: &App, kind: BundleKind) -> Self {
+        let bundle = Writer::new(&Header {
+            kind: match kind {
+                BundleKind::Transaction => BundleKind::TransactionResponse,
+                _ => BundleKind::BatchResponse,
+            },
+            id: None,
+            timestamp: Some(app.clock.now()),
+            total: None,
+            links: &[("self", &app.fhir_base())],
+        });
+        let most = app.bundles.max_answer_bytes;
+        Self {
+            bundle,
+            left: Some(most),
+            most,
+        }
+    }
+
+    fn push(&mut self, entry: &Answered) {
         let etag = entry.version.map(answer::etag);
-        bundle.entry(&EntryParts {
+        self.bundle.entry(&EntryParts {
             resource: entry.resource.as_deref(),
             status: Some(entry.status),
             location: entry.location.as_deref(),
@@ -101,7 +140,28 @@ async fn answer_bundle(
             ..EntryParts::default()
         });
     }
-    Ok(answer::json(StatusCode::OK, bundle.finish()))
+
+    /// The entry, if the answer has room for its resource.
+    fn fitting(&mut self, entry: Answered) -> Answered {
+        let n_bytes = entry.resource.as_ref().map_or(0, Vec::len);
+        self.left = self.left.and_then(|left| left.checked_sub(n_bytes));
+        if self.left.is_some() || n_bytes == 0 {
+            entry
+        } else {
+            failed(&self.full())
+        }
+    }
+
+    fn full(&self) -> Failure {
+        Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-costly",
+            format!(
+                "the answer to the bundle has no room left: its entries may ask for {} MB together. Ask for less at once (_count, _elements, fewer entries), or raise `http.max_bundle_answer_mb`",
+                self.most >> 20
+            ),
+        )
+    }
 }
 
 /// All or nothing.
@@ -109,16 +169,17 @@ async fn transaction(
     app: &App,
     caller: &Caller,
     planned: &[Planned<'_>],
-) -> Result<Vec<Answered>, Failure> {
+    answers: &mut Answers,
+) -> Result<(), Failure> {
     let entries = permits(app, caller, planned).await?;
     // What was looked up may be another thing when it is written: then all is looked up again.
     for _ in 0..MAX_TRIES {
-        match attempt(app, caller, planned, entries.clone()).await {
+        match attempt(app, caller, planned, entries.clone(), answers).await {
             Err(failure) if failure.is_overtaken => {}
             settled => return settled,
         }
     }
-    attempt(app, caller, planned, entries).await
+    attempt(app, caller, planned, entries, answers).await
 }
 
 async fn attempt(
@@ -126,7 +187,8 @@ async fn attempt(
     caller: &Caller,
     planned: &[Planned<'_>],
     entries: Vec<Option<Permit>>,
-) -> Result<Vec<Answered>, Failure> {
+    answers: &mut Answers,
+) -> Result<(), Failure> {
     let mut prepared = prepare_for(app, caller, planned, entries)?;
     for (entry, intent) in planned.iter().zip(&prepared.results) {
         if let Intent::Get(url, _) = intent {
@@ -158,7 +220,7 @@ async fn attempt(
             .await
             .map_err(|error| refused(error, planned, &prepared, &names))?
     };
-    answers(app, caller, &prepared, &receipt).await
+    tell(app, caller, (&prepared, &receipt), answers).await
 }
 
 /// The failure with the entry that it is about.
@@ -244,26 +306,27 @@ fn prepare_for(
 }
 
 /// One by one; each entry succeeds or fails alone.
-async fn batch(app: &App, caller: &Caller, document: &Document) -> Result<Vec<Answered>, Failure> {
-    let mut answered = Vec::new();
+async fn batch(
+    app: &App,
+    caller: &Caller,
+    document: &Document,
+    answers: &mut Answers,
+) -> Result<(), Failure> {
     for (place, entry) in entries(document.root()).enumerate() {
         let result = match plan(place, entry) {
-            Ok(planned) => transaction(app, caller, std::slice::from_ref(&planned)).await,
+            Ok(planned) => transaction(app, caller, std::slice::from_ref(&planned), answers).await,
             Err(failure) => Err(failure),
         };
-        answered.push(match result {
-            Ok(mut one) => one.pop().unwrap_or_default(),
-            Err(failure) => {
-                let touched = Touched {
-                    resource_type: "Bundle".to_owned(),
-                    ..Touched::default()
-                };
-                trail::record(app, caller, "batch", touched, failure.outcome()).await?;
-                failed(&failure)
-            }
-        });
+        if let Err(failure) = result {
+            let touched = Touched {
+                resource_type: "Bundle".to_owned(),
+                ..Touched::default()
+            };
+            trail::record(app, caller, "batch", touched, failure.outcome()).await?;
+            answers.push(&failed(&failure));
+        }
     }
-    Ok(answered)
+    Ok(())
 }
 
 fn failed(failure: &Failure) -> Answered {
@@ -307,15 +370,16 @@ async fn permits(
     Ok(permits)
 }
 
-async fn answers(
+/// Writes the answer of each entry. Nothing has been written of them before, so that a failure on the
+/// way to here is the entry's whole answer.
+async fn tell(
     app: &App,
     caller: &Caller,
-    prepared: &Prepared,
-    receipt: &Receipt,
-) -> Result<Vec<Answered>, Failure> {
-    let mut answered = Vec::with_capacity(prepared.results.len());
+    (prepared, receipt): (&Prepared, &Receipt),
+    answers: &mut Answers,
+) -> Result<(), Failure> {
     for intent in &prepared.results {
-        answered.push(match intent {
+        let entry = match intent {
             Intent::Change(place) => changed(app, receipt, *place),
             Intent::Exists {
                 resource_type,
@@ -327,9 +391,11 @@ async fn answers(
                 version: Some(*version),
                 ..Answered::default()
             },
+            // Nothing is looked for, and nothing seen.
+            Intent::Get(..) if answers.left.is_none() => failed(&answers.full()),
             // What is written stays written: the entry alone says what went wrong since.
             Intent::Get(url, precondition) => match get(app, caller, url, precondition).await {
-                Ok(found) => found,
+                Ok(found) => answers.fitting(found),
                 Err(failure) => {
                     let touched = Touched {
                         resource_type: "Bundle".to_owned(),
@@ -343,9 +409,10 @@ async fn answers(
                 status: "204 No Content",
                 ..Answered::default()
             },
-        });
+        };
+        answers.push(&entry);
     }
-    Ok(answered)
+    Ok(())
 }
 
 fn changed(app: &App, receipt: &Receipt, place: usize) -> Answered {
@@ -454,6 +521,7 @@ fn status_line(status: StatusCode) -> &'static str {
         409 => "409 Conflict",
         410 => "410 Gone",
         412 => "412 Precondition Failed",
+        413 => "413 Content Too Large",
         422 => "422 Unprocessable Entity",
         501 => "501 Not Implemented",
         503 => "503 Service Unavailable",

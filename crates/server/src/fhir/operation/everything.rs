@@ -58,11 +58,16 @@ pub(super) async fn everything(
     }
     let chart = app.chart.clone();
     let first: Vec<String> = patients.into_iter().take(1).collect();
-    let work = move || chart.everything(&permit, &first, &page);
-    let found = tokio::task::spawn_blocking(work)
+    let (whole, own, asked) = (app.clone(), id.to_owned(), pairs.to_vec());
+    let work = move || {
+        let found = chart.everything(&permit, &first, &page)?;
+        Ok::<_, Failure>(bundle(&whole, &own, &asked, &found))
+    };
+    let body = app
+        .search(work)
         .await
         .map_err(|error| Failure::internal(&error))??;
-    Ok(answer::json(StatusCode::OK, bundle(app, id, pairs, &found)))
+    Ok(answer::json(StatusCode::OK, body))
 }
 
 fn bundle(app: &App, id: &str, pairs: &[(String, String)], found: &Page) -> Vec<u8> {

@@ -1,0 +1,117 @@
+//! Searches have threads of their own: few, and ones that give way.
+//!
+//! A search may take milliseconds of a processor, and anybody with a token may ask for hundreds at
+//! once. On threads without number they would share the processors with the acknowledgements, each as
+//! important as those; here as many run as there are processors, at the priority of work that can
+//! wait, and the others queue in order.
+
+use std::num::NonZero;
+use store::Priority;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{AbortHandle, JoinError};
+
+/// The threads.
+#[derive(Debug)]
+pub(crate) struct Searching {
+    /// None where the system gave no more threads; the caller's are used then.
+    runtime: Option<Runtime>,
+}
+
+/// Work whose asker hung up before it began is not done.
+struct Asked(AbortHandle);
+
+// === impl Searching ===
+
+impl Searching {
+    /// As many threads as processors; they begin with the first search.
+    pub(crate) fn new() -> Self {
+        let n_threads = std::thread::available_parallelism().map_or(2, NonZero::get);
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(n_threads.max(2))
+            .thread_name("search")
+            .on_thread_start(|| Priority::Behind.take())
+            .build();
+        if let Err(error) = &runtime {
+            tracing::error!(%error, "searches get no threads of their own");
+        }
+        Self {
+            runtime: runtime.ok(),
+        }
+    }
+
+    /// Does what blocks, when it is its turn.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let done = match &self.runtime {
+            Some(runtime) => runtime.spawn_blocking(work),
+            None => tokio::task::spawn_blocking(work),
+        };
+        let _asked = Asked(done.abort_handle());
+        done.await
+    }
+}
+
+impl Drop for Searching {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // The last handle may go in an async task, where waiting for threads is not allowed.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+// === impl Asked ===
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn few_at_once_and_none_for_who_hung_up() {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (now, most, done) = <(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let searching = Arc::new(Searching::new());
+        let ask = || {
+            let (now, most, done) = (now.clone(), most.clone(), done.clone());
+            let searching = searching.clone();
+            let work = move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(20));
+                now.fetch_sub(1, Ordering::SeqCst);
+                done.fetch_add(1, Ordering::SeqCst);
+            };
+            async move { searching.run(work).await }
+        };
+        let n_threads = std::thread::available_parallelism().map_or(2, NonZero::get);
+        runtime.block_on(async {
+            let mut asked: Vec<_> = (0..60).map(|_| tokio::spawn(ask())).collect();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            for one in asked.split_off(40) {
+                one.abort();
+            }
+            for one in asked {
+                one.await.unwrap().unwrap();
+            }
+        });
+        assert!(most.load(Ordering::SeqCst) <= n_threads.max(2));
+        // Those that had begun before their askers hung up are done too.
+        let n_done = done.load(Ordering::SeqCst);
+        assert!((40..=40 + n_threads.max(2)).contains(&n_done), "{n_done}");
+        drop(runtime);
+    }
+}
