@@ -50,8 +50,7 @@ pub struct FlowConfig {
     /// bounds the memory that one message takes on its way into the chart, up to 20 kB for each.
     #[serde(default = "ten_thousand")]
     pub max_parts: usize,
-    /// A message with more bytes is kept and not translated: on its way into the chart it takes
-    /// several times its size of memory.
+    /// A message with more bytes is kept and not translated: that takes several times its size.
     #[serde(default = "thirty_two_mib")]
     pub max_translated_bytes: usize,
 }
@@ -301,20 +300,15 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
             "Leave it out for 10,000.",
         ));
     }
-    if !(1 << 10..=LARGEST_FRAME).contains(&flow.max_translated_bytes) {
-        problems.push(flow.problem(
-            "max_translated_bytes",
-            "it must lie between 1 KiB and 256 MiB",
-            "Leave it out for 32 MiB.",
-        ));
-    }
     let SourceConfig::Mllp(mllp) = &flow.source;
-    if !(1 << 10..=LARGEST_FRAME).contains(&mllp.max_frame_bytes) {
-        problems.push(flow.problem(
-            "source.mllp.max_frame_bytes",
-            "it must lie between 1 KiB and 256 MiB",
-            "Leave it out for 16 MiB.",
-        ));
+    for (at, n_bytes, usual) in [
+        ("max_translated_bytes", flow.max_translated_bytes, "32"),
+        ("source.mllp.max_frame_bytes", mllp.max_frame_bytes, "16"),
+    ] {
+        if !(1 << 10..=LARGEST_FRAME).contains(&n_bytes) {
+            let remedy = format!("Write 1 KiB to 256 MiB, or leave it out for {usual} MiB.");
+            problems.push(flow.problem(at, "it is too small or too large", &remedy));
+        }
     }
     if mllp.max_connections == 0 || mllp.max_pipelined == 0 {
         problems.push(flow.problem(
