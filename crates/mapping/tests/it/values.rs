@@ -333,9 +333,10 @@ proptest! {
             return Ok(());
         }
         // The third component names a coding system, which becomes its URI.
-        let sent: String = match coded {
-            true => sent.split('^').take(2).collect::<Vec<_>>().join(" "),
-            false => sent.clone(),
+        let sent: String = if coded {
+            sent.split('^').take(2).collect::<Vec<_>>().join(" ")
+        } else {
+            sent.clone()
         };
         for word in sent.split(|c: char| !c.is_alphanumeric()).filter(|word| 1 < word.len()) {
             let digits = word.trim_start_matches('0');
