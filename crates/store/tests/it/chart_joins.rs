@@ -18,7 +18,8 @@ type Step = (u8, Option<Record>);
 
 fn step() -> impl Strategy<Value = Step> {
     let record = (
-        prop::collection::btree_set(0..9_u8, 0..3),
+        // Zero alone is a placeholder, and joins nobody.
+        prop::collection::btree_set(1..10_u8, 0..3),
         prop::collection::btree_set(0..12_u8, 0..2),
     );
     let record = record.prop_map(|(numbers, links)| Record { numbers, links });
