@@ -307,6 +307,8 @@ impl Writing<'_> {
     /// A merge that is undone gives the parted records the person back that they had before it, so
     /// that who kept its id does not go on with somebody else.
     fn revive(&mut self, records: &[Record], groups: &mut [Group]) -> Result<(), Fault> {
+        // Two groups that were one person for a while cannot both be that person again.
+        let mut taken: BTreeSet<Res> = groups.iter().filter_map(|group| group.person).collect();
         for group in groups.iter_mut().filter(|group| group.person.is_none()) {
             let of_group = records
                 .iter()
@@ -318,7 +320,8 @@ impl Writing<'_> {
             // The index must know of persons that retired earlier in this commit.
             self.flush()?;
             for person in parted {
-                if let Some(former) = self.former(person, &group.patients)? {
+                if let Some(former) = self.former(person, &group.patients, &taken)? {
+                    taken.insert(former);
                     group.person = Some(former);
                     break;
                 }
@@ -328,9 +331,14 @@ impl Writing<'_> {
     }
 
     /// Of the persons that became part of this one, the one that had these records.
-    fn former(&self, person: Res, patients: &[Res]) -> Result<Option<Res>, Fault> {
+    fn former(
+        &self,
+        person: Res,
+        patients: &[Res],
+        taken: &BTreeSet<Res>,
+    ) -> Result<Option<Res>, Fault> {
         for retired in persons::whole(&self.session(), person)? {
-            if self.had_one_of(retired, patients)? {
+            if !taken.contains(&retired) && self.had_one_of(retired, patients)? {
                 return Ok(Some(retired));
             }
         }
