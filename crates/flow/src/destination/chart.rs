@@ -9,6 +9,7 @@
 //!   record it is.
 
 mod apart;
+mod cancel;
 mod candidates;
 mod concern;
 mod find;

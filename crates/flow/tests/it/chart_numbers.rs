@@ -244,3 +244,74 @@ fn the_weightier_number_decides() {
         assert_eq!(site.all("MedicationRequest").len(), expected, "{clause}");
     }
 }
+
+/// HL7 v2.5.1, 4.5.1.1: ORC-1 says what becomes of the order; its detail may be left out.
+#[test]
+fn an_order_ends_by_its_number_alone() {
+    let orm = |control: u32, patient: usize, orders: &str| {
+        format!(
+            "{}{}{orders}",
+            header("ORM^O01^ORM_O01", control),
+            pid(patient)
+        )
+    };
+    for (clause, code, number, patient, expected, state) in [
+        (
+            "by the placer",
+            "CA",
+            "P1|",
+            0,
+            ["revoked", "revoked"],
+            State::Mapped,
+        ),
+        (
+            "by the filler",
+            "DC",
+            "|F1",
+            0,
+            ["revoked", "active"],
+            State::Mapped,
+        ),
+        (
+            "of another patient",
+            "CA",
+            "P1|",
+            1,
+            ["active", "active"],
+            State::NeedsAttention,
+        ),
+        (
+            "of nobody",
+            "CA",
+            "P9|",
+            0,
+            ["active", "active"],
+            State::NeedsAttention,
+        ),
+        (
+            "of another filler",
+            "CA",
+            "P1|F9",
+            0,
+            ["active", "active"],
+            State::NeedsAttention,
+        ),
+    ] {
+        let dir = tempdir().unwrap();
+        let site = ChartSite::start(dir.path());
+        let orders = "ORC|NW|P1|F1||IP\rOBR|1|P1|F1|24323-8^CMP^LN\r\
+                      ORC|NW|P1|F2||IP\rOBR|2|P1|F2|718-7^Hemoglobin^LN\r";
+        assert_eq!(site.send("adt", &orm(1, 0, orders)), "AA", "{clause}");
+        site.send(
+            "adt",
+            &orm(2, patient, &format!("ORC|{code}|{number}||IP\r")),
+        );
+        let status = |order: &Value| order.text("status").unwrap().to_owned();
+        let mut found: Vec<String> = site.all("ServiceRequest").iter().map(status).collect();
+        found.sort_by(|a, b| b.cmp(a));
+        let mut expected = expected.map(str::to_owned);
+        expected.sort_by(|a, b| b.cmp(a));
+        assert_eq!(found, expected, "{clause}");
+        assert_eq!(site.row(&Filter::default()).state, state, "{clause}");
+    }
+}

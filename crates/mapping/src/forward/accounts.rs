@@ -7,6 +7,12 @@ use crate::report::{Entry, Report, Unusable};
 use hl7v2::Message;
 use std::sync::Arc;
 
+/// Segments that each make or change something: one that no row takes is lost.
+const FACTS: [&str; 16] = [
+    "AL1", "DG1", "FT1", "IAM", "OBR", "OBX", "ODS", "ORC", "PR1", "RXA", "RXD", "RXE", "RXG",
+    "RXO", "SCH", "TXA",
+];
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -160,6 +166,7 @@ impl Accounts {
             let fields = self.segments.get(segment.index());
             let valued = segment.valued_fields();
             let is_msh = segment.raw().starts_with(b"MSH");
+            let (mut says, mut is_taken) = (false, false);
             for (number, account) in fields.into_iter().flatten().enumerate().skip(1) {
                 if bit(number as u16).is_some_and(|bit| valued & bit == 0) {
                     continue;
@@ -175,7 +182,21 @@ impl Accounts {
                     ..Origin::default()
                 };
                 let cell = Cell::new(raw, origin);
+                // A set id numbers, and `""` empties a list: neither says anything of its own.
+                says |= 1 < number && !cell.is_null();
+                is_taken |= account.state != State::Untouched;
                 self.enter(&mut report, received, *account, cell, reading);
+            }
+            if says && !is_taken && FACTS.contains(&segment.name()) {
+                let origin = Origin {
+                    segment: index,
+                    ..Origin::default()
+                };
+                report.issues.push(base::Issue::error(
+                    "not-supported",
+                    received.place(origin).to_string(),
+                    "no row of the map takes this segment, so nothing of it is in the chart",
+                ));
             }
         }
         for origin in leftovers {

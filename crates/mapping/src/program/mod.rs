@@ -28,6 +28,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub(crate) u32);
 
+impl RowId {
+    /// No row: what HL7 itself says and no map has to.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 /// Where a row stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowInfo {

@@ -68,18 +68,17 @@ fn three_orders_are_three() {
         "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2",
     ] {
         for (event, structure) in [("OML^O21", "OML_O21"), ("ORM^O01", "ORM_O01")] {
-            for own in [true, false] {
+            for own in [[1, 2, 3], [1, 1, 1]] {
                 let mut lines = format!(
                     "MSH|^~\\&|E||L||20240105||{event}^{structure}|1|P|{version}\rPID|||1\r"
                 );
-                for n in 1..=3 {
-                    let number = if own { n } else { 1 };
+                for (n, number) in own.into_iter().enumerate() {
                     lines = format!("{lines}ORC|NW|P{number}^E\rOBR|{n}|P{number}^E||C{n}^X^L\r");
                 }
                 let (_, conversion) = forward(&lines);
                 let orders = conversion.drafts.iter();
                 let orders = orders.filter(|draft| draft.resource_type == "ServiceRequest");
-                assert_eq!(orders.count(), 3, "{event} {version} {own}");
+                assert_eq!(orders.count(), 3, "{event} {version} {own:?}");
             }
         }
     }

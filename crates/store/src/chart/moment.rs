@@ -68,6 +68,13 @@ impl Moment<'_> {
         Ok(one.is_some_and(|one| one != 0 && Some(one) == other))
     }
 
+    /// The ids of what is there under a key's value, or under a value that goes on with `|` behind
+    /// it; so many at most.
+    pub fn lookup_all(&self, key: &BusinessKey, most: usize) -> Result<Vec<String>, ReadError> {
+        let found = self.session.lookup_all(&self.rows, key, most);
+        found.map_err(|fault| self.chart.read_error(fault))
+    }
+
     /// See [`Chart::lookup`].
     pub fn lookup(&self, key: &BusinessKey) -> Result<Option<Named>, ReadError> {
         let found = self.session.lookup(&self.rows, key);

@@ -199,6 +199,16 @@ pub(super) fn contradicts(draft: &Draft, up_to: u8, existing: &Value) -> bool {
         })
 }
 
+/// The record has a number of that kind, and another one.
+pub(super) fn has_other_number(existing: &Value, kind: &str, number: &str) -> bool {
+    let mut theirs = existing
+        .each("identifier")
+        .filter(|own| kind_of(own) == Some(kind))
+        .filter_map(|own| own.text("value"))
+        .peekable();
+    !number.is_empty() && theirs.peek().is_some() && theirs.all(|own| own != number)
+}
+
 fn kind_of(identifier: &Value) -> Option<&str> {
     identifier
         .get("type")?

@@ -115,6 +115,11 @@ impl<'a> Finder<'a> {
         self.chart.is_one_person(one, other)
     }
 
+    /// What has a key's value, alone or followed by more parts.
+    pub(super) fn all_of(&self, key: &BusinessKey, most: usize) -> Result<Vec<String>, ReadError> {
+        self.chart.lookup_all(key, most)
+    }
+
     /// What one key names, and whether it is there.
     pub(super) fn named(&self, key: &BusinessKey) -> Result<Option<(String, bool)>, ReadError> {
         let named = self.chart.lookup(key)?;

@@ -7,14 +7,14 @@
 
 use super::find::{Existing, Finder, Hit};
 use super::merge::{self, Merge};
-use super::{concern, keys, news, people, results, snapshot, whose};
+use super::{cancel, concern, keys, news, people, results, snapshot, whose};
 use crate::attention::{self, Attention, Concern};
 use crate::destination::{Change as Shown, Task};
 use access::Permit;
 use base::Timestamp;
 use fhir::build::Value;
 use fhir::json::Document;
-use mapping::{Conversion, Draft, Ownership};
+use mapping::{Conversion, Draft, FieldPlace, Ownership};
 use std::collections::{HashMap, HashSet};
 use store::audit;
 use store::chart::{
@@ -31,6 +31,7 @@ pub(super) struct Plan {
     pub(super) n_notes: u32,
     /// What a person has to look at, beside what the map could not use.
     pub(super) concerns: Vec<Concern>,
+    answered: Vec<FieldPlace>,
     lists: Vec<ListChange>,
 }
 
@@ -81,6 +82,8 @@ pub(super) struct Planner<'a> {
     /// A person looked at the message and said that it is right.
     pub(super) is_confirmed: bool,
     pub(super) n_notes: u32,
+    /// Segments that no row took and that were obeyed all the same.
+    pub(super) answered: Vec<FieldPlace>,
     claims: Vec<(BusinessKey, usize)>,
     pub(super) concerns: Vec<Concern>,
 }
@@ -114,6 +117,7 @@ impl Plan {
             opens_visit: OPENING_EVENTS.contains(&&*task.message.event()),
             is_confirmed: task.confirmed,
             n_notes: 0,
+            answered: Vec::new(),
             claims: Vec::new(),
             concerns: Vec::new(),
         };
@@ -134,6 +138,7 @@ impl Plan {
         for merge in &merges {
             n_notes += merge.link(&mut planner.slots);
         }
+        cancel::settle(&mut planner, task.message, event)?;
         n_notes += planner.n_notes;
         results::settle(&mut planner, drafts);
         let lists = snapshot::settle(&mut planner, (task, event), conversion)?;
@@ -141,6 +146,7 @@ impl Plan {
             slots,
             claims,
             concerns,
+            answered,
             ..
         } = planner;
         Ok(Self {
@@ -149,6 +155,7 @@ impl Plan {
             event,
             n_notes,
             concerns,
+            answered,
             lists,
         })
     }
@@ -156,7 +163,14 @@ impl Plan {
     /// What a person has to look at: in the message as in the chart.
     pub(super) fn all_concerns(&self, conversion: &Conversion) -> Vec<Concern> {
         let of_map = concern::of_map(conversion);
-        of_map.chain(self.concerns.iter().cloned()).collect()
+        let is_answered = |concern: &Concern| {
+            let mut answered = self.answered.iter();
+            answered.any(|place| place.to_string() == concern.place)
+        };
+        of_map
+            .filter(|concern| !is_answered(concern))
+            .chain(self.concerns.iter().cloned())
+            .collect()
     }
 
     /// The batch that writes it.
@@ -457,6 +471,15 @@ impl<'a> Planner<'a> {
             }
         }
         n_late
+    }
+
+    /// Sets the status of a resource that no draft speaks of.
+    pub(super) fn set_status(&mut self, slot: usize, status: &str, line: mapping::Lineage) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.now_mut().set("status", status);
+            slot.lineage.push(line);
+            slot.owned = true;
+        }
     }
 
     pub(super) fn assign(&mut self, idx: usize, slot: usize) {

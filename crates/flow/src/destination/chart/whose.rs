@@ -58,9 +58,27 @@ impl Planner<'_> {
         Ok(slots)
     }
 
-    /// Whether the record may be one of these patients'.
+    /// Whether the record may be one of the patients' of whom a draft speaks.
     pub(super) fn whose(&self, placing: &Placing<'_>, existing: &Existing) -> Result<Whose, Unfit> {
-        if placing.patients.is_empty() {
+        self.whose_of(&placing.patients, existing)
+    }
+
+    /// The slots of the patients whom the message speaks of.
+    pub(super) fn patients(&self) -> Vec<usize> {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter(|(_, slot)| slot.resource_type == "Patient")
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// Whether the record may be one of these patients'.
+    pub(super) fn whose_of(
+        &self,
+        patients_here: &[usize],
+        existing: &Existing,
+    ) -> Result<Whose, Unfit> {
+        if patients_here.is_empty() {
             return Ok(Whose::Fits);
         }
         let mut is_anothers = false;
@@ -68,7 +86,7 @@ impl Planner<'_> {
             let Some(id) = reference.strip_prefix("Patient/") else {
                 continue;
             };
-            for &slot in &placing.patients {
+            for &slot in patients_here {
                 if self.is_patient(slot, id)? {
                     return Ok(Whose::Fits);
                 }

@@ -25,6 +25,9 @@ const BY_NUMBER: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, r.eve
      WHERE r.res = ? AND r.state = 1";
 const BY_KEY: &str = "SELECT r.res, r.type, r.id, r.state FROM business_key k JOIN resource r ON r.res = k.res \
      WHERE k.system = ? AND k.kind = ? AND k.value = ?";
+const BY_BEGINNING: &str = "SELECT r.res, r.type, r.id FROM business_key k JOIN resource r ON r.res = k.res \
+     WHERE k.system = ?1 AND k.kind = ?2 AND r.state = ?5 \
+     AND (k.value = ?3 OR k.value >= ?3 || '|' AND k.value < ?3 || '}') LIMIT ?4";
 const ONE_VERSION: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
      v.dictionary, v.body, r.res, v.sum, r.digest, r.rid FROM name n JOIN resource r ON r.res = n.res \
      JOIN version v ON v.res = r.res AND v.version = ? WHERE n.type = ? AND n.id = ?";
@@ -90,6 +93,31 @@ impl SqliteSession<'_> {
             id,
             is_live: state == LIVE,
         }))
+    }
+
+    /// The ids of what is there under a key's value, or under one that goes on behind `|`.
+    pub(crate) fn lookup_all(
+        &self,
+        rows: &Rows,
+        key: &BusinessKey,
+        most: usize,
+    ) -> Result<Vec<String>, Fault> {
+        let mut statement = self.conn.prepare_cached(BY_BEGINNING)?;
+        // `}` is the sign behind `|`.
+        let bound = params![key.system, key.kind, key.value, most as i64, LIVE];
+        let found = statement.query_map(bound, |row| {
+            Ok::<(Res, i64, String), rusqlite::Error>((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let mut ids = Vec::new();
+        for row in found {
+            let (res, number, id) = row?;
+            let name = self.types.name(number);
+            let resource_type = name.ok_or(Fault::Damaged("a number has no type"))?;
+            if self.may_see(rows, resource_type, res)? {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
     }
 
     fn answer(
