@@ -79,3 +79,32 @@ fn a_circle_within_one_message_changes_nothing() {
     assert_eq!(site.send("adt", &merges("C1", &circle)), "AE");
     assert_eq!(site.all("Patient").len(), 0);
 }
+
+#[test]
+fn a_later_merge_takes_no_earlier_one_back() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    for (n, pairs) in [
+        vec![(9, 1)],
+        vec![(9, 2), (9, 3)],
+        vec![(9, 4)],
+        vec![(9, 2)],
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(site.send("adt", &merges(&format!("C{n}"), pairs)), "AA");
+    }
+    let survivor = site.patient("9");
+    let mut others: Vec<_> = survivor
+        .each("link")
+        .filter(|link| link.text("type") == Some("replaces"))
+        .filter_map(|link| link.get("other")?.text("reference").map(str::to_owned))
+        .collect();
+    let mut expected: Vec<_> = ["1", "2", "3", "4"]
+        .map(|number| format!("Patient/{}", id_of(&site.patient(number))))
+        .into();
+    others.sort();
+    expected.sort();
+    assert_eq!(others, expected, "each once");
+}

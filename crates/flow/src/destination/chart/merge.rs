@@ -14,7 +14,7 @@ use crate::attention::Attention;
 use fhir::build::Value;
 use hl7v2::{Field, Message};
 use mapping::{BusinessKey, Draft, Names};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Two records of one plan, one of which replaces the other.
 pub(super) struct Merge {
@@ -107,6 +107,7 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
                 slot.now_mut().set("active", false);
             }
             if let Some(slot) = slots.get_mut(merge.survivor) {
+                keep_replaced(slot);
                 ensure_link(slot, "replaces", &old);
             }
         }
@@ -114,12 +115,35 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
     u32::from(merge.is_unknown)
 }
 
+/// What was merged into the record before is still merged into it: a message tells of its own merges
+/// and takes none back.
+fn keep_replaced(slot: &mut Slot) {
+    let is_replaced = |link: &&Value| link.text("type") == Some("replaces");
+    let Some(before) = &slot.before else { return };
+    let links = before.value.each("link").filter(is_replaced);
+    let mut links: Vec<Value> = links.cloned().collect();
+    if links.is_empty() {
+        return;
+    }
+    let now = slot.now_mut();
+    let known: HashSet<&str> = links.iter().filter_map(other).collect();
+    let fresh = now.each("link");
+    let fresh = fresh
+        .filter(|link| !is_replaced(link) || !other(link).is_some_and(|id| known.contains(id)));
+    let fresh: Vec<Value> = fresh.cloned().collect();
+    links.extend(fresh);
+    now.set("link", Value::Array(links));
+}
+
+fn other(link: &Value) -> Option<&str> {
+    link.get("other")?.text("reference")
+}
+
 fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
     let value = slot.now_mut();
-    let is_there = value.each("link").any(|link| {
-        let other = link.get("other").and_then(|other| other.text("reference"));
-        link.text("type") == Some(kind) && other == Some(reference)
-    });
+    let is_there = value
+        .each("link")
+        .any(|link| link.text("type") == Some(kind) && other(link) == Some(reference));
     if !is_there {
         let other = Value::object().with("reference", reference);
         value
