@@ -91,7 +91,7 @@ fn a_message_of_too_many_parts_is_kept_and_shown() {
     let data = site.data().display().to_string();
     eventually(|| {
         let shown = stdout_of(&["messages", "list", "--data", &data, "--format", "json"]);
-        (shown.matches("too_many_parts").count() == 2).then_some(())
+        (shown.matches("\"reason\":\"too_many_parts\"").count() == 2).then_some(())
     });
     let fits = message("P3", &"ZZ1|1\r".repeat(9_990));
     let answer = exchange(&site, &fits);
