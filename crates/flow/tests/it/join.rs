@@ -40,7 +40,7 @@ fn result(number: u32) -> String {
          PID|1||{}^^^ZZHOSP^MR||ZZTEST^ANN\r\
          OBR|1|P{number}^EHR|F{number}^LAB|2345-7^Glucose^LN|||20240517110000|||||||||||||||20240517115500||LAB|F\r\
          OBX|1|NM|2345-7^Glucose^LN||{number}|mmol/L^mmol/L^UCUM||N|||F|||20240517110000\r",
-        number % 3
+        number % 3 + 1
     )
 }
 
