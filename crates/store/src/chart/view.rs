@@ -70,7 +70,13 @@ impl Chart {
                 HistoryOf::Type(_) => Versions::OfType(number),
                 HistoryOf::System => Versions::All,
             };
-            session.history(&rows, versions, page)
+            let history = session.history(&rows, versions, page)?;
+            if let HistoryOf::Resource { id, .. } = of
+                && history.entries.iter().any(|entry| entry.resource.id != id)
+            {
+                return Err(Fault::Damaged("a name leads to another resource"));
+            }
+            Ok(history)
         })
     }
 
