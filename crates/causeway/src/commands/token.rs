@@ -11,6 +11,7 @@ pub(crate) fn run(args: &Token) -> Result<ExitCode, Failure> {
     args.scope
         .parse::<access::Scopes>()
         .map_err(|error| Failure::usage(error.to_string()))?;
+    binds(&args.scope, &args.patient)?;
     if !args.data.is_dir() {
         return Err(Failure::failed(format!(
             "there is no data directory `{}`; start `causeway demo` or `causeway serve` first, or give --data",
@@ -25,6 +26,20 @@ pub(crate) fn run(args: &Token) -> Result<ExitCode, Failure> {
         Tokens::new(key).issue_for(&args.scope, &args.patient, args.ttl, SystemClock.now())
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// A patient binds `patient/` scopes and no others: beside a `system/` scope the token would be for
+/// everything, and would look as if it were for one.
+fn binds(scope: &str, patients: &[String]) -> Result<(), Failure> {
+    let unbound = scope
+        .split_whitespace()
+        .find(|own| !own.starts_with("patient/"));
+    match unbound.filter(|_| !patients.is_empty()) {
+        Some(unbound) => Err(Failure::usage(format!(
+            "--patient does not bind the scope `{unbound}`; give patient scopes alone: --scope 'patient/*.rs'"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Reads `90s`, `30m`, `8h`, `30d`.
@@ -51,6 +66,19 @@ pub(crate) fn parse_ttl(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_patient_binds_patient_scopes_alone() {
+        let one = ["p1".to_owned()];
+        for (scope, patients, fits) in [
+            ("patient/*.rs", &one[..], true),
+            ("system/*.cruds", &one[..], false),
+            ("patient/*.rs system/*.rs", &one[..], false),
+            ("system/*.cruds", &[], true),
+        ] {
+            assert_eq!(binds(scope, patients).is_ok(), fits, "{scope}");
+        }
+    }
 
     #[test]
     fn spans() {
