@@ -4,6 +4,7 @@
 //! up while it went in, and the message is in the chart all the same.
 
 mod concern;
+pub mod finding;
 
 pub use concern::{Concern, in_chart, read, write};
 

@@ -1,28 +1,30 @@
-//! HTTP: FHIR REST under `/fhir`, the console under `/`, metrics, health.
+//! One HTTP server of all surfaces: FHIR REST under `/fhir`, the operator's JSON under `/api`, health
+//! and metrics, and the console under `/`.
 //!
-//! Invariants:
-//! - nothing but health, metadata and login answers without a [`caller::Caller`];
-//! - every access to patient data is in the audit log, durably, before the first byte of the answer
-//!   ([`trail`]); where the log cannot be written, nothing is answered;
-//! - a 2xx to a write means on disk;
-//! - every failure under `/fhir` is an OperationOutcome; nothing of a request's content is logged.
+//! Invariant: a surface is mounted here and nowhere else, so that what wraps every answer (headers,
+//! time limits, counting; [`web::serve`]) wraps them all.
 
 mod api;
-pub mod app;
-mod caller;
-mod console;
-mod fhir;
-mod findings;
-pub mod import;
-mod listen;
-pub mod measure;
 mod operate;
-mod searching;
-mod secure;
-mod trail;
 
-pub use app::{App, BundleLimits, Parts};
-pub use caller::ADMINISTRATOR_SCOPE;
-pub use fhir::capability_statement;
-pub use listen::{Listener, ServeError, serve};
-pub use measure::Measures;
+pub use rest::{capability_statement, import};
+pub use web::{ADMINISTRATOR_SCOPE, App, BundleLimits, Listener, Measures, Parts, ServeError};
+
+use axum::Router;
+use std::future::Future;
+
+/// Answers until `stop` resolves, then lets requests under way finish.
+pub async fn serve(listener: Listener, app: App, stop: impl Future<Output = ()> + Send + 'static) {
+    let routes = routes(&app);
+    web::serve(listener, app, routes, stop).await;
+}
+
+fn routes(app: &App) -> Router<App> {
+    Router::new()
+        .nest("/fhir", rest::routes())
+        // Clients that join base and path with a slash of their own.
+        .route("/fhir/", rest::base())
+        .nest("/api", api::routes())
+        .merge(operate::routes())
+        .merge(console::routes(app.clone()))
+}

@@ -1,14 +1,15 @@
 //! For whoever runs it: `/healthz`, `/readyz`, `/metrics`.
 
-use crate::app::App;
-use crate::caller::Caller;
-use crate::fhir::Failure;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use web::App;
+use web::Failure;
+use web::caller::Caller;
+use web::damages;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -85,14 +86,6 @@ fn troubles(app: &App) -> Vec<String> {
         ));
     }
     troubles
-}
-
-/// What reading found damaged, by store.
-pub(crate) fn damages(app: &App) -> [(&'static str, &store::Damage); 2] {
-    [
-        ("journal", app.journal.damage()),
-        ("chart", app.chart.damage()),
-    ]
 }
 
 /// OpenMetrics text, which Prometheus scrapes. Names of flows and routes and numbers only, and yet not for everybody.

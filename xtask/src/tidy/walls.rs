@@ -41,14 +41,31 @@ pub(super) fn imports(root: &Path) -> Result<Vec<Finding>, String> {
             ));
             continue;
         };
-        for import in dependencies(&read(&manifest)?) {
-            let own = allowed.contains_key(&import);
-            if own && import != name && !may.contains(&import) {
+        let imports = dependencies(&read(&manifest)?);
+        let sources = sources(manifest.parent().unwrap_or(root))?;
+        for import in imports
+            .iter()
+            .filter(|import| allowed.contains_key(*import))
+        {
+            if !may.contains(import) {
                 findings.push(format!(
                     "{}: `{name}` imports `{import}`, which docs/ARCHITECTURE.md does not allow",
                     shown(root, &manifest)
                 ));
             }
+            if !sources.contains(&format!("{import}::")) {
+                findings.push(format!(
+                    "{}: `{name}` names `{import}` and does not use it; take it out, here and in \
+                     docs/ARCHITECTURE.md",
+                    shown(root, &manifest)
+                ));
+            }
+        }
+        for unused in may.iter().filter(|import| !imports.contains(import)) {
+            findings.push(format!(
+                "docs/ARCHITECTURE.md allows `{name}` to import `{unused}`, which it does not; take it \
+                 out of the row"
+            ));
         }
     }
     for name in allowed.keys().filter(|name| !present.contains(name)) {
@@ -57,6 +74,20 @@ pub(super) fn imports(root: &Path) -> Result<Vec<Finding>, String> {
         ));
     }
     Ok(findings)
+}
+
+/// The crate's code, without comments.
+fn sources(folder: &Path) -> Result<String, String> {
+    let mut code = String::new();
+    for path in files(&folder.join("src"), &[".rs"])? {
+        for line in read(&path)?.lines() {
+            if !line.trim_start().starts_with("//") {
+                code.push_str(line);
+                code.push('\n');
+            }
+        }
+    }
+    Ok(code)
 }
 
 /// `Permit::system` is called only where the list says so.
@@ -72,9 +103,7 @@ pub(super) fn system_permits(root: &Path) -> Result<Vec<Finding>, String> {
         if listed || is_test {
             continue;
         }
-        let text = read(&path)?;
-        // What stands below the test module's mark is test code.
-        let code = text.split("#[cfg(test)]").next().unwrap_or("");
+        let code = without_tests(&read(&path)?);
         if code.contains("Permit::system(") {
             findings.push(format!(
                 "{file}: asks for a system permit and is not in SYSTEM_PERMIT_CALLERS; pass a permit in"
@@ -82,6 +111,32 @@ pub(super) fn system_permits(root: &Path) -> Result<Vec<Finding>, String> {
         }
     }
     Ok(findings)
+}
+
+/// The text without its `#[cfg(test)]` items, wherever in the file they stand.
+///
+/// rustfmt closes an item at the indent of its first line, so the item ends with the first line of
+/// that indent that closes a brace or ends a statement.
+fn without_tests(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(at) = line.find("#[cfg(test)]") else {
+            code.push_str(line);
+            code.push('\n');
+            continue;
+        };
+        let indent = &line[..at];
+        for line in lines.by_ref() {
+            let rest = line.strip_prefix(indent).unwrap_or("");
+            let is_end = rest.starts_with('}')
+                || !rest.starts_with([' ', '#', '/']) && rest.ends_with([';', '}']);
+            if is_end {
+                break;
+            }
+        }
+    }
+    code
 }
 
 /// Crate → what it may import, from the table under *Crates and walls*.
@@ -124,6 +179,15 @@ fn dependencies(manifest: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_follows_a_test_module_is_read_too() {
+        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn t() {\n    }\n}\nfn b() {}\nimpl X {\n    #[cfg(test)]\n    fn c() {\n        d();\n    }\n\n    fn e() {}\n}\n#[cfg(test)]\nmod more;\nfn f() {}\n";
+        assert_eq!(
+            without_tests(text),
+            "fn a() {}\nfn b() {}\nimpl X {\n\n    fn e() {}\n}\nfn f() {}\n"
+        );
+    }
 
     #[test]
     fn reads_the_table_and_a_manifest() {

@@ -20,10 +20,10 @@ const OPEN: [&str; 7] = [
 /// An address of every route that the sources declare, so that a new one is tried too.
 fn declared() -> Vec<String> {
     let sources = [
-        include_str!("../../../server/src/console/mod.rs"),
+        include_str!("../../../console/src/lib.rs"),
         include_str!("../../../server/src/api/mod.rs"),
         include_str!("../../../server/src/operate.rs"),
-        include_str!("../../../server/src/fhir/mod.rs"),
+        include_str!("../../../rest/src/lib.rs"),
     ];
     let prefixes = ["", "/api", "", "/fhir"];
     let mut found = Vec::new();

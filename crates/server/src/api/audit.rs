@@ -1,11 +1,6 @@
 //! `/api/audit`: entries of the audit log, a page at a time. Reading it is itself in the log.
 
 use super::blocking;
-use crate::app::App;
-use crate::caller::Caller;
-use crate::fhir::interaction::permit;
-use crate::fhir::{Failure, parameters};
-use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -13,6 +8,11 @@ use axum::http::StatusCode;
 use base::{DateTime, Timestamp, Zone};
 use serde_json::{Value, json};
 use store::audit::{Filter, Outcome, Page, Position, Recorded};
+use web::App;
+use web::caller::Caller;
+use web::permit;
+use web::trail::{self, Touched};
+use web::{Failure, parameters};
 
 const MAX_COUNT: usize = 1000;
 

@@ -1,17 +1,17 @@
 //! `/api/flows`: every flow with its numbers, stop and start, and a dry run.
 
 use super::{blocking, control_failure};
-use crate::app::App;
-use crate::caller::Caller;
-use crate::fhir::Failure;
-use crate::fhir::interaction::permit;
-use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use serde_json::{Value, json};
 use store::audit::Outcome;
+use web::App;
+use web::Failure;
+use web::caller::Caller;
+use web::permit;
+use web::trail::{self, Touched};
 
 /// Every flow.
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {

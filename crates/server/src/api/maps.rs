@@ -1,11 +1,6 @@
 //! `/api/maps`: the maps in use, and reading them again.
 
 use super::blocking;
-use crate::app::App;
-use crate::caller::Caller;
-use crate::fhir::Failure;
-use crate::fhir::interaction::permit;
-use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
 use axum::extract::State;
@@ -14,6 +9,11 @@ use base::Issue;
 use flow::{MapsRefused, Reloaded};
 use serde_json::{Value, json};
 use store::audit::Outcome;
+use web::App;
+use web::Failure;
+use web::caller::Caller;
+use web::permit;
+use web::trail::{self, Touched};
 
 /// Version, files, dialects, and how the last reading went.
 pub(super) async fn show(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {

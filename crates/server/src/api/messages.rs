@@ -1,20 +1,20 @@
 //! `/api/messages`: list, one, replay, release, hold, skip and settle.
 
 use super::{blocking, control_failure};
-use crate::app::App;
-use crate::caller::Caller;
-use crate::fhir::interaction::permit;
-use crate::fhir::{Failure, parameters};
-use crate::findings::{self, Finding};
-use crate::trail::{self, Touched};
 use access::Interaction;
 use axum::Json;
 use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::StatusCode;
+use flow::attention::finding::{self as findings, Finding};
 use hl7v2::Message;
 use serde_json::{Value, json};
 use store::audit::Outcome;
 use store::journal::{Filter, Page, Replay, Sequence, State as MessageState, Stored, Summary};
+use web::App;
+use web::caller::Caller;
+use web::permit;
+use web::trail::{self, Touched};
+use web::{Failure, parameters};
 
 const MAX_COUNT: usize = 1000;
 
@@ -60,7 +60,7 @@ pub(super) async fn show(
         })?;
         Ok(stored.map(|stored| {
             let message = Message::parse(stored.body.clone());
-            let report = findings::report(&work, &stored, &message);
+            let report = findings::report(&work.engine, &work.maps, &stored, &message);
             (findings::of(&stored, &report), stored)
         }))
     })

@@ -8,13 +8,13 @@ mod maps;
 mod messages;
 mod resend;
 
-use crate::app::App;
-use crate::fhir::Failure;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use flow::ControlError;
+use web::App;
+use web::Failure;
 
 /// One message may be as large as a flow takes.
 const MAX_BODY_BYTES: usize = 64 << 20;

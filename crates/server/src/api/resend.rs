@@ -2,10 +2,6 @@
 
 use super::messages::record;
 use super::{blocking, control_failure};
-use crate::app::App;
-use crate::caller::Caller;
-use crate::fhir::Failure;
-use crate::fhir::interaction::permit;
 use access::Interaction;
 use axum::Json;
 use axum::body::Bytes;
@@ -13,6 +9,10 @@ use axum::extract::{Path, Query, State};
 use flow::Resend;
 use serde_json::{Value, json};
 use store::journal::Sequence;
+use web::App;
+use web::Failure;
+use web::caller::Caller;
+use web::permit;
 
 /// What a copy is asked for with.
 #[derive(serde::Deserialize)]

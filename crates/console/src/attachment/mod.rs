@@ -1,0 +1,242 @@
+//! What a message or a resource carries inside it: a PDF, a picture, a report as text.
+//!
+//! Invariants:
+//! - bytes of a sender never run in this origin: a PDF or a picture is sent with a policy that
+//!   allows nothing and puts it into a sandbox, everything else is shown as escaped text or sent as
+//!   a download;
+//! - what a sender calls its bytes is not believed: only what begins like a PDF or a picture is
+//!   sent as one.
+
+mod coding;
+mod html;
+mod rtf;
+
+pub(super) use coding::{base64, decode};
+
+use super::fault::Fault;
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// Bytes with what their sender calls them.
+pub(super) struct Attachment {
+    pub(super) media: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// How an attachment is read in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// The browser's own viewer, in a frame.
+    Pdf,
+    /// A picture of this media type.
+    Picture(&'static str),
+    /// Text, and what was left out of it.
+    Text(String, &'static str),
+    /// Only as a download.
+    Not,
+}
+
+/// What the page that shows an attachment needs.
+pub(super) struct View {
+    pub(super) title: String,
+    pub(super) media: String,
+    pub(super) size: String,
+    pub(super) reading: Reading,
+    /// The bytes for the frame.
+    pub(super) inline: String,
+    pub(super) download: String,
+    pub(super) back: String,
+}
+
+/// Text shown in place is cut here; the download has it whole.
+const MAX_TEXT: usize = 200_000;
+/// Nothing runs, nothing is fetched, and only our own page frames it.
+const SEALED: &str = "default-src 'none'; frame-ancestors 'self'; sandbox";
+
+// === impl Attachment ===
+
+impl Attachment {
+    /// How it is read.
+    pub(super) fn reading(&self) -> Reading {
+        match self.true_media() {
+            Some("application/pdf") => return Reading::Pdf,
+            Some(picture) => return Reading::Picture(picture),
+            None => {}
+        }
+        let media = self.media.split(';').next().unwrap_or_default().trim();
+        let text = String::from_utf8_lossy(&self.bytes);
+        let (text, note) = match media {
+            "text/html" | "application/xhtml+xml" => (
+                html::text(&text),
+                "The text of an HTML report; its layout and links are left out.",
+            ),
+            "text/rtf" | "application/rtf" | "text/richtext" => (
+                rtf::text(&text),
+                "The text of an RTF report; its layout is left out.",
+            ),
+            _ if self.bytes.starts_with(b"{\\rtf") => (
+                rtf::text(&text),
+                "The text of an RTF report; its layout is left out.",
+            ),
+            "" | "application/json" | "application/xml" | "application/hl7-cda+xml" => {
+                (text.into_owned(), "")
+            }
+            media if media.starts_with("text/") => (text.into_owned(), ""),
+            _ => return Reading::Not,
+        };
+        // What no text holds: the sender's word for it was wrong.
+        if text.contains('\0') {
+            return Reading::Not;
+        }
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        match text.char_indices().nth(MAX_TEXT) {
+            Some((end, _)) => Reading::Text(
+                text.get(..end).unwrap_or_default().to_owned(),
+                "This is the beginning; the download has all of it.",
+            ),
+            None => Reading::Text(text, note),
+        }
+    }
+
+    /// The media type by the first bytes, for what a browser may show.
+    fn true_media(&self) -> Option<&'static str> {
+        const KNOWN: [(&[u8], &str); 5] = [
+            (b"%PDF-", "application/pdf"),
+            (b"\x89PNG\r\n\x1a\n", "image/png"),
+            (b"\xff\xd8\xff", "image/jpeg"),
+            (b"GIF87a", "image/gif"),
+            (b"GIF89a", "image/gif"),
+        ];
+        let known = KNOWN
+            .iter()
+            .find(|(start, _)| self.bytes.starts_with(start));
+        known.map(|(_, media)| *media)
+    }
+
+    pub(super) fn size(&self) -> String {
+        format!("{} kB", self.bytes.len().div_ceil(1024))
+    }
+
+    /// Its media type in the words of the page.
+    pub(super) fn media(&self) -> String {
+        match self.media.as_str() {
+            "" => self.true_media().unwrap_or("unknown type").to_owned(),
+            media => media.to_owned(),
+        }
+    }
+
+    /// For the frame of our own page.
+    pub(super) fn inline(self) -> Result<Response, Fault> {
+        let Some(media) = self.true_media() else {
+            return Err(Fault::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This is not shown in place",
+                "Only PDF, PNG, JPEG and GIF are, and these bytes begin like none of them.",
+                "Download it.",
+            ));
+        };
+        let name = format!("inline; filename=\"document.{}\"", ending(media));
+        let headers = [
+            (CONTENT_TYPE, media.to_owned()),
+            (CONTENT_DISPOSITION, name),
+            (CONTENT_SECURITY_POLICY, SEALED.to_owned()),
+            (X_FRAME_OPTIONS, "SAMEORIGIN".to_owned()),
+        ];
+        Ok((headers, self.bytes).into_response())
+    }
+
+    /// To be kept in a file.
+    pub(super) fn download(self) -> Response {
+        let media = self.media.split(';').next().unwrap_or_default().trim();
+        let ending = ending(self.true_media().unwrap_or(media));
+        let headers = [
+            (CONTENT_TYPE, "application/octet-stream".to_owned()),
+            (
+                CONTENT_DISPOSITION,
+                format!("attachment; filename=\"document.{ending}\""),
+            ),
+            (
+                CONTENT_SECURITY_POLICY,
+                "default-src 'none'; sandbox".to_owned(),
+            ),
+        ];
+        (headers, self.bytes).into_response()
+    }
+}
+
+fn ending(media: &str) -> &'static str {
+    match media {
+        "application/pdf" => "pdf",
+        "text/plain" => "txt",
+        "text/html" => "html",
+        "text/rtf" | "application/rtf" => "rtf",
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "image/gif" => "gif",
+        "application/xml" | "text/xml" | "application/hl7-cda+xml" => "xml",
+        _ => "bin",
+    }
+}
+
+/// The page may frame our own addresses, and nothing else.
+pub(super) fn may_frame(mut response: Response) -> Response {
+    let policy = format!("{}; frame-src 'self'", web::secure::POLICY);
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(media: &str, bytes: &[u8]) -> Attachment {
+        Attachment {
+            media: media.to_owned(),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_bytes_say_what_they_are() {
+        for (media, bytes, is_inline) in [
+            ("application/pdf", &b"%PDF-1.4 x"[..], true),
+            ("text/html", b"%PDF-1.4 x", true),
+            ("application/pdf", b"<script>alert(1)</script>", false),
+            ("image/svg+xml", b"<svg onload='x'/>", false),
+            ("image/png", b"\x89PNG\r\n\x1a\n0", true),
+        ] {
+            let answer = of(media, bytes).inline();
+            assert_eq!(answer.is_ok(), is_inline, "{media}");
+            let Ok(answer) = answer else { continue };
+            let header = |name| answer.headers().get(name).unwrap().to_str().unwrap();
+            assert!(header("content-security-policy").contains("sandbox"));
+            assert!(header("content-disposition").starts_with("inline"));
+            assert!(!header("content-type").contains("html"));
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_as_text() {
+        for (media, bytes, expected) in [
+            ("text/plain", &b"a\r\nb"[..], Some("a\nb")),
+            ("text/html", b"<p>a</p><script>b</script>", Some("a")),
+            ("", b"{\\rtf1 a\\par b}", Some("a\nb")),
+            ("application/octet-stream", b"a", None),
+            ("text/plain", b"a\0b", None),
+        ] {
+            let reading = of(media, bytes).reading();
+            let text = match &reading {
+                Reading::Text(text, _) => Some(text.trim()),
+                Reading::Pdf | Reading::Picture(_) | Reading::Not => None,
+            };
+            assert_eq!(text, expected, "{media}");
+        }
+    }
+}

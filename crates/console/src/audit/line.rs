@@ -1,0 +1,122 @@
+//! An entry of the audit log in words.
+
+use super::super::markup::encode;
+use store::audit::{ActorKind, Outcome, Recorded};
+
+/// A line of the log in words.
+pub(crate) struct Line {
+    pub(crate) recorded: Recorded,
+}
+
+// === impl Line ===
+
+impl Line {
+    pub(crate) fn of(recorded: Recorded) -> Self {
+        Self { recorded }
+    }
+
+    /// `user:admin` as `admin`.
+    pub(crate) fn who(&self) -> String {
+        let actor = self.recorded.entry.actor.as_str();
+        let (_, name) = actor.split_once(':').unwrap_or(("", actor));
+        match ActorKind::of(actor) {
+            ActorKind::Person | ActorKind::Nobody => name.to_owned(),
+            ActorKind::Application => format!("token {name}"),
+            ActorKind::Program if name == "flow" => "the flows".to_owned(),
+            ActorKind::Program => format!("the program: {name}"),
+        }
+    }
+
+    pub(crate) fn actor_address(&self) -> String {
+        format!("/audit?actor={}", encode(&self.recorded.entry.actor))
+    }
+
+    /// The interaction in words.
+    pub(crate) fn what(&self) -> &str {
+        match self.recorded.entry.action.as_str() {
+            "read" => "opened",
+            "vread" => "opened a version of",
+            "everything" => "opened the chart",
+            "search-type" | "search" => "searched",
+            "lineage" => "asked where from",
+            "create" => "created",
+            "update" => "changed",
+            "delete" => "deleted",
+            "login" => "logged in",
+            "logout" => "logged out",
+            "replay" => "replayed",
+            "release" => "released",
+            "dismiss" | "skip" => "skipped",
+            "settle" => "settled",
+            "hold" => "held",
+            "edit" => "edited and sent again",
+            "redirect" => "sent on",
+            "dry-run" => "tried out",
+            "apply" => "put into the chart",
+            "emergency-access" => "began emergency access",
+            "person" => "asked whose record it is:",
+            "end-session" => "ended a session",
+            "stop" => "stopped",
+            "start" => "started",
+            "choose-password" => "chose a password",
+            "authenticate" => "came with a wrong token",
+            "csrf" => "came with a form of another page",
+            other => other,
+        }
+    }
+
+    pub(crate) fn on(&self) -> String {
+        let entry = &self.recorded.entry;
+        match (entry.resource_type.as_str(), entry.target.as_str()) {
+            // The reason that the person gave.
+            ("session", reason) if entry.action == "emergency-access" => format!("“{reason}”"),
+            ("session" | "password", _) => String::new(),
+            ("audit log", "") => "the audit log".to_owned(),
+            ("audit log", by) => format!("the audit log by {}", by.replace('&', ", ")),
+            (kind, "") => kind.to_owned(),
+            ("", target) => target.to_owned(),
+            // The patient stands beside it.
+            ("Patient", target) => target
+                .rsplit_once('/')
+                .map_or(target, |(_, view)| view)
+                .to_owned(),
+            (kind, target) if target.starts_with(kind) => target.to_owned(),
+            (kind, target) => format!("{kind} {target}"),
+        }
+    }
+
+    /// The first patients, and how many more.
+    /// The last one is the person, where the whole person was looked at.
+    pub(crate) fn whom(&self) -> Option<(&str, String)> {
+        let id = self.recorded.entry.patients.last()?;
+        Some((id, super::super::patients::short(id)))
+    }
+
+    pub(crate) fn n_more(&self) -> usize {
+        self.recorded.entry.patients.len().saturating_sub(1)
+    }
+
+    pub(crate) fn why(&self) -> &str {
+        match self.recorded.entry.purpose.as_str() {
+            "TREAT" => "treatment",
+            "ETREAT" => "emergency treatment",
+            "HOPERAT" => "operations",
+            "PATRQT" => "patient request",
+            "PUBHLTH" => "public health",
+            other => other,
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> (&'static str, &'static str) {
+        match self.recorded.entry.outcome {
+            Outcome::Success => ("good", "done"),
+            Outcome::Refused => ("bad", "refused"),
+            Outcome::Failed => ("wait", "failed"),
+            Outcome::Error => ("bad", "error"),
+        }
+    }
+
+    pub(crate) fn is_emergency(&self) -> bool {
+        self.recorded.entry.emergency
+    }
+}

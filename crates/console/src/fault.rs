@@ -1,0 +1,273 @@
+//! A page that could not be shown: what, why, and the remedy.
+
+use super::frame::{Frame, Place};
+use super::theme;
+use super::visitor::Visitor;
+use access::Refusal;
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use flow::ControlError;
+use store::audit::{Outcome, RecordError};
+use web::App;
+use web::caller::Unauthenticated;
+
+/// Why a page is not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) status: StatusCode,
+    /// What did not work.
+    pub(super) what: String,
+    /// Why.
+    pub(super) why: String,
+    /// What to do now.
+    pub(super) remedy: String,
+    /// Where that is done, and the word for it.
+    pub(super) way: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "fault.html")]
+struct FaultPage<'a> {
+    theme: &'a str,
+    fault: &'a Fault,
+}
+
+#[derive(Template)]
+#[template(path = "fault_framed.html")]
+struct FramedFault<'a> {
+    frame: Frame,
+    fault: &'a Fault,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    pub(super) fn new(
+        status: StatusCode,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            what: what.into(),
+            why: sentence(why.into()),
+            remedy: remedy.into(),
+            way: None,
+        }
+    }
+
+    fn with_way(mut self, address: &'static str, words: &'static str) -> Self {
+        self.way = Some((address, words));
+        self
+    }
+
+    /// Nothing is written while the disk is full.
+    fn disk_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The disk is full, so nothing was changed",
+            "Messages and changes are refused until there is room; reading goes on.",
+            "The operator has to free space. Then do it again: nothing of it was begun.",
+        )
+    }
+
+    /// It is not there, or this caller may not see it: the two look alike.
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("There is no such {what}"),
+            "It is not in the store, or you may not see it.",
+            "Go back to the list and open it from there.",
+        )
+    }
+
+    /// Our fault; the cause is in the log.
+    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
+        let mut chain = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            chain = format!("{chain}: {error}");
+            cause = error.source();
+        }
+        tracing::error!(error = %chain, "a page could not be shown");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This page could not be made",
+            "The store or the server failed; the log has the cause.",
+            "Try again; if it stays, tell the operator.",
+        )
+    }
+
+    /// What is on disk is not what was written.
+    fn damaged(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "a page needs what is damaged");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "What this page needs is damaged on disk",
+            error.to_string(),
+            "Nothing that may be wrong is shown. Tell the operator.",
+        )
+    }
+
+    /// How the audit log calls it.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                Outcome::Refused
+            }
+            status if status.is_server_error() => Outcome::Error,
+            _ => Outcome::Failed,
+        }
+    }
+}
+
+/// The words of an error begin small; a sentence of a page does not.
+fn sentence(words: String) -> String {
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) if first.is_lowercase() => first.to_uppercase().chain(chars).collect(),
+        _ => words,
+    }
+}
+
+/// Shows a fault where the person is: in the frame of whoever is logged in, in their theme else.
+pub(super) async fn dress(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = parts.clone();
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let Some(fault) = response.extensions().get::<Fault>() else {
+        return response;
+    };
+    let page = match Visitor::of(&app, &asked) {
+        Ok(visitor) => FramedFault {
+            frame: Frame::new(&visitor, Place::Elsewhere, fault.what.as_str()),
+            fault,
+        }
+        .render(),
+        Err(_) => FaultPage {
+            theme: theme::of(&asked.headers),
+            fault,
+        }
+        .render(),
+    };
+    match page {
+        Ok(html) => (fault.status, Html(html)).into_response(),
+        Err(_) => response,
+    }
+}
+
+impl IntoResponse for Fault {
+    /// The words alone, which [`dress`] makes a page of.
+    fn into_response(self) -> Response {
+        let words = format!("{}. {} {}\n", self.what, self.why, self.remedy);
+        let mut response = (self.status, words).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Hidden => Self::not_found("page"),
+            Refusal::Forbidden { what, remedy } => Self::new(
+                StatusCode::FORBIDDEN,
+                "You may not see this",
+                format!("{what} is not allowed."),
+                remedy,
+            ),
+        }
+    }
+}
+
+impl From<RecordError> for Fault {
+    fn from(error: RecordError) -> Self {
+        tracing::error!(%error, "an access could not be audited, so nothing was answered");
+        if matches!(error, RecordError::Full) {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The disk is full, and so is the audit log's reserve",
+                "No patient's data is shown without a trace of it in the audit log.",
+                "The operator has to free space. In an emergency, say why and go on.",
+            )
+            .with_way("/emergency", "Emergency access");
+        }
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The audit log cannot be written",
+            "No patient's data is shown without a trace of it in the audit log.",
+            "The operator has to free space or repair the disk, then start again.",
+        )
+    }
+}
+
+impl From<store::journal::ReadError> for Fault {
+    fn from(error: store::journal::ReadError) -> Self {
+        if error.is_damage() {
+            return Self::damaged(&error);
+        }
+        Self::internal(&error)
+    }
+}
+
+impl From<store::chart::ReadError> for Fault {
+    fn from(error: store::chart::ReadError) -> Self {
+        if error.is_damage() {
+            return Self::damaged(&error);
+        }
+        Self::internal(&error)
+    }
+}
+
+impl From<store::audit::ReadError> for Fault {
+    fn from(error: store::audit::ReadError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<askama::Error> for Fault {
+    fn from(error: askama::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<Unauthenticated> for Fault {
+    fn from(error: Unauthenticated) -> Self {
+        let status = match error {
+            Unauthenticated::Csrf | Unauthenticated::ChooseFirst => StatusCode::FORBIDDEN,
+            Unauthenticated::Purpose => StatusCode::BAD_REQUEST,
+            Unauthenticated::Missing | Unauthenticated::Token(_) | Unauthenticated::Scopes => {
+                StatusCode::UNAUTHORIZED
+            }
+        };
+        let remedy = "Go back, reload the page and try again.";
+        Self::new(status, "This was not done", format!("{error}."), remedy)
+    }
+}
+
+impl From<ControlError> for Fault {
+    fn from(error: ControlError) -> Self {
+        let why = format!("{error}.");
+        match &error {
+            ControlError::NoSuchMessage(_) => Self::not_found("message"),
+            ControlError::NoSuchFlow(_)
+            | ControlError::WrongState { .. }
+            | ControlError::Unchanged
+            | ControlError::Batch(_)
+            | ControlError::Refused(_)
+            | ControlError::Listen { .. }
+            | ControlError::Draining => Self::new(
+                StatusCode::CONFLICT,
+                "This was not done",
+                why,
+                "Reload the message: somebody or something was quicker.",
+            ),
+            ControlError::Write(error) if error.is_disk_full() => Self::disk_full(),
+            ControlError::Read(_) | ControlError::Write(_) => Self::internal(&error),
+        }
+    }
+}

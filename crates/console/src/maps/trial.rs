@@ -1,0 +1,113 @@
+//! One message run through the maps: what it became, by which rows.
+
+use super::tally::{Tally, source_of};
+use hl7v2::Message;
+use web::App;
+
+/// What came of it.
+pub(super) struct Trial {
+    /// Every row that ran in the file: `12:2 15:1`, for the page's script.
+    pub(super) lines: String,
+    /// Why nothing came of it.
+    pub(super) refused: Option<String>,
+    pub(super) values: Vec<Value>,
+    /// Values by rows of other files.
+    pub(super) n_elsewhere: usize,
+    /// Where, and why.
+    pub(super) unusable: Vec<(String, String)>,
+    pub(super) unmapped: Vec<String>,
+    pub(super) tally: Tally,
+}
+
+/// A value that a row of the file set.
+pub(super) struct Value {
+    pub(super) line: u32,
+    /// The field and what stood there; empty for a constant.
+    pub(super) field: String,
+    pub(super) raw: String,
+    pub(super) element: String,
+}
+
+const MAX_VALUES: usize = 300;
+const MAX_RAW_CHARS: usize = 60;
+
+// === impl Trial ===
+
+impl Trial {
+    pub(super) fn run(app: &App, (file, flow): (&str, &str), body: Vec<u8>) -> Self {
+        let message = Message::parse(body);
+        let conversion = app.maps.current().forward(&message, &source_of(app, flow));
+        let tally = Tally::of(&conversion);
+        let refused = match (message.first("MSH").is_some(), conversion.supported) {
+            (false, _) => Some("This is no message: it does not begin with MSH.".to_owned()),
+            (true, false) => Some(format!(
+                "No map takes {} messages.",
+                match conversion.structure {
+                    "" => "such",
+                    structure => structure,
+                }
+            )),
+            (true, true) => None,
+        };
+        let mut values = Vec::new();
+        let mut n_elsewhere = 0;
+        for draft in &conversion.drafts {
+            for lineage in draft.lineage() {
+                let Some(row) = conversion.row(lineage.row) else {
+                    continue;
+                };
+                if &*row.file != file {
+                    n_elsewhere += 1;
+                    continue;
+                }
+                if values.len() < MAX_VALUES {
+                    values.push(Value {
+                        line: row.line,
+                        field: lineage
+                            .place
+                            .map(|place| place.to_string())
+                            .unwrap_or_default(),
+                        raw: cut(&lineage.raw),
+                        element: format!("{}.{}", draft.resource_type, lineage.element),
+                    });
+                }
+            }
+        }
+        let report = &conversion.report;
+        let mut lines: Vec<(u32, u32)> = tally
+            .hits
+            .iter()
+            .filter(|((name, _), _)| name == file)
+            .map(|((_, line), n)| (*line, *n))
+            .collect();
+        lines.sort_unstable();
+        let lines: Vec<String> = lines
+            .into_iter()
+            .map(|(line, n)| format!("{line}:{n}"))
+            .collect();
+        Self {
+            lines: lines.join(" "),
+            refused,
+            values,
+            n_elsewhere,
+            unusable: report
+                .unusable
+                .iter()
+                .map(|found| (found.place.to_string(), found.why.clone()))
+                .collect(),
+            unmapped: report
+                .unmapped
+                .iter()
+                .map(|entry| entry.place.to_string())
+                .collect(),
+            tally,
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_RAW_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,183 @@
+//! Replay, release, hold, skip, settle, send on: for one message, or for all that rest for one reason.
+
+use super::super::fault::Fault;
+use super::super::visitor::Form;
+use access::Interaction;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use flow::{ControlError, Resend};
+use store::journal::Sequence;
+use web::App;
+use web::trail::Touched;
+
+/// What a button asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Replay,
+    Release,
+    Hold,
+    Skip,
+    Settle,
+}
+
+// === impl Act ===
+
+impl Act {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "replay" => Some(Self::Replay),
+            "release" => Some(Self::Release),
+            "hold" => Some(Self::Hold),
+            "skip" => Some(Self::Skip),
+            "settle" => Some(Self::Settle),
+            _ => None,
+        }
+    }
+
+    /// As the audit log has it.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Release => "release",
+            Self::Hold => "hold",
+            Self::Skip => "skip",
+            Self::Settle => "settle",
+        }
+    }
+
+    /// What is asked for, as a page says it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Replay => "Replay",
+            Self::Release => "Release",
+            Self::Hold => "Hold",
+            Self::Skip => "Skip",
+            Self::Settle => "Settle",
+        }
+    }
+
+    /// What it does to many.
+    pub(super) fn effect(self) -> &'static str {
+        match self {
+            Self::Replay => {
+                "Each goes to the chart again, oldest first, under the maps as they are now. One that \
+                 these maps have applied already changes nothing."
+            }
+            Self::Release => {
+                "Each that waits goes on to the chart, oldest first, and what waits behind it."
+            }
+            Self::Hold => {
+                "Each that is not in the chart yet is set aside until somebody releases it."
+            }
+            Self::Skip => {
+                "Each that waits is set aside for good: nothing of it is applied, and what waits \
+                 behind it goes on."
+            }
+            Self::Settle => {
+                "Each that is in the chart and needs attention is taken as looked at. Nothing in the \
+                 chart changes."
+            }
+        }
+    }
+
+    /// What has been done to a message: `replayed`.
+    pub(super) fn done(self) -> &'static str {
+        match self {
+            Self::Replay => "replayed",
+            Self::Release => "released",
+            Self::Hold => "held",
+            Self::Skip => "skipped",
+            Self::Settle => "settled",
+        }
+    }
+
+    /// Blocks for an fsync.
+    pub(super) fn run(
+        self,
+        app: &App,
+        sequence: Sequence,
+        (by, why): (&str, &str),
+    ) -> Result<(), ControlError> {
+        match self {
+            Self::Replay => app.engine.replay(sequence, by).map(drop),
+            Self::Release => app.engine.release(sequence),
+            Self::Hold => app.engine.hold(sequence, by, why),
+            Self::Skip => app.engine.dismiss(sequence, by, why),
+            Self::Settle => app.engine.settle(sequence, by, why),
+        }
+    }
+}
+
+/// `POST /messages/{sequence}/act`
+pub(crate) async fn act_on_one(
+    State(app): State<App>,
+    Path(sequence): Path<u64>,
+    form: Form,
+) -> Result<Response, Fault> {
+    let act = wanted(&form)?;
+    run(&app, &form, act, Sequence::new(sequence)).await?;
+    Ok(Redirect::to(form.back()).into_response())
+}
+
+/// `POST /messages/{sequence}/redirect`: a copy for another flow, which is opened then.
+pub(crate) async fn redirect(
+    State(app): State<App>,
+    Path(sequence): Path<u64>,
+    form: Form,
+) -> Result<Response, Fault> {
+    let visitor = &form.visitor;
+    visitor.permit(&app, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target: sequence.to_string(),
+        patients: Vec::new(),
+    };
+    visitor.record(&app, "redirect", touched).await?;
+    let (work, by) = (app.clone(), visitor.user().to_owned());
+    let (flow, why) = (form.get("flow").to_owned(), form.get("why").to_owned());
+    let made = tokio::task::spawn_blocking(move || {
+        work.engine.resend(&Resend {
+            of: Sequence::new(sequence),
+            body: None,
+            flow: Some(&flow),
+            by: &by,
+            why: &why,
+        })
+    });
+    let made = made.await.map_err(|error| Fault::internal(&error))??;
+    Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response())
+}
+
+/// The wish is in the audit log, with its reason, before it is done.
+async fn run(app: &App, form: &Form, act: Act, sequence: Sequence) -> Result<(), Fault> {
+    form.visitor.permit(app, Interaction::Operate, None).await?;
+    let why = form.get("why").trim().to_owned();
+    let target = match why.as_str() {
+        "" => sequence.to_string(),
+        why => format!("{sequence}: {why}"),
+    };
+    let touched = Touched {
+        resource_type: "message".to_owned(),
+        target,
+        patients: Vec::new(),
+    };
+    form.visitor.record(app, act.code(), touched).await?;
+    let (work, by) = (app.clone(), form.visitor.user().to_owned());
+    let done = tokio::task::spawn_blocking(move || act.run(&work, sequence, (&by, &why)));
+    done.await.map_err(|error| Fault::internal(&error))??;
+    Ok(())
+}
+
+pub(super) fn wanted(form: &Form) -> Result<Act, Fault> {
+    Act::named(form.get("action")).ok_or_else(|| unknown("action"))
+}
+
+fn unknown(what: &str) -> Fault {
+    Fault::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "This was not done",
+        format!("The form names no {what} that there is."),
+        "Reload the page and try again.",
+    )
+}

@@ -1,0 +1,198 @@
+//! What a wish for many messages would touch, shown before anything is done.
+//!
+//! Invariants:
+//! - nothing is done before somebody was shown how many messages it touches and said why;
+//! - no message that came later, and no more than were shown, is touched: where more match by then,
+//!   the new number is shown first.
+
+use super::super::fault::Fault;
+use super::super::frame::{Frame, Place, page};
+use super::super::markup::{Moment, count, thousands};
+use super::super::visitor::{Form, Visitor};
+use super::act::Act;
+use super::filter::{Chip, Wanted};
+use super::list::check_flow;
+use super::state_class;
+use askama::Template;
+use axum::response::Response;
+use base::Timestamp;
+use std::collections::BTreeMap;
+use store::journal::{Filter, Page, Sequence, State};
+use web::App;
+
+/// The messages of a wish.
+pub(super) struct Chosen {
+    /// Oldest first.
+    pub(super) messages: Vec<Sequence>,
+    oldest: Option<Timestamp>,
+    newest: Option<Timestamp>,
+    /// How many stand where.
+    states: BTreeMap<&'static str, (State, u64)>,
+    /// The journal's last message when they were looked up: no later one is of the wish.
+    last: Sequence,
+    /// There are more than one wish may touch.
+    is_cut: bool,
+}
+
+/// What somebody was shown, as the form carries it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WasShown {
+    pub(super) last: Sequence,
+    pub(super) n: u64,
+}
+
+/// A wish that waits for its reason.
+pub(super) struct Question {
+    pub(super) act: Act,
+    pub(super) wanted: Wanted,
+    pub(super) chips: Vec<Chip>,
+    pub(super) chosen: Chosen,
+    pub(super) why: String,
+    /// Why it is asked again.
+    pub(super) notice: Option<&'static str>,
+}
+
+/// What to do with a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It is done.
+    Go,
+    /// It is asked for, once more with the reason why.
+    Ask(Option<&'static str>),
+}
+
+#[derive(Template)]
+#[template(path = "messages/ask.html")]
+struct AskPage {
+    frame: Frame,
+    question: Question,
+    map_version: String,
+}
+
+/// No wish touches more.
+const MAX_MESSAGES: usize = 1_000_000;
+const SLICE: usize = 1_000;
+
+// === impl Chosen ===
+
+impl Chosen {
+    /// Everything that the filter finds, up to a message of the journal; not for an async task's own
+    /// thread.
+    pub(super) fn take(app: &App, filter: &Filter, last: Option<Sequence>) -> Result<Self, Fault> {
+        check_flow(app, filter)?;
+        let last = last.unwrap_or_else(|| app.journal.last());
+        let mut chosen = Self {
+            messages: Vec::new(),
+            oldest: None,
+            newest: None,
+            states: BTreeMap::new(),
+            last,
+            is_cut: false,
+        };
+        let mut before = Some(Sequence::new(last.get().saturating_add(1)));
+        while before.is_some() && !chosen.is_cut {
+            let page = Page {
+                before,
+                limit: SLICE,
+            };
+            let listing = app.journal.list(filter, page)?;
+            for row in listing.rows {
+                chosen.newest.get_or_insert(row.received);
+                chosen.oldest = Some(row.received);
+                let counted = chosen.states.entry(row.state.word());
+                counted.or_insert((row.state, 0)).1 += 1;
+                chosen.messages.push(row.sequence);
+            }
+            before = listing.next;
+            chosen.is_cut = MAX_MESSAGES <= chosen.messages.len();
+        }
+        chosen.messages.truncate(MAX_MESSAGES);
+        chosen.messages.reverse();
+        Ok(chosen)
+    }
+
+    pub(super) fn n(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
+    /// `1,204 messages`
+    pub(super) fn words(&self) -> String {
+        count(self.n(), "message", "messages")
+    }
+
+    fn by_state(&self) -> Vec<(&'static str, &'static str, String)> {
+        let line = |(word, (state, n)): (&&'static str, &(State, u64))| {
+            (*word, state_class(*state), thousands(*n))
+        };
+        self.states.iter().map(line).collect()
+    }
+}
+
+// === impl WasShown ===
+
+impl WasShown {
+    /// None where nobody has been shown anything yet.
+    pub(super) fn of(form: &Form) -> Option<Self> {
+        Some(Self {
+            last: Sequence::new(form.get("last").parse().ok()?),
+            n: form.get("n").parse().ok()?,
+        })
+    }
+}
+
+// === impl Question ===
+
+impl Question {
+    /// Whether it may be done now.
+    pub(super) fn answer(shown: Option<WasShown>, n_now: u64, why: &str) -> Answer {
+        match shown {
+            None => Answer::Ask(None),
+            Some(shown) if shown.n < n_now => Answer::Ask(Some(
+                "More messages match by now than you were shown, so nothing was done. Look again.",
+            )),
+            Some(_) if why.is_empty() => Answer::Ask(Some("Nothing was done yet: say why.")),
+            Some(_) => Answer::Go,
+        }
+    }
+
+    pub(super) fn page(self, app: &App, visitor: &Visitor) -> Result<Response, Fault> {
+        let title = format!("{} {}?", self.act.word(), self.chosen.words());
+        page(&AskPage {
+            frame: Frame::new(visitor, Place::Messages, title),
+            question: self,
+            map_version: app.maps.current().version.clone(),
+        })
+    }
+
+    fn back(&self) -> String {
+        format!("/messages?{}", self.wanted.query())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_done_unseen_or_without_a_reason() {
+        let shown = |n| {
+            Some(WasShown {
+                last: Sequence::new(9),
+                n,
+            })
+        };
+        // Nobody was shown a number; more match by now; no reason.
+        assert_eq!(Question::answer(None, 3, "why"), Answer::Ask(None));
+        assert!(matches!(
+            Question::answer(shown(3), 4, "why"),
+            Answer::Ask(Some(_))
+        ));
+        assert!(matches!(
+            Question::answer(shown(3), 3, ""),
+            Answer::Ask(Some(_))
+        ));
+        // As many as were shown, or fewer: somebody was quicker with the others.
+        assert_eq!(Question::answer(shown(3), 3, "why"), Answer::Go);
+        assert_eq!(Question::answer(shown(3), 2, "why"), Answer::Go);
+    }
+}

@@ -1,0 +1,41 @@
+//! What befell the stores: shown until somebody says that it is seen.
+
+use super::super::fault::Fault;
+use super::super::visitor::Form;
+use access::Interaction;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use web::App;
+use web::damages;
+use web::trail::Touched;
+
+/// What reading found damaged, in sentences.
+pub(super) fn damage(app: &App) -> Vec<String> {
+    let told = damages(app).into_iter().filter_map(|(store, damage)| {
+        let last = damage.last().filter(|_| 0 < damage.n_met())?;
+        let n = damage.n_met();
+        Some(format!(
+            "Damaged data was met in the {store} {n} times since the start and not given out. The last time: {last}."
+        ))
+    });
+    told.collect()
+}
+
+/// `POST /console/notices/{id}`: it is not shown any more, and the audit log says who said so.
+pub(crate) async fn seen(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    form: Form,
+) -> Result<Response, Fault> {
+    let visitor = &form.visitor;
+    visitor.permit(&app, Interaction::Operate, None).await?;
+    let touched = Touched {
+        resource_type: "notice".to_owned(),
+        target: id.to_string(),
+        patients: Vec::new(),
+    };
+    visitor.record(&app, "notice-seen", touched).await?;
+    let done = app.journal.ledger().notice_seen(id, visitor.user()).await;
+    done.map_err(|error| Fault::internal(&error))?;
+    Ok(Redirect::to("/").into_response())
+}

@@ -1,0 +1,316 @@
+//! `PUT [type]/[id]`, with `If-Match`. A PUT to an id that is free creates the resource.
+
+use super::create::{condition, existing};
+use crate::body::{check_content_type, check_references, patients, prepared, resource};
+use crate::precondition::{Precondition, version_of};
+use crate::preference::{check_format, return_preference};
+use crate::transaction::new_id;
+use crate::{Failure, answer, known_type, person};
+use access::{Interaction, Permit, RowFilter};
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use fhir::json::Document;
+use std::borrow::Cow;
+use store::audit::Outcome as AuditOutcome;
+use store::chart::{
+    ApplyError, Batch, Change, Condition, Conflict, Expect, Lane, Outcome, Read, Resource,
+};
+use web::App;
+use web::caller::Caller;
+use web::trail::{self, Touched};
+use web::{audited_failure, permit};
+
+/// How often a request that names no version looks again before it gives up. One of those who write
+/// at once is done in each round.
+pub(super) const MAX_TRIES: u32 = 256;
+
+/// Updates or creates.
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Path((resource_type, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    check_format(&headers, None)?;
+    let permit = permit(&app, &caller, Interaction::Update, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        target: id.clone(),
+        patients: Vec::new(),
+    };
+    let target = Target {
+        resource_type,
+        id: &id,
+        condition: None,
+    };
+    let work = async {
+        check_content_type(&headers)?;
+        check_address(&id)?;
+        let document = resource(&body, Some(resource_type))?;
+        check_id(document.root().text("id").as_deref(), &id)?;
+        store(&app, &caller, &permit, target, &headers, document).await
+    };
+    audited_failure(&app, &caller, Interaction::Update, touched, work).await
+}
+
+/// `PUT [type]?…`: the one that matches, or a new one (http.html#cond-update).
+pub(crate) async fn conditional(
+    State(app): State<App>,
+    caller: Caller,
+    Path(resource_type): Path<String>,
+    RawQuery(criteria): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let resource_type = known_type(&resource_type)?;
+    check_format(&headers, None)?;
+    let permit = permit(&app, &caller, Interaction::Update, Some(resource_type)).await?;
+    let touched = Touched {
+        resource_type: resource_type.to_owned(),
+        ..Touched::default()
+    };
+    let attempt = async || {
+        check_content_type(&headers)?;
+        let document = resource(&body, Some(resource_type))?;
+        let criteria = criteria.as_deref().unwrap_or_default();
+        let (found, condition) = matching(&app, &caller, resource_type, criteria).await?;
+        let own = document.root().text("id").map(Cow::into_owned);
+        let id = conditional_id(own.as_deref(), found.as_ref().map(|found| &*found.id))?;
+        if found.is_none() && own.is_some() {
+            let current = app.chart.read(&permit, resource_type, &id)?;
+            refuse_taken(&permit, &current, resource_type, &id)?;
+        }
+        let target = Target {
+            resource_type,
+            id: &id,
+            condition: Some(condition),
+        };
+        store(&app, &caller, &permit, target, &headers, document).await
+    };
+    let work = async {
+        let mut n_tries = 0;
+        loop {
+            match attempt().await {
+                Err(failure) if may_retry(&failure, n_tries) => n_tries += 1,
+                settled => return settled,
+            }
+        }
+    };
+    audited_failure(&app, &caller, Interaction::Update, touched, work).await
+}
+
+/// What a condition finds, and the condition that it stays so until it is written.
+pub(crate) async fn matching(
+    app: &App,
+    caller: &Caller,
+    resource_type: &'static str,
+    criteria: &str,
+) -> Result<(Option<Resource>, Condition), Failure> {
+    let query = condition(resource_type, criteria)?;
+    let searching = web::permit(app, caller, Interaction::SearchType, Some(resource_type));
+    let searching = searching.await?;
+    let found = existing(app, &searching, &query).await?;
+    let condition = Condition {
+        query,
+        matches: found.as_ref().map(|found| found.id.clone()),
+        rows: searching.filter().clone(),
+    };
+    Ok((found, condition))
+}
+
+/// A body under a condition needs no id. Where it has one, it is that of the match, or of the new
+/// resource where nothing matches (an update as create).
+pub(crate) fn conditional_id(own: Option<&str>, found: Option<&str>) -> Result<String, Failure> {
+    match (own, found) {
+        (Some(own), Some(found)) if own != found => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "id",
+            "the id in the body is not that of the resource that matches",
+        )),
+        (Some(own), _) if fhir::reference::is_id(own) => Ok(own.to_owned()),
+        (_, Some(found)) => Ok(found.to_owned()),
+        (_, None) => Ok(new_id()),
+    }
+}
+
+/// Nothing matches, so the id is to be new.
+pub(crate) fn refuse_taken(
+    permit: &Permit,
+    current: &Read,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Failure> {
+    refuse_hidden(permit, current, resource_type, id)?;
+    match current {
+        Read::Found(_) => Err(Failure::at(
+            StatusCode::CONFLICT,
+            "conflict",
+            "id",
+            format!("{resource_type}/{id} is there and does not match the condition"),
+        )),
+        Read::Gone { .. } | Read::Missing => Ok(()),
+    }
+}
+
+/// Whether another writer was quicker, so that it is worth looking again.
+pub(super) fn may_retry(failure: &Failure, n_tries: u32) -> bool {
+    failure.is_overtaken && n_tries < MAX_TRIES
+}
+
+/// `PATCH [type]/[id]`
+pub(crate) async fn patch(_caller: Caller, _body: Bytes) -> Failure {
+    Failure::not_supported(
+        "PATCH is not supported; read, change, then PUT [type]/[id] with If-Match",
+    )
+}
+
+/// What is to be written, and under which condition.
+pub(super) struct Target<'a> {
+    pub(super) resource_type: &'static str,
+    pub(super) id: &'a str,
+    pub(super) condition: Option<Condition>,
+}
+
+async fn store(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    target: Target<'_>,
+    headers: &HeaderMap,
+    document: Document,
+) -> Result<Response, Failure> {
+    let Target {
+        resource_type,
+        id,
+        condition,
+    } = target;
+    let current = app.chart.read(permit, resource_type, id)?;
+    let is_new = condition.as_ref().is_some_and(|c| c.matches.is_none());
+    if !is_new {
+        refuse_hidden(permit, &current, resource_type, id)?;
+    }
+    let current = match &current {
+        Read::Found(found) => Some(found.body.as_slice()),
+        Read::Gone { .. } | Read::Missing => None,
+    };
+    let document = person::restored(&app.chart, permit, document, current)?;
+    check_references(app, permit, &document, &|kind, other| {
+        kind == resource_type && other == id
+    })?;
+    let precondition = Precondition::of(headers)?;
+    let prepared = prepared(&app.fhir_base(), &document)?;
+    let patients = patients(&document, id);
+    let mut n_tries = 0;
+    let receipt = loop {
+        let current = app.chart.read(permit, resource_type, id)?;
+        refuse_source_fed(&current)?;
+        let version = version_of(&current);
+        // What was decided above must still hold when it is written.
+        let now = version.map_or(Expect::Absent, Expect::Version);
+        let expect = precondition.expect(version)?.unwrap_or(now);
+        let touched = Touched {
+            resource_type: resource_type.to_owned(),
+            target: id.to_owned(),
+            patients: patients.clone(),
+        };
+        let entry = trail::entry(
+            caller,
+            Interaction::Update.code(),
+            touched,
+            AuditOutcome::Success,
+        );
+        let change = Change::put(id, prepared.clone()).expecting(expect);
+        let batch = Batch {
+            conditions: condition.clone().into_iter().collect(),
+            audit: vec![entry],
+            ..Batch::of(change)
+        };
+        match app.chart.apply(permit, batch, Lane::Interactive).await {
+            // Another writer was quicker, so look again: without a precondition the last one wins,
+            // and with one the version that is there now decides.
+            Err(ApplyError::Conflict(Conflict::Version { .. })) if n_tries < MAX_TRIES => {
+                n_tries += 1;
+            }
+            other => break other?,
+        }
+    };
+    let was_created = receipt
+        .written
+        .first()
+        .is_some_and(|written| written.outcome == Outcome::Created);
+    let status = if was_created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    match app.chart.read(permit, resource_type, id)? {
+        Read::Found(stored) => Ok(answer::written(
+            app,
+            status,
+            return_preference(headers),
+            *stored,
+        )),
+        Read::Gone { .. } | Read::Missing => Ok(answer::json(status, answer::done("stored"))),
+    }
+}
+
+fn check_address(id: &str) -> Result<(), Failure> {
+    if fhir::reference::is_id(id) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        StatusCode::BAD_REQUEST,
+        "value",
+        "the id in the address is no FHIR id: 1 to 64 letters, digits, `-` or `.`",
+    ))
+}
+
+/// The body's id is the address's (http.html#update).
+fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
+    match found {
+        Some(found) if found == wanted => Ok(()),
+        Some(_) => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "id",
+            "the id in the body is not the one in the address",
+        )),
+        None => Err(Failure::at(
+            StatusCode::BAD_REQUEST,
+            "required",
+            "id",
+            "an update needs the id in the body too",
+        )),
+    }
+}
+
+/// Who may see the rows of some patients only may not choose ids: whether one is taken by a row that
+/// is hidden would show.
+pub(crate) fn refuse_hidden(
+    permit: &Permit,
+    current: &Read,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Failure> {
+    match (current, permit.filter()) {
+        (Read::Missing, RowFilter::Patients { .. }) => Err(Failure::not_found(resource_type, id)),
+        _ => Ok(()),
+    }
+}
+
+/// What a source feeds is not edited from outside: its next message would undo the edit unseen.
+pub(crate) fn refuse_source_fed(current: &Read) -> Result<(), Failure> {
+    match current {
+        Read::Found(found) if found.event.is_some() => Err(Failure::new(
+            StatusCode::CONFLICT,
+            "business-rule",
+            "a source's messages feed this resource; correct it at the source, or store your own resource beside it",
+        )),
+        Read::Found(_) | Read::Gone { .. } | Read::Missing => Ok(()),
+    }
+}

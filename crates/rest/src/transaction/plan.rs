@@ -1,0 +1,200 @@
+//! What the entries of a batch or transaction ask for, checked one by one.
+
+use crate::known_type;
+use crate::precondition::Precondition;
+use axum::http::StatusCode;
+use fhir::bundle::{Entry, Request, entries};
+use fhir::json::Document;
+use fhir::reference::is_id;
+use web::Failure;
+
+/// One entry.
+#[derive(Debug)]
+pub(crate) struct Planned<'a> {
+    /// Its place in the bundle, from 0.
+    pub(crate) place: usize,
+    /// The name by which other entries may refer to it.
+    pub(crate) full_url: Option<String>,
+    pub(crate) ask: Ask<'a>,
+}
+
+/// What an entry asks for.
+#[derive(Debug)]
+pub(crate) enum Ask<'a> {
+    Create {
+        body: Body<'a>,
+        if_none_exist: Option<String>,
+    },
+    Update {
+        body: Body<'a>,
+        target: Target,
+        precondition: Precondition,
+    },
+    Delete {
+        resource_type: &'static str,
+        target: Target,
+        precondition: Precondition,
+    },
+    /// A read or search: the address below the base.
+    Get {
+        url: String,
+        precondition: Precondition,
+    },
+}
+
+/// Which resource an entry changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// `[type]/[id]`
+    Id(String),
+    /// `[type]?…`: the one that matches.
+    Criteria(String),
+}
+
+/// The entry's resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body<'a> {
+    pub(crate) resource_type: &'static str,
+    pub(crate) node: fhir::json::Node<'a>,
+}
+
+/// Reads one entry. The failure's location is the entry's.
+pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failure> {
+    let full_url = entry.full_url().map(std::borrow::Cow::into_owned);
+    let request = entry
+        .request()
+        .ok_or_else(|| wrong(place, "required", "the entry has no request"))?;
+    let ask = match request.method.as_ref() {
+        "POST" => {
+            let body = body(
+                place,
+                entry,
+                below_base(&request.url).split('?').next().unwrap_or(""),
+            )?;
+            Ask::Create {
+                body,
+                if_none_exist: request.if_none_exist.map(std::borrow::Cow::into_owned),
+            }
+        }
+        "PUT" => {
+            let (resource_type, target) = address(place, &request)?;
+            let body = body(place, entry, resource_type)?;
+            if let Target::Id(id) = &target
+                && body.node.text("id").as_deref() != Some(id)
+            {
+                return Err(wrong(
+                    place,
+                    "invalid",
+                    "the resource's id is not the one of request.url",
+                ));
+            }
+            Ask::Update {
+                body,
+                target,
+                precondition: precondition(place, &request)?,
+            }
+        }
+        "DELETE" => {
+            let (resource_type, target) = address(place, &request)?;
+            Ask::Delete {
+                resource_type,
+                target,
+                precondition: precondition(place, &request)?,
+            }
+        }
+        "GET" => Ask::Get {
+            url: below_base(&request.url).to_owned(),
+            precondition: precondition(place, &request)?,
+        },
+        "PATCH" | "HEAD" => {
+            return Err(Failure::at(
+                StatusCode::NOT_IMPLEMENTED,
+                "not-supported",
+                expression(place),
+                format!("`{}` in a bundle is not supported", request.method),
+            ));
+        }
+        _ => {
+            return Err(wrong(
+                place,
+                "value",
+                "request.method is not GET, POST, PUT or DELETE",
+            ));
+        }
+    };
+    Ok(Planned {
+        place,
+        full_url,
+        ask,
+    })
+}
+
+fn precondition(place: usize, request: &Request<'_>) -> Result<Precondition, Failure> {
+    let (matches, none) = (&request.if_match, &request.if_none_match);
+    Precondition::of_entry(matches.as_deref(), none.as_deref())
+        .map_err(|failure| failure.within(&expression(place)))
+}
+
+/// Every entry, or the first failure.
+pub(crate) fn plan_all(document: &Document) -> Result<Vec<Planned<'_>>, Failure> {
+    entries(document.root())
+        .enumerate()
+        .map(|(place, entry)| plan(place, entry))
+        .collect()
+}
+
+/// `Bundle.entry[3]`.
+pub(crate) fn expression(place: usize) -> String {
+    format!("Bundle.entry[{place}]")
+}
+
+fn body<'a>(place: usize, entry: Entry<'a>, wanted: &str) -> Result<Body<'a>, Failure> {
+    let node = entry
+        .resource()
+        .ok_or_else(|| wrong(place, "required", "the entry has no resource"))?;
+    let found = node.resource_type().unwrap_or("");
+    let resource_type = known_type(found).map_err(|_| {
+        wrong(
+            place,
+            "structure",
+            "the entry's resource is of no type that FHIR R4 has",
+        )
+    })?;
+    if wanted == resource_type {
+        Ok(Body {
+            resource_type,
+            node,
+        })
+    } else {
+        Err(wrong(
+            place,
+            "invalid",
+            "request.url is not the resource's type",
+        ))
+    }
+}
+
+fn address(place: usize, request: &Request<'_>) -> Result<(&'static str, Target), Failure> {
+    let url = below_base(&request.url);
+    let (name, target) = if let Some((name, criteria)) = url.split_once('?') {
+        (name, Target::Criteria(criteria.to_owned()))
+    } else {
+        let (name, id) = url
+            .split_once('/')
+            .filter(|(_, id)| is_id(id))
+            .ok_or_else(|| wrong(place, "value", "request.url is not [type]/[id] or [type]?…"))?;
+        (name, Target::Id(id.to_owned()))
+    };
+    let resource_type = known_type(name)
+        .map_err(|_| wrong(place, "value", "request.url names no resource type"))?;
+    Ok((resource_type, target))
+}
+
+/// Some clients start the address with a slash.
+fn below_base(url: &str) -> &str {
+    url.strip_prefix('/').unwrap_or(url)
+}
+
+fn wrong(place: usize, code: &'static str, text: &str) -> Failure {
+    Failure::at(StatusCode::BAD_REQUEST, code, expression(place), text)
+}

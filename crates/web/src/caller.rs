@@ -1,0 +1,248 @@
+//! Who calls: a session cookie or a bearer token becomes a principal.
+//!
+//! A request with a token is judged by the token alone, also where it has a cookie. A cookie counts
+//! for a write only together with the session's CSRF token, so that a page of somebody else cannot
+//! write in the name of whoever is logged in.
+
+use crate::app::App;
+use access::{Principal, Scopes};
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use base::Purpose;
+use security::{Bearer, Session, TokenError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The scope of the operator's own commands: what the administrator may do at the console.
+pub const ADMINISTRATOR_SCOPE: &str = "causeway/administrator";
+
+/// The session cookie's name.
+pub const COOKIE_NAME: &str = "causeway_session";
+
+/// The header that carries the CSRF token where a form field cannot.
+const CSRF_HEADER: &str = "x-csrf-token";
+
+/// The header with the purpose of use of a request with a token, as a code of v3-PurposeOfUse.
+const PURPOSE_HEADER: &str = "x-purpose-of-use";
+
+/// The cookie that says that a person at the console has asked for emergency access. It grants no
+/// right: it says what the audit log is to say.
+pub const PURPOSE_COOKIE: &str = "causeway_purpose";
+
+/// Who calls, and from where.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// As whom.
+    pub principal: Principal,
+    /// For what purpose of use.
+    pub purpose: Purpose,
+    /// From where.
+    pub origin: Origin,
+    /// The console session, where the caller is one.
+    pub session: Option<Session>,
+}
+
+/// Where a request came from and what it is called in logs.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The peer's address.
+    pub address: IpAddr,
+    /// `X-Request-Id`, or one made here.
+    pub request_id: String,
+}
+
+/// Why nobody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// Neither cookie nor token.
+    #[error("log in, or send a bearer token (`causeway token` makes one)")]
+    Missing,
+    /// A token that is not valid.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token's scopes cannot be read.
+    #[error("the token's scopes cannot be read; make another with `causeway token --scope`")]
+    Scopes,
+    /// A purpose of use that is none.
+    #[error(
+        "`X-Purpose-Of-Use` is none of TREAT, ETREAT, HOPERAT, PATRQT, PUBHLTH; without it, it is TREAT"
+    )]
+    Purpose,
+    /// A write with a cookie and without the page's CSRF token.
+    #[error("the page's token is missing or old; reload the page and try again")]
+    Csrf,
+    /// A session of the first-login secret, which opens nothing but the choice of a password.
+    #[error("choose your password first, at /password; the first-login secret opens nothing else")]
+    ChooseFirst,
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// Whoever the headers say. For a request with effects (anything but GET and HEAD) a cookie
+    /// needs the CSRF token in a header; a form that carries it as a field is checked by its handler,
+    /// through [`Caller::of_page`].
+    pub fn of_request(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let caller = Self::of_page(app, parts)?;
+        let is_safe = matches!(parts.method, Method::GET | Method::HEAD);
+        if let (false, Some(session)) = (is_safe, &caller.session) {
+            let given = parts
+                .headers
+                .get(CSRF_HEADER)
+                .and_then(|value| value.to_str().ok());
+            if !session.csrf_matches(given.unwrap_or("")) {
+                return Err(Unauthenticated::Csrf);
+            }
+        }
+        Ok(caller)
+    }
+
+    /// As [`Caller::of_request`], for handlers that check the CSRF token themselves.
+    pub fn of_page(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let caller = Self::at_the_door(app, parts)?;
+        let session = caller.session.as_ref();
+        if session.is_some_and(|session| session.must_choose_password) {
+            return Err(Unauthenticated::ChooseFirst);
+        }
+        Ok(caller)
+    }
+
+    /// As [`Caller::of_page`], also with the first-login secret: for the choice of a password and the
+    /// way out, and for nothing else.
+    pub fn at_the_door(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+        let origin = Origin::of(parts);
+        if let Some(value) = parts.headers.get(AUTHORIZATION) {
+            let token = value
+                .to_str()
+                .ok()
+                .and_then(|text| text.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+                .map(|(_, token)| token.trim())
+                .ok_or(TokenError::Invalid)?;
+            let bearer = app.tokens.check(token, app.clock.now())?;
+            let principal = principal(bearer)?;
+            return Ok(Self {
+                principal,
+                purpose: stated_purpose(&parts.headers)?,
+                origin,
+                session: None,
+            });
+        }
+        let cookie = session_cookie(&parts.headers).ok_or(Unauthenticated::Missing)?;
+        // What a page asks for by itself does not keep its session alive.
+        let is_by_itself = parts.headers.contains_key(LIVE_HEADER);
+        let session = if is_by_itself {
+            app.sessions.peek(cookie, app.clock.now())
+        } else {
+            app.sessions.find(cookie, app.clock.now())
+        };
+        let session = session.ok_or(Unauthenticated::Missing)?;
+        let principal = Principal::Administrator {
+            name: session.user.clone(),
+        };
+        let purpose = cookie_named(&parts.headers, PURPOSE_COOKIE).and_then(Purpose::of_code);
+        Ok(Self {
+            principal,
+            purpose: purpose.unwrap_or(Purpose::Treatment),
+            origin,
+            session: Some(session),
+        })
+    }
+
+    /// The name in the audit log.
+    pub fn actor(&self) -> String {
+        self.principal.actor()
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = crate::failure::Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let caller = Self::of_request(app, parts);
+        if let Err(error) = &caller {
+            crate::trail::refused_at_the_door(app, &Origin::of(parts), *error).await;
+        }
+        caller.map_err(crate::failure::Failure::from)
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// Of a request's head.
+    pub fn of(parts: &Parts) -> Self {
+        let address = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
+                address.ip()
+            });
+        let request_id = parts
+            .headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok())
+            .filter(|id| {
+                (1..=64).contains(&id.len())
+                    && id
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+            })
+            .map_or_else(security::random_text::<9>, str::to_owned);
+        Self {
+            address,
+            request_id,
+        }
+    }
+}
+
+/// Marks a request that a page makes by itself, for numbers that move.
+const LIVE_HEADER: &str = "x-live";
+
+/// The session cookie's value.
+pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, COOKIE_NAME)
+}
+
+fn stated_purpose(headers: &HeaderMap) -> Result<Purpose, Unauthenticated> {
+    let Some(stated) = headers.get(PURPOSE_HEADER) else {
+        return Ok(Purpose::Treatment);
+    };
+    let code = stated.to_str().unwrap_or("").trim();
+    Purpose::of_code(code).ok_or(Unauthenticated::Purpose)
+}
+
+fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
+}
+
+fn principal(bearer: Bearer) -> Result<Principal, Unauthenticated> {
+    let Bearer {
+        id,
+        scope,
+        patients,
+        ..
+    } = bearer;
+    if scope
+        .split_whitespace()
+        .any(|word| word == ADMINISTRATOR_SCOPE)
+    {
+        return Ok(Principal::Administrator {
+            name: format!("token {id}"),
+        });
+    }
+    let scopes: Scopes = scope.parse().map_err(|_| Unauthenticated::Scopes)?;
+    Ok(Principal::Token {
+        id,
+        scopes,
+        patients,
+    })
+}

@@ -1,0 +1,76 @@
+//! Who may, asked once for each request; and what is refused or fails, in the audit log before it is
+//! answered.
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::trail::{self, Touched};
+use access::{Action, Interaction, Permit, decide};
+use axum::http::StatusCode;
+use axum::response::Response;
+use std::future::Future;
+
+/// Asks for a permit; a refusal is in the audit log before it is answered.
+pub async fn permit(
+    app: &App,
+    caller: &Caller,
+    interaction: Interaction,
+    resource_type: Option<&str>,
+) -> Result<Permit, Failure> {
+    let action = Action {
+        interaction,
+        resource_type,
+    };
+    match decide(&caller.principal, action, caller.purpose) {
+        // What is left of the log on a full disk is for those who read.
+        Ok(_) if writes(interaction) && app.audit.reserve().is_some() => {
+            let failure = Failure::no_room();
+            let touched = Touched {
+                resource_type: resource_type.unwrap_or("").to_owned(),
+                ..Touched::default()
+            };
+            let entry = trail::entry(caller, interaction.code(), touched, failure.outcome());
+            trail::refused_for_want_of_room(app, entry).await;
+            Err(failure)
+        }
+        Ok(permit) => Ok(permit),
+        Err(refusal) => {
+            let touched = Touched {
+                resource_type: resource_type.unwrap_or("").to_owned(),
+                ..Touched::default()
+            };
+            let outcome = store::audit::Outcome::Refused;
+            trail::record(app, caller, interaction.code(), touched, outcome).await?;
+            Err(refusal.into())
+        }
+    }
+}
+
+fn writes(interaction: Interaction) -> bool {
+    matches!(
+        interaction,
+        Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete
+    )
+}
+
+/// Runs the work of a request; where it fails, the failure is in the audit log before it is answered.
+pub async fn audited_failure(
+    app: &App,
+    caller: &Caller,
+    interaction: Interaction,
+    touched: Touched,
+    work: impl Future<Output = Result<Response, Failure>>,
+) -> Result<Response, Failure> {
+    match work.await {
+        Ok(response) => Ok(response),
+        Err(failure) if failure.status == StatusCode::INSUFFICIENT_STORAGE => {
+            let entry = trail::entry(caller, interaction.code(), touched, failure.outcome());
+            trail::refused_for_want_of_room(app, entry).await;
+            Err(failure)
+        }
+        Err(failure) => {
+            trail::record(app, caller, interaction.code(), touched, failure.outcome()).await?;
+            Err(failure)
+        }
+    }
+}
