@@ -1,6 +1,6 @@
 //! Settings, sessions, the password and the audit log in the console, over HTTP.
 
-use crate::console::{Client, PASSWORD};
+use crate::console_client::{Client, PASSWORD};
 use crate::messages::ADMISSION;
 use crate::process::stdout_of;
 use crate::site::{Site, eventually};

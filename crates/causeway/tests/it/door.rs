@@ -1,6 +1,6 @@
 //! What stands before the login: forms of strangers, and the session of the first-login secret.
 
-use crate::console::Client;
+use crate::console_client::Client;
 use crate::process::Running;
 use crate::site::{Site, eventually};
 use std::io::{Read, Write};

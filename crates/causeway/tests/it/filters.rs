@@ -1,6 +1,6 @@
 //! A wrong filter is an error that names it, never everything: in the console, the API and the commands.
 
-use crate::console::Client;
+use crate::console_client::Client;
 use crate::messages::ADMISSION;
 use crate::process::causeway;
 use crate::site::Site;

@@ -1,6 +1,6 @@
 //! One notation for a place in a message, at the command line and in the console.
 
-use crate::console::Client;
+use crate::console_client::Client;
 use crate::messages::RESULT;
 use crate::process::{Running, causeway, stdout_of};
 use crate::site::write;

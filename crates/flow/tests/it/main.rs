@@ -21,7 +21,6 @@ mod chart_site;
 mod client;
 mod hostile;
 mod join;
-mod kill;
 mod lists;
 mod mllp;
 mod order;
@@ -29,7 +28,3 @@ mod resend;
 mod room;
 mod site;
 mod switch;
-mod torn;
-// One model of a power cut for both: the store's own test uses it too.
-#[path = "../../../store/tests/it/torn_writes_log.rs"]
-mod torn_writes_log;

@@ -180,8 +180,8 @@ impl Browser {
         self.write("#password", secret);
         self.click("button[type=submit]");
         self.wait_for("the choice", "location.pathname === '/password'");
-        self.write("#password", crate::console::PASSWORD);
-        self.write("#again", crate::console::PASSWORD);
+        self.write("#password", crate::console_client::PASSWORD);
+        self.write("#again", crate::console_client::PASSWORD);
         self.click("button.primary");
         self.wait_for("the session", "location.pathname === '/'");
     }

@@ -1,7 +1,7 @@
 //! A whole site on a disk that fills up: no acknowledgement and no write, reads go on and are
 //! audited, `/readyz` says how it stands, and everything goes on by itself when there is room.
 
-use crate::console::Client;
+use crate::console_client::Client;
 use crate::process::{Running, causeway, stdout_of};
 use crate::site::{SMALL, Site, eventually, write};
 use crate::small_disk::SmallDisk;
