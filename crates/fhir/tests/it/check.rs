@@ -212,11 +212,11 @@ fn primitive_syntax_2_24_0_1() {
 
 #[test]
 fn synthea_bundles_have_no_errors() {
-    let Some(folder) = shared::folder("synthea_bundles_have_no_errors") else {
+    let Some(folder) = testkit::shared("synthea_bundles_have_no_errors", "synthea") else {
         return;
     };
     let mut n_files = 0;
-    for file in std::fs::read_dir(folder.join("synthea")).unwrap() {
+    for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let document = Document::parse(shared::gunzip(&path)).unwrap();
         let issues = check::structure(&document);
@@ -231,12 +231,12 @@ const FAULTY: [&str; 2] = ["CodeSystem-v2-0550", "-extensions-"];
 
 #[test]
 fn published_packages_have_no_errors() {
-    let Some(folder) = shared::folder("published_packages_have_no_errors") else {
+    let Some(folder) = testkit::shared("published_packages_have_no_errors", "packages") else {
         return;
     };
     let mut wrong = Vec::new();
     for (package, n_least) in [("hl7.fhir.r4.core", 4500), ("us_core_610", 200)] {
-        let tar = shared::gunzip(&folder.join(format!("packages/{package}.tgz")));
+        let tar = shared::gunzip(&folder.join(format!("{package}.tgz")));
         let mut n_files = 0;
         for (name, content) in shared::files(&tar) {
             let Ok(document) = Document::parse(content) else {

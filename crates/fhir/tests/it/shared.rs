@@ -1,18 +1,6 @@
-//! What lies beside the checkout, when it does.
+//! Reading the packages of the shared test data.
 
 use std::io::Read;
-use std::path::PathBuf;
-
-/// The folder, or none after saying that `test` is skipped.
-pub(crate) fn folder(test: &str) -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("CAUSEWAY_SHARED").map_or_else(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {test} (no ../shared)");
-    None
-}
 
 /// A gzipped file's content.
 pub(crate) fn gunzip(path: &std::path::Path) -> Vec<u8> {

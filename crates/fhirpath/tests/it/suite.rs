@@ -7,24 +7,11 @@ use fhir::json::Document;
 use fhirpath::{Context, DateTime, Expression, Item};
 use roxmltree::Node;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
-/// The folder beside the workspace that holds what may not be copied into it.
-fn shared() -> Option<PathBuf> {
-    let folder = match std::env::var_os("CAUSEWAY_SHARED") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-    };
-    folder.is_dir().then_some(folder)
-}
+use std::path::Path;
 
 #[test]
 fn official_r4_suite() {
-    let Some(folder) = shared()
-        .map(|shared| shared.join("fhirpath"))
-        .filter(|f| f.is_dir())
-    else {
-        eprintln!("skipped: official_r4_suite (no ../shared)");
+    let Some(folder) = testkit::shared("official_r4_suite", "fhirpath") else {
         return;
     };
     let source = std::fs::read_to_string(folder.join("tests-fhir-r4.xml")).unwrap();

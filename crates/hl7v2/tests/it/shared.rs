@@ -4,18 +4,6 @@ use std::path::{Path, PathBuf};
 
 use hl7v2::Message;
 
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-/// The folder beside the checkout, or nothing (and a word about it).
-fn shared(test: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let root = std::env::var_os("CAUSEWAY_SHARED").map_or(beside, PathBuf::from);
-    let found = root.join("hl7v2-pairs").is_dir();
-    if !found {
-        eprintln!("skipped: {test} (no ../shared)");
-    }
-    found.then_some(root)
-}
-
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -29,11 +17,12 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn each_file_has_its_structure_and_keeps_its_bytes() {
-    let Some(root) = shared("each_file_has_its_structure_and_keeps_its_bytes") else {
+    let test = "each_file_has_its_structure_and_keeps_its_bytes";
+    let Some(folder) = testkit::shared(test, "hl7v2-pairs") else {
         return;
     };
     let mut found = Vec::new();
-    files(&root.join("hl7v2-pairs"), &mut found);
+    files(&folder, &mut found);
     assert!(!found.is_empty());
     for path in &found {
         let bytes = std::fs::read(path).unwrap();

@@ -24,12 +24,6 @@ struct Score {
     missing: usize,
 }
 
-fn folder() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let root = std::env::var_os("CAUSEWAY_SHARED").map_or_else(beside, PathBuf::from);
-    Some(root.join("hl7v2-pairs")).filter(|pairs| pairs.is_dir())
-}
-
 fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -42,8 +36,8 @@ fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The messages of the folder, in order.
-fn files() -> Option<(PathBuf, Vec<PathBuf>)> {
-    let folder = folder()?;
+fn files(test: &str) -> Option<(PathBuf, Vec<PathBuf>)> {
+    let folder = testkit::shared(test, "hl7v2-pairs")?;
     let mut files = Vec::new();
     messages(&folder, &mut files);
     files.sort();
@@ -66,8 +60,7 @@ fn converted(file: &Path) -> Value {
 /// be missing.
 #[test]
 fn make_resources_of_the_right_shape() {
-    let Some((folder, files)) = files() else {
-        eprintln!("skipped: pairs (no ../shared)");
+    let Some((folder, files)) = files("make_resources_of_the_right_shape") else {
         return;
     };
     let mut faults: BTreeMap<String, String> = BTreeMap::new();
@@ -94,8 +87,7 @@ fn make_resources_of_the_right_shape() {
 
 #[test]
 fn agree_as_far_as_the_floor() {
-    let Some((folder, files)) = files() else {
-        eprintln!("skipped: pairs (no ../shared)");
+    let Some((folder, files)) = files("agree_as_far_as_the_floor") else {
         return;
     };
     let mut total = Score::default();

@@ -6,15 +6,9 @@ use flate2::read::GzDecoder;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-/// The resources of the first few bundles; says on standard error that `test` is skipped where the
-/// folder is not there.
+/// The resources of the first few bundles, or nothing where `test` has to be skipped.
 pub(crate) fn synthea(test: &str, n_bundles: usize) -> Option<Vec<Document>> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let root = std::env::var_os("CAUSEWAY_SHARED").map_or_else(beside, PathBuf::from);
-    let Ok(entries) = root.join("synthea").read_dir() else {
-        eprintln!("skipped: {test} (no ../shared)");
-        return None;
-    };
+    let entries = testkit::shared(test, "synthea")?.read_dir().unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|end| end == "gz"));
     files.sort();

@@ -19,7 +19,6 @@ struct Disk {
 
 impl Disk {
     /// None, said by name, where nothing may be mounted here.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so by name")]
     fn mount(test: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let (image, place) = (dir.path().join("image"), dir.path().join("disk"));
@@ -37,7 +36,8 @@ impl Disk {
         let mounted = does("mkfs.ext4", &["-q", "-F", "-b", "1024", "-m", "0", image])
             && does("mount", &["-o", "loop", image, place]);
         if !mounted {
-            eprintln!("skipped: {test} (no right to mount a disk, or no mkfs.ext4)");
+            let why = "no mkfs.ext4, or no right to mount a loop device";
+            testkit::skipped(test, why, "install e2fsprogs and run as root");
         }
         mounted.then_some(Self { dir })
     }

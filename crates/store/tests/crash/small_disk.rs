@@ -15,7 +15,6 @@ pub(crate) struct SmallDisk {
 
 impl SmallDisk {
     /// None, said by name, where nothing may be mounted here.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so by name")]
     pub(crate) fn mount(test: &str, n_kilobytes: u64) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -31,7 +30,7 @@ impl SmallDisk {
             .status()
             .is_ok_and(|status| status.success());
         if !mounted {
-            eprintln!("skipped: {test} (no right to mount a small disk)");
+            testkit::skipped(test, "no right to mount a tmpfs", "run as root");
         }
         mounted.then_some(Self { dir })
     }

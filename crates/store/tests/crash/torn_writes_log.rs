@@ -60,7 +60,6 @@ struct Call<'a> {
 }
 
 /// Says whether file writes can be recorded here; else that the test is skipped.
-#[expect(clippy::print_stderr, reason = "a skipped test says so by name")]
 pub(crate) fn has_strace(test: &str) -> bool {
     let run = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
@@ -68,7 +67,8 @@ pub(crate) fn has_strace(test: &str) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     if !run {
-        eprintln!("skipped: {test} (no strace, or no right to trace)");
+        let why = "no strace, or no right to trace";
+        testkit::skipped(test, why, "install strace on the PATH and allow ptrace");
     }
     run
 }

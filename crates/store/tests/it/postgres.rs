@@ -65,19 +65,18 @@ fn random_charts_agree() {
 #[test]
 fn synthea_bundles_agree() {
     let test = "synthea_bundles_agree";
-    let shared = std::env::var_os("CAUSEWAY_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
-    let Ok(folder) = std::fs::read_dir(shared.join("synthea")) else {
-        eprintln!("skipped: {test} (no ../shared)");
+    let Some(folder) = testkit::shared(test, "synthea") else {
         return;
     };
     let Some(server) = Server::start(test) else {
         return;
     };
     let both = Both::open(&server.database("synthea"));
-    let mut files: Vec<PathBuf> = folder.map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = folder
+        .read_dir()
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "gz"));
     files.sort_by_key(|file| (file.metadata().map_or(0, |found| found.len()), file.clone()));
     for file in files.iter().take(4) {

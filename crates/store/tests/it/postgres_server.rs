@@ -70,11 +70,10 @@ fn make(bin: &Path, dir: &Path) {
 
 impl Server {
     /// Starts one; `None` where there is no PostgreSQL.
-    #[expect(clippy::print_stderr, reason = "says what was skipped")]
     pub(crate) fn start(test: &str) -> Option<Self> {
         let Some(program) = find() else {
-            let why = "no PostgreSQL; CAUSEWAY_TEST_POSTGRES names its server";
-            eprintln!("skipped: {test} ({why})");
+            let remedy = "install postgresql, or set CAUSEWAY_TEST_POSTGRES to its program";
+            testkit::skipped(test, "no PostgreSQL", remedy);
             return None;
         };
         let dir = tempfile::tempdir().unwrap();

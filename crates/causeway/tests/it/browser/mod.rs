@@ -24,34 +24,29 @@ pub struct Browser {
     profile: tempfile::TempDir,
 }
 
-/// The programs, or the name of the one that is not there.
-fn programs() -> Result<(PathBuf, PathBuf), String> {
+/// The programs; nothing, after recording that `test` was skipped, where one is not there.
+fn programs(test: &str) -> Option<(PathBuf, PathBuf)> {
     let find = |variable: &str, otherwise: &str| {
         let path =
             std::env::var_os(variable).map_or_else(|| PathBuf::from(otherwise), PathBuf::from);
         if path.is_file() {
-            Ok(path)
-        } else {
-            Err(path.display().to_string())
+            return Some(path);
         }
+        let why = format!("no {}", path.display());
+        let remedy = format!("install chromium and chromium-driver, or set {variable}");
+        testkit::skipped(test, &why, &remedy);
+        None
     };
-    Ok((
+    Some((
         find("CAUSEWAY_TEST_CHROMIUM", "/usr/bin/chromium")?,
         find("CAUSEWAY_TEST_CHROMEDRIVER", "/usr/bin/chromedriver")?,
     ))
 }
 
 impl Browser {
-    /// A browser, or none with a word on standard error where there is no Chromium.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    /// A browser, or none where there is no Chromium.
     pub fn start(test: &str) -> Option<Self> {
-        let (chromium, chromedriver) = match programs() {
-            Ok(programs) => programs,
-            Err(missing) => {
-                eprintln!("skipped: {test} (no {missing})");
-                return None;
-            }
-        };
+        let (chromium, chromedriver) = programs(test)?;
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()

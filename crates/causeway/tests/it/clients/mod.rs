@@ -6,12 +6,13 @@ use crate::site::{Site, write};
 use std::path::Path;
 use std::process::Command;
 
-/// The folder of a client, or nothing (and a word about it).
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn client(variable: &str) -> Option<String> {
+/// The folder of a client, or nothing where `test` has to be skipped.
+fn client(test: &str, variable: &str, package: &str) -> Option<String> {
     let found = std::env::var(variable).ok();
     if found.is_none() {
-        eprintln!("skipped: {variable} is not set (cargo xtask test sets it)");
+        let why = format!("no package {package}");
+        let remedy = format!("set {variable} to its folder, or let cargo xtask test install it");
+        testkit::skipped(test, &why, &remedy);
     }
     found
 }
@@ -63,7 +64,8 @@ fn expected() -> [String; 3] {
 
 #[test]
 fn the_python_client_reads_our_acknowledgements() {
-    let Some(folder) = client("CAUSEWAY_TEST_PYTHON_HL7") else {
+    let test = "the_python_client_reads_our_acknowledgements";
+    let Some(folder) = client(test, "CAUSEWAY_TEST_PYTHON_HL7", "hl7 of PyPI") else {
         return;
     };
     let site = Site::start();
@@ -78,7 +80,8 @@ fn the_python_client_reads_our_acknowledgements() {
 
 #[test]
 fn the_node_client_reads_our_acknowledgements() {
-    let Some(folder) = client("CAUSEWAY_TEST_NODE_HL7") else {
+    let test = "the_node_client_reads_our_acknowledgements";
+    let Some(folder) = client(test, "CAUSEWAY_TEST_NODE_HL7", "@medplum/hl7 of npm") else {
         return;
     };
     let site = Site::start();

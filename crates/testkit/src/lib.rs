@@ -1,0 +1,28 @@
+//! For tests alone: data that lies beside the checkout, and tests that could not run.
+//!
+//! A test that lacks its data or a program calls [`skipped`] and returns. The harness counts it as
+//! passed, so the word must reach a reader another way: it is appended to the file that
+//! `CAUSEWAY_SKIPPED` names, or written to standard error past the harness, which hides what passing tests print.
+
+mod shared;
+
+pub use shared::shared;
+
+use std::fs::File;
+use std::io::Write;
+
+/// Records that `test` did not run, why not, and what would let it run.
+///
+/// One line, its fields separated by tabs, in one write: tests run side by side.
+pub fn skipped(test: &str, why: &str, remedy: &str) {
+    let told = std::env::var_os("CAUSEWAY_SKIPPED").is_some_and(|path| {
+        let file = File::options().create(true).append(true).open(path);
+        let line = format!("{test}\t{why}\t{remedy}\n");
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .is_ok()
+    });
+    if !told {
+        // A macro such as `eprintln!` would be captured.
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}; {remedy}");
+    }
+}
