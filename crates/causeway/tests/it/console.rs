@@ -1,7 +1,7 @@
 //! The console as a person meets it: over HTTP, and in a real Chromium where there is one.
 
 use crate::browser::{Browser, faults_of_page, too_faint};
-use crate::console_client::Client;
+use crate::console_client::{Client, PASSWORD};
 use crate::process::Running;
 
 const ENTER: &str = "\u{e007}";

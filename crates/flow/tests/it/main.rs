@@ -18,6 +18,7 @@ mod chart_numbers;
 mod chart_people;
 mod chart_results;
 mod chart_site;
+#[allow(dead_code, reason = "the other binary uses the rest")]
 mod client;
 mod hostile;
 mod join;
@@ -26,5 +27,6 @@ mod mllp;
 mod order;
 mod resend;
 mod room;
+#[allow(dead_code, reason = "the other binary uses the rest")]
 mod site;
 mod switch;
