@@ -11,6 +11,7 @@ mod decimal;
 mod id;
 mod issue;
 mod phi;
+mod pieces;
 mod sparse;
 mod time;
 
@@ -19,5 +20,6 @@ pub use decimal::{Decimal, InvalidDecimal};
 pub use id::{Id, InvalidId, Kind};
 pub use issue::{Issue, Severity};
 pub use phi::{Phi, Purpose};
+pub use pieces::{Pieces, pieces};
 pub use sparse::Sparse;
 pub use time::{DateTime, InvalidDateTime, Precision, TimeReading, Timestamp, UtcOffset, Zone};

@@ -42,7 +42,7 @@ fn unpack(packed: &'static [u8]) -> &'static str {
 }
 
 fn cells(row: &'static str) -> impl FnMut() -> &'static str {
-    let mut cells = row.split('\t');
+    let mut cells = base::pieces(row, b'\t');
     move || cells.next().unwrap_or_default()
 }
 
@@ -112,7 +112,7 @@ fn element(
     let (name, min, max, flags) = (cell(), cell(), cell(), cell());
     let (types, binding) = (cell(), cell());
     let choice = flags.contains('C');
-    let types = types.split(' ').filter(|text| !text.is_empty());
+    let types = base::pieces(types, b' ').filter(|text| !text.is_empty());
     ElementDef {
         name,
         types: types.map(|text| type_ref(name, text, choice)).collect(),
@@ -135,10 +135,8 @@ fn element(
 
 fn type_ref(element: &'static str, text: &'static str, choice: bool) -> TypeRef {
     let (name, targets) = text.split_once('(').unwrap_or((text, ""));
-    let targets = targets
-        .trim_end_matches(')')
-        .split(',')
-        .filter(|target| !target.is_empty());
+    let targets = base::pieces(targets.trim_end_matches(')'), b',');
+    let targets = targets.filter(|target| !target.is_empty());
     let json_name = if choice {
         let (first, rest) = name.split_at(name.len().min(1));
         let joined = format!("{element}{}{rest}", first.to_uppercase());

@@ -77,17 +77,16 @@ impl Dictionary {
 
     /// A field as the newest version knows it that has it and has not withdrawn it (`WD`).
     pub fn newest_field(segment: &str, number: usize) -> Option<&'static FieldDef> {
-        let versions = Version::ALL.iter().rev();
-        let mut found = versions.filter_map(|version| Self::of(*version).field(segment, number));
-        found.find(|field| field.datatype != "WD")
+        newest(Tables::all().fields.get(segment)?, |field| {
+            usize::from(field.number) == number && field.datatype != "WD"
+        })
     }
 
     /// A component as the newest version that has it knows it.
     pub fn newest_component(datatype: &str, number: usize) -> Option<&'static ComponentDef> {
-        let versions = Version::ALL.iter().rev();
-        let mut found =
-            versions.filter_map(|version| Self::of(*version).component(datatype, number));
-        found.find(|part| part.datatype != "WD")
+        newest(Tables::all().components.get(datatype)?, |part| {
+            usize::from(part.number) == number && part.datatype != "WD"
+        })
     }
 
     /// Is the data type a text? Such a value has no parts (2.5.3): a separator that stands in it belongs to it.
@@ -116,7 +115,7 @@ impl Dictionary {
 
     /// An HL7 table by its four digits. Tables are the same for all versions.
     pub fn table(self, number: &str) -> Option<&'static TableDef> {
-        Tables::all().codes_of.get(number)
+        rows::codes_of(number)
     }
 
     /// Whether the version has a message structure of this name, such as `ORU_R01`.
@@ -155,5 +154,40 @@ impl Dictionary {
         let own = rows.iter().find(|(versions, _)| versions & bit != 0);
         own.or_else(|| rows.iter().max_by_key(|(versions, _)| *versions))
             .map(|(_, row)| row)
+    }
+}
+
+/// The row of the newest version for which it fits.
+fn newest<T>(rows: &'static [(u16, T)], fits: impl Fn(&T) -> bool) -> Option<&'static T> {
+    let fitting = rows.iter().filter(|(_, row)| fits(row));
+    // The highest bit is the newest version.
+    let newest = fitting.min_by_key(|(versions, _)| versions.leading_zeros());
+    newest.map(|(_, row)| row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_is_that_of_the_last_version_that_has_it() {
+        let names = Tables::all().fields.keys();
+        for (segment, number) in names.flat_map(|name| (0..=60).map(move |n| (*name, n))) {
+            let fields = Version::ALL.iter().rev().filter_map(|version| {
+                let field = Dictionary::of(*version).field(segment, number);
+                field.filter(|field| field.datatype != "WD")
+            });
+            let found = Dictionary::newest_field(segment, number);
+            assert_eq!(found, fields.into_iter().next(), "{segment}-{number}");
+        }
+        let names = Tables::all().components.keys();
+        for (name, number) in names.flat_map(|name| (0..=30).map(move |n| (*name, n))) {
+            let parts = Version::ALL.iter().rev().filter_map(|version| {
+                let part = Dictionary::of(*version).component(name, number);
+                part.filter(|part| part.datatype != "WD")
+            });
+            let found = Dictionary::newest_component(name, number);
+            assert_eq!(found, parts.into_iter().next(), "{name}.{number}");
+        }
     }
 }

@@ -74,7 +74,6 @@ pub(super) struct Tables {
     pub(super) segments: Rows<&'static str>,
     pub(super) fields: Rows<FieldDef>,
     pub(super) components: Rows<ComponentDef>,
-    pub(super) codes_of: HashMap<&'static str, TableDef>,
     /// Structures and groups by full name, with what stands in them.
     pub(super) groups: Rows<&'static str>,
     pub(super) events: Rows<&'static str>,
@@ -90,6 +89,20 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 });
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::read(&TEXT));
+
+/// Tables of codes by their number: only who shows or checks codes asks for them.
+static CODES: LazyLock<HashMap<&'static str, TableDef>> = LazyLock::new(|| {
+    let mut codes = HashMap::new();
+    for line in base::pieces(&TEXT, b'\n') {
+        code_row(&mut codes, line);
+    }
+    codes
+});
+
+/// A table of codes.
+pub(super) fn codes_of(number: &str) -> Option<&'static TableDef> {
+    CODES.get(number)
+}
 
 // === impl TableDef ===
 
@@ -112,15 +125,18 @@ impl Tables {
 
     fn read(text: &'static str) -> Self {
         let mut tables = Self::default();
-        for line in text.lines() {
+        for line in base::pieces(text, b'\n') {
             tables.row(line);
         }
         tables
     }
 
-    /// Takes in one row; gives nothing where the row is malformed.
+    /// Takes in one row; gives nothing where the row is malformed or one of a table of codes.
     fn row(&mut self, line: &'static str) -> Option<()> {
-        let mut cells = line.split('\t');
+        if is_of_codes(line) {
+            return None;
+        }
+        let mut cells = base::pieces(line, b'\t');
         let kind = cells.next()?;
         let name = cells.next()?;
         let mut next = || cells.next();
@@ -154,25 +170,6 @@ impl Tables {
                 };
                 add(&mut self.components, name, component, next()?)
             }
-            "T" => {
-                let codes = Vec::new();
-                self.codes_of.insert(
-                    name,
-                    TableDef {
-                        name: next()?,
-                        codes,
-                    },
-                );
-                Some(())
-            }
-            "V" => {
-                let (code, meaning) = (next()?, next()?);
-                self.codes_of
-                    .get_mut(name)?
-                    .codes
-                    .push(CodeDef { code, meaning });
-                Some(())
-            }
             "M" | "G" => {
                 let body = next()?;
                 add(&mut self.groups, name, body, next()?)
@@ -184,6 +181,34 @@ impl Tables {
             _ => None,
         }
     }
+}
+
+fn is_of_codes(line: &str) -> bool {
+    line.starts_with(['T', 'V'])
+}
+
+/// Takes in a row of a table of codes; gives nothing where the row is malformed or another one.
+fn code_row(codes: &mut HashMap<&'static str, TableDef>, line: &'static str) -> Option<()> {
+    if !is_of_codes(line) {
+        return None;
+    }
+    let mut cells = base::pieces(line, b'\t');
+    let (kind, number) = (cells.next()?, cells.next()?);
+    match kind {
+        "T" => {
+            let name = cells.next()?;
+            let table = TableDef {
+                name,
+                codes: Vec::new(),
+            };
+            codes.insert(number, table);
+        }
+        _ => {
+            let (code, meaning) = (cells.next()?, cells.next()?);
+            codes.get_mut(number)?.codes.push(CodeDef { code, meaning });
+        }
+    }
+    Some(())
 }
 
 fn add<T>(rows: &mut Rows<T>, name: &'static str, row: T, versions: &str) -> Option<()> {
@@ -202,10 +227,12 @@ mod tests {
 
     #[test]
     fn every_row_is_read() {
-        let mut tables = Tables::default();
+        let (mut tables, mut codes) = (Tables::default(), HashMap::new());
         for line in TEXT.lines() {
-            assert!(tables.row(line).is_some(), "{line}");
+            let is_structure = tables.row(line).is_some();
+            let is_code = code_row(&mut codes, line).is_some();
+            assert!(is_structure != is_code, "{line}");
         }
-        assert!(!tables.fields.is_empty());
+        assert!(!tables.fields.is_empty() && !codes.is_empty());
     }
 }

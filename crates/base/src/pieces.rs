@@ -1,0 +1,61 @@
+//! The pieces of a text between signs: rows of a table, cells of a row.
+//!
+//! Invariant: the same pieces as `str::split` gives. Tables of some ten thousand cells are read when the program
+//! starts, and `str::split` takes four times as long for pieces of a few bytes.
+
+/// See [`pieces`].
+#[derive(Clone, Debug)]
+pub struct Pieces<'t> {
+    /// None behind the last.
+    rest: Option<&'t str>,
+    sign: u8,
+}
+
+/// The pieces of a text between its tabs, line feeds or another ASCII sign; what is no ASCII divides nothing.
+#[must_use]
+pub fn pieces(text: &str, sign: u8) -> Pieces<'_> {
+    Pieces {
+        rest: Some(text),
+        sign,
+    }
+}
+
+// === impl Pieces ===
+
+impl<'t> Iterator for Pieces<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        let rest = self.rest?;
+        // Beside an ASCII sign a text can always be cut; another byte is within a character.
+        let cut = memchr::memchr(self.sign, rest.as_bytes())
+            .and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)));
+        let (piece, rest) = match cut {
+            Some((piece, rest)) => (piece, Some(rest)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        Some(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn as_split_does(text in "[a\\t\\nü]{0,30}", sign in prop::sample::select(&b"\t\na"[..])) {
+            let found: Vec<&str> = pieces(&text, sign).collect();
+            let expected: Vec<&str> = text.split(char::from(sign)).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_byte_of_a_character_divides_nothing() {
+        let found: Vec<&str> = pieces("aüb", 0xbc).collect();
+        assert_eq!(found, ["aüb"]);
+    }
+}
