@@ -2,7 +2,7 @@
 //! apart, and which row is the first on a place.
 
 use crate::program::{Body, Hop, Program, Row, Target, Told};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A list by its path.
@@ -10,6 +10,9 @@ type Place = String;
 
 /// What is told apart, by list.
 type Apart = HashMap<Place, Vec<Vec<Told>>>;
+
+/// The places that rows before have written to, by the path that leads there.
+type Seen = HashMap<Place, Vec<Arc<Target>>>;
 
 pub(super) fn settle(program: &mut Program) {
     for map in &mut program.types {
@@ -27,7 +30,7 @@ pub(super) fn settle(program: &mut Program) {
         {
             collect(&map.body, &mut apart);
         }
-        let mut seen = HashSet::new();
+        let mut seen = Seen::new();
         for place in places {
             if let Some(map) = program.segments.get_mut(*place) {
                 apply(&mut map.body, &apart, &mut seen);
@@ -39,7 +42,7 @@ pub(super) fn settle(program: &mut Program) {
 fn settle_body(body: &mut Body) {
     let mut apart = Apart::new();
     collect(body, &mut apart);
-    apply(body, &apart, &mut HashSet::new());
+    apply(body, &apart, &mut Seen::new());
 }
 
 fn collect(body: &Body, apart: &mut Apart) {
@@ -57,26 +60,37 @@ fn collect(body: &Body, apart: &mut Apart) {
             let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else {
                 continue;
             };
-            let list = apart.entry(place.clone()).or_default();
-            if !slice.told.is_empty() {
-                list.push(slice.told.clone());
+            if slice.told.is_empty() {
+                continue;
+            }
+            match apart.get_mut(&place) {
+                Some(list) => list.push(slice.told.clone()),
+                None => {
+                    apart.insert(place.clone(), vec![slice.told.clone()]);
+                }
             }
         }
     }
 }
 
-fn apply(body: &mut Body, apart: &Apart, seen: &mut HashSet<String>) {
+fn apply(body: &mut Body, apart: &Apart, seen: &mut Seen) {
     for row in &mut body.rows {
         match row {
             Row::Map(row) => {
-                others(Arc::make_mut(&mut row.target), apart);
-                let place = format!("{:?}", row.target.hops);
-                Arc::make_mut(&mut row.target).principal = seen.insert(place);
+                let target = Arc::make_mut(&mut row.target);
+                let place = others(target, apart);
+                let known = seen.entry(place).or_default();
+                target.principal = !known.iter().any(|own| own.hops == target.hops);
+                if target.principal {
+                    known.push(Arc::clone(&row.target));
+                }
                 if let Some(reference) = &mut row.reference {
                     settle_body(&mut reference.body);
                 }
             }
-            Row::Set(row) => others(Arc::make_mut(&mut row.target), apart),
+            Row::Set(row) => {
+                others(Arc::make_mut(&mut row.target), apart);
+            }
             Row::Each(row) => {
                 others(Arc::make_mut(&mut row.target), apart);
                 Arc::make_mut(&mut row.target).principal = true;
@@ -88,7 +102,8 @@ fn apply(body: &mut Body, apart: &Apart, seen: &mut HashSet<String>) {
     body.settle();
 }
 
-fn others(target: &mut Target, apart: &Apart) {
+/// Tells each slice of the target what rows tell apart in its list; the path of the target.
+fn others(target: &mut Target, apart: &Apart) -> Place {
     let mut place = Place::new();
     for hop in &mut target.hops {
         place.push('.');
@@ -98,4 +113,5 @@ fn others(target: &mut Target, apart: &Apart) {
         };
         slice.others = apart.get(&place).cloned().unwrap_or_default();
     }
+    place
 }

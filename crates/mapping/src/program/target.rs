@@ -27,7 +27,7 @@ pub(crate) struct Element {
     pub(crate) name: Name,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hop {
     /// An element that is there once.
     Field(Element),
@@ -38,7 +38,7 @@ pub(crate) enum Hop {
 }
 
 /// Which elements of a list belong to a row.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slice {
     pub(crate) told: Vec<Told>,
     /// What rows tell apart in this list, this row among them.
@@ -46,7 +46,7 @@ pub(crate) struct Slice {
 }
 
 /// `type = PLAC` or `use default home, also mobile, absent`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) path: Vec<&'static str>,
     pub(crate) values: Vec<Literal>,

@@ -120,13 +120,14 @@ impl<'a> Cursor<'a> {
     /// Is the next word this one?
     pub(crate) fn next_word_is(&mut self, word: &str) -> bool {
         let mut ahead = self.clone();
-        ahead.word() == Some(word)
+        ahead.next_is(word) && ahead.word() == Some(word)
     }
 
     /// Takes a keyword; a longer word that begins with it is another one.
     pub(crate) fn keyword(&mut self, word: &str) -> bool {
         let mut ahead = self.clone();
-        let found = ahead.word() == Some(word);
+        // Most keywords are asked for where another stands.
+        let found = ahead.next_is(word) && ahead.word() == Some(word);
         if found {
             *self = ahead;
         }
@@ -145,9 +146,8 @@ impl<'a> Cursor<'a> {
     pub(crate) fn word(&mut self) -> Option<&'a str> {
         self.skip_space();
         let rest = self.rest();
-        let end = rest
-            .find(|ch: char| !(ch.is_ascii_alphanumeric() || ch == '_' || ch == '-'))
-            .unwrap_or(rest.len());
+        let is_end = |byte: u8| !(byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        let end = rest.bytes().position(is_end).unwrap_or(rest.len());
         // `a->b`: the dash is the arrow's.
         let end = match rest.get(..end) {
             Some(word) if rest.get(end..).is_some_and(|more| more.starts_with('>')) => {
@@ -173,9 +173,8 @@ impl<'a> Cursor<'a> {
     /// Letters, digits and `_` only: an element or segment name.
     pub(crate) fn plain_word(&mut self) -> Option<&'a str> {
         let rest = self.rest();
-        let end = rest
-            .find(|ch: char| !(ch.is_ascii_alphanumeric() || ch == '_'))
-            .unwrap_or(rest.len());
+        let is_end = |byte: u8| !(byte.is_ascii_alphanumeric() || byte == b'_');
+        let end = rest.bytes().position(is_end).unwrap_or(rest.len());
         let word = rest.get(..end).filter(|word| !word.is_empty())?;
         self.at += end;
         Some(word)
@@ -198,6 +197,12 @@ impl<'a> Cursor<'a> {
     /// Text in quotes.
     pub(crate) fn quoted(&mut self) -> Read<String> {
         self.expect("\"")?;
+        if let Some((text, _)) = self.rest().split_once('"')
+            && !text.contains('\\')
+        {
+            self.at += text.len() + 1;
+            return Ok(text.to_owned());
+        }
         let mut text = String::new();
         let mut escaped = false;
         for (offset, ch) in self.rest().char_indices() {
