@@ -142,6 +142,13 @@ impl Charset {
     /// for what its `\X..\` escapes say, they are windows-1252.
     pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         if self.encoding != encoding_rs::UTF_8 {
+            // Most values are ASCII, whatever the set: that is seen sooner than the decoder is set up.
+            if self.encoding.is_ascii_compatible()
+                && bytes.is_ascii()
+                && let Ok(text) = std::str::from_utf8(bytes)
+            {
+                return Cow::Borrowed(text);
+            }
             return self.encoding.decode_without_bom_handling(bytes).0;
         }
         match std::str::from_utf8(bytes) {

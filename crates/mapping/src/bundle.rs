@@ -1,6 +1,7 @@
 //! A conversion as one Bundle.
 
 use crate::Conversion;
+use crate::draft::Draft;
 use fhir::build::Value;
 
 // === impl Conversion ===
@@ -9,26 +10,25 @@ impl Conversion {
     /// The resources as the message alone tells them: a `message` Bundle with its MessageHeader
     /// first where there is one, else a `collection`. Full urls come from the message's bytes.
     pub fn bundle(&self) -> Value {
-        let is_header = |at: &usize| {
-            self.drafts
-                .get(*at)
-                .is_some_and(|draft| draft.resource_type == "MessageHeader")
-        };
-        let mut order: Vec<usize> = (0..self.drafts.len()).collect();
-        order.sort_by_key(|at| !is_header(at));
-        let kind = if order.first().is_some_and(is_header) {
+        self.clone().into_bundle()
+    }
+
+    /// The same for who needs the drafts no longer: nothing is copied.
+    pub fn into_bundle(self) -> Value {
+        let is_header = |draft: &Draft| draft.resource_type == "MessageHeader";
+        let kind = if self.drafts.iter().any(is_header) {
             "message"
         } else {
             "collection"
         };
-        let entries = order
-            .iter()
-            .filter_map(|at| self.drafts.get(*at))
-            .map(|draft| {
-                Value::object()
-                    .with("fullUrl", draft.full_url.as_str())
-                    .with("resource", draft.whole_value())
-            });
+        let (headers, others): (Vec<_>, Vec<_>) = self.drafts.into_iter().partition(is_header);
+        let drafts = headers.into_iter().chain(others);
+        let entries = drafts.map(|mut draft| {
+            let url = std::mem::take(&mut draft.full_url);
+            Value::object()
+                .with("fullUrl", url)
+                .with("resource", draft.into_whole_value())
+        });
         let mut bundle = Value::resource("Bundle").with("type", kind);
         if let Some(at) = self.event_time {
             bundle.set("timestamp", at.to_fhir());

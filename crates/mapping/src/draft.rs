@@ -127,6 +127,13 @@ impl Draft {
         value
     }
 
+    /// The same for who needs the draft no longer.
+    pub(crate) fn into_whole_value(self) -> Value {
+        let mut value = self.value;
+        missing::fill(self.missing.as_deref().unwrap_or_default(), &mut value);
+        value
+    }
+
     fn missing(&self) -> &[Missing] {
         self.missing.as_deref().unwrap_or_default()
     }
@@ -203,7 +210,11 @@ fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
 
 /// An element's path as text.
 pub(crate) fn path_text(path: &[Seg]) -> String {
-    let mut text = String::with_capacity(path.len() * 8);
+    let room = |seg: &Seg| match seg {
+        Seg::Name(name) => name.len() + 1,
+        Seg::Index(_) => 3,
+    };
+    let mut text = String::with_capacity(path.iter().map(room).sum());
     for seg in path {
         match seg {
             Seg::Name(name) => {

@@ -9,7 +9,7 @@ use crate::table::Table;
 use crate::{input, maps};
 use base::{Clock, Severity, SystemClock, Zone};
 use hl7v2::Message;
-use mapping::{Conversion, MapSet, RowInfo, Source, Target};
+use mapping::{Conversion, MapSet, Report, RowInfo, Source, Target};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -109,7 +109,7 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
     let mut all_right = fits;
     for member in batch.messages {
         let message = Message::parse(member.bytes);
-        let conversion = maps.forward(&message, &source);
+        let mut conversion = maps.forward(&message, &source);
         if !conversion.supported {
             all_right = false;
             eprintln!(
@@ -119,12 +119,14 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
                 conversion.structure
             );
         }
+        let mut told = None;
         let text = if args.explain {
             explain(args.format, &conversion)
         } else if args.report {
             report(args.format, &conversion)
         } else {
-            let mut text = conversion.bundle().to_bytes();
+            told = Some(std::mem::take(&mut conversion.report));
+            let mut text = conversion.into_bundle().to_bytes();
             if n_messages == 1 {
                 text = pretty(&text);
             }
@@ -134,8 +136,8 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
         if out.write_all(&text).is_err() {
             break;
         }
-        if !args.explain && !args.report {
-            tell(&conversion);
+        if let Some(told) = told {
+            tell(&told);
         }
     }
     Ok(if all_right {
@@ -146,8 +148,8 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
 }
 
 /// What was not as it should be, on standard error, so that the Bundle stays a Bundle.
-fn tell(conversion: &Conversion) {
-    for unusable in &conversion.report.unusable {
+fn tell(report: &Report) {
+    for unusable in &report.unusable {
         eprintln!(
             "{}: {}: {}",
             unusable.severity.code(),
@@ -155,7 +157,7 @@ fn tell(conversion: &Conversion) {
             unusable.why
         );
     }
-    for issue in &conversion.report.issues {
+    for issue in &report.issues {
         if Severity::Warning <= issue.severity {
             eprintln!("{issue}");
         }

@@ -254,7 +254,8 @@ impl Value {
     /// The JSON bytes, without white space: fields of known types in the order of their
     /// definition, unknown fields after them, all else in the order in which they were set.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256);
+        // What most resources have room in.
+        let mut out = Vec::with_capacity(1024);
         write::value(self, &mut out);
         out
     }

@@ -42,7 +42,10 @@ struct Taken {
 
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    segments: Vec<Vec<Account>>,
+    /// The fields of all segments, one after the other; each segment has a place for a field 0.
+    fields: Vec<Account>,
+    /// Where the fields of each segment begin, and the end of the last.
+    starts: Vec<u32>,
     taken: Vec<Taken>,
     pub(crate) unusable: Vec<Unusable>,
     reasons: Vec<(RowId, Arc<str>)>,
@@ -52,17 +55,34 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     pub(crate) fn new(message: &Message) -> Self {
-        let segments = message.segments();
-        let fields = segments.map(|segment| vec![Account::default(); segment.field_count() + 1]);
+        let mut starts = vec![0];
+        let mut n_fields = 0;
+        for segment in message.segments() {
+            n_fields += segment.field_count() + 1;
+            starts.push(n_fields as u32);
+        }
         Self {
-            segments: fields.collect(),
+            fields: vec![Account::default(); n_fields],
+            starts,
             ..Self::default()
         }
     }
 
+    /// Where the fields of a segment stand.
+    fn span(&self, segment: u32) -> Option<std::ops::Range<usize>> {
+        let at = segment as usize;
+        let (start, end) = (self.starts.get(at)?, self.starts.get(at + 1)?);
+        Some(*start as usize..*end as usize)
+    }
+
+    fn fields_of(&self, segment: u32) -> &[Account] {
+        let own = self.span(segment).and_then(|span| self.fields.get(span));
+        own.unwrap_or_default()
+    }
+
     fn account(&mut self, origin: Origin) -> Option<&mut Account> {
-        let fields = self.segments.get_mut(origin.segment as usize)?;
-        fields.get_mut(usize::from(origin.field))
+        let own = self.span(origin.segment)?;
+        self.fields.get_mut(own)?.get_mut(usize::from(origin.field))
     }
 
     /// A row took the value.
@@ -106,12 +126,13 @@ impl Accounts {
 
     /// The second segment is accounted for as the first, where it says the same or the first is not read.
     pub(crate) fn follow(&mut self, message: &Message, (first, second): (u32, u32)) {
-        let known = self.segments.get(first as usize).cloned();
+        let known = self.fields_of(first).to_vec();
         let segments = [first, second].map(|index| message.segment_at(index as usize));
-        let (Some(known), [Some(one), Some(other)]) = (known, segments) else {
+        let [Some(one), Some(other)] = segments else {
             return;
         };
-        let own = self.segments.get_mut(second as usize);
+        let own = self.span(second);
+        let own = own.and_then(|span| self.fields.get_mut(span));
         for (number, account) in own.into_iter().flatten().enumerate().skip(1) {
             let Some(like) = known.get(number) else { break };
             let is_same = one.field_bytes(number).0 == other.field_bytes(number).0;
@@ -163,11 +184,11 @@ impl Accounts {
         let leftovers = self.leftovers();
         for segment in message.segments() {
             let index = segment.index() as u32;
-            let fields = self.segments.get(segment.index());
+            let fields = self.fields_of(index);
             let valued = segment.valued_fields();
             let is_msh = segment.raw().starts_with(b"MSH");
             let (mut says, mut is_taken) = (false, false);
-            for (number, account) in fields.into_iter().flatten().enumerate().skip(1) {
+            for (number, account) in fields.iter().enumerate().skip(1) {
                 if bit(number as u16).is_some_and(|bit| valued & bit == 0) {
                     continue;
                 }

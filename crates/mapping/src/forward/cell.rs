@@ -224,6 +224,11 @@ impl<'m> Cell<'m> {
         escape::unescape(self.raw, &reading.delimiters, reading.charset)
     }
 
+    /// Does a byte in it divide values, be it at an end?
+    pub(crate) fn has_separators(self, reading: &Reading) -> bool {
+        self.raw.iter().any(|byte| reading.divides(*byte))
+    }
+
     /// Separators stand between its words: parts to who expects a composite, text to who expects a text.
     pub(crate) fn is_divided(self, reading: &Reading) -> bool {
         let raw = self.trimmed(reading);

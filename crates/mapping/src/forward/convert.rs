@@ -46,6 +46,8 @@ impl<'m> Run<'_, 'm> {
             Convert::Endpoint | Convert::Names | Convert::Function(_) => {
                 self.accounts.taken(cell, u64::MAX, scope.reading);
             }
+            // Most values have no parts: nothing of them can be left over.
+            _ if !cell.has_separators(scope.reading) => {}
             _ if text_cell(row, cell, scope.reading).is_some() => {
                 self.joined(row, cell, scope.reading);
             }
@@ -395,7 +397,7 @@ impl<'m> Run<'_, 'm> {
     }
 }
 
-/// The text that the row reads, where separators stand in it.
+/// The text that the row reads, where separators stand in it. Who knows that none do need not ask.
 pub(super) fn text_cell<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Option<Cell<'m>> {
     let text = match row.text {
         TextPart::None => return None,
@@ -407,6 +409,9 @@ pub(super) fn text_cell<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> 
 
 /// The text of the first part, or of the whole where the row reads a text.
 pub(super) fn text_of<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Cow<'m, str> {
+    if row.text == TextPart::None || !cell.has_separators(reading) {
+        return cell.plain(reading);
+    }
     match text_cell(row, cell, reading) {
         Some(text) => text.joined(reading),
         None => cell.plain(reading),

@@ -10,6 +10,7 @@ use crate::draft::{BusinessKey, Draft, Names};
 use crate::missing::reason;
 use crate::program::{Hop, KeyPart, Link, Repeat, Source, Target};
 use fhir::build::Value;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Sets links and keys.
@@ -25,6 +26,9 @@ pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Ma
         }
     }
 }
+
+/// Places of drafts: mostly one.
+type Places = SmallVec<[usize; 4]>;
 
 /// What was made in the message, by label.
 struct Around<'s> {
@@ -149,10 +153,10 @@ impl<'s> Around<'s> {
 
     /// The drafts of a label that are nearest, looking outward. What lies in another repeat of the
     /// same group belongs to that repeat.
-    fn labelled(&self, own: &Made<'_>, label: &str) -> Vec<usize> {
+    fn labelled(&self, own: &Made<'_>, label: &str) -> Places {
         let contexts = self.contexts;
         let Some((_, all)) = self.by_label.iter().find(|(own, _)| *own == label) else {
-            return Vec::new();
+            return Places::new();
         };
         let mut at = Some(own.context);
         let mut from = None;
@@ -163,14 +167,14 @@ impl<'s> Around<'s> {
                     && from.is_none_or(|from| !is_within(contexts, other.context, from))
                     && !is_in_sibling(contexts, other.context, (from, around))
             });
-            let found: Vec<usize> = inside.map(|other| other.draft).collect();
+            let found: Places = inside.map(|other| other.draft).collect();
             if !found.is_empty() {
                 return found;
             }
             from = at;
             at = contexts.get(around).and_then(|context| context.parent);
         }
-        Vec::new()
+        Places::new()
     }
 }
 
@@ -336,25 +340,22 @@ fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, 
     let Some(cell) = cell.filter(|cell| !cell.is_null()) else {
         return (String::new(), String::new());
     };
-    let part = |n| {
-        cell.part(n, scope.reading)
-            .plain(scope.reading)
-            .into_owned()
-    };
+    let part = |n| cell.part(n, scope.reading).plain(scope.reading);
     let value = part(1);
     if value.is_empty() {
         return (cell.whole(scope.reading).into_owned(), String::new());
+    }
+    let value = value.into_owned();
+    if !cell.has_parts(scope.reading) {
+        return (value, String::new());
     }
     let name = part(2);
     if let Some(uri) = run.authorities.uri(&name) {
         return (value, uri.to_owned());
     }
     let id = part(3);
-    if id.contains('.') || id.contains(':') {
-        (value, id)
-    } else {
-        (value, name)
-    }
+    let authority = if id.contains(['.', ':']) { id } else { name };
+    (value, authority.into_owned())
 }
 
 /// The numbers that a Patient has.

@@ -9,6 +9,7 @@ use super::{Run, full_url, keys, list, reading, scope};
 use crate::draft::Draft;
 use crate::program::{Item, ListSpec, Program, ResourceItem, SegmentName, SegmentPlace};
 use crate::report::Report;
+use crate::syntax::Ownership;
 use crate::{Conversion, Source};
 use fhir::build::Value;
 use hl7v2::Message;
@@ -423,13 +424,17 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         let named = |name| item.places.iter().any(|place| place.segment == name);
         let mut at = Some(context);
         while let Some(context) = at.and_then(|at| self.contexts.get(at)) {
-            let mut found = Bound::new();
+            // What is bound already lies nearer.
+            let n_nearer = bound.len();
             for &(name, index) in &context.own {
-                if !named(name) && !bound.iter().any(|(own, _)| *own == name) {
-                    bind(&mut found, name, index);
+                let known = bound.iter().position(|(own, _)| *own == name);
+                match known.and_then(|at| Some((at, bound.get_mut(at)?))) {
+                    Some((at, _)) if at < n_nearer => {}
+                    Some((_, (_, places))) => places.push(index),
+                    None if named(name) => {}
+                    None => bound.push((name, SmallVec::from_slice(&[index]))),
                 }
             }
-            bound.extend(found);
             at = context.parent;
         }
     }
@@ -499,7 +504,8 @@ impl Run<'_, '_> {
         }
     }
 
-    fn draft(
+    /// A draft that nothing is known of but what it says.
+    pub(super) fn draft(
         &self,
         resource_type: &'static str,
         label: Arc<str>,
@@ -509,12 +515,17 @@ impl Run<'_, '_> {
         Draft {
             resource_type,
             label,
+            keys: Vec::new(),
+            ownership: Ownership::Owns,
             event_time: self.event_time,
+            status_code: None,
+            listed: None,
             full_url: full_url(self.fingerprint, self.drafts.len()),
-            received: Arc::clone(&self.received),
             value,
             build,
-            ..Draft::default()
+            received: Arc::clone(&self.received),
+            missing: None,
+            whole: false,
         }
     }
 }

@@ -138,23 +138,16 @@ impl<'a, 'm> Run<'a, 'm> {
             return self.refer_again(row, spec, at, cell, scope);
         }
         let place = self.drafts.len();
-        let url = full_url(self.fingerprint, place);
-        let draft = Draft {
-            resource_type: spec.resource_type,
-            label: spec.resource_type.into(),
-            keys: vec![BusinessKey {
-                authority: String::new(),
-                kind: spec.resource_type.to_owned(),
-                value: key,
-                ..BusinessKey::default()
-            }],
-            ownership: spec.ownership,
-            event_time: self.event_time,
-            status_code: None,
-            full_url: url.clone(),
-            received: Arc::clone(&self.received),
-            ..Draft::default()
-        };
+        let label = spec.resource_type.into();
+        let mut draft = self.draft(spec.resource_type, label, Value::Null, Build::default());
+        draft.ownership = spec.ownership;
+        draft.keys = vec![BusinessKey {
+            authority: String::new(),
+            kind: spec.resource_type.to_owned(),
+            value: key,
+            ..BusinessKey::default()
+        }];
+        let url = draft.full_url.clone();
         // It takes its place before its own rows run: they may refer on.
         self.drafts.push(draft);
         self.referenced.insert(name, place);

@@ -38,7 +38,7 @@ impl<'m> Scope<'_, 'm> {
     /// The same scope, knowing how its OBX is read: many rows ask.
     /// Several that are lines make a text.
     pub(crate) fn observing(self, lines: bool) -> Self {
-        let all = self.segments(*b"OBX");
+        let all = self.places(*b"OBX");
         let observed = all.first().map(|&index| match all.len() {
             2.. if lines => (index, Observed::TEXT),
             _ => (index, self.observe(index)),
@@ -69,35 +69,28 @@ impl<'m> Scope<'_, 'm> {
     }
 
     pub(crate) fn segments(&self, name: SegmentName) -> SmallVec<[u32; 2]> {
-        match self.current {
-            Some((current, index)) if current == name => SmallVec::from_slice(&[index]),
-            _ => {
-                let found = self.bound.iter().find(|(bound, _)| *bound == name);
-                found.map(|(_, places)| places.clone()).unwrap_or_default()
-            }
-        }
+        SmallVec::from_slice(self.places(name))
     }
 
     pub(crate) fn first_segment(&self, name: SegmentName) -> Option<u32> {
-        match self.current {
-            Some((current, index)) if current == name => Some(index),
+        self.places(name).first().copied()
+    }
+
+    /// The places of the segments of a name.
+    fn places(&self, name: SegmentName) -> &[u32] {
+        match &self.current {
+            Some((current, index)) if *current == name => std::slice::from_ref(index),
             _ => {
                 let found = self.bound.iter().find(|(bound, _)| *bound == name);
-                found.and_then(|(_, places)| places.first().copied())
+                found.map_or(&[][..], |(_, places)| places.as_slice())
             }
         }
     }
 
     /// The bits of all segments of a name together.
     pub(crate) fn fold(&self, name: SegmentName, bits: impl Fn(u32) -> u64) -> u64 {
-        match self.current {
-            Some((current, index)) if current == name => bits(index),
-            _ => {
-                let found = self.bound.iter().find(|(bound, _)| *bound == name);
-                let places = found.map_or(&[][..], |(_, places)| places.as_slice());
-                places.iter().fold(0, |all, index| all | bits(*index))
-            }
-        }
+        let places = self.places(name);
+        places.iter().fold(0, |all, index| all | bits(*index))
     }
 
     /// The values of a source; empty ones are among them only if the source is one value.
@@ -236,25 +229,27 @@ impl<'m> Scope<'_, 'm> {
         })
     }
 
-    /// The same scope with another value at hand.
-    pub(crate) fn with_cell(&self, cell: Option<Cell<'m>>) -> Self {
-        let is_same = match (self.cell, cell) {
+    /// Is it the value at hand?
+    fn has_at_hand(&self, cell: Option<Cell<'m>>) -> bool {
+        match (self.cell, cell) {
             (Some(own), Some(other)) => {
                 std::ptr::eq(own.raw, other.raw)
                     && own.origin == other.origin
                     && own.hidden == other.hidden
             }
             _ => false,
-        };
-        let (parts, valued) = if is_same {
-            (self.parts, self.valued)
-        } else {
-            (None, u64::MAX)
-        };
+        }
+    }
+
+    /// The same scope with another value at hand.
+    pub(crate) fn with_cell(&self, cell: Option<Cell<'m>>) -> Self {
+        if self.has_at_hand(cell) {
+            return *self;
+        }
         Self {
             cell,
-            parts,
-            valued,
+            parts: None,
+            valued: u64::MAX,
             ..*self
         }
     }
@@ -307,7 +302,13 @@ impl<'m> Scope<'_, 'm> {
             Condition::Any(parts) => parts.iter().any(|part| self.holds(part, base)),
             Condition::Not(part) => !self.holds(part, base),
             Condition::Test { source, op } => match source {
-                Source::Cell { .. } | Source::This => self.with_cell(base).test(*source, op),
+                Source::Cell { .. } | Source::This => {
+                    if self.has_at_hand(base) {
+                        self.test(*source, op)
+                    } else {
+                        self.with_cell(base).test(*source, op)
+                    }
+                }
                 Source::Field { .. } | Source::Member(_) => self.test(*source, op),
             },
         }

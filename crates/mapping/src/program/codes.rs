@@ -1,6 +1,7 @@
 //! Code tables.
 
 use super::systems::{LONGEST, fold};
+use super::table::Table;
 use std::collections::HashMap;
 
 /// `codes AdministrativeSex HL70001 <-> administrative-gender`.
@@ -11,9 +12,9 @@ pub(crate) struct CodeTable {
     pub(crate) table: String,
     /// The system of its targets.
     pub(crate) system: String,
-    pub(crate) forward: HashMap<String, Translation>,
+    pub(crate) forward: Table<String, Translation>,
     /// The codes by their letters and digits alone, in capitals, where that tells them apart: `CHECKED-IN` is `CheckedIn`.
-    pub(crate) folded: HashMap<String, String>,
+    pub(crate) folded: Table<String, String>,
     /// The `<->` spelling of a target, or the first `<-`, or the first fold.
     pub(crate) back: HashMap<String, String>,
 }

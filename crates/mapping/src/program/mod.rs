@@ -9,12 +9,14 @@ mod codes;
 mod condition;
 mod need;
 mod systems;
+mod table;
 mod target;
 
 pub(crate) use codes::{CodeTable, Translation};
 pub(crate) use condition::{Condition, Op, ResourceCondition, ResourceOp};
 pub(crate) use need::{Need, There, bit};
 pub(crate) use systems::Systems;
+pub(crate) use table::Table;
 pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
 
 use crate::missing::Missing;
@@ -58,7 +60,7 @@ pub(crate) struct Program {
     pub(crate) messages: HashMap<String, Arc<MessageMap>>,
     pub(crate) systems: Systems,
     /// What is there with a reason where no field told it, by resource type.
-    pub(crate) missing: HashMap<&'static str, Arc<[Missing]>>,
+    pub(crate) missing: Table<&'static str, Arc<[Missing]>>,
     /// Assigning authorities: name and URI.
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) zone: Option<String>,

@@ -3,6 +3,7 @@
 //! A name is found as it is written, else by its letters and digits alone: senders write `SNOMED CT`, `SNOMED-CT`, `RxNorm`
 //! and `icd10cm`, and table 0396 means one system by each.
 
+use super::table::Table;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -17,9 +18,9 @@ pub(super) const LONGEST: usize = 40;
 /// Names and URIs of code systems.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Systems {
-    uris: HashMap<String, String>,
+    uris: Table<String, String>,
     /// The same by their letters and digits alone, in capitals.
-    folded: HashMap<String, String>,
+    folded: Table<String, String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) shorts: HashMap<String, String>,
     /// Systems whose codes have a least width: leading zeros belong to them.
