@@ -111,7 +111,7 @@ fn search_parameters(bencher: Bencher<'_, '_>, name: &str) {
         });
 }
 
-/// Every Observation of one Synthea bundle (`../shared/synthea`), if it is there.
+/// Every Observation of one Synthea bundle (`$CAUSEWAY_SHARED/synthea`), if it is there.
 #[divan::bench]
 fn synthea_observations(bencher: Bencher<'_, '_>) {
     let observations = synthea_observations_documents();

@@ -1,7 +1,7 @@
 //! The import of Synthea bundles, from JSON text to durable and searchable.
 //!
-//! `cargo bench -p store --bench synthea`. Takes `../shared/synthea` (or `CAUSEWAY_SHARED`); says so
-//! and ends where it is not there. Unpacking and finding the entries is not timed; parsing,
+//! `cargo bench -p store --bench synthea`. Takes `$CAUSEWAY_SHARED/synthea`; says so and ends where
+//! it is not there. Unpacking and finding the entries is not timed; parsing,
 //! extracting, compressing and writing are.
 #![allow(
     clippy::unwrap_used,

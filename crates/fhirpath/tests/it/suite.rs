@@ -1,4 +1,4 @@
-//! The official FHIRPath R4 suite (`../shared/fhirpath`), every expression in strict mode.
+//! The official FHIRPath R4 suite (`$CAUSEWAY_SHARED/fhirpath`), every expression in strict mode.
 
 use crate::known_failures::{AT_LEAST, KNOWN_FAILURES};
 use crate::xml;

@@ -1,4 +1,4 @@
-//! Messages and bundles that others wrote (`../shared/hl7v2-pairs`), as a score: how many of the standard
+//! Messages and bundles that others wrote (`$CAUSEWAY_SHARED/hl7v2-pairs`), as a score: how many of the standard
 //! elements that their conversion made do the built-in maps make too.
 //!
 //! It is a score and no truth: where the official tables or US Core say otherwise the maps follow those

@@ -1,4 +1,4 @@
-//! Resources from `../shared/synthea`, their references made relative.
+//! Resources from `$CAUSEWAY_SHARED/synthea`, their references made relative.
 
 use fhir::build::Value;
 use fhir::json::Document;

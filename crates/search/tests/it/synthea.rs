@@ -1,4 +1,4 @@
-//! Realistic records from `../shared/synthea`.
+//! Realistic records from `$CAUSEWAY_SHARED/synthea`.
 
 use crate::shared;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! DESIGN.md *Journal*, *Audit*: on a full disk acknowledging stops, reads go on from the audit log's
+//! Promises 1 and 4 (docs/PROMISES.md): on a full disk acknowledging stops, reads go on from the audit log's
 //! reserve, and when there is room again everything goes on without a restart.
 
 use crate::chart_fixture::{permit, prepared, query};

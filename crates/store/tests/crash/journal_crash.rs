@@ -1,4 +1,4 @@
-//! DESIGN.md promise 1 under `kill -9`: what was acknowledged is there, once, in order.
+//! Promise 1 (docs/PROMISES.md) under `kill -9`: what was acknowledged is there, once, in order.
 
 use crate::crash_chart::check_written;
 use crate::crash_child::{check_kept, check_seen, command, promises, rounds};

@@ -1,4 +1,4 @@
-//! DESIGN.md *Journal*: on an `fsync` or disk-full error acknowledging stops, reads go on, the
+//! Promise 1 (docs/PROMISES.md): on an `fsync` or disk-full error acknowledging stops, reads go on, the
 //! `fsync` is never tried again.
 
 use crate::crash_chart::check_written;

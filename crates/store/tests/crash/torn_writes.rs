@@ -1,4 +1,4 @@
-//! DESIGN.md promise 1 under a power cut, which `kill -9` does not test: the recorded writes of a
+//! Promise 1 (docs/PROMISES.md) under a power cut, which `kill -9` does not test: the recorded writes of a
 //! run are cut at many moments, what was not synced is taken out or torn, and what was promised
 //! before the cut must be found.
 

@@ -1,4 +1,4 @@
-//! DESIGN.md *Audit*: durable before the answer, and no change goes unnoticed.
+//! Promise 4 (docs/PROMISES.md): durable before the answer, and no change goes unnoticed.
 
 use base::{FixedClock, Timestamp};
 use std::fs;

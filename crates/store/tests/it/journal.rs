@@ -1,4 +1,4 @@
-//! DESIGN.md *Journal*, *Acknowledgement*, *Order*: what is kept, what is a repeat, what survives.
+//! Promises 1, 8 and 9 (docs/PROMISES.md): what is kept, what is a repeat, what survives.
 
 use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, counts, noon, open};
 use bytes::Bytes;
