@@ -1,10 +1,13 @@
-//! Checks that no compiler makes: walls, file sizes, names, licences.
+//! Checks that no compiler makes: walls, file sizes, names, citations, licences.
 //!
 //! Each check looks at the tree as it is and returns its findings, one line each with file, what
 //! is wrong and the remedy. An empty list is a clean tree.
 
+mod citations;
+mod commands;
 mod licences;
 mod text;
+mod tree;
 mod walls;
 
 use std::fs;
@@ -19,13 +22,16 @@ type Check = fn(&Path) -> Result<Vec<Finding>, String>;
 /// Runs every check and prints what it found.
 pub(crate) fn run() -> Result<(), String> {
     let root = workspace_root();
-    let checks: [(&str, Check); 8] = [
+    let checks: [(&str, Check); 11] = [
         ("walls", walls::imports),
         ("system permit callers", walls::system_permits),
         ("file sizes", text::file_sizes),
         ("names", text::names),
         ("lint exceptions", text::lint_exceptions),
         ("traces of a machine", text::machine_traces),
+        ("cited files", citations::paths),
+        ("cited items", citations::items),
+        ("cited tests", commands::tests),
         ("dependency count", licences::lock_size),
         ("licences and sources", licences::licences),
     ];
