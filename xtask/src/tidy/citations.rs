@@ -34,7 +34,12 @@ pub(super) fn paths(root: &Path) -> Result<Vec<Finding>, String> {
             }
         }
     }
-    for source in sources(root)? {
+    for source in [
+        sources(&root.join("crates"))?,
+        sources(&root.join("xtask"))?,
+    ]
+    .concat()
+    {
         let header = header(&read(&source)?);
         let bases: Vec<&Path> = source
             .ancestors()
@@ -98,10 +103,9 @@ pub(super) fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(pages)
 }
 
-fn sources(root: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut all = files(&root.join("crates"), &[".rs"])?;
-    all.extend(files(&root.join("xtask"), &[".rs"])?);
-    Ok(all)
+/// Every source below a folder.
+pub(super) fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    files(folder, &[".rs"])
 }
 
 /// The lines of a module header, each in its own place.
@@ -144,7 +148,7 @@ fn words(text: &str) -> Vec<(usize, String)> {
             let words = prose.split(|c: char| c.is_whitespace() || "()[],;:*#\"'".contains(c));
             let pages = words
                 .map(|word| word.trim_end_matches('.'))
-                .filter(|word| word.ends_with(".md") && !word.contains("//"));
+                .filter(|word| word.strip_suffix(".md").is_some() && !word.contains("//"));
             found.extend(pages.map(|page| (at + 1, page.to_owned())));
         }
     }

@@ -30,9 +30,8 @@ pub(super) fn tests(root: &Path) -> Result<Vec<Finding>, String> {
 fn fault(root: &Path, command: &str) -> Result<Option<String>, String> {
     let command = command.split('#').next().unwrap_or("");
     let mut words = command.split_whitespace();
-    let kind = match (words.next(), words.next()) {
-        (Some("cargo"), Some(kind @ ("test" | "bench"))) => kind,
-        _ => return Ok(None),
+    let (Some("cargo"), Some(kind @ ("test" | "bench"))) = (words.next(), words.next()) else {
+        return Ok(None);
     };
     let (mut krate, mut binary, mut filters) = ("", "", Vec::new());
     while let Some(word) = words.next() {

@@ -6,6 +6,7 @@
 mod citations;
 mod commands;
 mod licences;
+mod numbers;
 mod text;
 mod tree;
 mod walls;
@@ -22,7 +23,7 @@ type Check = fn(&Path) -> Result<Vec<Finding>, String>;
 /// Runs every check and prints what it found.
 pub(crate) fn run() -> Result<(), String> {
     let root = workspace_root();
-    let checks: [(&str, Check); 11] = [
+    let checks: [(&str, Check); 12] = [
         ("walls", walls::imports),
         ("system permit callers", walls::system_permits),
         ("file sizes", text::file_sizes),
@@ -31,6 +32,7 @@ pub(crate) fn run() -> Result<(), String> {
         ("traces of a machine", text::machine_traces),
         ("cited files", citations::paths),
         ("cited items", citations::items),
+        ("cited laws and promises", numbers::cited),
         ("cited tests", commands::tests),
         ("dependency count", licences::lock_size),
         ("licences and sources", licences::licences),
