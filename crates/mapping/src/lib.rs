@@ -31,6 +31,7 @@ mod set;
 mod syntax;
 mod trial;
 mod values;
+mod visits;
 
 pub use back::{Backward, Loss, Target};
 pub use coverage::{Coverage, FieldCoverage};
@@ -43,3 +44,4 @@ pub use report::{Entry, FieldPlace, Report, Unusable};
 pub use set::{Conversion, MapSet, NoMap, Source};
 pub use syntax::Ownership;
 pub use trial::Trial;
+pub use visits::Visits;

@@ -9,6 +9,7 @@ use crate::list::List;
 use crate::program::{Program, RowId, RowInfo};
 use crate::report::Report;
 use crate::syntax::{self, Block, File};
+use crate::visits::Visits;
 use base::{Timestamp, Zone};
 use hl7v2::Message;
 use std::collections::{HashMap, HashSet};
@@ -280,6 +281,11 @@ impl Default for Source {
 // === impl Conversion ===
 
 impl Conversion {
+    /// By what the source's visits without a number are known.
+    pub fn visits(&self) -> Visits {
+        self.program.visits
+    }
+
     /// Where a row stands.
     pub fn row(&self, row: RowId) -> Option<&RowInfo> {
         self.program.row(row)

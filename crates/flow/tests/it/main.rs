@@ -30,3 +30,4 @@ mod room;
 #[allow(dead_code, reason = "the other binary uses the rest")]
 mod site;
 mod switch;
+mod visits;

@@ -4,6 +4,7 @@ use super::Binder;
 use crate::diagnostic::Spot;
 use crate::syntax::{Block, DialectBlock, DialectRow, File, MapBlock, MapKind, Row, Source};
 use crate::values::number::Decimals;
+use crate::visits::Visits;
 use std::sync::Arc;
 
 /// The one base there is.
@@ -45,11 +46,24 @@ impl Binder<'_> {
                 DialectRow::Numbers(types) => {
                     self.program.patient_numbers = Some(types.clone());
                 }
+                DialectRow::Visits(spot, word) => self.visits(*spot, word),
                 DialectRow::Function(row) => self.declare_function(row),
                 DialectRow::Means { .. }
                 | DialectRow::Choice { .. }
                 | DialectRow::Change { .. } => {}
             }
+        }
+    }
+
+    fn visits(&mut self, spot: Spot, word: &str) {
+        let known = Visits::WORDS.into_iter().find(|(own, _)| *own == word);
+        match known {
+            Some((_, visits)) => self.program.visits = visits,
+            None => self.error_with(
+                spot,
+                format!("a visit without a number is not known by {word}"),
+                "visits by account, visits by admission, visits by either or visits by none",
+            ),
         }
     }
 
@@ -101,6 +115,7 @@ impl Binder<'_> {
                 | DialectRow::Authority(..)
                 | DialectRow::System(..)
                 | DialectRow::Numbers(_)
+                | DialectRow::Visits(..)
                 | DialectRow::Function(_)
                 | DialectRow::Choice { .. } => {}
             }

@@ -48,6 +48,8 @@ pub(crate) struct Accounts {
     starts: Vec<u32>,
     taken: Vec<Taken>,
     pub(crate) unusable: Vec<Unusable>,
+    /// What is to be said of whole segments.
+    pub(crate) issues: Vec<base::Issue>,
     reasons: Vec<(RowId, Arc<str>)>,
 }
 
@@ -180,7 +182,10 @@ impl Accounts {
         received: &Received,
         reading: &Reading,
     ) -> Report {
-        let mut report = Report::default();
+        let mut report = Report {
+            issues: std::mem::take(&mut self.issues),
+            ..Report::default()
+        };
         let leftovers = self.leftovers();
         for segment in message.segments() {
             let index = segment.index() as u32;

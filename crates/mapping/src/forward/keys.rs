@@ -8,7 +8,8 @@ use super::scope::Scope;
 use super::{reading, scope};
 use crate::draft::{BusinessKey, Draft, Names};
 use crate::missing::reason;
-use crate::program::{Hop, KeyPart, Link, Repeat, Source, Target};
+use crate::program::{Hop, KeyPart, Link, Repeat, ResourceItem, Source, Target};
+use crate::visits::Visits;
 use fhir::build::Value;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -220,6 +221,10 @@ fn keys(
         if key.otherwise == Some(rank) && !found.is_empty() {
             break;
         }
+        let stands_in = key.otherwise.is_some_and(|from| from <= rank);
+        if stands_in && is_visit(own.item) && !run.program.visits.know_by(parts) {
+            continue;
+        }
         if let [KeyPart::Identifier] = parts.as_slice() {
             if let Some(draft) = run.drafts.get(own.draft) {
                 let own = run.program.patient_numbers.as_deref();
@@ -261,6 +266,39 @@ fn keys(
         }
     }
     found
+}
+
+fn is_visit(item: &ResourceItem) -> bool {
+    item.resource_type == "Encounter"
+}
+
+/// The segment of a visit that its source knows by nothing: it has no number, and nothing that its
+/// source's dialect lets stand for one.
+pub(super) fn unknown_visit(
+    run: &Run<'_, '_>,
+    item: &ResourceItem,
+    scope: &Scope<'_, '_>,
+) -> Option<Origin> {
+    let from = item.key.otherwise?;
+    if !is_visit(item) || run.program.visits != Visits::None {
+        return None;
+    }
+    let has_number = item.key.alternatives.iter().take(from).any(|parts| {
+        let mut fields = parts.iter().flat_map(|part| match part {
+            KeyPart::Source(source) | KeyPart::Coded(source, _) | KeyPart::Day(source) => {
+                std::slice::from_ref(source)
+            }
+            KeyPart::FirstOf(sources) => sources.as_slice(),
+            KeyPart::Identifier | KeyPart::Label(_) => &[],
+        });
+        fields.any(|source| !entity(scope, *source, run).0.is_empty())
+    });
+    let segment = item.places.first()?.segment;
+    let (_, places) = scope.bound.iter().find(|(name, _)| *name == segment)?;
+    (!has_number).then(|| Origin {
+        segment: places.first().copied().unwrap_or_default(),
+        ..Origin::default()
+    })
 }
 
 /// What the parts of one key say.

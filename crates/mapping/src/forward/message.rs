@@ -383,6 +383,20 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
             }
             return;
         }
+        let unknown = {
+            let scope = scope(self.run.message, self.reading, &bound);
+            keys::unknown_visit(self.run, item, &scope)
+        };
+        if let Some(origin) = unknown {
+            let place = self.run.received.place(origin).to_string();
+            self.run.accounts.issues.push(base::Issue::warning(
+                "visit-without-number",
+                place,
+                "it has no visit number (PV1-19, PV1-50), and its source knows visits by nothing else \
+                 (`visits by none`), so it makes no visit",
+            ));
+            return;
+        }
         let made = self.run.resource(
             (item.resource_type, item.lines),
             &item.maps,

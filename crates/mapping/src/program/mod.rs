@@ -23,6 +23,7 @@ use crate::missing::Missing;
 use crate::script::Script;
 use crate::syntax::{Arrow, Ownership, Place};
 use crate::values::number::Decimals;
+use crate::visits::Visits;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ pub(crate) struct Program {
     pub(crate) zone: Option<String>,
     /// The types of PID-3 that name this source's patients, where its dialect says them.
     pub(crate) patient_numbers: Option<Vec<String>>,
+    /// By what the source's visits without a number are known.
+    pub(crate) visits: Visits,
     /// What the source's comma in a number means.
     pub(crate) decimals: Decimals,
 }

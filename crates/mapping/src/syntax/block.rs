@@ -363,6 +363,13 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
         cursor.finish()?;
         return Ok(Some(DialectRow::Numbers(types)));
     }
+    if cursor.keyword("visits") {
+        cursor.expect_keyword("by")?;
+        let spot = cursor.spot();
+        let word = cursor.name("`account`, `admission`, `either` or `none`")?;
+        cursor.finish()?;
+        return Ok(Some(DialectRow::Visits(spot, word)));
+    }
     if cursor.keyword("choice") {
         let name = cursor.name("the choice's name")?;
         cursor.expect("=")?;

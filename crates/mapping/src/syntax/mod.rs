@@ -434,6 +434,8 @@ pub(crate) enum DialectRow {
     System(String, String),
     /// `patient numbers MR, EPI`: the types of PID-3 that name this source's patients.
     Numbers(Vec<String>),
+    /// `visits by account`: by what this source's visits without a number are known.
+    Visits(Spot, String),
     Means {
         spot: Spot,
         source: Source,

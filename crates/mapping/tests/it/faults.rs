@@ -152,6 +152,12 @@ fn dialects() {
         "t.map:5:1 error: choice NK1 has no option cousin",
     );
     check(
+        "visits",
+        &text("visits by bed"),
+        "t.map:5:11 error: a visit without a number is not known by bed\n  \
+         Write: visits by account, visits by admission, visits by either or visits by none",
+    );
+    check(
         "meaning",
         &text("PID-7 means received"),
         "t.map:5:1 error: no map says what `received` means",

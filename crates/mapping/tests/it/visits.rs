@@ -26,6 +26,35 @@ fn visit(events: &[(&str, &str, &str, &str)]) -> Value {
     known.unwrap()
 }
 
+/// `visits by none`: a visit without a number is none, and the report says where and why.
+#[test]
+fn without_a_number_and_known_by_nothing() {
+    let dialect = "dialect SITE extends v2\nvisits by none\n";
+    let set = MapSet::with([("site.map", dialect)]).unwrap();
+    let source = Source {
+        dialect: Some("SITE".to_owned()),
+        ..Source::default()
+    };
+    for (number, n_visits) in [("", 0), ("V1", 1)] {
+        let skipped = "|".repeat(17);
+        let text = format!(
+            "MSH|^~\\&|ADT|NORTH|||20240101000000+0000||ADT^A01|1|P|2.5.1\r\
+             PID|1||1^^^HOSP^MR||ZZTEST^JANE\rPV1|1|I{skipped}{number}\r"
+        );
+        let made = set.forward(&Message::parse(text.into_bytes()), &source);
+        let drafts = made.drafts.iter();
+        let visits = drafts.filter(|draft| draft.resource_type == "Encounter");
+        assert_eq!(visits.count(), n_visits, "{number}");
+        let mut issues = made.report.issues.iter();
+        let told = issues.find(|issue| issue.code == "visit-without-number");
+        assert_eq!(told.is_some(), number.is_empty(), "{number}");
+        if let Some(told) = told {
+            assert_eq!(told.location, "PV1");
+            assert!(told.text.contains("PV1-19"), "{}", told.text);
+        }
+    }
+}
+
 #[test]
 fn follow_the_events() {
     const IN: &str = "20240101080000+0000";

@@ -13,7 +13,7 @@
 
 use base::{DateTime, Timestamp, Zone};
 use fhir::build::Value;
-use mapping::{Draft, lifecycle};
+use mapping::{Draft, Visits, lifecycle};
 
 /// How what a draft says fits a record that has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) fn fit(draft: &Draft, existing: &Value) -> Fit {
 
 /// A visit that no number names, beside one that is there. Admissions, arrivals and pre-admissions
 /// open a visit; all other events speak of the one that is open, or was last (HL7 v2.5.1, 3.3).
-pub(super) fn visit(draft: &Draft, existing: &Value, opens: bool) -> Fit {
+pub(super) fn visit(draft: &Draft, existing: &Value, (opens, by): (bool, Visits)) -> Fit {
     let is_open = !matches!(
         existing.text("status"),
         Some("finished" | "cancelled" | "entered-in-error")
@@ -63,9 +63,16 @@ pub(super) fn visit(draft: &Draft, existing: &Value, opens: bool) -> Fit {
         let time = DateTime::parse_fhir(value.get("period")?.text("start")?).ok()?;
         Some(time.bounds(&Zone::utc()))
     };
-    match (start(draft.value()), start(existing)) {
+    let starts = match by {
+        // Where accounts tell visits apart, another time of admission is a correction.
+        Visits::Account => (None, None),
+        Visits::Either | Visits::Admission | Visits::None => {
+            (start(draft.value()), start(existing))
+        }
+    };
+    match starts {
         (Some(one), Some(other)) if one.0 < other.1 && other.0 < one.1 => Fit::Same,
-        (Some(_), Some(_)) if !is_open => Fit::Other,
+        (Some(_), Some(_)) if !is_open || by == Visits::Admission => Fit::Other,
         _ if is_open || !opens => Fit::Open,
         _ => Fit::Other,
     }

@@ -6,6 +6,7 @@
 
 use super::apart::{self, Fit};
 use super::find::Existing;
+use super::keys;
 use super::place::Placing;
 use super::plan::{Planner, Unfit};
 use super::whose::Whose;
@@ -22,6 +23,8 @@ pub(super) struct Key {
     pub(super) is_shared: bool,
     /// It names no number, only whose the resource is.
     pub(super) is_whose: bool,
+    /// It is the account number that stands for the number of a visit.
+    pub(super) is_account: bool,
     /// It is the number of the very thing (DG1-20, OBX-21): another text or time corrects it.
     pub(super) is_number: bool,
 }
@@ -187,8 +190,11 @@ impl Planner<'_> {
                 if apart::contradicts(draft, key.rank, &existing.value) {
                     return Ok(None);
                 }
+                if key.is_whose && placing.has_account() && self.has_account(&existing)? {
+                    return Ok(None);
+                }
                 let fit = if key.is_whose {
-                    apart::visit(draft, &existing.value, self.opens_visit)
+                    apart::visit(draft, &existing.value, (self.opens_visit, self.visits))
                 } else if key.is_number {
                     apart::fit(draft, &existing.value).softened()
                 } else {
@@ -203,6 +209,12 @@ impl Planner<'_> {
                 Ok(Some(candidate))
             }
         }
+    }
+
+    /// Whether an account number stands for that visit's number.
+    fn has_account(&self, visit: &Existing) -> Result<bool, Unfit> {
+        let mark = keys::account(&self.scope, &visit.id);
+        Ok(self.finder.id_of(&mark).map_err(Unfit::Read)?.is_some())
     }
 
     /// The same of what another line of this message spoke of.

@@ -11,6 +11,8 @@
 //! adt|urn:oid:1.2   Patient         123        the record that flow `adt` keeps
 //! *|urn:oid:1.2     Patient         123        whom `only links` of any flow means
 //! adt|              Encounter.visit V7|in Patient/9f…
+//! adt|              Encounter.visit |in Patient/9f…    the visit that is open, where none has a number
+//! adt|              Encounter.!account  7c…    an account number stands for that visit's number
 //! !owner            Patient         9f…        somebody owns it: no other source adopts it
 //! ```
 
@@ -95,6 +97,15 @@ pub(super) fn owner(resource_type: &str, id: &str) -> BusinessKey {
         system: "!owner".to_owned(),
         kind: resource_type.to_owned(),
         value: id.to_owned(),
+    }
+}
+
+/// Marks a visit that an account number stands for.
+pub(super) fn account(scope: &str, visit: &str) -> BusinessKey {
+    BusinessKey {
+        system: format!("{scope}|"),
+        kind: "Encounter.!account".to_owned(),
+        value: visit.to_owned(),
     }
 }
 

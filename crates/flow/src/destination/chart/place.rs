@@ -23,7 +23,7 @@ use super::keys;
 use super::plan::{Planner, Unfit};
 use super::whose::Whose;
 use crate::attention::{Attention, Concern};
-use mapping::{Draft, Ownership};
+use mapping::{Draft, Ownership, Visits};
 use store::chart::BusinessKey;
 
 /// A message with more lines of one key takes them in their order.
@@ -36,6 +36,15 @@ pub(super) struct Placing<'a> {
     pub(super) keys: Vec<Key>,
     /// The slots of the patients whom it speaks of.
     pub(super) patients: Vec<usize>,
+}
+
+// === impl Placing ===
+
+impl Placing<'_> {
+    /// The account number of the message stands for the visit's number.
+    pub(super) fn has_account(&self) -> bool {
+        self.keys.iter().any(|key| key.is_account)
+    }
 }
 
 // === impl Planner ===
@@ -122,11 +131,14 @@ impl<'a> Planner<'a> {
                 }
                 None => None,
             };
+            let is_account = self.visits == Visits::Account && !key.value.is_empty();
+            let is_visit = draft.resource_type == "Encounter" && key.within.is_some();
             keys.push(Key {
                 own: keys::own(&self.scope, draft.resource_type, key, within.as_deref()),
                 rank: key.rank,
                 is_shared: key.is_shared,
-                is_whose: draft.resource_type == "Encounter" && key.within.is_some(),
+                is_whose: is_visit && !is_account,
+                is_account: is_visit && is_account,
                 is_number: key.within.is_none(),
             });
         }
@@ -190,6 +202,7 @@ impl<'a> Planner<'a> {
             ));
         }
         self.mark_owner(draft, slot, &mut claims)?;
+        self.mark_account(placing, slot, &mut claims)?;
         let known = claims.iter().map(|key| (key.clone(), slot));
         self.known.extend(known);
         self.claim(claims, slot);
@@ -265,6 +278,23 @@ impl<'a> Planner<'a> {
         let is_new = self.before(slot).is_none();
         if is_new || self.finder.id_of(&owner).map_err(Unfit::Read)?.is_none() {
             claims.push(owner);
+        }
+        Ok(())
+    }
+
+    /// Marks a visit whose number is its account: another account is another visit.
+    fn mark_account(
+        &self,
+        placing: &Placing<'_>,
+        slot: usize,
+        claims: &mut Vec<BusinessKey>,
+    ) -> Result<(), Unfit> {
+        let Some(id) = self.id_of_slot(slot).filter(|_| placing.has_account()) else {
+            return Ok(());
+        };
+        let mark = keys::account(&self.scope, id);
+        if self.finder.id_of(&mark).map_err(Unfit::Read)?.is_none() {
+            claims.push(mark);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use access::Permit;
 use base::Timestamp;
 use fhir::build::Value;
 use fhir::json::Document;
-use mapping::{Conversion, Draft, FieldPlace, Ownership};
+use mapping::{Conversion, Draft, FieldPlace, Ownership, Visits};
 use std::collections::{HashMap, HashSet};
 use store::audit;
 use store::chart::{
@@ -79,6 +79,8 @@ pub(super) struct Planner<'a> {
     pub(super) taken: HashSet<usize>,
     /// The event opens a visit.
     pub(super) opens_visit: bool,
+    /// By what its source's visits without a number are known.
+    pub(super) visits: Visits,
     /// A person looked at the message and said that it is right.
     pub(super) is_confirmed: bool,
     pub(super) n_notes: u32,
@@ -115,6 +117,7 @@ impl Plan {
             known: HashMap::new(),
             taken: HashSet::new(),
             opens_visit: OPENING_EVENTS.contains(&&*task.message.event()),
+            visits: conversion.visits(),
             is_confirmed: task.confirmed,
             n_notes: 0,
             answered: Vec::new(),

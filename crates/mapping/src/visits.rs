@@ -1,0 +1,65 @@
+//! By what a visit is known that has no number of its own.
+//!
+//! Invariant: what a source declares counts for visits without PV1-19 and PV1-50 only; a number
+//! always decides.
+//!
+//! | `visits by` | two messages speak of one visit where |
+//! |---|---|
+//! | `either` | PID-18 is equal, else PV1-44, else the patient has a visit that is open |
+//! | `account` | PID-18 is equal, whatever PV1-44 says; without PID-18 the open visit is meant |
+//! | `admission` | PV1-44 is equal, whatever PID-18 says; without PV1-44 the open visit is meant |
+//! | `none` | never: such a message makes no visit |
+
+use crate::program::{KeyPart, Source};
+
+/// By what a source's visits without a number are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visits {
+    /// By the account, else by the admission, else by being open.
+    #[default]
+    Either,
+    /// The account number stands for the visit number (PID-18; IHE RAD TF-2, 4.1.4.1.2.4).
+    Account,
+    /// The time of admission tells visits apart (PV1-44).
+    Admission,
+    /// By nothing.
+    None,
+}
+
+// === impl Visits ===
+
+impl Visits {
+    /// The words of a dialect.
+    pub(crate) const WORDS: [(&'static str, Self); 4] = [
+        ("account", Self::Account),
+        ("admission", Self::Admission),
+        ("either", Self::Either),
+        ("none", Self::None),
+    ];
+
+    /// Whether a key that stands for a visit's number counts.
+    pub(crate) fn know_by(self, parts: &[KeyPart]) -> bool {
+        let reads = |name: [u8; 3], number: u16| {
+            parts.iter().any(|part| match part {
+                KeyPart::Source(source) => is_field(*source, (name, number)),
+                KeyPart::FirstOf(sources) => {
+                    let mut sources = sources.iter();
+                    sources.any(|source| is_field(*source, (name, number)))
+                }
+                KeyPart::Identifier | KeyPart::Label(_) | KeyPart::Coded(..) | KeyPart::Day(_) => {
+                    false
+                }
+            })
+        };
+        match self {
+            Self::Either => true,
+            Self::Account => !reads(*b"PV1", 44),
+            Self::Admission => !reads(*b"PID", 18),
+            Self::None => false,
+        }
+    }
+}
+
+fn is_field(source: Source, (name, number): ([u8; 3], u16)) -> bool {
+    matches!(source, Source::Field { segment, field, .. } if segment == name && field == number)
+}
