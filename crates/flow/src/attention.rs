@@ -53,6 +53,8 @@ pub enum Attention {
     NumberOfAnother,
     /// It is in the chart: no number of its patient names a person.
     NamelessPatient,
+    /// It is in the chart: two records that cannot be one person's share an identifier.
+    SharedIdentifier,
     /// It is in the chart: its event is dated in the future.
     FutureDated,
     /// It is in the chart: which of several results it corrects is not clear.
@@ -69,7 +71,7 @@ pub enum Attention {
 
 impl Attention {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoMessage,
         Self::BatchEnvelope,
         Self::Fragment,
@@ -91,6 +93,7 @@ impl Attention {
         Self::AnotherPerson,
         Self::NumberOfAnother,
         Self::NamelessPatient,
+        Self::SharedIdentifier,
         Self::FutureDated,
         Self::UnclearCorrection,
         Self::UnusableValue,
@@ -122,6 +125,7 @@ impl Attention {
             Self::AnotherPerson => "another_person",
             Self::NumberOfAnother => "number_of_another",
             Self::NamelessPatient => "nameless_patient",
+            Self::SharedIdentifier => "shared_identifier",
             Self::FutureDated => "future_dated",
             Self::UnclearCorrection => "unclear_correction",
             Self::UnusableValue => "unusable_value",
@@ -153,6 +157,7 @@ impl Attention {
             | Self::AnotherPerson
             | Self::NumberOfAnother
             | Self::NamelessPatient
+            | Self::SharedIdentifier
             | Self::FutureDated
             | Self::UnclearCorrection
             | Self::UnusableValue
@@ -166,6 +171,7 @@ impl Attention {
         match self {
             Self::NumberOfAnother
             | Self::NamelessPatient
+            | Self::SharedIdentifier
             | Self::FutureDated
             | Self::UnclearCorrection
             | Self::UnusableValue
@@ -262,6 +268,11 @@ impl Attention {
             Self::NamelessPatient => {
                 "No number in PID-3 names a person (a placeholder, an account, a policy), so its patient \
                  is a record of its own. Merge the record with the right one, or settle it."
+            }
+            Self::SharedIdentifier => {
+                "An identifier that names a person (a national number, a record number) stands in two records \
+                 that cannot be one person's. They are kept apart. Ask the senders whose it is; correct the \
+                 wrong record, merge the two where they are one person after all, or settle it."
             }
             Self::FutureDated => {
                 "Its event is dated in the future: the sender's clock is wrong. It counts as of its \

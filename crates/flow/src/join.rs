@@ -10,6 +10,7 @@
 //! | ledger | it is new, or the journal remembers a later one | its states are made again from journal and chart |
 //! | chart | it is another one, or ledger and journal remember a later one | what it lacks is applied again from the journal |
 
+use crate::attention::{self, Concern};
 use store::Position;
 use store::chart::{Applied, Chart, KnownJournal};
 use store::journal::{Doubt, Journal, Reconciled, Sequence, WriteError};
@@ -96,9 +97,17 @@ fn reconcile(chart: &Chart, journal: &Journal, doubt: Doubt) -> Result<Reconcile
             Vec::new()
         });
         let newest = marks.into_iter().next();
-        Ok(newest.map(|mark| store::journal::Applied {
-            map_version: mark.map_version,
-            concerns: mark.concerns,
+        Ok(newest.map(|mark| {
+            let mut concerns = mark.concerns;
+            if !mark.contradictions.is_empty() {
+                let mut all = attention::read(concerns.as_deref().unwrap_or_default());
+                all.extend(mark.contradictions.iter().map(Concern::of_contradiction));
+                concerns = attention::write(&all);
+            }
+            store::journal::Applied {
+                map_version: mark.map_version,
+                concerns,
+            }
         }))
     };
     let done = journal.reconcile(&mut applied, doubt)?;

@@ -157,6 +157,7 @@ impl Group {
             | Attention::TooManyAttempts
             | Attention::NumberOfAnother
             | Attention::NamelessPatient
+            | Attention::SharedIdentifier
             | Attention::FutureDated
             | Attention::UnclearCorrection
             | Attention::UnusableValue

@@ -10,6 +10,7 @@
 
 use super::Attention;
 use std::fmt;
+use store::chart::Contradiction;
 
 /// One thing about a message that a person has to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,20 @@ impl Concern {
             place: place.into(),
             why: why.into(),
         }
+    }
+
+    /// Two records that share an identifier and are kept apart.
+    pub fn of_contradiction(found: &Contradiction) -> Self {
+        let [one, other] = &found.records;
+        let kind = match found.kind.as_str() {
+            "" => "an identifier without a type".to_owned(),
+            kind => format!("an identifier of type {kind}"),
+        };
+        let why = format!(
+            "Patient/{one} and Patient/{other} have {kind} in common and are kept apart: {}",
+            found.differ
+        );
+        Self::new(Attention::SharedIdentifier, "PID", why)
     }
 
     fn read(reason: Attention, entry: &str) -> Self {

@@ -191,7 +191,10 @@ impl ChartDestination {
                 let already = receipt.already_applied;
                 // What the chart could only see before it changed was written down with the mark.
                 let kept = receipt.concerns.as_deref().map(attention::read);
-                let concerns = kept.unwrap_or(concerns);
+                let mut concerns = kept.unwrap_or(concerns);
+                let apart = receipt.contradictions.iter();
+                concerns.extend(apart.map(Concern::of_contradiction));
+                let n_issues = n_issues + receipt.contradictions.len() as u32;
                 Some(Outcome::Applied(Applied {
                     n_changed,
                     n_issues,

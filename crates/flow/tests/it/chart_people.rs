@@ -94,6 +94,54 @@ fn a_message_about_somebody_else_waits_for_a_person() {
     assert_eq!(row.state, State::Mapped);
 }
 
+/// One national number in two records that cannot be one person's: each keeps its own person, and
+/// somebody is told, once.
+#[test]
+fn contradicting_records_under_one_number_are_told_once() {
+    const SSN: &str = "219-09-1234^^^USSSA&2.16.840.1.113883.4.1&ISO^SS";
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let say = |control: u32, number: &str, who: &str| {
+        let text = adt(control, &format!("{number}^^^ZZHOSP^MR~{SSN}"), who);
+        assert_eq!(site.send("adt", &text), "AA", "it is in the chart");
+        site.row(&Filter::default())
+    };
+    assert_eq!(say(1, "A1", FRED).state, State::Mapped);
+    let row = say(2, "B2", DORA);
+    assert_eq!(row.state, State::NeedsAttention);
+    let told = flow::attention::read(row.reason.as_deref().unwrap());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].reason, Attention::SharedIdentifier);
+    for number in ["A1", "B2"] {
+        let id = site.patient(number).text("id").unwrap().to_owned();
+        assert!(told[0].why.contains(&format!("Patient/{id}")), "{told:?}");
+    }
+    assert!(told[0].why.contains("type SS"), "{told:?}");
+    assert!(told[0].why.contains("birth date, sex and name"), "{told:?}");
+    assert!(!told[0].why.contains("1234"), "its value is not told");
+    let person = |number: &str| {
+        let id = site.patient(number).text("id").unwrap().to_owned();
+        let person = site.chart.person_of(&crate::chart_site::permit(), &id);
+        person.unwrap().unwrap().id
+    };
+    assert_ne!(person("A1"), person("B2"));
+
+    // Later messages about either say nothing new.
+    assert_eq!(
+        say(3, "B2", "ZZALPHA^DORA||20050506|F").state,
+        State::Mapped
+    );
+    assert_eq!(
+        say(4, "A1", "ZZALPHA^FRED||19700102|M").state,
+        State::Mapped
+    );
+    // A third record contradicts one of them, and is one person with the other.
+    let third = say(5, "C3", "ZZALPHA^DORA||20050506|F");
+    let told = flow::attention::read(third.reason.as_deref().unwrap());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(person("C3"), person("B2"));
+}
+
 /// A result is somebody's, or it is not in the chart.
 #[test]
 fn facts_about_nobody_are_refused() {

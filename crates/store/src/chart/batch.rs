@@ -185,6 +185,20 @@ pub struct Receipt {
     pub already_applied: bool,
     /// What stood in [`Applied::concerns`] then.
     pub concerns: Option<String>,
+    /// Records that the message brought under one identifier and that cannot be one person's. Each
+    /// pair is told to one message only.
+    pub contradictions: Vec<Contradiction>,
+}
+
+/// Two records of source Patients that share an identifier which names a person, and are kept apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The ids of the two Patients, the older first.
+    pub records: [String; 2],
+    /// The identifier's type: `SS`, `NI`; empty where it has none. Its value is not told.
+    pub kind: String,
+    /// What they differ in: `birth date and sex`. Free of PHI.
+    pub differ: String,
 }
 
 /// What became of one change.

@@ -18,14 +18,15 @@ mod origin;
 pub(crate) mod packed;
 pub(crate) mod person;
 pub(crate) mod queue;
+mod rejoin;
 mod resource;
 mod view;
 
 pub use crate::backend::persons::names_persons;
 pub use crate::journal::Pending;
 pub use batch::{
-    Applied, Batch, BusinessKey, Change, Condition, Expect, KeyClaim, Lane, Lineage, NewState,
-    Origin, Outcome, Prepared, Receipt, Written,
+    Applied, Batch, BusinessKey, Change, Condition, Contradiction, Expect, KeyClaim, Lane, Lineage,
+    NewState, Origin, Outcome, Prepared, Receipt, Written,
 };
 pub use error::{ApplyError, Conflict, OpenError, PrepareError, ReadError, StopKind};
 pub use lists::{ListChange, ListName, SenderList};
@@ -72,8 +73,10 @@ pub struct Chart(Arc<Open>);
 
 #[derive(Debug)]
 struct Open {
+    // Before the engine, which it uses.
+    rejoining: rejoin::Rejoining,
     // Before the directory, so that the writer has ended when the lock goes.
-    engine: Sqlite,
+    engine: Arc<Sqlite>,
     _directory: DataDirectory,
 }
 
@@ -104,8 +107,11 @@ impl Chart {
     )]
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let directory = DataDirectory::open(directory)?;
-        let engine = Sqlite::open(&directory.path().join("chart.db"), &options)?;
+        let path = directory.path().join("chart.db");
+        let engine = Arc::new(Sqlite::open(&path, &options)?);
+        let rejoining = rejoin::Rejoining::start(&engine, &path, options.link_persons)?;
         Ok(Self(Arc::new(Open {
+            rejoining,
             engine,
             _directory: directory,
         })))
@@ -169,9 +175,16 @@ impl Chart {
         self.0.engine.shared.resume();
     }
 
+    /// How many records of a chart of an earlier build are still to be linked by the rules of now; 0
+    /// where its persons are up to date.
+    pub fn n_to_rejoin(&self) -> u64 {
+        self.0.rejoining.n_left()
+    }
+
     /// Writes what waits, then closes. Later writes are refused; reads go on until the last handle
     /// is gone.
     pub fn close(&self) {
+        self.0.rejoining.end();
         self.0.engine.close();
     }
 

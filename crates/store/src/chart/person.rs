@@ -88,17 +88,28 @@ impl Born {
     /// True where both tell a birth date, and it differs together with the sex or with every name: a
     /// mother's number on her newborn, a number that the first owner's spouse used.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        self.difference(other).is_some()
+    }
+
+    /// What contradicts, in words.
+    fn difference(&self, other: &Self) -> Option<&'static str> {
         let (date, others) = (self.date.as_str(), other.date.as_str());
         let is_known = !date.is_empty() && !others.is_empty();
         // A year alone may be the same birth date, told less exactly.
         if !is_known || date.starts_with(others) || others.starts_with(date) {
-            return false;
+            return None;
         }
         let is_told = |sex: &str| sex == "male" || sex == "female";
         let sexes_differ = is_told(&self.sex) && is_told(&other.sex) && self.sex != other.sex;
         let is_named = !self.names.is_empty() && !other.names.is_empty();
         let is_alike = self.names.iter().any(|name| other.names.contains(name));
-        sexes_differ || is_named && !is_alike
+        let names_differ = is_named && !is_alike;
+        match (sexes_differ, names_differ) {
+            (true, true) => Some("birth date, sex and name differ"),
+            (true, false) => Some("birth date and sex differ"),
+            (false, true) => Some("birth date and name differ"),
+            (false, false) => None,
+        }
     }
 }
 
@@ -151,6 +162,16 @@ impl Identity {
 
     /// What joins the record `id` with others.
     pub(crate) fn joints(&self, id: &str) -> Vec<Joint> {
+        let mut joints = self.all_joints(id);
+        joints.retain(|joint| {
+            joint.system.is_empty()
+                || fhir::identifier::joins(&joint.kind, &joint.system, &joint.value)
+        });
+        joints
+    }
+
+    /// The same, with what joins nobody by the rules of now and may have by those of earlier builds.
+    pub(crate) fn all_joints(&self, id: &str) -> Vec<Joint> {
         let record = |id: &str| Joint {
             system: String::new(),
             kind: "Patient".to_owned(),
@@ -171,6 +192,12 @@ impl Identity {
     }
 }
 
+/// Why two records that share an identifier are kept apart.
+pub(crate) fn differ(one: &Born, other: &Born) -> &'static str {
+    let own = one.difference(other);
+    own.unwrap_or("other records of their persons contradict each other")
+}
+
 fn items<'a>(node: Node<'a>, name: &str) -> impl Iterator<Item = Node<'a>> {
     node.get(name).into_iter().flat_map(Node::items)
 }
@@ -188,10 +215,9 @@ fn identifier(node: Node<'_>) -> Option<Joint> {
         code.or_else(|| kind.text("text"))
             .map(std::borrow::Cow::into_owned)
     });
-    let kind = kind.unwrap_or_default();
-    fhir::identifier::joins(&kind, &system, &value).then_some(Joint {
+    Some(Joint {
         system,
-        kind,
+        kind: kind.unwrap_or_default(),
         value,
     })
 }

@@ -40,6 +40,8 @@ pub(crate) enum Work {
         lineage: Vec<Vec<u8>>,
         audit: Vec<Vec<u8>>,
     },
+    /// Link the next records by the rules of now.
+    Rejoin,
     /// Forget relayed audit entries.
     Relayed { up_to: u64 },
 }
@@ -197,6 +199,8 @@ impl Job {
     fn n_changes(&self) -> usize {
         match &self.work {
             Work::Apply { batch, .. } => batch.changes.len(),
+            // A commit of its own, or nearly.
+            Work::Rejoin => 64,
             Work::Relayed { .. } => 1,
         }
     }
@@ -217,7 +221,7 @@ mod tests {
     fn number(job: &Job) -> u64 {
         match job.work {
             Work::Relayed { up_to } => up_to,
-            Work::Apply { .. } => 0,
+            Work::Apply { .. } | Work::Rejoin => 0,
         }
     }
 

@@ -159,6 +159,8 @@ pub struct AppliedAt {
     pub at: Timestamp,
     /// What a person has to look at in it.
     pub concerns: Option<String>,
+    /// The records that it brought under one identifier and that are kept apart.
+    pub contradictions: Vec<super::Contradiction>,
 }
 
 /// A person and the source records that are linked to it.

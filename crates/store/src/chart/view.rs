@@ -2,6 +2,7 @@
 
 use crate::audit;
 use crate::backend::find;
+use crate::backend::sqlite::contradiction;
 use crate::backend::sqlite::precondition::is_imported;
 use crate::backend::sqlite::read::Versions;
 use crate::backend::sqlite::session::SqliteSession;
@@ -226,9 +227,14 @@ impl Chart {
                     map_version: row.get(0)?,
                     at,
                     concerns: row.get(2)?,
+                    contradictions: Vec::new(),
                 })
             })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let mut found: Vec<AppliedAt> = rows.collect::<Result<_, _>>()?;
+            if let Some(newest) = found.first_mut() {
+                newest.contradictions = contradiction::of_message(session.conn, message)?;
+            }
+            Ok(found)
         })
     }
 

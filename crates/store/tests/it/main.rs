@@ -11,6 +11,7 @@
 mod audit;
 mod audit_search;
 mod chart;
+mod chart_contradictions;
 mod chart_fixture;
 mod chart_joins;
 mod chart_lists;

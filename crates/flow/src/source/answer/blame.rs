@@ -50,7 +50,9 @@ pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError>
 fn condition(reason: Attention) -> Condition {
     match reason {
         Attention::UnusableValue => Condition::DataType,
-        Attention::NumberOfAnother | Attention::AnotherPerson => Condition::DuplicateKey,
+        Attention::NumberOfAnother | Attention::AnotherPerson | Attention::SharedIdentifier => {
+            Condition::DuplicateKey
+        }
         Attention::NamelessPatient => Condition::UnknownKey,
         _ => Condition::InternalError,
     }
@@ -141,6 +143,7 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         // Such a message is in the chart: see `warnings`.
         Attention::NumberOfAnother
         | Attention::NamelessPatient
+        | Attention::SharedIdentifier
         | Attention::FutureDated
         | Attention::UnclearCorrection
         | Attention::UnusableValue

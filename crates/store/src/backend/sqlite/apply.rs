@@ -50,6 +50,7 @@ impl Writing<'_> {
                 written: Vec::new(),
                 already_applied: true,
                 concerns: self.concerns(batch)?,
+                contradictions: self.tell_apart(&[], message(batch))?,
             });
         }
         let before = self.check_changes(&batch.changes)?;
@@ -74,7 +75,8 @@ impl Writing<'_> {
             receipt.written.push(self.change(change, *before)?);
         }
         if self.link_persons {
-            self.link(&identities(&batch.changes, before))?;
+            let apart = self.link(&identities(&batch.changes, before))?;
+            receipt.contradictions = self.tell_apart(&apart, message(batch))?;
         }
         for claim in &batch.keys {
             self.take_key(claim)?;
@@ -407,6 +409,11 @@ impl Writing<'_> {
             .number(resource_type)
             .ok_or(Fault::Damaged("a type has no number"))
     }
+}
+
+/// The message that a batch applies.
+fn message(batch: &Batch) -> Option<&[u8]> {
+    Some(batch.applied.as_ref()?.message.as_slice())
 }
 
 /// The source Patients among the changes, and what joins them now.

@@ -4,6 +4,7 @@
 //! person, and the persons' own Patients, as versions like any other.
 
 use super::apply::Writing;
+use super::contradiction::Apart;
 use crate::backend::stored::{Numbers, PERSON, RETIRED, Res, Set};
 use crate::backend::{Fault, Index, Session, persons};
 use crate::chart::batch::Prepared;
@@ -16,20 +17,20 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_HOLDERS: usize = 64;
 
 /// A record's row.
-struct Kept {
-    person: Res,
-    identity: Identity,
+pub(super) struct Kept {
+    pub(super) person: Res,
+    pub(super) identity: Identity,
 }
 
 /// What a batch moved.
 #[derive(Default)]
-struct Moved {
-    records: BTreeSet<Res>,
+pub(super) struct Moved {
+    pub(super) records: BTreeSet<Res>,
     /// The persons whose records group anew.
-    persons: BTreeSet<Res>,
+    pub(super) persons: BTreeSet<Res>,
     /// Those among them that lost a record for good.
     left: BTreeSet<Res>,
-    joints: BTreeSet<Joint>,
+    pub(super) joints: BTreeSet<Joint>,
     /// What joins each changed record and did not before.
     added: BTreeMap<Res, Vec<Joint>>,
     /// Something that joined is gone: records may part.
@@ -48,17 +49,27 @@ struct Reach {
 impl Writing<'_> {
     /// Links the source Patients that a batch changed; `None` for those that it deleted. All at
     /// once: a message that merges many patients would otherwise write their person once for each.
-    pub(crate) fn link(&mut self, changed: &[(&str, Option<&Identity>)]) -> Result<(), Fault> {
+    /// Gives those that share an identifier with a record of another person.
+    pub(crate) fn link(
+        &mut self,
+        changed: &[(&str, Option<&Identity>)],
+    ) -> Result<Vec<Apart>, Fault> {
         if changed.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut moved = Moved::default();
         for &(id, identity) in changed {
             self.take_identity(id, identity, &mut moved)?;
         }
-        if !moved.parts && self.join(&moved.added)? {
-            return Ok(());
+        let mut touched: BTreeSet<Res> = moved.added.keys().copied().collect();
+        if moved.parts || !self.join(&moved.added)? {
+            touched = self.settle_all(moved)?;
         }
+        self.kept_apart(&touched)
+    }
+
+    /// Groups all that a change may have joined or parted; gives these records.
+    pub(super) fn settle_all(&mut self, mut moved: Moved) -> Result<BTreeSet<Res>, Fault> {
         let mut around = moved.records;
         for joint in &moved.joints {
             for holder in self.holders(joint)? {
@@ -76,11 +87,12 @@ impl Writing<'_> {
                 self.remove_person(person)?;
             }
         }
-        self.regroup(&around)
+        self.regroup(&around)?;
+        Ok(around)
     }
 
     /// Writes down what joins a record now.
-    fn take_identity(
+    pub(super) fn take_identity(
         &mut self,
         id: &str,
         identity: Option<&Identity>,
@@ -422,7 +434,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn kept(&self, patient: Res) -> Result<Option<Kept>, Fault> {
+    pub(super) fn kept(&self, patient: Res) -> Result<Option<Kept>, Fault> {
         let mut select = self
             .conn
             .prepare_cached("SELECT person, identity FROM record WHERE patient = ?")?;
@@ -444,7 +456,7 @@ impl Writing<'_> {
     }
 
     /// Both are sorted. Gives what is new.
-    fn replace_joints(
+    pub(super) fn replace_joints(
         &self,
         patient: Res,
         old: &[Joint],
@@ -491,7 +503,7 @@ impl Writing<'_> {
     }
 
     /// Who has it; none where too many do.
-    fn holders(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
+    pub(super) fn holders(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
         let mut select = self.conn.prepare_cached(
             "SELECT patient FROM identity WHERE system = ? AND kind = ? AND value = ? LIMIT ?",
         )?;

@@ -5,6 +5,7 @@
 
 mod apply;
 mod concerns;
+pub(crate) mod contradiction;
 mod everything;
 mod face;
 mod link;
@@ -13,6 +14,7 @@ mod numbers;
 pub(crate) mod pool;
 pub(crate) mod precondition;
 pub(crate) mod read;
+pub(crate) mod rejoin;
 mod schema;
 pub(crate) mod session;
 mod stage;
@@ -43,6 +45,8 @@ pub(crate) struct Sqlite {
     pub(crate) pool: Pool,
     pub(crate) types: Arc<TypeNumbers>,
     pub(crate) shared: Arc<Shared>,
+    /// Records that an earlier build linked by other rules.
+    pub(crate) n_to_rejoin: Option<u64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// After the connections: see there.
     _room: Room,
@@ -59,6 +63,7 @@ impl Sqlite {
         };
         let (conn, types, origin) = schema::open(path)?;
         let left = schema::left_at(&conn).map_err(file)?;
+        let n_to_rejoin = rejoin::left(&conn).map_err(file)?;
         check_clock(path, options, left.updated)?;
         schema::for_writing(&conn, options.writer_cache_mb, options.max_size_mb).map_err(file)?;
         let room = Room::take(path, &conn, LOG_REGIONS);
@@ -89,6 +94,7 @@ impl Sqlite {
             pool,
             types,
             shared,
+            n_to_rejoin,
             threads: Mutex::default(),
             _room: room,
         };

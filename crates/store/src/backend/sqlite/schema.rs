@@ -152,8 +152,17 @@ pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers, Origin), Ope
         ))
         .map_err(file)?;
     }
-    let later = [ADDED, super::concerns::TABLE, super::lists::TABLES].concat();
-    conn.execute_batch(&later).map_err(file)?;
+    let later = [
+        ADDED,
+        super::concerns::TABLE,
+        super::contradiction::TABLE,
+        super::lists::TABLES,
+        super::rejoin::TABLE,
+    ];
+    conn.execute_batch(&later.concat()).map_err(file)?;
+    if n_tables == 0 {
+        super::rejoin::begin(&conn).map_err(file)?;
+    }
     let types = types(&conn).map_err(file)?;
     let origin = Origin {
         identity: identity(&conn).map_err(file)?,

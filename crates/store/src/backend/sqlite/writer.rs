@@ -160,6 +160,10 @@ impl Writer {
                 Err(NotWritten::Refused(error)) => Ok(Err(error)),
                 Err(NotWritten::Fault(fault)) => Err(fault),
             },
+            Work::Rejoin => {
+                self.writing().rejoin()?;
+                Ok(Ok(Receipt::default()))
+            }
             Work::Relayed { up_to } => {
                 self.conn
                     .prepare_cached("DELETE FROM audit_relay WHERE number <= ?")?
