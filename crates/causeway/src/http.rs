@@ -18,7 +18,12 @@ pub(crate) struct Http {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) text: String,
+    /// What the server says of an import; empty where it says nothing.
+    pub(crate) import: String,
 }
+
+/// See the server's `Causeway-Import: once`.
+const IMPORT: &str = "causeway-import";
 
 /// The file in a data directory that names the running server's address.
 pub(crate) fn address_file(data: &Path) -> PathBuf {
@@ -92,10 +97,27 @@ impl Http {
     }
 
     pub(crate) fn post(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
+        self.send(path, body, None)
+    }
+
+    /// Content that is stored once, however often it is sent.
+    pub(crate) fn post_once(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
+        self.send(path, body, Some((IMPORT, "once")))
+    }
+
+    fn send(
+        &self,
+        path: &str,
+        body: &[u8],
+        header: Option<(&str, &str)>,
+    ) -> Result<Answer, Failure> {
         let mut request = self
             .agent
             .post(format!("{}{path}", self.base))
             .header("content-type", "application/fhir+json");
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -122,19 +144,30 @@ impl Http {
         let fail = |error: ureq::Error| Failure::failed(format!("{}: {error}", self.base));
         let mut response = result.map_err(fail)?;
         let status = response.status().as_u16();
+        let import = response.headers().get(IMPORT);
+        let import = import.and_then(|told| told.to_str().ok());
+        let import = import.unwrap_or_default().to_owned();
         let text = response
             .body_mut()
             .with_config()
             .limit(1 << 30)
             .read_to_string()
             .map_err(fail)?;
-        Ok(Answer { status, text })
+        Ok(Answer {
+            status,
+            text,
+            import,
+        })
     }
 }
 
 /// What an OperationOutcome says, in its own words.
 fn diagnostics(body: &str) -> Option<String> {
-    let outcome: serde_json::Value = serde_json::from_str(body).ok()?;
+    said(&serde_json::from_str(body).ok()?)
+}
+
+/// The same of one that is read already.
+pub(crate) fn said(outcome: &serde_json::Value) -> Option<String> {
     let issues = outcome.get("issue")?.as_array()?;
     let texts: Vec<&str> = issues
         .iter()

@@ -81,7 +81,8 @@ fn makes_ids(document: &Document) -> bool {
     })
 }
 
-fn digest(document: &Document) -> [u8; 32] {
+/// Of what is recognised by its content: white space around it says nothing.
+pub(crate) fn digest(document: &Document) -> [u8; 32] {
     Sha256::digest(document.source().trim().as_bytes()).into()
 }
 

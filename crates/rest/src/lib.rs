@@ -9,6 +9,7 @@ pub(crate) mod body;
 mod bundle;
 pub mod import;
 pub(crate) mod interaction;
+mod once;
 mod operation;
 pub(crate) mod person;
 mod precondition;

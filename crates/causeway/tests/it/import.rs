@@ -1,7 +1,7 @@
 //! `causeway import` begun again: after a kill, and for good measure.
 
 use crate::process::stdout_of;
-use crate::site::write;
+use crate::site::{Site, write};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -116,4 +116,102 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     // The sources' records, and the person of each.
     assert!([N as u64, 2 * N as u64].contains(&n_of("Patient")));
     chart.close();
+}
+
+/// Client and server die in turn; what is begun again over the network is there once, as offline.
+#[test]
+fn an_import_over_the_network_goes_on_where_it_was() {
+    const N: u64 = 200;
+    let mut site = Site::start();
+    let inputs = inputs(site.folder.path(), N as usize);
+    // Beside them what brings its ids, what brings none, and a batch.
+    let folder = Path::new(&inputs);
+    write(
+        folder,
+        "9000.ndjson",
+        "{\"resourceType\":\"Patient\",\"id\":\"zz1\"}\n{\"resourceType\":\"Patient\",\"gender\":\"other\"}\n",
+    );
+    write(
+        folder,
+        "9001.json",
+        &bundle(9001)
+            .replace("\"transaction\"", "\"batch\"")
+            .replace(
+                "\"subject\":{\"reference\":\"urn:uuid:p\"}",
+                "\"valueInteger\":1",
+            ),
+    );
+    write(
+        folder,
+        "9002.json",
+        r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"zz2"}},{"resource":{"resourceType":"Patient","gender":"male"}}]}"#,
+    );
+    let n_all = 3 * N + 2 + 3 + 2;
+    let data = site.data().display().to_string();
+    let token = stdout_of(&["token", "--data", &data, "--scope", "system/*.cruds"]);
+    let run = |site: &Site| {
+        let url = site.running().url("fhir").to_owned();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
+        command.args(["import", "--format", "json", "--url", &url, "--token"]);
+        command.args([token.trim(), &inputs]);
+        command
+    };
+    let mut n_killed = 0;
+    for (millis, server_too) in [(120, false), (250, true), (400, true)] {
+        let mut child = run(&site)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        n_killed += usize::from(child.try_wait().unwrap().is_none());
+        if server_too {
+            site.running = None;
+            site.restart();
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    assert!(0 < n_killed, "none was killed on its way");
+    let told = |site: &Site| -> Value {
+        let output = run(site).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (new, there) = numbers(&told(&site));
+    assert_eq!(new + there, n_all);
+    assert!(0 < there, "nothing was there before");
+    assert_eq!(numbers(&told(&site)), (0, n_all));
+    let results = site.get("/Observation?_summary=count");
+    assert_eq!(results["total"], 2 * (N + 1), "{results}");
+    for (name, n_of_it) in [("Zztest0", 1), ("Zztest199", 1), ("Zztest9001", 1)] {
+        let found = site.get(&format!("/Patient?family={name}"));
+        let entries = found["entry"].as_array().unwrap();
+        // The source's record, and its person where it has one.
+        let records = entries
+            .iter()
+            .filter(|entry| entry["resource"]["meta"]["tag"].is_null());
+        assert_eq!(records.count(), n_of_it, "{name}: {found}");
+    }
+    let male = site.get("/Patient?gender=male");
+    assert_eq!(male["entry"].as_array().unwrap().len(), 1, "{male}");
+
+    // A batch whose second entry fails is told, and its others are there.
+    let half = r#"{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Patient","gender":"unknown"},"request":{"method":"POST","url":"Patient"}},{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Nothing"}}]}"#;
+    let half = write(site.folder.path(), "half.json", half);
+    for expected in [(1, 0), (0, 1)] {
+        let url = site.running().url("fhir").to_owned();
+        let args = ["import", "--format", "json", "--url", &url, "--token"];
+        let output = Command::new(env!("CARGO_BIN_EXE_causeway"))
+            .args(args)
+            .args([token.trim(), &half])
+            .output()
+            .unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(numbers(&told), expected);
+        assert_eq!(told["failed"], 1);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("entry 2: 4"), "{said}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::update::MAX_TRIES;
 use crate::body::check_content_type;
+use crate::once::Once;
 use crate::precondition::Precondition;
 use crate::transaction::{
     Ask, Intent, Permits, Planned, Prepared, expression, plan, plan_all, prepare,
@@ -71,13 +72,18 @@ async fn answer_bundle(
     };
     check_size(app, &document)?;
     let mut answers = Answers::new(app, kind);
+    answers.once = Once::of(headers, &document, kind == BundleKind::Batch)?;
     if kind == BundleKind::Transaction {
         let planned = plan_all(&document)?;
         transaction(app, caller, &planned, &mut answers).await?;
     } else {
         batch(app, caller, &document, &mut answers).await?;
     }
-    Ok(answer::json(StatusCode::OK, answers.bundle.finish()))
+    let mut response = answer::json(StatusCode::OK, answers.bundle.finish());
+    if let Some(once) = &answers.once {
+        once.tell(&mut response);
+    }
+    Ok(response)
 }
 
 /// A bundle asks for as much work as it has entries.
@@ -104,6 +110,8 @@ struct Answers {
     /// nothing is looked for in vain.
     left: Option<usize>,
     most: usize,
+    /// The bundle is to be written once.
+    once: Option<Once>,
 }
 
 // === impl Answers ===
@@ -125,6 +133,7 @@ impl Answers {
             bundle,
             left: Some(most),
             most,
+            once: None,
         }
     }
 
@@ -149,6 +158,20 @@ impl Answers {
             entry
         } else {
             failed(&self.full())
+        }
+    }
+
+    /// Of entries that an earlier request with the same content had made.
+    fn known(&mut self, planned: &[Planned<'_>]) {
+        if let Some(once) = &mut self.once {
+            once.known(planned.len());
+        }
+        for _ in planned {
+            self.push(&Answered {
+                status: "200 OK",
+                outcome: Some(answer::done("the same content was stored before")),
+                ..Answered::default()
+            });
         }
     }
 
@@ -189,7 +212,16 @@ async fn attempt(
     entries: Vec<Option<Permit>>,
     answers: &mut Answers,
 ) -> Result<(), Failure> {
+    let digest = answers.once.as_ref();
+    let digest = digest.and_then(|once| once.digest(planned));
+    if let Some(digest) = &digest
+        && app.chart.was_imported(digest)?
+    {
+        answers.known(planned);
+        return Ok(());
+    }
     let mut prepared = prepare_for(app, caller, planned, entries)?;
+    prepared.batch.imported = digest;
     for (entry, intent) in planned.iter().zip(&prepared.results) {
         if let Intent::Get(url, _) = intent {
             check_get(app, caller, url, &prepared.batch.changes)
@@ -220,6 +252,14 @@ async fn attempt(
             .await
             .map_err(|error| refused(error, planned, &prepared, &names))?
     };
+    if receipt.already_applied {
+        // The same content was written in the same moment.
+        answers.known(planned);
+        return Ok(());
+    }
+    if let Some(once) = &mut answers.once {
+        once.written(&receipt);
+    }
     tell(app, caller, (&prepared, &receipt), answers).await
 }
 

@@ -18,6 +18,17 @@ pub(crate) struct Planned<'a> {
     pub(crate) ask: Ask<'a>,
 }
 
+impl Planned<'_> {
+    /// Whether it may make a resource under an id that it does not bring.
+    pub(crate) fn makes_id(&self) -> bool {
+        match &self.ask {
+            Ask::Create { .. } => true,
+            Ask::Update { target, .. } => matches!(target, Target::Criteria(_)),
+            Ask::Delete { .. } | Ask::Get { .. } => false,
+        }
+    }
+}
+
 /// What an entry asks for.
 #[derive(Debug)]
 pub(crate) enum Ask<'a> {

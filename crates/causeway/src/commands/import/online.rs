@@ -4,9 +4,12 @@ use super::Tally;
 use super::history::Way;
 use super::inputs::{Content, Input, read};
 use crate::failure::Failure;
-use crate::http::Http;
-use fhir::json::Document;
+use crate::http::{Http, said};
+use fhir::bundle::{BundleKind, Entry, entries};
+use fhir::json::{Document, Node};
+use fhir::reference::is_id;
 use indicatif::ProgressBar;
+use serde_json::Value;
 
 /// Resources go to the FHIR base, HL7 v2 to the flow.
 pub(super) fn run(
@@ -44,6 +47,7 @@ pub(super) fn run(
     Ok(tally)
 }
 
+/// One document as one bundle, which the server stores once however often it is sent.
 fn one(
     http: &Http,
     fhir: &str,
@@ -53,31 +57,72 @@ fn one(
     let document = match Document::parse(bytes) {
         Ok(document) => document,
         Err(error) => {
-            tally.failures.push((name.to_owned(), error.to_string()));
+            tally.fail(name, &error.to_string());
             return Ok(());
         }
     };
     let root = document.root();
-    let kind = document.resource_type().unwrap_or("");
-    let is_whole =
-        kind == "Bundle" && matches!(root.text("type").as_deref(), Some("transaction" | "batch"));
-    let n_resources = if is_whole {
-        fhir::bundle::entries(root).count() as u64
-    } else {
-        1
+    let is_bundle = document.resource_type() == Some("Bundle");
+    let kind = is_bundle.then(|| BundleKind::of(root)).flatten();
+    let answer = match kind {
+        Some(BundleKind::Transaction | BundleKind::Batch) => http.post_once(fhir, bytes)?,
+        Some(_) => {
+            let resources = entries(root).filter_map(Entry::resource);
+            http.post_once(fhir, transaction(resources).as_bytes())?
+        }
+        None => http.post_once(fhir, transaction([root]).as_bytes())?,
     };
-    let answer = if is_whole {
-        http.post(fhir, bytes)?
-    } else {
-        http.post(&format!("{fhir}/{kind}"), bytes)?
+    if !(200..300).contains(&answer.status) {
+        let said = format!("{}: {}", answer.status, answer.text);
+        tally.fail(name, &said);
+        return Ok(());
+    }
+    let told = |wanted: &str| -> u64 {
+        let mut parts = answer.import.split(", ");
+        let number = parts.find_map(|part| part.strip_prefix(wanted)?.strip_prefix('='));
+        number.and_then(|number| number.parse().ok()).unwrap_or(0)
     };
-    if (200..300).contains(&answer.status) {
-        tally.n_resources += n_resources;
-    } else {
-        tally.failures.push((
-            name.to_owned(),
-            format!("{}: {}", answer.status, answer.text),
-        ));
+    tally.n_resources += told("written");
+    tally.n_there += told("unchanged") + told("known");
+    for reason in refused(&answer.text) {
+        tally.fail(name, &reason);
     }
     Ok(())
+}
+
+/// A transaction that stores resources under the ids that they bring, and under new ones where they
+/// bring none.
+fn transaction<'a>(resources: impl IntoIterator<Item = Node<'a>>) -> String {
+    let entries: Vec<String> = resources.into_iter().map(entry).collect();
+    let entries = entries.join(",");
+    format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{entries}]}}"#)
+}
+
+fn entry(resource: Node<'_>) -> String {
+    let kind = resource.text("resourceType").unwrap_or_default();
+    let id = resource.text("id").filter(|id| is_id(id));
+    let (method, url) = match id {
+        Some(id) => ("PUT", format!("{kind}/{id}")),
+        None => ("POST", kind.into_owned()),
+    };
+    let request = serde_json::json!({ "method": method, "url": url });
+    format!(
+        r#"{{"resource":{},"request":{request}}}"#,
+        resource.raw_str()
+    )
+}
+
+/// The entries of a batch that failed, with what the server says of each.
+fn refused(answer: &str) -> Vec<String> {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let entries = answer.get("entry").and_then(Value::as_array);
+    let entries = entries.into_iter().flatten().enumerate();
+    let failed = entries.filter_map(|(place, entry)| {
+        let response = entry.get("response")?;
+        let status = response.get("status")?.as_str()?;
+        let is_refused = status.starts_with(['4', '5']);
+        let said = response.get("outcome").and_then(said).unwrap_or_default();
+        is_refused.then(|| format!("entry {}: {status}: {said}", place + 1))
+    });
+    failed.collect()
 }
