@@ -187,7 +187,9 @@ impl Engine {
             &flow.config,
             &*self.work.destination,
         );
-        let repeats = self.known(flow.name(), &header, message.bytes())?;
+        let body = message.bytes().clone();
+        let entry = import::entry(&flow, (header, body), "nobody");
+        let repeats = self.known(&[&entry])?.pop().flatten();
         if refused.is_some() {
             return Ok(DryRun {
                 repeats,

@@ -54,6 +54,14 @@ enum Waiting {
     },
 }
 
+/// A message that is not kept yet, or the lines of an envelope, which are no message.
+struct Coming {
+    entry: Entry,
+    /// What the door says.
+    refusal: Option<Attention>,
+    message: Option<Message>,
+}
+
 /// Such messages have this place in their order where a flow keeps the order of connections.
 const CONNECTION: &str = "import";
 /// How long the outcome of a piece is waited for; what takes longer goes on by itself.
@@ -71,10 +79,10 @@ impl Engine {
             return Err(ControlError::Draining);
         }
         let mut parts = Parts::new(body);
-        let (mut waiting, mut outside) = (Vec::new(), Vec::new());
+        let (mut coming, mut outside) = (Vec::new(), Vec::new());
         for part in parts.by_ref() {
             match part {
-                Part::Message(member) => waiting.push(self.take(&flow, &member.bytes, by)?),
+                Part::Message(member) => coming.push(self.message(&flow, &member.bytes, by)),
                 Part::FileHeader(bytes) | Part::BatchHeader(bytes) | Part::Stray(bytes) => {
                     outside.extend_from_slice(&bytes);
                     outside.push(b'\r');
@@ -86,113 +94,109 @@ impl Engine {
             }
         }
         if !parts.issues().is_empty() && !outside.is_empty() {
-            waiting.push(self.take_envelope(&flow, outside.into(), by)?);
+            coming.push(envelope(&flow, outside.into(), by));
         }
-        self.settle_all(waiting)
+        let entries: Vec<&Entry> = coming.iter().map(|coming| &coming.entry).collect();
+        let known = self.known(&entries)?;
+        let waiting = coming.into_iter().zip(known);
+        let waiting = waiting.map(|(coming, known)| match known {
+            Some(known) => Waiting::Known(known),
+            None => self.begin(&flow, coming),
+        });
+        self.settle_all(waiting.collect())
     }
 
-    /// The message of the flow's journal that is this one, byte for byte.
-    pub(super) fn known(
-        &self,
-        flow: &str,
-        header: &Header,
-        body: &Bytes,
-    ) -> Result<Option<Sequence>, ControlError> {
-        let of = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let mut filter = Filter {
-            flow: Some(flow.to_owned()),
-            control_id: of(&header.control_id),
+    /// For each entry the message of the journal that is it, byte for byte.
+    pub(super) fn known(&self, entries: &[&Entry]) -> Result<Vec<Option<Sequence>>, ControlError> {
+        let mut known = self.work.journal.same_as(entries)?;
+        for (entry, known) in entries.iter().zip(&mut known) {
+            *known = match *known {
+                // What the disk has lost since then is taken again.
+                Some(found) => Some(found).filter(|found| self.is_body(*found, &entry.body)),
+                None if entry.header.control_id.is_empty() => self.known_by_patient(entry)?,
+                None => None,
+            };
+        }
+        Ok(known)
+    }
+
+    /// Without a control id its patient leads to it.
+    fn known_by_patient(&self, entry: &Entry) -> Result<Option<Sequence>, ControlError> {
+        let header = &entry.header;
+        let Some(patient) = header.patients.first() else {
+            return Ok(None);
+        };
+        let kind = &header.message_type;
+        let filter = Filter {
+            flow: Some(entry.flow.clone()),
+            patient: Some(patient.clone()),
+            message_type: (!kind.is_empty()).then(|| kind.clone()),
             ..Filter::default()
         };
-        if filter.control_id.is_none() {
-            // Without a control id its patient leads to it.
-            filter.patient = header.patients.first().cloned();
-            filter.message_type = of(&header.message_type);
-        }
-        if filter.control_id.is_none() && filter.patient.is_none() {
-            return Ok(None);
-        }
         let page = Page {
             before: None,
             limit: MAX_ALIKE,
         };
-        for row in self.work.journal.list(&filter, page)?.rows {
-            if row.n_bytes == body.len()
-                && let Some(stored) = self.work.journal.read(row.sequence)?
-                && stored.body == *body
-            {
-                return Ok(Some(row.sequence));
-            }
-        }
-        Ok(None)
+        let rows = self.work.journal.list(&filter, page)?.rows;
+        let same = rows
+            .into_iter()
+            .find(|row| row.n_bytes == entry.body.len() && self.is_body(row.sequence, &entry.body));
+        Ok(same.map(|row| row.sequence))
     }
 
-    fn take(&self, flow: &Arc<Flow>, bytes: &Bytes, by: &str) -> Result<Waiting, ControlError> {
+    fn is_body(&self, sequence: Sequence, body: &Bytes) -> bool {
+        let stored = self.work.journal.read(sequence);
+        stored.is_ok_and(|stored| stored.is_some_and(|stored| stored.body == *body))
+    }
+
+    fn message(&self, flow: &Arc<Flow>, bytes: &Bytes, by: &str) -> Coming {
         let message = Message::parse(bytes.clone());
         let header = decode::header(&message);
-        if let Some(known) = self.known(flow.name(), &header, bytes)? {
-            return Ok(Waiting::Known(known));
-        }
         let is_message = message.first("MSH").is_some();
         let refusal = decode::at_the_door(
             (&message, &header, is_message),
             &flow.config,
             &*self.work.destination,
         );
-        let (then, finished) = if let Some(reason) = refusal {
-            (Then::Show(reason), None)
-        } else {
-            let keys = decode::keys(&message, CONNECTION, &flow.config);
-            let (reply, finished) = oneshot::channel();
-            let reply = Some(reply);
-            (Then::Apply { keys, reply }, Some(finished))
-        };
-        flow.senders.saw(&header);
-        let entry = Entry {
-            flow: flow.name().to_owned(),
-            connection: format!("imported by {by}"),
-            retention: RETENTION.to_owned(),
-            header,
-            // A copy: a message that waits must not hold the whole piece.
-            body: Bytes::copy_from_slice(bytes),
-            no_message: (!is_message).then(|| CloseReason::Noise.word().to_owned()),
-            acknowledgement: None,
-        };
-        let kept = self.intake.keep(flow, entry, then);
-        Ok(Waiting::New {
-            kept,
-            finished,
-            shown: refusal,
-        })
+        // A copy: a message that waits must not hold the whole piece.
+        let body = Bytes::copy_from_slice(bytes);
+        let mut entry = entry(flow, (header, body), by);
+        entry.no_message = (!is_message).then(|| CloseReason::Noise.word().to_owned());
+        Coming {
+            entry,
+            refusal,
+            message: Some(message),
+        }
     }
 
-    /// Keeps the lines outside of all messages, for a person to see.
-    fn take_envelope(
-        &self,
-        flow: &Arc<Flow>,
-        lines: Bytes,
-        by: &str,
-    ) -> Result<Waiting, ControlError> {
-        let header = decode::envelope_header(&Message::parse(lines.clone()));
-        if let Some(known) = self.known(flow.name(), &header, &lines)? {
-            return Ok(Waiting::Known(known));
+    /// Keeps one and lets it go its way.
+    fn begin(&self, flow: &Arc<Flow>, coming: Coming) -> Waiting {
+        let Coming {
+            entry,
+            refusal,
+            message,
+        } = coming;
+        if message.is_some() {
+            flow.senders.saw(&entry.header);
         }
-        let reason = Attention::BatchEnvelope;
-        let entry = Entry {
-            flow: flow.name().to_owned(),
-            connection: format!("imported by {by}"),
-            retention: RETENTION.to_owned(),
-            header,
-            body: lines,
-            no_message: Some(reason.code().to_owned()),
-            acknowledgement: None,
+        let (then, finished) = match (refusal, &message) {
+            (None, Some(message)) => {
+                let keys = decode::keys(message, CONNECTION, &flow.config);
+                let (reply, finished) = oneshot::channel();
+                let reply = Some(reply);
+                (Then::Apply { keys, reply }, Some(finished))
+            }
+            (reason, _) => (Then::Show(reason.unwrap_or(Attention::BatchEnvelope)), None),
         };
-        let kept = self.intake.keep(flow, entry, Then::Show(reason));
-        Ok(Waiting::New {
-            kept,
-            finished: None,
-            shown: Some(reason),
-        })
+        let shown = match &then {
+            Then::Show(reason) => Some(*reason),
+            Then::Apply { .. } => None,
+        };
+        Waiting::New {
+            kept: self.intake.keep(flow, entry, then),
+            finished,
+            shown,
+        }
     }
 
     fn settle_all(&self, waiting: Vec<Waiting>) -> Result<Import, ControlError> {
@@ -242,6 +246,32 @@ impl Engine {
             });
         }
         Ok(Import { messages })
+    }
+}
+
+/// The lines outside of all messages, for a person to see.
+fn envelope(flow: &Flow, lines: Bytes, by: &str) -> Coming {
+    let reason = Attention::BatchEnvelope;
+    let header = decode::envelope_header(&Message::parse(lines.clone()));
+    let mut entry = entry(flow, (header, lines), by);
+    entry.no_message = Some(reason.code().to_owned());
+    Coming {
+        entry,
+        refusal: Some(reason),
+        message: None,
+    }
+}
+
+/// A message as the journal keeps it.
+pub(super) fn entry(flow: &Flow, (header, body): (Header, Bytes), by: &str) -> Entry {
+    Entry {
+        flow: flow.name().to_owned(),
+        connection: format!("imported by {by}"),
+        retention: RETENTION.to_owned(),
+        header,
+        body,
+        no_message: None,
+        acknowledgement: None,
     }
 }
 

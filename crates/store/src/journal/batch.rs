@@ -4,7 +4,7 @@ use super::day::Term;
 use super::entry::{self, join};
 use super::state::rated_code;
 use super::writer::{Order, Prepared};
-use super::{Acknowledgement, Appended, Rated, Sequence};
+use super::{Acknowledgement, Appended, Entry, Rated, Sequence};
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
@@ -82,7 +82,7 @@ impl<'a> Batch<'a> {
 
     fn append(&mut self, connection: &Connection, prepared: &'a Prepared) -> rusqlite::Result<()> {
         let entry = &prepared.entry;
-        let identity = identity(prepared);
+        let identity = identity(&prepared.entry, &prepared.hash);
         let earlier = match identity {
             Some(identity) => self.earlier(connection, identity, &prepared.hash)?,
             None => None,
@@ -124,11 +124,8 @@ impl<'a> Batch<'a> {
                 .entry(identity)
                 .or_default()
                 .push((body, sequence));
-            self.terms.push((
-                Term::Identity,
-                [&identity[..], &body[..]].concat(),
-                sequence,
-            ));
+            let key = [&identity[..], &body[..]].concat();
+            self.terms.push((Term::Identity, key, sequence));
         }
         self.gather_terms(prepared, sequence);
         *self
@@ -345,8 +342,8 @@ fn repeated_in(
 /// Flow, MSH-3, -4 and -10. None for a message without a control id: it can repeat nothing. What is no
 /// message, such as a batch's envelope that does not fit, is known by its bytes: a sender that sends it
 /// again and again needs attention once.
-fn identity(prepared: &Prepared) -> Option<[u8; 8]> {
-    let (entry, header) = (&prepared.entry, &prepared.entry.header);
+fn identity(entry: &Entry, body: &[u8; 32]) -> Option<[u8; 8]> {
+    let header = &entry.header;
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
         hash.update((part.len() as u64).to_be_bytes());
@@ -355,7 +352,7 @@ fn identity(prepared: &Prepared) -> Option<[u8; 8]> {
     add(entry.flow.as_bytes());
     if let Some(reason) = &entry.no_message {
         add(reason.as_bytes());
-        add(&prepared.hash);
+        add(body);
     } else if header.control_id.is_empty() {
         return None;
     } else {
@@ -364,6 +361,13 @@ fn identity(prepared: &Prepared) -> Option<[u8; 8]> {
         add(header.control_id.as_bytes());
     }
     hash.finalize().first_chunk().copied()
+}
+
+/// What finds the same message of the same sender again; none where nothing tells it from others.
+pub(super) fn repeat_key(entry: &Entry) -> Option<Vec<u8>> {
+    let hash = Sha256::digest(&entry.body).into();
+    let identity = identity(entry, &hash)?;
+    Some([&identity[..], &body_half(&hash)[..]].concat())
 }
 
 fn body_half(hash: &[u8; 32]) -> [u8; 16] {

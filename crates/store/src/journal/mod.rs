@@ -10,6 +10,7 @@
 //! - the ledger (`flow.db`) can be thrown away: [`Journal::reconcile`] makes it again from the
 //!   journal and the chart.
 
+mod alike;
 mod batch;
 mod checkpointer;
 mod day;

@@ -19,6 +19,7 @@ mod chart_person;
 mod chart_person_view;
 mod chart_search;
 mod journal;
+mod journal_alike;
 mod journal_fixture;
 mod journal_ledger;
 mod journal_list;
