@@ -292,7 +292,7 @@ pub(crate) enum MessagesAction {
         sequences: Vec<u64>,
         #[command(flatten)]
         which: Which,
-        /// Why; it stands in the audit log. On a terminal it is asked for where many are chosen
+        /// Why; it stands in the audit log. Needed where the options choose; on a terminal it is asked for
         #[arg(long, default_value = "")]
         reason: String,
     },
@@ -393,7 +393,7 @@ pub(crate) enum FlowsAction {
         /// The flows
         #[arg(required = true)]
         flows: Vec<String>,
-        /// Why; it stands in the audit log and beside the flow. On a terminal it is asked for
+        /// Why; it stands in the audit log and beside the flow. Needed; on a terminal it is asked for
         #[arg(long, default_value = "")]
         reason: String,
     },

@@ -3,12 +3,17 @@
 use crate::failure::Failure;
 use std::io::{BufRead, IsTerminal, Write};
 
-/// Why somebody does it: what was given, else what a person at the terminal says. A script that gives
-/// none goes on; the audit log then has its name alone.
+/// Why somebody does it: what was given, else what a person at the terminal says. A script must give
+/// it: who looks into the audit log later cannot ask it.
 pub(crate) fn reason(given: &str) -> Result<String, Failure> {
     let given = given.trim();
-    if !given.is_empty() || !std::io::stdin().is_terminal() {
+    if !given.is_empty() {
         return Ok(given.to_owned());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "nothing was done: say why with --reason TEXT; it stands in the audit log",
+        ));
     }
     eprint!("Why? (it stands in the audit log; nothing to leave it) ");
     let _ = std::io::stderr().flush();

@@ -196,13 +196,22 @@ fn what_a_person_does_with_messages_and_flows() {
     );
     let held = causeway(&["messages", "hold", "1", "--reason", "late", "--data", &data]);
     assert_eq!(held.status.code(), Some(1), "it is in the chart");
-    let replayed = at(&[
-        "messages", "replay", "--state", "mapped", "--type", "ORU^R01",
-    ]);
+    let all = [
+        "messages", "replay", "--state", "mapped", "--type", "ORU^R01", "--data", &data,
+    ];
+    // A script says why, or nothing is done.
+    for bulk in [&all[..], &["flows", "stop", "adt", "--data", &data]] {
+        let refused = causeway(bulk);
+        assert_eq!(refused.status.code(), Some(2), "{bulk:?}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("--reason"), "{said}");
+    }
+    assert!(!at(&["flows", "list"]).contains("off"));
+    let replayed = stdout_of(&[&all[..], &["--reason", "a test"]].concat());
     assert_eq!(replayed.trim(), "{\"replayed\":2,\"failed\":0}");
 
     // A stopped flow refuses connections, also after a restart.
-    assert!(at(&["flows", "stop", "adt"]).contains("\"running\":false"));
+    assert!(at(&["flows", "stop", "adt", "--reason", "a test"]).contains("\"running\":false"));
     assert!(at(&["flows", "list"]).contains("off"));
     let address = site.mllp().to_owned();
     let file = write(
