@@ -32,5 +32,6 @@ mod process;
 mod refusals;
 mod site;
 mod story;
+mod told;
 mod verify;
 mod wire;
