@@ -44,7 +44,16 @@ async fn ready(State(app): State<App>) -> Response {
         wrong.push(format!("chart: {error}"));
     }
     if let Some(error) = app.journal.ledger().stopped() {
-        wrong.push(format!("ledger: {error}"));
+        let remedy = if error.is_disk_full() {
+            "free some space, and it goes on by itself"
+        } else {
+            "repair the disk, then start again"
+        };
+        wrong.push(format!(
+            "ledger: `flow.db` takes no more notes of what becomes of messages after a failed write \
+             ({}); {remedy}",
+            cause(&error)
+        ));
     }
     let asked = app.clone();
     let troubles = tokio::task::spawn_blocking(move || troubles(&asked)).await;
@@ -68,6 +77,12 @@ async fn ready(State(app): State<App>) -> Response {
         )
             .into_response()
     }
+}
+
+/// What the database says of a failed write. Paths stand in the log: this page is for everybody.
+fn cause(error: &dyn std::error::Error) -> String {
+    let of_file = error.source().and_then(|file| file.source());
+    of_file.map_or_else(|| "see the log".to_owned(), ToString::to_string)
 }
 
 /// What befell the stores and nobody has seen yet, and what is damaged.

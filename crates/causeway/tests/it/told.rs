@@ -148,5 +148,6 @@ fn a_ledger_that_fails_is_told() {
         (ready.status == 503).then_some(ready.text)
     });
     assert!(said.contains("ledger: "), "{said}");
-    assert!(said.contains("flow.db"), "{said}");
+    assert!(said.contains("`flow.db`"), "{said}");
+    assert!(said.contains("the medium is broken"), "{said}");
 }
