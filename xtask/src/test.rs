@@ -15,6 +15,8 @@ pub(crate) fn run() -> Result<(), String> {
             "--workspace",
             "--all-targets",
             "--locked",
+            // What the default build leaves out.
+            "--features=store/postgres",
             "--",
             "-D",
             "warnings",
@@ -27,7 +29,7 @@ pub(crate) fn run() -> Result<(), String> {
     // One build for all: the binary is what the end-to-end tests drive.
     step(
         "tests",
-        &["test", "--workspace", "--locked"],
+        &["test", "--workspace", "--locked", "--features=store/postgres"],
         &peers.environment,
     )?;
     for skipped in &peers.missing {

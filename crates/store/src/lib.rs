@@ -15,6 +15,7 @@ pub use damage::Damage;
 pub use identity::{Identity, Position};
 pub use priority::Priority;
 
+#[cfg(feature = "postgres")]
 pub mod postgres {
     //! The chart on PostgreSQL.
 

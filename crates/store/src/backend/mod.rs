@@ -18,6 +18,7 @@ pub(crate) mod pass;
 pub(crate) mod persons;
 pub(crate) mod plan;
 pub(crate) mod planner;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod resolve;
 pub(crate) mod sql;
@@ -35,8 +36,16 @@ use crate::backend::stored::Res;
 pub(crate) enum Fault {
     #[error("the database refused")]
     Sqlite(#[from] rusqlite::Error),
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "only the engine behind the feature has it")
+    )]
     #[error("the database server refused, or cannot be reached")]
     Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "only the engine behind the feature has it")
+    )]
     #[error("another writer was first; the same again may pass")]
     Again,
     #[error("the chart is damaged: {0}")]

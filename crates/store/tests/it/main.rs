@@ -23,7 +23,21 @@ mod journal_alike;
 mod journal_fixture;
 mod journal_ledger;
 mod journal_list;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
 mod postgres_both;
+#[cfg(feature = "postgres")]
 mod postgres_plans;
+#[cfg(feature = "postgres")]
 mod postgres_server;
+
+#[cfg(not(feature = "postgres"))]
+mod postgres {
+    #[test]
+    fn the_tests_of_the_engine() {
+        let why = "built without the feature `postgres` of `store`";
+        let remedy = "run with --features store/postgres";
+        testkit::skipped("postgres, postgres_plans", why, remedy);
+    }
+}
