@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test | tidy | definitions`.
+//! The project's chores: `cargo xtask test [--quick] | tidy | definitions`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -17,10 +17,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
-        Some("test") => test::run(),
+        Some("test") => match args.get(1).map(String::as_str) {
+            None => test::run(),
+            Some("--quick") => test::quick(),
+            Some(_) => Err("usage: cargo xtask test [--quick]".to_owned()),
+        },
         Some("tidy") => tidy::run(),
         Some("definitions") => definitions(args.get(1).map(String::as_str)),
-        _ => Err("usage: cargo xtask test | tidy | definitions".to_owned()),
+        _ => Err("usage: cargo xtask test [--quick] | tidy | definitions".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,12 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What was found, as environment for the tests, and what was not.
-pub(crate) struct Peers {
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) missing: Vec<String>,
-}
-
 /// One program: the variable that tells tests where it is, its names, where Debian hides it, and
 /// the packages that bring it.
 struct Peer {
@@ -48,8 +42,8 @@ const PEERS: [Peer; 4] = [
     },
 ];
 
-/// Looks for each peer and installs what is missing where that is possible.
-pub(crate) fn find_or_install() -> Peers {
+/// Looks for each peer and installs what is missing where that is possible: the tests' environment.
+pub(crate) fn find_or_install() -> Vec<(String, String)> {
     let wanted: Vec<&str> = PEERS
         .iter()
         .filter(|peer| find(peer).is_none())
@@ -63,24 +57,10 @@ pub(crate) fn find_or_install() -> Peers {
         args.extend(&wanted);
         apt(&args);
     }
-    let mut peers = Peers {
-        environment: Vec::new(),
-        missing: Vec::new(),
-    };
-    for peer in &PEERS {
-        match find(peer) {
-            Some(path) => peers
-                .environment
-                .push((peer.variable.to_owned(), path.display().to_string())),
-            None => peers.missing.push(format!(
-                "tests that need {} (install {}, or set {})",
-                peer.names.join(" or "),
-                peer.packages.join(" "),
-                peer.variable
-            )),
-        }
-    }
-    peers
+    PEERS
+        .iter()
+        .filter_map(|peer| Some((peer.variable.to_owned(), find(peer)?.display().to_string())))
+        .collect()
 }
 
 fn find(peer: &Peer) -> Option<PathBuf> {

@@ -2,7 +2,8 @@
 //!
 //! A test that lacks its data or a program calls [`skipped`] and returns. The harness counts it as
 //! passed, so the word must reach a reader another way: it is appended to the file that
-//! `CAUSEWAY_SKIPPED` names, or written to standard error past the harness, which hides what passing tests print.
+//! `CAUSEWAY_SKIPPED` names (`cargo xtask test` sets it and reads the file at the end), or written
+//! to standard error past the harness, which hides what passing tests print.
 
 mod shared;
 

@@ -42,10 +42,7 @@ mod tests {
             match std::fs::read(folder.join(path)) {
                 Err(error) => differing.push(format!("{path}: {error}")),
                 Ok(content) => {
-                    let found: String = Sha256::digest(content)
-                        .iter()
-                        .map(|byte| format!("{byte:02x}"))
-                        .collect();
+                    let found = format!("{:x}", Sha256::digest(content));
                     if found != expected {
                         differing.push(format!("{path}: SHA-256 {found}, expected {expected}"));
                     }
