@@ -1,7 +1,8 @@
-//! Parsing a synthetic ORU^R01 with 20 OBX (about 5.7 kB), beside two other crates.
+//! Benchmarks for parsing a synthetic ORU^R01 with 20 OBX (about 5.7 kB), next to two other crates.
 //!
-//! `ours` is eager: every separator indexed, issues, character set, groups, then ten fields read.
-//! `ours_text_only` leaves the groups out. Divan shows bytes per second.
+//! `ours` is eager: it indexes every separator, collects issues, picks the character set, builds
+//! the groups, then reads ten fields. `ours_text_only` skips the groups. Divan reports bytes per
+//! second.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -42,7 +43,7 @@ fn oru() -> String {
     segments.join("\r") + "\r"
 }
 
-/// Ten fields, as an interface engine reads them to route a message.
+/// Reads ten fields, as an interface engine does to route a message.
 fn ten_fields(message: &Message) -> usize {
     let msh = message.first("MSH").unwrap();
     let pid = message.first("PID").unwrap();
@@ -95,7 +96,7 @@ fn every_value(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// A frame of 50 MB that comes in pieces of 64 kB.
+/// Decodes a 50 MB frame that arrives in 64 kB chunks.
 #[divan::bench(sample_count = 5)]
 fn mllp_50_mb(bencher: Bencher<'_, '_>) {
     let wire = hl7v2::mllp::frame(&vec![b'x'; 50_000_000]);

@@ -1,4 +1,4 @@
-//! Writing messages, segment by segment, with escaping.
+//! Builds messages segment by segment, with escaping.
 
 use crate::charset::Charset;
 use crate::delimiters::Delimiters;
@@ -19,27 +19,27 @@ pub struct MessageBuilder {
     segments: Vec<Vec<u8>>,
 }
 
-/// The segment that is being written. Numbers count from one; zero means the whole.
+/// The segment being written. Numbers count from one; zero means the whole part.
 #[derive(Debug)]
 pub struct SegmentBuilder<'b> {
     builder: &'b mut MessageBuilder,
 }
 
-/// A place in a segment, counted in separators; zero means the whole.
+/// A position in a segment, counted in separators; zero means the whole part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
     pub(crate) field: usize,
     pub(crate) repeat: usize,
     pub(crate) component: usize,
     pub(crate) subcomponent: usize,
-    /// Replace all repeats.
+    /// Replaces all repeats of the field.
     pub(crate) whole_field: bool,
 }
 
 // === impl MessageBuilder ===
 
 impl MessageBuilder {
-    /// An empty message, to be written as UTF-8.
+    /// Creates an empty message that is written as UTF-8.
     pub fn new(delimiters: Delimiters) -> Self {
         Self {
             delimiters,
@@ -48,14 +48,14 @@ impl MessageBuilder {
         }
     }
 
-    /// Writes in another character set. It does not set MSH-18.
+    /// Selects another character set. This does not set MSH-18.
     #[must_use]
     pub fn charset(mut self, charset: Charset) -> Self {
         self.charset = charset;
         self
     }
 
-    /// Begins a segment. A header segment gets its delimiters.
+    /// Begins a segment. Header segments get their delimiters.
     pub fn segment(&mut self, name: &str) -> SegmentBuilder<'_> {
         let mut raw = name.as_bytes().to_vec();
         if matches!(name, "MSH" | "FHS" | "BHS") {
@@ -66,13 +66,13 @@ impl MessageBuilder {
         SegmentBuilder { builder: self }
     }
 
-    /// Adds a segment whose bytes are escaped already.
+    /// Adds a segment whose bytes are already escaped.
     pub fn raw_segment(&mut self, raw: &[u8]) -> &mut Self {
         self.segments.push(raw.to_vec());
         self
     }
 
-    /// The message: each segment ends in CR.
+    /// Returns the message, with every segment terminated by CR.
     pub fn finish(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.segments.iter().map(|raw| raw.len() + 1).sum());
         for segment in &self.segments {
@@ -86,7 +86,7 @@ impl MessageBuilder {
 // === impl SegmentBuilder ===
 
 impl SegmentBuilder<'_> {
-    /// Sets a field to a plain text.
+    /// Sets a field to plain text.
     pub fn field(&mut self, field: usize, text: &str) -> &mut Self {
         self.set(field, 0, 0, 0, text)
     }
@@ -96,7 +96,7 @@ impl SegmentBuilder<'_> {
         self.set(field, 1, component, 0, text)
     }
 
-    /// Sets the components of a field's first repeat, in their order; empty ones are left out.
+    /// Sets the components of a field's first repeat in order, skipping empty ones.
     pub fn components(&mut self, field: usize, texts: &[&str]) -> &mut Self {
         for (idx, text) in texts
             .iter()
@@ -108,7 +108,7 @@ impl SegmentBuilder<'_> {
         self
     }
 
-    /// Sets a subcomponent. A zero for the last numbers means the whole repeat or component.
+    /// Sets a subcomponent. Zero in a trailing number means the whole repeat or component.
     pub fn set(
         &mut self,
         field: usize,
@@ -136,7 +136,7 @@ impl SegmentBuilder<'_> {
         self.raw(field, b"\"\"")
     }
 
-    /// Sets a whole field to bytes that are escaped already.
+    /// Sets a whole field to bytes that are already escaped.
     pub fn raw(&mut self, field: usize, value: &[u8]) -> &mut Self {
         let whole = Spot {
             field,
@@ -154,7 +154,7 @@ impl SegmentBuilder<'_> {
             return self;
         };
         let header = matches!(raw.get(..3), Some(b"MSH" | b"FHS" | b"BHS"));
-        // The delimiters of a header stand already, and its fields are one separator earlier.
+        // A header already has its delimiters, and its fields are one separator earlier.
         let first = if header { 3 } else { 1 };
         if spot.field >= first {
             let field = spot.field - usize::from(header);
@@ -164,7 +164,7 @@ impl SegmentBuilder<'_> {
     }
 }
 
-/// The segment with the value at the spot. Separators are added as needed; other bytes stay.
+/// Returns the segment with the value at the position. Adds separators as needed; other bytes stay.
 pub(crate) fn put(raw: &[u8], delimiters: Delimiters, spot: Spot, value: &[u8]) -> Vec<u8> {
     let levels = [
         (delimiters.field, spot.field + 1),

@@ -1,8 +1,8 @@
-//! Which characters the bytes mean: MSH-18 (HL7 table 0211) and what senders write instead.
+//! Character sets: MSH-18 (HL7 table 0211) and the spellings that senders use instead.
 //!
-//! What was declared is checked against the bytes. Bytes that are no text in the declared set, or
-//! that come without a declaration, are UTF-8 if they can be, else windows-1252 (ISO 8859-1 with
-//! the gaps filled), and there is an issue.
+//! The declared set is checked against the bytes. Bytes that are invalid in the declared set, or
+//! that come without a declaration, are read as UTF-8 if valid, otherwise as windows-1252 (ISO
+//! 8859-1 with the gaps filled), and an issue is reported.
 
 use std::borrow::Cow;
 
@@ -10,11 +10,11 @@ use encoding_rs::Encoding;
 
 use crate::issue::IssueKind;
 
-/// The character set that a message is read and written in.
+/// The character set in which a message is read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charset {
     encoding: &'static Encoding,
-    /// Nothing beyond ASCII occurs, so all sets read alike.
+    /// The text is pure ASCII, so all sets read alike.
     ascii: bool,
 }
 
@@ -33,7 +33,7 @@ impl Charset {
         ascii: false,
     };
 
-    /// The set that a name of HL7 table 0211, or a sender's own spelling, means.
+    /// Returns the set for a name in HL7 table 0211 or for a sender's own spelling.
     pub fn named(name: &str) -> Option<Self> {
         let squeezed: String = name
             .chars()
@@ -41,7 +41,7 @@ impl Charset {
             .map(|c| c.to_ascii_uppercase())
             .collect();
         let label = match squeezed.as_str() {
-            // ISO 2022 sets of seven bits: what is not switched to is ASCII.
+            // Seven-bit ISO 2022 sets: unswitched text is ASCII.
             "ASCII" | "USASCII" | "ISOIR6" | "ISOIR87" | "ISOIR159" => {
                 return Some(Self {
                     encoding: encoding_rs::UTF_8,
@@ -59,7 +59,7 @@ impl Charset {
             "ISOIR138" => "iso-8859-8",
             "ISOIR148" => "iso-8859-9",
             "ISOIR166" => "windows-874",
-            // JIS X 0201, whose katakana Shift_JIS contains.
+            // JIS X 0201, whose katakana is included in Shift_JIS.
             "ISOIR13" | "ISOIR14" => "shift_jis",
             "ISOIR58" => "gbk",
             "GB180302000" | "GB18030" => "gb18030",
@@ -85,7 +85,7 @@ impl Charset {
         }
     }
 
-    /// The set to read `raw` in, given what MSH-18 declares.
+    /// Chooses the set to read `raw` in, given the declaration in MSH-18.
     pub(crate) fn choose(declared: &str, raw: &[u8], ascii: bool) -> (Self, Option<IssueKind>) {
         let named = Self::named(declared);
         if ascii {
@@ -122,7 +122,7 @@ impl Charset {
         }
     }
 
-    /// The encoding, where the second byte of a character may look like a delimiter.
+    /// Returns the encoding if the second byte of a character can look like a delimiter.
     pub(crate) fn with_ascii_trail_bytes(self) -> Option<&'static Encoding> {
         let sets = [
             encoding_rs::GB18030,
@@ -133,13 +133,13 @@ impl Charset {
         sets.contains(&self.encoding).then_some(self.encoding)
     }
 
-    /// The name of the encoding, such as `UTF-8` or `windows-1252`.
+    /// Returns the name of the encoding, such as `UTF-8` or `windows-1252`.
     pub fn name(self) -> &'static str {
         self.encoding.name()
     }
 
-    /// The text of some bytes. Bytes that mean nothing become U+FFFD; in a message that is ASCII but
-    /// for what its `\X..\` escapes say, they are windows-1252.
+    /// Decodes bytes. Invalid bytes become U+FFFD; in a message that is ASCII apart from its
+    /// `\X..\` escapes, they are read as windows-1252.
     pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         if self.encoding != encoding_rs::UTF_8 {
             // Most values are ASCII, whatever the set: that is seen sooner than the decoder is set up.
@@ -162,7 +162,7 @@ impl Charset {
         }
     }
 
-    /// Whether the bytes are text in this set.
+    /// Returns whether the bytes are valid text in this set.
     pub(crate) fn has(self, bytes: &[u8]) -> bool {
         let decoded = self
             .encoding
@@ -170,7 +170,7 @@ impl Charset {
         decoded.is_some()
     }
 
-    /// The bytes of some text. A character that the set lacks becomes `?`.
+    /// Encodes text. A character that the set lacks becomes `?`.
     pub fn encode(self, text: &str) -> Cow<'_, [u8]> {
         if self.encoding == encoding_rs::UTF_8 || text.is_ascii() {
             return Cow::Borrowed(text.as_bytes());
@@ -189,7 +189,7 @@ impl Charset {
     }
 }
 
-/// `UNICODE UTF-16` and its like: found by the bytes, before any name is read.
+/// Matches `UNICODE UTF-16` and similar: detected from the bytes, before any name is read.
 fn is_wide(declared: &str) -> bool {
     ["16", "32"].iter().any(|width| {
         let name = declared.to_ascii_uppercase();
@@ -197,7 +197,7 @@ fn is_wide(declared: &str) -> bool {
     })
 }
 
-/// `8859/1` of table 0211, `ISO-8859-1`, `ISO8859_15`.
+/// Matches `8859/1` of table 0211, `ISO-8859-1`, `ISO8859_15`.
 fn iso_8859(squeezed: &str) -> Option<&'static Encoding> {
     let part = squeezed
         .strip_prefix("ISO")
@@ -206,7 +206,7 @@ fn iso_8859(squeezed: &str) -> Option<&'static Encoding> {
     Encoding::for_label(format!("iso-8859-{part}").as_bytes())
 }
 
-/// `windows-1250`, `CP1250`, `WIN1250`.
+/// Matches `windows-1250`, `CP1250`, `WIN1250`.
 fn windows(squeezed: &str) -> Option<&'static Encoding> {
     let page = ["WINDOWS", "CP", "WIN"]
         .iter()

@@ -1,6 +1,6 @@
 //! The separators that a message declares in MSH-1 and MSH-2.
 
-/// The bytes that separate and escape (2.8.2 chapter 2.5.4).
+/// Delimiter and escape bytes (2.8.2 chapter 2.5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Delimiters {
     /// Between fields, `|`.
@@ -11,23 +11,23 @@ pub struct Delimiters {
     pub repeat: u8,
     /// Around escape sequences, `\`. A sender without escapes may leave it out.
     pub escape: Option<u8>,
-    /// Between subcomponents, `&`. A sender without them may leave it out: then it is the same as `component`
-    /// and never stands within one.
+    /// Between subcomponents, `&`. A sender without subcomponents may leave it out; it then equals
+    /// `component` and never occurs within one.
     pub subcomponent: u8,
     /// At the end of a truncated value, `#`, from 2.7 on.
     pub truncation: Option<u8>,
 }
 
-/// What is wrong with a declaration.
+/// A defect in a delimiter declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// MSH-1 cannot separate; `|` is taken.
+    /// MSH-1 cannot be a separator; `|` is used.
     Field,
-    /// MSH-2 is too short; the usual characters are taken.
+    /// MSH-2 is too short; the default characters are used.
     Short,
     /// MSH-2 is longer than five characters.
     Long,
-    /// Two delimiters are the same, or one is not a printable ASCII character that stands for itself.
+    /// Two delimiters are the same, or one is not a printable ASCII punctuation character.
     Ambiguous,
 }
 
@@ -47,7 +47,7 @@ impl Default for Delimiters {
 }
 
 impl Delimiters {
-    /// MSH-2 as this message writes it.
+    /// Returns MSH-2 as this message writes it.
     pub fn encoding_characters(&self) -> Vec<u8> {
         let mut out = vec![self.component, self.repeat];
         out.extend(self.escape);
@@ -58,7 +58,7 @@ impl Delimiters {
         out
     }
 
-    /// Whether the sender has subcomponents.
+    /// Returns whether the sender uses subcomponents.
     pub fn has_subcomponents(&self) -> bool {
         self.subcomponent != self.component
     }
@@ -67,7 +67,7 @@ impl Delimiters {
     pub(crate) fn read(header: &[u8]) -> (Self, Vec<Flaw>) {
         let mut found = Self::default();
         let mut flaws = Vec::new();
-        // A header of nothing but delimiters ends with its segment.
+        // A header that is only delimiters ends with its segment.
         let end = memchr::memchr2(b'\r', b'\n', header).unwrap_or(header.len());
         let header = header.get(..end).unwrap_or_default();
         match header.get(3) {
@@ -83,7 +83,8 @@ impl Delimiters {
                 found.component = component;
                 flaws.push(Flaw::Short);
             }
-            // 2.5.4: who has no subcomponents and no escapes may leave both out. Then `&` and `\` are text.
+            // 2.5.4: a sender without subcomponents and escapes may leave both out. Then `&` and
+            // `\` are text.
             [component, repeat] => {
                 (found.component, found.repeat) = (component, repeat);
                 (found.escape, found.subcomponent) = (None, component);
@@ -114,7 +115,8 @@ impl Delimiters {
     fn is_ambiguous(self) -> bool {
         let mut all = self.encoding_characters();
         all.push(self.field);
-        // 2.14.9.18: printable characters of 7-bit ASCII, whatever the message's set is.
+        // 2.14.9.18: printable characters of 7-bit ASCII, regardless of the message's character
+        // set.
         let odd = all
             .iter()
             .any(|&byte| !byte.is_ascii_graphic() || !can_separate(byte));
@@ -123,14 +125,14 @@ impl Delimiters {
     }
 }
 
-/// Whether what stands behind the three letters of a name makes them the name of a header.
+/// Returns whether the bytes after a three-letter name make it the name of a header.
 pub(crate) fn follows_header(raw: &[u8]) -> bool {
     let next = raw.get(3);
     next.is_none_or(|byte| !byte.is_ascii_alphanumeric() || declares(raw, *byte))
 }
 
-/// Whether a letter or digit behind the name is the separator all the same: four or five characters
-/// that can be nothing but delimiters, and the letter again.
+/// Returns whether a letter or digit after the name is the separator after all: four or five
+/// characters that can only be delimiters, then the same letter again.
 fn declares(header: &[u8], separator: u8) -> bool {
     let rest = header.get(4..).unwrap_or_default();
     let n = memchr::memchr(separator, rest).unwrap_or(0);
@@ -192,7 +194,7 @@ mod tests {
                 &[Flaw::Ambiguous],
             ),
             (b"MSHA^~\\&|X", usual, &[Flaw::Field]),
-            // Nothing but delimiters, and what follows is another segment.
+            // Only delimiters, followed by another segment.
             (b"MSH|^~\\&\rPID|1", usual, &[]),
             (b"MSH|^~\\&\nPID|1", usual, &[]),
             (b"MSH|\rPID|^", usual, &[Flaw::Short]),
@@ -223,7 +225,7 @@ mod tests {
                 },
                 &[Flaw::Long],
             ),
-            // A letter is taken where it cannot be anything else, and told.
+            // A letter is accepted when it cannot be anything else, and reported.
             (
                 b"MSHx^~\\&xAPP",
                 Delimiters {
@@ -255,7 +257,7 @@ mod tests {
                 },
                 &[Flaw::Ambiguous],
             ),
-            // A paragraph sign in ISO 8859-1 is one byte, and beyond ASCII.
+            // A section sign in ISO 8859-1 is one byte, and not ASCII.
             (
                 b"MSH\xa7^~\\&\xa7X",
                 Delimiters {

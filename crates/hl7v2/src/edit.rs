@@ -1,18 +1,18 @@
-//! Changing one value and nothing else.
+//! Changes one value and nothing else.
 
 use crate::build;
 use crate::escape;
 use crate::message::{Message, Segment};
 use crate::path::{Path, Which};
 
-/// Why a value could not be set.
+/// Reason why a value could not be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The path ends at a segment.
     #[error("the path names no field")]
     NoField,
-    /// No segment stands at the path and more than its name was asked for.
-    #[error("no such segment is in the message")]
+    /// The message has no such segment, and the path asks for a particular one.
+    #[error("the message has no such segment")]
     NoSegment,
     /// MSH-1 and MSH-2 declare the delimiters; changing them would change every other field.
     #[error("the delimiters of a message cannot be set")]
@@ -22,18 +22,18 @@ pub enum EditError {
 // === impl Message: editing ===
 
 impl Message {
-    /// The message with one value set. All other bytes stay. A segment that is not there is added
-    /// at the end if the path asks for no particular one.
+    /// Returns the message with one value set. All other bytes stay the same. A missing segment is
+    /// appended, unless the path asks for a particular one.
     pub fn with_set(&self, path: &Path, text: &str) -> Result<Self, EditError> {
         self.with_raw(path, &escape::escape(text, &self.delimiters, self.charset))
     }
 
-    /// The message with one value set to null, `""`.
+    /// Returns the message with one value set to null, `""`.
     pub fn with_null(&self, path: &Path) -> Result<Self, EditError> {
         self.with_raw(path, b"\"\"")
     }
 
-    /// The message with one value replaced by bytes that are escaped already.
+    /// Returns the message with one value replaced by bytes that are already escaped.
     pub fn with_raw(&self, path: &Path, value: &[u8]) -> Result<Self, EditError> {
         let field = path.field.ok_or(EditError::NoField)?.get() as usize;
         let is_header = matches!(&*path.segment.name, "MSH" | "FHS" | "BHS");
@@ -41,10 +41,10 @@ impl Message {
             return Err(EditError::Delimiters);
         }
         let spot = build::Spot {
-            // MSH-1 is itself the separator, so its fields are one further on.
+            // MSH-1 is itself the separator, so the fields of a header are one separator earlier.
             field: if is_header { field - 1 } else { field },
             repeat: match path.repeat {
-                Which::Unsaid | Which::Each => 1,
+                Which::Unspecified | Which::Each => 1,
                 Which::At(n) => n.get() as usize,
             },
             component: path.component.map_or(0, |n| n.get() as usize),
@@ -65,7 +65,7 @@ impl Message {
     fn segment_for(&self, path: &Path) -> Option<Segment<'_>> {
         let at = Path {
             field: None,
-            repeat: Which::Unsaid,
+            repeat: Which::Unspecified,
             component: None,
             subcomponent: None,
             ..path.clone()

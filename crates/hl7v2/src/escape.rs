@@ -1,8 +1,9 @@
-//! Escape sequences (2.8.2 chapter 2.7): read into tokens, made into plain text, and written.
+//! Escape sequences (2.8.2 chapter 2.7): reading them as tokens, converting them to plain text, and
+//! writing them.
 //!
-//! What is not understood is kept as it stands. `\Xdd..\` gives bytes in the message's character
-//! set, so a character may be spread over several of them; formatting commands become line breaks
-//! and blanks in plain text, highlighting vanishes from it.
+//! An unrecognized sequence is kept verbatim. `\Xdd..\` gives bytes in the message's character set,
+//! so one character may be spread over several sequences. In plain text, formatting commands become
+//! line breaks and spaces, and highlighting is dropped.
 
 use std::borrow::Cow;
 
@@ -10,10 +11,10 @@ use crate::charset::Charset;
 use crate::delimiters::Delimiters;
 use crate::issue::IssueKind;
 
-/// One stretch of an escaped value.
+/// One token of an escaped value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
-    /// Bytes that stand for themselves.
+    /// Literal bytes.
     Text(&'a [u8]),
     /// `\F\ \S\ \T\ \R\ \E\ \P\`: a delimiter as text.
     Delimiter(u8),
@@ -23,15 +24,15 @@ pub enum Token<'a> {
     Highlight(bool),
     /// `\.br\` and the other commands of formatted text.
     Format(Format),
-    /// `\Cxxyy\` and `\Mxxyyzz\`: a switch to a character set that is not known, whole.
+    /// `\Cxxyy\` and `\Mxxyyzz\`: a switch to an unknown character set, as the whole sequence.
     Charset(&'a [u8]),
-    /// `\Z..\`: locally defined, whole.
+    /// `\Z..\`: a locally defined sequence, whole.
     Local(&'a [u8]),
     /// A sequence that no version defines, whole.
     Unknown(&'a [u8]),
-    /// `\X..\` with something else than pairs of hexadecimal digits, whole.
+    /// `\X..\` with anything other than pairs of hexadecimal digits, whole.
     BadHex(&'a [u8]),
-    /// An escape character without an end, and what follows.
+    /// An escape character without a closing one, and the text after it.
     Unterminated(&'a [u8]),
 }
 
@@ -42,13 +43,13 @@ pub enum Format {
     Break,
     /// `.sp` and `.sp3`: this many new lines.
     Space(u8),
-    /// `.sk3`: this many blanks.
+    /// `.sk3`: this many spaces.
     Skip(u8),
-    /// `.ce`: a new line whose text is centred.
+    /// `.ce`: a new line with centred text.
     Centre,
-    /// `.in+3`: indent by this much.
+    /// `.in+3`: indent by this amount.
     Indent(i16),
-    /// `.ti+3`: indent the next line by this much.
+    /// `.ti+3`: indent the next line by this amount.
     TemporaryIndent(i16),
     /// `.fi`: wrap words.
     Wrap,
@@ -56,7 +57,7 @@ pub enum Format {
     NoWrap,
 }
 
-/// Reads a value token by token.
+/// Splits a value into tokens.
 pub fn tokens<'a>(raw: &'a [u8], delimiters: &Delimiters) -> Tokens<'a> {
     Tokens {
         rest: raw,
@@ -64,14 +65,14 @@ pub fn tokens<'a>(raw: &'a [u8], delimiters: &Delimiters) -> Tokens<'a> {
     }
 }
 
-/// See [`tokens`].
+/// Iterator over the tokens of a value; see [`tokens`].
 #[derive(Clone, Debug)]
 pub struct Tokens<'a> {
     rest: &'a [u8],
     delimiters: Delimiters,
 }
 
-/// The plain text of a value.
+/// Returns the plain text of a value.
 pub fn unescape<'a>(raw: &'a [u8], delimiters: &Delimiters, charset: Charset) -> Cow<'a, str> {
     match delimiters.escape {
         Some(escape) if memchr::memchr(escape, raw).is_some() => {
@@ -85,8 +86,8 @@ pub fn unescape<'a>(raw: &'a [u8], delimiters: &Delimiters, charset: Charset) ->
     }
 }
 
-/// Writes text as a value: every delimiter and control character is escaped, and the text `""`,
-/// which would mean null, too.
+/// Escapes text as a value: every delimiter and control character, and also the text `""`, which
+/// would otherwise mean null.
 pub fn escape(text: &str, delimiters: &Delimiters, charset: Charset) -> Vec<u8> {
     let bytes = charset.encode(text);
     let mut out = Vec::with_capacity(bytes.len() + 8);
@@ -129,7 +130,7 @@ fn letter(byte: u8, delimiters: Delimiters) -> Option<u8> {
     })
 }
 
-/// A sequence between escape characters; nothing where the sender has no escape character.
+/// Wraps a sequence in escape characters. Empty if the sender has no escape character.
 fn wrapped(sequence: &[u8], delimiters: Delimiters) -> Vec<u8> {
     match delimiters.escape {
         Some(escape) => [&[escape], sequence, &[escape]].concat(),
@@ -149,7 +150,7 @@ pub(crate) fn hex(bytes: &[u8], delimiters: Delimiters) -> Vec<u8> {
 // === impl Tokens ===
 
 impl Tokens<'_> {
-    /// How many bytes are still to be read.
+    /// Returns the number of bytes left to read.
     pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }
@@ -181,7 +182,8 @@ impl<'a> Iterator for Tokens<'a> {
         };
         let (whole, after) = rest.split_at(end + 2);
         let token = classify(body.get(..end).unwrap_or_default(), whole, self.delimiters);
-        // What cannot be a sequence (`C:\dir and D:\other`) is text up to the next escape character.
+        // Something that cannot be a sequence (`C:\dir and D:\other`) is text up to the next escape
+        // character.
         if matches!(token, Token::Unterminated(_)) {
             let (text, after) = rest.split_at(end + 1);
             self.rest = after;
@@ -197,7 +199,7 @@ fn classify<'a>(body: &'a [u8], whole: &'a [u8], delimiters: Delimiters) -> Toke
         b"F" => Token::Delimiter(delimiters.field),
         b"S" => Token::Delimiter(delimiters.component),
         b"T" if delimiters.has_subcomponents() => Token::Delimiter(delimiters.subcomponent),
-        // Who declares none means the usual one.
+        // A sender that declares no subcomponent separator means the default one.
         b"T" => Token::Delimiter(b'&'),
         b"R" => Token::Delimiter(delimiters.repeat),
         b"E" => delimiters
@@ -273,7 +275,7 @@ fn format_command(command: &[u8]) -> Option<Format> {
 // === impl Token ===
 
 impl Token<'_> {
-    /// Adds the bytes of the plain text.
+    /// Appends the bytes of the plain text.
     pub fn append_to(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(raw)
@@ -294,7 +296,7 @@ impl Token<'_> {
         }
     }
 
-    /// What is wrong with it.
+    /// Returns the issue with the token, if any.
     pub fn issue(&self) -> Option<IssueKind> {
         match self {
             Self::Text(_)

@@ -1,10 +1,10 @@
-//! The form that a message is read in, where that is not the bytes as they came.
+//! The form in which a message is read, if it differs from the bytes received.
 //!
 //! Invariants:
-//! - what came is kept beside it and is what is written back;
-//! - a body that was brought into Unicode is UTF-8 throughout: also its `\X..\` escapes are, and no
+//! - the received bytes are kept alongside, and they are what is written back;
+//! - a body converted to Unicode is UTF-8 throughout: its `\X..\` escapes are converted too, and no
 //!   character in it ends in a byte that looks like a delimiter;
-//! - what an answer or an edit makes of it is brought back into the sender's character set.
+//! - an answer or an edit built from it is converted back into the sender's character set.
 
 mod shifts;
 mod wide;
@@ -21,21 +21,21 @@ use crate::message::is_header_name;
 use crate::scan::Index;
 pub(crate) use wide::Wide;
 
-/// How the sender writes.
+/// The encoding of the sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Wire {
-    /// As the body stands.
+    /// The same as the body.
     #[default]
     Same,
-    /// In a set whose characters may end in a byte that looks like a delimiter.
+    /// A set whose characters may end in a byte that looks like a delimiter.
     MultiByte(&'static Encoding),
-    /// In two or four bytes each, for a set of which HL7 allows no other form.
+    /// Two or four bytes per character, for a set that HL7 allows in no other form.
     Wide(Wide),
-    /// In ASCII with shifts to other sets (ISO 2022).
+    /// ASCII with shifts to other sets (ISO 2022).
     Shifts,
 }
 
-/// A body that was made, and whether characters were lost.
+/// A converted body, and whether characters were lost.
 pub(crate) struct Made {
     pub(crate) body: Bytes,
     pub(crate) wire: Wire,
@@ -45,7 +45,7 @@ pub(crate) struct Made {
 // === impl Wire ===
 
 impl Wire {
-    /// Brings a text in the form of the body into the form of the sender.
+    /// Converts text from the form of the body into the sender's form.
     pub(crate) fn encode(self, body: Vec<u8>) -> Vec<u8> {
         let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
         match self {
@@ -59,7 +59,8 @@ impl Wire {
     }
 }
 
-/// UTF-16 or UTF-32, which the standard allows in MSH-18 and which no delimiter can be found in.
+/// Converts from UTF-16 or UTF-32, which the standard allows in MSH-18 and in which no delimiter
+/// can be found bytewise.
 pub(crate) fn from_wide(raw: &Bytes) -> Option<Made> {
     let wide = Wide::of(raw)?;
     let (text, lossy) = wide.decode(raw);
@@ -70,7 +71,7 @@ pub(crate) fn from_wide(raw: &Bytes) -> Option<Made> {
     })
 }
 
-/// A set such as GB 18030, Big5 or Shift_JIS.
+/// Converts from a set such as GB 18030, Big5 or Shift_JIS.
 pub(crate) fn from_multi_byte(
     raw: &[u8],
     encoding: &'static Encoding,
@@ -85,8 +86,8 @@ pub(crate) fn from_multi_byte(
     }
 }
 
-/// Text that switches sets: by the escape character of ISO 2022 or by `\Cxxyy\` and `\Mxxyyzz\`.
-/// `base` is the set of bytes beyond ASCII before any switch.
+/// Converts text that switches sets, by the ISO 2022 escape character or by `\Cxxyy\` and
+/// `\Mxxyyzz\`. `base` is the set of non-ASCII bytes before any switch.
 pub(crate) fn from_shifts(raw: &[u8], base: Charset, delimiters: Delimiters) -> Option<Made> {
     let (body, lossy) = shifts::decode(raw, base, delimiters)?;
     Some(Made {
@@ -96,16 +97,16 @@ pub(crate) fn from_shifts(raw: &[u8], base: Charset, delimiters: Delimiters) -> 
     })
 }
 
-/// Each ADD segment (2.8.2 chapter 2.10.2) put behind the segment that it continues, and the numbers
-/// of those segments, from zero: nothing where there is none. An ADD right behind the header continues
-/// a segment of another message and stays.
+/// Moves each ADD segment (2.8.2 chapter 2.10.2) behind the segment that it continues. Returns the
+/// new body and the numbers of those segments, from zero, or `None` if there are none. An ADD right
+/// after the header continues a segment of another message and stays in place.
 pub(crate) fn joined(body: &[u8], index: &Index, separator: u8) -> Option<(Bytes, Vec<u32>)> {
     let pairs = index.lines.iter().zip(index.lines.iter().skip(1));
     let (mut out, mut continued) = (Vec::new(), Vec::new());
     let (mut from, mut n_gone) = (0, 0);
     let mut goes_on = false;
     for (number, (before, line)) in (0..).zip(pairs) {
-        // An ADD behind an ADD that was joined goes on with the same segment.
+        // An ADD after a joined ADD continues the same segment.
         let joins = match &before.name {
             b"ADD" => goes_on,
             name => !is_header_name(*name),
@@ -130,7 +131,7 @@ pub(crate) fn joined(body: &[u8], index: &Index, separator: u8) -> Option<(Bytes
     Some((out.into(), continued))
 }
 
-/// `\X..\` in the sender's set becomes `\X..\` in UTF-8.
+/// Converts `\X..\` in the sender's set to `\X..\` in UTF-8.
 fn hexadecimal_in_unicode<'t>(
     text: &'t [u8],
     encoding: &'static Encoding,
@@ -143,7 +144,7 @@ fn hexadecimal_in_unicode<'t>(
         return Cow::Borrowed(text);
     }
     let mut out = Vec::with_capacity(text.len());
-    // An escape sequence spans no delimiter; the one in MSH-2 begins none.
+    // An escape sequence spans no delimiter, and the escape character in MSH-2 begins none.
     let Delimiters {
         field,
         component,

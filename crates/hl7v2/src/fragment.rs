@@ -1,17 +1,18 @@
-//! A message that its sender cut into several (2.8.2 chapter 2.10.2.2): DSC says that another one goes
-//! on with it, MSH-14 that it goes on with another one.
+//! Fragmented messages (2.8.2 chapter 2.10.2.2): DSC says that another message continues this one,
+//! MSH-14 that this one continues another.
 
 use crate::issue::Place;
 use crate::message::Message;
 
 impl Message {
-    /// Where the message says that it is a part of one that was cut; nothing for a whole message.
+    /// Returns the place that marks the message as a fragment; `None` for a complete message.
     ///
-    /// Some senders fill MSH-14 with what is no pointer. So it counts only where a part is missing: an
-    /// ADD segment right behind the header, or a segment that the structure requires.
+    /// Some senders fill MSH-14 with something that is not a continuation pointer. MSH-14 therefore
+    /// counts only if a part is missing: an ADD segment right after the header, or an absent
+    /// segment that the structure requires.
     pub fn fragment(&self) -> Option<Place> {
         let continued = self.segments().next_back().filter(|last| {
-            // DSC-2 `I` asks to query for more, and this message is whole.
+            // DSC-2 `I` asks the receiver to query for more; this message is complete.
             last.name() == "DSC" && !last.field(1).is_empty() && last.field(2).raw() != b"I"
         });
         if let Some(dsc) = continued {

@@ -1,5 +1,5 @@
-//! What a fuzzer calls, and an ordinary test with seeded mutations: every law that holds for any
-//! bytes. A broken law is an `Err` that names it.
+//! Entry points for the fuzzer and for an ordinary test with seeded mutations: every law that holds
+//! for arbitrary bytes. A broken law is an `Err` that names it.
 
 use std::borrow::Cow;
 
@@ -57,7 +57,7 @@ pub fn message(bytes: &[u8]) -> Result<(), &'static str> {
     acknowledgement(&message)
 }
 
-/// Answers it, and reads the answer as its sender would.
+/// Acknowledges the message and reads the acknowledgement as its sender would.
 fn acknowledgement(message: &Message) -> Result<(), &'static str> {
     let unusable = |issue: &Issue| issue.kind == IssueKind::BadDelimiters;
     if message.issues().iter().any(unusable) {
@@ -110,7 +110,7 @@ pub fn batch(bytes: &[u8]) -> Result<(), &'static str> {
             }
         }
     }
-    // Line ends, frames around messages, byte order marks and blank lines are in no part.
+    // Line ends, frames around messages, byte order marks and blank lines belong to no part.
     let counts = |byte: &&u8| {
         !byte.is_ascii_whitespace() && !matches!(byte, 0x0B | 0x1C | 0xEF | 0xBB | 0xBF)
     };
@@ -135,7 +135,7 @@ fn read(field: Field<'_>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Decodes the same bytes whole and in pieces of odd sizes.
+/// Decodes the same bytes whole and in chunks of odd sizes.
 pub fn mllp(bytes: &[u8]) -> Result<(), &'static str> {
     let whole = decode(std::iter::once(bytes));
     for size in [1, 2, 3, 7, 64] {
@@ -146,7 +146,7 @@ pub fn mllp(bytes: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Reads a path and writes it.
+/// Parses a path and writes it back.
 pub fn path(bytes: &[u8]) -> Result<(), &'static str> {
     let Some(path) = std::str::from_utf8(bytes)
         .ok()
@@ -160,7 +160,7 @@ pub fn path(bytes: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// The messages, and the noise joined.
+/// Returns the messages, and the noise joined.
 fn decode<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<bytes::Bytes>, Vec<u8>, bool) {
     let mut decoder = Decoder::new(64);
     let (mut messages, mut noise, mut refused) = (Vec::new(), Vec::new(), false);

@@ -1,27 +1,27 @@
-//! What was wrong with a message and did not stop the work.
+//! Problems in a message that did not stop processing.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use base::Severity;
 
-/// One finding and its place.
+/// One issue and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// What is wrong.
+    /// The kind of issue.
     pub kind: IssueKind,
-    /// Where it was first seen.
+    /// The place of the first occurrence.
     pub place: Place,
 }
 
-/// A place in a message. Numbers count from one; zero means *not so far down*.
+/// A place in a message. Numbers count from one; zero means the place is not that specific.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The segment's number in the message, from one.
     pub segment: u32,
-    /// Its name, where it has one of three letters.
+    /// The segment's name, if it is a three-letter one.
     pub name: Option<[u8; 3]>,
-    /// Which of the segments with this name, from one.
+    /// The occurrence among the segments with this name, from one.
     pub occurrence: u32,
     /// The field.
     pub field: u32,
@@ -35,77 +35,77 @@ pub struct Place {
     pub offset: u32,
 }
 
-/// What can be wrong.
+/// The kinds of issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IssueKind {
-    /// The first segment is no MSH (nor FHS or BHS).
+    /// The first segment is not MSH (nor FHS or BHS).
     NoHeader,
-    /// Bytes stand before the header: a byte order mark, white space, a start block.
+    /// Bytes precede the header: a byte order mark, white space, a start block.
     BytesBeforeHeader,
-    /// A second MSH in what should be one message.
+    /// A second MSH occurs in what should be one message.
     SecondHeader,
     /// MSH-1 or MSH-2 does not declare usable delimiters.
     BadDelimiters,
     /// MSH-9, MSH-10, MSH-11 or MSH-12 is empty.
     MissingHeaderField,
-    /// A segment ends in LF or CRLF where the standard asks for CR.
+    /// A segment ends in LF or CRLF where the standard requires CR.
     WrongTerminator,
     /// The last segment has no terminator.
     NoFinalTerminator,
-    /// A line without anything in it.
+    /// A line is empty.
     EmptyLine,
-    /// A segment name is not three capital letters or digits, or what follows is no separator.
+    /// A segment name is not three capital letters or digits, or is not followed by a separator.
     BadSegmentName,
     /// A line feed inside a field.
     LineFeedInData,
     /// A control character inside a field.
     ControlCharacter,
-    /// An escape character that begins no escape sequence.
+    /// An escape character does not begin an escape sequence.
     UnterminatedEscape,
     /// An escape sequence that no version defines.
     UnknownEscape,
-    /// A hexadecimal escape with other than hexadecimal digits in pairs.
+    /// A hexadecimal escape contains anything other than pairs of hexadecimal digits.
     BadHexEscape,
-    /// A `\Cxxyy\` or `\Mxxyyzz\` escape to a set that is not known: kept as it is.
+    /// A `\Cxxyy\` or `\Mxxyyzz\` escape switches to an unknown set: kept verbatim.
     CharsetEscape,
-    /// MSH-18 names a character set that is not known or not supported here.
+    /// MSH-18 names a character set that is unknown or unsupported.
     UnknownCharset,
-    /// MSH-18 names no set, but there are bytes beyond ASCII.
+    /// MSH-18 names no set, but the message has non-ASCII bytes.
     UndeclaredCharset,
-    /// The bytes are not in the character set that MSH-18 names.
+    /// The bytes are invalid in the character set that MSH-18 names.
     WrongCharset,
-    /// MSH-18 names an alternative set, to be switched to by escape sequences, that is not known.
+    /// MSH-18 names an unknown alternative set (one that escape sequences switch to).
     AlternateCharsets,
-    /// More separators or segments than are indexed; the rest is kept unsplit.
+    /// The message has more separators or segments than are indexed; the rest is kept unsplit.
     TooManySeparators,
-    /// More bytes than are indexed (4 GiB); the rest is kept.
+    /// The message has more bytes than are indexed (4 GiB); the rest is kept.
     TooLong,
-    /// More issues than are kept.
+    /// The message has more issues than are kept.
     TooManyIssues,
-    /// MSH-12 names no version that is known; the nearest is used.
+    /// MSH-12 names no known version; the nearest one is used.
     UnknownVersion,
-    /// Neither MSH-9.3 nor the event names a structure that is known.
+    /// Neither MSH-9.3 nor the event names a known structure.
     UnknownStructure,
-    /// MSH-9.3 names another structure than the event has.
+    /// MSH-9.3 names a structure other than the event's.
     WrongStructureId,
-    /// The segment is known to the structure but stands in another place.
+    /// The structure has this segment, but in another place.
     MisplacedSegment,
-    /// An ADD segment continues this segment: both are read as one.
+    /// An ADD segment continues this segment; both are read as one.
     ContinuedSegment,
     /// The structure has no such segment.
     UnexpectedSegment,
-    /// A required segment is not there; the place is where its group begins.
+    /// A required segment is missing; the place is where its group begins.
     MissingSegment,
-    /// A file or batch trailer counts otherwise than what is there.
+    /// The count in a file or batch trailer is wrong.
     WrongCount,
-    /// An envelope segment is missing or stands in a wrong place.
+    /// An envelope segment is missing or misplaced.
     BadEnvelope,
 }
 
 // === impl Issue ===
 
 impl Issue {
-    /// How bad it is.
+    /// Returns the severity.
     pub fn severity(&self) -> Severity {
         use IssueKind as K;
         match self.kind {
@@ -142,43 +142,45 @@ impl Issue {
         }
     }
 
-    /// What is wrong and what was done, without any of the message's content.
+    /// Describes the issue and how it was handled, without any of the message's content.
     pub fn text(&self) -> &'static str {
         use IssueKind as K;
         match self.kind {
-            K::NoHeader => "the message does not begin with MSH; the usual delimiters are taken",
-            K::BytesBeforeHeader => "bytes stand before the header segment",
-            K::SecondHeader => "a second MSH stands in one message; read it as a batch",
+            K::NoHeader => "the message does not begin with MSH; the default delimiters are used",
+            K::BytesBeforeHeader => "there are bytes before the header segment",
+            K::SecondHeader => "the message contains a second MSH; read it as a batch",
             K::BadDelimiters => "MSH-1 or MSH-2 is incomplete, ambiguous or too long",
             K::MissingHeaderField => "a required field of MSH is empty",
-            K::WrongTerminator => "segments end in LF or CRLF; the standard asks for CR",
+            K::WrongTerminator => "segments end in LF or CRLF; the standard requires CR",
             K::NoFinalTerminator => "the last segment has no terminator",
             K::EmptyLine => "an empty line is skipped",
             K::BadSegmentName => "this line does not begin with a segment name; it is kept",
-            K::LineFeedInData => "a line feed stands inside a field; it is taken as text",
-            K::ControlCharacter => "a control character stands inside a field",
-            K::UnterminatedEscape => "an escape sequence has no end; it is taken as text",
+            K::LineFeedInData => "a field contains a line feed; it is kept as text",
+            K::ControlCharacter => "a field contains a control character",
+            K::UnterminatedEscape => "an escape sequence has no end; it is kept as text",
             K::UnknownEscape => "an unknown escape sequence is kept as text",
             K::BadHexEscape => "a hexadecimal escape is malformed; it is kept as text",
-            K::CharsetEscape => "an escape to a character set that is not known is kept as text",
+            K::CharsetEscape => "an escape to an unknown character set is kept as text",
             K::UnknownCharset => "the character set of MSH-18 is not supported",
-            K::UndeclaredCharset => "MSH-18 names no set for the characters beyond ASCII",
-            K::WrongCharset => "the bytes are not in the character set that MSH-18 names",
-            K::AlternateCharsets => "an alternative character set in MSH-18 is not known",
+            K::UndeclaredCharset => {
+                "MSH-18 names no character set, but the message is not plain ASCII"
+            }
+            K::WrongCharset => "the bytes are invalid in the character set that MSH-18 names",
+            K::AlternateCharsets => "an alternative character set in MSH-18 is unknown",
             K::TooManySeparators => {
                 "too many separators or segments; the rest of the message is not split"
             }
             K::TooLong => "the message is too long; the rest is kept but not read",
-            K::TooManyIssues => "there are more issues than are kept",
-            K::UnknownVersion => "the version of MSH-12 is not known; the nearest one is used",
+            K::TooManyIssues => "there are too many issues; the rest are not listed",
+            K::UnknownVersion => "the version in MSH-12 is unknown; the nearest one is used",
             K::UnknownStructure => "no message structure is known for MSH-9",
             K::WrongStructureId => {
-                "MSH-9.3 is not the structure of this event; the event's is used"
+                "MSH-9.3 does not match the structure of this event; the event's is used"
             }
             K::MisplacedSegment => {
-                "the segment stands in an odd place; it goes to its nearest group"
+                "the segment is out of place; it is assigned to the nearest group"
             }
-            K::ContinuedSegment => "the segment goes on in an ADD segment; both are read as one",
+            K::ContinuedSegment => "the segment continues in an ADD segment; both are read as one",
             K::UnexpectedSegment => "this message structure has no such segment; it is kept",
             K::MissingSegment => "the group lacks a required segment",
             K::WrongCount => "the trailer's count is not what is there",
@@ -221,7 +223,7 @@ impl Issue {
         }
     }
 
-    /// The same in the words that all formats share.
+    /// Converts to the issue type that all formats share.
     pub fn to_base(&self) -> base::Issue {
         base::Issue {
             severity: self.severity(),
@@ -241,7 +243,8 @@ impl fmt::Display for Issue {
 // === impl Place ===
 
 impl fmt::Display for Place {
-    /// As a path (`OBX[3]-5[1].2`); a segment without a name is `#4`, the whole message is empty.
+    /// Formats the place as a path (`OBX[3]-5[1].2`); a segment without a name is `#4`, the whole
+    /// message is empty.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.segment, self.name) {
             (0, _) => return Ok(()),

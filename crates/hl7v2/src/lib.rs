@@ -1,14 +1,16 @@
-//! HL7 v2 in its ER7 form: text to message and back, and everything that is decided by the text alone.
+//! HL7 v2 in ER7 encoding: text to message and back, and everything that can be decided from the
+//! text alone.
 //!
 //! Invariants:
-//! - parsing never fails and never panics: it gives a [`Message`] and a list of [`Issue`]s;
+//! - parsing never fails and never panics: it returns a [`Message`] and a list of [`Issue`]s;
 //! - nothing is dropped: the message keeps its bytes, [`Message::raw`] of an untouched message is
-//!   what came in ([`Message::body`] is what is read), and every segment has a place in the [`structure`];
-//! - numbers count from one, as HL7 counts: `field(3)`, `repeat(1)`, `component(2)`;
-//! - nothing here does I/O: frames ([`mllp`]) and batches ([`batch`]) take and give bytes.
+//!   the input ([`Message::body`] is what is read), and every segment has a place in the
+//!   [`structure`];
+//! - numbers count from one, as in HL7: `field(3)`, `repeat(1)`, `component(2)`;
+//! - nothing here does I/O: frames ([`mllp`]) and batches ([`batch`]) take and return bytes.
 //!
-//! Three states of a field: absent or empty ([`Piece::is_empty`]), null `""`
-//! ([`Piece::is_null`]: delete), a value ([`Piece::text`], [`Piece::value`]).
+//! Three states of a field: absent or empty ([`Piece::is_empty`]), null `""` ([`Piece::is_null`]:
+//! delete), a value ([`Piece::text`], [`Piece::value`]).
 
 pub mod ack;
 pub mod batch;

@@ -1,4 +1,4 @@
-//! A message: its bytes, where its parts are, and what is wrong with it.
+//! A message: its bytes, the index of its parts, and its issues.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,13 +17,13 @@ use crate::piece::{Field, Piece};
 use crate::scan::{Index, Line};
 use crate::structure::Structure;
 
-/// One message. It owns its bytes and never changes them.
+/// One message, which owns its bytes and never changes them.
 ///
-/// It prints as its type and size: the content is PHI.
+/// `Debug` prints the type and size only: the content is PHI.
 #[derive(Clone)]
 pub struct Message {
     pub(crate) raw: Bytes,
-    /// What is read, where that is not what came.
+    /// The bytes that are read, if they differ from the bytes received.
     pub(crate) read: Option<Bytes>,
     pub(crate) wire: Wire,
     pub(crate) delimiters: Delimiters,
@@ -44,50 +44,52 @@ pub struct Segment<'m> {
 // === impl Message ===
 
 impl Message {
-    /// Reads any bytes. It never fails: what is wrong is in [`Message::issues`].
+    /// Parses any bytes. Never fails: problems are in [`Message::issues`].
     pub fn parse(bytes: impl Into<Bytes>) -> Self {
         parse::parse(bytes.into())
     }
 
-    /// The bytes as they came.
+    /// Returns the bytes as received.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
 
-    /// The bytes, shared.
+    /// Returns the bytes as received, shared.
     pub fn bytes(&self) -> &Bytes {
         &self.raw
     }
 
-    /// What is read, and what offsets count in: the bytes as they came, but with each ADD segment
-    /// behind the one that it continues, and in UTF-8 where the sender's character set has
-    /// characters that could be taken for delimiters (UTF-16, ISO 2022, GB 18030, Big5 …).
+    /// Returns the bytes that are read and that offsets refer to: the bytes as received, except
+    /// that each ADD segment follows the one it continues, and that the text is UTF-8 if the
+    /// sender's character set has characters that could be mistaken for delimiters (UTF-16, ISO
+    /// 2022, GB 18030, Big5 …).
     pub fn body(&self) -> &Bytes {
         self.read.as_ref().unwrap_or(&self.raw)
     }
 
-    /// What was wrong with the text. The order of segments is judged by [`Structure::issues`].
+    /// Returns the issues with the text. The order of segments is checked by [`Structure::issues`].
     pub fn issues(&self) -> &[Issue] {
         &self.issues
     }
 
-    /// Where splitting stopped, in a message with more segments (65,535) or separators (262,144) than
-    /// any sender has a use for. All behind it is kept, unsplit, in the last segment.
+    /// Returns the offset at which splitting stopped, in a message with more segments (65,535) or
+    /// separators (262,144) than any sender needs. Everything after it is kept, unsplit, in the
+    /// last segment.
     pub fn unsplit_from(&self) -> Option<usize> {
         self.index.stopped.map(|at| at as usize)
     }
 
-    /// The delimiters that it declares.
+    /// Returns the delimiters that the message declares.
     pub fn delimiters(&self) -> &Delimiters {
         &self.delimiters
     }
 
-    /// The character set that the body is read in.
+    /// Returns the character set of the body.
     pub fn charset(&self) -> Charset {
         self.charset
     }
 
-    /// The segments in their order.
+    /// Returns the segments in order.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = Segment<'_>> + DoubleEndedIterator {
         let lines = self.index.lines.iter().enumerate();
         lines.map(|(index, line)| Segment {
@@ -97,7 +99,7 @@ impl Message {
         })
     }
 
-    /// How many repetition separators stand in all its fields.
+    /// Returns the number of repetition separators in all fields of all segments.
     pub fn repeat_count(&self) -> usize {
         let body = self.body();
         let repeat = Some(&self.delimiters.repeat);
@@ -105,7 +107,7 @@ impl Message {
         marks.filter(|at| body.get(**at as usize) == repeat).count()
     }
 
-    /// The segment with this place in the message, from zero.
+    /// Returns the segment with this index in the message, from zero.
     pub fn segment_at(&self, index: usize) -> Option<Segment<'_>> {
         let line = self.index.lines.get(index)?;
         Some(Segment {
@@ -115,64 +117,64 @@ impl Message {
         })
     }
 
-    /// The first segment with this name.
+    /// Returns the first segment with this name.
     pub fn first(&self, name: &str) -> Option<Segment<'_>> {
         self.named(name).next()
     }
 
-    /// All segments with this name.
+    /// Returns all segments with this name.
     pub fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = Segment<'a>> + use<'a> {
         let wanted: Option<[u8; 3]> = name.as_bytes().try_into().ok();
         self.segments()
             .filter(move |segment| Some(segment.line.name) == wanted)
     }
 
-    /// The first value at a path; nothing where it is absent or empty.
+    /// Returns the first value at a path, or `None` if it is absent or empty.
     pub fn get(&self, path: &Path) -> Option<Piece<'_>> {
         path.find_first(self)
     }
 
-    /// All values at a path: a number that the path leaves out means *each*.
+    /// Returns all values at a path: a number that the path leaves out means *each*.
     pub fn get_all(&self, path: &Path) -> Vec<Piece<'_>> {
         path.find_all(self)
     }
 
-    /// The groups that the segments form. Worked out once.
+    /// Returns the groups that the segments form. Computed once.
     pub fn structure(&self) -> &Structure {
         self.structure.get_or_init(|| Structure::of(self))
     }
 
-    /// The version of MSH-12, or the nearest one that is known.
+    /// Returns the version in MSH-12, or the nearest known one.
     pub fn version(&self) -> Version {
         Version::nearest(&self.header(12, 1))
     }
 
-    /// The dictionary of its version.
+    /// Returns the dictionary of the message's version.
     pub fn dictionary(&self) -> Dictionary {
         Dictionary::of(self.version())
     }
 
-    /// MSH-9.1, such as `ADT`.
+    /// Returns MSH-9.1, such as `ADT`.
     pub fn code(&self) -> Cow<'_, str> {
         self.header(9, 1)
     }
 
-    /// MSH-9.2, such as `A01`.
+    /// Returns MSH-9.2, such as `A01`.
     pub fn event(&self) -> Cow<'_, str> {
         self.header(9, 2)
     }
 
-    /// MSH-10.
+    /// Returns MSH-10.
     pub fn control_id(&self) -> Cow<'_, str> {
         self.header(10, 1)
     }
 
-    /// MSH-11.1: `P`, `T` or `D`.
+    /// Returns MSH-11.1: `P`, `T` or `D`.
     pub fn processing_id(&self) -> Cow<'_, str> {
         self.header(11, 1)
     }
 
-    /// A component of the message header; empty where it is absent.
+    /// Returns a component of the message header; empty if absent.
     pub fn header(&self, field: usize, component: usize) -> Cow<'_, str> {
         match self.index.lines.first() {
             Some(line) if &line.name == b"MSH" => {
@@ -206,7 +208,7 @@ impl fmt::Debug for Message {
 // === impl Segment ===
 
 impl<'m> Segment<'m> {
-    /// Its name of three letters; for a line without one, what stands before the first separator.
+    /// Returns the three-letter name; for a line without one, the text before the first separator.
     pub fn name(&self) -> &'m str {
         let raw = self.raw();
         let end = memchr::memchr(self.message.delimiters.field, raw).unwrap_or(raw.len());
@@ -214,7 +216,7 @@ impl<'m> Segment<'m> {
         std::str::from_utf8(raw.get(..end).unwrap_or_default()).unwrap_or_default()
     }
 
-    /// Whether it begins with a proper name.
+    /// Returns whether the segment begins with a proper name.
     pub fn has_name(&self) -> bool {
         self.line.name != [0; 3]
     }
@@ -223,45 +225,46 @@ impl<'m> Segment<'m> {
         self.has_name().then_some(self.line.name)
     }
 
-    /// Its place in the message, from zero.
+    /// Returns the segment's index in the message, from zero.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Which of the segments with its name it is, from one. Counts from the message's start.
+    /// Returns the segment's number among those with the same name, from one. Counts from the start
+    /// of the message.
     pub fn occurrence(&self) -> usize {
         let before = self.message.index.lines.iter().take(self.index);
         before.filter(|line| line.name == self.line.name).count() + 1
     }
 
-    /// Where it begins in the message.
+    /// Returns the byte offset of the segment in the message.
     pub fn offset(&self) -> usize {
         self.line.start as usize
     }
 
-    /// Its bytes without the terminator.
+    /// Returns the segment's bytes without the terminator.
     pub fn raw(&self) -> &'m [u8] {
         let range = self.line.start as usize..self.line.end as usize;
         self.message.body().get(range).unwrap_or_default()
     }
 
-    /// The message that it stands in.
+    /// Returns the message that contains the segment.
     pub fn message(&self) -> &'m Message {
         self.message
     }
 
-    /// The number of the last field that is there.
+    /// Returns the number of the last field present.
     pub fn field_count(&self) -> usize {
         self.field_marks().len() + usize::from(self.is_header())
     }
 
-    /// The fields with their numbers.
+    /// Returns the fields with their numbers.
     pub fn fields(&self) -> impl Iterator<Item = (usize, Field<'m>)> + use<'m> {
         let segment = *self;
         (1..=self.field_count()).map(move |n| (n, segment.field(n)))
     }
 
-    /// The field with this number, as HL7 counts: MSH-1 is the separator itself.
+    /// Returns the field with this number, counted as in HL7: MSH-1 is the separator itself.
     pub fn field(&self, n: usize) -> Field<'m> {
         let number = match (self.is_header(), n) {
             (true, 1) => return self.field_separator(),
@@ -288,8 +291,8 @@ impl<'m> Segment<'m> {
         self.piece(at + 1, end.unwrap_or(self.line.end), marks)
     }
 
-    /// The bytes of a field, and whether separators may stand in it: less than [`Segment::field`]
-    /// tells, and quicker where a field is asked for again and again.
+    /// Returns the bytes of a field, and whether they may contain separators: less than
+    /// [`Segment::field`] returns, but faster when a field is read repeatedly.
     pub fn field_bytes(&self, n: usize) -> (&'m [u8], bool) {
         if self.is_header() {
             let field = self.field(n);
@@ -309,7 +312,8 @@ impl<'m> Segment<'m> {
         (raw, next != Some(here + 1))
     }
 
-    /// Bits of the fields that hold something, bit `n` for field `n`; those after field 63 have none.
+    /// Returns a bit set of the fields that have a value, bit `n` for field `n`; fields after 63
+    /// have no bit.
     pub fn valued_fields(&self) -> u64 {
         let marks = |at: &u32| self.message.index.marks.get(*at as usize).copied();
         let fields = self.field_marks();

@@ -1,10 +1,10 @@
 //! MLLP frames without sockets: start block 0x0B, message, end block 0x1C 0x0D.
 //!
 //! Invariants:
-//! - any split of the bytes gives the same messages and the same noise;
-//! - no byte is looked at twice for an end block: the decoder remembers how far it has searched;
-//! - a message is handed out without a copy of its bytes, whatever its size;
-//! - a frame that exceeds the cap is refused before it fills the memory.
+//! - any split of the bytes yields the same messages and the same noise;
+//! - no byte is searched twice for an end block: the decoder remembers how far it has searched;
+//! - a message is handed out without copying its bytes, whatever its size;
+//! - a frame that exceeds the cap is refused before it fills memory.
 
 mod head;
 
@@ -13,39 +13,40 @@ use bytes::{Buf, Bytes, BytesMut};
 const START: u8 = 0x0B;
 const END: u8 = 0x1C;
 const CARRIAGE_RETURN: u8 = 0x0D;
-/// A buffer that grew beyond this is given back with the message that needed it.
+/// Capacity above which the buffer is given away with the message that needed it.
 const KEPT_BUFFER: usize = 64 * 1024;
-/// From here on a frame gets the room of the largest.
+/// Frame size from which the buffer reserves room for the largest frame.
 const LARGE_FRAME: usize = 1 << 20;
 
-/// The decoder's whole state. Every byte that it has not yet given back is in here.
+/// Incremental decoder. Every byte that it has not yet handed out is in its buffer.
 #[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
     max_frame: usize,
-    /// So many bytes of the buffer hold no end block.
+    /// Number of leading buffer bytes known to contain no end block.
     searched: usize,
-    /// A frame was too long: nothing more is read.
+    /// A frame was too long: no more input is decoded.
     refused: bool,
 }
 
-/// What came of the bytes so far.
+/// Result of a decoding step.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Step {
-    /// No whole frame yet.
+    /// No complete frame yet.
     NeedMore,
     /// One message, without its framing.
     Message(Bytes),
-    /// These bytes lay outside of frames; the peer may be probing, or speak another protocol.
+    /// Bytes outside of frames; the peer may be probing, or may speak another protocol.
     Noise(Bytes),
-    /// More than the cap and no end block. Close the connection: the decoder reads no further.
+    /// More bytes than the cap without an end block. Close the connection: the decoder reads no
+    /// further.
     TooLong {
-        /// The beginning, up to the cap.
+        /// The first bytes, up to the cap.
         kept: Bytes,
     },
 }
 
-/// Puts a message into a frame.
+/// Wraps a message in a frame.
 pub fn frame(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len() + 3);
     out.push(START);
@@ -54,12 +55,12 @@ pub fn frame(message: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a frame begins with, for one that is written piece by piece.
+/// Returns the start of a frame, for a frame that is written in pieces.
 pub fn frame_start() -> [u8; 1] {
     [START]
 }
 
-/// What a frame ends with.
+/// Returns the end of a frame.
 pub fn frame_end() -> [u8; 2] {
     [END, CARRIAGE_RETURN]
 }
@@ -67,7 +68,7 @@ pub fn frame_end() -> [u8; 2] {
 // === impl Decoder ===
 
 impl Decoder {
-    /// A frame with more than `max_frame` bytes of message is refused.
+    /// Creates a decoder that refuses frames with more than `max_frame` bytes of message.
     pub fn new(max_frame: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -77,19 +78,19 @@ impl Decoder {
         }
     }
 
-    /// Takes bytes in any split; a frame may come one byte at a time.
+    /// Adds bytes in any split; a frame may arrive one byte at a time.
     pub fn feed(&mut self, bytes: &[u8]) {
         if !self.refused {
             self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// The buffer, to read into its end without a copy. Only append.
+    /// Returns the buffer, so that the caller can read into its end without a copy. Only append.
     pub fn buffer(&mut self) -> &mut BytesMut {
         let is_full = self.buffer.len() == self.buffer.capacity();
         if is_full && LARGE_FRAME <= self.buffer.len() {
-            // Room for the largest frame at once. Growing by doubling would take three times the
-            // frame while it copies, and twice the frame after it.
+            // Reserve room for the largest frame at once. Growing by doubling would take three
+            // times the frame while copying, and twice the frame afterwards.
             let room = self.max_frame.max(self.buffer.len()) + LARGE_FRAME;
             let mut buffer = BytesMut::with_capacity(room);
             buffer.extend_from_slice(&self.buffer);
@@ -98,7 +99,7 @@ impl Decoder {
         &mut self.buffer
     }
 
-    /// Call until it says [`Step::NeedMore`].
+    /// Decodes the next step. Call until it returns [`Step::NeedMore`].
     pub fn step(&mut self) -> Step {
         if self.refused {
             self.buffer.clear();
@@ -114,29 +115,30 @@ impl Decoder {
         }
     }
 
-    /// What is left when the connection ends: the beginning of a frame, with its start block.
+    /// Returns what is left when the connection ends: the start of a frame, including its start
+    /// block.
     pub fn finish(&mut self) -> Option<Bytes> {
         self.searched = 0;
         let rest = std::mem::take(&mut self.buffer).freeze();
         (!rest.is_empty()).then_some(rest)
     }
 
-    /// Whether the beginning of a frame waits for its end.
+    /// Returns whether an incomplete frame is buffered.
     pub fn is_inside_frame(&self) -> bool {
         !self.refused && self.buffer.first() == Some(&START)
     }
 
-    /// Whether the frame that waits for its end has come to an end block without the CR behind it:
-    /// some senders leave it out, or write LF. A whole segment must stand before, because 0x1C may
-    /// also be a byte of binary data.
+    /// Returns whether the incomplete frame has reached an end block without the CR after it: some
+    /// senders leave it out, or write LF. A complete segment must precede it, because 0x1C may also
+    /// be a byte of binary data.
     pub fn is_at_end_block(&self) -> bool {
         let frame = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
         let ends = frame.ends_with(&[CARRIAGE_RETURN, END]) || frame.ends_with(&[b'\n', END]);
         self.is_inside_frame() && ends
     }
 
-    /// Takes such an end block for the frame's end; the next step hands the message out. False where
-    /// there is none.
+    /// Accepts such an end block as the end of the frame; the next step hands out the message.
+    /// Returns false if there is none.
     pub fn end_frame(&mut self) -> bool {
         let is_end = self.is_at_end_block();
         if is_end {
@@ -148,8 +150,8 @@ impl Decoder {
         is_end
     }
 
-    /// Whether the frame that waits for its end can be no message any more: `n_bytes` of it are here,
-    /// blanks before them not counted, and no header is where a sender might put one.
+    /// Returns whether the incomplete frame can no longer become a message: `n_bytes` of it have
+    /// arrived, not counting leading blanks, and there is no header where a sender might put one.
     pub fn lacks_header(&self, n_bytes: usize) -> bool {
         let frame = self.buffer.get(1..).unwrap_or_default();
         self.is_inside_frame() && head::lacks_header(frame, n_bytes)
@@ -171,7 +173,7 @@ impl Decoder {
                 Some(&CARRIAGE_RETURN) => return self.hand_out(end, 2),
                 // The sender forgot the CR and began the next frame.
                 Some(&START) => return self.hand_out(end, 1),
-                // An 0x1C inside the message, as in binary or GB 18030 text.
+                // A 0x1C inside the message, as in binary or GB 18030 text.
                 Some(_) => from = end + 1,
             }
         }
@@ -215,7 +217,7 @@ impl Decoder {
 // === impl Step ===
 
 impl std::fmt::Debug for Step {
-    /// Sizes only: the bytes may be PHI.
+    /// Prints sizes only: the bytes may be PHI.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NeedMore => f.write_str("NeedMore"),

@@ -1,5 +1,5 @@
-//! Reading a message: find the header, choose the character set, bring the body into the form that
-//! it is read in, index it.
+//! Parses a message: finds the header, chooses the character set, converts the body into the form
+//! in which it is read, and indexes it.
 
 use std::sync::OnceLock;
 
@@ -13,26 +13,26 @@ use crate::message::{Message, is_header_name};
 use crate::review::{self, Early};
 use crate::scan::{self, Index, Scanner};
 
-/// Where the header is.
+/// Location of the header.
 struct Header {
     start: usize,
-    /// Where indexing begins: at the header where only noise stands before it.
+    /// Offset at which indexing begins: the header if only noise precedes it.
     from: usize,
     issue: Option<IssueKind>,
 }
 
-/// The form that the bytes were brought into.
+/// The form that the bytes were converted to.
 #[derive(Default)]
 struct Form {
     body: Option<Bytes>,
     wire: Wire,
-    /// Characters were lost on the way.
+    /// Characters were lost in the conversion.
     lossy: bool,
     /// The segments that ADD segments were joined to, once that is done.
     joined: Option<Vec<u32>>,
 }
 
-/// A body and what is known of it before its segments are looked at.
+/// A body and the facts known before its segments are examined.
 struct Draft {
     delimiters: Delimiters,
     charset: Charset,
@@ -103,8 +103,8 @@ fn read(raw: &Bytes, form: &Form) -> Draft {
     }
 }
 
-/// The form that the body should have instead. Each is made at most once: first Unicode, then the
-/// joined segments.
+/// Returns the form that the body should have instead. Each is applied at most once: first Unicode,
+/// then the joined segments.
 fn another(raw: &Bytes, form: &Form, draft: &Draft) -> Option<Form> {
     let body = form.body.as_ref().unwrap_or(raw);
     let flags = draft.index.flags;
@@ -165,8 +165,8 @@ fn begins_with_header(raw: &[u8]) -> bool {
     name.is_some_and(|name| is_header_name(*name)) && follows_header(raw)
 }
 
-/// The first set of MSH-18 and the others, before anything is indexed: they may change how the bytes
-/// are to be read.
+/// Reads the first set of MSH-18 and the alternatives before anything is indexed: they may change
+/// how the bytes are read.
 fn declared_sets(header: &[u8], delimiters: Delimiters) -> (&str, &[u8]) {
     if !header.starts_with(b"MSH") {
         return ("", &[]);
@@ -181,7 +181,7 @@ fn declared_sets(header: &[u8], delimiters: Delimiters) -> (&str, &[u8]) {
     (std::str::from_utf8(first).unwrap_or("?").trim(), others)
 }
 
-/// Whether every alternative set is one that its escape sequences switch to.
+/// Returns whether every alternative set is known.
 fn are_known(alternates: &[u8], repeat: u8) -> bool {
     let mut names = alternates
         .split(|&byte| byte == repeat)

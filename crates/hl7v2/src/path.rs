@@ -1,9 +1,9 @@
 //! Paths: `PID-5[1].1`, `OBX[3]-5[1].2.1`, `ORDER_OBSERVATION[2].OBR-4.1`.
 //!
 //! A path names groups (leading dots), a segment, a field (`-`), a repeat (`[n]`), a component and
-//! a subcomponent. A number that is left out means the first for [`Message::get`] and each for
-//! [`Message::get_all`]; `[*]` says the latter aloud. Groups may be skipped: each name is looked
-//! for at any depth below the one before it.
+//! a subcomponent. An omitted number means the first for [`Message::get`] and each for
+//! [`Message::get_all`]; `[*]` makes the latter explicit. Groups may be skipped: each name is
+//! searched at any depth below the one before it.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -13,16 +13,16 @@ use crate::message::{Message, Segment};
 use crate::piece::{Field, Piece, Repeat};
 use crate::structure::Group;
 
-/// A place in messages.
+/// A path to a place in messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
     /// The groups above the segment, outermost first.
     pub groups: Vec<Step>,
     /// The segment.
     pub segment: Step,
-    /// The field, where the path goes so far.
+    /// The field, if the path goes that far.
     pub field: Option<NonZeroU32>,
-    /// Which repeat of the field.
+    /// The repeat of the field.
     pub repeat: Which,
     /// The component.
     pub component: Option<NonZeroU32>,
@@ -30,39 +30,39 @@ pub struct Path {
     pub subcomponent: Option<NonZeroU32>,
 }
 
-/// The name of a group or segment and which of them.
+/// The name of a group or segment, and which occurrence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
-    /// Such as `OBX` or `ORDER_OBSERVATION`.
+    /// The name, such as `OBX` or `ORDER_OBSERVATION`.
     pub name: Box<str>,
-    /// Which of those with this name.
+    /// The occurrence among those with this name.
     pub which: Which,
 }
 
-/// Which one of several.
+/// Selector of one or each of several occurrences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Which {
-    /// Nothing is said: the first, or each.
+    /// Not specified: the first, or each.
     #[default]
-    Unsaid,
+    Unspecified,
     /// `[*]`: each.
     Each,
-    /// `[3]`: this one, from one.
+    /// `[3]`: this occurrence, from one.
     At(NonZeroU32),
 }
 
-/// The text is no path.
+/// The error for text that is not a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an HL7 v2 path such as PID-5[1].1 (see column {column})")]
 pub struct InvalidPath {
-    /// The first character that does not fit, from one.
+    /// Column of the first character that does not fit, from one.
     pub column: usize,
 }
 
 // === impl Path ===
 
 impl Path {
-    /// Reads a path.
+    /// Parses a path.
     pub fn parse(text: &str) -> Result<Self, InvalidPath> {
         Reader { text, at: 0 }.path()
     }
@@ -88,7 +88,7 @@ impl Path {
         found
     }
 
-    /// Every segment of the name below the groups.
+    /// Returns every segment with the name below the groups.
     fn segments<'m>(&self, message: &'m Message) -> Vec<Segment<'m>> {
         if self.groups.is_empty() {
             return message.named(&self.segment.name).collect();
@@ -117,7 +117,7 @@ impl Path {
         };
         let field = segment.field(n.get() as usize);
         let piece = match (self.repeat, self.component) {
-            (Which::Unsaid | Which::Each, None) => field.0,
+            (Which::Unspecified | Which::Each, None) => field.0,
             (which, _) => self.in_repeat(field.repeat(which.first() + 1)),
         };
         (!piece.is_empty()).then_some(piece)
@@ -199,17 +199,17 @@ impl fmt::Display for Path {
 // === impl Which ===
 
 impl Which {
-    /// The first index that it means, from zero.
+    /// Returns the first index selected, from zero.
     fn first(self) -> usize {
         match self {
-            Self::Unsaid | Self::Each => 0,
+            Self::Unspecified | Self::Each => 0,
             Self::At(n) => n.get() as usize - 1,
         }
     }
 
     fn takes(self, idx: usize) -> bool {
         match self {
-            Self::Unsaid | Self::Each => true,
+            Self::Unspecified | Self::Each => true,
             Self::At(n) => n.get() as usize == idx + 1,
         }
     }
@@ -218,14 +218,14 @@ impl Which {
 impl fmt::Display for Which {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsaid => Ok(()),
+            Self::Unspecified => Ok(()),
             Self::Each => f.write_str("[*]"),
             Self::At(n) => write!(f, "[{n}]"),
         }
     }
 }
 
-/// Reads a path from left to right.
+/// Cursor that reads a path from left to right.
 struct Reader<'t> {
     text: &'t str,
     at: usize,
@@ -244,7 +244,7 @@ impl Reader<'_> {
             groups,
             segment,
             field: None,
-            repeat: Which::Unsaid,
+            repeat: Which::Unspecified,
             component: None,
             subcomponent: None,
         };
@@ -286,7 +286,7 @@ impl Reader<'_> {
 
     fn which(&mut self) -> Result<Which, InvalidPath> {
         if !self.takes('[') {
-            return Ok(Which::Unsaid);
+            return Ok(Which::Unspecified);
         }
         let which = if self.takes('*') {
             Which::Each
@@ -306,7 +306,7 @@ impl Reader<'_> {
             .find(|c: char| !c.is_ascii_digit())
             .unwrap_or(rest.len());
         let digits = rest.get(..end).unwrap_or_default();
-        // Numbers are short, so that no path asks for four billion empty fields.
+        // Numbers are short, so that no path can ask for four billion empty fields.
         let number = if digits.len() > 6 {
             None
         } else {

@@ -1,4 +1,4 @@
-//! A part of a message: a field, a repeat, a component or a subcomponent, as a view on its bytes.
+//! A part of a message (a field, repeat, component or subcomponent) as a view of its bytes.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -6,9 +6,9 @@ use std::ops::Deref;
 use crate::escape;
 use crate::message::Message;
 
-/// A view on some bytes of a message, with the separators inside.
+/// A view of some bytes of a message, including the separators inside.
 ///
-/// What is not there is an empty piece, so that reading on never needs a check.
+/// An absent part is an empty piece, so callers can read on without checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'m> {
     pub(crate) message: &'m Message,
@@ -44,7 +44,8 @@ pub(crate) struct Parts<'m> {
 // === impl Piece ===
 
 impl<'m> Piece<'m> {
-    /// Its bytes in the message's body: as they were sent, but for what [`Message::body`] says.
+    /// Returns the piece's bytes in the message body: as sent, with the exceptions of
+    /// [`Message::body`].
     pub fn raw(&self) -> &'m [u8] {
         self.message
             .body()
@@ -52,12 +53,13 @@ impl<'m> Piece<'m> {
             .unwrap_or_default()
     }
 
-    /// Where it begins in the message's body.
+    /// Returns the byte offset of the piece in the message body.
     pub fn offset(&self) -> usize {
         self.start as usize
     }
 
-    /// The text: decoded by the message's character set, escapes resolved. Separators inside stay.
+    /// Returns the text: decoded with the message's character set, escapes resolved. Inner
+    /// separators stay.
     pub fn text(&self) -> Cow<'m, str> {
         escape::unescape(
             self.raw(),
@@ -66,23 +68,23 @@ impl<'m> Piece<'m> {
         )
     }
 
-    /// The text of the first subcomponent of the first component of the first repeat: what a
-    /// receiver that expects a plain value reads (2.8.2 chapter 2.8.2 on compatibility).
+    /// Returns the text of the first subcomponent of the first component of the first repeat: what
+    /// a receiver that expects a plain value reads (2.8.2 chapter 2.8.2 on compatibility).
     pub fn value(&self) -> Cow<'m, str> {
         self.first().text()
     }
 
-    /// Nothing is there: absent or empty.
+    /// Returns whether the piece is absent or empty.
     pub fn is_empty(&self) -> bool {
         self.start >= self.end
     }
 
-    /// The value is `""`: delete what was known.
+    /// Returns whether the value is `""`: delete the known value.
     pub fn is_null(&self) -> bool {
         self.raw() == b"\"\""
     }
 
-    /// The sender cut the value off (the truncation character of 2.7 stands at its end).
+    /// Returns whether the sender truncated the value (it ends in the truncation character of 2.7).
     pub fn is_truncated(&self) -> bool {
         let mark = self.message.delimiters().truncation;
         mark.is_some() && self.raw().last().copied() == mark
@@ -114,7 +116,7 @@ impl<'m> Piece<'m> {
         }
     }
 
-    /// The part with number `n`, from one.
+    /// Returns the part with number `n`, from one.
     fn part(self, separator: u8, n: usize) -> Piece<'m> {
         match n.checked_sub(1) {
             Some(skip) => self
@@ -155,7 +157,7 @@ impl<'m> Iterator for Parts<'m> {
 // === impl Field ===
 
 impl<'m> Field<'m> {
-    /// The repeats; none for an empty field.
+    /// Returns the repeats; none for an empty field.
     pub fn repeats(&self) -> impl Iterator<Item = Repeat<'m>> + use<'m> {
         let wanted = if self.is_empty() { 0 } else { usize::MAX };
         self.0
@@ -164,40 +166,40 @@ impl<'m> Field<'m> {
             .map(Repeat)
     }
 
-    /// The repeat with this number, from one.
+    /// Returns the repeat with this number, from one.
     pub fn repeat(&self, n: usize) -> Repeat<'m> {
         Repeat(self.0.part(self.message.delimiters().repeat, n))
     }
 
-    /// The component with this number of the first repeat.
+    /// Returns the component with this number of the first repeat.
     pub fn component(&self, n: usize) -> Component<'m> {
         self.repeat(1).component(n)
     }
 }
 
 impl<'m> Repeat<'m> {
-    /// The components; one at least.
+    /// Returns the components; at least one.
     pub fn components(&self) -> impl Iterator<Item = Component<'m>> + use<'m> {
         self.0
             .parts(self.message.delimiters().component)
             .map(Component)
     }
 
-    /// The component with this number, from one.
+    /// Returns the component with this number, from one.
     pub fn component(&self, n: usize) -> Component<'m> {
         Component(self.0.part(self.message.delimiters().component, n))
     }
 }
 
 impl<'m> Component<'m> {
-    /// The subcomponents; one at least.
+    /// Returns the subcomponents; at least one.
     pub fn subcomponents(&self) -> impl Iterator<Item = Subcomponent<'m>> + use<'m> {
         self.0
             .parts(self.message.delimiters().subcomponent)
             .map(Subcomponent)
     }
 
-    /// The subcomponent with this number, from one.
+    /// Returns the subcomponent with this number, from one.
     pub fn subcomponent(&self, n: usize) -> Subcomponent<'m> {
         Subcomponent(self.0.part(self.message.delimiters().subcomponent, n))
     }

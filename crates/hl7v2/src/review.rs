@@ -1,4 +1,4 @@
-//! What is odd in a message that was read.
+//! Finds the issues in a parsed message.
 
 use crate::escape::{self, Token};
 use crate::issue::{Issue, IssueKind, Place};
@@ -6,10 +6,10 @@ use crate::message::{Message, Segment, is_header_name};
 use crate::piece::{Field, Piece};
 use crate::scan;
 
-/// More issues than this tell nobody anything.
+/// Cap on reported issues; more would not help anyone.
 const MAX_ISSUES: usize = 100;
 
-/// What was seen before the segments are looked at, and where.
+/// Issues found before the segments are examined, and their places.
 pub(crate) enum Early {
     /// In the first bytes.
     Start(IssueKind),
@@ -19,7 +19,7 @@ pub(crate) enum Early {
     Segment(IssueKind, u32),
 }
 
-/// Everything that is odd.
+/// Collects all issues.
 pub(crate) fn issues(message: &Message, early: &[Early]) -> Vec<Issue> {
     let mut found = Found {
         message,
@@ -228,7 +228,7 @@ impl<'m> Found<'m> {
             }
             offset = leaf.offset() + raw.len() - tokens.remaining();
         }
-        // A character may be spread over several sequences, so they are judged together.
+        // A character may be spread over several sequences, so they are checked together.
         if high_hex {
             let mut text = Vec::new();
             escape::tokens(raw, &self.message.delimiters)
@@ -241,7 +241,7 @@ impl<'m> Found<'m> {
 }
 
 impl Segment<'_> {
-    /// Where it is, for an issue.
+    /// Returns the piece's place, for an issue.
     pub(crate) fn place(&self) -> Place {
         let name = self
             .has_name()

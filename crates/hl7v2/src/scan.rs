@@ -1,9 +1,9 @@
-//! One pass over the bytes: where segments, fields and their parts begin.
+//! One pass over the bytes that finds where segments, fields and their parts begin.
 //!
-//! Layout: `marks` holds the offset of every separator in order (which one it is says the byte
-//! there), `fields` the places in `marks` where field separators stand, and each [`Line`] its
-//! first entries in both. The inner loop writes without branching on the data; what is rare
-//! (escapes, bytes beyond ASCII, control characters) is collected as flags and looked at later.
+//! Layout: `marks` holds the offset of every separator in order (the byte at the offset tells which
+//! one), `fields` the indices in `marks` of the field separators, and each [`Line`] its first
+//! entries in both. The inner loop writes without branching on the data; rare cases (escapes,
+//! non-ASCII bytes, control characters) are collected as flags and examined later.
 
 mod lanes;
 
@@ -12,24 +12,25 @@ use lanes::{LANES, Lanes};
 
 /// A separator of any kind.
 const SEPARATOR: u8 = 1;
-/// A separator of fields.
+/// A field separator.
 const FIELD: u8 = 2;
 /// An escape character.
 pub(crate) const ESCAPE: u8 = 4;
-/// A byte beyond ASCII.
+/// A non-ASCII byte.
 pub(crate) const HIGH: u8 = 8;
-/// A control character other than the terminators and the tabulator.
+/// A control character other than the terminators and the tab.
 pub(crate) const CONTROL: u8 = 16;
-/// A line feed that ends no segment.
+/// A line feed that does not end a segment.
 pub(crate) const LINE_FEED: u8 = 32;
 
-/// Messages with more separators are split up to here; the last segment keeps the rest. It bounds
-/// what a message of nothing but separators takes, here and in all that is made of its fields. A
-/// result of 20 OBX has about 500, a waveform of 12 leads over 10 seconds about 60,000.
+/// Cap on separators: a message with more is split up to here; the last segment keeps the rest. The
+/// cap bounds the memory for a message of nothing but separators, here and in everything derived
+/// from its fields. A result with 20 OBX has about 500, a waveform of 12 leads over 10 seconds
+/// about 60,000.
 const MAX_MARKS: usize = 1 << 18;
-/// Messages with more segments are split up to here; the last one keeps the rest.
+/// Cap on segments: a message with more is split up to here; the last one keeps the rest.
 const MAX_LINES: usize = u16::MAX as usize;
-/// How many bytes are scanned between two looks at the arenas' room.
+/// Number of bytes scanned between two checks of the arenas' capacity.
 const BLOCK: usize = 1024;
 
 /// One segment.
@@ -39,18 +40,18 @@ pub(crate) struct Line {
     pub(crate) end: u32,
     /// The three letters, or zeros.
     pub(crate) name: [u8; 3],
-    /// What was seen inside.
+    /// Flags of the bytes seen in the segment.
     pub(crate) flags: u8,
     pub(crate) first_mark: u32,
     pub(crate) first_field: u32,
 }
 
-/// What ends the segments.
+/// How the segments end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Endings {
-    /// Where the first LF or CRLF stands.
+    /// Offset of the first LF or CRLF.
     pub(crate) odd: Option<u32>,
-    /// Where the first empty line stands.
+    /// Offset of the first empty line.
     pub(crate) empty: Option<u32>,
     /// The last segment has no terminator.
     pub(crate) unterminated: bool,
@@ -64,11 +65,11 @@ pub(crate) struct Index {
     pub(crate) fields: Vec<u32>,
     pub(crate) flags: u8,
     pub(crate) endings: Endings,
-    /// Where indexing stopped for want of room.
+    /// Offset at which indexing stopped because a cap was reached.
     pub(crate) stopped: Option<u32>,
 }
 
-/// How to scan.
+/// Scanner for one set of delimiters.
 pub(crate) struct Scanner {
     delimiters: Delimiters,
     classes: [u8; 256],
@@ -137,7 +138,7 @@ impl Scanner {
         index
     }
 
-    /// Where the segment at `start` ends and where the next one begins.
+    /// Returns where the segment at `start` ends and where the next one begins.
     fn line_end(&self, raw: &[u8], start: usize, endings: &mut Endings) -> (usize, usize) {
         let mut from = start;
         loop {
@@ -160,7 +161,7 @@ impl Scanner {
         }
     }
 
-    /// Whether a line feed before `rest` ends a segment rather than standing in its text.
+    /// Returns whether a line feed before `rest` ends a segment rather than being part of its text.
     fn begins_segment(&self, rest: &[u8]) -> bool {
         match rest {
             [] | [b'\r' | b'\n' | 0x0B | 0x1C, ..] => true,
@@ -200,7 +201,7 @@ impl Scanner {
         }
     }
 
-    /// The inner loop: compares of 16 bytes, then one step per separator.
+    /// Runs the inner loop: compares 16 bytes at a time, then one step per separator.
     fn block(&self, block: &[u8], base: u32, index: &mut Index, fill: &mut Fill) -> u8 {
         let marks = index
             .marks
@@ -219,7 +220,7 @@ impl Scanner {
             let found = self.lanes.look(chunk);
             flags |= match found.flags & CONTROL {
                 0 => found.flags,
-                // Rare: the table tells tabulators and line feeds apart.
+                // Rare: the table tells tabs and line feeds apart.
                 _ => chunk
                     .iter()
                     .fold(0, |flags, &byte| flags | self.class(byte)),
@@ -227,7 +228,8 @@ impl Scanner {
             let mut separators = found.separators;
             while separators != 0 {
                 let bit = separators.trailing_zeros();
-                // Fewer marks than bytes, so nothing wraps; the remainder spares a check.
+                // There are fewer marks than bytes, so nothing wraps; the remainder saves a bounds
+                // check.
                 if let (Some(mark), Some(field)) = (
                     marks.get_mut(n_marks % BLOCK),
                     fields.get_mut(n_fields % BLOCK),
@@ -272,7 +274,7 @@ struct Fill {
     fields: usize,
 }
 
-/// What bytes are before any delimiter is declared.
+/// Byte classes before any delimiter is declared.
 const BASE_CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0;
@@ -293,7 +295,7 @@ const BASE_CLASSES: [u8; 256] = {
     classes
 };
 
-/// Room for one more block.
+/// Makes room for one more block.
 fn make_room(arena: &mut Vec<u32>, used: usize) {
     let needed = used + BLOCK + 1;
     if arena.len() < needed {
@@ -301,7 +303,7 @@ fn make_room(arena: &mut Vec<u32>, used: usize) {
     }
 }
 
-/// The name of a segment: three capital letters or digits and then a separator or the end.
+/// Returns the name of a segment: three capital letters or digits, then a separator or the end.
 pub(crate) fn name_of(bytes: &[u8], field: u8) -> [u8; 3] {
     match *bytes {
         [a, b, c] if is_name([a, b, c]) => [a, b, c],
@@ -319,7 +321,7 @@ fn is_name([first, second, third]: [u8; 3]) -> bool {
 mod tests {
     use super::*;
 
-    /// The lanes, the tail behind them and the table agree at every length and block border.
+    /// The lanes, the tail after them and the table agree at every length and block border.
     #[test]
     fn every_separator_is_marked() {
         let delimiters = Delimiters::default();

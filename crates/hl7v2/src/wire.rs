@@ -1,15 +1,17 @@
-//! HL7 v2 as it goes over the wire: every segment ends in CR (2.8.2 chapter 2.5.4), whatever a file's line ends are.
+//! HL7 v2 as sent over the wire: every segment ends in CR (2.8.2 chapter 2.5.4), whatever line ends
+//! a file uses.
 
 use crate::batch::{Part, Parts};
 use crate::message::Message;
 use bytes::Bytes;
 
-/// The bytes of a message or of a file of messages with CR behind each segment.
+/// Returns the bytes of a message or of a file of messages with CR after each segment.
 ///
-/// A line feed inside a field is text and stays. What ends its segments in CR already comes back as it is, and so does a message in a
-/// character set in which a line feed may be half of a character (UTF-16 …).
+/// A line feed inside a field is text and stays. Input whose segments already end in CR is returned
+/// unchanged, and so is a message in a character set in which a line feed may be half of a
+/// character (UTF-16 …).
 pub fn with_cr(bytes: &Bytes) -> Bytes {
-    // UTF-16 and UTF-32 have zero bytes, no text has.
+    // UTF-16 and UTF-32 have zero bytes; text does not.
     if !bytes.contains(&b'\n') || bytes.contains(&0) {
         return bytes.clone();
     }
@@ -30,7 +32,8 @@ pub fn with_cr(bytes: &Bytes) -> Bytes {
 
 fn message(bytes: Bytes, out: &mut Vec<u8>) {
     let message = Message::parse(bytes);
-    // Read in another form than it came, or not to its end: the bytes are its sender's.
+    // If the message was converted to be read, or not read to its end, leave the sender's bytes
+    // alone.
     if message.body() != message.bytes() || message.unsplit_from().is_some() {
         out.extend_from_slice(message.raw());
         return;

@@ -15,7 +15,7 @@ pub(crate) fn anchor(path: &str, message: Option<&Message>) -> Option<String> {
     if path.groups.is_empty() {
         let occurrence = match path.segment.which {
             hl7v2::path::Which::At(n) => n.get() as usize,
-            hl7v2::path::Which::Unsaid | hl7v2::path::Which::Each => 1,
+            hl7v2::path::Which::Unspecified | hl7v2::path::Which::Each => 1,
         };
         return Some(key(&path.segment.name, occurrence, field));
     }

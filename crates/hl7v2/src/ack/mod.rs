@@ -1,8 +1,8 @@
-//! Acknowledgements in original and enhanced mode (2.8.2 chapter 2.9): which one the sender wants,
-//! written and read.
+//! Acknowledgements in original and enhanced mode (2.8.2 chapter 2.9): deciding which one the
+//! sender wants, writing it and reading it.
 //!
 //! An acknowledgement echoes the sender's delimiters, version, MSH-11 and character set, and swaps
-//! sender and receiver. It can be written for any message, also one without MSH-10 or without MSH.
+//! sender and receiver. One can be written for any message, even without MSH-10 or MSH.
 
 mod read;
 mod write;
@@ -13,7 +13,7 @@ pub use write::acknowledge;
 use crate::issue::Place;
 use crate::message::Message;
 
-/// MSA-1 (table 0008).
+/// Acknowledgement code in MSA-1 (table 0008).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AckCode {
     /// Application accept.
@@ -30,23 +30,24 @@ pub enum AckCode {
     CR,
 }
 
-/// How the work on a message ended.
+/// How processing of a message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Taken.
+    /// The message was accepted.
     Accepted,
-    /// Not taken for what is in it; sending the same again does not help.
+    /// The message was refused because of its content; resending it unchanged does not help.
     Error,
-    /// Not taken for another reason: its type, version or processing id, or a fault here.
+    /// The message was refused for another reason: its type, version or processing id, or a fault
+    /// on our side.
     Rejected,
 }
 
-/// How sender and receiver speak of acknowledgements.
+/// Acknowledgement mode that sender and receiver use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// One acknowledgement, of the application. MSH-15 and MSH-16 are empty.
+    /// One acknowledgement, from the application. MSH-15 and MSH-16 are empty.
     Original,
-    /// One for the receipt as MSH-15 asks, one of the application as MSH-16 asks.
+    /// An accept acknowledgement as MSH-15 asks, and an application acknowledgement as MSH-16 asks.
     Enhanced,
 }
 
@@ -72,7 +73,7 @@ pub enum Condition {
     InternalError,
 }
 
-/// How bad an error is (table 0516).
+/// Severity of an error (table 0516).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorSeverity {
     /// `E`
@@ -83,20 +84,21 @@ pub enum ErrorSeverity {
     Information,
 }
 
-/// One error of an acknowledgement: an ERR segment.
+/// One error in an acknowledgement: an ERR segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AckError {
-    /// What kind.
+    /// The error condition.
     pub condition: Condition,
-    /// How bad.
+    /// The severity.
     pub severity: ErrorSeverity,
-    /// Where in the message, if at a place.
+    /// Location in the message, if the error has one.
     pub place: Option<Place>,
-    /// A sentence for a person. It goes to the sender, who knows the message.
+    /// A sentence for a human reader. It goes to the sender, who knows the message.
     pub text: String,
 }
 
-/// Whether and how to confirm the receipt: nothing in original mode.
+/// Returns the code of the accept acknowledgement, or `None` if none is due (always in original
+/// mode).
 pub fn accept_code(message: &Message, outcome: Outcome) -> Option<AckCode> {
     let wanted = message.header(15, 1);
     let code = match outcome {
@@ -108,7 +110,8 @@ pub fn accept_code(message: &Message, outcome: Outcome) -> Option<AckCode> {
     asked.then_some(code)
 }
 
-/// Whether and how to answer for the application: always in original mode.
+/// Returns the code of the application acknowledgement, or `None` if none is due. In original mode
+/// one always is.
 pub fn application_code(message: &Message, outcome: Outcome) -> Option<AckCode> {
     let wanted = message.header(16, 1);
     let code = match outcome {
@@ -120,8 +123,9 @@ pub fn application_code(message: &Message, outcome: Outcome) -> Option<AckCode> 
     asked.then_some(code)
 }
 
-/// Enhanced as soon as MSH-15 or MSH-16 says anything. A null or what table 0155 does not know says
-/// nothing: were it taken for *never*, the sender would wait for ever.
+/// Returns the message's mode: enhanced as soon as MSH-15 or MSH-16 has a valid value. A null or a
+/// value outside table 0155 does not count: if it were read as *never*, the sender would wait
+/// forever.
 pub fn mode(message: &Message) -> Mode {
     let says = |field: usize| {
         let wanted = message.header(field, 1);
@@ -134,7 +138,7 @@ pub fn mode(message: &Message) -> Mode {
     }
 }
 
-/// Table 0155. In enhanced mode a field that says nothing means never.
+/// Decides by table 0155. In enhanced mode, a field without a valid value means never.
 fn is_asked(wanted: &str, outcome: Outcome) -> bool {
     match wanted.trim() {
         "AL" => true,
@@ -147,10 +151,10 @@ fn is_asked(wanted: &str, outcome: Outcome) -> bool {
 // === impl AckCode ===
 
 impl AckCode {
-    /// All, in the table's order.
+    /// All codes, in table order.
     pub const ALL: [Self; 6] = [Self::AA, Self::AE, Self::AR, Self::CA, Self::CE, Self::CR];
 
-    /// As MSA-1 writes it.
+    /// Returns the code as written in MSA-1.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AA => "AA",
@@ -162,12 +166,12 @@ impl AckCode {
         }
     }
 
-    /// The code with this text.
+    /// Returns the code with this text.
     pub fn named(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
-    /// What it says of the message.
+    /// Returns the outcome that the code reports.
     pub fn outcome(self) -> Outcome {
         match self {
             Self::AA | Self::CA => Outcome::Accepted,
@@ -180,7 +184,7 @@ impl AckCode {
 // === impl Condition ===
 
 impl Condition {
-    /// All, in the table's order.
+    /// All conditions, in table order.
     pub const ALL: [Self; 16] = [
         Self::Accepted,
         Self::SegmentSequence,
@@ -200,7 +204,7 @@ impl Condition {
         Self::InternalError,
     ];
 
-    /// The code and its meaning in table 0357.
+    /// Returns the code and its meaning in table 0357.
     pub fn code(self) -> (&'static str, &'static str) {
         match self {
             Self::Accepted => ("0", "Message accepted"),
@@ -222,7 +226,8 @@ impl Condition {
         }
     }
 
-    /// The condition with this code; one that the table lacks is another error.
+    /// Returns the condition with this code; a code that is not in the table becomes
+    /// [`Self::OtherError`].
     pub fn named(code: &str) -> Self {
         let known = Self::ALL
             .into_iter()
@@ -234,7 +239,7 @@ impl Condition {
 // === impl ErrorSeverity ===
 
 impl ErrorSeverity {
-    /// As ERR-4 writes it.
+    /// Returns the severity as written in ERR-4.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "E",
@@ -247,7 +252,7 @@ impl ErrorSeverity {
 // === impl AckError ===
 
 impl AckError {
-    /// An error of the whole message.
+    /// Creates an error about the whole message.
     pub fn new(condition: Condition, text: impl Into<String>) -> Self {
         Self {
             condition,
@@ -257,7 +262,7 @@ impl AckError {
         }
     }
 
-    /// The same at a place.
+    /// Sets the location of the error.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);

@@ -1,31 +1,31 @@
-//! Reading an acknowledgement that a receiver sent us.
+//! Reads the acknowledgement that a receiver sent us.
 
 use super::{AckCode, AckError, Condition, ErrorSeverity};
 use crate::issue::Place;
 use crate::message::{Message, Segment};
 use crate::piece::Repeat;
 
-/// What a receiver answered.
+/// A receiver's acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acknowledgement {
     /// MSA-1.
     pub code: AckCode,
-    /// MSA-2: the control id of the message that it is about.
+    /// MSA-2: the control id of the acknowledged message.
     pub control_id: String,
     /// MSA-3.
     pub text: String,
-    /// The ERR segments, of either shape.
+    /// The ERR segments, in either form.
     pub errors: Vec<AckError>,
 }
 
 // === impl Acknowledgement ===
 
 impl Acknowledgement {
-    /// Reads MSA and ERR; nothing where there is no MSA with a known code.
+    /// Reads MSA and ERR. Returns `None` if there is no MSA with a known code.
     pub fn read(message: &Message) -> Option<Self> {
         let msa = message.first("MSA")?;
         let code = msa.field(1).value();
-        // Receivers of the first versions wrote the words.
+        // Some old receivers write words in MSA-1.
         let code = AckCode::named(code.trim().to_ascii_uppercase().as_str())?;
         let errors = message.named("ERR").flat_map(errors).collect();
         let (control_id, text) = (
@@ -81,7 +81,7 @@ fn old_error(repeat: Repeat<'_>) -> AckError {
     }
 }
 
-/// Segment, sequence, field, and from 2.5 on repeat, component, subcomponent.
+/// Reads segment, sequence and field, and from 2.5 on repeat, component and subcomponent.
 fn place(repeat: Repeat<'_>, n_parts: usize) -> Place {
     let text = |n: usize| {
         if n <= n_parts {

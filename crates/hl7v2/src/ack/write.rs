@@ -1,4 +1,4 @@
-//! Writing an acknowledgement.
+//! Writes acknowledgements.
 
 use base::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::build::{MessageBuilder, SegmentBuilder};
 use crate::dictionary::Version;
 use crate::message::{Message, Segment};
 
-/// The acknowledgement of a message, to be sent as it is.
+/// Builds the acknowledgement of a message, ready to send.
 pub fn acknowledge(
     message: &Message,
     code: AckCode,
@@ -47,8 +47,8 @@ pub fn acknowledge(
     message.wire.encode(builder.finish())
 }
 
-/// Copies a field of the sender's header as it stands; terminators and other control characters that
-/// are no delimiters cannot come along.
+/// Copies a field of the sender's header verbatim. Terminators and control characters are left out
+/// unless they are delimiters.
 fn echo(target: &mut SegmentBuilder<'_>, own: usize, msh: Option<Segment<'_>>, theirs: usize) {
     let Some(msh) = msh else { return };
     let field = msh.field(theirs);
@@ -64,7 +64,7 @@ fn echo(target: &mut SegmentBuilder<'_>, own: usize, msh: Option<Segment<'_>>, t
     }
 }
 
-/// `ACK`, from 2.3 with the event, from 2.3.1 with the structure.
+/// Writes MSH-9: `ACK`, from 2.3 on with the event, from 2.3.1 on with the structure.
 fn message_type(header: &mut SegmentBuilder<'_>, message: &Message) {
     let (version, event) = (message.version(), message.event());
     header.field(9, "ACK");
@@ -76,7 +76,7 @@ fn message_type(header: &mut SegmentBuilder<'_>, message: &Message) {
     }
 }
 
-/// ERR of 2.5 and later: ERL in ERR-2, the condition in ERR-3.
+/// Writes the ERR of 2.5 and later: ERL in ERR-2, the condition in ERR-3.
 fn modern_error(builder: &mut MessageBuilder, error: &AckError) {
     let (code, meaning) = error.condition.code();
     let mut err = builder.segment("ERR");
@@ -115,7 +115,8 @@ fn modern_error(builder: &mut MessageBuilder, error: &AckError) {
     }
 }
 
-/// ERR before 2.5: all in the repeats of ERR-1, the condition as subcomponents.
+/// Writes the ERR of versions before 2.5: everything in the repeats of ERR-1, the condition as
+/// subcomponents.
 fn old_errors(builder: &mut MessageBuilder, errors: &[AckError]) {
     let mut err = builder.segment("ERR");
     for (idx, error) in errors.iter().enumerate() {

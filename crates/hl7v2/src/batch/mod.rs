@@ -1,8 +1,8 @@
-//! Files of messages: with FHS/BHS/BTS/FTS envelopes (2.8.2 chapter 2.10.3), or just one message
-//! after the other.
+//! Files of messages: either with FHS/BHS/BTS/FTS envelopes (2.8.2 chapter 2.10.3) or as a plain
+//! sequence.
 //!
-//! Invariant: every byte of a file but line ends and MLLP framing is in one [`Part`], whatever the
-//! envelopes say; a wrong count loses no message.
+//! Invariant: every byte of a file except line ends and MLLP framing is in exactly one [`Part`],
+//! whatever the envelopes say; a wrong count loses no message.
 
 mod parts;
 mod reply;
@@ -17,27 +17,27 @@ use crate::delimiters::Delimiters;
 use crate::issue::Issue;
 use crate::message::Message;
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The FHS segment.
     pub file_header: Option<Bytes>,
     /// The BHS segments.
     pub batch_headers: Vec<Bytes>,
-    /// The messages in their order.
+    /// The messages in file order.
     pub messages: Vec<Member>,
-    /// Counts that do not fit, envelopes that do not close. Offsets are those of the file.
+    /// Wrong counts and unclosed envelopes. Offsets are relative to the file.
     pub issues: Vec<Issue>,
 }
 
-/// One message of a file.
+/// One message in a file.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Its bytes, a part of the file's.
+    /// The message's bytes, a slice of the file.
     pub bytes: Bytes,
-    /// Where it begins in the file.
+    /// Byte offset of the message in the file.
     pub offset: usize,
-    /// Which batch it stands in, from zero; none outside of all.
+    /// Index of the batch that contains the message, from zero; `None` outside any batch.
     pub batch: Option<usize>,
 }
 
@@ -57,15 +57,15 @@ pub fn read(bytes: impl Into<Bytes>) -> Batch {
     batch
 }
 
-/// Reads a file whose bytes are borrowed.
+/// Reads a file from borrowed bytes.
 impl From<&[u8]> for Batch {
     fn from(bytes: &[u8]) -> Self {
         read(Bytes::copy_from_slice(bytes))
     }
 }
 
-/// Writes messages as one batch in one file, with its counts. What the headers say of sender and
-/// receiver is taken from the first message.
+/// Writes messages as one batch in one file, with correct counts. Sender and receiver in the
+/// headers come from the first message.
 pub fn write<'a>(messages: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Vec<u8> {
     let messages: Vec<&[u8]> = messages.into_iter().collect();
     let first = messages.first().map(|bytes| Message::from(*bytes));

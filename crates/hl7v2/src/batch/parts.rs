@@ -1,4 +1,5 @@
-//! A file part by part: headers, messages, trailers, and what belongs to none of them.
+//! Splits a file into its parts: headers, messages, trailers, and lines that belong to none of
+//! them.
 
 use bytes::Bytes;
 
@@ -6,8 +7,8 @@ use super::Member;
 use crate::delimiters::can_separate;
 use crate::issue::{Issue, IssueKind, Place};
 
-/// One part of a file, in its order. Together they are the whole file but for line ends and the
-/// framing of MLLP.
+/// One part of a file, in file order. Together the parts are the whole file except line ends and
+/// MLLP framing.
 #[derive(Clone, Debug)]
 pub enum Part {
     /// An FHS segment.
@@ -20,7 +21,7 @@ pub enum Part {
     BatchTrailer(Trailer),
     /// An FTS segment.
     FileTrailer(Trailer),
-    /// A line that stands in no message and is no envelope.
+    /// A line that is in no message and is not an envelope segment.
     Stray(Bytes),
 }
 
@@ -29,20 +30,20 @@ pub enum Part {
 pub struct Trailer {
     /// The segment.
     pub bytes: Bytes,
-    /// BTS-1 or FTS-1 as written; empty where the sender does not count.
+    /// BTS-1 or FTS-1 as written; empty if the sender does not count.
     pub claimed: String,
-    /// The messages of the batch, or the batches of the file, that are there.
+    /// The actual number of messages in the batch, or of batches in the file.
     pub counted: usize,
 }
 
-/// Reads parts. What is wrong with the envelopes gathers in [`Parts::issues`].
+/// Reader over the parts of a file. Envelope errors collect in [`Parts::issues`].
 #[derive(Debug)]
 pub struct Parts {
     bytes: Bytes,
     at: usize,
-    /// Where the message begins that is being read.
+    /// Offset of the message currently being read.
     message: Option<usize>,
-    /// Its field separator.
+    /// The field separator of that message.
     separator: u8,
     in_batch: bool,
     in_file: bool,
@@ -52,7 +53,7 @@ pub struct Parts {
     ended: bool,
 }
 
-/// What a line begins with.
+/// The kind of segment that a line begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opening {
     Message,
@@ -63,17 +64,17 @@ enum Opening {
     Nothing,
 }
 
-/// A line and where it stands; `start` is before the framing that is skipped.
+/// A line and its position; `start` is before any skipped framing.
 struct Line {
     start: usize,
     text: std::ops::Range<usize>,
     next: usize,
 }
 
-/// More issues than this tell nobody anything.
+/// Cap on reported issues; more would not help anyone.
 const MAX_ISSUES: usize = 100;
 
-/// Whether the bytes are more than one message: an envelope, or a second MSH.
+/// Returns whether the bytes hold more than one message: an envelope, or a second MSH.
 pub fn is_batch(bytes: &[u8]) -> bool {
     let start = bytes.iter().take(64).take_while(|byte| is_noise(**byte));
     let first = bytes.get(start.count()..).unwrap_or_default();
@@ -105,13 +106,14 @@ fn is_noise(byte: u8) -> bool {
     byte.is_ascii_whitespace() || is_framing(byte)
 }
 
-/// A start or end block, where somebody wrote frames into a file, or a byte order mark.
+/// Returns whether the byte is a start or end block (someone wrote frames into a file) or part of a
+/// byte order mark.
 fn is_framing(byte: u8) -> bool {
     matches!(byte, 0x0B | 0x1C | 0xEF | 0xBB | 0xBF)
 }
 
-/// What begins here. A line after a bare LF inside a message (`inside` is its separator) may be
-/// text, so it must look like the whole segment.
+/// Classifies the start of a line. A line after a bare LF inside a message (`inside` is its
+/// separator) may be text, so it must look like the complete segment.
 fn opening(line: &[u8], inside: Option<u8>) -> Opening {
     let Some((name, rest)) = line.split_first_chunk::<3>() else {
         return Opening::Nothing;
@@ -139,7 +141,7 @@ fn opening(line: &[u8], inside: Option<u8>) -> Opening {
     if fits { found } else { Opening::Nothing }
 }
 
-/// `|^~\&|`: a separator, encoding characters, and the separator again.
+/// Matches `|^~\&|`: a separator, encoding characters, and the separator again.
 fn declares_delimiters(rest: &[u8]) -> bool {
     let Some((separator, rest)) = rest.split_first() else {
         return false;
@@ -154,7 +156,7 @@ fn declares_delimiters(rest: &[u8]) -> bool {
 // === impl Parts ===
 
 impl Parts {
-    /// Begins to read.
+    /// Creates a reader over a file.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         Self {
             bytes: bytes.into(),
@@ -170,8 +172,8 @@ impl Parts {
         }
     }
 
-    /// What was wrong so far: counts that do not fit, envelopes that do not close. Offsets are those
-    /// of the file.
+    /// Returns the issues found so far: wrong counts and unclosed envelopes. Offsets are relative
+    /// to the file.
     pub fn issues(&self) -> &[Issue] {
         &self.issues
     }
@@ -192,7 +194,7 @@ impl Parts {
         })
     }
 
-    /// The separator of the message that goes on here, if the line follows a bare LF.
+    /// Returns the separator of the message that continues here, if the line follows a bare LF.
     fn inside(&self, at: usize) -> Option<u8> {
         let before = self.bytes.get(..at).unwrap_or_default();
         let bare = before.ends_with(b"\n") && !before.ends_with(b"\r\n");
@@ -325,7 +327,7 @@ impl Iterator for Parts {
 // === impl Trailer ===
 
 impl Trailer {
-    /// Whether the count is right. An empty one claims nothing.
+    /// Returns whether the count is right. An empty count claims nothing.
     pub fn fits(&self) -> bool {
         self.claimed.is_empty() || self.claimed.parse() == Ok(self.counted)
     }

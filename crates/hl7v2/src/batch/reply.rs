@@ -1,5 +1,5 @@
-//! The batch that answers a batch (2.8.2 chapter 2.10.3.3): acknowledgements in the order of their
-//! messages, under the envelope that the sender used.
+//! Builds the batch that answers a batch (2.8.2 chapter 2.10.3.3): acknowledgements in message
+//! order, inside the same envelopes that the sender used.
 
 use base::Timestamp;
 use bytes::Bytes;
@@ -8,8 +8,8 @@ use crate::build::MessageBuilder;
 use crate::delimiters::Delimiters;
 use crate::message::Message;
 
-/// Builds the answer. Each call adds what goes back for one part of what came; envelopes that the
-/// sender left open are closed at the end.
+/// Builder of the reply. Each call adds the answer to one received part; envelopes that the sender
+/// left open are closed at the end.
 #[derive(Debug)]
 pub struct Reply {
     out: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Reply {
 // === impl Reply ===
 
 impl Reply {
-    /// Begins an answer. Its control ids begin with `id`.
+    /// Creates a reply whose control ids begin with `id`.
     pub fn new(at: Timestamp, id: impl Into<String>) -> Self {
         Self {
             out: Vec::new(),
@@ -60,14 +60,14 @@ impl Reply {
         self.n_in_batch += 1;
     }
 
-    /// Answers a BTS; the remark goes into BTS-2.
+    /// Answers a BTS; the comment goes into BTS-2.
     pub fn batch_trailer(&mut self, remark: &str) {
         if let Some(delimiters) = self.batch.take() {
             self.trailer("BTS", delimiters, self.n_in_batch, remark);
         }
     }
 
-    /// Answers an FTS; the remark goes into FTS-2.
+    /// Answers an FTS; the comment goes into FTS-2.
     pub fn file_trailer(&mut self, remark: &str) {
         self.batch_trailer("");
         if let Some(delimiters) = self.file.take() {
@@ -75,29 +75,30 @@ impl Reply {
         }
     }
 
-    /// Closes what is open; the remark goes into the innermost trailer.
+    /// Closes any open envelopes; the comment goes into the innermost trailer.
     pub fn close(&mut self, remark: &str) {
         let in_batch = self.batch.is_some();
         self.batch_trailer(remark);
         self.file_trailer(if in_batch { "" } else { remark });
     }
 
-    /// How many bytes wait to be taken.
+    /// Returns the number of buffered bytes.
     pub fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// Whether nothing waits.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
     }
 
-    /// Hands out what was written so far.
+    /// Takes the bytes written so far.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
     }
 
-    /// Sender and receiver swapped, our own time and id, and theirs as the reference.
+    /// Writes a header: sender and receiver swapped, our own time and id, and theirs as the
+    /// reference.
     fn header(&mut self, name: &str, theirs: &Bytes) -> Delimiters {
         let theirs = Message::parse(theirs.clone());
         let delimiters = *theirs.delimiters();

@@ -1,11 +1,11 @@
 //! The rows of the dictionary in memory.
 //!
-//! The packed text has one row per line, cells separated by tabs; the last cell is the set of
-//! versions as hexadecimal bits, 2.1 lowest. The first cell says what it is:
+//! The packed text has one row per line, with cells separated by tabs; the last cell is the set of
+//! versions as hexadecimal bits, 2.1 lowest. The first cell gives the kind of row:
 //!
 //! - `S PID "Patient Identification"`: a segment;
 //! - `F PID 3 "Patient Identifier List" CX 0106 R* 250`: a field, its data type, table, whether
-//!   required (`R`) and repeating (`*`), greatest length;
+//!   required (`R`) and repeating (`*`), maximum length;
 //! - `C CX 4 "Assigning Authority" HD 0363`: a component;
 //! - `T 0001 "Administrative Sex"` and `V 0001 F Female`: a table and its codes;
 //! - `M ORU_R01 MSH! SFT* @PATIENT_RESULT+`: a message structure, `G ORU_R01.PATIENT_RESULT …` one
@@ -19,41 +19,41 @@ use std::sync::LazyLock;
 /// A field of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldDef {
-    /// From one.
+    /// Field number, from one.
     pub number: u8,
-    /// In words.
+    /// Name in words.
     pub name: &'static str,
-    /// Such as `CX`; `varies` for OBX-5.
+    /// Data type, such as `CX`; `varies` for OBX-5.
     pub datatype: &'static str,
-    /// The HL7 table of its codes, four digits.
+    /// HL7 table of the field's codes, four digits.
     pub table: Option<&'static str>,
-    /// The standard requires it.
+    /// The field is required by the standard.
     pub required: bool,
-    /// It may repeat.
+    /// The field may repeat.
     pub repeats: bool,
-    /// The greatest length, where the standard gives one.
+    /// Maximum length, if the standard gives one.
     pub length: Option<u32>,
 }
 
 /// A component of a data type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentDef {
-    /// From one.
+    /// Component number, from one.
     pub number: u8,
-    /// In words.
+    /// Name in words.
     pub name: &'static str,
-    /// Its own data type; its components are the subcomponents.
+    /// Data type of the component; the components of that type are the subcomponents.
     pub datatype: &'static str,
-    /// The HL7 table of its codes, four digits.
+    /// HL7 table of the component's codes, four digits.
     pub table: Option<&'static str>,
 }
 
 /// A table of codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableDef {
-    /// In words.
+    /// Name in words.
     pub name: &'static str,
-    /// The codes in the table's order.
+    /// The codes in table order.
     pub codes: Vec<CodeDef>,
 }
 
@@ -62,19 +62,19 @@ pub struct TableDef {
 pub struct CodeDef {
     /// The code.
     pub code: &'static str,
-    /// What it means; empty where the sources do not say.
+    /// Meaning; empty if the sources give none.
     pub meaning: &'static str,
 }
 
 type Rows<T> = HashMap<&'static str, Vec<(u16, T)>>;
 
-/// Everything.
+/// All tables.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) segments: Rows<&'static str>,
     pub(super) fields: Rows<FieldDef>,
     pub(super) components: Rows<ComponentDef>,
-    /// Structures and groups by full name, with what stands in them.
+    /// Structures and groups by full name, with their contents.
     pub(super) groups: Rows<&'static str>,
     pub(super) events: Rows<&'static str>,
 }
@@ -107,7 +107,7 @@ pub(super) fn codes_of(number: &str) -> Option<&'static TableDef> {
 // === impl TableDef ===
 
 impl TableDef {
-    /// What a code means.
+    /// Returns the meaning of a code.
     pub fn meaning(&self, code: &str) -> Option<&'static str> {
         self.codes
             .iter()
@@ -131,7 +131,7 @@ impl Tables {
         tables
     }
 
-    /// Takes in one row; gives nothing where the row is malformed or one of a table of codes.
+    /// Adds one row. Returns `None` if the row is malformed or belongs to a table of codes.
     fn row(&mut self, line: &'static str) -> Option<()> {
         if is_of_codes(line) {
             return None;

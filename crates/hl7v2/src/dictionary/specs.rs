@@ -1,4 +1,4 @@
-//! Message structures, made ready for matching at their first use.
+//! Message structures, prepared for matching on first use.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
@@ -12,16 +12,16 @@ pub(crate) const NO_GROUP: u16 = u16::MAX;
 /// A message structure.
 #[derive(Debug)]
 pub(crate) struct Spec {
-    /// The structure itself first.
+    /// The groups, with the structure itself first.
     pub(crate) groups: Vec<GroupSpec>,
 }
 
-/// A group: what stands in it, in order.
+/// A group and its contents, in order.
 #[derive(Debug)]
 pub(crate) struct GroupSpec {
     pub(crate) name: &'static str,
     pub(crate) slots: Vec<Slot>,
-    /// Bits of the slots for segments that must be there.
+    /// Bit set of the slots that hold required segments.
     pub(crate) required: u64,
 }
 
@@ -89,7 +89,7 @@ fn body(version: Version, name: &str) -> Option<&'static str> {
 // === impl Spec ===
 
 impl Spec {
-    /// The places of a group, depth first.
+    /// Returns the slots of a group, depth first.
     pub(super) fn order(&self, group: &str) -> Vec<(usize, super::Slot)> {
         let mut found = Vec::new();
         let at = self.groups.iter().position(|own| own.name == group);
@@ -119,7 +119,7 @@ impl Spec {
         Some(spec)
     }
 
-    /// Adds a group and what is below it; gives its place.
+    /// Adds a group and everything below it. Returns its index.
     fn add(
         &mut self,
         version: Version,

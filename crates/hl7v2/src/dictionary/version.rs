@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A version of HL7 v2 that the dictionary knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say it all")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Version {
     V2_1,
     V2_2,
@@ -23,7 +23,7 @@ pub enum Version {
 // === impl Version ===
 
 impl Version {
-    /// All, oldest first.
+    /// All versions, oldest first.
     pub const ALL: [Self; 12] = [
         Self::V2_1,
         Self::V2_2,
@@ -39,7 +39,7 @@ impl Version {
         Self::V2_8_2,
     ];
 
-    /// As MSH-12 writes it.
+    /// Returns the version as written in MSH-12.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V2_1 => "2.1",
@@ -57,15 +57,15 @@ impl Version {
         }
     }
 
-    /// The version with exactly this text.
+    /// Returns the version with exactly this text.
     pub fn named(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|version| version.as_str() == text)
     }
 
-    /// The version with this text, or the newest one before it (2.7.1 is read as 2.7). What is no
-    /// version at all is read as 2.5.1, which most senders write.
+    /// Returns the version with this text, or the newest one before it (2.7.1 is read as 2.7). Text
+    /// that is not a version at all is read as 2.5.1, the version most senders write.
     pub fn nearest(text: &str) -> Self {
         let text = text.trim();
         if let Some(version) = Self::named(text) {

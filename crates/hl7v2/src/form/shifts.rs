@@ -1,8 +1,8 @@
-//! ISO 2022: one text, several sets, switched by escape sequences.
+//! ISO 2022: one text in several sets, switched by escape sequences.
 //!
-//! HL7 writes the same switches as `\Cxxyy\` (a set of one byte a character) and `\Mxxyyzz\` (of
-//! more), where the digits are the bytes behind ISO 2022's escape character. At the end of a segment
-//! the first set of MSH-18 is in force again.
+//! HL7 writes the same switches as `\Cxxyy\` (one byte per character) and `\Mxxyyzz\` (several),
+//! where the digits are the bytes after the ISO 2022 escape character. At the end of a segment, the
+//! first set of MSH-18 is in force again.
 
 use encoding_rs::Encoding;
 
@@ -11,21 +11,22 @@ use crate::delimiters::Delimiters;
 
 const ESCAPE: u8 = 0x1B;
 
-/// What the bytes below 0x80 mean.
+/// The meaning of the bytes below 0x80.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Low {
     Ascii,
     /// JIS X 0201, half-width katakana.
     Katakana,
-    /// Two bytes a character: with the high bits set, and behind the prefix, they are the encoding's.
+    /// Two bytes per character: with the high bits set, and after the prefix, they are the
+    /// encoding's own bytes.
     Pairs(&'static Encoding, Option<u8>),
 }
 
-/// What an escape sequence switches.
+/// The target of an escape sequence.
 #[derive(Clone, Copy, Debug)]
 enum Switch {
     Low(Low),
-    /// The bytes from 0x80 on.
+    /// The bytes from 0x80 up.
     High(&'static Encoding),
 }
 
@@ -40,7 +41,8 @@ struct Decoder<'r> {
     lossy: bool,
 }
 
-/// The text in UTF-8, and whether characters were lost. Nothing where no known set is switched to.
+/// Decodes to UTF-8 and reports whether characters were lost. Returns `None` if the text switches
+/// to no known set.
 pub(super) fn decode(raw: &[u8], base: Charset, delimiters: Delimiters) -> Option<(Vec<u8>, bool)> {
     if !may_switch(raw, delimiters) {
         return None;
@@ -62,7 +64,7 @@ pub(super) fn decode(raw: &[u8], base: Charset, delimiters: Delimiters) -> Optio
     (n_switches > 0).then_some((decoder.out, decoder.lossy))
 }
 
-/// Escapes are few, so a look at each is cheap; most messages go no further than this.
+/// Escapes are rare, so checking each is cheap; most messages go no further than this.
 fn may_switch(raw: &[u8], delimiters: Delimiters) -> bool {
     let by_hl7 = |escape: u8| {
         let mut escapes = memchr::memchr_iter(escape, raw);
@@ -74,7 +76,7 @@ fn may_switch(raw: &[u8], delimiters: Delimiters) -> bool {
 // === impl Decoder ===
 
 impl Decoder<'_> {
-    /// Takes one switch (then it says so) or some text.
+    /// Consumes one switch (and returns true) or some text.
     fn step(&mut self) -> bool {
         let rest = self.raw.get(self.at..).unwrap_or_default();
         if let Some((length, switch)) = self.switch(rest) {
@@ -91,7 +93,7 @@ impl Decoder<'_> {
                 self.plain(1);
             }
             ([0x80..=0xFF, ..], _) => self.high(rest),
-            // No set has a row that begins with these: the sender forgot to switch back.
+            // No set has a row that begins with these bytes: the sender forgot to switch back.
             ([byte, ..], Low::Pairs(..) | Low::Katakana)
                 if *byte == self.delimiters.field && *byte > b'z' =>
             {
@@ -137,7 +139,7 @@ impl Decoder<'_> {
         self.at += n;
     }
 
-    /// Bytes beyond ASCII, as many as there are.
+    /// Decodes the run of non-ASCII bytes.
     fn high(&mut self, rest: &[u8]) {
         let n = rest.iter().take_while(|byte| **byte >= 0x80).count();
         let text = rest.get(..n).unwrap_or_default();
@@ -153,7 +155,7 @@ impl Decoder<'_> {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    /// The switch that stands here, in either spelling, and its length.
+    /// Returns the switch at this position, in either notation, and its length.
     fn switch(&self, rest: &[u8]) -> Option<(usize, Switch)> {
         let (first, behind) = rest.split_first()?;
         if *first == ESCAPE {
@@ -180,14 +182,16 @@ impl Decoder<'_> {
     }
 }
 
-/// The sets of HL7 table 0211 (and the ISO 8859 parts) by the final bytes of ISO 2375's registry.
+/// Maps the final bytes of ISO 2375's registry to the sets of HL7 table 0211 (and the ISO 8859
+/// parts).
 fn switch_of(bytes: &[u8]) -> Option<Switch> {
     let pairs = |encoding| Some(Switch::Low(Low::Pairs(encoding, None)));
     match bytes {
-        // ISO IR6, and ISO IR14's Latin letters, which differ in two signs that HL7 delimits with.
+        // ISO IR6, and the Latin letters of ISO IR14, which differ in two characters that HL7 uses
+        // as delimiters.
         b"(B" | b"(J" => Some(Switch::Low(Low::Ascii)),
         b"(I" => Some(Switch::Low(Low::Katakana)),
-        // ISO IR87, its edition of 1978, and ISO IR159.
+        // ISO IR87, its 1978 edition, and ISO IR159.
         b"$B" | b"$@" | b"$(B" => pairs(encoding_rs::EUC_JP),
         b"$(D" => Some(Switch::Low(Low::Pairs(encoding_rs::EUC_JP, Some(0x8F)))),
         b"$A" | b"$(A" => pairs(encoding_rs::GBK),
@@ -203,7 +207,7 @@ fn switch_of(bytes: &[u8]) -> Option<Switch> {
     }
 }
 
-/// The parts of ISO 8859 that are switched to by `-` and this byte.
+/// The parts of ISO 8859 that `-` and this byte switch to.
 const PARTS: [(u8, &str); 12] = [
     (b'A', "iso-8859-1"),
     (b'B', "iso-8859-2"),
@@ -223,7 +227,7 @@ const PARTS: [(u8, &str); 12] = [
 mod tests {
     use super::*;
 
-    /// The clause, the bytes, the text and whether some is lost.
+    /// The clause, the bytes, the text and whether some of it is lost.
     type Case = (&'static str, &'static [u8], Option<(&'static str, bool)>);
 
     #[test]

@@ -1,9 +1,9 @@
-//! UTF-16 and UTF-32, told by a byte order mark or by the zeros around the `M` of `MSH`.
+//! UTF-16 and UTF-32, detected by a byte order mark or by the zeros around the `M` of `MSH`.
 
-/// The width and order of a character's bytes.
+/// Width and byte order of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wide {
-    /// 2 or 4.
+    /// Bytes per character: 2 or 4.
     width: usize,
     big_endian: bool,
     /// The sender writes a byte order mark.
@@ -13,7 +13,7 @@ pub(crate) struct Wide {
 // === impl Wide ===
 
 impl Wide {
-    /// The form of these bytes, if it is one of them.
+    /// Detects the form of these bytes, if it is one of these encodings.
     pub(crate) fn of(raw: &[u8]) -> Option<Self> {
         let form = |width, big_endian, mark| {
             Some(Self {
@@ -35,7 +35,7 @@ impl Wide {
         }
     }
 
-    /// The text, and whether some of it was none.
+    /// Decodes the text and reports whether some of it was invalid.
     pub(crate) fn decode(self, raw: &[u8]) -> (String, bool) {
         let body = raw.get(if self.mark { self.width } else { 0 }..);
         let units = body.unwrap_or_default().chunks(self.width);
@@ -54,7 +54,7 @@ impl Wide {
         (text, lossy)
     }
 
-    /// The bytes of a text.
+    /// Encodes a text.
     pub(crate) fn encode(self, text: &str) -> Vec<u8> {
         let mark = self.mark.then_some('\u{FEFF}');
         let mut out = Vec::with_capacity(text.len() * self.width);

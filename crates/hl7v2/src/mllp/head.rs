@@ -1,18 +1,18 @@
-//! Whether a frame can still become a message, judged by its first bytes.
+//! Decides from its first bytes whether a frame can still become a message.
 //!
-//! It says no only where nobody could mean a message: senders put blanks, byte order marks, lines of
-//! their own or a second start block before the header, write its name in small letters or its text in
-//! UTF-16, and all of that is kept and read, or refused, as a whole.
+//! The answer is no only if the bytes cannot be meant as a message: senders put blanks, byte order
+//! marks, lines of their own or a second start block before the header, write its name in lower
+//! case or its text in UTF-16, and all of that is kept and read, or refused, as a whole.
 
 use crate::delimiters::follows_header;
 
-/// So far a header is looked for.
+/// Number of bytes searched for a header.
 const LOOK: usize = 256;
 
-/// So long is a name with all the delimiters that may follow it.
+/// Length of a name with all the delimiters that may follow it.
 const DECLARATION: usize = 10;
 
-/// Whether `n_bytes` of a frame are here behind its leading blanks, and no header.
+/// Returns whether `n_bytes` of a frame have arrived after its leading blanks without a header.
 pub(super) fn lacks_header(frame: &[u8], n_bytes: usize) -> bool {
     let blanks = frame.iter().take(LOOK).take_while(|byte| is_blank(**byte));
     let text = frame.get(blanks.count()..).unwrap_or_default();
@@ -20,9 +20,10 @@ pub(super) fn lacks_header(frame: &[u8], n_bytes: usize) -> bool {
     n_bytes <= text.len() && !may_hold_header(head, head.len() == text.len())
 }
 
-/// Whether a header begins in `head`; or may, where more is `open` to come behind it.
+/// Returns whether a header begins in `head`, or may begin there if `open` says that more bytes
+/// follow.
 fn may_hold_header(head: &[u8], open: bool) -> bool {
-    // In UTF-16 and UTF-32 each letter of ASCII has zeros beside it.
+    // In UTF-16 and UTF-32, every ASCII letter has zeros beside it.
     let letters: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
     (0..letters.len()).any(|at| {
         let (before, rest) = letters.split_at_checked(at).unwrap_or_default();
@@ -40,7 +41,7 @@ fn may_hold_header(head: &[u8], open: bool) -> bool {
     })
 }
 
-/// White space, a start or end block, a byte order mark of any kind, a zero.
+/// Matches white space, a start or end block, a byte of any byte order mark, or a zero.
 fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, 0 | 0x0B | 0x1C | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF)
 }

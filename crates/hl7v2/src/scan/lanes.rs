@@ -1,25 +1,25 @@
-//! Looking at many bytes at once.
+//! Examines many bytes at once.
 
 use wide::u8x16;
 
 use super::{CONTROL, ESCAPE, HIGH};
 use crate::delimiters::Delimiters;
 
-/// How many bytes one look takes in.
+/// Number of bytes examined at once.
 pub(super) const LANES: usize = 32;
 
-/// The bytes to look for, each in all lanes.
+/// The bytes to search for, each in all lanes.
 pub(super) struct Lanes {
     field: u8x16,
     others: [u8x16; 3],
     escape: u8x16,
 }
 
-/// What is in the lanes: a bit for each byte, the first one lowest.
+/// The matches in the lanes: one bit per byte, the first byte lowest.
 pub(super) struct Found {
     pub(super) separators: u32,
     pub(super) fields: u32,
-    /// [`CONTROL`] also for tabulators and line feeds.
+    /// Flags; [`CONTROL`] is also set for tabs and line feeds.
     pub(super) flags: u8,
 }
 

@@ -1,9 +1,9 @@
-//! Finding each segment's group.
+//! Assigns each segment to its group.
 //!
-//! A cursor walks the structure. A segment is looked for, from the innermost open group outwards:
+//! A cursor walks the structure. A segment is searched from the innermost open group outwards:
 //! forward without skipping anything required; in a place before the cursor that is still empty and
-//! must not be (a sender that swaps neighbours); as the start of a repetition of the group. Then
-//! forward again, skipping what is required. What is left is misplaced or unknown.
+//! must not be (for senders that swap neighbours); as the start of a repetition of the group. Then
+//! forward again, skipping required slots. Anything left is misplaced or unknown.
 
 use crate::dictionary::{Dictionary, GroupSpec, NO_GROUP, Spec, Version};
 use crate::issue::{Issue, IssueKind, Place};
@@ -12,7 +12,7 @@ use crate::message::{Message, Segment};
 use super::{NONE, Node, Structure};
 
 const MAX_ISSUES: usize = 100;
-/// A message with more misplaced segments than this is no message of its structure.
+/// Cap on misplaced segments; a message with more does not follow its structure.
 const MAX_MISPLACED: usize = 10_000;
 
 pub(super) fn run(message: &Message, dictionary: Dictionary) -> Structure {
@@ -25,7 +25,8 @@ pub(super) fn run(message: &Message, dictionary: Dictionary) -> Structure {
     matcher.finish()
 }
 
-/// The structure of the event, else what MSH-9.3 says, else the message code alone.
+/// Chooses the structure of the event, else the one in MSH-9.3, else that of the message code
+/// alone.
 fn choose(
     message: &Message,
     dictionary: Dictionary,
@@ -73,7 +74,7 @@ fn choose(
     found
 }
 
-/// A group of the message, with the slots of its specification that are filled.
+/// A group of the message, with the filled slots of its specification.
 struct Instance {
     node: u32,
     spec: u16,
@@ -85,9 +86,9 @@ struct Instance {
 #[derive(Clone, Copy)]
 struct Open {
     instance: usize,
-    /// So many slots are passed; the last of them is the current one.
+    /// Number of slots passed; the last of them is the current one.
     passed: usize,
-    /// A group stands in it.
+    /// The group contains groups.
     has_groups: bool,
 }
 
@@ -98,7 +99,7 @@ struct Matcher<'m> {
     instances: Vec<Instance>,
     /// The last instance of each group of the specification.
     newest: Vec<Option<usize>>,
-    /// From the whole message to the innermost.
+    /// The open groups, from the whole message to the innermost.
     open: Vec<Open>,
     n_misplaced: usize,
     /// Slots from a group down to a segment, reused.
@@ -188,7 +189,7 @@ impl<'m> Matcher<'m> {
         self.note(IssueKind::MisplacedSegment, segment);
     }
 
-    /// Puts a segment behind the one before it.
+    /// Puts a segment after the previous one.
     fn stay(&mut self, index: u32) {
         let node = self
             .open
@@ -198,7 +199,7 @@ impl<'m> Matcher<'m> {
         self.add(node, "", index);
     }
 
-    /// Looks for the segment from the level's current slot on; leaves the way in `route`.
+    /// Searches for the segment from the level's current slot on; leaves the route in `route`.
     fn forward(&mut self, level: usize, name: [u8; 3], strict: bool) -> bool {
         let Some((open, group)) = self.level(level) else {
             return false;
@@ -221,7 +222,7 @@ impl<'m> Matcher<'m> {
         found
     }
 
-    /// Whether the segment can begin a repetition of the level's group.
+    /// Returns whether the segment can begin a repetition of the level's group.
     fn again(&mut self, level: usize, name: [u8; 3]) -> bool {
         let Some((_, group)) = self.level(level) else {
             return false;
@@ -237,9 +238,10 @@ impl<'m> Matcher<'m> {
         repeats && self.find(group, 0, name, true)
     }
 
-    /// Whether the way in `route` leads into the results before (PRIOR_RESULT of an OML), where the segment may as well begin the next
-    /// order. The grammar allows both; an order must not be taken for one of the past. What is prior says so by its own
-    /// patient (PATIENT_PRIOR).
+    /// Returns whether the route in `route` leads into prior results (PRIOR_RESULT of an OML)
+    /// although the segment may equally begin the next order. The grammar allows both; an order
+    /// must not be mistaken for a past one. Prior results are marked by their own patient
+    /// (PATIENT_PRIOR).
     fn is_next_rather_than_prior(&mut self, level: usize, name: [u8; 3]) -> bool {
         let (Some(spec), Some((_, mut group))) = (self.spec, self.level(level)) else {
             return false;
@@ -263,8 +265,7 @@ impl<'m> Matcher<'m> {
         begins_next
     }
 
-    /// Fills a place before the cursor that is still empty, where a repetition would tear apart
-    /// what belongs together.
+    /// Fills an empty place before the cursor where a repetition would split what belongs together.
     fn fill(&mut self, level: usize, name: [u8; 3], index: u32) -> bool {
         let (Some((open, group)), Some(spec)) = (self.level(level), self.spec) else {
             return false;
@@ -293,7 +294,7 @@ impl<'m> Matcher<'m> {
         true
     }
 
-    /// Puts the segment into the newest group that has a place for it, at its end.
+    /// Appends the segment to the newest group that has a slot for it.
     fn anywhere(&mut self, name: [u8; 3], index: u32) -> bool {
         let Some(spec) = self.spec else { return false };
         let mut best: Option<(usize, Vec<usize>)> = None;
@@ -312,7 +313,7 @@ impl<'m> Matcher<'m> {
         true
     }
 
-    /// Closes what is open below `level`, follows the route and puts the segment at its end.
+    /// Closes everything open below `level`, follows the route and puts the segment at its end.
     fn go(&mut self, level: usize, route: Vec<usize>, index: u32) {
         self.open.truncate(level + 1);
         if let Some(open) = self.open.last().copied() {
@@ -341,7 +342,7 @@ impl<'m> Matcher<'m> {
         });
     }
 
-    /// Follows a route of slots from an instance down; where it is the open one, moves the cursor.
+    /// Follows a route of slots down from an instance; if that is the open one, moves the cursor.
     fn attach(&mut self, from: usize, route: &[usize], index: u32, level: Option<usize>) {
         let mut at = from;
         for &slot in route {
@@ -473,7 +474,8 @@ fn is_prior(group: &GroupSpec) -> bool {
     group.name.contains("PRIOR")
 }
 
-/// The way from a group's slot `from` on to a segment. Strict: without skipping what is required.
+/// Returns the route from a group's slot `from` to a segment. Strict: without skipping required
+/// slots.
 fn search(
     spec: &Spec,
     group: &GroupSpec,

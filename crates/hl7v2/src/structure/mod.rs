@@ -1,8 +1,8 @@
 //! The groups that a message's segments form: PATIENT_RESULT, ORDER_OBSERVATION …
 //!
-//! Nothing is dropped: every segment has exactly one place. A segment that stands where the
-//! standard does not put it goes to the nearest group that has a place for it, one that the
-//! structure does not know (Z segments too) to the group of the segment before it.
+//! Nothing is dropped: every segment has exactly one place. A segment out of its standard place
+//! goes to the nearest group that has a slot for it; a segment unknown to the structure (including
+//! Z segments) goes to the group of the segment before it.
 
 mod matching;
 
@@ -12,7 +12,7 @@ use crate::message::Message;
 
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// The tree of groups, and what was odd about the order of the segments.
+/// The tree of groups, and the issues with the order of the segments.
 #[derive(Clone, Debug)]
 pub struct Structure {
     pub(crate) nodes: Vec<Node>,
@@ -20,12 +20,12 @@ pub struct Structure {
 }
 
 /// A group or a segment in the tree. Children are a list, so that a misplaced segment can still
-/// go to a group that others have followed.
+/// join a group after later ones have begun.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     /// The group's name; empty for a segment.
     pub(crate) name: &'static str,
-    /// The segment's place in the message; [`NONE`] for a group.
+    /// The segment's index in the message; [`NONE`] for a group.
     pub(crate) segment: u32,
     pub(crate) first: u32,
     pub(crate) last: u32,
@@ -39,10 +39,10 @@ pub struct Group<'s> {
     node: u32,
 }
 
-/// What stands in a group.
+/// A child of a group.
 #[derive(Clone, Copy, Debug)]
 pub enum Child<'s> {
-    /// A segment, by its place in the message from zero.
+    /// A segment, by its index in the message from zero.
     Segment(usize),
     /// A group.
     Group(Group<'s>),
@@ -55,12 +55,13 @@ impl Structure {
         matching::run(message, message.dictionary())
     }
 
-    /// The groups by the dictionary of another version than the message's own.
+    /// Builds the groups with the dictionary of a version other than the message's own.
     pub fn with(message: &Message, dictionary: Dictionary) -> Self {
         matching::run(message, dictionary)
     }
 
-    /// The whole message; its name is the structure's (`ORU_R01`), empty where none is known.
+    /// Returns the whole message as a group; its name is the structure's (`ORU_R01`), empty if none
+    /// is known.
     pub fn root(&self) -> Group<'_> {
         Group {
             structure: self,
@@ -68,12 +69,12 @@ impl Structure {
         }
     }
 
-    /// What was odd about the order of the segments.
+    /// Returns the issues with the order of the segments.
     pub fn issues(&self) -> &[Issue] {
         &self.issues
     }
 
-    /// Its name, such as `ORU_R01`; empty where none is known.
+    /// Returns the structure's name, such as `ORU_R01`; empty if none is known.
     pub fn name(&self) -> &'static str {
         self.root().name()
     }
@@ -82,12 +83,12 @@ impl Structure {
 // === impl Group ===
 
 impl<'s> Group<'s> {
-    /// Its name, such as `ORDER_OBSERVATION`.
+    /// Returns the group's name, such as `ORDER_OBSERVATION`.
     pub fn name(&self) -> &'static str {
         self.get().map_or("", |node| node.name)
     }
 
-    /// What stands in it, in order; misplaced segments last.
+    /// Returns the group's children in order; misplaced segments last.
     pub fn children(&self) -> impl Iterator<Item = Child<'s>> + use<'s> {
         let structure = self.structure;
         let mut at = self.get().map_or(NONE, |node| node.first);
@@ -105,7 +106,7 @@ impl<'s> Group<'s> {
         })
     }
 
-    /// All groups below it at any depth, outer before inner.
+    /// Returns all groups below this one at any depth, outer before inner.
     pub fn groups(&self) -> impl Iterator<Item = Group<'s>> + use<'s> {
         let mut open: Vec<Group<'s>> = self.child_groups();
         open.reverse();
@@ -116,7 +117,7 @@ impl<'s> Group<'s> {
         })
     }
 
-    /// All segments in it and below, in the message's order.
+    /// Returns all segments in this group and below, in message order.
     pub fn segments(&self) -> Vec<usize> {
         let mut found = Vec::new();
         let all = std::iter::once(*self).chain(self.groups());
@@ -130,7 +131,7 @@ impl<'s> Group<'s> {
         found
     }
 
-    /// The segments that stand directly in it.
+    /// Returns the segments directly in this group.
     pub fn own_segments(&self) -> impl Iterator<Item = usize> + use<'s> {
         self.children().filter_map(|child| match child {
             Child::Segment(index) => Some(index),

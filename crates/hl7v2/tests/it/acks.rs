@@ -1,4 +1,4 @@
-//! Acknowledgements: which one is wanted (2.8.2 chapter 2.9), how it is written, how it is read.
+//! Acknowledgements: which one is wanted (2.8.2 chapter 2.9), writing and reading.
 
 use base::Timestamp;
 use hl7v2::ack::{
@@ -124,8 +124,9 @@ fn what_is_written() {
     }
 }
 
-/// ERR and MSH-9 in each version's own form, and read back alike: ELD in ERR-1 up to 2.4, ERL, code
-/// and severity in fields of their own from 2.5; MSH-9 with the event from 2.3, the structure from 2.3.1.
+/// ERR and MSH-9 are written in each version's own form and read back the same: ELD in ERR-1 up to
+/// 2.4; ERL, code and severity in fields of their own from 2.5; MSH-9 with the event from 2.3, with
+/// the structure from 2.3.1.
 #[test]
 fn each_version_has_its_form() {
     let eld = "ERR|PID^1^7^102&Data type error&HL70357\n";
@@ -163,7 +164,7 @@ fn each_version_has_its_form() {
     }
 }
 
-/// Table 0357: every condition goes out and comes back as itself.
+/// Table 0357: every condition round-trips.
 #[test]
 fn every_condition_of_table_0357() {
     for condition in Condition::ALL {
@@ -180,7 +181,7 @@ fn every_condition_of_table_0357() {
     }
 }
 
-/// What the sender declared is echoed so that it can read the answer, whatever it declared.
+/// The sender's declaration is echoed, whatever it is, so that the sender can read the answer.
 #[test]
 fn the_senders_delimiters_are_echoed() {
     for msh_2 in [
@@ -201,7 +202,7 @@ fn the_senders_delimiters_are_echoed() {
         assert_eq!(names, ["MSH", "MSA", "ERR"], "{msh_2}");
         assert_eq!(ack.first("MSA").unwrap().field(2).text(), "1", "{msh_2}");
     }
-    // Control characters between the parts of what is echoed.
+    // Control characters between the echoed parts.
     let sent =
         b"MSH\x1d\x1e\x1f\x01\x02\x1dAPP\x1eX\x07\x1dFAC\x1d\x1d\x1d\x1d\x1dADT\x1d1\x1dP\x1d2.5\r";
     let (at, message) = (Timestamp::from_micros(0), Message::from(&sent[..]));
@@ -209,7 +210,7 @@ fn the_senders_delimiters_are_echoed() {
     let receiver = ack.first("MSH").unwrap().field(5);
     assert_eq!(receiver.component(1).text(), "APP");
     assert_eq!(receiver.component(2).text(), "X ", "but no other one");
-    // A header of nothing but delimiters.
+    // A header that is only delimiters.
     let bytes = acknowledge(
         &Message::parse("MSH|^~\\&\rPID|1|x\r"),
         AckCode::AR,

@@ -1,11 +1,12 @@
-//! MSH-18 (HL7 table 0211): what each set means, from the bytes to the path and back.
+//! MSH-18 (HL7 table 0211): the meaning of each set, from the bytes to the path and back.
 
 use base::Timestamp;
 use hl7v2::ack::{AckCode, acknowledge};
 use hl7v2::path::Path;
 use hl7v2::{IssueKind, Message};
 
-/// A message with this name of a set and, in the facility and the patient's name, this text.
+/// Builds a message that declares this set and has this text in the facility and the patient's
+/// name.
 fn message(set: &str, text: &[u8]) -> Vec<u8> {
     let parts: [&[u8]; 7] = [
         b"MSH|^~\\&|A|",
@@ -47,7 +48,7 @@ fn check(clause: &str, raw: &[u8], expected: &str, issues: &[IssueKind]) -> Mess
     read
 }
 
-/// What a receiver says and what an edit writes is in the sender's set too.
+/// An acknowledgement or an edit is written in the sender's set too.
 #[track_caller]
 fn check_back(clause: &str, read: &Message, text: &str, also: &str) {
     let now = Timestamp::from_micros(0);
@@ -66,8 +67,8 @@ fn check_back(clause: &str, read: &Message, text: &str, also: &str) {
 
 #[test]
 fn sets_of_one_table() {
-    // Characters whose second byte is a delimiter in ASCII are among them: 許 and 功 in Big5, ソ and
-    // 表 in Shift_JIS, 谹 in GB 18030.
+    // Includes characters whose second byte is a delimiter in ASCII: 許 and 功 in Big5, ソ and 表 in
+    // Shift_JIS, 谹 in GB 18030.
     for (set, name, text) in [
         ("8859/1", "windows-1252", "Zoë"),
         ("8859/2", "iso-8859-2", "Łódź"),
@@ -91,8 +92,8 @@ fn sets_of_one_table() {
     }
 }
 
-/// Every part of ISO 8859 and every windows code page, by the names that senders write, over every
-/// byte that the set has a character for.
+/// Every part of ISO 8859 and every Windows code page, by the names that senders write, over every
+/// byte that has a character in the set.
 #[test]
 fn every_set_of_one_byte() {
     let iso = (1..=16).filter(|part| ![11, 12].contains(part));
@@ -262,7 +263,7 @@ fn hexadecimal_escapes_are_in_the_senders_set() {
         .concat();
         check(set, &message(set, &raw), &format!("{plain}{wanted}"), &[]);
     }
-    // A character over two sequences; bytes that the set does not have are told.
+    // A character over two sequences; invalid bytes are reported.
     let twice = [IssueKind::WrongCharset; 2];
     check("UTF-8", &message("", b"\\XC3\\\\XAB\\"), "ë", &[]);
     for set in ["", "UNICODE UTF-8", "ASCII"] {

@@ -1,5 +1,5 @@
-//! ADD segments (2.8.2 chapter 2.10.2): the segment that they continue is read whole. DSC and MSH-14:
-//! a message that was cut is known as one.
+//! ADD segments (2.8.2 chapter 2.10.2): the continued segment is read as one. DSC and MSH-14: a
+//! fragmented message is recognized as such.
 
 use hl7v2::path::Path;
 use hl7v2::{IssueKind, Message};

@@ -1,11 +1,11 @@
-//! Escape sequences (2.8.2 chapter 2.7): what each means, what is kept as it stands, and where a
-//! message tells of it.
+//! Escape sequences (2.8.2 chapter 2.7): the meaning of each, what is kept verbatim, and what is
+//! reported.
 
 use hl7v2::escape::{Format, Token, tokens, unescape};
 use hl7v2::path::Path;
 use hl7v2::{Charset, Delimiters, IssueKind, Message};
 
-/// The usual delimiters with the truncation character of 2.7.
+/// The default delimiters with the truncation character of 2.7.
 fn delimiters() -> Delimiters {
     Delimiters {
         truncation: Some(b'#'),
@@ -111,8 +111,8 @@ fn tokens_say_what_plain_text_cannot() {
     );
 }
 
-/// With delimiters of one's own the letters stay and the characters change; where none escapes, a
-/// backslash is a backslash.
+/// With custom delimiters the letters stay and the characters change; without an escape character,
+/// a backslash is a backslash.
 #[test]
 fn the_messages_own_delimiters_count() {
     for (clause, msh_2, raw, text) in [
@@ -140,7 +140,7 @@ fn the_messages_own_delimiters_count() {
     }
 }
 
-/// 2.7: a sequence that is cut by a delimiter is none, and the delimiter counts.
+/// 2.7: a sequence cut by a delimiter is not a sequence, and the delimiter counts.
 #[test]
 fn delimiters_come_before_escapes() {
     let message = Message::parse("MSH|^~\\&|A\rOBX|1|FT|a||\\X41^42\\~\\T|\\\r");

@@ -1,10 +1,10 @@
-//! Groups, also when a sender's order is off, and paths through them.
+//! Groups, including those of senders with odd segment orders, and paths through them.
 
 use hl7v2::path::Path;
 use hl7v2::structure::{Child, Group};
 use hl7v2::{Message, Version};
 
-/// The tree in one line: `ORU_R01(MSH PATIENT_RESULT(…))`.
+/// Formats the tree in one line: `ORU_R01(MSH PATIENT_RESULT(…))`.
 fn tree(message: &Message, group: &Group<'_>) -> String {
     let children: Vec<String> = group
         .children()
@@ -39,26 +39,27 @@ fn segments_find_their_groups() {
             "ORU_R01(MSH PATIENT_RESULT(PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX))) \
              PATIENT_RESULT(PATIENT(PID) ORDER_OBSERVATION(OBR OBSERVATION(OBX))))",
         ),
-        // Off: the visit before the patient.
+        // Out of order: the visit before the patient.
         (
             oru,
             &["PV1", "PID", "OBR"],
             "ORU_R01(MSH PATIENT_RESULT(PATIENT(VISIT(PV1) PID) ORDER_OBSERVATION(OBR)))",
         ),
-        // Off: each OBR before its ORC.
+        // Out of order: each OBR before its ORC.
         (
             oru,
             &["PID", "OBR", "ORC", "OBX", "OBR", "ORC", "OBX"],
             "ORU_R01(MSH PATIENT_RESULT(PATIENT(PID) ORDER_OBSERVATION(OBR ORC OBSERVATION(OBX)) \
              ORDER_OBSERVATION(OBR ORC OBSERVATION(OBX))))",
         ),
-        // Off: the patient at the end.
+        // Out of order: the patient at the end.
         (
             oru,
             &["OBR", "OBX", "PID", "PV1"],
             "ORU_R01(MSH PATIENT_RESULT(ORDER_OBSERVATION(OBR OBSERVATION(OBX)) PATIENT(PID VISIT(PV1))))",
         ),
-        // Off: no OBR at all; a note behind the specimen; Z segments stay behind their neighbour.
+        // Nonstandard: no OBR at all; a note after the specimen; Z segments stay with their
+        // neighbour.
         (
             oru,
             &["PID", "OBX"],
@@ -95,7 +96,8 @@ fn segments_find_their_groups() {
     }
 }
 
-/// The grammar of an OML lets the next order be one of the past (4.4.6): it is the next one unless a patient of its own says so.
+/// The grammar of an OML allows the next order to be a prior one (4.4.6): it is the next one unless
+/// a patient of its own says otherwise.
 #[test]
 fn the_next_order_is_no_prior_result() {
     let oml = "OML^O21^OML_O21";

@@ -1,10 +1,10 @@
-//! Laws over arbitrary bytes and over text that looks like messages.
+//! Laws over arbitrary bytes and over message-like text.
 
 use hl7v2::path::Path;
 use hl7v2::{Charset, Delimiters, Message, escape, fuzz, mllp};
 use proptest::prelude::*;
 
-/// Bytes made of what messages are made of, so that odd combinations are found soon.
+/// Generates bytes from the fragments of messages, so that odd combinations are found soon.
 fn message_like() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         Just(b"MSH|^~\\&|A|B|C|D|2026||ORU^R01^ORU_R01|1|P|2.5.1\r".to_vec()),
@@ -121,7 +121,7 @@ proptest! {
     }
 }
 
-/// The same as a fuzzer does, with a seed, on every build.
+/// Runs what a fuzzer runs, with a fixed seed, on every build.
 #[test]
 fn seeded_mutations() {
     let seeds: [&[u8]; 22] = [
@@ -181,13 +181,14 @@ fn seeded_mutations() {
     }
 }
 
-/// How many mutations [`seeded_mutations`] tries: `CAUSEWAY_FUZZ_ROUNDS` for a long run by hand.
+/// Number of mutations that [`seeded_mutations`] tries: `CAUSEWAY_FUZZ_ROUNDS` for a long manual
+/// run.
 fn rounds() -> usize {
     let asked = std::env::var("CAUSEWAY_FUZZ_ROUNDS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(4_000)
 }
 
-/// Four times the bytes take about four times as long, whatever they are.
+/// Four times the bytes take about four times as long, whatever the input.
 #[test]
 fn no_input_takes_more_than_linear_time() {
     let head = b"MSH|^~\\&|A|B|C|D|2026||ORU^R01^ORU_R01|1|P|2.5.1\rOBX|1|FT|a||";

@@ -1,16 +1,17 @@
-//! What real senders write beside the standard, and what the standard allows and few write: what is
-//! read of it, what is told, and that every byte is kept.
+//! Nonstandard input that real senders write, and standard input that few write: how it is read,
+//! what is reported, and that every byte is kept.
 
 use hl7v2::path::Path;
 use hl7v2::{IssueKind, Message};
 
-/// Text at a path; nothing where it is absent.
+/// Returns the text at a path, or `None` if it is absent.
 fn text_at(message: &Message, path: &str) -> Option<String> {
     let found = message.get(&Path::parse(path).unwrap());
     found.map(|piece| piece.text().into_owned())
 }
 
-/// The kinds of issue that are about delimiters, lines and bytes: not about what MSH lacks.
+/// Returns the kinds of issue about delimiters, lines and bytes, without those about missing MSH
+/// fields.
 fn kinds(message: &Message) -> Vec<IssueKind> {
     let kinds = message.issues().iter().map(|issue| issue.kind);
     kinds
@@ -76,7 +77,8 @@ fn delimiters_of_any_kind() {
     ] {
         let raw = with(separator, msh_2, subcomponent);
         let escape = IssueKind::UnterminatedEscape;
-        // The backslash in PID-5 is text; where it escapes, the message says that it does not end.
+        // The backslash in PID-5 is text; if it is the escape character, the message reports an
+        // unterminated escape.
         let escapes = msh_2.as_bytes().get(2) == Some(&b'\\');
         let expected: Vec<IssueKind> = issues
             .into_iter()
@@ -202,7 +204,7 @@ fn bytes_that_do_not_belong() {
     );
 }
 
-/// 2.6, 2.14: what the dictionary does not know is kept like everything else, in its place and order.
+/// 2.6, 2.14: segments unknown to the dictionary are kept like all others, in place and in order.
 #[test]
 fn segments_of_any_name() {
     use IssueKind::{BadSegmentName, NoHeader, SecondHeader};
@@ -310,7 +312,7 @@ fn null_and_empty_are_told_apart() {
     assert_eq!(pid.field(8).text(), "\"\"");
 }
 
-/// 2.5.5.2 of 2.7: a value that the sender cut off says so.
+/// 2.5.5.2 of 2.7: a value that the sender truncated is marked.
 #[test]
 fn a_truncated_value_is_known() {
     let message = Message::parse("MSH|^~\\&#|APP\rPID|1||long#|whole\\P\\\r");
@@ -335,7 +337,7 @@ fn a_message_of_the_first_version() {
     assert_eq!(message.issues(), []);
 }
 
-/// An issue says where: as a path, and as the byte.
+/// An issue has a place: as a path, and as a byte offset.
 #[test]
 fn issues_have_their_place() {
     let raw = "MSH|^~\\&|A|B|C|D|2026||ORU^R01|1|P|2.5.1\rOBX|1|ST|a||ok\r\

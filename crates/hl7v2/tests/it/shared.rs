@@ -1,4 +1,4 @@
-//! Messages that we did not write: the HL7 v2 files beside the checkout.
+//! Third-party messages: the HL7 v2 files beside the checkout.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! `testdata/hl7v2`: a file under `ok` has no issue; one under `err` has the issue of its name.
+//! `testdata/hl7v2`: a file under `ok` has no issue; one under `err` has the issue in its file
+//! name.
 
 use std::path::{Path, PathBuf};
 

@@ -70,7 +70,7 @@ fn at(condition: Condition, path: &str, why: &str) -> Option<AckError> {
     let part = |number: Option<NonZeroU32>| number.map_or(0, NonZeroU32::get);
     let which = |which: Which| match which {
         Which::At(number) => number.get(),
-        Which::Unsaid | Which::Each => 1,
+        Which::Unspecified | Which::Each => 1,
     };
     Some(AckError::new(condition, why).at(Place {
         name: Some(name),
