@@ -1,4 +1,4 @@
-//! Reading, writing and stamping a bundle of the shape that Synthea makes.
+//! Benchmarks for reading, writing and stamping a bundle shaped like Synthea's.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench")]
 
 use base::Timestamp;

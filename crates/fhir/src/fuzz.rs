@@ -1,4 +1,4 @@
-//! What a fuzzer calls: every reader of the crate on any bytes.
+//! Fuzzer entry point: every reader of the crate on arbitrary bytes.
 
 use crate::build::Value;
 use crate::json::Document;
@@ -6,8 +6,8 @@ use crate::{bundle, check, meta, ndjson, reference};
 use base::Timestamp;
 use std::hint::black_box;
 
-/// Reads the bytes in every way and says whether the laws hold: what is written parses to the same
-/// value again, and a stamp keeps it JSON.
+/// Reads the bytes in every way and returns whether the laws hold: written output parses to the
+/// same value again, and stamping keeps it JSON.
 pub fn fuzz(bytes: &[u8]) -> bool {
     black_box(ndjson::documents(bytes).count());
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -28,7 +28,7 @@ pub fn fuzz(bytes: &[u8]) -> bool {
     }
     let value = Value::from(&document);
     let again = Value::parse(value.to_bytes());
-    again.is_ok_and(|again| again.same(&value)) && stamp_holds(&document)
+    again.is_ok_and(|again| again.is_same_json(&value)) && stamp_holds(&document)
 }
 
 fn stamp_holds(document: &Document) -> bool {

@@ -1,35 +1,37 @@
-//! Whom a Patient's identifier names.
+//! Classifies a Patient's identifiers by what they identify.
 //!
 //! Invariants:
-//! - the list says which types name a person; a type of HL7 table 0203 that is not in it names a
-//!   policy, an account, a visit, an organization or a licence, and never a person;
-//! - a placeholder (`UNKNOWN`, zeros, an impossible social security number) names nobody, whatever
-//!   its type.
+//! - the list states which types identify a person; a type of HL7 table 0203 that is not in it
+//!   identifies a policy, an account, a visit, an organization or a licence, and never a person;
+//! - a placeholder (`UNKNOWN`, zeros, an impossible social security number) identifies nobody,
+//!   whatever its type.
 
-/// Whom an identifier names.
+/// What an identifier identifies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Names {
-    /// A record of whoever gave the number out: a medical record number, or one without a type.
+    /// A record at the assigning organization: a medical record number, or a number without a type.
     #[default]
     Record,
-    /// A person, with everybody: a social security number, a national number, a passport.
+    /// A person, for every organization: a social security number, a national number, a passport.
     Person,
-    /// A type that HL7 does not know: within its source it is a record number if there is no other.
+    /// An unknown type: within its source it is a record number if there is no other.
     Local,
-    /// Nobody: a number of a policy, an account, a visit, a group.
+    /// No patient: a number of a policy, an account, a visit, a group.
     Nobody,
-    /// Nobody: a word or digits that stand where no number is known.
+    /// No one: a word or digits in place of an unknown number.
     Placeholder,
 }
 
-/// Numbers of a patient with one organization (HL7 v2.9 table 0203). A number without a type is one:
-/// PID-3 holds the patient's (HL7 v2.5.1, 3.4.2.3).
+/// Types of patient numbers at one organization (HL7 v2.9 table 0203). A number without a type is
+/// one: PID-3 holds the patient's (HL7 v2.5.1, 3.4.2.3).
 const RECORDS: [&str; 10] = ["", "MR", "MRT", "PI", "PT", "PN", "SR", "RRI", "ANON", "U"];
 
-/// Numbers of a person with everybody. `NNxxx` is beside them: a national number with its country.
+/// Types of numbers that identify a person for every organization. `NNxxx` also counts: a national
+/// number with its country.
 const PERSONS: [&str; 9] = ["SS", "NI", "JHN", "PPN", "DL", "PRC", "CZ", "BR", "PHC"];
 
-/// What else table 0203 has: numbers of professionals, policies, accounts, visits, orders, specimens.
+/// The other types in table 0203: numbers of professionals, policies, accounts, visits, orders,
+/// specimens.
 const OTHERS: [&str; 118] = [
     "AC", "ACSN", "AIN", "AM", "AMA", "AN", "ANC", "AND", "ANT", "APRN", "ASID", "BA", "BC",
     "BCFN", "BCT", "BRN", "BSNR", "CAII", "CC", "CONM", "CR", "CY", "DC", "DCFS", "DDS", "DEA",
@@ -45,7 +47,7 @@ const OTHERS: [&str; 118] = [
 /// The namespace of US social security numbers.
 const US_SSN: &str = "http://hl7.org/fhir/sid/us-ssn";
 
-/// Words that stand where no number is known.
+/// Placeholder words for an unknown number.
 const WORDS: [&str; 24] = [
     "UNKNOWN",
     "UNK",
@@ -73,11 +75,11 @@ const WORDS: [&str; 24] = [
     "NOSSN",
 ];
 
-/// Numbers that were printed in advertisements, or are what people type who have none.
+/// Numbers printed in advertisements, or typed by people who have none.
 const FAKE_SSNS: [&str; 4] = ["123456789", "078051120", "219099999", "457555462"];
 
-/// Whom an identifier of a Patient names, by its type (a code of table 0203, or empty), its system or
-/// authority, and its value.
+/// Classifies an identifier of a Patient by its type (a code of table 0203, or empty), its system
+/// or authority, and its value.
 pub fn names(kind: &str, system: &str, value: &str) -> Names {
     if is_placeholder(value) {
         return Names::Placeholder;
@@ -103,7 +105,7 @@ pub fn names(kind: &str, system: &str, value: &str) -> Names {
     Names::Local
 }
 
-/// Whether the identifier joins records of several sources to one person.
+/// Returns whether the identifier links records from several sources to one person.
 pub fn joins(kind: &str, system: &str, value: &str) -> bool {
     match names(kind, system, value) {
         Names::Record | Names::Person => true,
@@ -111,7 +113,7 @@ pub fn joins(kind: &str, system: &str, value: &str) -> bool {
     }
 }
 
-/// Words and digits that stand where no number is known.
+/// Returns whether the value is a word or digits in place of an unknown number.
 pub fn is_placeholder(value: &str) -> bool {
     let bare = || {
         value
@@ -120,7 +122,7 @@ pub fn is_placeholder(value: &str) -> bool {
             .map(|byte| byte.to_ascii_uppercase())
     };
     let Some(first) = bare().next() else {
-        // Only marks: `-`, `?`, `---`. Letters of other scripts are a number of their own.
+        // Only punctuation: `-`, `?`, `---`. Letters of other scripts are a real number.
         return value.is_ascii();
     };
     let n_bare = bare().count();
@@ -136,9 +138,9 @@ pub fn is_placeholder(value: &str) -> bool {
         .any(|word| word.len() == n_bare && word.bytes().eq(bare()))
 }
 
-/// Whether the Social Security Administration may have given that number out: area 000, 666 and 9xx,
-/// group 00 and serial 0000 never were (SSA, "Social Security Number Randomization"; POMS RM 10201.035).
-/// Numbers of other countries, which have another length and system, pass.
+/// Returns whether the Social Security Administration may have issued the number: area 000, 666 and
+/// 9xx, group 00 and serial 0000 never were (SSA, "Social Security Number Randomization"; POMS RM
+/// 10201.035). Numbers of other countries, which have another length and system, pass.
 fn may_be_ssn(value: &str, system: &str) -> bool {
     let mut digits = String::with_capacity(9);
     for sign in value.chars() {

@@ -1,9 +1,10 @@
-//! FHIR R4 (4.0.1) as a lossless tree, a builder, definition tables and what they alone can check.
+//! FHIR R4 (4.0.1): a lossless tree, a builder, definition tables, and the checks that need only
+//! those tables.
 //!
 //! Invariants:
-//! - nothing here does I/O and nothing fetches anything; the tables are compiled in;
-//! - what was sent is kept: every byte of a [`json::Document`] can be had back, `1.0` and `1.00`
-//!   stay apart, unknown elements survive into a [`build::Value`] and out again;
+//! - nothing here does I/O or fetches anything; the tables are compiled in;
+//! - input is preserved: every byte of a [`json::Document`] can be recovered, `1.0` and `1.00` stay
+//!   distinct, unknown elements survive into a [`build::Value`] and out again;
 //! - no input makes a reader panic; depth is capped here, size by the caller.
 
 pub mod build;

@@ -1,13 +1,13 @@
-//! The server's `id` and `meta` put into a resource's bytes.
+//! Writes the server's `id` and `meta` into a resource's bytes.
 //!
 //! Invariant: every byte outside the values of `id`, `meta.versionId` and `meta.lastUpdated` stays
-//! as it was; what was not there is put beside what belongs to it.
+//! unchanged; a missing field is inserted next to related ones.
 
 use crate::json::{Document, JsonError, Node, write_string};
 use base::Timestamp;
 use std::ops::Range;
 
-/// What the server says of a version.
+/// The server's metadata for a version.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp<'a> {
     /// The logical id.
@@ -18,13 +18,13 @@ pub struct Stamp<'a> {
     pub last_updated: Timestamp,
 }
 
-/// Nothing to put a stamp on.
+/// The error for bytes that cannot be stamped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpliceError {
-    /// The bytes are no JSON.
+    /// The bytes are not JSON.
     #[error("not JSON")]
     Json(#[from] JsonError),
-    /// The JSON is no object.
+    /// The JSON is not an object.
     #[error("not an object")]
     NotAnObject,
 }
@@ -32,12 +32,12 @@ pub enum SpliceError {
 /// New bytes for a range of the source.
 type Edit = (Range<usize>, Vec<u8>);
 
-/// The resource's bytes with `id`, `meta.versionId` and `meta.lastUpdated` as the stamp says.
+/// Returns the resource's bytes with `id`, `meta.versionId` and `meta.lastUpdated` from the stamp.
 pub fn splice(source: &[u8], stamp: &Stamp<'_>) -> Result<Vec<u8>, SpliceError> {
     splice_document(&Document::parse(source)?, stamp)
 }
 
-/// [`splice`] for what is parsed already.
+/// Stamps a document that is already parsed, like [`splice`].
 pub fn splice_document(document: &Document, stamp: &Stamp<'_>) -> Result<Vec<u8>, SpliceError> {
     let root = document.root();
     if !root.is_object() {
@@ -74,7 +74,7 @@ pub fn splice_document(document: &Document, stamp: &Stamp<'_>) -> Result<Vec<u8>
     Ok(apply(document.source().as_bytes(), &edits))
 }
 
-/// Sets string fields that an object has; gives those that it has not, to be inserted.
+/// Sets string fields that an object has; returns the missing ones, to be inserted.
 fn set(object: Node<'_>, fields: &[(&str, &str)], edits: &mut Vec<Edit>) -> Vec<u8> {
     let mut missing = Vec::new();
     for (name, text) in fields {
@@ -90,7 +90,7 @@ fn set(object: Node<'_>, fields: &[(&str, &str)], edits: &mut Vec<Edit>) -> Vec<
     inside(&missing)
 }
 
-/// Puts fields, if there are any, after another or first.
+/// Inserts fields, if there are any, after another field or first.
 fn insert(object: Node<'_>, after: Option<Node<'_>>, fields: &[u8], edits: &mut Vec<Edit>) {
     if fields.is_empty() {
         return;
@@ -121,7 +121,8 @@ fn inside(fields: &[(&str, &str)]) -> Vec<u8> {
     out
 }
 
-/// The edits must be in order and apart; of two at one place the earlier comes first.
+/// Applies edits, which must be in order and disjoint; of two at one position, the earlier comes
+/// first.
 fn apply(source: &[u8], edits: &[Edit]) -> Vec<u8> {
     let n_new: usize = edits.iter().map(|(_, bytes)| bytes.len()).sum();
     let mut out = Vec::with_capacity(source.len() + n_new);

@@ -1,49 +1,49 @@
-//! Newline-delimited JSON, one resource a line.
+//! Newline-delimited JSON, one resource per line.
 //!
 //! Invariants: the decoder does no I/O; no line longer than the cap is kept in memory; empty lines
-//! are passed over but counted.
+//! are skipped but counted.
 
 use crate::json::{Document, JsonError};
 
-/// Splits bytes that come in any portions into lines.
+/// Incremental decoder that splits bytes, arriving in chunks of any size, into lines.
 #[derive(Debug)]
 pub struct Decoder {
     buf: Vec<u8>,
-    /// Bytes of `buf` that are known to hold no line end.
+    /// Number of leading bytes of `buf` known to contain no line end.
     searched: usize,
     max_line: usize,
     line: usize,
-    /// Inside a line that was too long.
+    /// The decoder is inside a line that was too long.
     skipping: bool,
 }
 
-/// What came of the bytes so far.
+/// Result of a decoding step.
 #[derive(Debug)]
 pub enum Step {
-    /// No whole line yet.
+    /// No complete line yet.
     NeedMore,
     /// A line that is JSON.
     Document {
-        /// From 1.
+        /// Line number, from 1.
         line: usize,
         /// The line.
         document: Document,
     },
-    /// A line that is none.
+    /// A line that is not JSON.
     Invalid {
-        /// From 1.
+        /// Line number, from 1.
         line: usize,
-        /// Why.
+        /// The error.
         error: JsonError,
     },
-    /// A line beyond the cap; it was passed over.
+    /// A line beyond the cap, which was skipped.
     TooLong {
-        /// From 1.
+        /// Line number, from 1.
         line: usize,
     },
 }
 
-/// The lines of bytes that are all there.
+/// Iterates over the lines of a complete input.
 pub fn documents(bytes: &[u8]) -> impl Iterator<Item = (usize, Result<Document, JsonError>)> {
     let lines = bytes.split(|&b| b == b'\n').zip(1..);
     lines
@@ -54,7 +54,7 @@ pub fn documents(bytes: &[u8]) -> impl Iterator<Item = (usize, Result<Document, 
 // === impl Decoder ===
 
 impl Decoder {
-    /// A line longer than `max_line` bytes is passed over.
+    /// Creates a decoder that skips lines longer than `max_line` bytes.
     pub fn new(max_line: usize) -> Self {
         Self {
             buf: Vec::new(),
@@ -65,12 +65,12 @@ impl Decoder {
         }
     }
 
-    /// Takes bytes in any split.
+    /// Adds bytes in any split.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.buf.extend_from_slice(bytes);
     }
 
-    /// Call until it says [`Step::NeedMore`].
+    /// Decodes the next step. Call until it returns [`Step::NeedMore`].
     pub fn step(&mut self) -> Step {
         loop {
             let unseen = self.buf.get(self.searched..).unwrap_or_default();
@@ -85,7 +85,7 @@ impl Decoder {
         }
     }
 
-    /// The last line, when it has no line end. Call when nothing more comes.
+    /// Returns the last line if it has no line end. Call when the input is complete.
     pub fn finish(&mut self) -> Step {
         let line = std::mem::take(&mut self.buf);
         self.searched = 0;

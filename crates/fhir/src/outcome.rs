@@ -1,16 +1,16 @@
-//! OperationOutcome values from issues. What HTTP makes of them is the server's.
+//! OperationOutcome values built from issues. Mapping them to HTTP is up to the server.
 
 use crate::build::Value;
 use base::{Issue, Severity};
 
-/// An OperationOutcome with one issue each; without any it says that all went well, since FHIR asks
-/// for at least one.
+/// Builds an OperationOutcome with one entry per issue; without issues it reports success, since
+/// FHIR requires at least one entry.
 pub fn outcome(issues: &[Issue]) -> Value {
     let fine = Issue {
         severity: Severity::Information,
         code: "informational",
         location: String::new(),
-        text: "all went well".into(),
+        text: "success".into(),
     };
     let rows: Value = match issues {
         [] => std::iter::once(issue(&fine)).collect(),
@@ -27,7 +27,7 @@ fn issue(issue: &Issue) -> Value {
     if issue.location.is_empty() {
         return value;
     }
-    // A place in an HL7 v2 message is no FHIRPath.
+    // A place in an HL7 v2 message is not FHIRPath.
     let name = if is_fhirpath(&issue.location) {
         "expression"
     } else {

@@ -1,17 +1,17 @@
-//! What a `Reference.reference`, `canonical` or url points to.
+//! Parses the target of a `Reference.reference`, `canonical` or url.
 
 use crate::definitions::is_resource_type;
 
-/// A parsed reference; it borrows the text.
+/// A parsed reference that borrows the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reference<'a> {
     /// `Patient/1`, `Patient/1/_history/2`
     Relative(Target<'a>),
     /// `https://example.org/fhir/Patient/1`
     Absolute {
-        /// What stands before the type, without the slash.
+        /// The part before the type, without the slash.
         base: &'a str,
-        /// What stands after it.
+        /// The part after the base.
         target: Target<'a>,
     },
     /// `urn:uuid:…`, `urn:oid:…`
@@ -22,16 +22,16 @@ pub enum Reference<'a> {
     Conditional {
         /// The type.
         resource_type: &'a str,
-        /// What stands after the `?`.
+        /// The part after the `?`.
         query: &'a str,
     },
     /// Any other url, such as a profile's.
     Canonical {
-        /// Without version and fragment.
+        /// The url without version and fragment.
         url: &'a str,
-        /// After `|`.
+        /// The part after `|`.
         version: Option<&'a str>,
-        /// After `#`.
+        /// The part after `#`.
         fragment: Option<&'a str>,
     },
 }
@@ -39,23 +39,23 @@ pub enum Reference<'a> {
 /// A resource by type and id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target<'a> {
-    /// A resource type that FHIR R4 has.
+    /// A FHIR R4 resource type.
     pub resource_type: &'a str,
     /// The logical id.
     pub id: &'a str,
-    /// After `_history`.
+    /// The part after `_history`.
     pub version: Option<&'a str>,
 }
 
-/// The text is no reference.
+/// The error for text that is not a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a reference: Type/id, an absolute url, urn:uuid:, urn:oid: or #id was expected")]
+#[error("not a reference: expected Type/id, an absolute url, urn:uuid:, urn:oid: or #id")]
 pub struct InvalidReference;
 
 // === impl Reference ===
 
 impl<'a> Reference<'a> {
-    /// Reads any form.
+    /// Parses any form.
     pub fn parse(text: &'a str) -> Result<Self, InvalidReference> {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(InvalidReference);
@@ -94,7 +94,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// Type and id, if it names them.
+    /// Returns type and id, if the reference names them.
     pub fn target(&self) -> Option<Target<'a>> {
         match self {
             Self::Relative(target) | Self::Absolute { target, .. } => Some(*target),
@@ -119,7 +119,7 @@ impl<'a> Reference<'a> {
 // === impl Target ===
 
 impl<'a> Target<'a> {
-    /// The target that a url ends in, and what stands before it without its slash.
+    /// Returns the target at the end of a url, and the part before it without its slash.
     fn parse(text: &'a str) -> Option<(&'a str, Self)> {
         let (current, version) = match text.rsplit_once("/_history/") {
             Some((current, version)) if is_id(version) => (current, Some(version)),
@@ -139,13 +139,13 @@ impl<'a> Target<'a> {
         ))
     }
 
-    /// `Type/id`, without version.
+    /// Returns `Type/id`, without version.
     pub fn relative(&self) -> String {
         format!("{}/{}", self.resource_type, self.id)
     }
 }
 
-/// Is it a FHIR id: 1 to 64 letters, digits, `-` or `.`?
+/// Returns whether the text is a FHIR id: 1 to 64 letters, digits, `-` or `.`.
 pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
@@ -153,7 +153,7 @@ pub fn is_id(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
-/// What stands before the first `:` if it is a URI scheme.
+/// Returns the part before the first `:` if it is a URI scheme.
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
     let mut bytes = scheme.bytes();

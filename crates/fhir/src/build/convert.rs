@@ -1,4 +1,4 @@
-//! What a value can be made from.
+//! Conversions into a value.
 
 use super::{Object, Value};
 use crate::json::{Document, Kind, Node};

@@ -1,4 +1,4 @@
-//! Values to make and change.
+//! Mutable JSON values.
 //!
 //! Invariants:
 //! - a [`Value`] made from a node and written again parses to the same tree: numbers keep their
@@ -16,7 +16,7 @@ use crate::json::{Document, JsonError};
 use path::{Step, steps};
 use std::fmt;
 
-/// A JSON value that can be changed.
+/// A mutable JSON value.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub enum Value {
     /// `null`
@@ -24,7 +24,7 @@ pub enum Value {
     Null,
     /// `true`, `false`
     Bool(bool),
-    /// A number as it is written.
+    /// A number as written.
     Number(Box<str>),
     /// A string.
     String(Box<str>),
@@ -37,69 +37,70 @@ pub enum Value {
 // === impl Value ===
 
 impl Value {
-    /// An empty object.
+    /// Creates an empty object.
     pub fn object() -> Self {
         Self::Object(Object::default())
     }
 
-    /// A resource with nothing but its type.
+    /// Creates a resource with only its type.
     pub fn resource(resource_type: &str) -> Self {
-        Self::Object(Object::with_room(16)).with("resourceType", resource_type)
+        Self::Object(Object::with_capacity(16)).with("resourceType", resource_type)
     }
 
-    /// Reads JSON bytes.
+    /// Parses JSON bytes.
     pub fn parse(source: impl AsRef<[u8]>) -> Result<Self, JsonError> {
         Document::parse(source).map(|document| Self::from(document.root()))
     }
 
-    /// The same with a field set: for building in one expression.
+    /// Sets a field and returns the value, for building in one expression.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Self>) -> Self {
         self.set(name, value);
         self
     }
 
-    /// The field of an object.
+    /// Returns the field of an object.
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.as_object()?.get(name)
     }
 
-    /// The field of an object, by a name that was looked up before.
+    /// Returns the field of an object, by a name that was looked up before.
     pub fn get_named(&self, name: &Name) -> Option<&Self> {
         self.as_object()?.get_named(name)
     }
 
-    /// The field of an object, to change.
+    /// Returns the field of an object, mutably.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Self> {
         self.as_object_mut()?.get_mut(name)
     }
 
-    /// The item of an array.
+    /// Returns the item of an array.
     pub fn item(&self, place: usize) -> Option<&Self> {
         self.as_array()?.get(place)
     }
 
-    /// Sets a field; what is no object becomes one.
+    /// Sets a field; a value that is not an object becomes one.
     pub fn set(&mut self, name: &str, value: impl Into<Self>) {
         self.make_object().set(name, value.into());
     }
 
-    /// Takes a field away.
+    /// Removes a field.
     pub fn remove(&mut self, name: &str) -> Option<Self> {
         self.as_object_mut()?.remove(name)
     }
 
-    /// The field, made `null` first if there is none; what is no object becomes one.
+    /// Returns the field, first inserting `null` if it is absent; a value that is not an object
+    /// becomes one.
     pub fn entry(&mut self, name: &str) -> &mut Self {
         self.make_object().entry(name)
     }
 
-    /// The same for a name that was looked up before.
+    /// Like [`Value::entry`], by a name that was looked up before.
     pub fn entry_named(&mut self, name: &Name) -> &mut Self {
         self.make_object().entry_named(name)
     }
 
-    /// Puts an item at the end; `null` becomes an array, any other value an array's first item.
+    /// Appends an item; `null` becomes an array, any other value the first item of an array.
     pub fn push(&mut self, item: impl Into<Self>) {
         if let Self::Array(items) = self {
             items.push(item.into());
@@ -112,7 +113,7 @@ impl Value {
         *self = Self::Array(items);
     }
 
-    /// What a path of names and places leads to: `name[0].given[1]`.
+    /// Returns the value at a path of names and indices: `name[0].given[1]`.
     pub fn at(&self, path: &str) -> Option<&Self> {
         steps(path).try_fold(self, |value, step| match step {
             Step::Name(name) => value.get(name),
@@ -120,7 +121,7 @@ impl Value {
         })
     }
 
-    /// Sets what a path leads to, making objects and arrays on the way.
+    /// Sets the value at a path, creating objects and arrays on the way.
     pub fn set_at(&mut self, path: &str, value: impl Into<Self>) {
         let place = steps(path).fold(self, |at, step| match step {
             Step::Name(name) => at.entry(name),
@@ -129,7 +130,7 @@ impl Value {
         *place = value.into();
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self {
             Some(text)
@@ -138,12 +139,12 @@ impl Value {
         }
     }
 
-    /// The text of a string field.
+    /// Returns the text of a string field.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
 
-    /// `true` or `false`.
+    /// Returns `true` or `false`.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(truth) = self {
             Some(*truth)
@@ -152,7 +153,7 @@ impl Value {
         }
     }
 
-    /// A number as it is written.
+    /// Returns a number as written.
     pub fn number_text(&self) -> Option<&str> {
         if let Self::Number(text) = self {
             Some(text)
@@ -161,7 +162,7 @@ impl Value {
         }
     }
 
-    /// The items of an array.
+    /// Returns the items of an array.
     pub fn as_array(&self) -> Option<&Vec<Self>> {
         if let Self::Array(items) = self {
             Some(items)
@@ -170,7 +171,7 @@ impl Value {
         }
     }
 
-    /// The items of an array, to change.
+    /// Returns the items of an array, mutably.
     pub fn as_array_mut(&mut self) -> Option<&mut Vec<Self>> {
         if let Self::Array(items) = self {
             Some(items)
@@ -179,7 +180,7 @@ impl Value {
         }
     }
 
-    /// The fields of an object.
+    /// Returns the fields of an object.
     pub fn as_object(&self) -> Option<&Object> {
         if let Self::Object(object) = self {
             Some(object)
@@ -188,7 +189,7 @@ impl Value {
         }
     }
 
-    /// The fields of an object, to change.
+    /// Returns the fields of an object, mutably.
     pub fn as_object_mut(&mut self) -> Option<&mut Object> {
         if let Self::Object(object) = self {
             Some(object)
@@ -197,7 +198,7 @@ impl Value {
         }
     }
 
-    /// Items of the field when it is an array, the field itself when it is not.
+    /// Iterates over the items of an array field, or over a single field that is not an array.
     pub fn each(&self, name: &str) -> std::slice::Iter<'_, Self> {
         match self.get(name) {
             Some(Self::Array(items)) => items.iter(),
@@ -206,7 +207,7 @@ impl Value {
         }
     }
 
-    /// Is it `null`, or an array or object with nothing in it?
+    /// Returns whether the value is `null`, or an empty array or object.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Null => true,
@@ -216,21 +217,21 @@ impl Value {
         }
     }
 
-    /// `resourceType` of an object.
+    /// Returns `resourceType` of an object.
     pub fn resource_type(&self) -> Option<&str> {
         self.text("resourceType")
     }
 
-    /// Is it the same JSON, whatever the order of fields?
+    /// Returns whether both are the same JSON, ignoring field order.
     #[must_use]
-    pub fn same(&self, other: &Self) -> bool {
+    pub fn is_same_json(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Array(a), Self::Array(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same_json(b))
             }
             (Self::Object(a), Self::Object(b)) => {
                 let there = |(name, value): (&str, &Self)| {
-                    b.get(name).is_some_and(|other| value.same(other))
+                    b.get(name).is_some_and(|other| value.is_same_json(other))
                 };
                 a.len() == b.len() && a.iter().all(there)
             }
@@ -238,7 +239,7 @@ impl Value {
         }
     }
 
-    /// Takes away what FHIR does not allow: nulls, empty arrays and empty objects. Nulls in arrays
+    /// Removes what FHIR does not allow: nulls, empty arrays and empty objects. Nulls in arrays
     /// stay: they keep `x` and `_x` aligned.
     pub fn prune(&mut self) {
         match self {
@@ -251,8 +252,8 @@ impl Value {
         }
     }
 
-    /// The JSON bytes, without white space: fields of known types in the order of their
-    /// definition, unknown fields after them, all else in the order in which they were set.
+    /// Serializes to JSON without white space: fields of known types in definition order, unknown
+    /// fields after them, everything else in the order in which it was set.
     pub fn to_bytes(&self) -> Vec<u8> {
         // What most resources have room in.
         let mut out = Vec::with_capacity(1024);
@@ -260,7 +261,7 @@ impl Value {
         out
     }
 
-    /// A document of the same content, to walk.
+    /// Returns a read-only document with the same content.
     pub fn to_document(&self) -> Result<Document, JsonError> {
         Document::parse(self.to_bytes())
     }
@@ -277,7 +278,7 @@ impl Value {
         }
     }
 
-    /// The item at a place; a place beyond the end is the next free one.
+    /// Returns the item at an index; an index beyond the end becomes the next free one.
     fn place(&mut self, place: usize) -> &mut Self {
         if !matches!(self, Self::Array(_)) {
             let first = std::mem::take(self);
@@ -307,7 +308,7 @@ impl Value {
 }
 
 impl fmt::Debug for Value {
-    /// Says nothing of the content: it may be PHI.
+    /// Prints no content: it may be PHI.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Null => "Null",

@@ -1,15 +1,15 @@
-//! Objects with their fields in order.
+//! Objects with ordered fields.
 
 use super::Value;
 use crate::json::{Node, Symbol};
 use std::collections::HashSet;
 use std::fmt;
 
-/// Fields in the order in which they were set, each name once. The order is no part of what it says.
+/// Fields in the order in which they were set, each name once. The order is not significant.
 #[derive(Clone, Eq, Default)]
 pub struct Object(Vec<(Name, Value)>);
 
-/// A field's name.
+/// The name of a field.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Name(Text);
 
@@ -24,12 +24,12 @@ enum Text {
 // === impl Object ===
 
 impl Object {
-    /// Without fields, and with room for some.
-    pub fn with_room(n_fields: usize) -> Self {
+    /// Creates an object without fields, with capacity for some.
+    pub fn with_capacity(n_fields: usize) -> Self {
         Self(Vec::with_capacity(n_fields))
     }
 
-    /// The field's value.
+    /// Returns the field's value.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0
             .iter()
@@ -37,7 +37,7 @@ impl Object {
             .map(|(_, value)| value)
     }
 
-    /// The value of a field whose name was looked up before.
+    /// Returns the value of a field whose name was looked up before.
     pub fn get_named(&self, name: &Name) -> Option<&Value> {
         self.0
             .iter()
@@ -45,7 +45,7 @@ impl Object {
             .map(|(_, value)| value)
     }
 
-    /// The field's value, to change.
+    /// Returns the field's value, mutably.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
         self.0
             .iter_mut()
@@ -58,12 +58,12 @@ impl Object {
         *self.entry(name) = value.into();
     }
 
-    /// The field's value, made `null` first if there is none.
+    /// Returns the field's value, first inserting `null` if it is absent.
     pub fn entry(&mut self, name: &str) -> &mut Value {
         self.entry_named(&Name::new(name))
     }
 
-    /// The same for a name that was looked up before: names compare as numbers.
+    /// Like [`Object::entry`], by a name that was looked up before: names compare as numbers.
     pub fn entry_named(&mut self, name: &Name) -> &mut Value {
         let found = self.0.iter().position(|(own, _)| own == name);
         let place = found.unwrap_or_else(|| {
@@ -75,41 +75,41 @@ impl Object {
     }
 
     /// Sets each field of another object in this one.
-    pub fn take_from(&mut self, other: Self) {
+    pub fn extend(&mut self, other: Self) {
         for (name, value) in other.0 {
             *self.entry_named(&name) = value;
         }
     }
 
-    /// Takes a field away.
+    /// Removes a field.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         let place = self.0.iter().position(|(own, _)| own.as_str() == name)?;
         Some(self.0.remove(place).1)
     }
 
-    /// Is there such a field?
+    /// Returns whether the field exists.
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// The fields in order.
+    /// Iterates over the fields in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The fields in order, by name as kept.
+    /// Returns the fields in order, by internal name.
     pub(super) fn fields(&self) -> &[(Name, Value)] {
         &self.0
     }
 
-    /// The values in order, to change.
+    /// Iterates over the values in order, mutably.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
-    /// The same fields with other values.
+    /// Returns an object with the same fields and other values.
     #[must_use]
-    pub fn copied_with(&self, mut make: impl FnMut(&Name, &Value) -> Value) -> Self {
+    pub fn map_values(&self, mut make: impl FnMut(&Name, &Value) -> Value) -> Self {
         let fields = self.0.iter();
         Self(
             fields
@@ -118,22 +118,22 @@ impl Object {
         )
     }
 
-    /// Keeps the fields whose value passes.
+    /// Keeps the fields whose value passes the predicate.
     pub fn retain(&mut self, mut keep: impl FnMut(&Value) -> bool) {
         self.0.retain(|(_, value)| keep(value));
     }
 
-    /// How many fields.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Has it no field?
+    /// Returns whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The fields of an object node; of two with one name the first.
+    /// Builds from the fields of an object node; of two with the same name, the first wins.
     pub(super) fn from_fields(node: Node<'_>) -> Self {
         let mut fields: Vec<(Name, Value)> = Vec::new();
         let mut names: HashSet<&str> = HashSet::new();
@@ -153,7 +153,7 @@ impl PartialEq for Object {
         self.0.len() == other.0.len()
             && self.0.iter().enumerate().all(|(place, (name, value))| {
                 match other.0.get(place) {
-                    // Mostly they stand at the same place.
+                    // Usually both are at the same index.
                     Some((own, found)) if own == name => found == value,
                     _ => other.get(name.as_str()) == Some(value),
                 }
@@ -174,7 +174,7 @@ impl<N: AsRef<str>> FromIterator<(N, Value)> for Object {
 // === impl Name ===
 
 impl Name {
-    /// Any text can be a name; those that the tables know cost no memory of their own.
+    /// Creates a name from any text; names in the tables take no memory of their own.
     pub fn new(name: &str) -> Self {
         if let Some(symbol) = Symbol::of(name) {
             return Self(Text::Known(symbol));
@@ -185,7 +185,7 @@ impl Name {
         }
     }
 
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Known(symbol) => symbol.as_str(),
@@ -194,7 +194,8 @@ impl Name {
         }
     }
 
-    /// The name without its `_`, when the tables know it, and whether it had one.
+    /// Returns the symbol of the name without its `_`, if the tables have it, and whether there was
+    /// a `_`.
     pub fn symbol(&self) -> Option<(Symbol, bool)> {
         match &self.0 {
             Text::Known(symbol) => Some((*symbol, false)),

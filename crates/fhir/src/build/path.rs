@@ -1,4 +1,4 @@
-//! Paths of names and places: `name[0].given[1]`.
+//! Paths of names and indices: `name[0].given[1]`.
 
 /// One step of a path.
 pub(super) enum Step<'p> {
@@ -8,7 +8,7 @@ pub(super) enum Step<'p> {
     Place(usize),
 }
 
-/// The steps of a path. What cannot be read as a place is a name, so that nothing is passed over.
+/// Splits a path into steps. A part that is not an index is a name, so that nothing is skipped.
 pub(super) fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
     path.split('.').flat_map(|part| {
         let (name, places) = part.find('[').map_or((part, ""), |at| part.split_at(at));

@@ -1,4 +1,4 @@
-//! Values as bytes, known types in the order of their definition.
+//! Serialization of values, with known types in definition order.
 
 use super::{Object, Value, object::Name};
 use crate::definitions::{TypeDef, TypeKind, type_named};
@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 /// Fields with their rank and the type of their value.
 type Ranked<'o> = SmallVec<[(usize, Option<&'static TypeDef>, &'o (Name, Value)); 16]>;
 
-/// Where a field goes that the type does not know.
+/// Rank of a field that the type does not define.
 const UNKNOWN: usize = usize::MAX;
 
 pub(super) fn value(value: &Value, out: &mut Vec<u8>) {
@@ -54,7 +54,7 @@ fn object(object: &Object, expected: Option<&'static TypeDef>, out: &mut Vec<u8>
     out.push(b'}');
 }
 
-/// The fields of a known type in the order of its definition.
+/// Writes the fields of a known type in definition order.
 fn known(object: &Object, def: &'static TypeDef, out: &mut Vec<u8>) {
     let mut ranked = Ranked::new();
     let mut last = 0;
@@ -84,7 +84,7 @@ fn field(
         out.push(b',');
     }
     if name.symbol().is_some() {
-        // The names of the definitions have nothing to escape.
+        // Defined names contain nothing to escape.
         let name = name.as_str().as_bytes();
         out.reserve(name.len() + 3);
         out.push(b'"');
@@ -97,8 +97,8 @@ fn field(
     write(value, def, out);
 }
 
-/// `resourceType`, then the elements, each with its `_x` after it, then what is unknown; with the
-/// type of the value.
+/// Returns the rank: `resourceType`, then the elements, each followed by its `_x`, then unknown
+/// fields; with the type of the value.
 fn rank(def: &TypeDef, name: &Name) -> (usize, Option<&'static TypeDef>) {
     let Some((symbol, underscore)) = name.symbol() else {
         return (UNKNOWN, None);

@@ -1,6 +1,6 @@
-//! Bundles: reading entries, writing answers.
+//! Bundles: reading entries, writing responses.
 //!
-//! Invariant: a [`Writer`] copies resources as they are kept; it does not parse them.
+//! Invariant: a [`Writer`] copies resources as stored; it does not parse them.
 
 mod writer;
 
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a>(Node<'a>);
 
-/// What an entry of a batch or transaction, or of a history, asks or asked for.
+/// The request of an entry in a batch, transaction or history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
     /// `GET`, `POST`…; empty if it is missing.
@@ -30,7 +30,7 @@ pub struct Request<'a> {
     pub if_modified_since: Option<Cow<'a, str>>,
 }
 
-/// What a Bundle is for.
+/// The type of a Bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BundleKind {
     /// A signed whole that begins with a Composition.
@@ -39,13 +39,13 @@ pub enum BundleKind {
     Message,
     /// All or nothing.
     Transaction,
-    /// The answer to it.
+    /// The response to a transaction.
     TransactionResponse,
-    /// One by one.
+    /// Entries processed independently.
     Batch,
-    /// The answer to it.
+    /// The response to a batch.
     BatchResponse,
-    /// Versions.
+    /// Versions of resources.
     History,
     /// Search results.
     Searchset,
@@ -53,7 +53,7 @@ pub enum BundleKind {
     Collection,
 }
 
-/// The entries of a Bundle.
+/// Iterates over the entries of a Bundle.
 pub fn entries(bundle: Node<'_>) -> impl Iterator<Item = Entry<'_>> {
     let entries: Each<'_> = bundle.each("entry");
     entries.map(Entry)
@@ -74,13 +74,13 @@ impl BundleKind {
         Self::Collection,
     ];
 
-    /// The kind that a Bundle's `type` says.
+    /// Returns the kind given by a Bundle's `type`.
     pub fn of(bundle: Node<'_>) -> Option<Self> {
         let code = bundle.text("type")?;
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// The FHIR code.
+    /// Returns the FHIR code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Document => "document",
@@ -99,22 +99,22 @@ impl BundleKind {
 // === impl Entry ===
 
 impl<'a> Entry<'a> {
-    /// The entry itself.
+    /// Returns the entry's node.
     pub fn node(self) -> Node<'a> {
         self.0
     }
 
-    /// `fullUrl`.
+    /// Returns `fullUrl`.
     pub fn full_url(self) -> Option<Cow<'a, str>> {
         self.0.text("fullUrl")
     }
 
-    /// The resource.
+    /// Returns the resource.
     pub fn resource(self) -> Option<Node<'a>> {
         self.0.get("resource").filter(|node| node.is_object())
     }
 
-    /// `request`.
+    /// Returns `request`.
     pub fn request(self) -> Option<Request<'a>> {
         let request = self.0.get("request")?;
         Some(Request {
@@ -127,12 +127,12 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// `search.mode`: `match`, `include` or `outcome`.
+    /// Returns `search.mode`: `match`, `include` or `outcome`.
     pub fn search_mode(self) -> Option<Cow<'a, str>> {
         self.0.get("search")?.text("mode")
     }
 
-    /// `response.status`.
+    /// Returns `response.status`.
     pub fn response_status(self) -> Option<Cow<'a, str>> {
         self.0.get("response")?.text("status")
     }

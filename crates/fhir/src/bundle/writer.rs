@@ -1,25 +1,25 @@
-//! Writing a Bundle around resources that are kept as bytes.
+//! Writes a Bundle around resources kept as bytes.
 
 use super::BundleKind;
 use crate::json::write_string;
 use base::Timestamp;
 
-/// What stands before the entries.
+/// The Bundle's fields before the entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
-    /// What the Bundle is for.
+    /// The Bundle's type.
     pub kind: BundleKind,
-    /// Its id.
+    /// The Bundle's id.
     pub id: Option<&'a str>,
-    /// When it was put together.
+    /// The time at which the Bundle was assembled.
     pub timestamp: Option<Timestamp>,
-    /// How many match, if it was counted.
+    /// The number of matches, if counted.
     pub total: Option<u64>,
     /// `self`, `next`… with their urls.
     pub links: &'a [(&'a str, &'a str)],
 }
 
-/// An entry to write; what is empty is left out.
+/// An entry to write; empty parts are omitted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EntryParts<'a> {
     /// `fullUrl`.
@@ -42,14 +42,14 @@ pub struct EntryParts<'a> {
     pub outcome: Option<&'a [u8]>,
 }
 
-/// A Bundle in the making.
+/// A Bundle being written.
 #[derive(Debug)]
 pub struct Writer {
     out: Vec<u8>,
     n_entries: usize,
 }
 
-/// Fields of one object, with the comma where it belongs.
+/// The fields of one object, with commas between them.
 struct Fields<'o> {
     out: &'o mut Vec<u8>,
     first: bool,
@@ -126,17 +126,17 @@ impl Writer {
         fields.close();
     }
 
-    /// How many bytes there are so far.
+    /// Returns the number of bytes so far.
     pub fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// Has it no entries yet?
+    /// Returns whether there are no entries yet.
     pub fn is_empty(&self) -> bool {
         self.n_entries == 0
     }
 
-    /// The Bundle's bytes.
+    /// Returns the Bundle's bytes.
     pub fn finish(mut self) -> Vec<u8> {
         if self.n_entries != 0 {
             self.out.push(b']');

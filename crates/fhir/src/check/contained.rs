@@ -1,4 +1,4 @@
-//! What a whole resource contains, and whether anything points to it.
+//! Checks which resources a whole resource contains, and that something refers to each.
 
 use crate::json::Node;
 use base::Severity;
@@ -24,7 +24,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Notes a reference or canonical that stands at `location`.
+    /// Records a reference or canonical found at `location`.
     pub(super) fn mention(&mut self, text: Node<'a>, location: String) {
         if !text.raw().starts_with(b"\"#") {
             return;
@@ -35,7 +35,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Tells of references to nothing and of contained resources that nothing refers to (dom-3).
+    /// Reports dangling references and contained resources that nothing refers to (dom-3).
     pub(super) fn close(
         self,
         mut tell: impl FnMut(Severity, &'static str, Option<String>, &'static str),

@@ -1,8 +1,8 @@
-//! What the definitions alone can tell of a resource.
+//! Structural checks that need only the definitions.
 //!
 //! Invariants:
-//! - the walk follows the definitions, not the names: what no definition knows is an issue and is
-//!   not looked into;
+//! - the walk follows the definitions, not the names: an element that no definition has is an issue
+//!   and is not descended into;
 //! - texts never repeat a value, which may be PHI; they name elements, types and allowed codes.
 
 mod contained;
@@ -14,17 +14,17 @@ mod walk;
 use crate::json::{Document, Node};
 use base::Issue;
 
-/// A resource with more findings than this is told that there are more.
+/// Cap on issues per resource; a further issue says that there are more.
 const MAX_ISSUES: usize = 200;
 
-/// Every finding, each with its FHIRPath location. No issue of severity error means that the
-/// resource has the shape that FHIR R4 asks for; it does not mean that it keeps the
-/// invariants; of these `ext-1`, what a narrative may not do, and those of contained resources are looked at.
+/// Returns every issue, each with its FHIRPath location. No issue of severity error means that the
+/// resource has the shape that FHIR R4 requires. It does not mean that all invariants hold: only
+/// `ext-1`, the rules for narratives and those for contained resources are checked.
 pub fn structure(document: &Document) -> Vec<Issue> {
     resource(document.root())
 }
 
-/// [`structure`] for a resource inside a document, such as a Bundle entry's.
+/// Checks a resource inside a document, such as a Bundle entry's, like [`structure`].
 pub fn resource(node: Node<'_>) -> Vec<Issue> {
     let mut walk = walk::Walk::new();
     walk.duplicates(node);

@@ -1,12 +1,12 @@
-//! What a narrative may not do (narrative.html#xhtml): it is shown in other people's browsers.
+//! Restrictions on narratives (narrative.html#xhtml): they are shown in other people's browsers.
 
-/// Elements that run, load or ask something, or that are no part of a page's body.
+/// Elements that run, load or ask for something, or that do not belong in a page body.
 const REFUSED: [&str; 16] = [
     "applet", "base", "body", "embed", "form", "frame", "frameset", "head", "html", "iframe",
     "input", "link", "math", "object", "script", "svg",
 ];
 
-/// True where no element, attribute or address of the XHTML acts.
+/// Returns true if no element, attribute or address of the XHTML is active.
 pub(super) fn is_inert(text: &str) -> bool {
     let mut rest = text;
     while let Some((_, inside)) = rest.split_once('<') {
@@ -23,7 +23,7 @@ pub(super) fn is_inert(text: &str) -> bool {
     true
 }
 
-/// A `>` in a quoted value does not end the tag.
+/// Finds the end of a tag. A `>` in a quoted value does not end it.
 fn end_of_tag(inside: &str) -> usize {
     let mut quote = None;
     for (at, c) in inside.char_indices() {
@@ -75,7 +75,7 @@ fn is_inert_attribute(name: &str, value: &str) -> bool {
     ) {
         return true;
     }
-    // A browser reads over white space and character references before the colon.
+    // A browser ignores white space and character references before the colon.
     let scheme = value.split(':').next().unwrap_or("");
     let scheme: String = scheme.split_whitespace().collect();
     let acts = scheme.to_ascii_lowercase().ends_with("script") && value.contains(':');

@@ -5,10 +5,10 @@ use super::terms::Finding;
 use crate::json::{Kind, Node};
 use crate::reference::is_id;
 
-/// R4: strings are at most 1 MB.
+/// Maximum length of a string (R4: 1 MB).
 const MAX_STRING: usize = 1024 * 1024;
 
-/// Is the JSON value one of the primitive type?
+/// Checks that the JSON value is a valid value of the primitive type.
 pub(super) fn check(node: Node<'_>, type_name: &str) -> Result<(), Finding> {
     let (kind, noun) = match type_name {
         "boolean" => (Kind::Bool, "`true` or `false`"),
@@ -16,7 +16,7 @@ pub(super) fn check(node: Node<'_>, type_name: &str) -> Result<(), Finding> {
         _ => (Kind::String, "a string"),
     };
     if node.kind() != kind {
-        return Err(("structure", format!("{noun} was expected ({type_name})")));
+        return Err(("structure", format!("expected {noun} ({type_name})")));
     }
     if let Some(number) = node.number_text() {
         return whole_number(number, type_name);
@@ -25,10 +25,7 @@ pub(super) fn check(node: Node<'_>, type_name: &str) -> Result<(), Finding> {
         return Ok(());
     };
     if text.is_empty() {
-        return Err((
-            "value",
-            "a string may not be empty; leave it out".to_owned(),
-        ));
+        return Err(("value", "a string must not be empty; omit it".to_owned()));
     }
     let (valid, form) = match type_name {
         "string" | "markdown" => (
@@ -36,7 +33,7 @@ pub(super) fn check(node: Node<'_>, type_name: &str) -> Result<(), Finding> {
             "text of at most 1 MB without control characters",
         ),
         "id" => (is_id(&text), "1 to 64 letters, digits, `-` or `.`"),
-        "code" => (is_code(&text), "no white space but single spaces inside"),
+        "code" => (is_code(&text), "no white space except single spaces inside"),
         "uri" | "url" | "canonical" => (
             !text.contains(char::is_whitespace),
             "a URI without white space",
@@ -79,7 +76,7 @@ fn whole_number(number: &str, type_name: &str) -> Result<(), Finding> {
     if valid {
         return Ok(());
     }
-    let text = format!("a whole number from {least} to {} was expected", i32::MAX);
+    let text = format!("expected an integer from {least} to {}", i32::MAX);
     Err(("value", format!("not a valid {type_name}: {text}")))
 }
 
@@ -138,7 +135,7 @@ fn is_div(text: &str) -> bool {
     opened && (text.ends_with("</div>") || text.ends_with("/>"))
 }
 
-// --- dates: each takes its part and gives the rest ---
+// --- dates: each function consumes its part and returns the rest ---
 
 fn is_date(text: &str) -> bool {
     matches!(date(text), Some((_, "")))
@@ -160,7 +157,7 @@ fn is_time_with_zone(text: &str) -> bool {
     text.strip_prefix('T').and_then(time).is_some_and(is_zone)
 }
 
-/// Year, month and day as far as they go; says whether there is a day.
+/// Reads year, month and day as far as present; returns whether there is a day.
 fn date(text: &str) -> Option<(bool, &str)> {
     let (year, rest) = number(text, 4)?;
     if year == 0 {
@@ -182,7 +179,7 @@ fn date(text: &str) -> Option<(bool, &str)> {
         .then_some((true, rest))
 }
 
-/// `hh:mm:ss` with or without a fraction.
+/// Reads `hh:mm:ss` with or without a fraction.
 fn time(text: &str) -> Option<&str> {
     let (hour, rest) = number(text, 2)?;
     let (minute, rest) = number(rest.strip_prefix(':')?, 2)?;

@@ -7,10 +7,10 @@ use crate::reference::Reference;
 /// An issue's code and text.
 pub(super) type Finding = (&'static str, String);
 
-/// So many codes are named in a text.
+/// Maximum number of codes listed in a text.
 const N_NAMED: usize = 12;
 
-/// A `code` must be in the value set of a required binding.
+/// Checks that a `code` is in the value set of its required binding.
 pub(super) fn code(node: Node<'_>, element: &ElementDef) -> Result<(), Finding> {
     let Some(codes) = required(element) else {
         return Ok(());
@@ -25,7 +25,8 @@ pub(super) fn code(node: Node<'_>, element: &ElementDef) -> Result<(), Finding> 
     }
 }
 
-/// One coding of a CodeableConcept, or a Coding, must be in the value set of a required binding.
+/// Checks that a Coding, or one coding of a CodeableConcept, is in the value set of a required
+/// binding.
 pub(super) fn coded(node: Node<'_>, element: &ElementDef, type_name: &str) -> Result<(), Finding> {
     let Some(codes) = required(element) else {
         return Ok(());
@@ -35,7 +36,8 @@ pub(super) fn coded(node: Node<'_>, element: &ElementDef, type_name: &str) -> Re
         "Coding" => crate::json::Each::One(Some(node)),
         _ => return Ok(()),
     };
-    // Without a coding the concept is text or an extension says why; that is no wrong code.
+    // Without a coding, the concept is text or an extension gives the reason; that is not a wrong
+    // code.
     if type_name == "CodeableConcept" && node.get("coding").is_none() {
         return Ok(());
     }
@@ -52,7 +54,7 @@ pub(super) fn coded(node: Node<'_>, element: &ElementDef, type_name: &str) -> Re
     }
 }
 
-/// A reference must be one, and to a type that the element allows.
+/// Checks that a reference is valid and points to a type that the element allows.
 pub(super) fn reference(node: Node<'_>, of: &TypeRef) -> Result<(), Finding> {
     let Some(text) = node.text("reference") else {
         return Ok(());
@@ -71,7 +73,7 @@ pub(super) fn reference(node: Node<'_>, of: &TypeRef) -> Result<(), Finding> {
     }
     Err((
         "value",
-        format!("a reference to {} was expected", of.targets.join(" or ")),
+        format!("expected a reference to {}", of.targets.join(" or ")),
     ))
 }
 

@@ -1,4 +1,4 @@
-//! The walk over a resource beside its definition.
+//! Walks a resource alongside its definition.
 
 use super::contained::Scope;
 use super::{MAX_ISSUES, primitive, terms};
@@ -7,12 +7,12 @@ use crate::json::{Node, Symbol};
 use base::{Issue, Severity};
 use std::fmt::Write as _;
 
-/// Where a resource stands.
+/// The position of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// On its own, or in an entry of a Bundle or in a parameter.
+    /// On its own, in an entry of a Bundle, or in a parameter.
     Whole,
-    /// In another one's `contained`.
+    /// In another resource's `contained`.
     Contained,
 }
 
@@ -27,11 +27,11 @@ pub(super) struct Walk<'a> {
     steps: Vec<Step<'a>>,
     issues: Vec<Issue>,
     more: bool,
-    /// One for each whole resource that is open, for what it contains.
+    /// One scope per open whole resource, for its contained resources.
     scopes: Vec<Scope<'a>>,
 }
 
-/// Which elements of an object were there.
+/// The elements seen in an object.
 #[derive(Default)]
 struct Seen {
     places: Vec<(usize, Symbol)>,
@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The document's own issues that lie inside the node.
+    /// Copies the document's own issues that lie inside the node.
     pub(super) fn duplicates(&mut self, node: Node<'a>) {
         if node.index() == 0 {
             self.issues.extend_from_slice(node.document().issues());
@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn finish(mut self) -> Vec<Issue> {
         if self.more {
-            let text = "there are more issues than are listed";
+            let text = "there are too many issues; the rest are not listed";
             let severity = Severity::Information;
             self.issues.push(Issue {
                 severity,
@@ -72,12 +72,12 @@ impl<'a> Walk<'a> {
 
     pub(super) fn resource(&mut self, node: Node<'a>, role: Role) {
         let Some(name) = node.resource_type() else {
-            let text = "a resource was expected: an object with a `resourceType`";
+            let text = "expected a resource: an object with a `resourceType`";
             return self.error("structure", text);
         };
         let known = type_named(name).filter(|def| def.kind == TypeKind::Resource);
         let Some(def) = known.filter(|def| !def.is_abstract) else {
-            return self.error("structure", "`resourceType` names no resource of FHIR R4");
+            return self.error("structure", "`resourceType` is not a FHIR R4 resource type");
         };
         if self.steps.is_empty() {
             self.steps.push(Step {
@@ -108,47 +108,44 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// R4 dom-2, dom-4, dom-5 and the rule that a contained resource needs an id.
+    /// Checks R4 dom-2, dom-4, dom-5 and the rule that a contained resource needs an id.
     fn contained(&mut self, node: Node<'a>) {
         if node.get("id").is_none() {
             self.error("required", "a contained resource needs an `id`");
         }
         if node.get("contained").is_some() {
-            self.error("structure", "a contained resource may not contain others");
+            self.error("structure", "a contained resource must not contain others");
         }
         let meta = node.get("meta");
         for name in ["versionId", "lastUpdated", "security"] {
             if meta.is_some_and(|meta| meta.get(name).is_some()) {
                 self.error(
                     "structure",
-                    format!("a contained resource may not have `meta.{name}`"),
+                    format!("a contained resource must not have `meta.{name}`"),
                 );
             }
         }
     }
 
-    /// ext-1, which R4 has at every extension.
+    /// Checks ext-1, which R4 defines on every extension.
     fn extension(&mut self, node: Node<'a>) {
         let is_value = |name: &str| name.trim_start_matches('_').starts_with("value");
         let has_value = node
             .fields()
             .any(|field| field.name().is_some_and(is_value));
         if has_value == node.get("extension").is_some() {
-            let text = "ext-1: an extension has either a value or extensions inside";
+            let text = "ext-1: an extension must have either a value or nested extensions";
             self.error("invariant", text);
         }
     }
 
-    /// An object of a type, resources among them.
+    /// Checks an object of a type, including resources.
     fn object(&mut self, node: Node<'a>, def: &'static TypeDef) {
         if !node.is_object() {
-            return self.error(
-                "structure",
-                format!("an object ({}) was expected", def.name),
-            );
+            return self.error("structure", format!("expected an object ({})", def.name));
         }
         if node.is_empty() {
-            return self.error("structure", "an object may not be empty; leave it out");
+            return self.error("structure", "an object must not be empty; omit it");
         }
         if def.name == "Extension" {
             self.extension(node);
@@ -185,7 +182,7 @@ impl<'a> Walk<'a> {
             if seen.places.iter().any(same_place) {
                 walk.error(
                     "structure",
-                    format!("`{}[x]` may have one value only", element.name),
+                    format!("`{}[x]` must have only one value", element.name),
                 );
             }
             seen.places.push((place, symbol));
@@ -197,22 +194,22 @@ impl<'a> Walk<'a> {
     fn value(&mut self, field: Node<'a>, element: &ElementDef, of: &TypeRef, extension: bool) {
         let Some(def) = of.definition() else { return };
         if extension && def.kind != TypeKind::Primitive {
-            let text = "a name with `_` is for primitives; put the extension into the object";
+            let text = "a name with `_` is only for primitives; put the extension into the object";
             return self.error("structure", text);
         }
         if !element.is_array() {
             if field.is_array() {
-                let text = "one value was expected, not an array";
+                let text = "expected a single value, not an array";
                 return self.error("structure", text);
             }
             return self.either(field, element, of, extension);
         }
         if !field.is_array() {
-            return self.error("structure", "an array was expected");
+            return self.error("structure", "expected an array");
         }
         let n_items = field.len();
         if n_items == 0 {
-            return self.error("structure", "an array may not be empty; leave it out");
+            return self.error("structure", "an array must not be empty; omit it");
         }
         if element.max.is_some_and(|max| (max as usize) < n_items) {
             let text = format!("at most {} items are allowed", element.max.unwrap_or(0));
@@ -222,8 +219,7 @@ impl<'a> Walk<'a> {
             .extension_sibling()
             .is_some_and(|other| other.is_array() && other.len() != n_items)
         {
-            let text =
-                "the array and its `_` array must have the same length, `null` where nothing is";
+            let text = "the array and its `_` array must have the same length, with `null` for absent items";
             self.error("structure", text);
         }
         for (place, item) in field.items().enumerate() {
@@ -238,7 +234,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One value, or what a primitive's `_x` has in its stead.
+    /// Checks one value, or the primitive's `_x` in its place.
     fn either(&mut self, node: Node<'a>, element: &ElementDef, of: &TypeRef, extension: bool) {
         let def = if extension {
             type_named("Element")
@@ -247,7 +243,7 @@ impl<'a> Walk<'a> {
         };
         let Some(def) = def else { return };
         if node.is_null() {
-            let text = "`null` is allowed in an array only, beside its `_` array";
+            let text = "`null` is allowed only in an array, beside its `_` array";
             self.error("structure", text);
         } else if extension {
             self.object(node, def);
@@ -256,7 +252,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One value: an item, or the field where there is but one.
+    /// Checks one value: an item, or the field if it is not repeated.
     fn one(&mut self, node: Node<'a>, element: &ElementDef, of: &TypeRef, def: &'static TypeDef) {
         match def.kind {
             TypeKind::Primitive => self.primitive(node, element, of, def),
@@ -357,7 +353,7 @@ fn unknown(name: &str, def: &TypeDef) -> String {
                 .take(4)
                 .map(|of| of.json_name)
                 .collect();
-            format!("`{short}` must say its type: {}…", names.join(", "))
+            format!("`{short}` must include its type: {}…", names.join(", "))
         }
         None => format!("{} has no element `{short}`", def.name),
     }

@@ -1,18 +1,18 @@
-//! Compartments: what belongs to a patient, an encounter, a practitioner, a device…
+//! Compartments: the resources that belong to a patient, an encounter, a practitioner, a device…
 
 use super::tables::COMPARTMENTS;
 
 /// A compartment.
 #[derive(Debug)]
 pub struct Compartment {
-    /// The type whose instances have one: `Patient`.
+    /// The type whose instances have a compartment: `Patient`.
     pub name: &'static str,
-    /// Each resource type in it with the search parameters that tie it; `{def}` is the resource
-    /// itself.
+    /// The resource types in the compartment, each with the search parameters that link it; `{def}`
+    /// is the resource itself.
     pub members: Vec<(&'static str, Vec<&'static str>)>,
 }
 
-/// The compartment of a type.
+/// Returns the compartment of a type.
 pub fn compartment(name: &str) -> Option<&'static Compartment> {
     COMPARTMENTS
         .iter()
@@ -22,7 +22,8 @@ pub fn compartment(name: &str) -> Option<&'static Compartment> {
 // === impl Compartment ===
 
 impl Compartment {
-    /// The search parameters that tie a resource type to it; none if it is never in it.
+    /// Returns the search parameters that link a resource type to the compartment; none if the type
+    /// is never in it.
     pub fn params(&self, resource_type: &str) -> &[&'static str] {
         let found = self.members.iter().find(|(name, _)| *name == resource_type);
         found.map_or(&[], |(_, params)| params)

@@ -8,30 +8,31 @@ use crate::json::Symbol;
 pub struct TypeDef {
     /// `Patient`, `HumanName`, `string`, `Patient.contact`.
     pub name: &'static str,
-    /// What kind of type.
+    /// The kind of type.
     pub kind: TypeKind,
-    /// The type it specialises; `Element` and `Resource` have none.
+    /// The type that this one specialises; `Element` and `Resource` have none.
     pub base: Option<&'static str>,
-    /// Has no instances of its own (`Resource`, `Element`…).
+    /// The type has no instances of its own (`Resource`, `Element`…).
     pub is_abstract: bool,
     /// All elements, inherited ones first.
     pub elements: Vec<ElementDef>,
-    /// What a primitive's text must match, as FHIR gives it.
+    /// The regular expression that FHIR gives for a primitive's text.
     pub regex: Option<&'static str>,
-    /// Symbol number of a JSON name, place of its element, place of its type; sorted.
+    /// For each JSON name: the number of its symbol, the index of its element, the index of its
+    /// type; sorted.
     pub(super) json_names: Vec<(u16, u16, u16)>,
 }
 
-/// What kind of type.
+/// The kind of type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TypeKind {
-    /// Stands on its own.
+    /// A resource.
     Resource,
     /// A data type with elements.
     Complex,
     /// A data type with a value.
     Primitive,
-    /// The type of one element of one resource or data type.
+    /// The type of a single element of one resource or data type.
     Backbone,
 }
 
@@ -40,74 +41,74 @@ pub enum TypeKind {
 pub struct ElementDef {
     /// The name without `[x]`.
     pub name: &'static str,
-    /// The types it may have. Several, or `*` unrolled, only if it is a choice.
+    /// The allowed types. Several, or `*` expanded, only if the element is a choice.
     pub types: Vec<TypeRef>,
-    /// At least so many.
+    /// Minimum cardinality.
     pub min: u32,
-    /// At most so many; none is `*`.
+    /// Maximum cardinality; `None` is `*`.
     pub max: Option<u32>,
-    /// Is it `name[x]`?
+    /// Set if the element is `name[x]`.
     pub choice: bool,
-    /// The value set of its codes.
+    /// The value set of the element's codes.
     pub binding: Option<Binding>,
-    /// Is it part of a summary?
+    /// Set if the element is part of a summary.
     pub is_summary: bool,
-    /// Does it change the meaning of what contains it?
+    /// Set if the element changes the meaning of what contains it.
     pub is_modifier: bool,
 }
 
-/// A type that an element may have.
+/// A type that an element allows.
 #[derive(Debug)]
 pub struct TypeRef {
     /// The name for [`type_named`].
     pub name: &'static str,
-    /// The JSON name of the element in this type: `valueQuantity`, or just its name.
+    /// The element's JSON name in this type: `valueQuantity`, or only its name.
     pub json_name: &'static str,
-    /// What a `Reference` or `canonical` may point to; empty or `Resource` is anything.
+    /// Allowed targets of a `Reference` or `canonical`; empty or `Resource` means any.
     pub targets: Vec<&'static str>,
-    /// The place of the type in the table.
+    /// The index of the type in the table.
     pub(super) place: u16,
 }
 
 /// The value set of an element's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// How binding it is.
+    /// The binding strength.
     pub strength: Strength,
     /// The canonical url without version.
     pub value_set: &'static str,
 }
 
-/// How binding a binding is.
+/// The strength of a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strength {
-    /// No more than an illustration.
+    /// The value set is only an illustration.
     Example,
-    /// Better one of these.
+    /// A code from the value set is preferred.
     Preferred,
-    /// One of these if any fits.
+    /// A code from the value set is required if one fits.
     Extensible,
-    /// One of these.
+    /// A code from the value set is required.
     Required,
 }
 
-/// The type of this name: `Patient`, `HumanName`, `string`, `Patient.contact`.
+/// Returns the type with this name: `Patient`, `HumanName`, `string`, `Patient.contact`.
 pub fn type_named(name: &str) -> Option<&'static TypeDef> {
     TYPES.named(name)
 }
 
-/// All types.
+/// Iterates over all types.
 pub fn types() -> impl Iterator<Item = &'static TypeDef> {
     TYPES.all.iter()
 }
 
-/// The names of the resource types that have instances.
+/// Iterates over the names of the resource types that have instances.
 pub fn resource_types() -> impl Iterator<Item = &'static str> {
     let concrete = |def: &&TypeDef| def.kind == TypeKind::Resource && !def.is_abstract;
     types().filter(concrete).map(|def| def.name)
 }
 
-/// Is it the name of a resource type that has instances?
+/// Returns whether this is the name of a resource type that has instances.
 pub fn is_resource_type(name: &str) -> bool {
     type_named(name).is_some_and(|def| def.kind == TypeKind::Resource && !def.is_abstract)
 }
@@ -115,35 +116,35 @@ pub fn is_resource_type(name: &str) -> bool {
 // === impl TypeDef ===
 
 impl TypeDef {
-    /// The element of this FHIRPath name: `value`, not `valueQuantity`.
+    /// Returns the element with this FHIRPath name: `value`, not `valueQuantity`.
     pub fn element(&self, name: &str) -> Option<&ElementDef> {
         self.elements.iter().find(|element| element.name == name)
     }
 
-    /// The element and type of this JSON name: `valueQuantity` is `value` as `Quantity`.
+    /// Returns the element and type with this JSON name: `valueQuantity` is `value` as `Quantity`.
     pub fn element_for(&self, json_name: &str) -> Option<(&ElementDef, &TypeRef)> {
         self.element_for_symbol(Symbol::of(json_name)?)
     }
 
-    /// The element and type of this JSON name.
+    /// Returns the element and type with this JSON name.
     pub fn element_for_symbol(&self, symbol: Symbol) -> Option<(&ElementDef, &TypeRef)> {
         let (element, type_ref) = self.places_for(symbol)?;
         let element = self.elements.get(element)?;
         Some((element, element.types.get(type_ref)?))
     }
 
-    /// The place of the element with this JSON name, and the type that the name has.
+    /// Returns the index of the element with this JSON name, and the type that the name implies.
     pub fn place_and_type(&self, symbol: Symbol) -> Option<(usize, &TypeRef)> {
         let (place, type_ref) = self.places_for(symbol)?;
         Some((place, self.elements.get(place)?.types.get(type_ref)?))
     }
 
-    /// The place among [`TypeDef::elements`] of the element with this JSON name.
+    /// Returns the index in [`TypeDef::elements`] of the element with this JSON name.
     pub fn place_of(&self, symbol: Symbol) -> Option<usize> {
         self.places_for(symbol).map(|(element, _)| element)
     }
 
-    /// Is it this type or a specialisation of it?
+    /// Returns whether this is the type or a specialisation of it.
     pub fn is_a(&self, ancestor: &str) -> bool {
         self.name == ancestor
             || self
@@ -165,7 +166,7 @@ impl TypeDef {
 // === impl ElementDef ===
 
 impl ElementDef {
-    /// Is it an array in JSON?
+    /// Returns whether the element is an array in JSON.
     pub fn is_array(&self) -> bool {
         !matches!(self.max, Some(0 | 1))
     }
@@ -174,7 +175,7 @@ impl ElementDef {
 // === impl TypeRef ===
 
 impl TypeRef {
-    /// The type itself.
+    /// Returns the type's definition.
     pub fn definition(&self) -> Option<&'static TypeDef> {
         TYPES.all.get(usize::from(self.place))
     }

@@ -7,30 +7,31 @@ use super::tables::SEARCH;
 pub struct SearchParameter {
     /// The name in a query.
     pub code: &'static str,
-    /// The types it is for; `Resource` and `DomainResource` are for all.
+    /// The types that have the parameter; `Resource` and `DomainResource` stand for all.
     pub bases: Vec<&'static str>,
-    /// How it compares.
+    /// The kind of comparison.
     pub kind: SearchKind,
-    /// The FHIRPath of what it looks at; empty where it looks at no element (`_text`, `_content`…).
+    /// The FHIRPath expression to index; empty for parameters not based on elements (`_text`,
+    /// `_content`…).
     pub expression: &'static str,
-    /// What a reference may point to.
+    /// The allowed targets of a reference.
     pub targets: Vec<&'static str>,
     /// The parts of a composite.
     pub components: Vec<Component>,
-    /// Its canonical url.
+    /// The parameter's canonical url.
     pub url: &'static str,
 }
 
-/// A part of a composite.
+/// A component of a composite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
-    /// The canonical url of the parameter that defines it.
+    /// The canonical url of the parameter that defines the component.
     pub definition: &'static str,
-    /// Its FHIRPath, from what the composite's expression finds.
+    /// The component's FHIRPath, relative to the result of the composite's expression.
     pub expression: &'static str,
 }
 
-/// How a search parameter compares.
+/// The kind of comparison of a search parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SearchKind {
     /// A number.
@@ -43,22 +44,22 @@ pub enum SearchKind {
     Token,
     /// A reference.
     Reference,
-    /// Several at once.
+    /// Several values at once.
     Composite,
     /// A number with a unit.
     Quantity,
     /// A URI.
     Uri,
-    /// By rules of its own (`near`).
+    /// Parameter with rules of its own (`near`).
     Special,
 }
 
-/// All search parameters, by code.
+/// Returns all search parameters, by code.
 pub fn search_parameters() -> &'static [SearchParameter] {
     &SEARCH
 }
 
-/// The search parameters of a resource type, those of its ancestors among them.
+/// Returns the search parameters of a resource type, including those of its ancestors.
 pub fn search_parameters_for(
     resource_type: &str,
 ) -> impl Iterator<Item = &'static SearchParameter> {

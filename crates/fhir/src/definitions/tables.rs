@@ -1,6 +1,6 @@
 //! The tables, unpacked on first use.
 //!
-//! Invariant: what a packed table holds lives in one leaked text; rows point into it.
+//! Invariant: the contents of a packed table live in one leaked text; rows point into it.
 
 use super::{
     Binding, Code, Compartment, Component, ElementDef, SearchKind, SearchParameter, Strength,
@@ -34,7 +34,8 @@ pub(super) static CODES: LazyLock<HashMap<&'static str, Vec<Code>>> =
 pub(super) static COMPARTMENTS: LazyLock<Vec<Compartment>> =
     LazyLock::new(|| compartments(unpack(include_bytes!("../../data/compartments.tsv.gz"))));
 
-/// The text of a packed table. A table that does not unpack is empty; a test counts the rows.
+/// Unpacks the text of a packed table. A table that does not unpack is empty; a test counts the
+/// rows.
 fn unpack(packed: &'static [u8]) -> &'static str {
     let mut text = String::new();
     let read = flate2::read::GzDecoder::new(packed).read_to_string(&mut text);
@@ -46,7 +47,7 @@ fn cells(row: &'static str) -> impl FnMut() -> &'static str {
     move || cells.next().unwrap_or_default()
 }
 
-/// A url whose usual beginning was left out.
+/// Completes a url whose usual prefix was omitted.
 fn whole(place: &str, short: &'static str) -> &'static str {
     if short.contains(':') || short.is_empty() {
         short
@@ -60,7 +61,7 @@ fn whole(place: &str, short: &'static str) -> &'static str {
 impl Types {
     fn read(text: &'static str) -> Self {
         let mut all: Vec<TypeDef> = Vec::new();
-        // Value set urls repeat; each is made once.
+        // Value set urls repeat; each is allocated once.
         let mut urls: HashMap<&'static str, &'static str> = HashMap::new();
         for row in text.lines() {
             let mut cell = cells(row);
@@ -153,7 +154,7 @@ fn type_ref(element: &'static str, text: &'static str, choice: bool) -> TypeRef 
 }
 
 impl TypeDef {
-    /// Ties type references to their types and lists the JSON names.
+    /// Links type references to their types and lists the JSON names.
     fn finish(&mut self, by_name: &HashMap<&'static str, u16>) {
         for (element, at) in self.elements.iter_mut().zip(0..) {
             for (type_ref, which) in element.types.iter_mut().zip(0..) {
@@ -163,7 +164,7 @@ impl TypeDef {
                 }
             }
         }
-        // The first type of an element with several that share a name comes first.
+        // If several types of an element share a name, the first one comes first.
         self.json_names.sort_unstable();
         self.json_names.dedup_by_key(|(symbol, ..)| *symbol);
     }

@@ -1,4 +1,4 @@
-//! The codes of the value sets that required bindings name.
+//! The codes of the value sets used in required bindings.
 
 use super::tables::CODES;
 
@@ -9,12 +9,12 @@ pub struct Code {
     pub system: &'static str,
     /// The code.
     pub code: &'static str,
-    /// What it is called.
+    /// The display text.
     pub display: &'static str,
 }
 
-/// The codes of a value set (canonical url without version) that can be listed; none if it is not
-/// known here or has no list (languages, MIME types…).
+/// Returns the codes of a value set (canonical url without version) that can be enumerated; `None`
+/// if the set is unknown or cannot be enumerated (languages, MIME types…).
 pub fn value_set(url: &str) -> Option<&'static [Code]> {
     CODES.get(url).map(Vec::as_slice)
 }

@@ -1,39 +1,39 @@
-//! Why bytes are not a document.
+//! Errors in JSON input.
 
-/// The bytes are not one JSON value.
+/// The error for bytes that are not one JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {kind}")]
 pub struct JsonError {
-    /// What is wrong.
+    /// The kind of error.
     pub kind: JsonErrorKind,
-    /// Bytes before the fault.
+    /// Byte offset of the error.
     pub offset: usize,
-    /// From 1.
+    /// Line, from 1.
     pub line: usize,
-    /// From 1, in bytes.
+    /// Column, from 1, in bytes.
     pub column: usize,
 }
 
-/// What is wrong with the JSON.
+/// The kinds of JSON error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonErrorKind {
-    /// There is nothing but white space.
-    #[error("nothing here: a JSON value was expected")]
+    /// The input is empty or only white space.
+    #[error("the input is empty: expected a JSON value")]
     Empty,
-    /// The text stops in the middle of a value.
+    /// The text ends in the middle of a value.
     #[error("the text ends inside a value")]
     Unfinished,
-    /// A byte that cannot stand here.
-    #[error("a value was expected")]
+    /// A byte that is not allowed here.
+    #[error("expected a value")]
     ExpectedValue,
-    /// An object's field has no quoted name.
-    #[error("a field name in double quotes was expected")]
+    /// A field of an object has no quoted name.
+    #[error("expected a field name in double quotes")]
     ExpectedName,
     /// No `:` after a name.
-    #[error("`:` was expected after the name")]
+    #[error("expected `:` after the name")]
     ExpectedColon,
     /// Neither `,` nor the closing bracket.
-    #[error("`,` or the closing bracket was expected")]
+    #[error("expected `,` or the closing bracket")]
     ExpectedCommaOrEnd,
     /// Text after the value.
     #[error("text after the end of the value")]
@@ -41,7 +41,7 @@ pub enum JsonErrorKind {
     /// `01`, `1.`, `.5`, `+1` and the like.
     #[error("not a JSON number")]
     BadNumber,
-    /// A backslash followed by what is no escape, or half a surrogate pair.
+    /// A backslash that does not begin an escape, or half a surrogate pair.
     #[error("not a JSON escape")]
     BadEscape,
     /// A control character in a string.
@@ -50,10 +50,10 @@ pub enum JsonErrorKind {
     /// The bytes are not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// More nested than [`super::MAX_DEPTH`].
-    #[error("nested more than {} deep", super::MAX_DEPTH)]
+    /// Nesting deeper than [`super::MAX_DEPTH`].
+    #[error("nested more than {} levels deep", super::MAX_DEPTH)]
     TooDeep,
-    /// More bytes than offsets can count.
+    /// More bytes than offsets can address.
     #[error("longer than 4 GB")]
     TooLong,
 }

@@ -3,11 +3,11 @@
 //! Invariants:
 //! - a [`Document`] exists only if its source is one JSON value by RFC 8259 in UTF-8, not nested
 //!   deeper than [`MAX_DEPTH`];
-//! - nodes lie in source order (pre-order), each knowing where its subtree ends, so that walking
-//!   needs no allocation and no parent links;
-//! - a primitive `x` and its `_x` know each other, in arrays item by item;
-//! - of two fields with one name the first is found by [`Node::get`]; both are kept and an issue
-//!   says so.
+//! - nodes are in source order (pre-order), each with the end of its subtree, so walking needs no
+//!   allocation and no parent links;
+//! - a primitive `x` and its `_x` are linked to each other, in arrays item by item;
+//! - of two fields with the same name, [`Node::get`] finds the first; both are kept, and an issue
+//!   is reported.
 
 mod error;
 mod name;
@@ -24,10 +24,10 @@ use base::Issue;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// How deep arrays and objects may lie in each other.
+/// Maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = 128;
 
-/// The JSON kinds.
+/// The kinds of JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -35,7 +35,7 @@ pub enum Kind {
     Null,
     /// `true`, `false`
     Bool,
-    /// A number, its digits kept.
+    /// A number, with its digits kept.
     Number,
     /// A string.
     String,
@@ -53,7 +53,7 @@ pub struct Document(Arc<Tree>);
 struct Tree {
     source: Box<str>,
     slots: Vec<Slot>,
-    /// Names that were written with escapes, by the place of their first byte, in source order.
+    /// Names written with escapes, by the offset of their first byte, in source order.
     escaped_names: Vec<(u32, Box<str>)>,
     issues: Vec<Issue>,
 }
@@ -61,17 +61,17 @@ struct Tree {
 /// One node: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// Where the value's first byte stands.
+    /// Offset of the value's first byte.
     start: u32,
-    /// Where the value ends.
+    /// Offset of the value's end.
     end: u32,
-    /// The index after the last node of the subtree.
+    /// Index after the last node of the subtree.
     next: u32,
-    /// Where the name's first byte stands, after the quote.
+    /// Offset of the name's first byte, after the quote.
     name: u32,
     /// The node of the `_x` that belongs to this `x`, or 0.
     pair: u32,
-    /// The name when the tables know it, else 0.
+    /// The name's symbol if the tables have it, else 0.
     symbol: u16,
     kind: Kind,
     flags: u8,
@@ -89,42 +89,42 @@ const NAME_ESCAPED: u8 = 8;
 // === impl Document ===
 
 impl Document {
-    /// Reads one JSON value. The source is copied once and kept.
+    /// Parses one JSON value. The source is copied once and kept.
     pub fn parse(source: impl AsRef<[u8]>) -> Result<Self, JsonError> {
         parse::parse(source.as_ref())
     }
 
-    /// The outermost value.
+    /// Returns the outermost value.
     pub fn root(&self) -> Node<'_> {
         Node::new(self, 0)
     }
 
-    /// The bytes as they came.
+    /// Returns the source as received.
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// `resourceType` of the outermost object.
+    /// Returns `resourceType` of the outermost object.
     pub fn resource_type(&self) -> Option<&str> {
         self.root().resource_type()
     }
 
-    /// What was odd but readable: duplicate names.
+    /// Returns the issues that did not prevent reading: duplicate names.
     pub fn issues(&self) -> &[Issue] {
         &self.0.issues
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub fn node_count(&self) -> usize {
         self.0.slots.len()
     }
 
-    /// The node with this [`Node::index`].
+    /// Returns the node with this [`Node::index`].
     pub fn node(&self, index: u32) -> Option<Node<'_>> {
         ((index as usize) < self.0.slots.len()).then(|| Node::new(self, index))
     }
 
-    /// The FHIRPath location of a node: `Patient.name[0].given[1]`.
+    /// Returns the FHIRPath location of a node: `Patient.name[0].given[1]`.
     pub fn path_of(&self, node: Node<'_>) -> String {
         let mut path = self.resource_type().unwrap_or_default().to_owned();
         let mut at = self.root();
@@ -176,7 +176,7 @@ impl Document {
 }
 
 impl std::fmt::Debug for Document {
-    /// Says nothing of the content: it may be PHI.
+    /// Prints no content: it may be PHI.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,

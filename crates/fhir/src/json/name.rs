@@ -1,19 +1,19 @@
-//! Names that the definitions know, as numbers.
+//! Defined names as numbers.
 //!
 //! Invariant: a symbol's number is its line in `data/names.txt`, from 1; 0 is no symbol. Numbers
 //! change with the tables and must not be stored.
 
 use std::sync::LazyLock;
 
-/// A FHIR element name that the tables know: two of them compare as numbers.
+/// A FHIR element name from the tables; two symbols compare as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(u16);
 
 /// The names and a hash table over them.
 struct Names {
-    /// Each with a `_` before it.
+    /// The names, each with a leading `_`.
     texts: Vec<&'static str>,
-    /// Open addressing; 0 is a free place.
+    /// Open-addressing table; 0 is a free slot.
     places: Vec<u16>,
 }
 
@@ -27,7 +27,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     Names::new(text.leak().lines().collect())
 });
 
-/// How many symbols there are.
+/// Returns the number of symbols.
 pub fn symbol_count() -> usize {
     NAMES.texts.len()
 }
@@ -35,23 +35,23 @@ pub fn symbol_count() -> usize {
 // === impl Symbol ===
 
 impl Symbol {
-    /// The symbol of a name, without its `_`.
+    /// Returns the symbol of a name, given without its `_`.
     pub fn of(name: &str) -> Option<Self> {
         Self::from_number(NAMES.find(name.as_bytes()))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(self) -> &'static str {
         self.underscored().get(1..).unwrap_or_default()
     }
 
-    /// The name with a `_` before it.
+    /// Returns the name with a leading `_`.
     pub fn underscored(self) -> &'static str {
         let text = NAMES.texts.get(usize::from(self.0) - 1);
         text.copied().unwrap_or_default()
     }
 
-    /// The number, for tables indexed by it: from 1 to [`symbol_count`].
+    /// Returns the number, for tables indexed by it: from 1 to [`symbol_count`].
     pub fn number(self) -> u16 {
         self.0
     }
@@ -61,7 +61,7 @@ impl Symbol {
     }
 }
 
-/// The symbol's number, or 0. For the parser, which has bytes.
+/// Returns the symbol's number, or 0. For the parser, which works on bytes.
 pub(super) fn number_of(name: &[u8]) -> u16 {
     NAMES.find(name)
 }
@@ -111,8 +111,8 @@ impl Names {
     }
 }
 
-/// A quick hash over the first and last eight bytes and the length: enough to tell FHIR's names
-/// apart; the comparison afterwards decides.
+/// Computes a fast hash over the first and last eight bytes and the length: enough to tell FHIR's
+/// names apart; the comparison afterwards decides.
 fn hash(name: &[u8]) -> u64 {
     let n = name.len();
     let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
@@ -124,7 +124,7 @@ fn hash(name: &[u8]) -> u64 {
     mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
 }
 
-/// The two words of a name shorter than eight bytes.
+/// Returns the two words of a name shorter than eight bytes.
 fn short_words(name: &[u8]) -> (u64, u64) {
     match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
         (Some(head), Some(tail)) => (

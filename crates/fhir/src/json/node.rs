@@ -1,11 +1,11 @@
-//! Walking a document.
+//! Navigation within a document.
 
 use super::{Document, ESCAPED, Kind, NAME_ESCAPED, NAMED, Slot, Symbol, UNDERSCORE, text};
 use crate::definitions;
 use base::Decimal;
 use std::borrow::Cow;
 
-/// A place in a document.
+/// A node of a document.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     document: &'a Document,
@@ -21,12 +21,12 @@ pub struct Children<'a> {
     end: u32,
 }
 
-/// The items of an array, or the one value that stands where an array could.
+/// The items of an array, or the single value in place of an array.
 #[derive(Clone)]
 pub enum Each<'a> {
-    /// Of an array.
+    /// The items of an array.
     Items(Children<'a>),
-    /// Of a single value, or of nothing.
+    /// A single value, or none.
     One(Option<Node<'a>>),
 }
 
@@ -41,42 +41,42 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The document it is in.
+    /// Returns the document that contains the node.
     pub fn document(self) -> &'a Document {
         self.document
     }
 
-    /// Its number in source order; the root is 0.
+    /// Returns the node's number in source order; the root is 0.
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// The number after the last node of its subtree.
+    /// Returns the number after the last node of the subtree.
     pub fn subtree_end(self) -> u32 {
         self.slot.next
     }
 
-    /// What kind of JSON value it is.
+    /// Returns the kind of JSON value.
     pub fn kind(self) -> Kind {
         self.slot.kind
     }
 
-    /// Is it `null`?
+    /// Returns whether the value is `null`.
     pub fn is_null(self) -> bool {
         self.slot.kind == Kind::Null
     }
 
-    /// Is it an object?
+    /// Returns whether the value is an object.
     pub fn is_object(self) -> bool {
         self.slot.kind == Kind::Object
     }
 
-    /// Is it an array?
+    /// Returns whether the value is an array.
     pub fn is_array(self) -> bool {
         self.slot.kind == Kind::Array
     }
 
-    /// The field's name, with its `_`; items and the root have none.
+    /// Returns the field's name, with its `_`; items and the root have none.
     pub fn name(self) -> Option<&'a str> {
         if self.slot.flags & NAMED == 0 {
             return None;
@@ -92,17 +92,17 @@ impl<'a> Node<'a> {
         rest.get(..end)
     }
 
-    /// The name without its `_`, as a symbol, when the tables know it.
+    /// Returns the symbol of the name without its `_`, if the tables have it.
     pub fn symbol(self) -> Option<Symbol> {
         Symbol::from_number(self.slot.symbol)
     }
 
-    /// Is it the `_x` that carries id and extensions of a primitive `x`?
+    /// Returns whether this is the `_x` that carries id and extensions of a primitive `x`.
     pub fn is_primitive_extension(self) -> bool {
         self.slot.flags & UNDERSCORE != 0
     }
 
-    /// Fields of an object or items of an array; nothing else has any.
+    /// Iterates over the fields of an object or the items of an array; other kinds have none.
     pub fn children(self) -> Children<'a> {
         let container = matches!(self.slot.kind, Kind::Array | Kind::Object);
         let end = if container { self.slot.next } else { 0 };
@@ -113,7 +113,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The fields of an object, `_x` among them.
+    /// Iterates over the fields of an object, including `_x`.
     pub fn fields(self) -> Children<'a> {
         if self.is_object() {
             self.children()
@@ -122,7 +122,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The items of an array.
+    /// Iterates over the items of an array.
     pub fn items(self) -> Children<'a> {
         if self.is_array() {
             self.children()
@@ -131,22 +131,22 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The item at a place, from 0.
+    /// Returns the item at an index, from 0.
     pub fn item(self, place: usize) -> Option<Self> {
         self.items().nth(place)
     }
 
-    /// How many fields or items.
+    /// Returns the number of fields or items.
     pub fn len(self) -> usize {
         self.children().count()
     }
 
-    /// Has it neither fields nor items?
+    /// Returns whether there are no fields or items.
     pub fn is_empty(self) -> bool {
         self.children().next().is_none()
     }
 
-    /// The field of this JSON name (`birthDate`, `_birthDate`).
+    /// Returns the field with this JSON name (`birthDate`, `_birthDate`).
     pub fn get(self, name: &str) -> Option<Self> {
         let (plain, underscore) = match name.strip_prefix('_') {
             Some(plain) => (plain, UNDERSCORE),
@@ -160,12 +160,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The field of this name, quicker than by text.
+    /// Returns the field with this name, faster than by text.
     pub fn get_symbol(self, symbol: Symbol) -> Option<Self> {
         self.find(symbol, 0)
     }
 
-    /// The element: the field `name`, or its `_name` when it has extensions and no value.
+    /// Returns the element: the field `name`, or its `_name` if it has extensions and no value.
     pub fn element(self, name: &str) -> Option<Self> {
         self.get(name).or_else(|| match Symbol::of(name) {
             Some(symbol) => self.find(symbol, UNDERSCORE),
@@ -173,7 +173,8 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Items of the field when it is an array, the field itself when it is not; nulls left out.
+    /// Iterates over the items of an array field, or over a single field that is not an array;
+    /// nulls are left out.
     pub fn each(self, name: &str) -> Each<'a> {
         match self.get(name) {
             Some(field) if field.is_array() => Each::Items(field.children()),
@@ -181,12 +182,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text of a string field.
+    /// Returns the text of a string field.
     pub fn text(self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name)?.as_str()
     }
 
-    /// A string's text, escapes resolved.
+    /// Returns a string's text with escapes resolved.
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         if self.slot.kind != Kind::String {
             return None;
@@ -201,47 +202,48 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// `true` or `false`.
+    /// Returns `true` or `false`.
     pub fn as_bool(self) -> Option<bool> {
         (self.slot.kind == Kind::Bool).then(|| self.raw_str() == "true")
     }
 
-    /// A number as it was written.
+    /// Returns a number as written.
     pub fn number_text(self) -> Option<&'a str> {
         (self.slot.kind == Kind::Number).then(|| self.raw_str())
     }
 
-    /// A number, its digits kept.
+    /// Returns a number with its digits kept.
     pub fn as_decimal(self) -> Option<Decimal> {
         self.number_text()?.parse().ok()
     }
 
-    /// A whole number.
+    /// Returns an integer.
     pub fn as_i64(self) -> Option<i64> {
         self.number_text()?.parse().ok()
     }
 
-    /// The value's bytes as they came.
+    /// Returns the value's source bytes.
     pub fn raw(self) -> &'a [u8] {
         self.raw_str().as_bytes()
     }
 
-    /// The value's bytes as they came.
+    /// Returns the value's source text.
     pub fn raw_str(self) -> &'a str {
         self.document.slice(self.slot.start, self.slot.end)
     }
 
-    /// Where the value stands in the source.
+    /// Returns the range of the value in the source.
     pub fn span(self) -> std::ops::Range<usize> {
         self.slot.start as usize..self.slot.end as usize
     }
 
-    /// Where a field's name, its quotes included, starts in the source.
+    /// Returns the offset of a field's name in the source, including its quotes.
     pub fn name_start(self) -> Option<usize> {
         (self.slot.flags & NAMED != 0).then(|| self.slot.name.saturating_sub(1) as usize)
     }
 
-    /// The `_x` of this `x`: id and extensions of a primitive. In arrays that of the same item.
+    /// Returns the `_x` of this `x`: the id and extensions of a primitive. In arrays, that of the
+    /// same item.
     pub fn extension_sibling(self) -> Option<Self> {
         let pair = self.slot.pair;
         (pair != 0)
@@ -249,11 +251,11 @@ impl<'a> Node<'a> {
             .filter(|node| !node.is_null())
     }
 
-    /// `resourceType` of an object.
+    /// Returns `resourceType` of an object.
     pub fn resource_type(self) -> Option<&'a str> {
         match self.text("resourceType")? {
             Cow::Borrowed(name) => Some(name),
-            // Written with escapes: only a known type can be meant.
+            // Written with escapes: only a known type can match.
             Cow::Owned(name) => Some(definitions::type_named(&name)?.name),
         }
     }
@@ -274,14 +276,14 @@ impl<'a> Node<'a> {
 }
 
 impl std::fmt::Debug for Node<'_> {
-    /// Says nothing of the content: it may be PHI.
+    /// Prints no content: it may be PHI.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Node({}, {:?})", self.index, self.slot.kind)
     }
 }
 
 impl PartialEq for Node<'_> {
-    /// The same place of the same document.
+    /// Compares by position in the same document.
     fn eq(&self, other: &Self) -> bool {
         self.index == other.index && std::sync::Arc::ptr_eq(&self.document.0, &other.document.0)
     }

@@ -1,4 +1,4 @@
-//! From bytes to a tree, in one pass after the UTF-8 check.
+//! Parses bytes into a tree, in one pass after the UTF-8 check.
 
 use super::{
     Document, ESCAPED, JsonError, JsonErrorKind, Kind, MAX_DEPTH, NAME_ESCAPED, NAMED, Node, Slot,
@@ -9,7 +9,7 @@ use base::Issue;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Objects with more fields than this look for duplicate names by a set.
+/// Number of fields above which duplicate names are detected with a set.
 const MANY_FIELDS: usize = 32;
 
 struct Parser<'s> {
@@ -18,15 +18,15 @@ struct Parser<'s> {
     at: usize,
     slots: Vec<Slot>,
     escaped_names: Vec<(u32, Box<str>)>,
-    /// Nodes whose name stood before in the same object.
+    /// Nodes whose name already occurred in the same object.
     duplicates: Vec<u32>,
 }
 
-/// What an object has seen of its names.
+/// The names seen in an object.
 #[derive(Default)]
 struct Seen {
     n_fields: usize,
-    /// A bit per hashed name: no bit, no duplicate.
+    /// One bit per hashed name: no bit set, no duplicate.
     bits: u64,
     maybe_duplicate: bool,
     underscore: bool,
@@ -77,7 +77,7 @@ fn with_issues(document: Document, duplicates: &[u32]) -> Document {
         Issue::error(
             "structure",
             path,
-            "this name stands twice in its object; send it once",
+            "this name occurs twice in its object; send it once",
         )
     };
     let issues: Vec<Issue> = duplicates.iter().take(100).map(issue).collect();
@@ -219,7 +219,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Takes `,` and the space after it (false) or the closing bracket (true).
+    /// Consumes `,` and the space after it (false) or the closing bracket (true).
     fn comma_or(&mut self, end: u8) -> Parsed<bool> {
         match self.peek() {
             Some(b',') => {
@@ -273,7 +273,7 @@ impl Parser<'_> {
         Ok(slot)
     }
 
-    /// Takes the rest of a string after its opening quote; says whether it has escapes.
+    /// Consumes the rest of a string after its opening quote; returns whether it has escapes.
     fn string(&mut self) -> Parsed<bool> {
         let mut escaped = false;
         loop {
@@ -341,7 +341,7 @@ impl Parser<'_> {
         }
     }
 
-    /// One digit or more.
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Parsed<()> {
         let from = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -354,9 +354,10 @@ impl Parser<'_> {
         }
     }
 
-    // --- what an object's fields have to do with each other ---
+    // --- relations between the fields of an object ---
 
-    /// The indexes of the children of the object at `index`, whose slot is not closed yet.
+    /// Iterates over the indices of the children of the object at `index`, whose slot is not closed
+    /// yet.
     fn child_indexes(&self, index: usize) -> impl Iterator<Item = u32> + '_ {
         let end = self.slots.len() as u32;
         std::iter::successors(Some(index as u32 + 1), |&at| {
@@ -396,7 +397,7 @@ impl Parser<'_> {
         self.duplicates.append(&mut found);
     }
 
-    /// Ties each `x` to its `_x`, and the items of both when they are arrays.
+    /// Links each `x` to its `_x`, and their items if they are arrays.
     fn pair(&mut self, index: usize) {
         let fields: Vec<u32> = self.child_indexes(index).collect();
         let mut pairs = Vec::new();
@@ -407,7 +408,8 @@ impl Parser<'_> {
             if extension.flags & UNDERSCORE == 0 {
                 continue;
             }
-            // Unknown names get no pair in very large objects: nobody asks, and it would be slow.
+            // Unknown names are not paired in very large objects: nobody needs it, and it would be
+            // slow.
             if extension.symbol == 0 && MANY_FIELDS < fields.len() {
                 continue;
             }
@@ -467,7 +469,7 @@ impl Seen {
     }
 }
 
-/// How many bytes may stand in a string as they are, from the start of `bytes`.
+/// Returns the number of bytes from the start of `bytes` that need no special handling in a string.
 fn plain_run(bytes: &[u8]) -> usize {
     let mut n = 0;
     let mut words = bytes.chunks_exact(8);
@@ -488,8 +490,8 @@ fn plain_run(bytes: &[u8]) -> usize {
     n + words.remainder().iter().take_while(plain).count()
 }
 
-/// The high bit of the first byte that is a quote, a backslash or a control character; bits of
-/// later bytes may be wrong.
+/// Returns the high bit of the first byte that is a quote, a backslash or a control character; bits
+/// of later bytes may be wrong.
 fn special_bits(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;

@@ -1,6 +1,6 @@
-//! Strings: escapes in and out.
+//! String escapes: reading and writing.
 
-/// Resolves the escapes of a string's inside, which the parser has checked.
+/// Resolves the escapes in a string's contents, which the parser has checked.
 pub(super) fn unescape(inner: &str) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
@@ -26,7 +26,8 @@ pub(super) fn unescape(inner: &str) -> String {
     out
 }
 
-/// The character of `XXXX` or `XXXX\uXXXX`, and how many bytes the escape had after its backslash.
+/// Returns the character of `XXXX` or `XXXX\uXXXX`, and the number of bytes in the escape after its
+/// backslash.
 fn unicode(digits: &str) -> (char, usize) {
     let Some(high) = hex4(digits.as_bytes()) else {
         return (char::REPLACEMENT_CHARACTER, 1);
@@ -44,7 +45,7 @@ fn unicode(digits: &str) -> (char, usize) {
     }
 }
 
-/// The character of a surrogate pair.
+/// Returns the character of a surrogate pair.
 pub(super) fn surrogates(high: u32, low: u32) -> Option<char> {
     let pair = (0xD800..0xDC00).contains(&high) && (0xDC00..0xE000).contains(&low);
     if pair {
@@ -54,7 +55,7 @@ pub(super) fn surrogates(high: u32, low: u32) -> Option<char> {
     }
 }
 
-/// Four hexadecimal digits.
+/// Reads four hexadecimal digits.
 pub(super) fn hex4(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.get(..4)?;
     digits
@@ -62,12 +63,12 @@ pub(super) fn hex4(bytes: &[u8]) -> Option<u32> {
         .try_fold(0, |sum, &b| Some(sum << 4 | char::from(b).to_digit(16)?))
 }
 
-/// Writes a quoted string with the escapes that JSON asks for and no others.
+/// Writes a quoted string with only the escapes that JSON requires.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    // Hardly any text has something to escape, and to find that out takes no step by step.
+    // Text rarely contains anything to escape, and checking for that is fast.
     let plain = |b: &u8| 0x20 <= *b && *b != b'"' && *b != b'\\';
     if bytes.iter().fold(true, |all, b| all & plain(b)) {
         out.extend_from_slice(bytes);

@@ -1,11 +1,11 @@
-//! What `check::structure` finds and what it lets pass.
+//! Valid and invalid resources for `check::structure`.
 
 use crate::shared;
 use base::Severity;
 use fhir::check;
 use fhir::json::Document;
 
-/// Errors as `code location`.
+/// Returns errors as `code location`.
 fn errors(source: &str) -> Vec<String> {
     let document = Document::parse(source).unwrap();
     let issues = check::structure(&document);
@@ -226,7 +226,8 @@ fn synthea_bundles_have_no_errors() {
     assert_eq!(n_files, 50);
 }
 
-/// Faults that the packages themselves have: white space in codes, no base, an id of 65 letters.
+/// Files with errors of their own in the packages: white space in codes, no base, an id of 65
+/// letters.
 const FAULTY: [&str; 2] = ["CodeSystem-v2-0550", "-extensions-"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! The tables say what FHIR R4 (4.0.1) says.
+//! The tables match FHIR R4 (4.0.1).
 
 use fhir::definitions::{
     SearchKind, Strength, TypeKind, compartment, resource_types, search_parameters,

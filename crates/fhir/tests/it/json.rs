@@ -118,7 +118,7 @@ fn duplicate_names_are_kept_and_told() {
     );
 }
 
-/// Strict JSON as `serde_json` sees it; a number beyond `f64` is still JSON.
+/// Returns whether `serde_json` accepts strict JSON; a number beyond `f64` is still JSON.
 fn serde_accepts(bytes: &[u8]) -> bool {
     match serde_json::from_slice::<serde_json::Value>(bytes) {
         Ok(_) => true,
@@ -162,7 +162,7 @@ proptest! {
     }
 }
 
-/// Seeded changes of real shapes, replayed on every run.
+/// Seeded mutations of real inputs, replayed on every run.
 #[test]
 fn mutations_never_panic() {
     let seed = include_str!("patient.json").as_bytes();

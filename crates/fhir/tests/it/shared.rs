@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-/// A gzipped file's content.
+/// Returns a gzipped file's contents.
 pub(crate) fn gunzip(path: &std::path::Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).unwrap();
@@ -12,7 +12,7 @@ pub(crate) fn gunzip(path: &std::path::Path) -> Vec<u8> {
     bytes
 }
 
-/// Names and contents of a tar's files.
+/// Returns the names and contents of the files in a tar.
 pub(crate) fn files(tar: &[u8]) -> Vec<(String, &[u8])> {
     let mut files = Vec::new();
     let mut at = 0;

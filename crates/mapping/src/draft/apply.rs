@@ -388,7 +388,7 @@ fn resolved_copy(
     let copy = |value: &Value| resolved_copy(value, reference, resolve);
     match value {
         Value::Array(items) => Value::Array(items.iter().map(copy).collect()),
-        Value::Object(fields) => Value::Object(fields.copied_with(|name, value| match value {
+        Value::Object(fields) => Value::Object(fields.map_values(|name, value| match value {
             Value::String(text) if name == reference => {
                 resolve(text).map_or_else(|| value.clone(), Value::from)
             }

@@ -226,7 +226,7 @@ pub(crate) fn append(
 pub(crate) fn merge(old: &mut Value, new: Value) {
     match new {
         Value::Object(fields) => match old {
-            Value::Object(old) => old.take_from(fields),
+            Value::Object(old) => old.extend(fields),
             other => *other = Value::Object(fields),
         },
         other => *old = other,
