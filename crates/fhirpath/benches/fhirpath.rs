@@ -1,4 +1,4 @@
-//! Evaluations per second. `cargo bench -p fhirpath`.
+//! Benchmarks for evaluations per second. `cargo bench -p fhirpath`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -111,7 +111,7 @@ fn search_parameters(bencher: Bencher<'_, '_>, name: &str) {
         });
 }
 
-/// Every Observation of one Synthea bundle (`$CAUSEWAY_SHARED/synthea`), if it is there.
+/// Evaluates on every Observation of one Synthea bundle (`$CAUSEWAY_SHARED/synthea`), if present.
 #[divan::bench]
 fn synthea_observations(bencher: Bencher<'_, '_>) {
     let observations = synthea_observations_documents();

@@ -1,4 +1,4 @@
-//! The expression as written.
+//! The abstract syntax tree.
 //!
 //! Invariant: no tree is deeper than [`MAX_DEPTH`], so walking one never exhausts the stack.
 
@@ -7,19 +7,19 @@ use crate::temporal::{Date, DateTime, Time};
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
 
-/// How deep a tree may be.
+/// Maximum depth of a tree.
 pub(crate) const MAX_DEPTH: u16 = 100;
 
 /// A node of the tree.
 #[derive(Clone, Debug)]
 pub(crate) struct Ast {
     pub(crate) kind: AstKind,
-    /// Where it begins, in bytes.
+    /// Byte offset of the node in the text.
     pub(crate) offset: usize,
     pub(crate) depth: u16,
 }
 
-/// What the node is.
+/// The kinds of node.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum AstKind {
     Literal(Literal),
@@ -31,7 +31,7 @@ pub(crate) enum AstKind {
     Total,
     /// `%name`
     Variable(String),
-    /// A name at the start of a path: an element of the focus or the root's type.
+    /// A name at the start of a path: an element of the focus, or the root's type.
     Name(String),
     /// `input.name`
     Member(Box<Ast>, String),
@@ -46,7 +46,7 @@ pub(crate) enum AstKind {
     /// `-operand`, `+operand`
     Negate(Box<Ast>),
     Plus(Box<Ast>),
-    /// Operators of one kind in a row are one node where their order is of no matter.
+    /// A run of the same operator is one node if the order of its operands does not matter.
     Binary(Operator, Box<Ast>, Box<Ast>),
     Chain(Chain, Vec<Ast>),
     /// `operand is Type`
@@ -55,7 +55,7 @@ pub(crate) enum AstKind {
     As(Box<Ast>, TypeName),
 }
 
-/// Something that stands for itself.
+/// A literal value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Literal {
     Empty,
@@ -69,7 +69,7 @@ pub(crate) enum Literal {
     Quantity(Quantity),
 }
 
-/// Operators with two sides.
+/// Binary operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operator {
     Arithmetic(Arithmetic),
@@ -84,7 +84,7 @@ pub(crate) enum Operator {
     Implies,
 }
 
-/// Operators that give a value.
+/// Operators that compute a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
     Multiply,
@@ -96,7 +96,7 @@ pub(crate) enum Arithmetic {
     Concatenate,
 }
 
-/// Operators that ask for an order.
+/// Operators that require an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Less,
@@ -121,7 +121,7 @@ pub(crate) struct TypeName {
     pub(crate) offset: usize,
 }
 
-/// Two trees are the same wherever they stand in their texts.
+/// Compares trees regardless of their positions in the text.
 impl PartialEq for Ast {
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind
@@ -137,7 +137,7 @@ impl PartialEq for TypeName {
 // === impl AstKind ===
 
 impl AstKind {
-    /// One more than the deepest child.
+    /// Returns the depth of the node: one more than its deepest child.
     pub(crate) fn depth(&self) -> u16 {
         let deepest = match self {
             Self::Literal(_)
@@ -146,7 +146,7 @@ impl AstKind {
             | Self::Total
             | Self::Variable(_)
             | Self::Name(_) => 0,
-            // A path does not grow deeper by its length: it compiles to a list of steps.
+            // The length of a path does not add depth: it compiles to a list of steps.
             Self::Member(input, _) => return input.depth,
             Self::Call {
                 input, arguments, ..
@@ -171,7 +171,7 @@ impl AstKind {
 // === impl Arithmetic ===
 
 impl Arithmetic {
-    /// As it is written, for errors.
+    /// Returns the operator as written, for errors.
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             Self::Multiply => "*",
@@ -188,7 +188,7 @@ impl Arithmetic {
 // === impl Comparison ===
 
 impl Comparison {
-    /// As it is written, for errors.
+    /// Returns the operator as written, for errors.
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             Self::Less => "<",
@@ -198,7 +198,7 @@ impl Comparison {
         }
     }
 
-    /// Does it hold for two values in that order?
+    /// Returns whether the comparison holds for two values in that order.
     pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),

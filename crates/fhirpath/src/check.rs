@@ -1,7 +1,7 @@
-//! Strict mode: what can never be right on a type.
+//! Strict mode: rejects expressions that can never be right on a type.
 //!
-//! Invariant: it refuses only what is certain. Where a type is not known (`resolve()`, `contained`,
-//! `children()`…) everything goes.
+//! Invariant: only certain errors are rejected. Where a type is unknown (`resolve()`, `contained`,
+//! `children()`…), everything is accepted.
 
 use crate::ast::{Ast, AstKind, Chain, TypeName};
 use crate::compile::type_name;
@@ -9,10 +9,10 @@ use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::types::TypeSpec;
 use fhir::definitions::{TypeDef, TypeKind, type_named};
 
-/// What is known of a collection before it is there.
+/// Static knowledge of a collection.
 #[derive(Clone, Debug)]
 struct Known {
-    /// The FHIR types that its items may have; `None`: anything.
+    /// The FHIR types that the items may have; `None` means any.
     types: Option<Vec<&'static TypeDef>>,
     ordered: bool,
 }
@@ -52,7 +52,7 @@ fn infer(tree: &Ast, focus: &Known) -> Checked {
         AstKind::This => Ok(focus.clone()),
         AstKind::Name(name) => first_name(tree, name, focus),
         AstKind::Member(..) => {
-            // As long as a path is, the stack does not grow by it.
+            // The stack does not grow with the length of a path.
             let mut names = Vec::new();
             let mut at = tree;
             while let AstKind::Member(input, name) = &at.kind {
@@ -117,7 +117,7 @@ fn operators(chain: Chain, operands: &[Ast], focus: &Known) -> Checked {
     }
 }
 
-/// A type's name, which must be one that the focus can be, or an element.
+/// Resolves a leading name: either a type that the focus can have, or an element.
 fn first_name(tree: &Ast, name: &str, focus: &Known) -> Checked {
     let is_type = name.starts_with(|c: char| c.is_ascii_uppercase());
     let Some(def) = type_named(name).filter(|_| is_type) else {
@@ -136,7 +136,7 @@ fn member(tree: &Ast, input: &Known, name: &str) -> Checked {
     };
     let mut found = Vec::new();
     for def in types {
-        // What an abstract type has under its concrete ones is not known.
+        // The elements of an abstract type's concrete subtypes are unknown.
         if def.is_abstract || def.kind == TypeKind::Primitive {
             return Ok(Known::ANYTHING);
         }

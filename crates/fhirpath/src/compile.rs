@@ -1,4 +1,4 @@
-//! From the tree as written to what is evaluated.
+//! Compiles the syntax tree into the form that is evaluated.
 
 use crate::ast::{Ast, AstKind, Chain, Literal, Operator, TypeName};
 use crate::error::{SyntaxError, SyntaxErrorKind};
@@ -8,15 +8,15 @@ use crate::types::TypeSpec;
 use fhir::definitions::type_named;
 use regex::{Regex, RegexBuilder};
 
-/// What a compiled pattern may weigh.
+/// Maximum size of a compiled pattern, in bytes.
 const REGEX_BYTES: usize = 1 << 20;
 
-/// How `as` is meant.
+/// The meaning of `as`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// It takes a single item.
+    /// `as` requires a single item.
     Normative,
-    /// It filters, and its type names are loose: search parameters were written like that.
+    /// `as` filters, and its type names are loose: search parameters are written this way.
     Search,
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn compile(tree: &Ast, dialect: Dialect) -> Result<Op, SyntaxError> {
     Compiler { dialect }.op(tree)
 }
 
-/// Compiles a pattern: `.` takes line ends, and no pattern may grow large.
+/// Compiles a pattern: `.` matches line ends, and the size is limited.
 pub(crate) fn pattern(text: &str) -> Option<Regex> {
     let mut builder = RegexBuilder::new(text);
     builder
@@ -35,7 +35,7 @@ pub(crate) fn pattern(text: &str) -> Option<Regex> {
     builder.build().ok()
 }
 
-/// A pattern that must match the whole text.
+/// Compiles a pattern that must match the whole text.
 pub(crate) fn whole_pattern(text: &str) -> Option<Regex> {
     pattern(&format!("^(?:{text})$"))
 }
@@ -101,7 +101,7 @@ impl Compiler {
         trees.iter().map(|tree| self.op(tree)).collect()
     }
 
-    /// A run of members, however long: the tree leans to the left.
+    /// Compiles a run of members, however long: the tree leans to the left.
     fn path(&self, tree: &Ast) -> Result<Op, SyntaxError> {
         let mut names = Vec::new();
         let mut at = tree;
@@ -172,7 +172,7 @@ impl Compiler {
         if !mentions_index(criteria) {
             return Ok(step(input, Step::Where(compiled)));
         }
-        // With `$index` the whole collection must be counted.
+        // `$index` needs the whole collection to be counted.
         let call = Call {
             function: Function::Where,
             input,
@@ -225,7 +225,7 @@ impl Compiler {
     }
 }
 
-/// Appends a step to a path, or makes one.
+/// Appends a step to a path, or creates one.
 fn step(input: Op, step: Step) -> Op {
     match input {
         Op::Path(start, mut steps) => {
@@ -236,7 +236,7 @@ fn step(input: Op, step: Step) -> Op {
     }
 }
 
-/// A name at the start of a path is the root's type or an element. No element begins with a
+/// Compiles a name at the start of a path: the root's type or an element. No element begins with a
 /// capital letter.
 fn first_step(name: &str) -> Step {
     let is_type = name.starts_with(|c: char| c.is_ascii_uppercase());
@@ -287,7 +287,7 @@ fn binary(operator: Operator, left: Box<Op>, right: Box<Op>) -> Op {
     })
 }
 
-/// An argument that names a type: `Patient`, `FHIR.Patient`.
+/// Returns an argument that names a type: `Patient`, `FHIR.Patient`.
 pub(crate) fn type_name(argument: &Ast) -> Result<TypeName, SyntaxError> {
     let offset = argument.offset;
     match &argument.kind {

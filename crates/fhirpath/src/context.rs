@@ -1,4 +1,4 @@
-//! What an expression is evaluated against.
+//! The context in which an expression is evaluated.
 
 use crate::element::Element;
 use crate::item::Item;
@@ -6,43 +6,44 @@ use crate::temporal::DateTime;
 use fhir::definitions::type_named;
 use fhir::json::Node;
 
-/// What only the program around it can answer.
+/// Lookups that only the surrounding program can answer.
 pub trait Host {
-    /// The resource that a reference points to, outside of the document at hand. References to
-    /// contained resources do not come here.
+    /// Returns the resource that a reference points to, outside of the current document. Not called
+    /// for references to contained resources.
     fn resolve(&self, reference: &str) -> Option<Node<'_>> {
         let _ = reference;
         None
     }
 
-    /// Is the code, Coding or CodeableConcept in the value set? `None`: not known.
+    /// Returns whether the code, Coding or CodeableConcept is in the value set, or `None` if
+    /// unknown.
     fn member_of(&self, item: &Item<'_>, value_set: &str) -> Option<bool> {
         let _ = (item, value_set);
         None
     }
 
-    /// Does the element conform to the profile? `None`: the profile is not known.
+    /// Returns whether the element conforms to the profile, or `None` if the profile is unknown.
     fn conforms_to(&self, element: &Element<'_>, profile: &str) -> Option<bool> {
         let _ = (element, profile);
         None
     }
 
-    /// Takes what `trace` was given.
+    /// Receives the arguments of `trace`.
     fn trace(&self, name: &str, items: &[Item<'_>]) {
         let _ = (name, items);
     }
 }
 
-/// A host that knows nothing.
+/// A host that answers nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct NoHost;
 
 impl Host for NoHost {}
 
-/// How many steps an evaluation may take unless told otherwise: a second or so.
+/// Default maximum number of evaluation steps: about a second.
 const DEFAULT_FUEL: u64 = 10_000_000;
 
-/// What an expression is evaluated against.
+/// The context in which an expression is evaluated.
 #[derive(Clone)]
 pub struct Context<'a> {
     pub(crate) focus: Item<'a>,
@@ -57,17 +58,17 @@ pub struct Context<'a> {
 // === impl Context ===
 
 impl<'a> Context<'a> {
-    /// A resource; its type is the one it names.
+    /// Creates a context for a resource, whose type is the one it names.
     pub fn new(resource: Node<'a>) -> Self {
         Self::of(Element::resource(resource))
     }
 
-    /// A resource or element of a known type: `HumanName`, `Patient.contact`.
+    /// Creates a context for a resource or element of a known type: `HumanName`, `Patient.contact`.
     pub fn typed(node: Node<'a>, type_name: &str) -> Self {
         Self::of(Element::new(node, type_named(type_name)))
     }
 
-    /// An element.
+    /// Creates a context for an element.
     pub fn of(element: Element<'a>) -> Self {
         Self {
             focus: Item::Element(element),
@@ -80,43 +81,43 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same, with the expression starting at an item inside of the resource.
+    /// Starts the expression at an item inside the resource.
     #[must_use]
     pub fn at(mut self, focus: Item<'a>) -> Self {
         self.focus = focus;
         self
     }
 
-    /// The same, with `%rootResource`: what contains the resource.
+    /// Sets `%rootResource`: the resource that contains this one.
     #[must_use]
     pub fn inside(mut self, root_resource: Element<'a>) -> Self {
         self.root_resource = root_resource;
         self
     }
 
-    /// The same with a host.
+    /// Sets the host.
     #[must_use]
     pub fn with_host(mut self, host: &'a dyn Host) -> Self {
         self.host = host;
         self
     }
 
-    /// The same with the time that `now()`, `today()` and `timeOfDay()` say. Without it they are
-    /// an error: the clock is the caller's.
+    /// Sets the time for `now()`, `today()` and `timeOfDay()`. Without it they are an error: the
+    /// clock is the caller's.
     #[must_use]
     pub fn with_now(mut self, now: DateTime) -> Self {
         self.now = Some(now);
         self
     }
 
-    /// The same with at most so many steps.
+    /// Limits the number of steps.
     #[must_use]
     pub fn with_fuel(mut self, fuel: u64) -> Self {
         self.fuel = fuel;
         self
     }
 
-    /// The same with `%name`.
+    /// Defines `%name`.
     #[must_use]
     pub fn with_variable(mut self, name: &'a str, items: Vec<Item<'a>>) -> Self {
         self.variables.push((name, items));

@@ -1,7 +1,7 @@
 //! An element of the tree with its FHIR type.
 //!
-//! Invariants: the type is what the definitions say of the place, not a guess from the value; an
-//! element that has only an id or extensions is there, and has no value.
+//! Invariants: the type is defined by the element's place, never guessed from the value; an element
+//! with only an id or extensions exists, and has no value.
 
 use crate::item::Item;
 use crate::number;
@@ -11,14 +11,14 @@ use fhir::definitions::{TypeDef, TypeKind, type_named};
 use fhir::json::{Kind, Node};
 use std::borrow::Cow;
 
-/// A place in a document, and its type as far as the definitions know it.
+/// A place in a document, with its type if the definitions have one.
 #[derive(Clone, Copy, Debug)]
 pub struct Element<'a> {
     node: Node<'a>,
     type_def: Option<&'static TypeDef>,
 }
 
-/// How a primitive type's value is read.
+/// The way in which a primitive type's value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     Boolean,
@@ -33,12 +33,12 @@ pub(crate) enum Reading {
 // === impl Element ===
 
 impl<'a> Element<'a> {
-    /// A place whose type is known.
+    /// Creates an element whose type is known.
     pub fn new(node: Node<'a>, type_def: Option<&'static TypeDef>) -> Self {
         Self { node, type_def }
     }
 
-    /// A resource: its type is the one it names.
+    /// Creates a resource, whose type is the one it names.
     pub fn resource(node: Node<'a>) -> Self {
         Self {
             node,
@@ -46,17 +46,17 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Where it stands. Of a primitive without a value it is the `_x`.
+    /// Returns the element's node. For a primitive without a value, this is the `_x`.
     pub fn node(&self) -> Node<'a> {
         self.node
     }
 
-    /// Its type.
+    /// Returns the element's type.
     pub fn type_def(&self) -> Option<&'static TypeDef> {
         self.type_def
     }
 
-    /// Its type's name: `Patient`, `code`; an element of a backbone says `BackboneElement`.
+    /// Returns the name of the type: `Patient`, `code`; `BackboneElement` for a backbone element.
     pub fn type_name(&self) -> Option<&'static str> {
         let def = self.type_def?;
         match def.kind {
@@ -65,13 +65,13 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Is its type that one, or a specialisation of it?
+    /// Returns whether the type is `ancestor` or a specialisation of it.
     pub(crate) fn is_a(&self, ancestor: &'static TypeDef) -> bool {
         self.type_def
             .is_some_and(|own| std::ptr::eq(own, ancestor) || own.is_a(ancestor.name))
     }
 
-    /// Is it of a primitive type, or, its type unknown, no object?
+    /// Returns whether the type is primitive or, if unknown, whether the node is not an object.
     pub(crate) fn is_primitive(&self) -> bool {
         match self.type_def {
             Some(def) => def.kind == TypeKind::Primitive,
@@ -79,12 +79,12 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Has it a value of its own? Complex elements have none.
+    /// Returns whether the element has a value of its own. Complex elements have none.
     pub fn has_value(&self) -> bool {
         self.is_primitive() && !matches!(self.node.kind(), Kind::Object | Kind::Null | Kind::Array)
     }
 
-    /// The object that holds its children: itself, or the `_x` of a primitive.
+    /// Returns the object that holds the children: the element itself, or the `_x` of a primitive.
     pub(crate) fn holder(&self) -> Option<Node<'a>> {
         if self.node.is_object() {
             Some(self.node)
@@ -93,7 +93,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The value in FHIRPath's own types: of a primitive, or of a quantity.
+    /// Returns the value in FHIRPath's own types, for a primitive or a quantity.
     pub fn value(&self) -> Option<Item<'a>> {
         if self.node.is_object() {
             return self
@@ -122,7 +122,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// As [`Element::value`] where it is text, without looking at its type.
+    /// Returns the value like [`Element::value`] if it is text, without checking the type.
     pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
         self.node.as_str()
     }
@@ -158,14 +158,14 @@ fn read_text(reading: Option<Reading>, text: Cow<'_, str>) -> Item<'_> {
             None
         }
     };
-    // What cannot be read as what it should be stays the text that it is.
+    // A value that is malformed for its type stays text.
     read.unwrap_or(Item::String(text))
 }
 
 // === impl Reading ===
 
 impl Reading {
-    /// How the values of a primitive type are read (FHIR R4 fhirpath.html#types).
+    /// Returns how the values of a primitive type are read (FHIR R4 fhirpath.html#types).
     pub(crate) fn of(def: &TypeDef) -> Option<Self> {
         if def.kind != TypeKind::Primitive {
             return None;

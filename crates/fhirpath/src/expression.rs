@@ -24,8 +24,8 @@ impl Expression {
         })
     }
 
-    /// Compiles an expression for one type and refuses what can never be right on it: an unknown
-    /// element, `valueQuantity` for `value`, an order where there is none.
+    /// Compiles an expression for one type and rejects what can never be right on it: an unknown
+    /// element, `valueQuantity` for `value`, order on an unordered collection.
     pub fn compile_strict(text: &str, root_type: &str) -> Result<Self, SyntaxError> {
         let tree = parser::parse(text)?;
         let Some(root) = type_named(root_type) else {
@@ -37,14 +37,14 @@ impl Expression {
         Ok(Self { program })
     }
 
-    /// Evaluates it.
+    /// Evaluates the expression.
     pub fn evaluate<'a>(&'a self, context: &Context<'a>) -> Result<Items<'a>, EvaluationError> {
         let evaluator = Evaluator::new(context);
         evaluator.items(&self.program, evaluator.scope())
     }
 }
 
-/// Compiles any bytes: it must neither panic nor run away.
+/// Compiles arbitrary bytes, which must neither panic nor run away.
 pub fn fuzz(bytes: &[u8]) {
     let _ = Expression::compile(&String::from_utf8_lossy(bytes));
 }

@@ -1,4 +1,4 @@
-//! The functions by name.
+//! The table of functions by name.
 
 /// A function of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(crate) enum Function {
     SubsumedBy,
 }
 
-/// Name, function, least and most arguments.
+/// Name, function, minimum and maximum number of arguments.
 const TABLE: &[(&str, Function, usize, usize)] = {
     use Function as F;
     &[
@@ -212,13 +212,13 @@ const TABLE: &[(&str, Function, usize, usize)] = {
 // === impl Function ===
 
 impl Function {
-    /// The function, and how many arguments it takes at least and at most.
+    /// Returns the function with this name, and its minimum and maximum number of arguments.
     pub(crate) fn named(name: &str) -> Option<(Self, usize, usize)> {
         let found = TABLE.iter().find(|(known, ..)| *known == name);
         found.map(|&(_, function, least, most)| (function, least, most))
     }
 
-    /// Its name, for errors.
+    /// Returns the function's name, for errors.
     pub(crate) fn name(self) -> &'static str {
         let found = TABLE.iter().find(|(_, function, ..)| *function == self);
         found.map_or("", |(name, ..)| name)

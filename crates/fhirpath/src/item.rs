@@ -1,7 +1,7 @@
-//! What an expression gives: elements of the tree, or values of FHIRPath's own types.
+//! Results of an expression: elements of the tree, or values of FHIRPath's own types.
 //!
-//! Invariant: an element is a place in a document; nothing of the tree is copied until its value
-//! is asked for.
+//! Invariant: an element is a place in a document; nothing of the tree is copied until its value is
+//! requested.
 
 use crate::element::Element;
 use crate::quantity::Quantity;
@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// A collection. Most have few items, and those need no allocation.
+/// A collection. Most have few items, which need no allocation.
 pub type Items<'a> = SmallVec<[Item<'a>; 4]>;
 
 /// One item of a collection.
@@ -21,9 +21,9 @@ pub enum Item<'a> {
     Element(Element<'a>),
     /// `true` or `false`.
     Boolean(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i32),
-    /// An exact number.
+    /// An exact decimal number.
     Decimal(Decimal),
     /// Text.
     String(Cow<'a, str>),
@@ -35,7 +35,7 @@ pub enum Item<'a> {
     Time(Time),
     /// A number with a unit.
     Quantity(Box<Quantity>),
-    /// What `type()` says.
+    /// The result of `type()`.
     Type(TypeInfo),
 }
 
@@ -51,7 +51,7 @@ pub struct TypeInfo {
 // === impl Item ===
 
 impl<'a> Item<'a> {
-    /// The element, if it is one.
+    /// Returns the element, if the item is one.
     pub fn element(&self) -> Option<&Element<'a>> {
         match self {
             Self::Element(element) => Some(element),
@@ -59,7 +59,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The text of a string or of a primitive element that is read as one (`code`, `uri`…).
+    /// Returns the text of a string or of a primitive element that is read as one (`code`, `uri`…).
     pub fn as_str(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::String(text) => Some(text.clone()),
@@ -71,7 +71,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The boolean, if it is one.
+    /// Returns the boolean, if the item is one.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Boolean(value) => Some(*value),
@@ -83,7 +83,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Its type.
+    /// Returns the item's type.
     pub fn type_info(&self) -> TypeInfo {
         let name = match self {
             Self::Element(element) => {
@@ -108,7 +108,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The value as FHIRPath's own types have it; a complex element has none.
+    /// Returns the value in FHIRPath's own types; a complex element has none.
     pub(crate) fn value(&self) -> Option<Item<'a>> {
         match self {
             Self::Element(element) => element.value(),
@@ -116,8 +116,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// One JSON value on one line: an element as it stands in the document, without white space
-    /// between its parts; all else in FHIR's spelling.
+    /// Returns one JSON value on one line: an element as in the document, without white space
+    /// between its parts; everything else in FHIR's notation.
     pub fn to_json(&self) -> String {
         match self {
             Self::Element(element) => compact(element.node().raw_str()),
@@ -140,7 +140,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// JSON without white space outside of strings.
+/// Removes white space outside of strings from JSON.
 fn compact(json: &str) -> String {
     let mut in_string = false;
     let mut after_backslash = false;

@@ -1,7 +1,8 @@
-//! From text to tokens (FHIRPath N1 §Lexical Elements).
+//! Lexer: splits text into tokens (FHIRPath N1 §Lexical Elements).
 //!
-//! Invariants: every token knows the byte offset at which it begins; the lexer never panics and
-//! reads each byte once; it says what a number or a date literal is, never what it means in place.
+//! Invariants: every token has the byte offset at which it begins; the lexer never panics and reads
+//! each byte once; it decides what number or date literal a token is, never what it means in
+//! context.
 
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::temporal::{Date, DateTime, Time};
@@ -14,7 +15,7 @@ pub(crate) struct Token {
     pub(crate) offset: usize,
 }
 
-/// What a token is.
+/// The kinds of token.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TokenKind {
     /// `name`, also a keyword: keywords are names in most places.
@@ -54,7 +55,7 @@ struct Lexer<'t> {
     at: usize,
 }
 
-/// All tokens of the text; the last is [`TokenKind::End`].
+/// Returns all tokens of the text; the last is [`TokenKind::End`].
 pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
     let mut lexer = Lexer { text, at: 0 };
     let mut found = Vec::new();
@@ -86,7 +87,7 @@ impl<'t> Lexer<'t> {
         SyntaxError { offset, kind }
     }
 
-    /// Takes the longest run of matching characters.
+    /// Consumes the longest run of matching characters.
     fn run(&mut self, matches: impl Fn(char) -> bool) -> &'t str {
         let rest = self.rest();
         let length = rest.find(|c| !matches(c)).unwrap_or(rest.len());
@@ -210,7 +211,7 @@ impl<'t> Lexer<'t> {
         parsed.ok_or_else(|| self.error(start, SyntaxErrorKind::BadDate))
     }
 
-    /// `14:30:05.120`; a point without a digit after it belongs to the path that follows.
+    /// Consumes `14:30:05.120`; a point without a digit after it belongs to the path that follows.
     fn clock(&mut self) {
         self.run(|c| c.is_ascii_digit() || c == ':');
         let mut after = self.rest().chars();
@@ -220,7 +221,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// `Z` or `+02:00`; a sign without `HH:MM` after it is an operator.
+    /// Consumes `Z` or `+02:00`; a sign without `HH:MM` after it is an operator.
     fn offset(&mut self) {
         match self.peek() {
             Some('Z') => self.at += 1,
@@ -237,7 +238,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The text between two quotes, with its escapes resolved.
+    /// Returns the text between two quotes, with its escapes resolved.
     fn quoted(&mut self, quote: char) -> Result<String, SyntaxError> {
         let start = self.at;
         self.at += quote.len_utf8();
@@ -274,7 +275,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Four hexadecimal digits, or two such escapes that form a surrogate pair.
+    /// Reads four hexadecimal digits, or two such escapes that form a surrogate pair.
     fn unicode(&mut self) -> Option<char> {
         let high = self.hexadecimal()?;
         if !(0xD800..0xDC00).contains(&high) {

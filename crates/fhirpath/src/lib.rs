@@ -2,14 +2,14 @@
 //! without copying the tree.
 //!
 //! Invariants:
-//! - nothing here does I/O; what lies outside of the document comes through [`Host`], the time
-//!   through [`Context::with_now`];
-//! - compiling never panics, evaluating neither; both are bounded: text and nesting when compiling,
-//!   steps ([`Context::with_fuel`]) when evaluating;
-//! - an item is a place in the document or a value of FHIRPath's own types; a result of a
-//!   comparison that precision or units leave open is empty, never a guess.
+//! - nothing here does I/O; anything outside the document comes through [`Host`], the time through
+//!   [`Context::with_now`];
+//! - neither compilation nor evaluation panics; both are bounded: text and nesting at compile time,
+//!   steps ([`Context::with_fuel`]) at evaluation;
+//! - an item is a place in the document or a value of FHIRPath's own types; a comparison that
+//!   precision or units leave undecided is empty, never a guess.
 //!
-//! One expression: [`Expression`]. Many of one resource type in one walk: [`Set`].
+//! One expression: [`Expression`]. Many expressions on one resource type in one walk: [`Set`].
 
 mod ast;
 mod check;

@@ -1,6 +1,6 @@
-//! From tokens to a tree (FHIRPath N1 §Grammar, §Precedence).
+//! Parser: builds the tree from tokens (FHIRPath N1 §Grammar, §Precedence).
 //!
-//! Invariants: never panics; recursion is bounded by [`MAX_DEPTH`]; the text by [`MAX_BYTES`].
+//! Invariants: never panics; recursion is bounded by [`MAX_DEPTH`], the text by [`MAX_BYTES`].
 
 use crate::ast::{
     Arithmetic, Ast, AstKind, Chain, Comparison, Literal, MAX_DEPTH, Operator, TypeName,
@@ -10,10 +10,10 @@ use crate::lexer::{Token, TokenKind, tokens};
 use crate::quantity::{CalendarUnit, Quantity, Unit};
 use rust_decimal::Decimal;
 
-/// No expression of any specification comes near.
+/// Maximum length of an expression; none in any specification comes close.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Reads a whole expression.
+/// Parses a whole expression.
 pub(crate) fn parse(text: &str) -> Result<Ast, SyntaxError> {
     if MAX_BYTES < text.len() {
         return Err(SyntaxError {
@@ -39,7 +39,7 @@ struct Parser {
     depth: u16,
 }
 
-/// What an infix token does.
+/// The effect of an infix token.
 #[derive(Clone, Copy)]
 enum Infix {
     Binary(Operator),
@@ -48,7 +48,7 @@ enum Infix {
     As,
 }
 
-/// How tightly an infix token binds, and what it does.
+/// Returns the binding power and the effect of an infix token.
 fn infix(token: &TokenKind) -> Option<(u8, Infix)> {
     use Operator as O;
     let (TokenKind::Mark(_) | TokenKind::Name(_)) = token else {
@@ -159,7 +159,7 @@ impl Parser {
         })
     }
 
-    /// Everything that binds at least as tightly as `minimum`.
+    /// Parses everything that binds at least as tightly as `minimum`.
     fn expression(&mut self, minimum: u8) -> Result<Ast, SyntaxError> {
         self.depth += 1;
         if MAX_DEPTH < self.depth {
@@ -240,7 +240,7 @@ impl Parser {
         }
     }
 
-    /// What follows a point.
+    /// Parses what follows a point.
     fn invocation(&mut self, input: Ast) -> Result<AstKind, SyntaxError> {
         match self.peek().clone() {
             TokenKind::Name(name) | TokenKind::Quoted(name) => {
@@ -255,7 +255,7 @@ impl Parser {
                 }
                 Ok(AstKind::Member(Box::new(input), name))
             }
-            // `.$this` is allowed by the grammar and says what its input says.
+            // The grammar allows `.$this`; it is the same as its input.
             TokenKind::Dollar(name) if name == "this" => {
                 self.at += 1;
                 Ok(input.kind)
@@ -366,7 +366,7 @@ impl Parser {
         })
     }
 
-    /// `'mg'` or `days` after a number.
+    /// Parses `'mg'` or `days` after a number.
     fn unit(&mut self) -> Option<Unit> {
         let unit = match self.peek() {
             TokenKind::Text(unit) => Unit::Ucum(unit.as_str().into()),
@@ -377,7 +377,7 @@ impl Parser {
         Some(unit)
     }
 
-    /// A type after `is` or `as`.
+    /// Parses a type after `is` or `as`.
     fn type_name(&mut self) -> Result<TypeName, SyntaxError> {
         let offset = self.offset();
         let first = self.type_part()?;

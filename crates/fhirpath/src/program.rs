@@ -1,7 +1,7 @@
-//! What an expression compiles to.
+//! The compiled form of an expression.
 //!
-//! Invariant: names of functions, types and variables are resolved, literal patterns are compiled;
-//! evaluating looks nothing up by text but elements, and those once per parent type.
+//! Invariant: names of functions, types and variables are resolved, and literal patterns are
+//! compiled; evaluation looks up only elements by text, and those once per parent type.
 
 use crate::ast::{Arithmetic, Comparison, Literal};
 use crate::function::Function;
@@ -10,7 +10,7 @@ use fhir::definitions::TypeDef;
 use regex::Regex;
 use std::sync::OnceLock;
 
-/// Something that gives a collection.
+/// An operation that returns a collection.
 #[derive(Debug)]
 pub(crate) enum Op {
     Literal(Literal),
@@ -18,7 +18,7 @@ pub(crate) enum Op {
     Index,
     Total,
     Variable(Variable),
-    /// Steps from each item of the start; no collection is made in between.
+    /// Steps applied to each item of the start; no intermediate collection is built.
     Path(Box<Op>, Vec<Step>),
     Call(Box<Call>),
     Indexer(Box<Op>, Box<Op>),
@@ -27,21 +27,21 @@ pub(crate) enum Op {
     Negate(Box<Op>),
     Plus(Box<Op>),
     As(Box<Op>, TypeSpec),
-    /// Gives a boolean or nothing.
+    /// A test that returns a boolean or nothing.
     Test(Test),
 }
 
-/// A function with its input and arguments.
+/// A function call with its input and arguments.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) function: Function,
     pub(crate) input: Op,
     pub(crate) arguments: Vec<Op>,
-    /// The pattern of the first argument, where that is a literal.
+    /// The pattern of the first argument, if that is a literal.
     pub(crate) regex: Option<Regex>,
 }
 
-/// Something that is true, false or unknown.
+/// A test that is true, false or unknown.
 #[derive(Debug)]
 pub(crate) enum Test {
     And(Vec<Op>),
@@ -61,7 +61,7 @@ pub(crate) enum Test {
     },
     In(Box<Op>, Box<Op>),
     Is(Box<Op>, TypeSpec),
-    /// `resolve() is Type`: the text of a reference says its type, too.
+    /// `resolve() is Type`: the text of a reference also gives its type.
     ResolvesTo(Box<Op>, TypeSpec),
     Exists(Box<Op>, Option<Box<Op>>),
     Empty(Box<Op>),
@@ -70,11 +70,11 @@ pub(crate) enum Test {
     HasValue(Box<Op>),
 }
 
-/// From one item to its next ones.
+/// A step from one item to the next ones.
 #[derive(Debug)]
 pub(crate) enum Step {
     Member(Member),
-    /// The name of a type at the start of a path: the item, if it is one.
+    /// A type name at the start of a path: selects the item if it has that type.
     Root(&'static TypeDef),
     /// `where` without `$index`.
     Where(Op),
@@ -83,11 +83,11 @@ pub(crate) enum Step {
     Extension(String),
 }
 
-/// The elements of one name.
+/// The elements with one name.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: String,
-    /// Of the first parent type that came along; nearly always the only one.
+    /// The shape for the first parent type encountered; nearly always the only one.
     pub(crate) shape: OnceLock<Shape>,
 }
 
@@ -97,9 +97,9 @@ pub(crate) enum Variable {
     Resource,
     RootResource,
     Context,
-    /// A URL that the name stands for.
+    /// The URL that the name stands for.
     Url(String),
-    /// Given by the context.
+    /// A variable given by the context.
     Named(String),
 }
 
@@ -117,7 +117,7 @@ impl Member {
 // === impl Variable ===
 
 impl Variable {
-    /// FHIR R4 fhirpath.html#variables.
+    /// Resolves a variable name by FHIR R4 fhirpath.html#variables.
     pub(crate) fn named(name: String) -> Self {
         match name.as_str() {
             "resource" => Self::Resource,

@@ -1,6 +1,6 @@
 //! Type names in expressions, and the shape of an element below a type.
 //!
-//! Invariant: a type is looked up once, when compiling; a shape once per step and parent type.
+//! Invariant: a type is looked up once, at compile time; a shape once per step and parent type.
 
 use crate::ast::TypeName;
 use crate::element::Element;
@@ -9,16 +9,16 @@ use crate::item::Item;
 use fhir::definitions::{TypeDef, TypeKind, type_named};
 use fhir::json::Symbol;
 
-/// What `is`, `as` and `ofType` ask for.
+/// The type requested by `is`, `as` and `ofType`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TypeSpec {
-    /// A type of FHIR.
+    /// A FHIR type.
     Fhir(&'static TypeDef),
-    /// A type of FHIRPath's own.
+    /// One of FHIRPath's own types.
     System(SystemType),
     /// A name that is both: `Quantity`.
     Either(&'static TypeDef, SystemType),
-    /// `System.Patient`: there are no such items.
+    /// `System.Patient`: no item has this type.
     Nothing,
 }
 
@@ -36,18 +36,18 @@ pub(crate) enum SystemType {
     Quantity,
 }
 
-/// Where the elements of one name lie below one type.
+/// The location of the elements with one name below one type.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) parent: &'static TypeDef,
-    /// By symbol; several only for a choice.
+    /// The fields by symbol; more than one only for a choice.
     pub(crate) fields: Vec<(Symbol, Option<&'static TypeDef>)>,
 }
 
 // === impl TypeSpec ===
 
 impl TypeSpec {
-    /// The type of that name.
+    /// Returns the type with that name.
     pub(crate) fn resolve(name: &TypeName) -> Result<Self, SyntaxError> {
         let system = SystemType::named(&name.name);
         match name.namespace.as_deref() {
@@ -65,7 +65,7 @@ impl TypeSpec {
         }
     }
 
-    /// As search parameters mean it: `DateTime` is `dateTime`.
+    /// Resolves a name as search parameters use it: `DateTime` is `dateTime`.
     pub(crate) fn resolve_loosely(name: &TypeName) -> Result<Self, SyntaxError> {
         let spec = Self::resolve(name)?;
         let Self::System(_) = spec else {
@@ -78,7 +78,7 @@ impl TypeSpec {
         Ok(type_named(&lower).map_or(spec, Self::Fhir))
     }
 
-    /// `is`: the type or a specialisation of it.
+    /// Evaluates `is`: the type or a specialisation of it.
     pub(crate) fn holds(self, item: &Item<'_>) -> bool {
         match (self, item) {
             (Self::Fhir(def) | Self::Either(def, _), Item::Element(element)) => element.is_a(def),
@@ -87,8 +87,9 @@ impl TypeSpec {
         }
     }
 
-    /// `as` and `ofType`: like `is`, but a primitive must be of the very type: a `code` is a
-    /// `string`, and `ofType(string)` does not find it (official suite, testInheritance).
+    /// Evaluates `as` and `ofType`: like `is`, but a primitive must have exactly this type: a
+    /// `code` is a `string`, and `ofType(string)` does not find it (official suite,
+    /// testInheritance).
     pub(crate) fn selects(self, item: &Item<'_>) -> bool {
         match (self, item) {
             (Self::Fhir(def) | Self::Either(def, _), Item::Element(element)) => {
@@ -98,7 +99,7 @@ impl TypeSpec {
         }
     }
 
-    /// As [`TypeSpec::selects`], for any element of a type.
+    /// Decides like [`TypeSpec::selects`], for any element of a type.
     pub(crate) fn selects_def(self, own: &'static TypeDef) -> bool {
         match self {
             Self::Fhir(def) | Self::Either(def, _) => selects(def, own),
@@ -156,7 +157,7 @@ impl SystemType {
 // === impl Shape ===
 
 impl Shape {
-    /// The elements of that name below that type; none if it has no such element.
+    /// Returns the elements with that name below that type; none if it has no such element.
     pub(crate) fn of(parent: &'static TypeDef, name: &str) -> Self {
         let mut fields = Vec::new();
         if let Some(element) = parent.element(name) {
@@ -172,7 +173,7 @@ impl Shape {
     }
 }
 
-/// An element at a field: what is a resource says itself of which type.
+/// Returns the element at a field: a resource names its own type.
 pub(crate) fn element_at<'a>(
     node: fhir::json::Node<'a>,
     type_def: Option<&'static TypeDef>,

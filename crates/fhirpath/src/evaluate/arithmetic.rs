@@ -1,6 +1,6 @@
-//! Operators that give a value (FHIRPath N1 §Math, §Date/Time Arithmetic).
+//! Operators that compute a value (FHIRPath N1 §Math, §Date/Time Arithmetic).
 //!
-//! Overflow, underflow and division by zero give nothing.
+//! Overflow, underflow and division by zero give an empty result.
 
 use super::order::number;
 use super::{Evaluator, Scope, Single};
@@ -58,7 +58,7 @@ impl<'a> Evaluator<'_, 'a> {
         }
     }
 
-    /// The operand of `+`: a number or quantity.
+    /// Returns the operand of `+`: a number or quantity.
     pub(super) fn number(&self, operand: &'a Op, scope: Scope<'_, 'a>) -> Single<'a> {
         match self.value(operand, scope, "+")? {
             Some(value) if negated(&value).is_none() => Err(EvaluationError::WrongType("+")),

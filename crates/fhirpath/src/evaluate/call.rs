@@ -1,4 +1,4 @@
-//! Functions: which chapter evaluates which.
+//! Dispatch of function calls to the files that evaluate them.
 
 use super::{Evaluator, Scope};
 use crate::error::EvaluationError;

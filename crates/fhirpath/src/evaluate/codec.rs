@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use std::borrow::Cow;
 
-/// What HTML cannot hold as it is.
+/// Characters that HTML cannot contain literally.
 const ENTITIES: [(char, &str); 5] = [
     ('&', "&amp;"),
     ('<', "&lt;"),
@@ -116,7 +116,7 @@ fn unescape(text: &str, format: &str) -> Option<String> {
     }
 }
 
-/// Takes quotes that should have been escaped as they are.
+/// Unescapes JSON; quotes that should have been escaped are taken literally.
 fn unescape_json(text: &str) -> Option<String> {
     let source = format!("\"{}\"", escape_bare_quotes(text));
     let document = fhir::json::Document::parse(&source).ok()?;

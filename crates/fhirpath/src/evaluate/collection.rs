@@ -223,7 +223,8 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    /// `sort(key, -key)`; an item without a key stands last, or first where the order is turned.
+    /// Evaluates `sort(key, -key)`; an item without a key sorts last, or first if the order is
+    /// descending.
     pub(super) fn sort(&self, call: &'a Call, scope: Scope<'_, 'a>, out: &mut Items<'a>) -> Done {
         let mut keyed = Vec::new();
         for (index, item) in self.items(&call.input, scope)?.into_iter().enumerate() {

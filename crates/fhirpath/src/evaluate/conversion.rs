@@ -1,4 +1,4 @@
-//! From one of FHIRPath's types to another (FHIRPath N1 §Conversion).
+//! Conversions between FHIRPath's types (FHIRPath N1 §Conversion).
 
 use super::{Evaluator, Scope};
 use crate::error::EvaluationError;

@@ -1,4 +1,4 @@
-//! What is equal and what is equivalent (FHIRPath N1 §Equality).
+//! Equality and equivalence (FHIRPath N1 §Equality).
 
 use super::Evaluator;
 use super::order::{moment, number, quantity};
@@ -7,7 +7,7 @@ use crate::item::{Item, Items};
 use fhir::json::{Kind, Node};
 
 impl<'a> Evaluator<'_, 'a> {
-    /// `=` of collections: item by item, in order.
+    /// Evaluates `=` of collections: item by item, in order.
     pub(super) fn all_equal(
         &self,
         left: &[Item<'a>],
@@ -31,7 +31,7 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(all_known.then_some(true))
     }
 
-    /// `~` of collections: the same items in any order.
+    /// Evaluates `~` of collections: the same items in any order.
     pub(super) fn all_equivalent(
         &self,
         left: &[Item<'a>],
@@ -51,7 +51,7 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(true)
     }
 
-    /// Is an equal item in the collection?
+    /// Returns whether the collection contains an equal item.
     pub(super) fn contains(
         &self,
         items: &[Item<'a>],
@@ -61,7 +61,7 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(items.iter().any(|other| equal(other, item) == Some(true)))
     }
 
-    /// Adds the items that are not there yet.
+    /// Adds the items that are not yet present.
     pub(super) fn add_distinct(
         &self,
         items: Items<'a>,
@@ -76,7 +76,7 @@ impl<'a> Evaluator<'_, 'a> {
     }
 }
 
-/// `=` of two items; `None` where precision or units leave it open.
+/// Evaluates `=` of two items; `None` if precision or units leave it undecided.
 pub(super) fn equal(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
     if let (Item::Element(a), Item::Element(b)) = (left, right) {
         if a.node() == b.node() {
@@ -118,7 +118,7 @@ fn equal_values(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
     }
 }
 
-/// `~` of two items.
+/// Evaluates `~` of two items.
 pub(super) fn equivalent(left: &Item<'_>, right: &Item<'_>) -> bool {
     let (Some(left_value), Some(right_value)) = (left.value(), right.value()) else {
         return match (left.element(), right.element()) {
@@ -141,7 +141,7 @@ pub(super) fn equivalent(left: &Item<'_>, right: &Item<'_>) -> bool {
     }
 }
 
-/// The same text but for case and kind of white space.
+/// Compares text ignoring case and the kind of white space.
 fn same_words(a: &str, b: &str) -> bool {
     let fold = |text: &str| -> String {
         let spaced = text
@@ -152,7 +152,7 @@ fn same_words(a: &str, b: &str) -> bool {
     a == b || fold(a) == fold(b)
 }
 
-/// The same JSON, numbers by value, fields in any order; `loosely` as `~` takes text.
+/// Compares JSON, numbers by value, fields in any order; `loosely` compares text as `~` does.
 fn same_tree(a: Node<'_>, b: Node<'_>, loosely: bool) -> bool {
     match (a.kind(), b.kind()) {
         (Kind::Object, Kind::Object) => {

@@ -81,8 +81,8 @@ impl<'a> Evaluator<'_, 'a> {
         }
     }
 
-    /// `resolve() is Type`: what is contained or the host knows says its own type; else the
-    /// reference's text does.
+    /// Evaluates `resolve() is Type`: a contained resource, or one that the host knows, gives its
+    /// own type; otherwise the reference's text does.
     pub(super) fn resolves_to(&self, item: &Item<'a>, spec: TypeSpec) -> Option<bool> {
         let reference = reference_text(item)?;
         if let Some(target) = self.target(&reference) {
@@ -124,7 +124,7 @@ impl<'a> Evaluator<'_, 'a> {
     }
 }
 
-/// The text that an item refers to: a `Reference`'s, or that of a uri or string.
+/// Returns the text that an item refers to: a `Reference`'s, or that of a uri or string.
 fn reference_text<'a>(item: &Item<'a>) -> Option<Cow<'a, str>> {
     match item {
         Item::Element(element) if element.node().is_object() => element.node().text("reference"),
@@ -132,7 +132,7 @@ fn reference_text<'a>(item: &Item<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// `Patient` of `Patient/1`, `http://example.org/Patient/1` and `Patient/1/_history/2`.
+/// Returns `Patient` for `Patient/1`, `http://example.org/Patient/1` and `Patient/1/_history/2`.
 fn type_in(reference: &str) -> Option<&str> {
     let whole = reference
         .split_once("/_history/")
@@ -141,7 +141,8 @@ fn type_in(reference: &str) -> Option<&str> {
     Some(before.rsplit_once('/').map_or(before, |(_, name)| name))
 }
 
-/// Every instance conforms to the definition of its type and of those above it.
+/// Checks conformance to a base definition: every instance conforms to the definition of its type
+/// and of that type's ancestors.
 fn is_of_base_type(element: &Element<'_>, url: &str) -> Option<bool> {
     let wanted = type_named(url.strip_prefix(STRUCTURES)?)?;
     Some(element.is_a(wanted))

@@ -1,6 +1,6 @@
-//! `htmlChecks`: what a narrative may hold (FHIR R4 narrative.html, txt-1 and txt-2).
+//! `htmlChecks`: the allowed content of a narrative (FHIR R4 narrative.html, txt-1 and txt-2).
 //!
-//! It looks at tags, attributes and content; it is no XML parser.
+//! The check looks at tags, attributes and content; it is not an XML parser.
 
 /// The tags of XHTML 1.0 that a narrative may have.
 const TAGS: &[&str] = &[
@@ -54,7 +54,8 @@ const TAGS: &[&str] = &[
     "var",
 ];
 
-/// Has it a `div` as its only root, only allowed tags, nothing active, and some content?
+/// Returns whether the text has a `div` as its only root, only allowed tags, nothing active, and
+/// some content.
 pub(super) fn is_narrative(text: &str) -> bool {
     let text = text.trim();
     if !text.starts_with("<div") || !text.ends_with('>') {
@@ -65,7 +66,7 @@ pub(super) fn is_narrative(text: &str) -> bool {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {
         if open.is_empty() && !(before.is_empty() && std::ptr::eq(rest, text)) {
-            // Something after the root's end.
+            // There is text after the end of the root.
             return false;
         }
         has_content |= !before.trim().is_empty();
@@ -88,7 +89,7 @@ pub(super) fn is_narrative(text: &str) -> bool {
     open.is_empty() && rest.trim().is_empty() && has_content
 }
 
-/// Up to the `>` that ends the tag, which is none in an attribute's value.
+/// Splits at the `>` that ends the tag, skipping any in attribute values.
 fn split_tag(text: &str) -> Option<(&str, &str)> {
     let mut quote = None;
     let end = text.find(|c: char| match (quote, c) {
@@ -122,7 +123,7 @@ fn take_tag<'t>(tag: &'t str, open: &mut Vec<&'t str>) -> bool {
     TAGS.contains(&name) && attributes_are_safe(attributes)
 }
 
-/// No event handlers, no script behind a link.
+/// Returns whether there are no event handlers and no script links.
 fn attributes_are_safe(attributes: &str) -> bool {
     let lower = attributes.to_ascii_lowercase();
     let is_handler = |word: &str| word.starts_with("on") && word.contains('=');

@@ -1,4 +1,4 @@
-//! Functions of numbers (FHIRPath N1 §Math). What has no real result gives nothing.
+//! Numeric functions (FHIRPath N1 §Math). A call without a real result gives an empty result.
 
 use super::order::number;
 use super::{Evaluator, Scope};

@@ -1,10 +1,10 @@
-//! Evaluating a compiled expression.
+//! Evaluation of a compiled expression.
 //!
-//! Invariants: every step burns fuel; recursion is as deep as the expression at most; an item is
-//! handed on, never collected, along a path.
+//! Invariants: every step burns fuel; recursion is at most as deep as the expression; along a path,
+//! items are passed on, never collected.
 //!
-//! Layout: here what gives collections, `test` what gives booleans, `walk` the steps of a path,
-//! then one file per chapter of functions.
+//! Layout: this file has the operations that return collections, `test` those that return booleans,
+//! `walk` the steps of a path, and one file per chapter of functions follows.
 
 mod arithmetic;
 mod call;
@@ -37,7 +37,7 @@ pub(crate) struct Evaluator<'e, 'a> {
     fuel: Cell<u64>,
 }
 
-/// What `$this`, `$index` and `$total` say at a place in the expression.
+/// The values of `$this`, `$index` and `$total` at a place in the expression.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'s, 'a> {
     pub(crate) this: Option<&'s Item<'a>>,
@@ -45,17 +45,17 @@ pub(crate) struct Scope<'s, 'a> {
     pub(crate) total: Option<&'s Items<'a>>,
 }
 
-/// Why items are no longer wanted.
+/// Reason for stopping the flow of items.
 pub(crate) enum Stop {
-    /// Whoever asked knows enough.
+    /// The consumer needs no more items.
     Enough,
     Failed(EvaluationError),
 }
 
-/// Takes items one by one.
+/// Consumer that takes items one by one.
 pub(crate) type Sink<'k, 'a> = &'k mut dyn FnMut(Item<'a>) -> Result<(), Stop>;
 
-/// One item, or none.
+/// A single item, or none.
 pub(crate) type Single<'a> = Result<Option<Item<'a>>, EvaluationError>;
 
 impl From<EvaluationError> for Stop {
@@ -64,7 +64,7 @@ impl From<EvaluationError> for Stop {
     }
 }
 
-/// A walk that was stopped because it had said enough was not a failure.
+/// Converts a stopped walk: one that stopped because the consumer had enough is not a failure.
 pub(crate) fn settle(walked: Result<(), Stop>) -> Result<(), EvaluationError> {
     match walked {
         Ok(()) | Err(Stop::Enough) => Ok(()),
@@ -75,7 +75,7 @@ pub(crate) fn settle(walked: Result<(), Stop>) -> Result<(), EvaluationError> {
 // === impl Scope ===
 
 impl<'s, 'a> Scope<'s, 'a> {
-    /// The same with another `$this`.
+    /// Returns the scope with another `$this`.
     pub(crate) fn with_this(self, this: &'s Item<'a>, index: usize) -> Self {
         Self {
             this: Some(this),
@@ -95,7 +95,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         }
     }
 
-    /// The scope of the whole expression.
+    /// Returns the scope of the whole expression.
     pub(crate) fn scope(&self) -> Scope<'e, 'a> {
         Scope {
             this: Some(&self.context.focus),
@@ -114,12 +114,12 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         Ok(())
     }
 
-    /// Burns for text that is about to be made, so that no expression can fill the memory.
+    /// Burns fuel for text before it is built, so that no expression can fill memory.
     pub(crate) fn burn_bytes(&self, n_bytes: usize) -> Result<(), EvaluationError> {
         self.burn(n_bytes as u64 / 8)
     }
 
-    /// Evaluates into a collection. What it grows by is burnt, too.
+    /// Evaluates into a collection. Growth of the collection burns fuel, too.
     pub(crate) fn eval(
         &self,
         op: &'a Op,
@@ -183,7 +183,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         Ok(())
     }
 
-    /// Evaluates item by item; whoever takes them may stop it.
+    /// Evaluates item by item; the consumer may stop it.
     pub(crate) fn each(
         &self,
         op: &'a Op,
@@ -245,7 +245,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         match self.single(op, scope, name)? {
             None => Ok(None),
             Some(Item::String(text)) => Ok(Some(text)),
-            // A date of FHIR is written as text, and may be taken for it.
+            // A FHIR date is written as text and may be used as text.
             Some(Item::Element(element)) if element.is_primitive() => match element.text() {
                 Some(text) => Ok(Some(text)),
                 None if !element.has_value() => Ok(None),
@@ -255,7 +255,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
         }
     }
 
-    /// Evaluates to at most one whole number.
+    /// Evaluates to at most one integer.
     pub(crate) fn integer(
         &self,
         op: &'a Op,

@@ -1,4 +1,4 @@
-//! Which value comes first (FHIRPath N1 §Comparison).
+//! Ordering of values (FHIRPath N1 §Comparison).
 
 use crate::error::EvaluationError;
 use crate::item::Item;
@@ -7,7 +7,7 @@ use crate::temporal::DateTime;
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
 
-/// Less, equal, greater, or unknown; values that have no order with each other are an error.
+/// Returns less, equal, greater, or unknown; values without an order between them are an error.
 pub(super) fn compare(
     left: &Item<'_>,
     right: &Item<'_>,
@@ -31,7 +31,7 @@ pub(super) fn compare(
     })
 }
 
-/// An integer or decimal.
+/// Returns an integer or decimal.
 pub(super) fn number(item: &Item<'_>) -> Option<Decimal> {
     match item {
         Item::Integer(integer) => Some(Decimal::from(*integer)),
@@ -40,7 +40,7 @@ pub(super) fn number(item: &Item<'_>) -> Option<Decimal> {
     }
 }
 
-/// A date, or a date and time.
+/// Returns a date, or a date and time.
 pub(super) fn moment(item: &Item<'_>) -> Option<DateTime> {
     match item {
         Item::Date(date) => Some(DateTime::from(*date)),
@@ -49,7 +49,7 @@ pub(super) fn moment(item: &Item<'_>) -> Option<DateTime> {
     }
 }
 
-/// A quantity, or a number as one.
+/// Returns a quantity, or a number as one.
 pub(super) fn quantity(item: &Item<'_>) -> Option<Quantity> {
     match item {
         Item::Quantity(quantity) => Some(Quantity::clone(quantity)),

@@ -8,9 +8,9 @@ use crate::number;
 use crate::program::Call;
 use rust_decimal::Decimal;
 
-/// Digits after the point that are kept at most.
+/// Maximum number of digits after the decimal point.
 const MAX_SCALE: i32 = 28;
-/// Digits of a decimal's boundary unless told otherwise.
+/// Default number of digits in a decimal's boundary.
 const DEFAULT_SCALE: i32 = 8;
 
 impl<'a> Evaluator<'_, 'a> {
@@ -102,8 +102,9 @@ fn boundary<'a>(value: &Item<'a>, digits: Option<i32>, low: bool) -> Option<Item
     }
 }
 
-/// Half a unit of the last digit below or above. To fewer digits than that needs, the official
-/// suite cuts where the boundary lies towards zero and rounds where it lies away from it.
+/// Returns the value half a unit of the last digit below or above. If fewer digits are requested
+/// than that needs, the official suite truncates a boundary towards zero and rounds one away from
+/// it.
 fn decimal_boundary(value: Decimal, digits: Option<i32>, low: bool) -> Option<Decimal> {
     let digits = digits.unwrap_or(DEFAULT_SCALE);
     let scale = u32::try_from(digits).ok().filter(|_| digits <= MAX_SCALE)?;

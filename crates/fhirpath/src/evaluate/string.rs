@@ -1,4 +1,4 @@
-//! Functions of text (FHIRPath N1 §String Manipulation). Places count characters, from 0.
+//! String functions (FHIRPath N1 §String Manipulation). Positions count characters, from 0.
 
 use super::{Evaluator, Scope};
 use crate::compile::{pattern, whole_pattern};
@@ -19,7 +19,7 @@ impl<'a> Evaluator<'_, 'a> {
         };
         self.burn_bytes(text.len())?;
         if matches!(call.function, F::ToChars | F::Split) {
-            // Items weigh more than the text they are made of.
+            // Items take more memory than the text they are made of.
             self.burn(4 * text.len() as u64)?;
         }
         match call.function {
@@ -135,7 +135,7 @@ impl<'a> Evaluator<'_, 'a> {
         let regex = if let Some(regex) = &call.regex {
             Cow::Borrowed(regex)
         } else {
-            // Compiling one at run time is not cheap.
+            // Compiling a pattern at run time is expensive.
             self.burn(20_000)?;
             let compile = if call.function == F::MatchesFull {
                 whole_pattern
@@ -150,7 +150,7 @@ impl<'a> Evaluator<'_, 'a> {
                 let Some(with) = self.text(substitution, scope, name)? else {
                     return Ok(());
                 };
-                // Each match is replaced, and each `$` may repeat what was matched.
+                // Each match is replaced, and each `$` may repeat the matched text.
                 let n_bytes = regex.find_iter(text).count().saturating_mul(with.len());
                 let n_repeated = with.matches('$').count().saturating_mul(text.len());
                 self.burn_bytes(n_bytes.saturating_add(n_repeated))?;
@@ -188,8 +188,8 @@ fn owned<'a>(text: String) -> Item<'a> {
     Item::String(Cow::Owned(text))
 }
 
-/// An empty pattern changes nothing (official suite, testReplaceMatches2). `$1` is the first group
-/// even where a letter follows.
+/// Replaces all matches. An empty pattern changes nothing (official suite, testReplaceMatches2).
+/// `$1` is the first group even if a letter follows.
 fn replace_all(regex: &Regex, source: &str, text: &str, with: &str) -> String {
     if source.is_empty() {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What is true, false or unknown (FHIRPath N1 §Boolean logic, §Equality, §Comparison).
+//! Three-valued tests: true, false or unknown (FHIRPath N1 §Boolean logic, §Equality, §Comparison).
 
 use super::{Evaluator, Scope, Stop, settle};
 use crate::ast::Comparison;
@@ -10,7 +10,7 @@ use crate::program::{Op, Test};
 pub(crate) type Truth = Result<Option<bool>, EvaluationError>;
 
 impl<'a> Evaluator<'_, 'a> {
-    /// Evaluates where a boolean is wanted: a single item that is none counts as true
+    /// Evaluates where a boolean is required: a single item that is not a boolean counts as true
     /// (FHIRPath N1 §Singleton Evaluation of Collections).
     pub(crate) fn condition(&self, op: &'a Op, scope: Scope<'_, 'a>, name: &'static str) -> Truth {
         if let Op::Test(test) = op {
@@ -96,8 +96,8 @@ impl<'a> Evaluator<'_, 'a> {
         }
     }
 
-    /// `and` over all where `wanted` is true, `or` where it is false: one operand that is not
-    /// `wanted` decides, and the rest are not looked at.
+    /// Evaluates `and` over all operands if `wanted` is true, `or` if it is false: one operand that
+    /// is not `wanted` decides, and the rest are not evaluated.
     fn all_of(
         &self,
         operands: &'a [Op],

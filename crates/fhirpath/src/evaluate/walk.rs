@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 static EXTENSION: LazyLock<Option<&'static TypeDef>> = LazyLock::new(|| type_named("Extension"));
 
 impl<'a> Evaluator<'_, 'a> {
-    /// All that a path leads to.
+    /// Evaluates everything that a path leads to.
     pub(super) fn path(
         &self,
         start: &'a Op,
@@ -73,7 +73,7 @@ impl<'a> Evaluator<'_, 'a> {
         }
     }
 
-    /// All children of an element, in the order of the document.
+    /// Evaluates all children of an element, in document order.
     pub(super) fn children(&self, element: &Element<'a>, sink: Sink<'_, 'a>) -> Result<(), Stop> {
         let Some(holder) = element.holder() else {
             return Ok(());
@@ -96,13 +96,13 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    /// All descendants, each before its own children.
+    /// Evaluates all descendants, each before its own children.
     pub(super) fn descendants(
         &self,
         element: &Element<'a>,
         sink: Sink<'_, 'a>,
     ) -> Result<(), Stop> {
-        // Not by recursion: what the document is deep is not for the stack to bear.
+        // Not recursive: the depth of the document must not be limited by the stack.
         let mut open: Vec<Item<'a>> = vec![Item::Element(*element)];
         let mut is_self = true;
         while let Some(item) = open.pop() {
@@ -121,7 +121,7 @@ impl<'a> Evaluator<'_, 'a> {
         Ok(())
     }
 
-    /// The text that each item refers to: a `Reference`'s, or that of a uri or string.
+    /// Collects the extensions of the items with this URL.
     pub(super) fn extension_by_url(
         &self,
         items: Items<'a>,
@@ -141,7 +141,7 @@ impl<'a> Evaluator<'_, 'a> {
     }
 }
 
-/// The elements of a name below an element.
+/// Returns the elements of a name below an element.
 fn member_elements<'a>(
     element: &Element<'a>,
     member: &'a Member,
@@ -184,7 +184,8 @@ fn extensions<'a>(element: &Element<'a>, url: &str, sink: Sink<'_, 'a>) -> Resul
     })
 }
 
-/// The elements below an object that a shape tells of: the value where there is one, else its `_x`.
+/// Evaluates the elements below an object that a shape describes: the value if present, else its
+/// `_x`.
 fn shape_elements<'a>(holder: Node<'a>, shape: &Shape, sink: Sink<'_, 'a>) -> Result<(), Stop> {
     let (Some(&first), Some(&last)) = (shape.fields.first(), shape.fields.last()) else {
         return Ok(());
@@ -213,7 +214,7 @@ fn shape_elements<'a>(holder: Node<'a>, shape: &Shape, sink: Sink<'_, 'a>) -> Re
     }
 }
 
-/// The element at a field, or each of its array.
+/// Evaluates the element at a field, or each element of its array.
 pub(crate) fn field_elements<'a>(
     field: Node<'a>,
     type_def: Option<&'static TypeDef>,
@@ -222,7 +223,7 @@ pub(crate) fn field_elements<'a>(
     match field.kind() {
         Kind::Array => {
             for item in field.items() {
-                // A null in an array keeps the place of an element that has only extensions.
+                // A null in an array stands in for an element that has only extensions.
                 if !item.is_null() || item.extension_sibling().is_some() {
                     sink(Item::Element(element_at(item, type_def)))?;
                 }

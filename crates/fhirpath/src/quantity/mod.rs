@@ -1,7 +1,7 @@
 //! Numbers with units (FHIRPath N1 §Quantity).
 //!
-//! Invariant: two quantities are equal or ordered only where both units are known and measure the
-//! same thing; otherwise the answer is `None`. What UCUM is known: see [`ucum`].
+//! Invariant: two quantities are equal or ordered only if both units are known and have the same
+//! dimension; otherwise the answer is `None`. For the supported part of UCUM see [`ucum`].
 
 mod ucum;
 
@@ -19,16 +19,16 @@ pub struct Quantity {
     unit: Unit,
 }
 
-/// What the number counts.
+/// The unit of a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// A word of the calendar: `3 months`.
+    /// A calendar unit: `3 months`.
     Calendar(CalendarUnit),
     /// A UCUM code: `3 'mo'`.
     Ucum(Box<str>),
 }
 
-/// The words for time that may follow a number.
+/// The time units that may follow a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CalendarUnit {
     /// `year`
@@ -52,12 +52,12 @@ pub enum CalendarUnit {
 // === impl Quantity ===
 
 impl Quantity {
-    /// A quantity.
+    /// Creates a quantity.
     pub fn new(value: Decimal, unit: Unit) -> Self {
         Self { value, unit }
     }
 
-    /// A bare number: its unit is `'1'`.
+    /// Creates a plain number: its unit is `'1'`.
     pub fn number(value: Decimal) -> Self {
         Self {
             value,
@@ -65,17 +65,17 @@ impl Quantity {
         }
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn value(&self) -> Decimal {
         self.value
     }
 
-    /// The unit.
+    /// Returns the unit.
     pub fn unit(&self) -> &Unit {
         &self.unit
     }
 
-    /// Reads `1`, `4.5 'mg'` or `2 days`.
+    /// Parses `1`, `4.5 'mg'` or `2 days`.
     pub fn parse(text: &str) -> Option<Self> {
         let split = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'));
         let (number, rest) = text.split_at(split.unwrap_or(text.len()));
@@ -95,7 +95,7 @@ impl Quantity {
         Some(Self { value, unit })
     }
 
-    /// The same unit with another number.
+    /// Returns the quantity with the same unit and another number.
     pub(crate) fn with_value(&self, value: Decimal) -> Self {
         Self {
             value,
@@ -103,13 +103,13 @@ impl Quantity {
         }
     }
 
-    /// Less, equal or greater; `None` where the units cannot be compared.
+    /// Returns less, equal or greater; `None` if the units cannot be compared.
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         let (a, b) = self.both_in_base(other)?;
         Some(a.cmp(&b))
     }
 
-    /// The same to the precision of the coarser number, in the unit of the larger unit.
+    /// Compares to the precision of the coarser number, in the larger of the two units.
     pub(crate) fn is_equivalent(&self, other: &Self) -> bool {
         let measures = self.measure_loosely().zip(other.measure_loosely());
         let Some((a, b)) = measures.and_then(|(a, b)| a.factors(&b)) else {
@@ -124,12 +124,12 @@ impl Quantity {
         moved.is_some_and(|moved| number::is_equivalent(kept, moved))
     }
 
-    /// Do both measure the same thing?
+    /// Returns whether both have the same dimension.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         self.unit == other.unit || self.both_in_base(other).is_some()
     }
 
-    /// The same in another unit, if it measures the same thing.
+    /// Converts to another unit, if it has the same dimension.
     pub(crate) fn in_unit(self, unit: &str) -> Option<Self> {
         let unit = match CalendarUnit::named(unit) {
             Some(word) => Unit::Calendar(word),
@@ -177,11 +177,11 @@ impl Quantity {
         })
     }
 
-    /// As something that can be added to a date; `None` for a unit that is no time, or one of
-    /// UCUM's that is not a calendar's (`'a'`, `'mo'`).
+    /// Converts to a duration that can be added to a date; `None` if the unit is not a time, or is
+    /// a UCUM unit without a calendar equivalent (`'a'`, `'mo'`).
     pub(crate) fn duration(&self) -> Option<Duration> {
         const SECOND: i128 = 1_000_000_000;
-        // The official suite adds whole units only, also of seconds.
+        // The official suite adds only whole units, even of seconds.
         let count =
             i64::try_from(self.value.trunc().mantissa() / 10_i128.pow(self.value.trunc().scale()))
                 .ok()?;
@@ -219,7 +219,7 @@ impl Quantity {
         }
     }
 
-    /// Equivalence takes a calendar year for UCUM's.
+    /// Measures for equivalence, which equates a calendar year with UCUM's.
     fn measure_loosely(&self) -> Option<Measure> {
         match &self.unit {
             Unit::Calendar(CalendarUnit::Year) => ucum::measure("a"),
@@ -244,7 +244,7 @@ impl fmt::Display for Quantity {
 // === impl Unit ===
 
 impl Unit {
-    /// The text of the unit: a UCUM code or the word.
+    /// Returns the text of the unit: a UCUM code or the word.
     pub fn code(&self) -> &str {
         match self {
             Self::Calendar(unit) => unit.name(),
@@ -286,7 +286,7 @@ impl CalendarUnit {
         Self::Millisecond,
     ];
 
-    /// The unit of the word, singular or plural.
+    /// Returns the unit for the word, singular or plural.
     pub(crate) fn named(word: &str) -> Option<Self> {
         let word = word.strip_suffix('s').unwrap_or(word);
         Self::ALL.into_iter().find(|unit| unit.name() == word)

@@ -1,13 +1,13 @@
-//! The part of UCUM that is known here: products, quotients and whole powers of the units below,
-//! with metric prefixes. Special units (`Cel`, `[pH]`), arbitrary ones (`[IU]`) and everything else
-//! measure nothing, and are comparable only with themselves. A terminology service may know more.
+//! The supported part of UCUM: products, quotients and integer powers of the units below, with
+//! metric prefixes. Special units (`Cel`, `[pH]`), arbitrary ones (`[IU]`) and all others have no
+//! measure here, and are comparable only with themselves. A terminology service may support more.
 
 use rust_decimal::Decimal;
 
-/// Length, mass, time, amount, plane angle or temperature, calendar months: exponents of each.
+/// Exponents of length, mass, time, amount, plane angle or temperature, and calendar months.
 pub(super) type Dimension = [i8; 6];
 
-/// How many base units (m, g, s, mol, K, month) a unit is: a fraction, so that `/min` is exact.
+/// The size of a unit in base units (m, g, s, mol, K, month): a fraction, so that `/min` is exact.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measure {
     times: Decimal,
@@ -30,7 +30,7 @@ const ENERGY: Dimension = [2, 1, -2, 0, 0, 0];
 const FORCE: Dimension = [1, 1, -2, 0, 0, 0];
 const POWER: Dimension = [2, 1, -3, 0, 0, 0];
 
-/// Code, factor, dimension, and whether it takes a metric prefix (UCUM tables 1–10).
+/// Code, factor, dimension, and whether the unit takes a metric prefix (UCUM tables 1–10).
 const ATOMS: &[(&str, Decimal, Dimension, bool)] = &[
     ("m", dec(1, 0), LENGTH, true),
     ("g", dec(1, 0), MASS, true),
@@ -88,7 +88,7 @@ const fn dec(mantissa: u64, scale: u32) -> Decimal {
     Decimal::from_parts(mantissa as u32, (mantissa >> 32) as u32, 0, false, scale)
 }
 
-/// What a UCUM code measures, if it is known here.
+/// Returns the measure of a UCUM code, if the code is supported.
 pub(super) fn measure(code: &str) -> Option<Measure> {
     let mut reader = Reader {
         rest: code,
@@ -116,12 +116,12 @@ impl Measure {
         }
     }
 
-    /// Months of the calendar, which are no number of seconds.
+    /// Creates a measure of calendar months, which are not a number of seconds.
     pub(super) fn calendar_months(n_months: u64) -> Self {
         Self::new(dec(n_months, 0), CALENDAR)
     }
 
-    /// Both factors over one denominator; `None` where they measure different things.
+    /// Returns both factors over a common denominator; `None` if the dimensions differ.
     pub(super) fn factors(&self, other: &Self) -> Option<(Decimal, Decimal)> {
         if self.dimension != other.dimension {
             return None;
@@ -140,7 +140,7 @@ impl Measure {
         Some(result)
     }
 
-    /// Times `other` (`sign` 1) or divided by it (`sign` -1).
+    /// Multiplies by `other` (`sign` 1) or divides by it (`sign` -1).
     fn times(self, other: Self, sign: i8) -> Option<Self> {
         let (times, over) = if sign < 0 {
             (other.over, other.times)
@@ -200,7 +200,7 @@ impl<'c> Reader<'c> {
         unit.power(exponent?)
     }
 
-    /// `{anything}` says nothing to UCUM; alone it is the unit 1.
+    /// Reads `{anything}`, which UCUM ignores; alone it is the unit 1.
     fn annotation(&mut self) -> Option<()> {
         if self.take('{') {
             let (_, rest) = self.rest.split_once('}')?;
@@ -211,8 +211,8 @@ impl<'c> Reader<'c> {
 
     fn unit(&mut self) -> Option<Measure> {
         if self.rest.starts_with('{') {
-            // An annotation alone (`{score}`) is not taken for a number: scores of different
-            // things are not comparable.
+            // An annotation alone (`{score}`) is not treated as a number: scores of different kinds
+            // are not comparable.
             return None;
         }
         let n_digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -232,7 +232,7 @@ impl<'c> Reader<'c> {
         atom(symbol)
     }
 
-    /// `*6`, `*-3` or `^6` after `10`.
+    /// Reads `*6`, `*-3` or `^6` after `10`.
     fn power_of_ten(&mut self) -> Option<Decimal> {
         let rest = self.rest.strip_prefix(['*', '^'])?;
         let length = rest
@@ -244,7 +244,7 @@ impl<'c> Reader<'c> {
         ten_to(exponent.parse().ok()?)
     }
 
-    /// Letters, `%`, `'` and whole brackets.
+    /// Reads letters, `%`, `'` and complete brackets.
     fn symbol(&mut self) -> &'c str {
         let mut in_brackets = false;
         let end = self.rest.find(|c: char| {

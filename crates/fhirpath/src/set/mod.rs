@@ -1,8 +1,9 @@
-//! Many expressions of one resource type in one walk over the resource.
+//! Many expressions on one resource type, evaluated in one walk over the resource.
 //!
-//! Invariants: each field of the resource is looked at once, however many expressions go through
-//! it; types are all known when compiling, so that evaluating compares field names as numbers and
-//! looks nothing up. What is no plain path (`a.exists() and …`, `entry[0]`) is evaluated by itself.
+//! Invariants: each field of the resource is visited once, however many expressions go through it;
+//! all types are known at compile time, so evaluation compares field names as numbers and looks
+//! nothing up. An expression that is not a plain path (`a.exists() and …`, `entry[0]`) is evaluated
+//! on its own.
 
 mod plan;
 
@@ -22,9 +23,9 @@ use plan::{Link, Plan, Side, side, sides};
 
 /// Many compiled expressions, each with a tag, evaluated together.
 ///
-/// It is made for search parameters, so it differs from [`crate::Expression`] in two ways: `as`
-/// filters instead of refusing several items and takes `DateTime` for `dateTime`, and an item that
-/// two sides of a `|` find comes twice.
+/// Designed for search parameters, a set differs from [`crate::Expression`] in two ways: `as`
+/// filters instead of rejecting several items and accepts `DateTime` for `dateTime`, and an item
+/// found by both sides of a `|` occurs twice.
 #[derive(Debug)]
 pub struct Set<T> {
     root: &'static TypeDef,
@@ -32,7 +33,7 @@ pub struct Set<T> {
     others: Vec<(Op, T)>,
 }
 
-/// What to do at an element of one type at one place of the plan.
+/// The work at an element of one type at one place of the plan.
 #[derive(Debug)]
 struct Stop<T> {
     type_def: &'static TypeDef,
@@ -50,7 +51,7 @@ const ROOT: usize = 0;
 
 impl<T: Copy> Set<T> {
     /// Compiles the expressions for instances of `root_type`. Sides of a `|` that begin with
-    /// another type's name are left out. An error names the place in its own expression.
+    /// another type's name are dropped. An error gives the offset in its own expression.
     pub fn compile(root_type: &str, expressions: &[(&str, T)]) -> Result<Self, SyntaxError> {
         let Some(root) = type_named(root_type) else {
             let kind = SyntaxErrorKind::UnknownType(root_type.to_owned());
@@ -76,13 +77,13 @@ impl<T: Copy> Set<T> {
         Ok(set)
     }
 
-    /// The type whose instances it is for.
+    /// Returns the type whose instances the set evaluates.
     pub fn root_type(&self) -> &'static str {
         self.root.name
     }
 
-    /// Evaluates all, giving each item with the tag of its expression, in no order between tags.
-    /// On an instance of another type nothing is found.
+    /// Evaluates all expressions, passing on each item with the tag of its expression; the order
+    /// between tags is unspecified. An instance of another type yields nothing.
     pub fn evaluate<'a>(
         &'a self,
         context: &Context<'a>,
@@ -144,7 +145,7 @@ impl<T: Copy> Set<T> {
             else {
                 continue;
             };
-            // An `_x` stands for its element only where there is no `x`.
+            // An `_x` represents its element only if there is no `x`.
             if field.is_primitive_extension() && holder.get_symbol(symbol).is_some() {
                 continue;
             }
@@ -160,7 +161,7 @@ impl<T: Copy> Set<T> {
         Ok(())
     }
 
-    /// Makes the stop for elements of a type that stand at some places of the plan.
+    /// Builds the stop for elements of a type at the given places of the plan.
     fn stop(
         &mut self,
         plan: &Plan<T>,
@@ -195,14 +196,14 @@ impl<T: Copy> Set<T> {
     }
 }
 
-/// What some places of the plan ask of an element.
+/// The work that places of the plan require at an element.
 struct Here<'p, T> {
     tags: Vec<T>,
     criteria: Vec<(&'p Ast, usize)>,
     members: Vec<(&'p str, Vec<usize>)>,
 }
 
-/// Of places and of those behind the type filters that let the type pass.
+/// Gathers the work of the places, and of those behind type filters that the type passes.
 fn gather<'p, T: Copy>(
     plan: &'p Plan<T>,
     places: Vec<usize>,

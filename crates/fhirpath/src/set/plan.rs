@@ -1,7 +1,7 @@
 //! The expressions of a set as one tree of links.
 //!
-//! Invariants: expressions that begin alike share their links as far as they are alike; a link is
-//! one step from an element to elements, decided by the element alone.
+//! Invariants: expressions share the links of their common prefix; a link is one step from an
+//! element to elements, decided by the element alone.
 
 use crate::ast::{Ast, AstKind, Chain, Literal, Operator, TypeName};
 use crate::compile::type_name;
@@ -9,14 +9,14 @@ use crate::error::SyntaxError;
 use crate::types::{Shape, TypeSpec};
 use fhir::definitions::{TypeDef, TypeKind};
 
-/// From an element to the next ones.
+/// A step from an element to the next ones.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Link {
-    /// The elements of a name.
+    /// The elements with a name.
     Member(String),
     /// The element, if it is of the type.
     OfType(TypeName),
-    /// The element, if the criteria hold.
+    /// The element, if it meets the criteria.
     Where(Ast),
 }
 
@@ -25,7 +25,7 @@ pub(super) enum Link {
 pub(super) struct Place<T> {
     /// The expressions that end here.
     pub(super) tags: Vec<T>,
-    /// Where to go from here.
+    /// The outgoing links, with the index of the next place.
     pub(super) links: Vec<(Link, usize)>,
 }
 
@@ -35,17 +35,17 @@ pub(super) struct Plan<T> {
     pub(super) places: Vec<Place<T>>,
 }
 
-/// What one side of a `|` is to a set.
+/// The role of one side of a `|` in a set.
 pub(super) enum Side {
-    /// It begins with the name of another type.
+    /// A side that begins with the name of another type.
     Foreign,
     /// Links from the root.
     Links(Vec<Link>),
-    /// Something that must be evaluated by itself.
+    /// A side that must be evaluated on its own.
     Other,
 }
 
-/// The sides of an expression's outermost `|`.
+/// Returns the sides of an expression's outermost `|`.
 pub(super) fn sides(tree: &Ast) -> Vec<&Ast> {
     match &tree.kind {
         AstKind::Chain(Chain::Union, operands) => operands.iter().flat_map(sides).collect(),
@@ -53,7 +53,7 @@ pub(super) fn sides(tree: &Ast) -> Vec<&Ast> {
     }
 }
 
-/// What a side is for instances of a type.
+/// Classifies a side for instances of a type.
 pub(super) fn side(tree: &Ast, root: &'static TypeDef) -> Result<Side, SyntaxError> {
     let mut links = Vec::new();
     let mut at = tree;
@@ -124,7 +124,7 @@ fn is_text(tree: &Ast) -> bool {
     matches!(tree.kind, AstKind::Literal(Literal::Text(_)))
 }
 
-/// `url = '…'`
+/// Builds `url = '…'`.
 fn url_is(url: &Ast) -> Ast {
     let name = Ast {
         kind: AstKind::Name("url".to_owned()),
@@ -139,7 +139,7 @@ fn url_is(url: &Ast) -> Ast {
     }
 }
 
-/// Is every element's type known before it is there? Not below `contained` and its like.
+/// Returns whether every element's type is known statically. Not so below `contained` and the like.
 fn types_are_known(links: &[Link], root: &'static TypeDef) -> Result<bool, SyntaxError> {
     let mut types = vec![root];
     for link in links {
@@ -176,7 +176,7 @@ impl<T: Copy> Plan<T> {
         }
     }
 
-    /// Adds a side, along links that are there as far as they lead.
+    /// Adds a side, following existing links as far as they match.
     pub(super) fn add(&mut self, links: Vec<Link>, tag: T) {
         let mut at = 0;
         for link in links {

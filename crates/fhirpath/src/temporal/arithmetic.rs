@@ -11,8 +11,8 @@ pub(crate) enum Duration {
 }
 
 impl Date {
-    /// The date that much later; `None` outside of the years 1 to 9999. What is finer than the
-    /// date's own precision is cut: 24 months after `2014` is `2016`.
+    /// Adds a duration to the date; `None` outside of the years 1 to 9999. Anything finer than the
+    /// date's own precision is truncated: 24 months after `2014` is `2016`.
     pub(crate) fn plus(self, duration: Duration) -> Option<Self> {
         match (duration, self.precision) {
             (Duration::Months(n), Precision::Year) => self.plus_months(n / 12 * 12),
@@ -28,7 +28,7 @@ impl Date {
         }
     }
 
-    /// The last day of the month stands in for a day that the month does not have.
+    /// Adds months; a day that the month does not have becomes its last day.
     fn plus_months(self, n_months: i64) -> Option<Self> {
         let months = i64::from(self.year) * 12 + i64::from(self.month) - 1;
         let months = months.checked_add(n_months)?;
@@ -40,7 +40,7 @@ impl Date {
 }
 
 impl Time {
-    /// The time that much later, round the clock.
+    /// Adds a duration to the time, wrapping around at midnight.
     pub(crate) fn plus(&self, duration: Duration) -> Option<Self> {
         match duration {
             Duration::Months(_) => None,
@@ -56,7 +56,7 @@ impl Time {
 }
 
 impl DateTime {
-    /// The moment that much later; `None` outside of the years 1 to 9999.
+    /// Adds a duration to the moment; `None` outside of the years 1 to 9999.
     pub(crate) fn plus(&self, duration: Duration) -> Option<Self> {
         match (self.time, duration) {
             (None, _) | (_, Duration::Months(_)) => Some(Self {
@@ -71,7 +71,7 @@ impl DateTime {
     }
 }
 
-/// Cuts what is finer than the precision.
+/// Truncates anything finer than the precision.
 fn cut(nanos: i128, precision: Precision) -> i128 {
     let unit = match precision {
         Precision::Year | Precision::Month | Precision::Day => DAY_NANOS,

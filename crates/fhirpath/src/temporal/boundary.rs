@@ -1,11 +1,11 @@
-//! The first and last value of a finer precision that a coarser one may mean, and how precise a
-//! value is, counted in digits: `2014` has 4, `2014-01-05T10:30:00.000` has 17, `10:30` has 4.
+//! The first and last value of a finer precision that a coarser one may mean, and the precision of
+//! a value, counted in digits: `2014` has 4, `2014-01-05T10:30:00.000` has 17, `10:30` has 4.
 
 use super::{Date, DateTime, EASTMOST, Time, WESTMOST, days_in_month};
 use base::Precision;
 
 impl Date {
-    /// Digits known.
+    /// Returns the number of known digits.
     pub(crate) fn n_digits(self) -> u8 {
         match self.precision {
             Precision::Year => 4,
@@ -44,7 +44,7 @@ impl Date {
 }
 
 impl Time {
-    /// Digits known.
+    /// Returns the number of known digits.
     pub(crate) fn n_digits(&self) -> u8 {
         match self.precision {
             Precision::Hour => 2,
@@ -92,7 +92,7 @@ impl Time {
 }
 
 impl DateTime {
-    /// Digits known.
+    /// Returns the number of known digits.
     pub(crate) fn n_digits(&self) -> u8 {
         self.time
             .map_or(self.date.n_digits(), |time| 8 + time.n_digits())

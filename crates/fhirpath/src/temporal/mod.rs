@@ -1,7 +1,7 @@
-//! Dates and times as far as they are known (FHIRPath N1 §Date, §DateTime, §Time).
+//! Dates and times of partial precision (FHIRPath N1 §Date, §DateTime, §Time).
 //!
-//! Invariants: every part that is there is a real one of the Gregorian calendar; a part is there
-//! only if all larger ones are; a comparison that the missing parts could turn is `None`.
+//! Invariants: every part present is valid in the Gregorian calendar; a part is present only if all
+//! larger ones are; a comparison that missing parts could change is `None`.
 
 mod arithmetic;
 mod boundary;
@@ -13,7 +13,7 @@ use base::{Precision, Timestamp};
 use std::cmp::Ordering;
 
 const DAY_NANOS: i128 = 86_400_000_000_000;
-/// The eastmost and westmost offsets in use, in minutes: what a missing offset may mean.
+/// The easternmost and westernmost offsets in use, in minutes: the range of a missing offset.
 pub(crate) const EASTMOST: i16 = 14 * 60;
 pub(crate) const WESTMOST: i16 = -12 * 60;
 
@@ -36,7 +36,7 @@ pub struct Time {
     precision: Precision,
 }
 
-/// A date, and a time of day and an offset from UTC as far as they are known.
+/// A date, with the time of day and the offset from UTC if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DateTime {
     date: Date,
@@ -48,19 +48,19 @@ pub struct DateTime {
 // === impl Date ===
 
 impl Date {
-    /// How much is known: year, month or day.
+    /// Returns the precision: year, month or day.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Year, and month and day as far as they are known.
+    /// Returns the year, and month and day if known.
     pub fn parts(&self) -> (i16, Option<u8>, Option<u8>) {
         let month = (Precision::Month <= self.precision).then_some(self.month);
         let day = (Precision::Day <= self.precision).then_some(self.day);
         (self.year, month, day)
     }
 
-    /// Less, equal, greater, or `None` where the precisions leave it open.
+    /// Returns less, equal, greater, or `None` if the precisions leave it undecided.
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         DateTime::from(*self).compare(&DateTime::from(*other))
     }
@@ -77,7 +77,7 @@ impl Date {
         })
     }
 
-    /// Days since 1970-01-01; missing parts count as their first.
+    /// Returns the days since 1970-01-01; missing parts count as their first value.
     fn days(self) -> i64 {
         // Howard Hinnant, "chrono-compatible low-level date algorithms": days_from_civil.
         let (month, day) = (i64::from(self.month), i64::from(self.day));
@@ -88,7 +88,7 @@ impl Date {
         era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
     }
 
-    /// The day that lies so many days after 1970-01-01.
+    /// Returns the date this many days after 1970-01-01.
     fn from_days(days: i64) -> Option<Self> {
         let shifted = days.checked_add(719_468)?;
         let era = shifted.div_euclid(146_097);
@@ -115,12 +115,12 @@ impl Date {
 // === impl Time ===
 
 impl Time {
-    /// How much is known: hour, minute, second or a fraction.
+    /// Returns the precision: hour, minute, second or a fraction.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Less, equal, greater, or `None` where the precisions leave it open.
+    /// Returns less, equal, greater, or `None` if the precisions leave it undecided.
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         let steps = [
             (Precision::Hour, i64::from(self.hour), i64::from(other.hour)),
@@ -151,13 +151,13 @@ impl Time {
         i64::from(self.second) * 1_000_000_000 + i64::from(self.nanos)
     }
 
-    /// Nanoseconds since midnight.
+    /// Returns the nanoseconds since midnight.
     fn day_nanos(&self) -> i128 {
         let minutes = i128::from(self.hour) * 60 + i128::from(self.minute);
         minutes * 60_000_000_000 + i128::from(self.second_nanos())
     }
 
-    /// The time so many nanoseconds after midnight, counted round the clock.
+    /// Returns the time this many nanoseconds after midnight, wrapping around at midnight.
     fn from_day_nanos(nanos: i128, precision: Precision) -> Self {
         let nanos = nanos.rem_euclid(DAY_NANOS);
         let seconds = nanos / 1_000_000_000;
@@ -174,35 +174,36 @@ impl Time {
 // === impl DateTime ===
 
 impl DateTime {
-    /// An instant as the clock on the wall shows it at that offset, in minutes east of UTC.
+    /// Converts an instant to local time at an offset, in minutes east of UTC.
     pub fn from_timestamp(at: Timestamp, offset_minutes: i16) -> Option<Self> {
         let micros = i128::from(at.micros()) + i128::from(offset_minutes) * 60_000_000;
-        // To the millisecond: what FHIRPath can write.
+        // To the millisecond: the finest that FHIRPath can write.
         let nanos = micros.div_euclid(1_000) * 1_000_000;
         Self::from_nanos(nanos, Precision::Fraction(3), Some(offset_minutes))
     }
 
-    /// How much is known.
+    /// Returns the precision.
     pub fn precision(&self) -> Precision {
         self.time.map_or(self.date.precision, |time| time.precision)
     }
 
-    /// Its date.
+    /// Returns the date.
     pub fn date(&self) -> Date {
         self.date
     }
 
-    /// Its time of day, if known.
+    /// Returns the time of day, if known.
     pub fn time(&self) -> Option<Time> {
         self.time
     }
 
-    /// Minutes east of UTC, if known.
+    /// Returns the minutes east of UTC, if known.
     pub fn offset_minutes(&self) -> Option<i16> {
         self.offset
     }
 
-    /// Less, equal, greater, or `None` where the precisions or a missing offset leave it open.
+    /// Returns less, equal, greater, or `None` if the precisions or a missing offset leave it
+    /// undecided.
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self.offset, other.offset) {
             (Some(_), None) | (None, Some(_)) => self.compare_ranges(other),
@@ -229,7 +230,8 @@ impl DateTime {
         }
     }
 
-    /// Where only one side has an offset: an answer only if every offset in use gives the same.
+    /// Compares when only one side has an offset: decided only if every offset in use gives the
+    /// same answer.
     fn compare_ranges(&self, other: &Self) -> Option<Ordering> {
         let (a, b) = (self.range()?, other.range()?);
         if a.1 < b.0 {
@@ -241,7 +243,7 @@ impl DateTime {
         }
     }
 
-    /// The first and the last nanosecond since 1970 in UTC that the value may mean.
+    /// Returns the first and the last nanosecond since 1970 in UTC that the value may mean.
     fn range(&self) -> Option<(i128, i128)> {
         let low = self.low_boundary(17)?.utc_nanos();
         let high = self.high_boundary(17)?.utc_nanos();
@@ -284,7 +286,7 @@ impl From<Date> for DateTime {
     }
 }
 
-/// Compares part by part until one differs or one side has no more.
+/// Compares part by part until one differs or one side ends.
 fn compare_steps(
     steps: &[(Precision, i64, i64)],
     left: Precision,

@@ -1,14 +1,14 @@
-//! Reading and writing dates and times.
+//! Parsing and formatting of dates and times.
 
 use super::{Date, DateTime, Time};
 use base::Precision;
 use std::fmt;
 
-/// Reads fixed-width numbers and marks from the front.
+/// Cursor over fixed-width numbers and marks.
 struct Scan<'t>(&'t [u8]);
 
 impl Date {
-    /// Reads `2024`, `2024-05` or `2024-05-17`.
+    /// Parses `2024`, `2024-05` or `2024-05-17`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut scan = Scan(text.as_bytes());
         let date = scan.date()?;
@@ -17,7 +17,7 @@ impl Date {
 }
 
 impl Time {
-    /// Reads `14`, `14:30`, `14:30:05` or `14:30:05.120`.
+    /// Parses `14`, `14:30`, `14:30:05` or `14:30:05.120`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut scan = Scan(text.as_bytes());
         let time = scan.time()?;
@@ -26,7 +26,7 @@ impl Time {
 }
 
 impl DateTime {
-    /// Reads a date, or a date with `T`, a time as far as known, and an offset.
+    /// Parses a date, or a date with `T`, a time of any precision, and an offset.
     pub fn parse(text: &str) -> Option<Self> {
         let mut scan = Scan(text.as_bytes());
         let date = scan.date()?;
@@ -155,13 +155,13 @@ impl Scan<'_> {
         let n_digits = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
         let kept = n_digits.min(9);
         let nanos = self.number(kept)? * 10_u32.pow(9 - kept as u32);
-        // Digits past the ninth are more than any clock knows.
+        // Digits past the ninth are beyond any clock.
         self.0 = self.0.get(n_digits - kept..)?;
         (0 < n_digits).then_some(())?;
         Time::new(clock, nanos, Precision::Fraction(kept as u8))
     }
 
-    /// Minutes east of UTC, where something that should say them stands here.
+    /// Reads the minutes east of UTC, if an offset begins here.
     fn offset(&mut self) -> Option<i16> {
         if self.take(b'Z') {
             return Some(0);

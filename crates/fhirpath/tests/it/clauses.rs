@@ -51,7 +51,7 @@ pub(crate) fn run(text: &str) -> Result<String, EvaluationError> {
         .join(" "))
 }
 
-/// Each expression gives these JSON values, joined by a blank.
+/// Asserts that each expression gives these JSON values, joined by spaces.
 #[track_caller]
 pub(crate) fn gives(clause: &str, rows: &[(&str, &str)]) {
     for (text, expected) in rows {

@@ -1,10 +1,10 @@
-//! What holds for any input.
+//! Laws that hold for any input.
 
 use fhir::json::Document;
 use fhirpath::{Context, EvaluationError, Expression, SyntaxErrorKind, fuzz};
 use proptest::prelude::*;
 
-/// Expressions to mutate: every part of the grammar is in one of them.
+/// Expressions to mutate; together they cover the whole grammar.
 const SEEDS: &[&str] = &[
     "Patient.name.where(use = 'official' and given.exists()).given.first() | 'x'",
     "iif(birthDate < today() - 3 years, 1.5 'mg' ~ 2 'mg', {}).not() implies @T10:30 is Time",
@@ -98,7 +98,7 @@ fn numbers(n: usize) -> String {
     numbers.join(" | ")
 }
 
-/// A plain xorshift: the same mutations every time.
+/// A plain xorshift generator: the same mutations every time.
 struct Random(u64);
 
 impl Random {
@@ -156,7 +156,7 @@ proptest! {
         fuzz(words.concat().as_bytes());
     }
 
-    /// Integers agree with Rust's.
+    /// Integer arithmetic agrees with Rust's.
     #[test]
     fn integer_arithmetic(a in -1000_i32..1000, b in -1000_i32..1000) {
         let document = Document::parse("{}").unwrap();

@@ -1,4 +1,4 @@
-//! What FHIRPath says, by clause and by the official suite.
+//! Conformance to FHIRPath, by clause and by the official suite.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -21,7 +21,7 @@ const DOCUMENTS: &[&str] = &[
     r#"{"resourceType":"Group","characteristic":[{"valueCodeableConcept":{"text":"a"}},{"valueBoolean":true}]}"#,
 ];
 
-/// Each expression of a search parameter is itself a set of one; together they must find the same.
+/// Each expression of a search parameter also forms a set of one; together they must find the same.
 #[test]
 fn together_as_alone_for_all_search_parameters() {
     for source in DOCUMENTS {
@@ -52,7 +52,7 @@ fn together_as_alone_for_all_search_parameters() {
     }
 }
 
-/// By [`Expression`], side by side; `as` filters, which is what `ofType` does.
+/// Evaluates with [`Expression`] alongside; `as` filters, which is what `ofType` does.
 fn alone(text: &str, context: &Context<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for side in text.split(" | ") {

@@ -40,7 +40,7 @@ fn official_r4_suite() {
     assert_eq!(
         n_failed,
         KNOWN_FAILURES.len(),
-        "a known failure passes now: take it off the list"
+        "a known failure passes now: remove it from the list"
     );
 }
 
@@ -100,7 +100,7 @@ fn run(test: Node<'_, '_>, input: &Document) -> Result<(), String> {
     }
 }
 
-/// Type and value of an item.
+/// Formats the type and value of an item.
 fn show(item: &Item<'_>) -> String {
     let value = match item {
         Item::Element(element) => element.value(),
@@ -119,7 +119,7 @@ fn show(item: &Item<'_>) -> String {
     format!("{} {value}", item.type_info().name.to_ascii_lowercase())
 }
 
-/// The same of an expected output; one without a type takes that of what was found.
+/// Formats an expected output the same way; one without a type takes the type of the result found.
 fn wanted(output: Node<'_, '_>, found: &[Item<'_>]) -> String {
     let text = output.text().unwrap_or_default();
     let name = match output.attribute("type") {

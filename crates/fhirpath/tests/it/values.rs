@@ -58,7 +58,7 @@ fn strings() {
             ("'zz'.decode('hex')", ""),
         ],
     );
-    // A pattern that makes backtracking engines run away is linear here.
+    // A pattern that makes backtracking engines run away takes linear time here.
     gives(
         "No runaway patterns",
         &[(

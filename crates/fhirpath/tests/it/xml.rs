@@ -1,11 +1,11 @@
-//! FHIR XML to FHIR JSON, as far as the suite's inputs need it.
+//! Converts FHIR XML to FHIR JSON, as far as the suite's inputs need it.
 
 use fhir::definitions::{TypeDef, TypeKind, type_named};
 use roxmltree::{Document, Node};
 
 const FHIR: &str = "http://hl7.org/fhir";
 
-/// A whole resource.
+/// Converts a whole resource.
 pub(crate) fn to_json(xml: &str) -> String {
     let document = Document::parse(xml).expect("input is XML");
     resource(document.root_element())
@@ -66,7 +66,7 @@ fn children(node: Node<'_, '_>, def: &TypeDef) -> Vec<String> {
     fields
 }
 
-/// The value, and what belongs into `_x`.
+/// Converts a value; returns it and the content of `_x`.
 fn value(node: Node<'_, '_>, def: &TypeDef) -> (Option<String>, Option<String>) {
     if node.tag_name().namespace() != Some(FHIR) {
         let source = &node.document().input_text()[node.range()];
