@@ -1,10 +1,10 @@
-//! Postings per resource, and what a query costs to read.
+//! Benchmarks for postings per resource and the cost of parsing a query.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
 use fhir::json::Document;
 use search::{Handling, Registry, extract, parse};
 
-/// Shaped like what Synthea writes for a vital sign, with invented content.
+/// A resource shaped like a Synthea vital sign, with invented content.
 const OBSERVATION: &str = r#"{"resourceType":"Observation","id":"0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0",
 "meta":{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-vital-signs"]},"status":"final",
 "category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"vital-signs"}]}],

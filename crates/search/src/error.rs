@@ -1,10 +1,10 @@
-//! Why a search was refused.
+//! Errors that refuse a search.
 
-/// A search cannot be answered. Values may be PHI: the text goes back to whoever asked and must not
-/// be logged.
+/// The error for a search that cannot be answered. Values may be PHI: the text goes back to the
+/// caller and must not be logged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// No such resource type.
+    /// Unknown resource type.
     #[error("`{0}` is not a resource type of FHIR R4")]
     UnknownType(String),
     /// The type has no such parameter, and handling is strict.
@@ -14,7 +14,7 @@ pub enum QueryError {
         name: String,
         /// The type.
         resource_type: String,
-        /// What there is.
+        /// The parameters that the type has.
         accepted: String,
     },
     /// The parameter exists and is not supported yet.
@@ -22,10 +22,10 @@ pub enum QueryError {
     UnsupportedParameter {
         /// The name as given.
         name: String,
-        /// What is missing.
+        /// The missing feature.
         why: &'static str,
     },
-    /// The modifier is not supported or makes no sense with the parameter's type.
+    /// The modifier is not supported or does not apply to the parameter's type.
     #[error(
         "modifier `:{modifier}` of search parameter `{name}` is not supported; accepted: {accepted}"
     )]
@@ -34,19 +34,19 @@ pub enum QueryError {
         name: String,
         /// The modifier without its colon.
         modifier: String,
-        /// What is supported with this type of parameter.
+        /// The modifiers supported for this type of parameter.
         accepted: String,
     },
-    /// The value cannot be read.
-    #[error("`{value}` is no value for search parameter `{name}`: {why}; accepted: {accepted}")]
+    /// The value cannot be parsed.
+    #[error("invalid value `{value}` for search parameter `{name}`: {why}; accepted: {accepted}")]
     BadValue {
         /// The parameter as given.
         name: String,
         /// The value as given.
         value: String,
-        /// What is wrong.
+        /// The problem with the value.
         why: &'static str,
-        /// What is accepted.
+        /// The accepted form.
         accepted: &'static str,
     },
     /// The chain or reverse chain cannot be followed.
@@ -54,13 +54,13 @@ pub enum QueryError {
     BadChain {
         /// The parameter as given.
         name: String,
-        /// What is wrong.
+        /// The problem with the chain.
         why: String,
     },
-    /// More than the server takes in one search.
+    /// The search exceeds a limit of the server.
     #[error("search is too large: {what} is limited to {limit}")]
     TooLarge {
-        /// What is too many or too long.
+        /// The quantity that exceeds the limit.
         what: &'static str,
         /// The limit.
         limit: usize,
@@ -68,7 +68,7 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// The code of FHIR's `issue-type` for an OperationOutcome.
+    /// Returns the code of FHIR's `issue-type` for an OperationOutcome.
     pub fn issue_code(&self) -> &'static str {
         match self {
             Self::UnknownType(_)

@@ -1,12 +1,13 @@
-//! Folding: what is left of a text when case, accents, punctuation and the width of spaces do not
-//! count (search.html#string).
+//! Folding: normalizes text by ignoring case, accents, punctuation and the width of spaces
+//! (search.html#string).
 //!
-//! Invariant: folding twice is folding once.
+//! Invariant: folding is idempotent.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Lower case, without accents; apostrophes and full stops vanish (`O'Brien` is `obrien`, `St.` is
-/// `st`), any other run of punctuation or space is one space (`Smith-Jones` is `smith jones`).
+/// Folds a text: lower case, without accents; apostrophes and full stops are removed (`O'Brien` is
+/// `obrien`, `St.` is `st`), any other run of punctuation or space becomes one space (`Smith-Jones`
+/// is `smith jones`).
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     if text.is_ascii() {
@@ -30,8 +31,8 @@ pub fn fold(text: &str) -> String {
 }
 
 fn push_any(letter: char, out: &mut String) {
-    // Letters that have no decomposition, and are written without their mark where a keyboard
-    // lacks it.
+    // Letters without a decomposition, which are written without their mark when a keyboard lacks
+    // it.
     match letter {
         'ß' => out.push_str("ss"),
         'æ' => out.push_str("ae"),
@@ -57,7 +58,8 @@ fn push(letter: char, out: &mut String) {
     }
 }
 
-/// The marks of Latin, Greek and Cyrillic. Those of other scripts may be vowels and stay.
+/// Matches the combining marks of Latin, Greek and Cyrillic. Those of other scripts may be vowels
+/// and stay.
 fn is_mark(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
         | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')

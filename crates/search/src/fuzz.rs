@@ -1,11 +1,11 @@
-//! What a fuzzer calls: every reader of the crate on any bytes.
+//! Fuzzer entry point: every reader of the crate on arbitrary bytes.
 
 use crate::{Handling, Matcher, Nothing, extract, parse};
 use fhir::json::Document;
 use std::hint::black_box;
 
-/// Reads the bytes as a resource and as a query string. True where the laws hold: postings are
-/// sorted without repeats, and each pair of a query is used, unknown or knowingly left.
+/// Reads the bytes as a resource and as a query string. Returns true if the laws hold: postings are
+/// sorted without duplicates, and each pair of a query is used, unknown or deliberately ignored.
 pub fn fuzz(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let found = Document::parse(bytes)

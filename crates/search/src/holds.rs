@@ -1,22 +1,22 @@
-//! The rules by which a value passes a test. This is the whole of it: the reference matcher and the
-//! store's SQL both say this and nothing else.
+//! The complete rules by which a value passes a test. The reference matcher and the store's SQL
+//! both implement exactly these.
 //!
-//! For spans and ranges, with the resource's value as `low..high` and the search's as
-//! `LOW..HIGH` (search.html#prefix):
+//! For spans and ranges, with the resource's value as `low..high` and the search's as `LOW..HIGH`
+//! (search.html#prefix):
 //!
-//! | prefix | holds where |
+//! | prefix | holds if |
 //! |---|---|
 //! | eq | the search's range contains the value's: `LOW <= low && high <= HIGH` |
 //! | ne | eq does not hold |
-//! | gt | something of the value lies above: `high > HIGH` |
-//! | lt | something of the value lies below: `low < LOW` |
+//! | gt | part of the value lies above: `high > HIGH` |
+//! | lt | part of the value lies below: `low < LOW` |
 //! | ge | gt or eq |
 //! | le | lt or eq |
 //! | sa | all of the value lies above: `low > HIGH` |
 //! | eb | all of the value lies below: `high < LOW` |
-//! | ap | the two overlap, after the search's was widened |
+//! | ap | the two overlap, after the search's range is widened |
 //!
-//! For numbers the implicit range of the significant digits counts only for eq and ne ("the
+//! For numbers, the implicit range of the significant digits counts only for eq and ne ("the
 //! implicit precision of the number is ignored" for the others): gt, lt, ge, le, sa, eb compare
 //! with the number itself.
 
@@ -27,7 +27,7 @@ use crate::query::{
 };
 
 impl Test {
-    /// True if the value passes. A value of another kind never does.
+    /// Returns true if the value passes. A value of another kind never does.
     pub fn holds(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Token(test), Value::Token(token)) => test.holds(token),
@@ -60,7 +60,7 @@ impl Test {
 }
 
 impl TokenTest {
-    /// True if the token passes: system and code compare as written.
+    /// Returns true if the token passes: system and code are compared as written.
     pub fn holds(&self, token: &Token) -> bool {
         let system_ok = match &self.system {
             SystemTest::Any => true,
@@ -72,7 +72,7 @@ impl TokenTest {
 }
 
 impl StringTest {
-    /// True if the text passes.
+    /// Returns true if the text passes.
     pub fn holds(&self, text: &Text) -> bool {
         match self.mode {
             StringMode::Starts => text.folded.starts_with(&self.text),
@@ -83,7 +83,7 @@ impl StringTest {
 }
 
 impl DateTest {
-    /// True if the span passes; see the table at the top.
+    /// Returns true if the span passes; see the table in the module documentation.
     pub fn holds(self, value: Span) -> bool {
         let Span { low, high } = self.span;
         let equal = low <= value.low && value.high <= high;
@@ -102,7 +102,7 @@ impl DateTest {
 }
 
 impl NumberTest {
-    /// True if the range passes; see the table at the top.
+    /// Returns true if the range passes; see the table in the module documentation.
     pub fn holds(self, value: Range) -> bool {
         let equal = self.low <= value.low && value.high < self.high;
         match self.prefix {
@@ -120,7 +120,7 @@ impl NumberTest {
 }
 
 impl QuantityTest {
-    /// True if the number passes and the unit is the one asked for.
+    /// Returns true if the number passes and the unit is the requested one.
     pub fn holds(&self, quantity: &Quantity) -> bool {
         let unit_ok = match &self.unit {
             UnitTest::Any => true,
@@ -136,7 +136,7 @@ impl QuantityTest {
 }
 
 impl ReferenceTest {
-    /// True if the reference points there.
+    /// Returns true if the reference points to the requested target.
     pub fn holds(&self, target: &Target) -> bool {
         match (self, target) {
             (Self::Id { types, id: wanted }, Target::Local { resource_type, id }) => {

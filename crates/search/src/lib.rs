@@ -1,22 +1,22 @@
-//! FHIR R4 search without I/O: the parameters, what the index keeps of a resource, what a query
-//! asks, and a plain matcher that says whether one answers the other.
+//! FHIR R4 search without I/O: the parameters, index extraction, query parsing, and a plain matcher
+//! that decides whether a resource matches a query.
 //!
 //! Invariants:
-//! - [`Value`]s and [`Test`]s meet only through the rules in [`Test::holds`]; the store's SQL says
-//!   the same, and a property test compares the two;
-//! - a parameter that is not understood is never ignored in silence;
+//! - [`Value`]s and [`Test`]s meet only through the rules in [`Test::holds`]; the store's SQL
+//!   implements the same rules, and a property test compares the two;
+//! - a parameter that is not understood is never silently ignored;
 //! - nothing here panics on any document or any query.
 //!
-//! A resource becomes an [`Extraction`] in one walk: all parameters of its type are laid over each
-//! other as a plan of typed places, made from FHIR's definitions on first use of the type. R4 writes
-//! its parameters in a small part of FHIRPath that this covers; a test holds the walk against the
-//! real evaluator. A query becomes a [`Query`] of checked parts; [`Matcher`] is the definition of
-//! what it finds.
+//! A resource becomes an [`Extraction`] in one walk: all parameters of its type are merged into a
+//! plan of typed places, built from FHIR's definitions on first use of the type. R4 writes its
+//! parameters in a small part of FHIRPath that this covers; a test compares the walk with the real
+//! evaluator. A query becomes a [`Query`] of checked parts; [`Matcher`] defines what the query
+//! finds.
 //!
 //! Deliberately absent: conversion of units (`1 g` is not `1000 mg`), `near`, full-text search
-//! (`_text`, `_content`, `_filter`), and the modifiers `:text`, `:in`, `:not-in`, `:above`, `:below`,
-//! `:of-type`. Each is refused with an error of its own. Of a text the index keeps the first 1,000
-//! characters.
+//! (`_text`, `_content`, `_filter`), and the modifiers `:text`, `:in`, `:not-in`, `:above`,
+//! `:below`, `:of-type`. Each is refused with a specific error. The index keeps the first 1,000
+//! characters of a text.
 
 mod error;
 mod extract;

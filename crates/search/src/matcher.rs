@@ -1,22 +1,22 @@
-//! The reference matcher: does this resource answer this query? No index, no plan, no cleverness.
+//! The reference matcher: decides whether a resource matches a query, without an index or a plan.
 //!
-//! The store's property tests hold its SQL against this; subscriptions ask it about the one
+//! The store's property tests compare its SQL with this matcher; subscriptions use it on the one
 //! resource that changed.
 
 use crate::posting::{Extraction, Posting, Target, Value};
 use crate::query::{Branch, DateTest, Filter, Query};
 use crate::{Param, ParamKey, Span, Test};
 
-/// The resources that chains and `_has` may look at.
+/// The resources visible to chains and `_has`.
 pub trait World {
-    /// The resource of that type and id, if it is there.
+    /// Returns the resource with that type and id, if it exists.
     fn resource(&self, resource_type: &str, id: &str) -> Option<&Extraction>;
 
-    /// All resources of that type.
+    /// Returns all resources of that type.
     fn all(&self, resource_type: &str) -> Vec<&Extraction>;
 }
 
-/// Matches resources of a world.
+/// Matcher for the resources of a world.
 #[derive(Clone, Copy)]
 pub struct Matcher<'w> {
     world: &'w dyn World,
@@ -29,12 +29,12 @@ pub struct Nothing;
 // === impl Matcher ===
 
 impl<'w> Matcher<'w> {
-    /// A matcher whose chains look into `world`.
+    /// Creates a matcher whose chains look into `world`.
     pub fn new(world: &'w dyn World) -> Self {
         Self { world }
     }
 
-    /// True if the resource is of the query's type and passes all filters.
+    /// Returns true if the resource has the query's type and passes all filters.
     pub fn matches(&self, query: &Query, resource: &Extraction) -> bool {
         resource.resource_type == query.resource_type
             && query
@@ -43,7 +43,7 @@ impl<'w> Matcher<'w> {
                 .all(|filter| self.passes(filter, resource))
     }
 
-    /// True if the resource passes the filter.
+    /// Returns true if the resource passes the filter.
     pub fn passes(&self, filter: &Filter, resource: &Extraction) -> bool {
         match filter {
             Filter::Any { key, tests, .. } => any(resource, *key, tests),

@@ -1,9 +1,9 @@
-//! Numbers as a search writes them: digits count (search.html#number).
+//! Numbers as written in a search, where significant digits count (search.html#number).
 
 use base::Decimal;
 
-/// The range of numbers that are equal to `text` at its significant digits: low included, high
-/// not. `100` is 99.5 to 100.5, `5.40e-3` is 0.005395 to 0.005405.
+/// Returns the range of numbers that are equal to `text` at its significant digits: low included,
+/// high not. `100` is 99.5 to 100.5, `5.40e-3` is 0.005395 to 0.005405.
 pub(crate) fn implicit_range(text: &Decimal) -> (f64, f64) {
     let written = text.as_str();
     let (mantissa, exponent) = match written.split_once(['e', 'E']) {
@@ -13,7 +13,7 @@ pub(crate) fn implicit_range(text: &Decimal) -> (f64, f64) {
     let negative = mantissa.starts_with('-');
     let mantissa = mantissa.trim_start_matches(['+', '-']);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    // The specification prints `1e2` as 95 to 105, as if its one digit were two.
+    // The specification gives `1e2` as 95 to 105, as if its one digit were two.
     let has_exponent = written.contains(['e', 'E']);
     let extra = usize::from(has_exponent && whole.len() + fraction.len() == 1);
     let digits = format!("{whole}{fraction}{}", "0".repeat(extra));
@@ -28,19 +28,19 @@ pub(crate) fn implicit_range(text: &Decimal) -> (f64, f64) {
     };
     let (near, far): (f64, f64) = (read(&below), read(&above));
     let (low, high) = if negative { (-far, -near) } else { (near, far) };
-    // More digits than a float has: the range must still hold the number itself.
+    // If the text has more digits than a float, the range must still contain the number itself.
     let value = text.to_f64();
     (low.min(value), high.max(value.next_up()))
 }
 
-/// Adds or takes five from a row of decimal digits; below zero gets a minus.
+/// Adds or subtracts five in a string of decimal digits; a result below zero gets a minus.
 fn step(digits: &str, up: bool) -> String {
     let mut out: Vec<u8> = digits.bytes().collect();
     if !up && out.iter().all(|&digit| digit == b'0') {
         return "-5".to_owned();
     }
     if up {
-        // The last digit is a zero, so nothing carries.
+        // The last digit is zero, so nothing carries.
         out.pop();
         out.push(b'5');
         return String::from_utf8(out).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! What a search parameter is, apart from where the definitions come from.
+//! Search parameters, independent of where their definitions come from.
 
 /// The FHIR R4 search parameter types (search.html#ptypes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ParamKind {
-    /// A code, identifier, boolean: compared as a whole.
+    /// A code, identifier or boolean: compared as a whole.
     Token,
     /// A name or text: compared by its start, folded.
     String,
@@ -19,11 +19,11 @@ pub enum ParamKind {
     Uri,
     /// Several values of one element together.
     Composite,
-    /// Needs code of its own; none is supported yet.
+    /// A parameter that needs code of its own; none is supported yet.
     Special,
 }
 
-/// A stable number of one parameter on one resource type: a hash of `Type.code`, so that it is the
+/// The stable key of one parameter on one resource type: a hash of `Type.code`, so that it is the
 /// same in every build and on every node. The store keeps it with each posting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParamKey(pub u32);
@@ -31,18 +31,18 @@ pub struct ParamKey(pub u32);
 /// One search parameter on one resource type.
 #[derive(Debug)]
 pub struct Param {
-    /// Its number, also in [`crate::Posting::param`].
+    /// The parameter's key, as in [`crate::Posting::param`].
     pub key: ParamKey,
-    /// For [`ParamKind::Reference`]: the number under which the `identifier` of such references is
+    /// For [`ParamKind::Reference`]: the key under which the `identifier` of such references is
     /// indexed as a token, for the modifier `:identifier`.
     pub identifier_key: ParamKey,
-    /// The resource type it is for: `Observation`, also where it is defined for all resources.
+    /// The resource type of the parameter: `Observation`, even if it is defined for all resources.
     pub resource_type: &'static str,
     /// The name in the URL: `code-value-quantity`.
     pub code: &'static str,
-    /// The canonical URL of its definition.
+    /// The canonical URL of the definition.
     pub url: &'static str,
-    /// The type.
+    /// The parameter type.
     pub kind: ParamKind,
     /// For a reference: the resource types it may point to.
     pub targets: Vec<&'static str>,
@@ -50,34 +50,35 @@ pub struct Param {
     pub components: Vec<Component>,
     /// The FHIRPath expression.
     pub expression: &'static str,
-    /// The index follows the expression. False for what looks at no element (`_text`), needs code
-    /// of its own (`near`) or points at a whole resource (`Bundle.composition`).
+    /// Whether the index follows the expression. False for a parameter that looks at no element
+    /// (`_text`), needs code of its own (`near`) or points at a whole resource
+    /// (`Bundle.composition`).
     pub is_indexed: bool,
-    /// For a token that looks at `code` elements only: the value sets that say which system each
-    /// code is of, as the element itself does not (search.html#token).
+    /// For a token that looks at `code` elements only: the value sets that define each code's
+    /// system, as the element itself does not (search.html#token).
     pub implicit_sets: Vec<&'static str>,
-    /// For a token that looks at plain strings only: case does not count, and the index keeps
-    /// lower case.
+    /// For a token that looks at plain strings only: matching is case-insensitive, and the index
+    /// keeps lower case.
     pub is_caseless: bool,
 }
 
 /// One part of a composite parameter.
 #[derive(Debug)]
 pub struct Component {
-    /// The parameter code of the part, as far as it has one.
+    /// The parameter code of the part, if it has one.
     pub code: &'static str,
-    /// How its value is written and compared.
+    /// The type by which the part's value is written and compared.
     pub kind: ParamKind,
     /// For a reference: the resource types it may point to.
     pub targets: Vec<&'static str>,
-    /// The FHIRPath expression, from one instance of the composite's own expression.
+    /// The FHIRPath expression, relative to one instance of the composite's own expression.
     pub expression: &'static str,
 }
 
 // === impl ParamKind ===
 
 impl ParamKind {
-    /// The FHIR code of the type.
+    /// Returns the FHIR code of the type.
     pub fn code(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -92,7 +93,7 @@ impl ParamKind {
         }
     }
 
-    /// The type of that FHIR code.
+    /// Returns the type with that FHIR code.
     pub fn from_code(code: &str) -> Option<Self> {
         Some(match code {
             "token" => Self::Token,
@@ -112,15 +113,15 @@ impl ParamKind {
 // === impl ParamKey ===
 
 impl ParamKey {
-    /// The number of `code` on `resource_type`: 32-bit FNV-1a of `Type.code`. A test holds that no
-    /// two R4 parameters share one.
+    /// Returns the key of `code` on `resource_type`: 32-bit FNV-1a of `Type.code`. A test checks
+    /// that no two R4 parameters share one.
     pub fn of(resource_type: &str, code: &str) -> Self {
         Self(fnv1a(
             resource_type.bytes().chain([b'.']).chain(code.bytes()),
         ))
     }
 
-    /// The number of the identifiers within a reference parameter.
+    /// Returns the key of the identifiers within a reference parameter.
     pub fn of_identifier(resource_type: &str, code: &str) -> Self {
         let name = resource_type.bytes().chain([b'.']).chain(code.bytes());
         Self(fnv1a(name.chain(*b":identifier")))

@@ -1,9 +1,9 @@
-//! What the index keeps of a resource.
+//! The index entries of a resource.
 //!
 //! Invariants:
 //! - a posting's [`Value`] variant follows from its parameter's kind; the one exception is the
 //!   token under [`crate::Param::identifier_key`];
-//! - the postings of one resource are sorted and without repeats, so that two extractions can be
+//! - the postings of one resource are sorted and without duplicates, so that two extractions can be
 //!   compared in one pass and an update writes only the difference;
 //! - numbers are the nearest `f64` and never NaN; `low <= high` always.
 
@@ -13,16 +13,16 @@ use base::Issue;
 use base::Timestamp;
 use std::cmp::Ordering;
 
-/// One thing to find a resource by.
+/// One index entry of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Posting {
-    /// Which parameter on which resource type.
+    /// The parameter on its resource type.
     pub param: ParamKey,
-    /// The value as the index compares it.
+    /// The indexed value.
     pub value: Value,
 }
 
-/// A value as the index compares it.
+/// A value in the form that the index compares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// A code or identifier.
@@ -39,66 +39,66 @@ pub enum Value {
     Reference(Target),
     /// A URI as written.
     Uri(Box<str>),
-    /// The values of one instance of a composite, in the order of its components, no composite
-    /// among them.
+    /// The values of one instance of a composite, in the order of its components, none of which is
+    /// a composite.
     Composite(Box<[Value]>),
 }
 
-/// A code with its system. Both as written; comparison is exact.
+/// A code with its system, both as written; comparison is exact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token {
     /// The system, if the element names one.
     pub system: Option<Box<str>>,
-    /// The code or identifier value; empty where only the system is known.
+    /// The code or identifier value; empty if only the system is known.
     pub code: Box<str>,
 }
 
-/// A text, folded for search and as it was for `:exact`; of each no more than its first
+/// A text, folded for search and unchanged for `:exact`; each is limited to its first
 /// [`Text::MAX_CHARS`] characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text {
-    /// By [`crate::fold`]: lower case, no accents, no apostrophes, one space for any other run of
-    /// punctuation or space.
+    /// The text folded by [`crate::fold`]: lower case, no accents, no apostrophes, one space for
+    /// any other run of punctuation or space.
     pub folded: Box<str>,
-    /// As written.
+    /// The text as written.
     pub exact: Box<str>,
 }
 
 /// A span of time, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The first microsecond; [`Span::OPEN_LOW`] where there is no start.
+    /// The first microsecond; [`Span::OPEN_LOW`] if there is no start.
     pub low: Timestamp,
-    /// The last microsecond; [`Span::OPEN_HIGH`] where there is no end.
+    /// The last microsecond; [`Span::OPEN_HIGH`] if there is no end.
     pub high: Timestamp,
 }
 
 /// A range of numbers, both ends included.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
-    /// The least; negative infinity where it is open.
+    /// The lower bound; negative infinity if open.
     pub low: f64,
-    /// The greatest; infinity where it is open.
+    /// The upper bound; infinity if open.
     pub high: f64,
 }
 
-/// A number with its unit. No conversion of units yet: `1 g` and `1000 mg` differ.
+/// A number with its unit. Units are not converted yet: `1 g` and `1000 mg` differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quantity {
-    /// The number, or the range that a comparator or a Range gives.
+    /// The number, or the range given by a comparator or a Range.
     pub range: Range,
     /// The system of the unit's code.
     pub system: Option<Box<str>>,
     /// The unit's code.
     pub code: Option<Box<str>>,
-    /// The unit as people read it.
+    /// The human-readable unit.
     pub unit: Option<Box<str>>,
 }
 
-/// What a reference points to.
+/// The target of a reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
-    /// A resource on this server: relative, or absolute on our own base. A version is left out:
+    /// A resource on this server: relative, or absolute on our own base. The version is dropped:
     /// search finds the resource by any of its versions.
     Local {
         /// The resource type.
@@ -106,7 +106,7 @@ pub enum Target {
         /// The logical id.
         id: Box<str>,
     },
-    /// Anything else by its URL: another server's resource, `urn:uuid:…`, a canonical.
+    /// Any other target by its URL: another server's resource, `urn:uuid:…`, a canonical.
     Url {
         /// The URL without `|version`.
         url: Box<str>,
@@ -115,27 +115,27 @@ pub enum Target {
     },
 }
 
-/// All that the index keeps of one resource.
+/// All index entries of one resource.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extraction {
-    /// The type; empty where the document is no resource of a known type.
+    /// The type; empty if the document is not a resource of a known type.
     pub resource_type: &'static str,
     /// The logical id, if the document has one.
     pub id: Option<String>,
-    /// `meta.lastUpdated`, if the document has it; the store knows better.
+    /// `meta.lastUpdated`, if the document has it; the store's own value takes precedence.
     pub last_updated: Option<Timestamp>,
-    /// Sorted, without repeats.
+    /// The postings, sorted, without duplicates.
     pub postings: Vec<Posting>,
-    /// The ids of the patients in whose compartment the resource is, sorted, without repeats.
+    /// The ids of the patients whose compartment contains the resource, sorted, without duplicates.
     pub patients: Vec<String>,
-    /// What could not be indexed, and why.
+    /// The values that could not be indexed, with reasons.
     pub issues: Vec<Issue>,
 }
 
 // === impl Posting ===
 
 impl Posting {
-    /// A posting.
+    /// Creates a posting.
     pub fn new(param: ParamKey, value: Value) -> Self {
         Self { param, value }
     }
@@ -144,7 +144,7 @@ impl Posting {
 // === impl Value ===
 
 impl Value {
-    /// A code without a system.
+    /// Creates a code without a system.
     pub(crate) fn code(code: &str) -> Self {
         Self::Token(Token {
             system: None,
@@ -156,11 +156,12 @@ impl Value {
 // === impl Text ===
 
 impl Text {
-    /// A report's text may be a page long; what is looked for stands in its beginning. A query's
-    /// text is cut at the same place, so that `:exact` still finds the whole.
+    /// Number of characters kept. A report's text may be a page long; search terms occur near its
+    /// beginning. A query's text is cut at the same length, so that `:exact` still finds the whole
+    /// text.
     pub const MAX_CHARS: usize = 1_000;
 
-    /// A text as the index keeps it.
+    /// Creates a text in the form that the index keeps.
     pub fn of(text: &str) -> Self {
         Self {
             folded: Self::cut(&fold(text)).into(),
@@ -168,7 +169,7 @@ impl Text {
         }
     }
 
-    /// The first [`Text::MAX_CHARS`] characters.
+    /// Returns the first [`Text::MAX_CHARS`] characters.
     pub(crate) fn cut(text: &str) -> &str {
         match text.char_indices().nth(Self::MAX_CHARS) {
             Some((end, _)) => text.get(..end).unwrap_or(text),
@@ -189,7 +190,8 @@ impl Span {
 // === impl Range ===
 
 impl Range {
-    /// One number. NaN becomes zero: no decimal is NaN, so it cannot come from a resource.
+    /// Creates a single point. NaN becomes zero: no decimal is NaN, so it cannot come from a
+    /// resource.
     pub fn point(value: f64) -> Self {
         let value = if value.is_nan() { 0.0 } else { value };
         Self {

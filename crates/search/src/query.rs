@@ -5,7 +5,7 @@
 //!   are parsed; nothing in here needs a second check;
 //! - all of [`Query::filters`] must hold (AND); within one [`Filter::Any`] one test suffices (OR);
 //! - a test holds for a resource if it holds for at least one posting under the key;
-//! - what was not understood is in [`Query::unknown`], and nowhere else.
+//! - parameters that were not understood are in [`Query::unknown`], and nowhere else.
 
 use crate::param::{Param, ParamKey};
 use crate::posting::Span;
@@ -15,9 +15,9 @@ use crate::posting::Span;
 pub struct Query {
     /// The resource type.
     pub resource_type: &'static str,
-    /// All must hold.
+    /// The filters, all of which must hold.
     pub filters: Vec<Filter>,
-    /// Sort keys, the first is the most significant. Empty: the server's own order.
+    /// Sort keys, most significant first. Empty: the server's own order.
     pub sort: Vec<Sort>,
     /// `_count`, if given. Zero means the same as `_summary=count`.
     pub count: Option<u32>,
@@ -31,13 +31,13 @@ pub struct Query {
     pub summary: Summary,
     /// `_elements`: top-level element names.
     pub elements: Vec<String>,
-    /// `_person=true`: answer with persons, the whole of each.
+    /// `_person=true`: return persons, each as a whole.
     pub person: bool,
-    /// `_cursor`: where the page starts. Opaque here.
+    /// `_cursor`: the start of the page. Opaque here.
     pub cursor: Option<String>,
     /// Parameters that were not understood and are not part of the search.
     pub unknown: Vec<Unknown>,
-    /// What was used, as `name=value` not yet percent-encoded; see [`Query::link`].
+    /// The parameters used, as `name=value` not yet percent-encoded; see [`Query::link`].
     pub(crate) used: Vec<(String, String)>,
 }
 
@@ -48,27 +48,27 @@ pub enum Filter {
     Any {
         /// The parameter, for messages and plans.
         param: &'static Param,
-        /// Where to look: the parameter's key, or its identifier key.
+        /// The key to look under: the parameter's key, or its identifier key.
         key: ParamKey,
-        /// One suffices.
+        /// The tests, one of which must pass.
         tests: Vec<Test>,
     },
-    /// `:not`: no posting under `key` passes any test. Holds where there is no posting at all.
+    /// `:not`: no posting under `key` passes any test. Holds if there is no posting at all.
     None {
         /// The parameter.
         param: &'static Param,
-        /// Where to look.
+        /// The key to look under.
         key: ParamKey,
-        /// None may pass.
+        /// The tests, none of which may pass.
         tests: Vec<Test>,
     },
     /// `:missing=true` (no posting under any of the keys) or `:missing=false` (at least one).
     Missing {
         /// The parameter.
         param: &'static Param,
-        /// Where to look.
+        /// The keys to look under.
         keys: Vec<ParamKey>,
-        /// True: there must be none.
+        /// True if there must be no posting.
         missing: bool,
     },
     /// A chain: a reference under `link` points to a resource on this server that passes one of the
@@ -76,21 +76,21 @@ pub enum Filter {
     Chain {
         /// The reference parameter.
         link: &'static Param,
-        /// One for each possible target type; at least one.
+        /// The branches, one for each possible target type; at least one.
         branches: Vec<Branch>,
     },
     /// `_has`: some resource of `source_type` refers to this one under `link` and passes `filter`.
     Has {
-        /// The type of the resources that refer.
+        /// The type of the referring resources.
         source_type: &'static str,
         /// The reference parameter on `source_type`.
         link: &'static Param,
-        /// What must hold for one that refers.
+        /// The condition on a referring resource.
         filter: Box<Filter>,
     },
-    /// `_id`: one of these.
+    /// `_id`: one of these ids.
     Id(Vec<String>),
-    /// `_lastUpdated`: one suffices; the resource's value is a point.
+    /// `_lastUpdated`: one test must pass; the resource's value is a point in time.
     LastUpdated(Vec<DateTest>),
 }
 
@@ -99,61 +99,61 @@ pub enum Filter {
 pub struct Branch {
     /// The type of the resource that the reference points to.
     pub resource_type: &'static str,
-    /// What must hold for it.
+    /// The condition on that resource.
     pub filter: Filter,
 }
 
 /// One value of a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
-    /// On [`crate::Value::Token`].
+    /// Test for a [`crate::Value::Token`].
     Token(TokenTest),
-    /// On [`crate::Value::String`].
+    /// Test for a [`crate::Value::String`].
     String(StringTest),
-    /// On [`crate::Value::Date`].
+    /// Test for a [`crate::Value::Date`].
     Date(DateTest),
-    /// On [`crate::Value::Number`].
+    /// Test for a [`crate::Value::Number`].
     Number(NumberTest),
-    /// On [`crate::Value::Quantity`].
+    /// Test for a [`crate::Value::Quantity`].
     Quantity(QuantityTest),
-    /// On [`crate::Value::Reference`].
+    /// Test for a [`crate::Value::Reference`].
     Reference(ReferenceTest),
-    /// On [`crate::Value::Uri`]: equal.
+    /// Test for a [`crate::Value::Uri`]: equality.
     Uri(String),
-    /// On [`crate::Value::Composite`]: each part passes its test, within one posting.
+    /// Test for a [`crate::Value::Composite`]: each part passes its test, within one posting.
     Composite(Vec<Test>),
 }
 
 /// A token: `code`, `system|code`, `|code`, `system|`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenTest {
-    /// What the system must be.
+    /// The condition on the system.
     pub system: SystemTest,
-    /// What the code must equal; `None` for `system|`.
+    /// The code to match; `None` for `system|`.
     pub code: Option<String>,
 }
 
-/// What the system of a token must be.
+/// The condition on the system of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SystemTest {
     /// Any, or none: `code`.
     Any,
-    /// There must be none: `|code`.
+    /// No system: `|code`.
     Absent,
     /// This one: `system|code`.
     Is(String),
 }
 
-/// A text.
+/// A text to match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StringTest {
-    /// How to compare.
+    /// The comparison mode.
     pub mode: StringMode,
-    /// Folded, but for [`StringMode::Exact`].
+    /// The text, folded except for [`StringMode::Exact`].
     pub text: String,
 }
 
-/// How texts are compared.
+/// The modes of text comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StringMode {
     /// No modifier: the folded value starts with the text.
@@ -167,23 +167,23 @@ pub enum StringMode {
 /// A span of time and how to compare with it; see [`DateTest::holds`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTest {
-    /// How.
+    /// The comparison prefix.
     pub prefix: Prefix,
-    /// What the value may mean; for [`Prefix::Ap`] already widened.
+    /// The span that the value may mean; for [`Prefix::Ap`] already widened.
     pub span: Span,
 }
 
 /// A number and how to compare with it; see [`NumberTest::holds`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NumberTest {
-    /// How.
+    /// The comparison prefix.
     pub prefix: Prefix,
     /// The number.
     pub value: f64,
-    /// The least number that is equal at the given significant digits (included); for
+    /// The smallest number that is equal at the given significant digits (inclusive); for
     /// [`Prefix::Ap`] ten per cent less.
     pub low: f64,
-    /// The end of the same range (not included); for [`Prefix::Ap`] ten per cent more, included.
+    /// The end of the same range (exclusive); for [`Prefix::Ap`] ten per cent more, inclusive.
     pub high: f64,
 }
 
@@ -196,7 +196,7 @@ pub struct QuantityTest {
     pub unit: UnitTest,
 }
 
-/// What the unit of a quantity must be.
+/// The condition on the unit of a quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnitTest {
     /// Any: `5.4`.
@@ -212,12 +212,12 @@ pub enum UnitTest {
     CodeOrUnit(String),
 }
 
-/// Where a reference must point.
+/// The condition on the target of a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReferenceTest {
     /// `subject=23`: a resource on this server with that id, of any of these types.
     Id {
-        /// The types that the parameter may point to.
+        /// The types that the parameter may refer to.
         types: Vec<&'static str>,
         /// The id.
         id: String,
@@ -233,7 +233,7 @@ pub enum ReferenceTest {
     Url {
         /// The URL without `|version`.
         url: String,
-        /// The version it must have, if given.
+        /// The required version, if given.
         version: Option<String>,
     },
 }
@@ -264,21 +264,21 @@ pub enum Prefix {
 /// One sort key.
 #[derive(Clone, Copy, Debug)]
 pub struct Sort {
-    /// By what.
+    /// The value to sort by.
     pub by: SortBy,
-    /// `-name`: the greatest first.
+    /// `-name`: greatest first.
     pub descending: bool,
 }
 
-/// What to sort by.
+/// The value to sort by.
 #[derive(Clone, Copy, Debug)]
 pub enum SortBy {
     /// The logical id.
     Id,
     /// The time of the last change.
     LastUpdated,
-    /// The least (ascending) or greatest (descending) posting of a parameter; resources without one
-    /// come last.
+    /// The smallest (ascending) or greatest (descending) posting of a parameter; resources without
+    /// one sort last.
     Param(&'static Param),
 }
 
@@ -287,11 +287,11 @@ pub enum SortBy {
 pub struct Include {
     /// The type of the resource that holds the reference.
     pub source_type: &'static str,
-    /// The reference parameter on it; `Type:*` becomes one include for each.
+    /// The reference parameter on that type; `Type:*` becomes one include for each.
     pub param: &'static Param,
-    /// Only references to this type.
+    /// If set, only references to this type.
     pub target_type: Option<&'static str>,
-    /// `:iterate`: also for what was included.
+    /// `:iterate`: applies to included resources too.
     pub iterate: bool,
 }
 
@@ -305,7 +305,7 @@ pub enum Summary {
     True,
     /// Only text, id, meta and the mandatory elements.
     Text,
-    /// All but the text.
+    /// Everything except the text.
     Data,
     /// Only the count of matches.
     Count,
@@ -316,18 +316,18 @@ pub enum Summary {
 pub enum Total {
     /// No total.
     None,
-    /// An estimate will do.
+    /// An estimate is sufficient.
     Estimate,
     /// The exact number.
     Accurate,
 }
 
-/// `Prefer: handling=…`.
+/// The value of `Prefer: handling=…`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Handling {
     /// An unknown parameter is an error.
     Strict,
-    /// An unknown parameter is left out and told in [`Query::unknown`].
+    /// An unknown parameter is ignored and reported in [`Query::unknown`].
     #[default]
     Lenient,
 }
@@ -344,7 +344,7 @@ pub struct Unknown {
 // === impl Query ===
 
 impl Query {
-    /// All resources of a type.
+    /// Creates a query for all resources of a type.
     pub fn all_of(resource_type: &'static str) -> Self {
         Self {
             resource_type,
@@ -363,14 +363,14 @@ impl Query {
         }
     }
 
-    /// What was used, as `name=value` pairs not yet percent-encoded, in the order given. Unknown
-    /// parameters are not among them.
+    /// Returns the parameters used, as `name=value` pairs not yet percent-encoded, in the given
+    /// order. Unknown parameters are excluded.
     pub fn used(&self) -> &[(String, String)] {
         &self.used
     }
 
-    /// The query string of the self link: what was used, percent-encoded, in the order given, with
-    /// this cursor in place of the one that came.
+    /// Returns the query string of the self link: the parameters used, percent-encoded, in the
+    /// given order, with this cursor instead of the one received.
     pub fn link(&self, cursor: Option<&str>) -> String {
         let pairs = self.used.iter().filter(|(name, _)| name != "_cursor");
         let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -387,7 +387,8 @@ impl Query {
     }
 }
 
-/// Percent-encodes all but what may stand in a query and is often read by people (RFC 3986, 3.4).
+/// Percent-encodes everything except characters that are allowed in a query and that people often
+/// read (RFC 3986, 3.4).
 fn encode(text: &str, out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {

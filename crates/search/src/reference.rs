@@ -1,10 +1,10 @@
-//! What the text of a reference points to.
+//! Parses the target of a reference.
 
 use crate::posting::Target;
 use crate::registry::Registry;
 
-/// Reads `Type/id`, `Type/id/_history/v`, either of them absolute on `base`, or any URL. A fragment
-/// (`#…`) points into the document itself and gives nothing.
+/// Parses `Type/id`, `Type/id/_history/v`, either of them absolute on `base`, or any URL. A
+/// fragment (`#…`) points into the document itself and gives nothing.
 pub(crate) fn target(text: &str, base: Option<&str>) -> Option<Target> {
     if text.is_empty() || text.starts_with('#') {
         return None;
@@ -26,7 +26,7 @@ pub(crate) fn target(text: &str, base: Option<&str>) -> Option<Target> {
     })
 }
 
-/// The type and id of `Type/id` or `Type/id/_history/v`.
+/// Returns the type and id of `Type/id` or `Type/id/_history/v`.
 pub(crate) fn typed_id(text: &str) -> Option<(&'static str, &str)> {
     let (name, rest) = text.split_once('/')?;
     let id = match rest.split_once('/') {
@@ -37,7 +37,7 @@ pub(crate) fn typed_id(text: &str) -> Option<(&'static str, &str)> {
     is_id(id).then_some((Registry::r4().resource_type(name)?, id))
 }
 
-/// The type that the text names, also in another server's URL (`…/Patient/1`).
+/// Returns the type that the text names, even in another server's URL (`…/Patient/1`).
 pub(crate) fn type_in(text: &str) -> Option<&'static str> {
     let text = text
         .split_once("/_history/")
@@ -52,7 +52,7 @@ pub(crate) fn type_in(text: &str) -> Option<&'static str> {
     }
 }
 
-/// FHIR `id`: 1 to 64 letters, digits, `-` and `.`.
+/// Returns whether the text is a FHIR `id`: 1 to 64 letters, digits, `-` and `.`.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text

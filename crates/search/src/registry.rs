@@ -1,9 +1,9 @@
-//! The R4 search parameters, resource type by resource type.
+//! The R4 search parameters, by resource type.
 //!
 //! Invariants:
-//! - a type's parameters and the walk that indexes it are made on first use of the type, once, and
+//! - a type's parameters and the walk that indexes it are built once, on first use of the type, and
 //!   live as long as the program;
-//! - a code has one parameter per type; the type's own definition goes before one for all
+//! - a code has one parameter per type; the type's own definition takes precedence over one for all
 //!   resources.
 
 use crate::extract::{Plan, compile};
@@ -18,11 +18,11 @@ pub struct Registry {
     types: HashMap<&'static str, OnceLock<TypeParams>>,
 }
 
-/// What there is for one resource type.
+/// The parameters of one resource type.
 #[derive(Debug)]
 pub(crate) struct TypeParams {
     pub(crate) resource_type: &'static str,
-    /// By code.
+    /// The parameters, sorted by code.
     pub(crate) params: Vec<Param>,
     pub(crate) plan: Plan,
     /// The keys of the parameters that put a resource into a Patient compartment.
@@ -40,36 +40,36 @@ static R4: LazyLock<Registry> = LazyLock::new(|| Registry {
 // === impl Registry ===
 
 impl Registry {
-    /// The registry of FHIR R4 (4.0.1).
+    /// Returns the registry of FHIR R4 (4.0.1).
     pub fn r4() -> &'static Self {
         &R4
     }
 
-    /// The resource type of that name, as a name that lives for ever.
+    /// Returns the resource type with that name, with a static lifetime.
     pub fn resource_type(&self, name: &str) -> Option<&'static str> {
         self.types.get_key_value(name).map(|(name, _)| *name)
     }
 
-    /// All resource types, in no order.
+    /// Returns all resource types, in no particular order.
     pub fn resource_types(&self) -> impl Iterator<Item = &'static str> {
         self.types.keys().copied()
     }
 
-    /// The parameters of a resource type by code; none if there is no such type.
+    /// Returns the parameters of a resource type by code; none if there is no such type.
     pub fn params(&'static self, resource_type: &str) -> &'static [Param] {
         self.of_type(resource_type)
             .map_or(&[], |of_type| &of_type.params)
     }
 
-    /// The parameter of that code on a resource type.
+    /// Returns the parameter with that code on a resource type.
     pub fn param(&'static self, resource_type: &str, code: &str) -> Option<&'static Param> {
         let params = self.params(resource_type);
         let at = params.binary_search_by(|param| param.code.cmp(code)).ok()?;
         params.get(at)
     }
 
-    /// The parameters of a type whose expressions the index cannot follow: they are accepted by no
-    /// query.
+    /// Returns the parameters of a type whose expressions the index cannot follow: no query accepts
+    /// them.
     pub fn not_indexed(&'static self, resource_type: &str) -> Vec<&'static str> {
         let params = self.params(resource_type).iter();
         params
@@ -133,8 +133,7 @@ fn param(resource_type: &'static str, definition: &'static SearchParameter) -> P
 
 fn components(definition: &'static SearchParameter) -> Vec<Component> {
     let mut parts: Vec<Component> = definition.components.iter().filter_map(component).collect();
-    // R4 4.0.1 names the reference's definition for the code and the code's for the reference; its
-    // expressions are right.
+    // R4 4.0.1 swaps the definitions of the reference and the code; its expressions are right.
     if definition.url.ends_with("/DocumentReference-relationship")
         && let [first, second] = parts.as_mut_slice()
         && (first.kind, second.kind) == (ParamKind::Reference, ParamKind::Token)
@@ -145,7 +144,7 @@ fn components(definition: &'static SearchParameter) -> Vec<Component> {
     parts
 }
 
-/// A canonical says nothing of its targets: they may be of any type.
+/// Returns the target types. A canonical does not name any: it may point to any type.
 fn targets(definition: &SearchParameter) -> Vec<&'static str> {
     let open = definition.targets.is_empty() || definition.targets.contains(&"Resource");
     if definition.kind == SearchKind::Reference && open {

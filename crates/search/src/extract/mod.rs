@@ -1,5 +1,5 @@
-//! What the index keeps of a resource: one walk over the document, postings at each place that a
-//! parameter's path ends.
+//! Index extraction: one walk over the document, with postings at each place where a parameter's
+//! path ends.
 
 mod path;
 mod plan;
@@ -13,8 +13,8 @@ pub use walk::{Extractor, places};
 use crate::posting::Extraction;
 use fhir::json::Document;
 
-/// The postings of a resource on a server whose base URL is not known: absolute references stay
-/// absolute. Never fails: what cannot be indexed is among the issues.
+/// Returns the postings of a resource on a server with an unknown base URL: absolute references
+/// stay absolute. Never fails: values that cannot be indexed are reported as issues.
 pub fn extract(document: &Document) -> Extraction {
     Extractor::default().extract(document)
 }

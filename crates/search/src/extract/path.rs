@@ -1,39 +1,39 @@
-//! The paths that R4 search parameters are written in.
+//! The path language of R4 search parameters.
 //!
 //! R4 uses a small part of FHIRPath for them: element names, `as`/`ofType`, unions, three kinds of
 //! `where`, and `extension()`. Read as steps over the definitions, the type of every step is known
-//! before a resource is seen, so that all parameters of a type become one walk by name.
-//! What is written in more than that is refused here, and the parameter is reported as not indexed.
+//! before a resource is seen, so that all parameters of a type become one walk by name. An
+//! expression beyond that subset is rejected here, and its parameter is reported as not indexed.
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// To an element by its FHIRPath name.
+    /// Moves to an element by its FHIRPath name.
     Field(String),
-    /// Only where the value has that type.
+    /// Keeps values of that type.
     Type(String),
-    /// Only where the reference points to that resource type: `where(resolve() is Patient)`.
+    /// Keeps references to that resource type: `where(resolve() is Patient)`.
     ResolvesTo(String),
-    /// Only where a child has that text: `where(system='phone')`.
+    /// Keeps elements with a child of that text: `where(system='phone')`.
     Equals(String, String),
-    /// Only where there is an extension of that URL.
+    /// Keeps elements with an extension of that URL.
     HasExtension(String),
 }
 
 /// One alternative of a union.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
-    /// Starts at the resource and not at the current element: `%resource.…`.
+    /// The path starts at the resource, not at the current element: `%resource.…`.
     pub(crate) from_root: bool,
     /// The steps. The first may be the type that the path is for.
     pub(crate) steps: Vec<Step>,
 }
 
-/// The expression is more than a union of paths.
+/// The error for an expression that is more than a union of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAPath;
 
-/// The paths of an expression.
+/// Returns the paths of an expression.
 pub(crate) fn parse(expression: &str) -> Result<Vec<Path>, NotAPath> {
     let mut reader = Reader { rest: expression };
     let mut paths = vec![reader.path()?];
@@ -175,8 +175,8 @@ impl<'a> Reader<'a> {
 // === impl Path ===
 
 impl Path {
-    /// The steps after the leading type name, if the path is for that type or for all resources.
-    /// R4 leaves the type out once (`InsurancePlan.name`).
+    /// Returns the steps after the leading type name, if the path is for that type or for all
+    /// resources. R4 omits the type once (`InsurancePlan.name`).
     pub(crate) fn for_type(&self, is_a: impl Fn(&str) -> bool) -> Option<&[Step]> {
         match self.steps.split_first() {
             Some((Step::Field(name), rest)) if is_a(name) => Some(rest),
@@ -262,7 +262,7 @@ mod tests {
 
         #[test]
         fn takes_deep_nesting(n in 0usize..2000) {
-            // The tables are ours and nest once; a longer text must still be safe to give.
+            // The tables are ours and nest only once; a longer text must still be safe to parse.
             let _ = parse(&"(".repeat(n));
         }
     }

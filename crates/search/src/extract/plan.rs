@@ -1,6 +1,6 @@
-//! The walk that indexes one resource type: all its parameters' paths laid over each other.
+//! The indexing plan of one resource type: the paths of all its parameters merged.
 //!
-//! Invariant: every place of a plan has one FHIR type, known from the definitions; a choice element
+//! Invariant: every place in a plan has one FHIR type, known from the definitions; a choice element
 //! has a branch for each of its types (`valueQuantity`, `valueString`).
 
 use super::path::{self, Path, Step};
@@ -9,25 +9,25 @@ use crate::param::{Param, ParamKey, ParamKind};
 use fhir::definitions::{self, Strength, TypeDef, TypeKind};
 use fhir::json::Symbol;
 
-/// One place in a resource and what is to be done there.
+/// One place in a resource and the work to do there.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Where to go on.
+    /// The child fields to follow.
     pub(crate) fields: Vec<(Symbol, Plan)>,
-    /// Where to go on at the same element, if it passes the guard.
+    /// Plans that continue at the same element, if it passes the guard.
     pub(crate) guarded: Vec<(Guard, Plan)>,
-    /// What to take from the element.
+    /// The postings to take from the element.
     pub(crate) takes: Vec<Take>,
 }
 
 /// A condition on an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// It is a Reference to that resource type.
+    /// The element is a Reference to that resource type.
     ResolvesTo(&'static str),
-    /// Its child has that text.
+    /// The named child has that text.
     Equals(String, String),
-    /// It has an extension of that URL.
+    /// The element has an extension with that URL.
     HasExtension(String),
 }
 
@@ -39,12 +39,12 @@ pub(crate) struct Take {
     pub(crate) how: How,
 }
 
-/// How the values are found.
+/// The source of the values.
 #[derive(Debug)]
 pub(crate) enum How {
-    /// From the element itself, read like this.
+    /// The element itself, read in this shape.
     Element(Shape),
-    /// Each part from its own walk, all combinations.
+    /// Each part from its own walk, in all combinations.
     Parts(Vec<Part>),
     /// `Patient.deceased`: true unless absent or `false`. Taken at the resource.
     Deceased,
@@ -53,24 +53,24 @@ pub(crate) enum How {
 /// One part of a composite.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// From the element that the composite is at.
+    /// The plan relative to the composite's element.
     pub(crate) here: Plan,
-    /// From the resource.
+    /// The plan relative to the resource.
     pub(crate) root: Plan,
 }
 
-/// What to lay down at the end of a path.
+/// The posting to record at the end of a path.
 struct Leaf<'p> {
     param: &'p Param,
     kind: ParamKind,
-    /// Filled with the value sets of `code` elements; `None` once any other type is met.
+    /// Collects the value sets of `code` elements; `None` once any other type occurs.
     code_sets: Option<Vec<&'static str>>,
     n_places: usize,
-    /// Those of them that are plain strings.
+    /// The number of those places that hold plain strings.
     n_strings: usize,
 }
 
-/// The plan of a resource type. Marks each parameter as indexed or not.
+/// Returns the plan of a resource type. Marks each parameter as indexed or not.
 pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan {
     let mut plan = Plan::default();
     let Some(root) = definitions::type_named(resource_type) else {
@@ -78,7 +78,7 @@ pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan
     };
     for param in params {
         if matches!(param.code, "_id" | "_lastUpdated") {
-            // The store has these itself, and knows them better than the document.
+            // The store has these itself, and more reliably than the document.
             param.is_indexed = true;
             continue;
         }
@@ -110,7 +110,7 @@ pub(crate) fn compile(resource_type: &'static str, params: &mut [Param]) -> Plan
     plan
 }
 
-/// The type at a place, and what its codes are bound to.
+/// The type at a place, and the binding of its codes.
 #[derive(Clone, Copy)]
 struct Place {
     type_name: &'static str,
@@ -178,7 +178,7 @@ impl Plan {
         let Some(element) = def.and_then(|def| def.element(name)) else {
             return;
         };
-        // A type step right after a choice picks its branch, so that no empty one is laid.
+        // A type step right after a choice selects its branch, so that no empty one is created.
         let wanted = match rest.first() {
             Some(Step::Type(wanted)) => Some(wanted),
             _ => None,
@@ -236,7 +236,7 @@ impl Plan {
     }
 }
 
-/// The plan under that key, a new one if there is none yet.
+/// Returns the plan under that key, creating it if necessary.
 #[expect(
     clippy::indexing_slicing,
     reason = "the place was found or filled just now"
@@ -252,7 +252,7 @@ fn under<K: PartialEq>(entries: &mut Vec<(K, Plan)>, key: K) -> &mut Plan {
     &mut entries[at].1
 }
 
-/// The walks for a composite's parts; none where one part cannot be followed.
+/// Returns the walks for the parts of a composite; `None` if one part cannot be followed.
 fn parts(place: Place, param: &Param) -> Option<Vec<Part>> {
     let root = definitions::type_named(param.resource_type)?;
     let mut parts = Vec::new();
@@ -278,7 +278,7 @@ fn parts(place: Place, param: &Param) -> Option<Vec<Part>> {
     (!parts.is_empty()).then_some(parts)
 }
 
-/// FHIRPath's `as`. R4 writes `value.as(DateTime)` once where `dateTime` is meant.
+/// Implements FHIRPath's `as`. R4 writes `value.as(DateTime)` once where `dateTime` is meant.
 fn is_type(have: &str, wanted: &str) -> bool {
     have.eq_ignore_ascii_case(wanted)
         || definitions::type_named(have)
@@ -302,7 +302,8 @@ mod tests {
     use super::*;
     use crate::registry::Registry;
 
-    /// Each path of each parameter ends somewhere, and no token is a string here and a code there.
+    /// Every path of every parameter ends at some place, and no token is a string in one place and
+    /// a code in another.
     #[test]
     fn no_path_is_lost_unseen() {
         let mut lost = Vec::new();
@@ -327,7 +328,7 @@ mod tests {
                 }
             }
         }
-        // `near` is no path's business; SampledData has no one number.
+        // `near` has no path; SampledData is not a single number.
         lost.retain(|path| !path.contains("SampledData") && !path.starts_with("Location.near"));
         assert_eq!(lost, Vec::<String>::new());
     }

@@ -1,6 +1,6 @@
-//! Values from one element, by the rules of search.html for its parameter's type.
+//! Reads values from one element, by the rules of search.html for the parameter's type.
 //!
-//! Invariant: nothing is invented. What cannot be read gives no value and one fault.
+//! Invariant: nothing is invented. An unreadable element yields no value and one fault.
 
 use crate::param::ParamKind;
 use crate::posting::{Quantity, Range, Span, Text, Token, Value};
@@ -9,7 +9,7 @@ use base::{DateTime, Timestamp, Zone};
 use fhir::definitions;
 use fhir::json::Node;
 
-/// How a data type is read for a kind of parameter.
+/// The way a data type is read for a kind of parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Coding,
@@ -18,7 +18,7 @@ pub(crate) enum Shape {
     ContactPoint,
     /// A primitive whose text is the code.
     Code,
-    /// A plain string as a code: case does not count (search.html#token).
+    /// A plain string as a code: case-insensitive (search.html#token).
     CaselessCode,
     Boolean,
     HumanName,
@@ -39,7 +39,7 @@ pub(crate) enum Shape {
     Extension(ParamKind),
 }
 
-/// Collects what one element gives.
+/// Collector for the values of one element.
 #[derive(Debug, Default)]
 pub(crate) struct Reading<'b> {
     /// The server's own base URL.
@@ -47,14 +47,14 @@ pub(crate) struct Reading<'b> {
     pub(crate) values: Vec<Value>,
     /// Identifiers of references, for `:identifier`.
     pub(crate) identifiers: Vec<Token>,
-    /// Why something gave no value.
+    /// The reason why an element gave no value.
     pub(crate) fault: Option<&'static str>,
 }
 
 // === impl Shape ===
 
 impl Shape {
-    /// How to read that type for that kind; `None` where the kind has no rule for the type.
+    /// Returns how to read that type for that kind; `None` if the kind has no rule for the type.
     pub(crate) fn of(kind: ParamKind, type_name: &str) -> Option<Self> {
         if type_name == "Extension" {
             return Some(Self::Extension(kind));
@@ -187,7 +187,7 @@ impl Reading<'_> {
     fn token(&mut self, node: Node<'_>, system: &str, code: &str) {
         let (system, code) = (node.text(system), node.text(code));
         if system.is_none() && code.is_none() {
-            // A display or a text alone has nothing to compare with: no fault, and no value.
+            // A display or text alone has nothing to compare: neither a fault nor a value.
             return;
         }
         let code = code.unwrap_or_default().into();
@@ -234,7 +234,7 @@ impl Reading<'_> {
         }
     }
 
-    /// search.html#date: of a Timing only the outer limits count.
+    /// Reads a Timing, of which only the outer limits count (search.html#date).
     fn timing(&mut self, node: Node<'_>) {
         let mut outer: Option<Span> = None;
         for event in node.each("event") {
@@ -272,7 +272,7 @@ impl Reading<'_> {
             high: high.unwrap_or(f64::INFINITY),
         };
         if range.high < range.low {
-            self.fault = Some("the low end lies above the high end");
+            self.fault = Some("the low end is above the high end");
             return None;
         }
         Some(range)
@@ -318,7 +318,7 @@ impl Reading<'_> {
         }));
     }
 
-    /// A currency is a code of ISO 4217 (datatypes.html#Money).
+    /// Reads Money, whose currency is a code of ISO 4217 (datatypes.html#Money).
     fn money(&mut self, node: Node<'_>) {
         let Some(value) = node.get("value") else {
             return;
@@ -410,13 +410,13 @@ fn period(node: Node<'_>, fault: &mut Option<&'static str>) -> Option<Span> {
     Some(Span { low, high })
 }
 
-/// The bounds of a date or time; one without an offset is read in UTC, in resources and in queries
-/// alike.
+/// Returns the bounds of a date or time; one without an offset is read as UTC, in resources and in
+/// queries alike.
 fn span(node: Node<'_>) -> Option<Span> {
     date_span(&node.as_str()?)
 }
 
-/// The same from a text.
+/// Returns the bounds of a date or time given as text.
 pub(crate) fn date_span(text: &str) -> Option<Span> {
     let (low, high): (Timestamp, Timestamp) = DateTime::parse_fhir(text).ok()?.bounds(&Zone::utc());
     Some(Span { low, high })

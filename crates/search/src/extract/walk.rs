@@ -1,4 +1,4 @@
-//! Following a plan through a document.
+//! Follows a plan through a document.
 
 use super::plan::{Guard, How, Part, Plan, Take};
 use super::values::Reading;
@@ -9,16 +9,17 @@ use crate::registry::{Registry, TypeParams};
 use base::{DateTime, Issue, Zone};
 use fhir::json::{Document, Node};
 
-/// Postings of one composite instance at most, so that a hostile document cannot multiply.
+/// Maximum number of postings per composite instance, so that a hostile document cannot multiply
+/// them.
 const MAX_COMBINATIONS: usize = 256;
 
-/// Reads resources for one server.
+/// Extractor for the resources of one server.
 #[derive(Clone, Debug, Default)]
 pub struct Extractor {
     base: Option<String>,
 }
 
-/// One document under way.
+/// The state of the walk over one document.
 struct Walk<'a> {
     document: &'a Document,
     base: Option<&'a str>,
@@ -30,7 +31,8 @@ struct Walk<'a> {
 // === impl Extractor ===
 
 impl Extractor {
-    /// For a server at this base URL (no slash at the end): absolute references on it are local.
+    /// Creates an extractor for a server at this base URL (no trailing slash): absolute references
+    /// to it are local.
     pub fn at(base: impl Into<String>) -> Self {
         let base = base.into().trim_end_matches('/').to_owned();
         Self {
@@ -38,7 +40,8 @@ impl Extractor {
         }
     }
 
-    /// The postings of a resource. Never fails: what cannot be indexed is among the issues.
+    /// Returns the postings of a resource. Never fails: values that cannot be indexed are reported
+    /// as issues.
     pub fn extract(&self, document: &Document) -> Extraction {
         let of_type = document
             .resource_type()
@@ -66,7 +69,7 @@ impl Extractor {
     }
 }
 
-/// Calls `found` at each place of the document that the plan takes something from.
+/// Calls `found` at each place of the document from which the plan takes something.
 fn follow<'d>(node: Node<'d>, plan: &Plan, found: &mut impl FnMut(Node<'d>, &Take)) {
     if node.is_array() {
         for item in node.items() {
@@ -105,8 +108,9 @@ fn follow_one<'d>(node: Node<'d>, plan: &Plan, found: &mut impl FnMut(Node<'d>, 
     }
 }
 
-/// Where each parameter finds its elements: pairs of key and [`Node::index`], sorted, without
-/// repeats. It says why a resource is found, and a test holds it against FHIRPath.
+/// Returns the elements that each parameter indexes: pairs of key and [`Node::index`], sorted,
+/// without duplicates. The pairs explain why a resource is found, and a test compares them with
+/// FHIRPath.
 pub fn places(document: &Document) -> Vec<(ParamKey, u32)> {
     let of_type = document
         .resource_type()
@@ -149,7 +153,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Moves what was read into the postings.
+    /// Moves the values read into the postings.
     fn settle(&mut self, node: Node<'_>, take: &Take) {
         let of_key = |value| Posting::new(take.key, value);
         self.postings
@@ -171,7 +175,7 @@ impl Walk<'_> {
     fn combine(&mut self, node: Node<'_>, take: &Take, parts: &[Part]) {
         let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
         for part in parts {
-            // A walk of its own: its keys do not matter, its issues are told by the part itself.
+            // A separate walk: its keys do not matter, and the part reports its own issues.
             let mut walk = Walk {
                 document: self.document,
                 base: self.base,
@@ -227,7 +231,7 @@ impl Walk<'_> {
     }
 }
 
-/// The patients that the resource's compartment parameters point to
+/// Returns the patients that the resource's compartment parameters point to
 /// (compartmentdefinition-patient.html).
 fn patients(of_type: &TypeParams, postings: &[Posting]) -> Vec<String> {
     let mut ids = Vec::new();

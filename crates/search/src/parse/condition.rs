@@ -1,4 +1,4 @@
-//! One pair as a condition: a parameter with its modifier, a chain, a reverse chain.
+//! Parses one pair into a condition: a parameter with its modifier, a chain, or a reverse chain.
 
 use super::split::split;
 use super::values::Values;
@@ -8,29 +8,30 @@ use crate::query::{Branch, Filter, StringMode};
 use crate::reference::is_id;
 use crate::registry::Registry;
 
-/// Links in one chain at most.
+/// Maximum number of links in one chain.
 const MAX_DEPTH: usize = 4;
 
-/// Target types that one link of a chain may fan out to; with more the type must be named.
+/// Maximum number of target types that one link of a chain may fan out to; with more, the type must
+/// be named.
 const MAX_BRANCHES: usize = 12;
 
-/// Alternatives of one parameter at most.
+/// Maximum number of alternatives of one parameter.
 const MAX_ALTERNATIVES: usize = 1_000;
 
-/// The pair under way.
+/// The pair being parsed.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) base: Option<&'a str>,
     /// The whole name, for errors.
     pub(super) name: &'a str,
-    /// Links followed so far.
+    /// The number of links followed so far.
     pub(super) depth: usize,
 }
 
 // === impl Scope ===
 
 impl Scope<'_> {
-    /// What `name=value` asks of a resource of that type.
+    /// Parses the condition that `name=value` puts on a resource of that type.
     pub(super) fn filter(
         self,
         resource_type: &'static str,
@@ -169,7 +170,7 @@ impl Scope<'_> {
         })?))
     }
 
-    /// `link[:Type].rest`; search.html#chaining.
+    /// Parses `link[:Type].rest`; search.html#chaining.
     fn chain(
         self,
         resource_type: &'static str,
@@ -201,8 +202,8 @@ impl Scope<'_> {
                     resource_type: target,
                     filter,
                 }),
-                // That target has no such parameter, or reads the value in another way: another
-                // may do. The error that says most is kept.
+                // This target has no such parameter, or parses the value differently; another may
+                // accept it. The most informative error is kept.
                 Err(error) => match &failure {
                     Some(known) if !matches!(known, QueryError::UnknownParameter { .. }) => {}
                     _ => failure = Some(error),
@@ -218,7 +219,7 @@ impl Scope<'_> {
         }
     }
 
-    /// `_has:Type:link:rest`; search.html#has.
+    /// Parses `_has:Type:link:rest`; search.html#has.
     fn has(
         self,
         resource_type: &'static str,
@@ -233,7 +234,7 @@ impl Scope<'_> {
         };
         let source_type = Registry::r4()
             .resource_type(source)
-            .ok_or_else(|| self.bad_chain(format!("`{source}` is no resource type")))?;
+            .ok_or_else(|| self.bad_chain(format!("`{source}` is not a resource type")))?;
         let link = self.link(source_type, code)?;
         if !points_to(link, resource_type) {
             let why = format!("`{code}` of {source_type} does not point to {resource_type}");
@@ -279,7 +280,7 @@ impl Scope<'_> {
             Some(param) if param.is_indexed => Ok(param),
             Some(_) => Err(QueryError::UnsupportedParameter {
                 name: self.name.to_owned(),
-                why: "it is defined in a way that the index does not follow",
+                why: "the index does not support its expression",
             }),
             None => {
                 let params = registry.params(resource_type).iter();
@@ -314,7 +315,7 @@ impl Scope<'_> {
     }
 }
 
-/// Each of the alternatives between commas.
+/// Parses each of the comma-separated alternatives.
 fn alternatives<T>(
     value: &str,
     read: impl Fn(&str) -> Result<T, QueryError>,

@@ -1,10 +1,10 @@
-//! From the pairs of a query string to a [`Query`].
+//! Parses the pairs of a query string into a [`Query`].
 //!
 //! Invariants:
-//! - each pair ends in the query, in [`Query::unknown`], is one of the few knowingly ignored
-//!   (`_format`, `_pretty`), or is an error: none is dropped in silence;
-//! - a modifier or parameter that is known to FHIR and not supported here is an error of its own
-//!   also under lenient handling, because leaving it out would widen the search unseen
+//! - each pair ends up in the query or in [`Query::unknown`], is one of the few deliberately
+//!   ignored (`_format`, `_pretty`), or is an error: none is silently dropped;
+//! - a modifier or parameter that FHIR defines and that is not supported here is an error of its
+//!   own even under lenient handling, because ignoring it would silently widen the search
 //!   (search.html#modifiers).
 
 mod condition;
@@ -16,19 +16,20 @@ use crate::error::QueryError;
 use crate::query::{Handling, Query, Summary, Unknown};
 use crate::registry::Registry;
 
-/// Parameters in one search at most.
+/// Maximum number of parameters in one search.
 const MAX_PARAMETERS: usize = 200;
 
-/// Reads queries for one server.
+/// Query parser for one server.
 #[derive(Clone, Debug, Default)]
 pub struct Parser {
     base: Option<String>,
 }
 
-/// The names that FHIR gives to the whole answer and not to a filter, and that we know and leave.
+/// Parameters that FHIR defines for the response rather than for the search, and that are ignored.
 const IGNORED: [&str; 2] = ["_format", "_pretty"];
 
-/// Known to FHIR, not supported yet; leaving them out would change what is found.
+/// Parameters that FHIR defines but that are not supported yet; ignoring them would change the
+/// result.
 const UNSUPPORTED: [(&str, &str); 9] = [
     ("_content", "there is no full-text search over resources"),
     ("_text", "there is no full-text search over narratives"),
@@ -41,8 +42,7 @@ const UNSUPPORTED: [(&str, &str); 9] = [
     ("_score", "matches are not scored"),
 ];
 
-/// Reads a search on a server whose base URL is not known; the names and values are
-/// percent-decoded.
+/// Parses a search on a server with an unknown base URL; the names and values are percent-decoded.
 pub fn parse(
     resource_type: &str,
     pairs: &[(String, String)],
@@ -54,7 +54,8 @@ pub fn parse(
 // === impl Parser ===
 
 impl Parser {
-    /// For a server at this base URL (no slash at the end): absolute references on it are local.
+    /// Creates a parser for a server at this base URL (no trailing slash): absolute references to
+    /// it are local.
     pub fn at(base: impl Into<String>) -> Self {
         let base = base.into().trim_end_matches('/').to_owned();
         Self {
@@ -62,7 +63,7 @@ impl Parser {
         }
     }
 
-    /// Reads a search. The names and values are percent-decoded.
+    /// Parses a search. The names and values are percent-decoded.
     pub fn parse(
         &self,
         resource_type: &str,

@@ -1,4 +1,4 @@
-//! The parameters that say what the answer looks like and not what is found.
+//! The parameters that shape the response, not the result.
 
 use super::split::split;
 use crate::error::QueryError;
@@ -6,10 +6,10 @@ use crate::param::ParamKind;
 use crate::query::{Include, Query, Sort, SortBy, Summary, Total};
 use crate::registry::Registry;
 
-/// Includes in one search at most.
+/// Maximum number of includes in one search.
 const MAX_INCLUDES: usize = 100;
 
-/// Takes the pair if it is one of these parameters.
+/// Consumes the pair if it is one of these parameters.
 pub(super) fn read(query: &mut Query, name: &str, value: &str) -> Result<bool, QueryError> {
     let pair = Pair { name, value };
     let (plain, modifier) = match name.split_once(':') {
@@ -44,7 +44,7 @@ pub(super) fn read(query: &mut Query, name: &str, value: &str) -> Result<bool, Q
                 "none" => Total::None,
                 "estimate" => Total::Estimate,
                 "accurate" => Total::Accurate,
-                _ => return Err(pair.bad("not a code of it", "none, estimate, accurate")),
+                _ => return Err(pair.bad("not one of its codes", "none, estimate, accurate")),
             });
         }
         ("_person", None) => {
@@ -103,7 +103,7 @@ impl Pair<'_> {
         let param = Registry::r4()
             .param(resource_type, code)
             .filter(|param| param.is_indexed)
-            .ok_or_else(|| self.bad("a key is no search parameter of the type", accepted))?;
+            .ok_or_else(|| self.bad("a key is not a search parameter of the type", accepted))?;
         match param.kind {
             ParamKind::Composite | ParamKind::Special => {
                 Err(self.bad("a composite has no order", accepted))
@@ -125,14 +125,14 @@ impl Pair<'_> {
             "text" => Summary::Text,
             "data" => Summary::Data,
             "count" => Summary::Count,
-            _ => return Err(self.bad("not a code of it", "true, false, text, data, count")),
+            _ => return Err(self.bad("not one of its codes", "true, false, text, data, count")),
         })
     }
 
     fn elements(&self, query: &mut Query) -> Result<(), QueryError> {
         let accepted = "names of top-level elements, such as status,code";
         for element in self.value.split(',') {
-            // `Patient.name` is how a search over several types would say it.
+            // `Patient.name` is the form for a search over several types.
             let own = element
                 .split_once('.')
                 .filter(|(first, _)| *first == query.resource_type);
@@ -147,7 +147,7 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// `Type:param[:target]`, `Type:*`; search.html#revinclude.
+    /// Parses `Type:param[:target]`, `Type:*`; search.html#revinclude.
     fn includes(
         &self,
         query: &Query,
@@ -156,7 +156,7 @@ impl Pair<'_> {
     ) -> Result<Vec<Include>, QueryError> {
         let iterate = match modifier {
             None => false,
-            // `recurse` is what releases before R4 called it.
+            // `recurse` is the name in releases before R4.
             Some("iterate" | "recurse") => true,
             Some(modifier) => {
                 let plain = if reverse { "_revinclude" } else { "_include" };
@@ -174,7 +174,7 @@ impl Pair<'_> {
         let registry = Registry::r4();
         let type_named = |name: &str| {
             let known = registry.resource_type(name);
-            known.ok_or_else(|| self.bad("names no resource type", accepted))
+            known.ok_or_else(|| self.bad("not a resource type", accepted))
         };
         let source_type = type_named(source)?;
         let target_type = target.map(type_named).transpose()?;
@@ -195,7 +195,7 @@ impl Pair<'_> {
         let Some(param) = links.find(|param| param.code == code) else {
             return Err(self.bad("the type has no such reference parameter", accepted));
         };
-        // What an iterated include refers to may have come along and need not be of this type.
+        // An iterated include may start from an included resource, which need not be of this type.
         let is_possible = (iterate || points_here(&param))
             && target_type.is_none_or(|target| param.targets.contains(&target));
         if !is_possible {

@@ -1,7 +1,7 @@
-//! Values apart at `,`, `$` and `|`, each of which a backslash takes as itself
+//! Splits values at `,`, `$` and `|`; a backslash makes each of them literal
 //! (search.html#escaping).
 
-/// The parts between unescaped `mark`s, still escaped. At least one.
+/// Returns the parts between unescaped `mark`s, still escaped. At least one.
 pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -13,7 +13,7 @@ pub(super) fn split(text: &str, mark: char) -> Vec<&str> {
     parts
 }
 
-/// The text before and after the first unescaped `mark`, still escaped.
+/// Returns the text before and after the first unescaped `mark`, still escaped.
 pub(super) fn split_once(text: &str, mark: char) -> Option<(&str, &str)> {
     let mut escaped = false;
     for (at, letter) in text.char_indices() {
@@ -28,7 +28,7 @@ pub(super) fn split_once(text: &str, mark: char) -> Option<(&str, &str)> {
     None
 }
 
-/// Without the backslashes before `,`, `$`, `|` and `\`. Any other backslash is itself.
+/// Removes the backslashes before `,`, `$`, `|` and `\`. Any other backslash is literal.
 pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();

@@ -1,4 +1,4 @@
-//! Values of a query, by the parameter's type (search.html#ptypes).
+//! Parses the values of a query, by the parameter's type (search.html#ptypes).
 
 use super::split::{split, split_once, unescape};
 use crate::error::QueryError;
@@ -15,7 +15,7 @@ use crate::reference;
 use base::{Decimal, Timestamp};
 use fhir::definitions;
 
-/// Reads values of one parameter. Each value is one alternative, still escaped.
+/// Parser for the values of one parameter. Each value is one alternative, still escaped.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a> {
     pub(super) base: Option<&'a str>,
@@ -29,12 +29,12 @@ const DATE: &str = "[prefix]date, such as 2024, ge2024-05-17, lt2024-05-17T14:30
 const NUMBER: &str = "[prefix]number, such as 5.4, gt100, 5.40e-3";
 const QUANTITY: &str = "[prefix]number, [prefix]number|system|code, [prefix]number||code";
 const REFERENCE: &str = "id, Type/id, a URL";
-const TEXT: &str = "a text with letters or digits";
+const TEXT: &str = "text with letters or digits";
 
 // === impl Values ===
 
 impl Values<'_> {
-    /// A value without a modifier, or with `:not`.
+    /// Parses a value without a modifier, or with `:not`.
     pub(super) fn plain(&self, value: &str) -> Result<Test, QueryError> {
         match self.param.kind {
             ParamKind::Composite => self.composite(value),
@@ -51,7 +51,7 @@ impl Values<'_> {
         }
     }
 
-    /// A text with `:exact` or `:contains`, or without a modifier.
+    /// Parses a text with `:exact` or `:contains`, or without a modifier.
     pub(super) fn text(&self, mode: StringMode, value: &str) -> Result<Test, QueryError> {
         let text = unescape(value);
         let text = match mode {
@@ -59,8 +59,8 @@ impl Values<'_> {
             StringMode::Starts | StringMode::Contains => fold(&text),
         };
         if text.is_empty() {
-            // Every text starts with nothing: the search would be wider than it looks.
-            return Err(self.bad(value, "nothing is left to compare", TEXT));
+            // Every text starts with the empty string: the search would be wider than it looks.
+            return Err(self.bad(value, "nothing to compare is left", TEXT));
         }
         Ok(Test::String(StringTest {
             mode,
@@ -68,7 +68,7 @@ impl Values<'_> {
         }))
     }
 
-    /// A token, also for `:identifier`.
+    /// Parses a token, also for `:identifier`.
     pub(super) fn token(&self, value: &str) -> Result<Test, QueryError> {
         let (system, code) = match split_once(value, '|') {
             None => (SystemTest::Any, unescape(value)),
@@ -82,7 +82,7 @@ impl Values<'_> {
         Ok(Test::Token(TokenTest { system, code }))
     }
 
-    /// `:[type]`: an id of that type.
+    /// Parses the value of `:[type]`: an id of that type.
     pub(super) fn reference_to(
         &self,
         resource_type: &'static str,
@@ -103,7 +103,7 @@ impl Values<'_> {
         }))
     }
 
-    /// A date with its prefix.
+    /// Parses a date with its prefix.
     pub(super) fn date(&self, value: &str) -> Result<DateTest, QueryError> {
         let (prefix, text) = prefix(value);
         // An unescaped `+` of an offset arrives as a space.
@@ -140,8 +140,9 @@ impl Values<'_> {
         }
     }
 
-    /// A `code` element names no system: the value set says it. What asks for the right one finds
-    /// the code, what asks for none finds it too, what asks for another finds nothing.
+    /// Parses a token for a `code` element, which names no system: its value set implies one. A
+    /// search with the right system, or with none, finds the code; one with another system finds
+    /// nothing.
     fn implicit_token(&self, value: &str) -> Result<Test, QueryError> {
         let Test::Token(TokenTest {
             system: SystemTest::Is(system),
@@ -246,7 +247,7 @@ impl Values<'_> {
         let components = &self.param.components;
         if parts.len() != components.len() {
             let accepted = "one value for each component, separated by $";
-            return Err(self.bad(value, "the number of its parts is wrong", accepted));
+            return Err(self.bad(value, "wrong number of parts", accepted));
         }
         let read = |(part, component): (&str, &Component)| {
             self.of_kind(component.kind, &component.targets, part)
@@ -267,7 +268,7 @@ impl Values<'_> {
     }
 }
 
-/// The prefix and what follows it; without one it is `eq`.
+/// Returns the prefix and the rest; without a prefix it is `eq`.
 fn prefix(text: &str) -> (Prefix, &str) {
     let prefix = match text.get(..2) {
         Some("eq") => Prefix::Eq,
@@ -284,8 +285,9 @@ fn prefix(text: &str) -> (Prefix, &str) {
     (prefix, text.get(2..).unwrap_or_default())
 }
 
-/// For `ap`: longer on each side by its own length. The specification recommends a tenth of the
-/// time between the date and now, and leaves it to the server; this does not change as time passes.
+/// Widens a span for `ap`: longer on each side by its own length. The specification recommends a
+/// tenth of the time between the date and now, and leaves the choice to the server; this one does
+/// not change as time passes.
 fn widened(span: Span) -> Span {
     let length = span
         .high

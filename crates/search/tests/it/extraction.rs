@@ -1,4 +1,4 @@
-//! What is taken from a resource, clause by clause.
+//! Values extracted from a resource, clause by clause.
 
 use fhir::json::Document;
 use search::{Extraction, Extractor, ParamKey, Quantity, Target, Value, extract};
@@ -7,7 +7,7 @@ fn read(json: &str) -> Extraction {
     extract(&Document::parse(json).unwrap())
 }
 
-/// One value, in the spelling of the tables below.
+/// Formats one value as in the tables below.
 fn show(value: &Value) -> String {
     let opt = |text: &Option<Box<str>>| text.as_deref().unwrap_or("").to_owned();
     match value {

@@ -1,10 +1,10 @@
-//! What holds for any input.
+//! Laws that hold for any input.
 
 use fhir::json::Document;
 use proptest::prelude::*;
 use search::{Handling, Matcher, Nothing, Registry, extract, parse};
 
-/// JSON that a walk may meet: known names over anything.
+/// Generates JSON that a walk may meet: known names over anything.
 fn any_json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -131,7 +131,7 @@ proptest! {
     ) {
         let handling = if strict { Handling::Strict } else { Handling::Lenient };
         if let Ok(query) = parse(name, &pairs, handling) {
-            // Nothing vanishes: used, unknown, or one of the two that are left knowingly.
+            // Nothing vanishes: used, unknown, or one of the two that are deliberately ignored.
             let left = pairs.iter().filter(|(name, _)| name == "_format" || name == "_pretty");
             prop_assert_eq!(query.used().len() + query.unknown.len() + left.count(), pairs.len());
             let patient = extract(&Document::parse(r#"{"resourceType":"Patient"}"#).unwrap());
@@ -180,7 +180,7 @@ fn every_type_compiles() {
     }
 }
 
-/// What a fuzzer would do, with mutations from a fixed seed.
+/// Runs what a fuzzer would, with mutations from a fixed seed.
 #[test]
 fn fuzz_replays() {
     let seeds = [

@@ -1,4 +1,4 @@
-//! Queries against resources, each with the clause of search.html that it holds.
+//! Queries against resources, each with the clause of search.html that it checks.
 
 use fhir::json::Document;
 use search::{Extraction, Extractor, Handling, Matcher, Parser};
@@ -13,7 +13,7 @@ fn world(resources: &[&str]) -> Vec<Extraction> {
         .collect()
 }
 
-/// The ids of the matches of `Type?name=value&…`.
+/// Returns the ids of the matches of `Type?name=value&…`.
 #[track_caller]
 fn found(world: &Vec<Extraction>, query: &str) -> Vec<String> {
     let (name, rest) = query.split_once('?').unwrap();

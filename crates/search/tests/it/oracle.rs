@@ -1,4 +1,4 @@
-//! The walk against FHIRPath: each parameter finds the elements that its expression says.
+//! Compares the walk with FHIRPath: each parameter finds the elements that its expression selects.
 
 use crate::shared;
 use fhir::json::{Document, Node};
@@ -6,7 +6,7 @@ use fhirpath::{Context, Host, Set};
 use search::{ParamKind, Registry, places};
 use std::collections::{BTreeMap, HashMap};
 
-/// Resolves `Type/id` to an empty resource of that type: the expressions ask for no more.
+/// Resolves `Type/id` to an empty resource of that type: the expressions need no more.
 struct Types(HashMap<&'static str, Document>);
 
 impl Host for Types {
@@ -69,7 +69,7 @@ fn the_walk_agrees_with_fhirpath() {
             n_compared += usize::from(!own.is_empty() && param.kind != ParamKind::Special);
         }
     }
-    // FHIRPath's `as` may refuse several items where search filters them (`Observation.component`).
+    // FHIRPath's `as` may reject several items where search filters them (`Observation.component`).
     assert!(
         1_000 < n_compared && n_refused < n_compared / 50,
         "{n_compared} {n_refused}"

@@ -1,4 +1,4 @@
-//! What a query may say, and what is said when it may not.
+//! Accepted and refused queries, with the errors for the latter.
 
 use search::{Handling, Query, QueryError, SortBy, Summary, Total, parse};
 
@@ -13,7 +13,7 @@ fn read(resource_type: &str, query: &str, handling: Handling) -> Result<Query, Q
 
 #[track_caller]
 fn refused(resource_type: &str, query: &str, words: &[&str]) {
-    // Lenient handling is lenient about unknown names and about nothing else.
+    // Lenient handling is lenient only about unknown names.
     let error = read(resource_type, query, Handling::Lenient).unwrap_err();
     for word in words {
         assert!(error.to_string().contains(word), "{query}: {error}: {word}");
@@ -103,7 +103,7 @@ fn errors_name_parameter_value_and_what_is_accepted() {
 
 #[test]
 fn unknown_parameters_are_never_ignored_in_silence() {
-    // search.html#errors: strict refuses, lenient says what it left out
+    // search.html#errors: strict refuses, lenient reports what it ignored
     for name in [
         "nonsense",
         "nonsense:exact",

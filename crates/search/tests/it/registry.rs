@@ -89,7 +89,7 @@ fn kinds_and_targets() {
     );
 }
 
-/// Bare ids and includes go by the targets.
+/// Bare ids and includes are resolved by the targets.
 #[test]
 fn every_reference_says_where_it_may_point() {
     let registry = Registry::r4();

@@ -1,4 +1,4 @@
-//! Resources from `$CAUSEWAY_SHARED/synthea`, their references made relative.
+//! Resources from `$CAUSEWAY_SHARED/synthea`, with their references made relative.
 
 use fhir::build::Value;
 use fhir::json::Document;
@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-/// The resources of the first few bundles, or nothing where `test` has to be skipped.
+/// Returns the resources of the first few bundles, or `None` if `test` must be skipped.
 pub(crate) fn synthea(test: &str, n_bundles: usize) -> Option<Vec<Document>> {
     let entries = testkit::shared(test, "synthea")?.read_dir().unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -27,7 +27,7 @@ fn resources(path: &PathBuf) -> Vec<Document> {
         let local = format!("{}/{id}", resource.resource_type().unwrap());
         json = json.replace(&*url, &local);
     }
-    // A second look at the bundle, now that its references are relative.
+    // Parse the bundle again, now that its references are relative.
     let bundle = Document::parse(&json).unwrap();
     let bodies = bundle
         .root()

@@ -19,7 +19,7 @@ fn bundles_are_indexed_without_issues() {
             count.2 + found.patients.len(),
         );
     }
-    // Code, category, status, subject, date and value at least; composites on top.
+    // At least code, category, status, subject, date and value; composites on top.
     let at_least = [
         ("Observation", 8),
         ("Patient", 15),
