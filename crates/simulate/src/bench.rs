@@ -1,4 +1,4 @@
-//! Clean messages in any number, for benchmarks: the same seed gives the same bytes.
+//! Clean messages in any quantity, for benchmarks: the same seed gives the same bytes.
 
 use crate::draft::{Desk, Draft, cx};
 use crate::event::{Admission, Order, Prescription, Shots, ShotsKind, Visit};
@@ -12,7 +12,7 @@ use crate::{clinic, immunization, pharmacy};
 use base::Zone;
 use std::sync::Arc;
 
-/// How many people the messages are about.
+/// The number of people that the messages are about.
 const N_PEOPLE: u64 = 2_000;
 
 struct Maker {
@@ -22,25 +22,25 @@ struct Maker {
     n_made: u64,
 }
 
-/// `n` ADT messages: A01, A04, A08 and A03.
+/// Generates `n` ADT messages: A01, A04, A08 and A03.
 pub fn adt(seed: u64, n: usize) -> impl Iterator<Item = Vec<u8>> {
     let mut maker = Maker::new(seed);
     (0..n).map(move |_| maker.adt())
 }
 
-/// `n` ORU^R01 messages with `n_obx` results each.
+/// Generates `n` ORU^R01 messages with `n_obx` results each.
 pub fn oru(seed: u64, n: usize, n_obx: usize) -> impl Iterator<Item = Vec<u8>> {
     let mut maker = Maker::new(seed);
     (0..n).map(move |_| maker.oru(n_obx))
 }
 
-/// `n` VXU^V04 messages.
+/// Generates `n` VXU^V04 messages.
 pub fn vxu(seed: u64, n: usize) -> impl Iterator<Item = Vec<u8>> {
     let mut maker = Maker::new(seed);
     (0..n).map(move |_| maker.vxu())
 }
 
-/// `n` messages: 60 % ADT, 30 % ORU with 8 results on average, 10 % VXU, RDE and SIU.
+/// Generates `n` messages: 60 % ADT, 30 % ORU with 8 results on average, 10 % VXU, RDE and SIU.
 pub fn mix(seed: u64, n: usize) -> impl Iterator<Item = Vec<u8>> {
     let mut maker = Maker::new(seed);
     let mut random = Random::new(seed, 99);
@@ -69,7 +69,7 @@ impl Maker {
         }
     }
 
-    /// The next message, about some person, by that station.
+    /// Builds the next message, about some person, from that station.
     fn make(
         &mut self,
         station: &'static Station,

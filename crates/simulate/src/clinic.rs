@@ -1,4 +1,4 @@
-//! The clinic: ADT of its registration and master index, SIU of its calendar.
+//! The clinic: ADT from its registration and master patient index, SIU from its calendar.
 
 use crate::draft::{Desk, Draft, cx};
 use crate::event::{Admission, Appointment, Booking, Visit};
@@ -6,7 +6,7 @@ use crate::lines::{Line, parts};
 use crate::moment::MINUTE;
 use crate::oddity::Oddity;
 
-/// One ADT message.
+/// Builds one ADT message.
 pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
     let own = desk.clinic_id();
     let (event, structure) = match admission {
@@ -16,13 +16,13 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
         Admission::Arrived(_) => ("A04", "ADT_A01"),
         Admission::Admitted(_) => ("A01", "ADT_A01"),
         Admission::Moved(_) => ("A02", "ADT_A02"),
-        Admission::Updated(_) | Admission::ToldLate(..) => ("A08", "ADT_A01"),
+        Admission::Updated(_) | Admission::ReportedLate(..) => ("A08", "ADT_A01"),
         Admission::Left(_) => ("A03", "ADT_A03"),
-        Admission::NotAdmitted(_) => ("A11", "ADT_A09"),
-        Admission::NotLeft(_) => ("A13", "ADT_A01"),
+        Admission::AdmissionCancelled(_) => ("A11", "ADT_A09"),
+        Admission::DischargeCancelled(_) => ("A13", "ADT_A01"),
     };
     let happened = match admission {
-        Admission::ToldLate(_, then) => *then,
+        Admission::ReportedLate(_, then) => *then,
         Admission::Registered
         | Admission::Changed
         | Admission::Merged
@@ -31,8 +31,8 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
         | Admission::Moved(_)
         | Admission::Updated(_)
         | Admission::Left(_)
-        | Admission::NotAdmitted(_)
-        | Admission::NotLeft(_) => desk.at,
+        | Admission::AdmissionCancelled(_)
+        | Admission::DischargeCancelled(_) => desk.at,
     };
     let mut draft = desk.draft("ADT", event, structure);
     draft.push(Line::new("EVN").raw(1, event).raw(2, &desk.time(happened)));
@@ -64,15 +64,15 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
         }
         Admission::Moved(visit) => draft.push(pv1(desk, visit, Place::Moved)),
         Admission::Left(visit) => draft.push(pv1(desk, visit, Place::Left)),
-        Admission::ToldLate(visit, _) => {
+        Admission::ReportedLate(visit, _) => {
             draft.push(pv1(desk, visit, Place::First));
             draft.odd.push(Oddity::LateNews);
         }
         Admission::Arrived(visit)
         | Admission::Admitted(visit)
         | Admission::Updated(visit)
-        | Admission::NotAdmitted(visit)
-        | Admission::NotLeft(visit) => draft.push(pv1(desk, visit, Place::First)),
+        | Admission::AdmissionCancelled(visit)
+        | Admission::DischargeCancelled(visit) => draft.push(pv1(desk, visit, Place::First)),
     }
     if let Admission::Arrived(_) | Admission::Admitted(_) = admission {
         let (code, text) = desk.person.ailment.diagnosis();
@@ -131,7 +131,7 @@ fn pv1(desk: &Desk<'_>, visit: &Visit, place: Place) -> Line {
     }
 }
 
-/// One SIU message.
+/// Builds one SIU message.
 pub(crate) fn siu(desk: &Desk<'_>, booking: Booking, appointment: &Appointment) -> Draft {
     let (event, status, reason) = match booking {
         Booking::Made => (
@@ -198,7 +198,7 @@ pub(crate) fn siu(desk: &Desk<'_>, booking: Booking, appointment: &Appointment) 
     draft
 }
 
-/// A charge for a visit: DFT^P03, which no map takes.
+/// Builds a charge for a visit: DFT^P03, which no map accepts.
 pub(crate) fn charge(desk: &Desk<'_>, visit: &Visit) -> Draft {
     let mut draft = desk.draft("DFT", "P03", "DFT_P03");
     draft.push(Line::new("EVN").raw(1, "P03").raw(2, &desk.time(desk.at)));

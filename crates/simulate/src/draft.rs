@@ -1,4 +1,4 @@
-//! A message before it gets its number: header facts, segments, and what is odd about it.
+//! A message before it is numbered: header values, segments, and its oddities.
 
 use crate::lines::{Line, parts, repeats};
 use crate::moment::Moment;
@@ -7,12 +7,12 @@ use crate::person::Person;
 use crate::station::Station;
 use base::Zone;
 
-/// What a station knows when it writes a message.
+/// The data available to a station when it writes a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Desk<'a> {
     pub(crate) station: &'static Station,
     pub(crate) person: &'a Person,
-    /// When the message is written.
+    /// The time at which the message is written.
     pub(crate) at: Moment,
     pub(crate) zone: &'a Zone,
 }
@@ -48,7 +48,7 @@ impl Desk<'_> {
         }
     }
 
-    /// PID with everything that a registration knows.
+    /// Builds a PID with everything that a registration knows.
     pub(crate) fn full_pid(&self, ids: &[String], known_at: Moment) -> Line {
         let person = self.person;
         let home = person.home(known_at);
@@ -84,7 +84,7 @@ impl Desk<'_> {
             .parts(22, &ethnicity)
     }
 
-    /// PID with name, birth and sex.
+    /// Builds a PID with name, date of birth and sex.
     pub(crate) fn short_pid(&self, ids: &[String]) -> Line {
         let person = self.person;
         Line::new("PID")
@@ -95,7 +95,7 @@ impl Desk<'_> {
             .raw(8, person.sex.code())
     }
 
-    /// The person's doctor, as XCN.
+    /// Returns the person's doctor, as XCN.
     pub(crate) fn doctor(&self) -> String {
         let [number, family, given] = self.person.doctor;
         parts(&[
@@ -103,13 +103,13 @@ impl Desk<'_> {
         ])
     }
 
-    /// The clinic's number, as CX.
+    /// Returns the clinic's number, as CX.
     pub(crate) fn clinic_id(&self) -> String {
         cx(self.person.clinic_number(self.at), "ZZCLINIC", "MR")
     }
 }
 
-/// A number with its authority and type.
+/// Formats a number with its authority and type.
 pub(crate) fn cx(number: &str, authority: &str, kind: &str) -> String {
     parts(&[number, "", "", authority, kind])
 }

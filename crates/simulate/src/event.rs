@@ -1,13 +1,13 @@
-//! What happens in the town: each event becomes one message of one peer.
+//! Events in the town: each becomes one message from one peer.
 
 use crate::moment::Moment;
 use std::sync::Arc;
 
-/// One thing that happens to one person.
+/// One event in the life of one person.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) at: Moment,
-    /// The person's place in the population.
+    /// The person's index in the population.
     pub(crate) person: usize,
     pub(crate) deed: Deed,
 }
@@ -18,39 +18,39 @@ pub(crate) enum Deed {
     Admission(Admission),
     /// The clinic's calendar.
     Booking(Booking, Arc<Appointment>),
-    /// The laboratory reports.
+    /// A report from the laboratory.
     Report(Report),
-    /// The pharmacy gets an order or hands something out.
+    /// The pharmacy receives an order or dispenses a drug.
     Order(Order, Arc<Prescription>),
     /// The immunization clinic records a vaccination.
     Vaccination(Shots),
 }
 
-/// ADT, by its event.
+/// ADT, by trigger event.
 #[derive(Clone, Debug)]
 pub(crate) enum Admission {
-    /// A28: somebody is registered.
+    /// A28: a person is registered.
     Registered,
-    /// A31: their data changed.
+    /// A31: the person's data changed.
     Changed,
-    /// A40: two registrations are one person.
+    /// A40: two registrations turn out to be one person.
     Merged,
-    /// A04, an outpatient arrives.
+    /// A04: an outpatient arrives.
     Arrived(Arc<Visit>),
-    /// A01, a stay begins.
+    /// A01: a stay begins.
     Admitted(Arc<Visit>),
     /// A02
     Moved(Arc<Visit>),
     /// A08
     Updated(Arc<Visit>),
-    /// A08 that comes late: it tells what was so at that time.
-    ToldLate(Arc<Visit>, Moment),
+    /// A08 sent late: it reports the state as of that time.
+    ReportedLate(Arc<Visit>, Moment),
     /// A03
     Left(Arc<Visit>),
     /// A11
-    NotAdmitted(Arc<Visit>),
+    AdmissionCancelled(Arc<Visit>),
     /// A13
-    NotLeft(Arc<Visit>),
+    DischargeCancelled(Arc<Visit>),
 }
 
 /// A visit or a stay.
@@ -82,24 +82,24 @@ pub(crate) struct Appointment {
     pub(crate) minutes: i64,
 }
 
-/// What the laboratory tells about one specimen.
+/// A laboratory report on one specimen.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// The filler's number: the same through P, F, C and W.
+    /// The filler's number: the same for P, F, C and W.
     pub(crate) number: String,
     pub(crate) collected: Moment,
     pub(crate) study: Study,
     pub(crate) stage: Stage,
-    /// Seeds the values, so that each stage tells the same ones.
+    /// Seed of the values, so that each stage reports the same ones.
     pub(crate) values: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Study {
     Panel(Panel),
-    /// Earlier results of one panel, sent when the interface went live: how many.
+    /// Earlier results of one panel, sent when the interface went live, and their number.
     History(Panel, u32),
-    /// Blood or urine that is cultured; whether something grows.
+    /// A culture of blood or urine, and whether something grows.
     Culture {
         is_blood: bool,
         grows: bool,
@@ -119,13 +119,13 @@ pub(crate) enum Panel {
     Inflammation,
 }
 
-/// How far a report is.
+/// The status of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Preliminary,
     Final,
     Corrected,
-    /// It was another person's specimen.
+    /// The specimen was another person's.
     Withdrawn,
 }
 
@@ -148,12 +148,12 @@ pub(crate) struct Prescription {
     pub(crate) start: Moment,
 }
 
-/// Vaccines given at one sitting.
+/// Vaccines given in one visit.
 #[derive(Clone, Debug)]
 pub(crate) struct Shots {
     pub(crate) number: String,
     pub(crate) given: Moment,
-    /// Places in the table of vaccines.
+    /// Indices in the table of vaccines.
     pub(crate) vaccines: Vec<usize>,
     pub(crate) kind: ShotsKind,
 }
@@ -165,14 +165,14 @@ pub(crate) enum ShotsKind {
     Refused,
     /// RXA-21 U: the lot number was wrong.
     Corrected,
-    /// RXA-21 D: it was never given.
+    /// RXA-21 D: the vaccine was never given.
     Deleted,
 }
 
 // === impl Stage ===
 
 impl Stage {
-    /// Tables 0085 and 0123.
+    /// Returns the status codes of tables 0085 and 0123.
     pub(crate) fn codes(self) -> (&'static str, &'static str) {
         match self {
             Self::Preliminary => ("P", "P"),

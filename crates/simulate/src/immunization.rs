@@ -1,4 +1,4 @@
-//! The immunization clinic: VXU^V04 as the CDC's guide for registries has it (release 1.5).
+//! The immunization clinic: VXU^V04 as in the CDC's guide for registries (release 1.5).
 
 use crate::draft::{Desk, Draft, cx};
 use crate::event::{Shots, ShotsKind};
@@ -9,21 +9,21 @@ use crate::person::Person;
 use crate::station::{SCHOOL_SHOTS, SHOTS, Station};
 
 struct Vaccine {
-    /// Code and name of CVX.
+    /// CVX code and name.
     cvx: [&'static str; 2],
     ndc: &'static str,
-    /// Code and name of MVX.
+    /// MVX code and name.
     maker: [&'static str; 2],
     dose: &'static str,
-    /// Table 0162.
+    /// Route (table 0162).
     route: [&'static str; 2],
     /// Vaccine group of the information statement (CVX), and its date.
     statement: [&'static str; 3],
 }
 
-/// How many of the table's vaccines children get.
+/// The number of vaccines in the table that are for children.
 pub(crate) const CHILD_VACCINES: usize = 7;
-/// The place of the influenza vaccine.
+/// The index of the influenza vaccine.
 pub(crate) const INFLUENZA: usize = 7;
 
 const INTRAMUSCULAR: [&str; 2] = ["IM", "Intramuscular"];
@@ -49,7 +49,7 @@ static VACCINES: [Vaccine; 8] = [
         dose: "0.5", route: INTRAMUSCULAR, statement: ["88", "influenza, unspecified formulation", "20210806"] },
 ];
 
-/// The system that vaccinates this person.
+/// Returns the system that vaccinates this person.
 pub(crate) fn station(person: &Person) -> &'static Station {
     if person.number.is_multiple_of(4) {
         &SCHOOL_SHOTS
@@ -58,7 +58,7 @@ pub(crate) fn station(person: &Person) -> &'static Station {
     }
 }
 
-/// One VXU message.
+/// Builds one VXU message.
 pub(crate) fn message(desk: &Desk<'_>, shots: &Shots) -> Draft {
     let mut draft = desk.draft("VXU", "V04", "VXU_V04");
     let ids = [
@@ -155,7 +155,7 @@ fn shot(desk: &Desk<'_>, draft: &mut Draft, shots: &Shots, (number, vaccine): (u
     facts(desk, draft, shots, vaccine);
 }
 
-/// Eligibility and the information statement.
+/// Adds eligibility and the information statement.
 fn facts(desk: &Desk<'_>, draft: &mut Draft, shots: &Shots, vaccine: &Vaccine) {
     let day = shots.given.date();
     let eligibility = if desk.person.is_hispanic {

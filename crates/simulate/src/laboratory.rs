@@ -1,6 +1,6 @@
 //! The laboratory: ORU^R01 with panels, cultures and letters.
 //!
-//! Its OBX-14 is the time at which the specimen was *received*, not the time of the observation
+//! OBX-14 carries the time at which the specimen was *received*, not the time of the observation
 //! (that is OBR-7): a site reads it with a dialect that says `OBX-14 means received`.
 
 mod analyte;
@@ -17,12 +17,12 @@ use crate::random::Random;
 use crate::station::{CORE_LABORATORY, MICROBIOLOGY, Station};
 use analyte::{Analyte, BLOOD_COUNT, LIPIDS, METABOLIC};
 
-/// The share of results whose PID holds hardly more than a number and a name.
+/// The share of results whose PID has little more than a number and a name.
 pub const SPARSE_PID: f64 = 0.3;
-/// The share of reports with a remark (NTE).
+/// The share of reports with a comment (NTE).
 pub const REMARK: f64 = 0.15;
 
-/// The system that reports this.
+/// Returns the system that reports this.
 pub(crate) fn station(study: Study) -> &'static Station {
     match study {
         Study::Panel(_) | Study::History(..) | Study::Letter => &CORE_LABORATORY,
@@ -30,7 +30,7 @@ pub(crate) fn station(study: Study) -> &'static Station {
     }
 }
 
-/// One ORU message. `ill_since` is when the person's treatment began.
+/// Builds one ORU message. `ill_since` is the time at which the person's treatment began.
 pub(crate) fn message(desk: &Desk<'_>, report: &Report, ill_since: Moment) -> Draft {
     let mut random = Random::new(report.values, 3);
     let mut draft = desk.draft("ORU", "R01", "ORU_R01");
@@ -85,7 +85,7 @@ fn pid(desk: &Desk<'_>, draft: &mut Draft, random: &mut Random) -> Line {
     desk.short_pid(&ids)
 }
 
-/// ORC, OBR and the results of one specimen.
+/// Adds ORC, OBR and the results of one specimen.
 fn group(desk: &Desk<'_>, draft: &mut Draft, report: &Report, (panel, ill_since): (Panel, Moment)) {
     let (code, name) = analyte::panel_code(panel);
     request(desk, draft, report, ([code, name], "LAB"));
@@ -97,7 +97,7 @@ fn group(desk: &Desk<'_>, draft: &mut Draft, report: &Report, (panel, ill_since)
     }
 }
 
-/// ORC and OBR.
+/// Adds ORC and OBR.
 fn request(
     desk: &Desk<'_>,
     draft: &mut Draft,
@@ -137,7 +137,7 @@ fn request(
     );
 }
 
-/// When the specimen came to the laboratory.
+/// Returns the time at which the specimen reached the laboratory.
 fn received(report: &Report) -> Moment {
     report.collected.plus(35 * MINUTE)
 }
@@ -172,7 +172,7 @@ fn remark(stage: Stage) -> Line {
     Line::new("NTE").raw(1, "1").raw(2, "L").text(3, text)
 }
 
-/// A report as a PDF.
+/// Adds a report as a PDF.
 fn letter(desk: &Desk<'_>, draft: &mut Draft, report: &Report) {
     request(
         desk,
@@ -200,7 +200,7 @@ fn letter(desk: &Desk<'_>, draft: &mut Draft, report: &Report) {
     );
 }
 
-/// One order with so many results, for benchmarks.
+/// Builds one order with this many results, for benchmarks.
 pub(crate) fn many(
     desk: &Desk<'_>,
     draft: &mut Draft,

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! - pure: no sockets, no clock, no files; the same [`Options`] give the same bytes;
-//! - nobody in it is or looks like a real person: family names begin with [`names::FAMILY_MARKS`],
-//!   telephones are 555-01xx, mail goes to example.org, postal codes are those that no post office
-//!   has, record numbers begin with Z, and nobody has a social security number;
-//! - each message says what is odd about it ([`Sent::note`]); a message without a note is clean.
+//! - no one in it is or resembles a real person: family names begin with [`names::FAMILY_MARKS`],
+//!   telephone numbers are 555-01xx, mail goes to example.org, postal codes are not in use, record
+//!   numbers begin with Z, and there are no social security numbers;
+//! - each message lists its oddities ([`Sent::note`]); a message without a note is clean.
 
 pub mod bench;
 mod clinic;
@@ -28,7 +28,7 @@ pub use oddity::Oddity;
 pub use simulation::{Options, START, Sent, Simulation};
 pub use station::Peer;
 
-/// How often what happens, as named constants.
+/// Frequencies of events and oddities, as named constants.
 pub mod shares {
     pub use crate::laboratory::{REMARK, SPARSE_PID};
     pub use crate::life::{

@@ -1,7 +1,7 @@
-//! What happens to each person in the simulated weeks.
+//! The events of each person's life in the simulated weeks.
 //!
-//! Invariant: a person's life follows from seed and number alone; another person more or less in
-//! the town changes nobody else's.
+//! Invariant: a person's life follows from seed and number alone; adding or removing a person does
+//! not change the others.
 
 use crate::event::{
     Admission, Appointment, Booking, Deed, Event, Order, Panel, Prescription, Report, Shots,
@@ -15,7 +15,7 @@ use crate::pharmacy;
 use crate::random::Random;
 use std::sync::Arc;
 
-/// The share of reports that come as preliminary first.
+/// The share of reports that are sent as preliminary first.
 pub const PRELIMINARY_FIRST: f64 = 0.25;
 /// The share of final reports that are corrected later.
 pub const CORRECTED: f64 = 0.04;
@@ -25,14 +25,14 @@ pub const WITHDRAWN: f64 = 0.01;
 pub const CANCELLED: f64 = 0.06;
 /// The share of appointments that are moved (S13), and of those that are cancelled (S15).
 pub const REBOOKED: f64 = 0.15;
-/// The share of visits about which an A08 comes late, with an older EVN-2.
+/// The share of visits followed by a late A08 with an older EVN-2.
 pub const LATE_NEWS: f64 = 0.05;
 /// The share of vaccinations that parents decline.
 pub const REFUSED: f64 = 0.06;
 /// The share of vaccinations that are corrected or deleted later, by RXA-21.
 pub const SHOT_CORRECTED: f64 = 0.06;
 
-/// Writes down one life.
+/// Recorder of one life.
 pub(crate) struct Life<'p> {
     place: usize,
     person: &'p Person,
@@ -46,7 +46,7 @@ pub(crate) struct Life<'p> {
 // === impl Life ===
 
 impl<'p> Life<'p> {
-    /// Everything that happens to the person with this place in the population.
+    /// Generates all events of the person with this index in the population.
     pub(crate) fn events(
         place: usize,
         person: &'p Person,
@@ -72,7 +72,7 @@ impl<'p> Life<'p> {
 
     fn live(&mut self) {
         let days = (self.end.days_since(self.start) as i64).max(1);
-        // Most people come early, so that the town fills up quickly.
+        // Most people arrive early, so that the town fills up quickly.
         let first = (self
             .random
             .between(0, days - 1)
@@ -190,14 +190,17 @@ impl<'p> Life<'p> {
         }
     }
 
-    /// A stay in hospital, with laboratory work each morning.
+    /// Adds a hospital stay, with laboratory work each morning.
     fn stay(&mut self, first: Moment) {
         let days = self.random.between(3, 8);
         let end = first.plus(days * DAY + self.random.between(-2 * HOUR, 4 * HOUR));
         let visit = self.visit("I", first, end);
         self.admission(first, Admission::Admitted(visit.clone()));
         if self.random.chance(CANCELLED) {
-            self.admission(first.plus(30 * MINUTE), Admission::NotAdmitted(visit));
+            self.admission(
+                first.plus(30 * MINUTE),
+                Admission::AdmissionCancelled(visit),
+            );
             return;
         }
         self.admission(first.plus(90 * MINUTE), Admission::Updated(visit.clone()));
@@ -234,16 +237,22 @@ impl<'p> Life<'p> {
     fn leave(&mut self, end: Moment, visit: &Arc<Visit>) {
         self.admission(end, Admission::Left(visit.clone()));
         if self.random.chance(CANCELLED) {
-            self.admission(end.plus(15 * MINUTE), Admission::NotLeft(visit.clone()));
+            self.admission(
+                end.plus(15 * MINUTE),
+                Admission::DischargeCancelled(visit.clone()),
+            );
             self.admission(end.plus(4 * HOUR), Admission::Left(visit.clone()));
         }
         if self.random.chance(LATE_NEWS) {
             let then = visit.start.plus(20 * MINUTE);
-            self.admission(end.plus(2 * DAY), Admission::ToldLate(visit.clone(), then));
+            self.admission(
+                end.plus(2 * DAY),
+                Admission::ReportedLate(visit.clone(), then),
+            );
         }
     }
 
-    /// An appointment and what comes of it; false where it was cancelled.
+    /// Adds an appointment and its outcome; returns false if it was cancelled.
     fn booked_visit(&mut self, at: Moment) -> bool {
         let number = self.number("A");
         let minutes = self.random.pick(&[15, 20, 30, 45]);
@@ -279,7 +288,7 @@ impl<'p> Life<'p> {
         true
     }
 
-    /// One panel through its stages.
+    /// Adds one panel with its stages.
     fn panel(&mut self, collected: Moment, panel: Panel) {
         let report = self.new_report(collected, Study::Panel(panel));
         let mut at = collected.plus(self.random.between(50, 150) * MINUTE);
@@ -377,7 +386,7 @@ impl<'p> Life<'p> {
         })
     }
 
-    /// A number that nothing else has.
+    /// Returns a unique number.
     fn number(&mut self, letter: &str) -> String {
         self.n_things += 1;
         format!("{letter}{}-{}", self.person.ids.clinic, self.n_things)

@@ -1,6 +1,6 @@
-//! Segments as text, in the order in which they are written.
+//! Segments as text, written in field order.
 
-/// A segment that is being written: its fields in ascending order.
+/// A segment being written: its fields in ascending order.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     text: String,
@@ -17,7 +17,7 @@ impl Line {
         }
     }
 
-    /// A field that is escaped already. The fields of MSH count as HL7 counts them.
+    /// Adds a field that is already escaped. MSH fields are numbered as in HL7.
     pub(crate) fn raw(mut self, field: usize, value: &str) -> Self {
         if value.is_empty() {
             return self;
@@ -30,12 +30,12 @@ impl Line {
         self
     }
 
-    /// A field of plain text.
+    /// Adds a field of plain text.
     pub(crate) fn text(self, field: usize, value: &str) -> Self {
         self.raw(field, &escape(value))
     }
 
-    /// A field of components.
+    /// Adds a field of components.
     pub(crate) fn parts(self, field: usize, values: &[&str]) -> Self {
         self.raw(field, &parts(values))
     }
@@ -45,13 +45,13 @@ impl Line {
     }
 }
 
-/// Components, escaped, without empty ones at the end.
+/// Joins components, escaped, without trailing empty ones.
 pub(crate) fn parts(values: &[&str]) -> String {
     let escaped: Vec<String> = values.iter().map(|value| escape(value)).collect();
     escaped.join("^").trim_end_matches('^').to_owned()
 }
 
-/// Repeats that are escaped already, without the empty ones.
+/// Joins repeats that are already escaped, without empty ones.
 pub(crate) fn repeats(values: &[String]) -> String {
     let valued: Vec<&str> = values
         .iter()
@@ -76,7 +76,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// The segment with another value in a field, as a sender's fault would have it.
+/// Returns the segment with another value in a field, to imitate a sender's fault.
 pub(crate) fn with_field(line: &str, field: usize, value: &str) -> String {
     let mut fields: Vec<&str> = line.split('|').collect();
     while fields.len() <= field {
@@ -88,7 +88,7 @@ pub(crate) fn with_field(line: &str, field: usize, value: &str) -> String {
     fields.join("|")
 }
 
-/// A field of a segment.
+/// Returns a field of a segment.
 pub(crate) fn field(line: &str, field: usize) -> &str {
     line.split('|').nth(field).unwrap_or("")
 }

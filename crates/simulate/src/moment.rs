@@ -1,8 +1,8 @@
-//! The wall clock of the simulated town: seconds of local time, without a zone until they are written.
+//! The local clock of the simulated town: seconds of local time, without a zone until written.
 
 use base::{DateTime, Timestamp, Zone};
 
-/// A local time, in seconds since 1970-01-01T00:00 there.
+/// A local time, in seconds since 1970-01-01T00:00 local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(i64);
 
@@ -10,13 +10,13 @@ pub(crate) const MINUTE: i64 = 60;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// Where the town lies: its clock changes on 2025-03-09.
+/// The town's time zone, whose clock changes on 2025-03-09.
 pub(crate) const ZONE: &str = "America/Chicago";
 
 // === impl Moment ===
 
 impl Moment {
-    /// Midnight of the day on which `at` falls in UTC.
+    /// Returns midnight of the day of `at` in UTC.
     pub(crate) fn day_of(at: Timestamp) -> Self {
         Self(at.micros().div_euclid(1_000_000 * DAY) * DAY)
     }
@@ -29,13 +29,13 @@ impl Moment {
         (self.0 - earlier.0) as f64 / DAY as f64
     }
 
-    /// `20250106`
+    /// Formats as `20250106`.
     pub(crate) fn date(self) -> String {
         let (year, month, day) = civil(self.0.div_euclid(DAY));
         format!("{year:04}{month:02}{day:02}")
     }
 
-    /// `20250106101500`
+    /// Formats as `20250106101500`.
     pub(crate) fn local(self) -> String {
         let second = self.0.rem_euclid(DAY);
         format!(
@@ -47,14 +47,14 @@ impl Moment {
         )
     }
 
-    /// `202501061015`
+    /// Formats as `202501061015`.
     pub(crate) fn minute(self) -> String {
         let mut text = self.local();
         text.truncate(12);
         text
     }
 
-    /// `20250106101500-0600`
+    /// Formats as `20250106101500-0600`.
     pub(crate) fn with_offset(self, zone: &Zone) -> String {
         let text = self.local();
         let Ok(local) = DateTime::parse_hl7(&text) else {
@@ -63,7 +63,7 @@ impl Moment {
         local.with_offset(zone.offset_at(&local).0).to_hl7()
     }
 
-    /// The instant that this is in the zone.
+    /// Converts to the instant in the zone.
     pub(crate) fn timestamp(self, zone: &Zone) -> Timestamp {
         DateTime::parse_hl7(&self.local()).map_or(
             Timestamp::from_micros(self.0.saturating_mul(1_000_000)),
@@ -72,7 +72,8 @@ impl Moment {
     }
 }
 
-/// Year, month and day of a day since 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms").
+/// Returns year, month and day of a day number since 1970-01-01 (Hinnant, "chrono-compatible
+/// low-level date algorithms").
 fn civil(day: i64) -> (i64, i64, i64) {
     let shifted = day + 719_468;
     let era = shifted.div_euclid(146_097);

@@ -1,12 +1,13 @@
-//! Words for people and places. Every family name begins with a mark that no family has; places,
-//! numbers and addresses are those that the standards keep free for examples.
+//! Names for people and places. Every family name begins with a mark that no real family has;
+//! places, numbers and addresses are those that the standards reserve for examples.
 
-/// What each family name begins with.
+/// The marks that family names begin with.
 pub const FAMILY_MARKS: [&str; 10] = [
     "Test", "Sample", "Demo", "Mock", "Synth", "Dummy", "Pseudo", "Example", "Zztest", "Specimen",
 ];
 
-/// What each family name ends with: some beyond ASCII, some beyond ISO 8859-1's reach in old systems.
+/// The endings of family names: some beyond ASCII, some beyond the ISO 8859-1 support of old
+/// systems.
 pub(crate) const FAMILY_ENDS: [&str; 18] = [
     "son", "wood", "field", "ridge", "berg", "well", "ton", "ley", "stein", "brook", "hammer",
     "worth", "mann", "dale", "núñez", "müller", "gård", "çelik",
@@ -35,7 +36,7 @@ pub(crate) const STREETS: [&str; 10] = [
     "Stub Terrace",
 ];
 
-/// Cities with their postal codes, which no post office uses (below 00501).
+/// Cities with postal codes that are not in use (below 00501).
 pub(crate) const CITIES: [(&str, &str); 6] = [
     ("Testville", "00001"),
     ("Demotown", "00012"),
@@ -66,7 +67,7 @@ pub(crate) const RACES: [(&str, &str); 5] = [
     ("2076-8", "Native Hawaiian or Other Pacific Islander"),
 ];
 
-/// Wards of the clinic, with what is done there.
+/// Wards of the clinic, with their specialty.
 pub(crate) const WARDS: [(&str, &str); 4] = [
     ("MED", "Medicine"),
     ("SURG", "Surgery"),
@@ -74,7 +75,7 @@ pub(crate) const WARDS: [(&str, &str); 4] = [
     ("CARD", "Cardiology"),
 ];
 
-/// The text in plain ASCII, as a system writes it that knows nothing else.
+/// Converts text to plain ASCII, as a system that supports nothing else writes it.
 pub(crate) fn ascii(text: &str) -> String {
     text.chars()
         .map(|c| match c {

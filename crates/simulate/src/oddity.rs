@@ -1,4 +1,4 @@
-//! The messy things that real senders do, each with its share.
+//! Irregularities of real senders, each with its frequency.
 
 use crate::draft::Draft;
 use crate::lines::{field, with_field};
@@ -7,16 +7,16 @@ use crate::station::{Charset, Peer};
 use hl7v2::IssueKind;
 use std::fmt;
 
-/// What is odd about a message.
+/// An irregularity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Oddity {
     /// Segments end in LF.
     LineFeeds,
     /// Segments end in CRLF.
     CarriageReturnLineFeeds,
-    /// MSH-18 names another character set than the bytes are in.
-    LyingCharset,
-    /// Segments end in separators with nothing between them.
+    /// MSH-18 names a character set other than the one used.
+    WrongCharset,
+    /// Segments end in superfluous separators.
     TrailingSeparators,
     /// MSH-10 is empty.
     MissingControlId,
@@ -24,44 +24,44 @@ pub enum Oddity {
     Training,
     /// A Z segment.
     LocalSegment,
-    /// A segment that no version knows.
+    /// A segment that no version defines.
     UnknownSegment,
-    /// PV1 stands before PID.
+    /// PV1 precedes PID.
     WrongOrder,
-    /// A date that no calendar has.
+    /// A date that does not exist.
     BadDate,
-    /// A code that its table does not have.
+    /// A code that is not in its table.
     UnknownCode,
-    /// A text where OBX-2 promises a number.
+    /// Text where OBX-2 announces a number.
     TextInNumber,
-    /// The same message once more.
+    /// The same message, sent again.
     Repeat,
-    /// The counter was set back: another message had this control id.
+    /// The counter was reset: another message had this control id.
     ReusedControlId,
-    /// A type of message that no map takes.
+    /// A message type without a map.
     NoMap,
-    /// The PID of a result with hardly more than number and name.
+    /// The PID of a result has little more than number and name.
     SparsePid,
     /// `""` deletes a value.
     Deletion,
-    /// A result or a vaccination that was told otherwise before.
+    /// A result or vaccination that was reported differently before.
     Correction,
-    /// A result of another person's specimen.
+    /// A result for another person's specimen.
     Withdrawal,
-    /// Two numbers become one person.
+    /// Two patient numbers become one person.
     Merge,
-    /// Older news than what was told before.
+    /// Information older than what was already reported.
     LateNews,
     /// The laboratory does not know the clinic's number.
     OwnNumberOnly,
 }
 
-/// The oddities that are drawn for each message that they can befall, with the share of those.
-/// At most one befalls a message.
+/// The oddities drawn for each message that they can apply to, with their shares. A message gets at
+/// most one.
 pub const SHARES: [(Oddity, f64); 12] = [
     (Oddity::LineFeeds, 0.02),
     (Oddity::CarriageReturnLineFeeds, 0.01),
-    (Oddity::LyingCharset, 0.02),
+    (Oddity::WrongCharset, 0.02),
     (Oddity::TrailingSeparators, 0.03),
     (Oddity::MissingControlId, 0.002),
     (Oddity::Training, 0.004),
@@ -74,12 +74,12 @@ pub const SHARES: [(Oddity, f64); 12] = [
 ];
 /// The share of messages that are sent twice.
 pub const REPEATED: f64 = 0.01;
-/// The share of ended visits that are followed by a charge, which no map takes.
+/// The share of completed visits followed by a charge, which no map accepts.
 pub const CHARGED: f64 = 0.01;
-/// The laboratory's counter starts again after so many messages.
+/// The number of messages after which the laboratory's counter is reset.
 pub const COUNTER_SET_BACK_AFTER: u32 = 60;
 
-/// What is done to the finished bytes.
+/// Changes to make to the finished bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wire {
     pub(crate) terminator: &'static str,
@@ -88,8 +88,8 @@ pub(crate) struct Wire {
     pub(crate) has_control_id: bool,
 }
 
-/// Draws at most one oddity and works it into the message.
-pub(crate) fn befall(draft: &mut Draft, random: &mut Random) -> Wire {
+/// Draws at most one oddity and applies it to the message.
+pub(crate) fn apply(draft: &mut Draft, random: &mut Random) -> Wire {
     let mut wire = Wire {
         terminator: "\r",
         charset: draft.station.charset,
@@ -99,7 +99,7 @@ pub(crate) fn befall(draft: &mut Draft, random: &mut Random) -> Wire {
     let mut drawn = random.unit();
     for (oddity, share) in SHARES
         .into_iter()
-        .filter(|(oddity, _)| oddity.can_befall(draft))
+        .filter(|(oddity, _)| oddity.applies_to(draft))
     {
         if drawn < share {
             oddity.work_into(draft, &mut wire);
@@ -114,11 +114,11 @@ pub(crate) fn befall(draft: &mut Draft, random: &mut Random) -> Wire {
 // === impl Oddity ===
 
 impl Oddity {
-    /// What a parser says about it. Nothing: it is only the meaning that is odd.
+    /// Returns the issues that a parser reports for it. None if only the meaning is odd.
     pub fn issues(self) -> &'static [IssueKind] {
         match self {
             Self::LineFeeds | Self::CarriageReturnLineFeeds => &[IssueKind::WrongTerminator],
-            Self::LyingCharset => &[IssueKind::WrongCharset],
+            Self::WrongCharset => &[IssueKind::WrongCharset],
             Self::MissingControlId => &[IssueKind::MissingHeaderField],
             Self::UnknownSegment => &[IssueKind::UnexpectedSegment],
             Self::WrongOrder => &[IssueKind::MisplacedSegment],
@@ -141,13 +141,13 @@ impl Oddity {
         }
     }
 
-    /// Whether it can befall this message.
-    pub(crate) fn can_befall(self, draft: &Draft) -> bool {
+    /// Returns whether the oddity can apply to this message.
+    pub(crate) fn applies_to(self, draft: &Draft) -> bool {
         let is_adt = draft.code == "ADT";
         match self {
             Self::LineFeeds => draft.station.peer == Peer::Laboratory,
             Self::CarriageReturnLineFeeds => draft.station.peer == Peer::Pharmacy,
-            Self::LyingCharset => {
+            Self::WrongCharset => {
                 draft.station.charset == Charset::Utf8
                     && draft.lines.iter().any(|line| !line.is_ascii())
             }
@@ -175,7 +175,7 @@ impl Oddity {
         match self {
             Self::LineFeeds => wire.terminator = "\n",
             Self::CarriageReturnLineFeeds => wire.terminator = "\r\n",
-            Self::LyingCharset => wire.charset = Charset::Latin1,
+            Self::WrongCharset => wire.charset = Charset::Latin1,
             Self::TrailingSeparators => {
                 for line in &mut draft.lines {
                     line.push_str("|||");
@@ -219,7 +219,7 @@ impl fmt::Display for Oddity {
         f.write_str(match self {
             Self::LineFeeds => "LF terminators",
             Self::CarriageReturnLineFeeds => "CRLF terminators",
-            Self::LyingCharset => "MSH-18 names the wrong character set",
+            Self::WrongCharset => "MSH-18 names the wrong character set",
             Self::TrailingSeparators => "trailing separators",
             Self::MissingControlId => "no MSH-10",
             Self::Training => "MSH-11 T",
@@ -229,16 +229,16 @@ impl fmt::Display for Oddity {
             Self::BadDate => "bad date",
             Self::UnknownCode => "unknown code",
             Self::TextInNumber => "text in a number",
-            Self::Repeat => "the same message again",
-            Self::ReusedControlId => "control id used before",
+            Self::Repeat => "the same message sent again",
+            Self::ReusedControlId => "reused control id",
             Self::NoMap => "no map for its type",
             Self::SparsePid => "sparse PID",
             Self::Deletion => "a value is deleted",
             Self::Correction => "correction",
             Self::Withdrawal => "withdrawal",
             Self::Merge => "merge",
-            Self::LateNews => "late news",
-            Self::OwnNumberOnly => "the laboratory's number alone",
+            Self::LateNews => "late, outdated information",
+            Self::OwnNumberOnly => "only the laboratory's number",
         })
     }
 }

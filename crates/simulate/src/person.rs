@@ -1,19 +1,19 @@
-//! The people of the simulated town: who they are, what ails them, and what their data says when.
+//! The people of the simulated town: identity, ailment, and data over time.
 
 use crate::moment::{DAY, Moment};
 use crate::names::{CITIES, DOCTORS, FAMILY_ENDS, FAMILY_MARKS, MEN, RACES, STREETS, WOMEN};
 use crate::random::Random;
 
-/// The share of people whom the laboratory knows by its own number alone.
+/// The share of people whom the laboratory knows only by its own number.
 pub const LABORATORY_NUMBER_ONLY: f64 = 0.15;
 /// The share of people who were registered twice, until a merge (A40) joins the two.
 pub const REGISTERED_TWICE: f64 = 0.05;
 /// The share of people who move house within the simulated weeks.
 pub const MOVES_HOUSE: f64 = 0.10;
-/// The share of people who give up their telephone, so that a sender deletes it with `""`.
+/// The share of people who give up their telephone number, so that a sender deletes it with `""`.
 pub const TELEPHONE_GONE: f64 = 0.04;
 
-/// How long the second number is used before it is merged away.
+/// The time for which the second number is used before the merge.
 const HASTY_DAYS: i64 = 20;
 
 /// One person.
@@ -31,8 +31,8 @@ pub(crate) struct Person {
     pub(crate) language: &'static str,
     pub(crate) doctor: [&'static str; 3],
     pub(crate) ailment: Ailment,
-    /// How far this person lies from the middle of the healthy range, in deviations.
-    pub(crate) bent: f64,
+    /// The person's distance from the middle of the healthy range, in deviations.
+    pub(crate) bias: f64,
     pub(crate) ids: Ids,
     pub(crate) phone: String,
     pub(crate) phone_gone: Option<Moment>,
@@ -40,18 +40,18 @@ pub(crate) struct Person {
     moves: Option<Moment>,
 }
 
-/// The numbers under which the peers know the person.
+/// The numbers that identify the person at the peers.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
-    /// At the clinic.
+    /// The clinic's number.
     pub(crate) clinic: String,
-    /// A second number at the clinic, given at a hasty registration, and when it is merged away.
+    /// A second number at the clinic, given at a hasty registration, and the time of its merge.
     pub(crate) retired: Option<(String, Moment)>,
-    /// At the laboratory.
+    /// The laboratory's number.
     pub(crate) laboratory: String,
     /// The laboratory was never told the clinic's number.
     pub(crate) laboratory_only: bool,
-    /// In the immunization clinic.
+    /// The immunization clinic's number.
     pub(crate) immunization: String,
 }
 
@@ -61,7 +61,7 @@ pub(crate) enum Sex {
     Man,
 }
 
-/// What brings the person to the clinic.
+/// The reason for the person's visits to the clinic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ailment {
     /// Comes once for a check.
@@ -92,7 +92,7 @@ pub(crate) struct Home {
 // === impl Person ===
 
 impl Person {
-    /// The person with this number in the town of this seed.
+    /// Creates the person with this number in the town of this seed.
     pub(crate) fn new(seed: u64, number: u64, start: Moment, weeks: u32) -> Self {
         let mut random = Random::new(seed, number << 8);
         let ailment = Ailment::of(&mut random);
@@ -148,7 +148,7 @@ impl Person {
             language: random.pick(&["en", "en", "en", "es", "fr"]),
             doctor: random.pick(&DOCTORS),
             ailment,
-            bent: random.normal(0.0, 0.7),
+            bias: random.normal(0.0, 0.7),
             ids: Ids {
                 clinic: format!("ZZ{seed}0{number:05}"),
                 retired,
@@ -163,7 +163,7 @@ impl Person {
         }
     }
 
-    /// Where the person lives at that time.
+    /// Returns the person's home at that time.
     pub(crate) fn home(&self, at: Moment) -> &Home {
         let [before, after] = &self.homes;
         if self.moves.is_some_and(|moves| moves <= at) {
@@ -173,12 +173,13 @@ impl Person {
         }
     }
 
-    /// When the person moves house.
+    /// Returns the time at which the person moves house.
     pub(crate) fn moves(&self) -> Option<Moment> {
         self.moves
     }
 
-    /// The number that the clinic uses at that time: in the weeks before the merge, the second one.
+    /// Returns the number that the clinic uses at that time: in the weeks before the merge, the
+    /// second one.
     pub(crate) fn clinic_number(&self, at: Moment) -> &str {
         match &self.ids.retired {
             Some((number, merged)) if merged.plus(-HASTY_DAYS * DAY) <= at && at < *merged => {
@@ -224,7 +225,7 @@ impl Ailment {
         }
     }
 
-    /// Code and text of ICD-10-CM, for the reason of a visit.
+    /// Returns the ICD-10-CM code and text, for the reason of a visit.
     pub(crate) fn diagnosis(self) -> (&'static str, &'static str) {
         match self {
             Self::Healthy => ("Z00.00", "General adult medical examination"),

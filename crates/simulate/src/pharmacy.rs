@@ -1,4 +1,4 @@
-//! The pharmacy: RDE^O11 with RXE, TQ1 and RXR; RDS^O13 with RXD when something is handed out.
+//! The pharmacy: RDE^O11 with RXE, TQ1 and RXR; RDS^O13 with RXD when a drug is dispensed.
 
 use crate::draft::{Desk, Draft};
 use crate::event::{Order, Prescription};
@@ -20,7 +20,7 @@ struct Drug {
     text: &'static str,
 }
 
-/// The place of acetaminophen in the table.
+/// The index of acetaminophen in the table.
 pub(crate) const ACETAMINOPHEN: usize = 6;
 
 static DRUGS: [Drug; 7] = [
@@ -95,7 +95,7 @@ const fn drug(
     }
 }
 
-/// The drug that is given for it.
+/// Returns the drug prescribed for the ailment.
 pub(crate) fn drug_for(ailment: Ailment) -> usize {
     match ailment {
         Ailment::Diabetes => 0,
@@ -108,7 +108,7 @@ pub(crate) fn drug_for(ailment: Ailment) -> usize {
     }
 }
 
-/// The system that writes this order.
+/// Returns the system that writes this order.
 pub(crate) fn station(order: Order) -> &'static Station {
     match order {
         Order::New | Order::Changed | Order::Stopped => &ORDER_DESK,
@@ -116,7 +116,7 @@ pub(crate) fn station(order: Order) -> &'static Station {
     }
 }
 
-/// One RDE or RDS message; nothing where the table has no such drug.
+/// Builds one RDE or RDS message, or `None` if the table has no such drug.
 pub(crate) fn message(desk: &Desk<'_>, order: Order, prescription: &Prescription) -> Option<Draft> {
     let drug = DRUGS.get(prescription.drug)?;
     let (mut draft, control) = match order {

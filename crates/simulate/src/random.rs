@@ -1,14 +1,14 @@
-//! Numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014). The same seed gives the same numbers
-//! on every machine and in every build.
+//! Seeded random numbers: SplitMix64 (Steele, Lea, Flood 2014). The same seed gives the same
+//! numbers on every machine and in every build.
 
-/// A stream of numbers.
+/// A stream of random numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 // === impl Random ===
 
 impl Random {
-    /// A stream of its own for each seed and stream number.
+    /// Creates an independent stream for each seed and stream number.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed ^ stream.wrapping_mul(0xD6E8_FEB8_6659_FD93));
         random.next();
@@ -23,23 +23,24 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 up to but not including 1.
+    /// Returns a number from 0 up to but not including 1.
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// True in this share of the cases.
+    /// Returns true with this probability.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         self.unit() < share
     }
 
-    /// From `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = high.abs_diff(low) + 1;
         low.saturating_add((self.next() % span) as i64)
     }
 
-    /// About normal, with the sum of three even ones: never further than three deviations.
+    /// Returns an approximately normal number, the sum of three uniform ones: never further than
+    /// three deviations from the mean.
     pub(crate) fn normal(&mut self, mean: f64, deviation: f64) -> f64 {
         let sum = self.unit() + self.unit() + self.unit();
         mean + deviation * 2.0 * (sum - 1.5)

@@ -1,4 +1,4 @@
-//! The whole town: lives in time order, each event written by its peer's system, sent as bytes.
+//! The whole town: lives in time order, each event written by its peer's system and sent as bytes.
 
 use crate::draft::{Desk, Draft};
 use crate::event::{Admission, Deed, Event};
@@ -12,32 +12,32 @@ use crate::{clinic, immunization, laboratory, pharmacy};
 use base::{Timestamp, Zone};
 use std::collections::{BTreeMap, VecDeque};
 
-/// 2025-01-06, a Monday; its twelve weeks hold a change of the clock.
+/// 2025-01-06, a Monday; the twelve weeks from it include a clock change.
 pub const START: Timestamp = Timestamp::from_micros(1_736_121_600_000_000);
 
-/// What is simulated. The same options give the same bytes.
+/// Options of a simulation. The same options give the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Another seed gives other people with other numbers.
+    /// The seed; another seed gives other people with other numbers.
     pub seed: u64,
     /// The first day.
     pub start: Timestamp,
-    /// How many people live in the town.
+    /// The number of people in the town.
     pub n_patients: usize,
-    /// How long it is watched.
+    /// The number of weeks simulated.
     pub weeks: u32,
 }
 
-/// One message on its way.
+/// One sent message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Who sends it.
+    /// The sending peer.
     pub peer: Peer,
-    /// When, in the simulated time.
+    /// The simulated time of sending.
     pub at: Timestamp,
-    /// The message, without MLLP's frame.
+    /// The message, without the MLLP frame.
     pub bytes: Vec<u8>,
-    /// What is odd about it.
+    /// The oddities of the message.
     pub note: Vec<Oddity>,
 }
 
@@ -47,12 +47,12 @@ pub struct Simulation {
     seed: u64,
     zone: Zone,
     people: Vec<Person>,
-    /// When each person first came.
+    /// The time at which each person first appeared.
     first: Vec<Moment>,
     events: std::vec::IntoIter<Event>,
-    /// The last control number of each system, and whether its counter was set back.
+    /// The last control number of each system, and whether its counter was reset.
     counters: BTreeMap<&'static str, (u32, bool)>,
-    /// What follows at once: a charge, a repeat.
+    /// Messages that follow immediately: a charge, a repeat.
     waiting: VecDeque<Sent>,
     n_events: u64,
 }
@@ -73,7 +73,7 @@ impl Default for Options {
 // === impl Simulation ===
 
 impl Simulation {
-    /// The town with these options.
+    /// Creates the town with these options.
     pub fn new(options: Options) -> Self {
         let start = Moment::day_of(options.start);
         let end = start.plus(i64::from(options.weeks) * 7 * DAY);
@@ -85,7 +85,7 @@ impl Simulation {
             .enumerate()
             .flat_map(|(place, person)| Life::events(place, person, options.seed, (start, end)))
             .collect();
-        // Stable: what happens to one person at one time stays in its order.
+        // A stable sort: simultaneous events of one person stay in order.
         events.sort_by_key(|event| event.at);
         let mut first = vec![end; people.len()];
         for event in &events {
@@ -105,7 +105,7 @@ impl Simulation {
         }
     }
 
-    /// The IANA name of the zone whose wall clock the times without an offset show.
+    /// Returns the IANA name of the zone in which times without an offset are written.
     pub fn zone() -> &'static str {
         ZONE
     }
@@ -145,9 +145,9 @@ impl Simulation {
         Some(sent)
     }
 
-    /// Numbers the message, works an oddity into it, writes its bytes.
+    /// Numbers the message, applies an oddity, and writes its bytes.
     fn finish(&mut self, mut draft: Draft, at: Moment, random: &mut Random) -> Sent {
-        let wire = oddity::befall(&mut draft, random);
+        let wire = oddity::apply(&mut draft, random);
         let control_id = self.control_id(&mut draft);
         let header = header(&draft, wire, &control_id);
         let mut text = header;

@@ -1,4 +1,4 @@
-//! Who sends: the peers, and the systems that stand in each of them, with their versions and habits.
+//! The senders: the peers and the systems within each, with their versions and habits.
 
 use crate::moment::Moment;
 use crate::names::ascii;
@@ -25,17 +25,17 @@ pub(crate) struct Station {
     pub(crate) peer: Peer,
     /// MSH-3.
     pub(crate) application: &'static str,
-    /// MSH-4, and the authority that assigns its numbers.
+    /// MSH-4, also the authority that assigns the system's numbers.
     pub(crate) facility: &'static str,
     pub(crate) version: &'static str,
     pub(crate) charset: Charset,
-    /// It writes the offset from UTC with each time.
+    /// The system writes the offset from UTC with each time.
     pub(crate) writes_offset: bool,
-    /// It asks for enhanced acknowledgements: MSH-15 AL, MSH-16 NE.
+    /// The system asks for enhanced acknowledgements: MSH-15 AL, MSH-16 NE.
     pub(crate) is_enhanced: bool,
 }
 
-/// What a station writes its texts in.
+/// The character set of a station's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Charset {
     Ascii,
@@ -117,7 +117,7 @@ pub(crate) static SCHOOL_SHOTS: Station = Station {
 // === impl Peer ===
 
 impl Peer {
-    /// All of them, in the order in which they are shown.
+    /// All peers, in display order.
     pub const ALL: [Self; 4] = [
         Self::Clinic,
         Self::Laboratory,
@@ -125,7 +125,7 @@ impl Peer {
         Self::Immunization,
     ];
 
-    /// The name of its flow.
+    /// Returns the name of the peer's flow.
     pub fn name(self) -> &'static str {
         match self {
             Self::Clinic => "clinic",
@@ -145,7 +145,7 @@ impl fmt::Display for Peer {
 // === impl Station ===
 
 impl Station {
-    /// A time as this station writes it.
+    /// Formats a time as this station writes it.
     pub(crate) fn time(&self, at: Moment, zone: &Zone) -> String {
         if self.writes_offset {
             at.with_offset(zone)
@@ -154,12 +154,12 @@ impl Station {
         }
     }
 
-    /// CWE since 2.5, CE before.
+    /// Returns the coded type: CWE since 2.5, CE before.
     pub(crate) fn coded_type(&self) -> &'static str {
         if self.version < "2.5" { "CE" } else { "CWE" }
     }
 
-    /// MSH-9; the structure's name came with 2.3.1.
+    /// Formats MSH-9; the structure's name was added in 2.3.1.
     pub(crate) fn message_type(&self, code: &str, event: &str, structure: &str) -> String {
         if self.version < "2.3.1" {
             format!("{code}^{event}")
@@ -172,7 +172,7 @@ impl Station {
 // === impl Charset ===
 
 impl Charset {
-    /// MSH-18.
+    /// Returns the name for MSH-18.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ascii => "",
@@ -182,7 +182,7 @@ impl Charset {
         }
     }
 
-    /// The text's bytes. What the set lacks is written in ASCII, as old systems do.
+    /// Encodes the text. Characters missing from the set are written in ASCII, as old systems do.
     pub(crate) fn encode(self, text: &str) -> Vec<u8> {
         let text = match self {
             Self::Ascii => Cow::Owned(ascii(text)),

@@ -1,8 +1,9 @@
-//! What the laboratory measures: LOINC codes, UCUM units, ranges; and the flag that follows from a value.
+//! Analytes of the laboratory: LOINC codes, UCUM units, reference ranges, and the flag that follows
+//! from a value.
 
 use crate::event::Panel;
 
-/// One thing that is measured.
+/// A measured quantity.
 #[derive(Debug)]
 pub(super) struct Analyte {
     pub(super) code: &'static str,
@@ -119,7 +120,7 @@ pub(super) static INFLAMMATION: [Analyte; 1] = [below(
     5.0,
 )];
 
-/// LOINC code and name of the panel.
+/// Returns the LOINC code and name of the panel.
 pub(super) fn panel_code(panel: Panel) -> (&'static str, &'static str) {
     match panel {
         Panel::BloodCount => ("58410-2", "CBC panel - Blood by Automated count"),
@@ -137,7 +138,7 @@ pub(super) fn panel_code(panel: Panel) -> (&'static str, &'static str) {
 // === impl Analyte ===
 
 impl Analyte {
-    /// A healthy value: the middle of the range, and one deviation.
+    /// Returns a healthy value: the middle of the range, and one deviation.
     pub(super) fn healthy(&self) -> (f64, f64) {
         match (self.low, self.high) {
             (Some(low), Some(high)) => (f64::midpoint(low, high), (high - low) / 8.0),
@@ -147,7 +148,7 @@ impl Analyte {
         }
     }
 
-    /// OBX-7.
+    /// Formats OBX-7.
     pub(super) fn range(&self) -> String {
         let n = self.decimals;
         match (self.low, self.high) {
@@ -158,7 +159,7 @@ impl Analyte {
         }
     }
 
-    /// OBX-8, from the value as it is shown.
+    /// Returns OBX-8 for the value as printed.
     pub(super) fn flag(&self, shown: &str) -> &'static str {
         let Ok(value) = shown.parse::<f64>() else {
             return "";

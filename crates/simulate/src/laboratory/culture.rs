@@ -1,4 +1,4 @@
-//! Microbiology: text first, then what grew and what it is susceptible to.
+//! Microbiology: text first, then the organism grown and its susceptibilities.
 
 use super::{received, request};
 use crate::draft::{Desk, Draft};
@@ -31,7 +31,7 @@ const DRUGS: [Drug; 5] = [
 
 const CONCENTRATIONS: [f64; 8] = [0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 32.0];
 
-/// ORC, OBR and the results of a culture.
+/// Builds ORC, OBR and the results of a culture.
 pub(super) fn lines(
     desk: &Desk<'_>,
     draft: &mut Draft,
@@ -122,7 +122,7 @@ fn push(desk: &Desk<'_>, draft: &mut Draft, report: &Report, line: Line) {
 // === impl Drug ===
 
 impl Drug {
-    /// Table 0078.
+    /// Interprets a concentration (table 0078).
     fn verdict(&self, concentration: f64) -> &'static str {
         if concentration <= self.susceptible {
             "S"

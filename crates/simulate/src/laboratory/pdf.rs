@@ -1,8 +1,8 @@
-//! A document of one page: the smallest PDF (ISO 32000-1) that every reader opens.
+//! A one-page document: the smallest PDF (ISO 32000-1) that every reader opens.
 
 use std::fmt::Write as _;
 
-/// A page with these lines, in ASCII.
+/// Builds a page with these lines, in ASCII.
 pub(super) fn document(lines: &[String]) -> Vec<u8> {
     let mut content = String::from("BT /F1 12 Tf 72 720 Td 16 TL\n");
     for line in lines {
@@ -48,7 +48,7 @@ fn escape(text: &str) -> String {
         .collect()
 }
 
-/// RFC 4648, section 4.
+/// Encodes base64 (RFC 4648, section 4).
 pub(super) fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)

@@ -1,5 +1,5 @@
-//! The values of a panel: what is healthy, what the person's ailment does to it, and how that goes
-//! over time. Values that depend on one another are calculated from one another.
+//! The values of a panel: the healthy values, the effect of the person's ailment, and the change
+//! over time. Dependent values are calculated from one another.
 
 use super::analyte::{self, Analyte};
 use crate::event::{Panel, Report, Stage};
@@ -16,7 +16,7 @@ struct Bench<'a> {
     random: Random,
 }
 
-/// The panel's analytes with their values as the laboratory prints them.
+/// Returns the panel's analytes with their values as the laboratory prints them.
 pub(super) fn values(person: &Person, panel: Panel, days_ill: f64, report: &Report) -> Measured {
     let random = Random::new(report.values, 1);
     let mut bench = Bench {
@@ -33,7 +33,7 @@ pub(super) fn values(person: &Person, panel: Panel, days_ill: f64, report: &Repo
         Panel::Thyroid => bench.one(&analyte::THYROID, Ailment::Thyroid, 11.5, 2.4),
         Panel::Inflammation => bench.inflammation(),
     };
-    // What was read wrongly the first time: the correction tells another value.
+    // This value was misread the first time: the correction reports another one.
     if report.stage == Stage::Corrected
         && let Some((analyte, value)) = measured.first_mut()
         && let Ok(number) = value.parse::<f64>()
@@ -46,9 +46,10 @@ pub(super) fn values(person: &Person, panel: Panel, days_ill: f64, report: &Repo
 // === impl Bench ===
 
 impl Bench<'_> {
-    /// From `ill` at the beginning of the treatment toward `well`, by half in four weeks; before it, slowly worse.
+    /// Moves from `ill` at the beginning of the treatment toward `well`, halving the difference in
+    /// four weeks; before it, slowly worse.
     fn healing(&self, ill: f64, well: f64) -> f64 {
-        let ill = ill + (ill - well) * 0.15 * self.person.bent;
+        let ill = ill + (ill - well) * 0.15 * self.person.bias;
         if self.days_ill < 0.0 {
             // A year earlier it was half as bad.
             return ill + (ill - well) * (self.days_ill / 730.0).max(-0.7);
@@ -58,14 +59,14 @@ impl Bench<'_> {
 
     fn healthy(&mut self, analyte: &Analyte) -> f64 {
         let (middle, deviation) = analyte.healthy();
-        middle + deviation * (self.person.bent + self.random.normal(0.0, 0.5))
+        middle + deviation * (self.person.bias + self.random.normal(0.0, 0.5))
     }
 
     fn noise(&mut self, value: f64) -> f64 {
         value * self.random.normal(1.0, 0.015)
     }
 
-    /// A panel of one analyte that an ailment changes.
+    /// Builds a panel of one analyte that an ailment changes.
     fn one(
         &mut self,
         table: &'static [Analyte; 1],
@@ -87,7 +88,7 @@ impl Bench<'_> {
         let [white, red, hemoglobin, hematocrit, volume, platelets] = &analyte::BLOOD_COUNT;
         let hemoglobin_value = match self.person.ailment {
             Ailment::Anemia => self.healing(8.6, 13.2),
-            Ailment::Kidney => 11.2 + self.person.bent * 0.5,
+            Ailment::Kidney => 11.2 + self.person.bias * 0.5,
             Ailment::Healthy
             | Ailment::Child
             | Ailment::Diabetes
@@ -133,8 +134,8 @@ impl Bench<'_> {
         ] = &analyte::METABOLIC;
         let kidney = self.person.ailment == Ailment::Kidney;
         let creatinine_value = if kidney {
-            // It rises by about a tenth in three weeks.
-            (1.7 + 0.2 * self.person.bent) * 1.1_f64.powf(self.days_ill / 21.0)
+            // Creatinine rises by about a tenth in three weeks.
+            (1.7 + 0.2 * self.person.bias) * 1.1_f64.powf(self.days_ill / 21.0)
         } else {
             self.healthy(creatinine)
         };
@@ -170,7 +171,7 @@ impl Bench<'_> {
             .into()
     }
 
-    /// CKD-EPI 2021 (Inker et al., NEJM 2021;385:1737).
+    /// Estimates the filtration rate by CKD-EPI 2021 (Inker et al., NEJM 2021;385:1737).
     fn filtration(&self, creatinine: f64) -> f64 {
         let (kappa, alpha, factor) = match self.person.sex {
             Sex::Woman => (0.7, -0.241, 1.012),
@@ -194,7 +195,7 @@ impl Bench<'_> {
         let bad_value = self.noise(bad_value);
         let good_value = self.healthy(good);
         let triglyceride_value = self.healthy(triglyceride);
-        // Friedewald, read backwards.
+        // Friedewald's formula, reversed.
         let rows = [
             (total, bad_value + good_value + triglyceride_value / 5.0),
             (triglyceride, triglyceride_value),
@@ -217,7 +218,7 @@ impl Bench<'_> {
     }
 }
 
-/// The value with the digits that the analyte is measured to.
+/// Formats the value with the analyte's number of digits.
 fn print(analyte: &Analyte, value: f64) -> String {
     format!("{:.*}", analyte.decimals, value.max(0.0))
 }

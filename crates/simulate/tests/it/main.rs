@@ -15,7 +15,7 @@ mod shares;
 use simulate::{Options, Sent, Simulation};
 use std::sync::OnceLock;
 
-/// A town that is large enough for every oddity to occur.
+/// Returns a town that is large enough for every oddity to occur.
 fn town() -> &'static [Sent] {
     static TOWN: OnceLock<Vec<Sent>> = OnceLock::new();
     TOWN.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! What is sent: reproducible, readable, and wrong only where its note says so.
+//! The messages are reproducible, readable, and irregular only as their notes say.
 
 use crate::town;
 use hl7v2::{IssueKind, Message};
@@ -53,7 +53,7 @@ fn a_message_without_a_note_is_clean() {
     assert!(1000 < clean, "{clean}");
 }
 
-/// Which events come in which versions: a change here is seen by whoever reads the demo's guide.
+/// The events and versions that occur: readers of the demo's guide see any change here.
 #[test]
 fn every_kind_of_message_comes() {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
@@ -139,7 +139,7 @@ fn bounds(range: &str) -> (f64, f64) {
     (low.parse().unwrap(), high.parse().unwrap())
 }
 
-/// Under treatment HbA1c falls; a failing kidney's creatinine rises.
+/// HbA1c falls under treatment; the creatinine of a failing kidney rises.
 #[test]
 fn trends_are_seen() {
     for (code, falls) in [("4548-4", true), ("2160-0", false)] {

@@ -1,4 +1,4 @@
-//! Nobody in the town looks like a real person.
+//! No one in the town resembles a real person.
 
 use crate::town;
 use hl7v2::Message;
@@ -34,7 +34,7 @@ fn nobody_looks_real() {
     }
 }
 
-/// What a person wrote down as a number of nine digits would be taken for a social security number.
+/// A nine-digit number entered by hand would be mistaken for a social security number.
 #[test]
 fn no_number_has_the_shape_of_a_social_security_number() {
     for sent in town() {

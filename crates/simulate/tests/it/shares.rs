@@ -1,10 +1,10 @@
-//! How often what happens: as the named constants say, within what chance allows.
+//! Frequencies match the named constants, within statistical bounds.
 
 use crate::town;
 use hl7v2::Message;
 use simulate::{Oddity, Peer, Sent, shares};
 
-/// Whether `found` of `among` is what a coin with that share gives (five deviations).
+/// Asserts that `found` of `among` fits a coin with that share (within five deviations).
 fn assert_share(name: &str, found: usize, among: usize, share: f64) {
     let (found, among) = (found as f64, among as f64);
     let deviation = (among * share * (1.0 - share)).sqrt();
@@ -24,7 +24,7 @@ fn oddities_come_as_often_as_their_constants_say() {
     for (oddity, share) in shares::SHARES {
         let among = sent
             .iter()
-            .filter(|(sent, message)| may_befall(oddity, sent, message))
+            .filter(|(sent, message)| may_apply(oddity, sent, message))
             .count();
         let found = sent
             .iter()
@@ -35,8 +35,8 @@ fn oddities_come_as_often_as_their_constants_say() {
     }
 }
 
-/// The messages among which the share counts, told apart by what can be seen from outside.
-fn may_befall(oddity: Oddity, sent: &Sent, message: &Message) -> bool {
+/// Returns whether the message counts toward the oddity's share, judged from the outside.
+fn may_apply(oddity: Oddity, sent: &Sent, message: &Message) -> bool {
     let is_adt = message.code() == "ADT";
     let n_numbers = message
         .named("OBX")
@@ -45,7 +45,7 @@ fn may_befall(oddity: Oddity, sent: &Sent, message: &Message) -> bool {
     match oddity {
         Oddity::LineFeeds => sent.peer == Peer::Laboratory,
         Oddity::CarriageReturnLineFeeds => sent.peer == Peer::Pharmacy,
-        Oddity::LyingCharset => message.header(18, 1) == "UNICODE UTF-8" && !sent.bytes.is_ascii(),
+        Oddity::WrongCharset => message.header(18, 1) == "UNICODE UTF-8" && !sent.bytes.is_ascii(),
         Oddity::LocalSegment | Oddity::WrongOrder | Oddity::BadDate => {
             is_adt && message.first("PV1").is_some()
         }
@@ -100,7 +100,7 @@ fn what_happens_in_lives_comes_as_often_as_its_constants_say() {
     );
 }
 
-/// The laboratory knows most people also by the clinic's number, some by its own alone.
+/// The laboratory knows most people also by the clinic's number, some only by its own.
 #[test]
 fn two_numbers_for_one_person() {
     let mut people = std::collections::BTreeMap::new();
