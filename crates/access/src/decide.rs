@@ -1,30 +1,30 @@
-//! The one place that decides.
+//! The only place that makes access decisions.
 
 use crate::permit::{Permit, RowFilter, Types};
 use crate::principal::{Action, Need, Principal};
 use crate::scope::{Context, Letter, Scope, Scopes};
 use base::Purpose;
 
-/// The answer no.
+/// The reason for denying access.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The asker may not know whether it exists: HTTP 404.
+    /// The caller may not know whether the resource exists: HTTP 404.
     #[error("not found")]
     Hidden,
-    /// The asker may know that it is refused: HTTP 403.
+    /// The caller may know that access is denied: HTTP 403.
     #[error("{what} is not allowed; {remedy}")]
     Forbidden {
-        /// The interaction and type, in FHIR's words.
+        /// The interaction and type, in FHIR's terms.
         what: String,
-        /// What would allow it.
+        /// The permission that would allow it.
         remedy: String,
     },
 }
 
-/// Decides whether `principal` may do `action` for `purpose`, and on which rows.
+/// Decides whether `principal` may perform `action` for `purpose`, and on which rows.
 ///
-/// A permit for reading also carries the types whose rows may come along in includes and chains, so
-/// that a token for observations does not see patients through `_include`.
+/// A permit for reading also carries the types that includes and chains may reach, so that a token
+/// for observations does not see patients through `_include`.
 pub fn decide(
     principal: &Principal,
     action: Action<'_>,
@@ -47,12 +47,13 @@ pub fn decide(
 fn rows(scopes: &Scopes, patients: &[String], action: Action<'_>) -> Result<RowFilter, Refusal> {
     let letter = match action.interaction.need() {
         Need::Letter(letter) => letter,
-        Need::Administrator => return Err(forbidden(action, "an administrator may do it")),
+        Need::Administrator => return Err(forbidden(action, "only an administrator can do this")),
     };
     let granted: Vec<&Scope> = scopes.iter().filter(|scope| scope.has(letter)).collect();
     let on_type: Vec<&&Scope> = granted
         .iter()
-        // Without a type the whole system is meant; the row filter then keeps to the granted types.
+        // Without a type, the whole system is meant; the row filter then limits it to the granted
+        // types.
         .filter(|scope| {
             action
                 .resource_type
@@ -62,7 +63,7 @@ fn rows(scopes: &Scopes, patients: &[String], action: Action<'_>) -> Result<RowF
     if on_type.is_empty() {
         return Err(forbidden(action, &remedy(letter, action)));
     }
-    // The widest grant on the asked type decides which rows: a user or system scope covers all.
+    // The widest grant on the requested type decides which rows: a user or system scope covers all.
     if on_type
         .iter()
         .any(|scope| scope.context() != Context::Patient)

@@ -1,12 +1,12 @@
-//! Who may do what: one pure decision, and the proof of it.
+//! Authorization: one pure decision, and the proof of it.
 //!
 //! Invariants:
-//! - a [`Permit`] comes from [`decide`] or, for the system's own work, from [`Permit::system`], and
-//!   from nowhere else: its fields are private and it has no other constructor;
-//! - a permit says which rows it covers ([`RowFilter`]); the store joins that filter into every
+//! - a [`Permit`] comes only from [`decide`] or, for the system's own work, from
+//!   [`Permit::system`]: its fields are private and it has no other constructor;
+//! - a permit states the rows it covers ([`RowFilter`]); the store joins that filter into every
 //!   node of a plan, so that chains, `_has`, includes and counts do not leak;
-//! - what a scope does not plainly grant is refused: a scope with a condition that cannot be held
-//!   yet grants nothing;
+//! - anything that a scope does not explicitly grant is denied: a scope with a condition that
+//!   cannot be enforced yet grants nothing;
 //! - no I/O, no clock.
 
 mod decide;

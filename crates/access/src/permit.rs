@@ -1,10 +1,10 @@
-//! The proof that a decision was taken, and which rows it covers.
+//! The proof of a decision, with the rows it covers.
 
 use crate::principal::Interaction;
 use base::Purpose;
 use std::collections::BTreeSet;
 
-/// Proof that an interaction is allowed. The store asks for it with every access.
+/// Proof that an interaction is allowed. The store requires one for every access.
 #[derive(Clone, Debug)]
 pub struct Permit {
     actor: Box<str>,
@@ -13,21 +13,21 @@ pub struct Permit {
     filter: RowFilter,
 }
 
-/// Which rows a permit covers.
+/// The rows that a permit covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowFilter {
-    /// All of them.
+    /// All rows.
     Everything,
     /// All rows of these types.
     Types(Types),
-    /// Only rows in the compartments of these patients, the Patient resources themselves included.
+    /// Only rows in the compartments of these patients, including the Patient resources themselves.
     Patients {
         /// The logical ids of the patients.
         patients: Vec<Box<str>>,
-        /// Of these types.
+        /// The resource types covered.
         types: Types,
     },
-    /// None.
+    /// No rows.
     Nothing,
 }
 
@@ -36,23 +36,23 @@ pub enum RowFilter {
 pub enum Types {
     /// Every type.
     All,
-    /// These.
+    /// Only these types.
     Only(BTreeSet<Box<str>>),
 }
 
-/// The parts of the system that work without a user. The list is closed: a new caller is a new
+/// The parts of the system that act without a user. The list is closed: a new caller is a new
 /// variant here, and `cargo xtask tidy` checks where [`Permit::system`] is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SystemCaller {
-    /// A flow that writes what a message says into the chart.
+    /// A flow that writes the content of a message into the chart.
     Flow,
-    /// `causeway import`, run by whoever may write the data directory.
+    /// `causeway import`, run by a user with write access to the data directory.
     Import,
     /// Linking records to persons.
     Linking,
     /// The relay of audit entries from the chart to the audit log.
     AuditRelay,
-    /// Counts for metrics and health; no PHI comes out.
+    /// Counts for metrics and health checks; no PHI is returned.
     Metrics,
     /// `causeway bench` on a store of its own.
     Bench,
@@ -75,7 +75,7 @@ impl Permit {
         }
     }
 
-    /// The permit of the system's own work.
+    /// Returns the permit for the system's own work.
     pub fn system(caller: SystemCaller) -> Self {
         Self {
             actor: format!("system:{}", caller.code()).into(),
@@ -85,22 +85,22 @@ impl Permit {
         }
     }
 
-    /// Who acts, as the audit log names it.
+    /// Returns the actor's name in the audit log.
     pub fn actor(&self) -> &str {
         &self.actor
     }
 
-    /// Why.
+    /// Returns the purpose.
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// What was asked for; `None` for the system's own work, which may do anything.
+    /// Returns the permitted interaction; `None` for the system's own work, which may do anything.
     pub fn interaction(&self) -> Option<Interaction> {
         self.interaction
     }
 
-    /// Which rows it covers.
+    /// Returns the rows that the permit covers.
     pub fn filter(&self) -> &RowFilter {
         &self.filter
     }
@@ -109,7 +109,7 @@ impl Permit {
 // === impl RowFilter ===
 
 impl RowFilter {
-    /// True where rows of the type may be seen at all.
+    /// Returns true if any rows of the type may be visible.
     pub fn covers_type(&self, resource_type: &str) -> bool {
         match self {
             Self::Everything => true,
@@ -122,7 +122,7 @@ impl RowFilter {
 // === impl Types ===
 
 impl Types {
-    /// True where the type is in the set.
+    /// Returns true if the type is in the set.
     pub fn contains(&self, resource_type: &str) -> bool {
         match self {
             Self::All => true,
@@ -134,7 +134,7 @@ impl Types {
 // === impl SystemCaller ===
 
 impl SystemCaller {
-    /// The name in the audit log.
+    /// Returns the caller's name in the audit log.
     pub fn code(self) -> &'static str {
         match self {
             Self::Flow => "flow",

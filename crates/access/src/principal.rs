@@ -1,27 +1,27 @@
-//! Who asks, and for what.
+//! The caller, and the requested interaction.
 
 use crate::scope::{Letter, Scopes};
 
-/// Who asks, after authentication.
+/// The caller, after authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// The one who runs the installation, logged in at the console.
+    /// The operator of the installation, logged in at the console.
     Administrator {
         /// The login name.
         name: String,
     },
-    /// The bearer of a token.
+    /// A client with a bearer token.
     Token {
         /// The token's public id, never its secret.
         id: String,
-        /// What it may do.
+        /// The scopes granted to the token.
         scopes: Scopes,
-        /// The ids of the patients that its `patient/` scopes are bound to.
+        /// The ids of the patients that the token's `patient/` scopes are bound to.
         patients: Vec<String>,
     },
 }
 
-/// What is asked for: the FHIR interactions, and the console's own views.
+/// The kind of access requested: the FHIR interactions, and the console's own views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Interaction {
     /// `GET [type]/[id]`
@@ -52,7 +52,7 @@ pub enum Interaction {
     Messages,
     /// Replaying, releasing or dropping messages, starting and stopping flows.
     Operate,
-    /// Where a value came from.
+    /// The origin of a value.
     Lineage,
     /// The audit log.
     Audit,
@@ -61,13 +61,13 @@ pub enum Interaction {
 /// One interaction on one resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action<'a> {
-    /// What is asked for.
+    /// The interaction requested.
     pub interaction: Interaction,
-    /// On which type; `None` for the whole system.
+    /// The resource type; `None` for the whole system.
     pub resource_type: Option<&'a str>,
 }
 
-/// What an interaction needs.
+/// The permission that an interaction needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// This letter of a scope on the type.
@@ -79,7 +79,7 @@ pub(crate) enum Need {
 // === impl Principal ===
 
 impl Principal {
-    /// The name that the audit log carries.
+    /// Returns the name recorded in the audit log.
     pub fn actor(&self) -> String {
         match self {
             Self::Administrator { name } => format!("user:{name}"),
@@ -91,7 +91,7 @@ impl Principal {
 // === impl Interaction ===
 
 impl Interaction {
-    /// The code, in FHIR's `restful-interaction` words where they have one.
+    /// Returns the code: that of FHIR's `restful-interaction` if it has one.
     pub fn code(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -113,8 +113,9 @@ impl Interaction {
         }
     }
 
-    /// SMART App Launch 2.0, "Scopes for requesting FHIR resources": `r` is read, vread and
-    /// instance history; `s` is search and the other histories; `u` is update and patch.
+    /// Returns the permission needed (SMART App Launch 2.0, "Scopes for requesting FHIR
+    /// resources"): `r` is read, vread and instance history; `s` is search and the other histories;
+    /// `u` is update and patch.
     pub(crate) fn need(self) -> Need {
         match self {
             Self::Read | Self::Vread | Self::HistoryInstance | Self::Everything => {
@@ -134,7 +135,7 @@ impl Interaction {
 // === impl Action ===
 
 impl<'a> Action<'a> {
-    /// An interaction on a type.
+    /// Creates an action on a type.
     pub fn on(interaction: Interaction, resource_type: &'a str) -> Self {
         Self {
             interaction,
@@ -142,7 +143,7 @@ impl<'a> Action<'a> {
         }
     }
 
-    /// An interaction on the whole system.
+    /// Creates an action on the whole system.
     pub fn system(interaction: Interaction) -> Self {
         Self {
             interaction,

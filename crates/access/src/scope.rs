@@ -1,18 +1,18 @@
-//! SMART scopes, in the spelling of version 1 (`user/*.read`) and version 2 (`system/*.rs`).
+//! SMART scopes, in the syntax of version 1 (`user/*.read`) and version 2 (`system/*.rs`).
 //!
-//! Invariant: a parsed [`Scope`] grants at least one letter; its letters stand in the order `cruds`.
+//! Invariant: a parsed [`Scope`] grants at least one letter; its letters are in the order `cruds`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Whose view the scope gives.
+/// The context whose access the scope grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// Only the patients that the token is bound to.
+    /// The patients that the token is bound to.
     Patient,
-    /// What the user may see.
+    /// Everything that the user may see.
     User,
-    /// What the system may see, without a user.
+    /// Everything that the system may see, without a user.
     System,
 }
 
@@ -38,15 +38,15 @@ pub struct Scope {
     /// `None` is `*`.
     resource_type: Option<Box<str>>,
     letters: u8,
-    /// The granular condition (`?category=…`), which nothing holds yet.
+    /// The granular condition (`?category=…`), which is not enforced yet.
     condition: Option<Box<str>>,
 }
 
-/// The scopes of one token, in the order given.
+/// The scopes of one token, in the given order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<Scope>);
 
-/// The text is no resource scope.
+/// The error for text that is not a resource scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a scope; write patient, user or system, `/`, a resource type or `*`, `.`, and \
@@ -77,7 +77,7 @@ impl Context {
 // === impl Letter ===
 
 impl Letter {
-    /// The letter in a scope.
+    /// Returns the letter as written in a scope.
     pub fn as_char(self) -> char {
         match self {
             Self::Create => 'c',
@@ -102,17 +102,17 @@ impl Letter {
 // === impl Scope ===
 
 impl Scope {
-    /// Whose view it gives.
+    /// Returns the context of the scope.
     pub fn context(&self) -> Context {
         self.context
     }
 
-    /// The type, `None` for all.
+    /// Returns the resource type; `None` for all.
     pub fn resource_type(&self) -> Option<&str> {
         self.resource_type.as_deref()
     }
 
-    /// True where it grants the letter on the type; `None` asks for all types at once.
+    /// Returns true if the scope grants the letter on the type; `None` asks for all types at once.
     pub fn grants(&self, letter: Letter, resource_type: Option<&str>) -> bool {
         let type_ok = match (&self.resource_type, resource_type) {
             (None, _) => true,
@@ -122,7 +122,8 @@ impl Scope {
         type_ok && self.has(letter)
     }
 
-    /// True where it grants the letter on some type. A condition that is not held grants nothing.
+    /// Returns true if the scope grants the letter on some type. An unenforced condition grants
+    /// nothing.
     pub(crate) fn has(&self, letter: Letter) -> bool {
         self.letters & letter.bit() != 0 && self.condition.is_none()
     }
@@ -177,7 +178,8 @@ fn parse(text: &str) -> Option<Scope> {
     })
 }
 
-/// SMART App Launch 1: `read` is read and search, `write` is create, update and delete.
+/// Parses the letters. SMART App Launch 1: `read` is read and search, `write` is create, update and
+/// delete.
 fn letters_of(text: &str) -> Option<u8> {
     match text {
         "read" => return letters_of("rs"),
@@ -189,7 +191,7 @@ fn letters_of(text: &str) -> Option<u8> {
     let mut set = 0;
     for given in text.chars() {
         let (letter, _) = LETTERS.into_iter().find(|(_, name)| *name == given)?;
-        // A letter that is not above all before it is repeated or out of order.
+        // A letter not above all previous ones is repeated or out of order.
         if letter.bit() <= set {
             return None;
         }
@@ -207,12 +209,12 @@ fn is_type_name(text: &str) -> bool {
 // === impl Scopes ===
 
 impl Scopes {
-    /// The scopes.
+    /// Returns the scopes.
     pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
         self.0.iter()
     }
 
-    /// True where there are none.
+    /// Returns true if there are no scopes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -236,7 +238,7 @@ impl FromIterator<Scope> for Scopes {
 impl FromStr for Scopes {
     type Err = InvalidScope;
 
-    /// Scopes separated by spaces, as OAuth 2 writes them.
+    /// Parses scopes separated by spaces, as in OAuth 2.
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
         text.split_ascii_whitespace().map(str::parse).collect()
     }
