@@ -1,8 +1,8 @@
-//! The one administrator: a name, and an argon2id hash of the password.
+//! The only administrator: a name, and an argon2id hash of the password.
 //!
-//! Until a password is chosen, each start makes a new first-login secret and shows it once on the
-//! terminal; the old one is then worth nothing. It is not written to disk. It has 96 random bits, so
-//! nobody can guess it from its SHA-256, and no start spends argon2's 19 MiB on it.
+//! Until a password is chosen, each start creates a new first-login secret and shows it once on the
+//! terminal; the previous one becomes invalid. The secret is not written to disk. It has 96 random
+//! bits, so it cannot be guessed from its SHA-256, and no start spends argon2's 19 MiB on it.
 
 use crate::keys::replace_private;
 use crate::random_text;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use subtle::ConstantTimeEq;
 
-/// What a chosen password has at least (NIST SP 800-63B asks for 15 without a second factor).
+/// Minimum length of a chosen password (NIST SP 800-63B requires 15 without a second factor).
 pub const MIN_PASSWORD_CHARS: usize = 15;
 const MAX_PASSWORD_CHARS: usize = 256;
 
@@ -33,7 +33,7 @@ struct Account {
     secret: Secret,
 }
 
-/// What a login is compared with.
+/// The secret that a login is compared with.
 #[derive(Clone, Debug)]
 enum Secret {
     /// argon2id of the chosen password.
@@ -42,28 +42,28 @@ enum Secret {
     FirstLogin([u8; 32]),
 }
 
-/// What lies in the file: only a chosen password.
+/// The contents of the file: only a chosen password.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     name: String,
     hash: String,
 }
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
     /// The password is right.
     Accepted,
-    /// The first-login secret is right; a password is to be chosen.
+    /// The first-login secret is right; a password must now be chosen.
     FirstLogin,
-    /// Name or password is wrong; which of the two is not said.
+    /// Name or password is wrong, without telling which.
     Refused,
 }
 
-/// The account could not be read, written or changed.
+/// The error for an account that could not be read, written or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdministratorError {
-    /// The file system said no.
+    /// A file system error.
     #[error("could not read or write `{path}`")]
     File {
         /// The account's file.
@@ -71,14 +71,14 @@ pub enum AdministratorError {
         /// The cause.
         source: io::Error,
     },
-    /// There is a file, and it is no account.
+    /// The file exists, but is not a valid account.
     #[error("`{path}` is damaged; delete it to get a new first-login secret at the next start")]
     Damaged {
         /// The account's file.
         path: PathBuf,
     },
     /// The new password is too short or too long.
-    #[error("a password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
+    #[error("a password must have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")]
     Length,
     /// Hashing failed.
     #[error("could not hash the password")]
@@ -88,7 +88,7 @@ pub enum AdministratorError {
 // === impl Administrator ===
 
 impl Administrator {
-    /// Opens the account. The secret is there until a password has been chosen.
+    /// Opens the account. Returns a first-login secret until a password has been chosen.
     pub fn open(data_dir: &Path) -> Result<(Self, Option<String>), AdministratorError> {
         let path = data_dir.join("security").join("administrator.json");
         match fs::read(&path) {
@@ -126,7 +126,7 @@ impl Administrator {
         }
     }
 
-    /// The administrator's name.
+    /// Returns the administrator's name.
     pub fn name(&self) -> String {
         self.account
             .read()
@@ -135,14 +135,14 @@ impl Administrator {
             .clone()
     }
 
-    /// Checks name and password. A chosen password takes tens of milliseconds by design; call it off
-    /// the event loop.
+    /// Checks name and password. Checking a chosen password takes tens of milliseconds by design;
+    /// call this off the event loop.
     pub fn log_in(&self, name: &str, password: &str) -> Login {
         let (known, secret) = {
             let account = self.account.read().unwrap_or_else(PoisonError::into_inner);
             (account.name == name, account.secret.clone())
         };
-        // A wrong name costs the same work, so that the time does not tell.
+        // A wrong name costs the same work, so that the response time reveals nothing.
         let matches = !password.is_empty()
             && password.chars().count() <= MAX_PASSWORD_CHARS
             && secret.is(password);
@@ -153,7 +153,7 @@ impl Administrator {
         }
     }
 
-    /// Stores the chosen password; the first-login secret is then worth nothing.
+    /// Stores the chosen password and invalidates the first-login secret.
     pub fn choose_password(&self, password: &str) -> Result<(), AdministratorError> {
         let n_chars = password.chars().count();
         if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&n_chars) {
@@ -197,7 +197,7 @@ impl Secret {
     }
 }
 
-/// argon2id with the crate's defaults (19 MiB, 2 passes: OWASP Password Storage, 2024).
+/// Hashes with argon2id and the crate's defaults (19 MiB, 2 passes: OWASP Password Storage, 2024).
 fn hash(password: &str) -> Result<String, AdministratorError> {
     let mut salt = [0_u8; 16];
     getrandom::fill(&mut salt).map_err(|_| AdministratorError::Hash)?;

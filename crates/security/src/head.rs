@@ -1,5 +1,6 @@
-//! Signed heads of the audit chain: how far it had come at a time, said by the key of the data
-//! directory. A copy of them elsewhere shows whether the log was rewritten, rolled back or cut since.
+//! Signed heads of the audit chain: the position of the chain at a time, signed with the key of the
+//! data directory. A copy kept elsewhere shows whether the log has since been rewritten, rolled
+//! back or truncated.
 
 use crate::keys::{KeyError, read_or_create};
 use base64::Engine as _;
@@ -8,28 +9,28 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The key that signs heads: `security/audit.key`, made at the first start.
+/// The key that signs heads: `security/audit.key`, created at the first start.
 #[derive(Clone)]
 pub struct HeadKey(SigningKey);
 
-/// What its signatures are checked with. It is no secret; a copy of it belongs off the machine.
+/// The key that verifies signatures. It is not secret; keep a copy off the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadPublicKey(VerifyingKey);
 
-/// How far a chain had come. It names no person.
+/// The position of a chain at a time. A head names no person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The chain's name.
     pub log: [u8; 16],
-    /// The last entry.
+    /// The position of the last entry.
     pub position: u64,
-    /// Its hash.
+    /// The hash of the last entry.
     pub hash: [u8; 32],
-    /// When that was.
+    /// The time of the head.
     pub at: String,
 }
 
-/// A head with the signature over it: one line of JSON.
+/// A head with its signature: one line of JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedHead {
     log: String,
@@ -40,35 +41,35 @@ pub struct SignedHead {
     signature: String,
 }
 
-/// A line is no head of that key.
+/// The error for a line that is not a head signed with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
-    /// It cannot be read.
-    #[error("it is no signed head")]
-    NoHead,
-    /// It was signed with another key.
-    #[error("it was signed with another key")]
+    /// The line cannot be parsed.
+    #[error("not a signed head")]
+    NotAHead,
+    /// The head was signed with another key.
+    #[error("signed with another key")]
     OtherKey,
-    /// What it says is not what was signed.
-    #[error("its signature is wrong")]
+    /// The content is not what was signed.
+    #[error("the signature is wrong")]
     Signature,
 }
 
 // === impl HeadKey ===
 
 impl HeadKey {
-    /// Where the key of a data directory is.
+    /// Returns the path of the key in a data directory.
     pub fn path(data_dir: &Path) -> PathBuf {
         data_dir.join("security").join("audit.key")
     }
 
-    /// Reads the key of a data directory, or makes it, durably.
+    /// Reads the key of a data directory, or creates it durably.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, KeyError> {
         let seed = read_or_create(&Self::path(data_dir))?;
         Ok(Self(SigningKey::from_bytes(&seed)))
     }
 
-    /// What its signatures are checked with.
+    /// Returns the key that verifies signatures.
     pub fn public(&self) -> HeadPublicKey {
         HeadPublicKey(self.0.verifying_key())
     }
@@ -89,7 +90,7 @@ impl HeadKey {
 // === impl HeadPublicKey ===
 
 impl HeadPublicKey {
-    /// Reads what [`Display`](std::fmt::Display) wrote. None where it is no key.
+    /// Parses the output of [`Display`](std::fmt::Display). `None` if the text is not a key.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text.trim()).ok()?;
         let key = VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()?;
@@ -106,7 +107,8 @@ impl std::fmt::Display for HeadPublicKey {
 // === impl Head ===
 
 impl Head {
-    /// Every field has one length or ends the text, so that no two heads sign alike.
+    /// Returns the bytes to sign. Every field has a fixed length or ends the text, so that no two
+    /// heads have the same bytes.
     fn signed_bytes(&self) -> Vec<u8> {
         let mut bytes = b"causeway audit head 1\n".to_vec();
         bytes.extend_from_slice(&self.log);
@@ -120,20 +122,20 @@ impl Head {
 // === impl SignedHead ===
 
 impl SignedHead {
-    /// The line.
+    /// Returns the line.
     pub fn to_line(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The head that a line holds, if that key signed it. What stands before the first brace is
-    /// skipped: a syslog server writes its own words there.
+    /// Returns the head in a line, if that key signed it. Text before the first brace is skipped: a
+    /// syslog server writes its own prefix there.
     pub fn read(line: &str, key: &HeadPublicKey) -> Result<Head, HeadError> {
         let json = line
             .find('{')
             .and_then(|at| line.get(at..))
-            .ok_or(HeadError::NoHead)?;
-        let signed: Self = serde_json::from_str(json).map_err(|_| HeadError::NoHead)?;
-        let head = signed.head().ok_or(HeadError::NoHead)?;
+            .ok_or(HeadError::NotAHead)?;
+        let signed: Self = serde_json::from_str(json).map_err(|_| HeadError::NotAHead)?;
+        let head = signed.head().ok_or(HeadError::NotAHead)?;
         if HeadPublicKey::parse(&signed.key) != Some(*key) {
             return Err(HeadError::OtherKey);
         }
@@ -142,7 +144,7 @@ impl SignedHead {
             .ok()
             .and_then(|bytes| Signature::from_slice(&bytes).ok())
             .ok_or(HeadError::Signature)?;
-        // Strict: a weak key or a signature of two forms is none.
+        // Strict: a weak key, or a signature with two valid forms, is rejected.
         key.0
             .verify_strict(&head.signed_bytes(), &signature)
             .map_err(|_| HeadError::Signature)?;
@@ -228,7 +230,7 @@ mod tests {
         let other = key().public();
         assert_eq!(SignedHead::read(&line, &other), Err(HeadError::OtherKey));
         for junk in ["", "{}", "x", "{\"log\":1}"] {
-            assert_eq!(SignedHead::read(junk, &other), Err(HeadError::NoHead));
+            assert_eq!(SignedHead::read(junk, &other), Err(HeadError::NotAHead));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of a data directory: made on first use, readable by their owner only.
+//! The keys of a data directory: created on first use, readable only by their owner.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 const N_BYTES: usize = 32;
 
-/// The key that signs bearer tokens. It does not print.
+/// The key that signs bearer tokens. `Debug` does not print it.
 #[derive(Clone)]
 pub struct SigningKey([u8; N_BYTES]);
 
-/// The key could not be read or made.
+/// The error for a key that could not be read or created.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file system said no.
+    /// A file system error.
     #[error(
         "could not read or write the key file `{path}`; check that the data directory is yours and writable"
     )]
@@ -24,7 +24,7 @@ pub enum KeyError {
         /// The cause.
         source: io::Error,
     },
-    /// There is a file, and it is no key.
+    /// The file exists, but is not a valid key.
     #[error(
         "the key file `{path}` is damaged (not {N_BYTES} bytes); restore it, or delete it, which makes all that it signed invalid: issued tokens, or heads of the audit log"
     )]
@@ -32,7 +32,7 @@ pub enum KeyError {
         /// The key file.
         path: PathBuf,
     },
-    /// The operating system has no randomness to give.
+    /// The operating system returned no random bytes.
     #[error("the operating system gave no random bytes for a new key")]
     NoRandomness,
 }
@@ -40,7 +40,7 @@ pub enum KeyError {
 // === impl SigningKey ===
 
 impl SigningKey {
-    /// Reads the key of a data directory, or makes it, durably.
+    /// Reads the key of a data directory, or creates it durably.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, KeyError> {
         read_or_create(&data_dir.join("security").join("token.key")).map(Self)
     }
@@ -50,7 +50,7 @@ impl SigningKey {
     }
 }
 
-/// The secret in that file; a new one where there is none.
+/// Returns the secret in that file, creating it if there is none.
 pub(crate) fn read_or_create(path: &Path) -> Result<[u8; N_BYTES], KeyError> {
     let fail = |source| KeyError::File {
         path: path.to_owned(),
@@ -71,7 +71,7 @@ pub(crate) fn read_or_create(path: &Path) -> Result<[u8; N_BYTES], KeyError> {
             getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
             match write_private(path, &bytes) {
                 Ok(()) => Ok(bytes),
-                // Another process made it in the same moment: its key is the one.
+                // Another process created it at the same moment: use its key.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     whole(fs::read(path).map_err(fail)?)
                 }
@@ -94,7 +94,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Puts `bytes` in the place of the file in one step.
+/// Replaces the file's content with `bytes` atomically.
 pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     match fs::remove_file(&fresh) {

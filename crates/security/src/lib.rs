@@ -1,12 +1,13 @@
-//! Who is calling: the administrator's login, sessions, CSRF tokens, bearer tokens, keys.
+//! Authentication: the administrator's login, sessions, CSRF tokens, bearer tokens, keys.
 //!
 //! Invariants:
-//! - a secret is never stored readable: passwords as argon2id hashes, session and CSRF tokens as
-//!   SHA-256 in memory, bearer tokens not at all (they are signed, and checked by the signature);
-//! - every comparison of secrets takes the same time whatever they hold;
-//! - files with secrets are readable by their owner only (mode 0600).
+//! - a secret is never stored in readable form: passwords as argon2id hashes, session and CSRF
+//!   tokens as SHA-256 in memory, bearer tokens not at all (they are signed, and verified by the
+//!   signature);
+//! - every comparison of secrets takes constant time;
+//! - files with secrets are readable only by their owner (mode 0600).
 //!
-//! This crate says *who*; what they may do is decided in `access`.
+//! This crate establishes *who* is calling; what they may do is decided in `access`.
 
 mod administrator;
 mod head;

@@ -1,4 +1,4 @@
-//! Who is logged in to the console. Sessions live in memory: a restart logs everybody off.
+//! Console sessions. They live in memory: a restart logs everyone off.
 
 use crate::random_text;
 use base::Timestamp;
@@ -8,12 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// How long a session lasts.
+/// The lifetime of sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionsPolicy {
-    /// Logged off after so long without a request (HIPAA § 164.312(a)(2)(iii), automatic logoff).
+    /// Maximum time without a request (HIPAA § 164.312(a)(2)(iii), automatic logoff).
     pub idle: Duration,
-    /// Logged off after so long in any case.
+    /// Maximum total lifetime.
     pub absolute: Duration,
 }
 
@@ -33,10 +33,10 @@ pub struct Sessions {
     open: Mutex<HashMap<[u8; 32], State>>,
 }
 
-/// A new session: what its cookie holds, and the token that its forms carry.
+/// A newly opened session: its cookie, and the token for its forms.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// The cookie's value. It is nowhere else.
+    /// The cookie's value, which is stored nowhere else.
     pub cookie: String,
     /// The CSRF token.
     pub csrf: String,
@@ -45,32 +45,32 @@ pub struct Opened {
 /// A session that is valid now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Who logged in.
+    /// The name of the logged-in user.
     pub user: String,
     /// The CSRF token that the forms of this session carry.
     pub csrf: String,
-    /// When it ends without another request.
+    /// The time at which the session ends without another request.
     pub ends: Timestamp,
-    /// True where the login used the first-login secret and a password is still to be chosen.
+    /// True if the login used the first-login secret and a password has yet to be chosen.
     pub must_choose_password: bool,
 }
 
-/// An open session as a list shows it.
+/// An open session as shown in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSession {
-    /// A name that ends it and opens nothing.
+    /// An id that can end the session but not use it.
     pub id: String,
-    /// Who logged in.
+    /// The name of the logged-in user.
     pub user: String,
-    /// From where.
+    /// The address of the client.
     pub source: String,
-    /// When.
+    /// The time of the login.
     pub opened: Timestamp,
-    /// The last request of a person.
+    /// The time of the last request made by a person.
     pub last_seen: Timestamp,
-    /// When it ends without another request.
+    /// The time at which the session ends without another request.
     pub ends: Timestamp,
-    /// The one that asks.
+    /// True for the caller's own session.
     pub is_own: bool,
 }
 
@@ -87,7 +87,7 @@ struct State {
 // === impl Sessions ===
 
 impl Sessions {
-    /// None are open.
+    /// Creates a store without open sessions.
     pub fn new(policy: SessionsPolicy) -> Self {
         Self {
             policy,
@@ -95,7 +95,7 @@ impl Sessions {
         }
     }
 
-    /// Opens a session for a user who came from `source`.
+    /// Opens a session for a user at address `source`.
     pub fn open(
         &self,
         (user, source): (&str, &str),
@@ -120,13 +120,13 @@ impl Sessions {
         opened
     }
 
-    /// The session of that cookie, and from now on it is as fresh as `now`.
+    /// Returns the session of that cookie and renews it as of `now`.
     pub fn find(&self, cookie: &str, now: Timestamp) -> Option<Session> {
         self.look_up(cookie, now, true)
     }
 
-    /// As [`Sessions::find`], for requests that the page makes by itself: they do not keep a
-    /// session alive that nobody sits at.
+    /// Returns the session like [`Sessions::find`], for requests that the page makes on its own:
+    /// they do not keep an unattended session alive.
     pub fn peek(&self, cookie: &str, now: Timestamp) -> Option<Session> {
         self.look_up(cookie, now, false)
     }
@@ -139,7 +139,7 @@ impl Sessions {
             .remove(&digest(cookie));
     }
 
-    /// Every session that is open at `now`, the freshest first; `cookie` is the asker's own.
+    /// Returns every session open at `now`, most recently used first; `cookie` is the caller's own.
     pub fn list(&self, cookie: &str, now: Timestamp) -> Vec<OpenSession> {
         let own = digest(cookie);
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,14 +160,14 @@ impl Sessions {
         listed
     }
 
-    /// Ends the session of that id, if it is open; says whose it was.
+    /// Ends the session with that id, if it is open; returns its user.
     pub fn end(&self, id: &str) -> Option<String> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let key = *open.keys().find(|key| id_of(key) == id)?;
         open.remove(&key).map(|state| state.user)
     }
 
-    /// The password is chosen: other sessions of the user end, this one goes on.
+    /// Records that the password is chosen: the user's other sessions end, this one continues.
     pub fn password_chosen(&self, cookie: &str) {
         let own = digest(cookie);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,13 +211,13 @@ impl Sessions {
 }
 
 impl Session {
-    /// Whether a form's token is this session's.
+    /// Returns whether a form's token is this session's.
     pub fn csrf_matches(&self, given: &str) -> bool {
         !given.is_empty() && bool::from(self.csrf.as_bytes().ct_eq(given.as_bytes()))
     }
 }
 
-/// Of the cookie's digest, so it says nothing of the cookie.
+/// Derives the id from the cookie's digest, so that it reveals nothing about the cookie.
 fn id_of(key: &[u8; 32]) -> String {
     use std::fmt::Write as _;
     key.iter().take(8).fold(String::new(), |mut id, byte| {

@@ -1,4 +1,4 @@
-//! Slows down whoever guesses.
+//! Slows down password guessing.
 
 use base::Timestamp;
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ struct Failures {
 // === impl Throttle ===
 
 impl Throttle {
-    /// Seconds that this address still has to wait; 0 if it may try now.
+    /// Returns the seconds that this address must still wait; 0 if it may try now.
     pub fn wait_secs(&self, address: IpAddr, now: Timestamp) -> i64 {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures
@@ -32,7 +32,7 @@ impl Throttle {
             .map_or(0, |failed| failed.wait_secs(now))
     }
 
-    /// Counts a failed try.
+    /// Counts a failed attempt.
     pub fn failed(&self, address: IpAddr, now: Timestamp) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if MAX_ADDRESSES <= failures.len() {
@@ -46,7 +46,7 @@ impl Throttle {
         entry.last = now;
     }
 
-    /// Forgets the address: it knew the password.
+    /// Forgets the address after a successful login.
     pub fn succeeded(&self, address: IpAddr) {
         self.failures
             .lock()

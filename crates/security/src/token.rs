@@ -1,8 +1,8 @@
-//! Bearer tokens for the API: signed, with scopes and an end, nothing stored.
+//! Bearer tokens for the API: signed, with scopes and an expiry, and not stored.
 //!
-//! A token is `cw1.<claims>.<signature>`: claims are base64url JSON, the signature is
-//! HMAC-SHA-256 over what stands before its dot, with the data directory's key. Whoever may write
-//! the data directory can make one; nobody else can.
+//! A token is `cw1.<claims>.<signature>`: claims are base64url JSON, the signature is HMAC-SHA-256
+//! over the part before its dot, with the data directory's key. Anyone with write access to the
+//! data directory can create one; no one else can.
 
 use crate::SigningKey;
 use base::Timestamp;
@@ -17,13 +17,13 @@ use std::time::Duration;
 const PREFIX: &str = "cw1";
 const MAX_CHARS: usize = 4096;
 
-/// Makes and checks tokens with one key.
+/// Issues and verifies tokens with one key.
 #[derive(Clone)]
 pub struct Tokens {
     key: SigningKey,
 }
 
-/// What a valid token says.
+/// The claims of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bearer {
     /// The token's own id, for the audit log.
@@ -31,7 +31,7 @@ pub struct Bearer {
     pub id: String,
     /// Space-separated scopes, such as `system/*.rs`.
     pub scope: String,
-    /// The ids of the patients that its `patient/` scopes are bound to.
+    /// The ids of the patients that the token's `patient/` scopes are bound to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patients: Vec<String>,
     /// Issued at, in microseconds since 1970.
@@ -40,31 +40,31 @@ pub struct Bearer {
     exp: i64,
 }
 
-/// Why a token is refused. The caller sees only that it is.
+/// The reason why a token is refused. The caller learns only that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is no token of ours, or somebody changed it.
-    #[error("the bearer token is not valid here")]
+    /// The token was not issued here, or was modified.
+    #[error("the bearer token is not valid on this server")]
     Invalid,
-    /// It was one, until its time ran out.
-    #[error("the bearer token has expired; make another with `causeway token`")]
+    /// The token was valid, but has expired.
+    #[error("the bearer token has expired; create another with `causeway token`")]
     Expired,
 }
 
 // === impl Tokens ===
 
 impl Tokens {
-    /// With the data directory's key.
+    /// Creates an issuer with the data directory's key.
     pub fn new(key: SigningKey) -> Self {
         Self { key }
     }
 
-    /// A new token that ends `ttl` after `now`.
+    /// Issues a token that expires `ttl` after `now`.
     pub fn issue(&self, scope: &str, ttl: Duration, now: Timestamp) -> String {
         self.issue_for(scope, &[], ttl, now)
     }
 
-    /// The same with the patients that its `patient/` scopes are bound to.
+    /// Issues a token bound to the patients of its `patient/` scopes.
     pub fn issue_for(
         &self,
         scope: &str,
@@ -86,7 +86,7 @@ impl Tokens {
         format!("{signed}.{signature}")
     }
 
-    /// Says what the token allows, if it is ours and still valid.
+    /// Returns the token's claims, if it was issued here and is still valid.
     pub fn check(&self, token: &str, now: Timestamp) -> Result<Bearer, TokenError> {
         if MAX_CHARS < token.len() {
             return Err(TokenError::Invalid);
@@ -154,7 +154,7 @@ mod tests {
             let mut changed = token.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            // The last character of base64 may hold bits that mean nothing; they are refused too.
+            // The last character of base64 may have unused bits; changes there are refused too.
             assert!(tokens.check(&changed, NOW).is_err(), "position {at}");
         }
     }

@@ -123,7 +123,7 @@ fn a_head_that_was_changed_is_told_with_its_line() {
     fs::write(&heads, text.replace("\"position\":", "\"position\":1")).unwrap();
     let (whole, said) = verify(&site, &["--heads", &heads.display().to_string()]);
     assert!(
-        !whole && said.contains("heads.jsonl:1: its signature is wrong"),
+        !whole && said.contains("heads.jsonl:1: the signature is wrong"),
         "{said}"
     );
 }
