@@ -6,7 +6,7 @@
 //! - a placeholder (`UNKNOWN`, zeros, an impossible social security number) identifies nobody,
 //!   whatever its type.
 
-/// What an identifier identifies.
+/// The entity that an identifier identifies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Names {
     /// A record at the assigning organization: a medical record number, or a number without a type.

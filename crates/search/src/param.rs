@@ -50,7 +50,7 @@ pub struct Param {
     pub components: Vec<Component>,
     /// The FHIRPath expression.
     pub expression: &'static str,
-    /// Whether the index follows the expression. False for a parameter that looks at no element
+    /// True if the index follows the expression. False for a parameter that looks at no element
     /// (`_text`), needs code of its own (`near`) or points at a whole resource
     /// (`Bundle.composition`).
     pub is_indexed: bool,
