@@ -1,12 +1,12 @@
-//! The time, as an argument.
+//! Time as an argument.
 
 use crate::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The time, as an argument.
+/// Source of the current time.
 pub trait Clock: Send + Sync {
-    /// Now, in UTC.
+    /// Returns the current time, in UTC.
     fn now(&self) -> Timestamp;
 }
 
@@ -25,17 +25,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands where it was put: for tests and reproducible runs.
+/// A clock that stays at a set time: for tests and reproducible runs.
 #[derive(Debug)]
 pub struct FixedClock(AtomicI64);
 
 impl FixedClock {
-    /// Stands at `at`.
+    /// Creates a clock that stays at `at`.
     pub fn new(at: Timestamp) -> Self {
         Self(AtomicI64::new(at.micros()))
     }
 
-    /// Moves to `at`, also backwards.
+    /// Sets the clock to `at`, possibly backwards.
     pub fn set(&self, at: Timestamp) {
         self.0.store(at.micros(), Ordering::SeqCst);
     }

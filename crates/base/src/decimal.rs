@@ -1,17 +1,17 @@
-//! Decimals that keep their digits.
+//! Decimals that preserve their digits.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// A decimal as it was written: `1.0` and `1.00` differ as text and are equal as numbers.
+/// A decimal as written: `1.0` and `1.00` differ as text and are equal as numbers.
 ///
 /// Invariant: the text is an optional sign, digits with at most one point and at least one digit,
 /// and an optional exponent (FHIR R4 `decimal`, JSON number, HL7 v2 `NM`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal(Box<str>);
 
-/// The text is not a decimal.
+/// The error for text that is not a decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a decimal number")]
 pub struct InvalidDecimal;
@@ -26,8 +26,8 @@ struct Normal {
 // === impl Decimal ===
 
 impl Decimal {
-    /// Is the text a decimal?
-    pub fn reads(text: &str) -> bool {
+    /// Returns whether the text is a decimal.
+    pub fn is_valid(text: &str) -> bool {
         let (mantissa, exponent) = match text.find(['e', 'E']) {
             Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..)),
             None => (text, None),
@@ -36,21 +36,21 @@ impl Decimal {
         let n_points = digits.bytes().filter(|&b| b == b'.').count();
         let n_digits = digits.bytes().filter(u8::is_ascii_digit).count();
         let mantissa_ok = n_points <= 1 && 0 < n_digits && n_points + n_digits == digits.len();
-        // The exponent is bounded so that no comparison can be made to run away.
+        // The exponent is bounded, so that no comparison can run away.
         mantissa_ok && exponent.is_none_or(|e| e.parse::<i16>().is_ok())
     }
 
-    /// The text as written.
+    /// Returns the text as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The nearest `f64`.
+    /// Returns the nearest `f64`.
     pub fn to_f64(&self) -> f64 {
         self.0.parse().unwrap_or(f64::NAN)
     }
 
-    /// How many digits stand after the point, less the exponent: `1.20` has 2.
+    /// Returns the number of digits after the point, minus the exponent: `1.20` has 2.
     pub fn scale(&self) -> i64 {
         let (mantissa, exponent) = split_exponent(&self.0);
         let fraction = mantissa
@@ -59,7 +59,8 @@ impl Decimal {
         fraction as i64 - exponent
     }
 
-    /// A JSON number with the same digits: `+1` becomes `1`, `.5` becomes `0.5`, `007` becomes `7`.
+    /// Returns a JSON number with the same digits: `+1` becomes `1`, `.5` becomes `0.5`, `007`
+    /// becomes `7`.
     pub fn to_json(&self) -> String {
         let (mantissa, exponent) = split_exponent(&self.0);
         let (sign, digits) = match mantissa.as_bytes().first() {
@@ -138,7 +139,7 @@ impl FromStr for Decimal {
     type Err = InvalidDecimal;
 
     fn from_str(text: &str) -> Result<Self, InvalidDecimal> {
-        if Self::reads(text) {
+        if Self::is_valid(text) {
             Ok(Self(text.into()))
         } else {
             Err(InvalidDecimal)

@@ -1,23 +1,23 @@
-//! Something wrong or worth saying that did not stop the work.
+//! Problems and remarks that did not stop processing.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// How bad it is, in the words of FHIR's `issue-severity`.
+/// Severity, in the terms of FHIR's `issue-severity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing, nothing is wrong.
+    /// Informational; nothing is wrong.
     Information,
-    /// The work went on; somebody may want to look.
+    /// Processing continued; someone may want to look.
     Warning,
     /// A part was refused or could not be used.
     Error,
-    /// Nothing could be done with it.
+    /// The input could not be processed at all.
     Fatal,
 }
 
 impl Severity {
-    /// The FHIR code.
+    /// Returns the FHIR code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Information => "information",
@@ -28,21 +28,21 @@ impl Severity {
     }
 }
 
-/// One finding: how bad, what kind, where, and what to do.
+/// One finding: severity, kind, location and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// A code of FHIR's `issue-type`: `structure`, `value`, `not-supported`, `code-invalid` …
     pub code: &'static str,
-    /// Where, in the format's own path: `PID-7`, `Patient.birthDate`. Empty for the whole.
+    /// The location in the format's own path: `PID-7`, `Patient.birthDate`. Empty for the whole.
     pub location: String,
-    /// What is wrong and what helps. Free of PHI unless the caller says otherwise.
+    /// The problem and its remedy. Free of PHI unless the caller says otherwise.
     pub text: Cow<'static, str>,
 }
 
 impl Issue {
-    /// An error at a place.
+    /// Creates an error at a location.
     pub fn error(
         code: &'static str,
         location: impl Into<String>,
@@ -56,7 +56,7 @@ impl Issue {
         }
     }
 
-    /// A warning at a place.
+    /// Creates a warning at a location.
     pub fn warning(
         code: &'static str,
         location: impl Into<String>,

@@ -1,6 +1,6 @@
-//! Purposes of use: why somebody looks at PHI.
+//! Purposes of use: the reasons for an access to PHI.
 
-/// Why somebody looks at PHI. The audit record carries it.
+/// The purpose of an access to PHI, recorded in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// `TREAT` of the v3 purposes of use.
@@ -16,7 +16,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The code in `http://terminology.hl7.org/CodeSystem/v3-ActReason`.
+    /// Returns the code in `http://terminology.hl7.org/CodeSystem/v3-ActReason`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Treatment => "TREAT",
@@ -27,7 +27,7 @@ impl Purpose {
         }
     }
 
-    /// The purpose of that code.
+    /// Returns the purpose with that code.
     pub fn of_code(code: &str) -> Option<Self> {
         let all = [
             Self::Treatment,

@@ -1,4 +1,4 @@
-//! Instants, and dates as far as the sender knew them.
+//! Instants, and dates with the precision that the sender gave.
 
 mod loose;
 mod scan;
@@ -14,7 +14,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// How much of a date and time the sender gave.
+/// The precision of a date and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Precision {
     /// `2024`
@@ -42,10 +42,11 @@ pub enum UtcOffset {
     Minutes(i16),
 }
 
-/// A date or date and time as far as the sender knew it. A year is not the first of January.
+/// A date or date and time with the precision that the sender gave. A year is not the first of
+/// January.
 ///
-/// Invariant: every part that is there is a real one of the Gregorian calendar; a part is there
-/// only if all larger parts are; an offset is there only with an hour.
+/// Invariant: every part present is valid in the Gregorian calendar; a part is present only if all
+/// larger parts are; an offset is present only with an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DateTime {
     precision: Precision,
@@ -59,7 +60,8 @@ pub struct DateTime {
     offset: Option<UtcOffset>,
 }
 
-/// The text is no date or date and time. It does not say which text: a date may be PHI.
+/// The error for text that is not a date or date and time. The text is not included: a date may be
+/// PHI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a date or time")]
 pub struct InvalidDateTime;
@@ -71,17 +73,17 @@ pub struct Zone(TimeZone);
 // === impl Timestamp ===
 
 impl Timestamp {
-    /// From microseconds since 1970-01-01T00:00:00Z.
+    /// Creates an instant from microseconds since 1970-01-01T00:00:00Z.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Returns the microseconds since 1970-01-01T00:00:00Z.
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// A FHIR `instant` in UTC with milliseconds: `2024-05-17T14:30:05.120Z`.
+    /// Formats as a FHIR `instant` in UTC with milliseconds: `2024-05-17T14:30:05.120Z`.
     pub fn to_fhir(self) -> String {
         let at = self.civil();
         format!(
@@ -96,7 +98,7 @@ impl Timestamp {
         )
     }
 
-    /// An HL7 v2 `DTM` in UTC: `20240517143005.120+0000`.
+    /// Formats as an HL7 v2 `DTM` in UTC: `20240517143005.120+0000`.
     pub fn to_hl7(self) -> String {
         let at = self.civil();
         format!(
@@ -126,22 +128,23 @@ impl fmt::Display for Timestamp {
 // === impl Zone ===
 
 impl Zone {
-    /// UTC.
+    /// Returns UTC.
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
 
-    /// The zone of that IANA name, from the database built into the program.
+    /// Returns the zone with that IANA name, from the database built into the program.
     pub fn named(name: &str) -> Option<Self> {
         TimeZone::get(name).ok().map(Self)
     }
 
-    /// The offset at that local time, and whether a DST change makes the time ambiguous or skips it.
+    /// Returns the offset at that local time, and whether a DST change makes the time ambiguous or
+    /// skips it.
     pub fn offset_at(&self, local: &DateTime) -> (UtcOffset, bool) {
         let ambiguous = self.0.to_ambiguous_timestamp(local.civil());
         let (offset, doubtful) = match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { offset } => (offset, false),
-            // The earlier reading in both cases, and the caller marks it.
+            // The earlier reading in both cases; the caller marks it.
             AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => {
                 (before, true)
             }
@@ -153,7 +156,7 @@ impl Zone {
 // === impl UtcOffset ===
 
 impl UtcOffset {
-    /// Minutes east of UTC.
+    /// Returns the minutes east of UTC.
     pub fn minutes(self) -> i16 {
         match self {
             Self::Zulu => 0,
@@ -165,7 +168,7 @@ impl UtcOffset {
 // === impl DateTime ===
 
 impl DateTime {
-    /// Reads a FHIR `date`, `dateTime` or `instant`.
+    /// Parses a FHIR `date`, `dateTime` or `instant`.
     pub fn parse_fhir(text: &str) -> Result<Self, InvalidDateTime> {
         let mut scan = Scan(text.as_bytes());
         let mut value = Self::year_only(scan.number(4)?);
@@ -204,9 +207,9 @@ impl DateTime {
         }
     }
 
-    /// Reads an HL7 v2 `DTM`, `TS.1` or `DT`: `YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]`
-    /// (HL7 v2.8.2 ch. 2A, DTM), also with an offset that is written as FHIR and ISO 8601 write it.
-    /// [`DateTime::read_hl7`] reads more.
+    /// Parses an HL7 v2 `DTM`, `TS.1` or `DT`: `YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]`
+    /// (HL7 v2.8.2 ch. 2A, DTM), also with an offset written as in FHIR and ISO 8601.
+    /// [`DateTime::read_hl7`] accepts more.
     pub fn parse_hl7(text: &str) -> Result<Self, InvalidDateTime> {
         let mut scan = Scan(text.as_bytes());
         let value = Self::scan_hl7(&mut scan)?;
@@ -248,22 +251,22 @@ impl DateTime {
         Ok(value)
     }
 
-    /// How much the sender gave.
+    /// Returns the precision that the sender gave.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// The sender's offset.
+    /// Returns the sender's offset.
     pub fn offset(&self) -> Option<UtcOffset> {
         self.offset
     }
 
-    /// True from [`Precision::Hour`] on.
+    /// Returns true from [`Precision::Hour`] on.
     pub fn has_time(&self) -> bool {
         Precision::Hour <= self.precision
     }
 
-    /// Year, and month and day as far as they are known.
+    /// Returns the year, and month and day if known.
     pub fn date_parts(&self) -> (i16, Option<i8>, Option<i8>) {
         (
             self.year,
@@ -272,7 +275,7 @@ impl DateTime {
         )
     }
 
-    /// The same with that offset, where a time is known; else unchanged.
+    /// Sets the offset if a time is known; otherwise returns the value unchanged.
     #[must_use]
     pub fn with_offset(mut self, offset: UtcOffset) -> Self {
         if self.has_time() {
@@ -281,7 +284,7 @@ impl DateTime {
         self
     }
 
-    /// The same cut to its date.
+    /// Truncates to the date.
     #[must_use]
     pub fn date_only(mut self) -> Self {
         if self.has_time() {
@@ -292,7 +295,7 @@ impl DateTime {
         self
     }
 
-    /// The FHIR spelling. An HL7 v2 hour without minutes becomes a date: FHIR cannot say an hour,
+    /// Formats as FHIR. An HL7 v2 hour without minutes becomes a date: FHIR cannot express an hour,
     /// and minutes would be invented. A time without an offset takes `zone`'s.
     pub fn to_fhir(&self, zone: &Zone) -> String {
         let (year, month, day) = (self.year, self.month, self.day);
@@ -301,7 +304,8 @@ impl DateTime {
             Precision::Month => format!("{year:04}-{month:02}"),
             Precision::Day | Precision::Hour => format!("{year:04}-{month:02}-{day:02}"),
             Precision::Minute | Precision::Second | Precision::Fraction(_) => {
-                // R4 dateTime: seconds must be given, and may be zero-filled (datatypes.html#dateTime).
+                // R4 dateTime: seconds must be given, and may be zero-filled
+                // (datatypes.html#dateTime).
                 let offset = self.offset.unwrap_or_else(|| zone.offset_at(self).0);
                 let mut text = String::with_capacity(32);
                 text.extend(two((year / 100) as i8));
@@ -323,7 +327,7 @@ impl DateTime {
         }
     }
 
-    /// The HL7 v2 spelling, with the offset if there is one.
+    /// Formats as HL7 v2, with the offset if there is one.
     pub fn to_hl7(&self) -> String {
         let (year, month, day) = (self.year, self.month, self.day);
         let (hour, minute, second) = (self.hour, self.minute, self.second);
@@ -344,8 +348,8 @@ impl DateTime {
         }
     }
 
-    /// The first and the last microsecond that the value may mean, in UTC; a value without offset
-    /// is read in `zone`. Search compares the two ends (FHIR R4 search.html#date).
+    /// Returns the first and the last microsecond that the value may mean, in UTC; a value without
+    /// an offset is read in `zone`. Search compares the two ends (FHIR R4 search.html#date).
     pub fn bounds(&self, zone: &Zone) -> (Timestamp, Timestamp) {
         let first = self.civil();
         let span = match self.precision {
@@ -366,7 +370,7 @@ impl DateTime {
         (Timestamp(low), Timestamp((high - 1).max(low)))
     }
 
-    /// The instant, if a time to the minute is known: for ordering events.
+    /// Returns an instant for ordering events, if a time to the minute is known.
     pub fn timestamp(&self, zone: &Zone) -> Timestamp {
         self.bounds(zone).0
     }
@@ -404,7 +408,7 @@ impl DateTime {
         while scan.at_digit() {
             let digit = scan.number(1)? as i32;
             n_digits = n_digits.saturating_add(1);
-            // Digits past the ninth are more than any clock knows.
+            // Digits past the ninth are beyond any clock.
             if n_digits <= 9 {
                 nanos += digit * 10_i32.pow(9 - u32::from(n_digits));
             }
@@ -458,7 +462,7 @@ impl DateTime {
     }
 }
 
-/// Two digits. Formatting numbers costs more than the rest of a conversion.
+/// Formats two digits. The standard number formatting costs more than the rest of a conversion.
 fn two(number: i8) -> [char; 2] {
     let digit = |number: u8| char::from(b'0' + number % 10);
     let number = number.unsigned_abs();

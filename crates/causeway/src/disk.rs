@@ -3,7 +3,7 @@
 //! The order matters: first the audit log makes its reserve anew, which it does by itself; then there
 //! must be room for more than one write; only then journal, chart and flows take up their work.
 
-use base::Sparse;
+use base::LogThrottle;
 use flow::Engine;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ pub(crate) struct Stopping {
     /// How far chart and ledger were when that was written down last.
     pub(crate) remembered: Mutex<Option<(Position, Position)>>,
     /// For the log.
-    pub(crate) no_room: Sparse,
+    pub(crate) no_room: LogThrottle,
 }
 
 /// The thread that looks.
@@ -86,7 +86,7 @@ impl Stopping {
             return;
         }
         if let Err(error) = has_room(&self.data) {
-            if let Some(n_unsaid) = self.no_room.met(Instant::now()) {
+            if let Some(n_unsaid) = self.no_room.record(Instant::now()) {
                 tracing::warn!(%error, n_unsaid, "there is no room yet; no message and no write is taken");
             }
             return;

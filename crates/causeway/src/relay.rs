@@ -3,7 +3,7 @@
 //! The entry is on disk with its write before the write is acknowledged; this only moves it to the
 //! chained log, soon, and once: the log knows the last relay number.
 
-use base::Sparse;
+use base::LogThrottle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -27,7 +27,7 @@ impl Relay {
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
         let work = move || {
-            let trouble = Sparse::default();
+            let trouble = LogThrottle::default();
             loop {
                 let is_last = told.load(Ordering::Acquire);
                 while carry(&chart, &audit, &trouble) == AT_ONCE {}
@@ -60,7 +60,7 @@ impl Relay {
 }
 
 /// How many were carried. What fails stays in the chart and is tried again.
-fn carry(chart: &Chart, audit: &AuditLog, trouble: &Sparse) -> usize {
+fn carry(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
     let entries = match chart.audit_relay(AT_ONCE) {
         Ok(entries) => entries,
         Err(error) => {
@@ -106,8 +106,8 @@ fn carry(chart: &Chart, audit: &AuditLog, trouble: &Sparse) -> usize {
 }
 
 /// It is tried five times a second; the log needs it once a minute.
-fn say(trouble: &Sparse, error: &dyn std::error::Error, what: &str) {
-    if let Some(n_unsaid) = trouble.met(Instant::now()) {
+fn say(trouble: &LogThrottle, error: &dyn std::error::Error, what: &str) {
+    if let Some(n_unsaid) = trouble.record(Instant::now()) {
         tracing::error!(%error, n_unsaid, "{what}");
     }
 }

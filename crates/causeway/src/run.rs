@@ -136,7 +136,7 @@ where
         chart: chart.clone(),
         engine: engine.clone(),
         remembered: std::sync::Mutex::default(),
-        no_room: base::Sparse::default(),
+        no_room: base::LogThrottle::default(),
     });
 
     let administrator_name = administrator.name();

@@ -4,7 +4,7 @@
 
 use crate::attention::Attention;
 use crate::metrics::Metrics;
-use base::Sparse;
+use base::LogThrottle;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -168,7 +168,7 @@ pub enum CloseReason {
 pub struct Events {
     metrics: Metrics,
     /// While a disk is full every message is tried again and again.
-    retries: Arc<Sparse>,
+    retries: Arc<LogThrottle>,
 }
 
 // === impl Events ===
@@ -190,7 +190,8 @@ impl Events {
     /// Logs and counts one event.
     pub fn emit(&self, event: Event<'_>) {
         self.metrics.count(event);
-        if !matches!(event, Event::Retried { .. }) || self.retries.met(Instant::now()).is_some() {
+        if !matches!(event, Event::Retried { .. }) || self.retries.record(Instant::now()).is_some()
+        {
             log(event);
         }
     }

@@ -1,19 +1,19 @@
-//! HL7 v2 times that are written wrong but mean one thing.
+//! Malformed HL7 v2 times with an unambiguous meaning.
 //!
-//! Invariants: the day that is read is the one that was sent; nothing is added to what was sent; where more
-//! than one reading is possible (`01/02/2024`) there is none.
+//! Invariants: the day read is the day sent; nothing is added; a text with more than one possible
+//! reading (`01/02/2024`) is not read.
 
 use super::scan::Scan;
 use super::{DateTime, InvalidDateTime, Precision};
 
-/// How far a text was a time.
+/// The extent to which a text was read as a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// All of it, as the standard writes it or nearly so.
+    /// The whole text, in standard form or nearly so.
     Whole,
-    /// All of it, as FHIR and ISO 8601 write it: `2024-01-05T09:30:00Z`.
+    /// The whole text, in the form of FHIR and ISO 8601: `2024-01-05T09:30:00Z`.
     Iso,
-    /// The date; what follows it is no time of day.
+    /// The date only; the rest is not a time of day.
     DateOnly,
     /// The year, or the year and the month; zeros stand for the rest: `19800000`.
     ZerosForUnknown,
@@ -22,7 +22,7 @@ pub enum Reading {
 // === impl DateTime ===
 
 impl DateTime {
-    /// Reads what a sender wrote into an HL7 v2 time, as far as it says one thing only.
+    /// Reads a sender's HL7 v2 time if it has only one possible meaning.
     pub fn read_hl7(text: &str) -> Result<(Self, Reading), InvalidDateTime> {
         if let Ok(value) = Self::parse_hl7(text) {
             return Ok((value, Reading::Whole));
@@ -49,7 +49,7 @@ impl DateTime {
         }
     }
 
-    /// A date of eight digits: a real one, or one whose day, or month and day, is `00`.
+    /// Reads an eight-digit date: a valid one, or one whose day, or month and day, is `00`.
     fn from_date(date: &str) -> Result<(Self, Reading), InvalidDateTime> {
         if let Ok(value) = Self::parse_hl7(date) {
             return Ok((value, Reading::DateOnly));
@@ -63,7 +63,7 @@ impl DateTime {
         Ok((value, Reading::ZerosForUnknown))
     }
 
-    /// `2024-01-05`, `2024-01-05T09:30:00Z`, `2024-01-05 09:30`.
+    /// Reads `2024-01-05`, `2024-01-05T09:30:00Z`, `2024-01-05 09:30`.
     fn iso(text: &str) -> Option<Self> {
         if let Ok(value) = Self::parse_fhir(text) {
             return Some(value);
@@ -181,8 +181,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever follows eight digits that are a date, the date is what was sent, and no other offset than
-        /// the sender's moves it.
+        /// Whatever follows eight digits that are a date, the date is the one sent, and only the
+        /// sender's own offset moves it.
         #[test]
         fn the_day_stays(
             year in 1900..2100_u32,

@@ -1,8 +1,8 @@
-//! Reading dates from the front of a text.
+//! Cursor for reading dates from the front of a text.
 
 use super::{InvalidDateTime, UtcOffset};
 
-/// Reads fixed-width numbers and marks from the front.
+/// Cursor over fixed-width numbers and marks.
 pub(super) struct Scan<'a>(pub(super) &'a [u8]);
 
 impl Scan<'_> {
@@ -66,8 +66,8 @@ impl Scan<'_> {
         Ok(Some(UtcOffset::Minutes(sign * (hours * 60 + minutes))))
     }
 
-    /// The offset of an HL7 v2 time in the spellings of FHIR and ISO 8601 that some senders use:
-    /// `Z`, `+00`, `+05:30`. The standard has `+ZZZZ` only, but what they mean is plain.
+    /// Reads the offset of an HL7 v2 time in the forms of FHIR and ISO 8601 that some senders use:
+    /// `Z`, `+00`, `+05:30`. The standard allows only `+ZZZZ`, but their meaning is unambiguous.
     pub(super) fn loose_offset(&mut self) -> Result<Option<UtcOffset>, InvalidDateTime> {
         if self.take(b'Z') || self.take(b'z') {
             return Ok(Some(UtcOffset::Zulu));
@@ -86,7 +86,7 @@ impl Scan<'_> {
         self.offset(with_colon)
     }
 
-    /// What is left begins with a blank or a `T`: what follows is a time of day.
+    /// Consumes a blank or a `T` before a time of day; returns whether there was one.
     pub(super) fn take_gap(&mut self) -> bool {
         self.take(b' ') || self.take(b'T')
     }

@@ -33,7 +33,7 @@ use crate::maps::{Edition, LiveMaps};
 use crate::step::decode;
 use crate::topology::MapConfig;
 use access::{Permit, SystemCaller};
-use base::Sparse;
+use base::LogThrottle;
 use hl7v2::Message;
 use mapping::{Conversion, Draft, Source};
 use plan::{Plan, Unfit};
@@ -54,8 +54,8 @@ pub struct ChartDestination {
     /// Held over a message of many segments: two at once would take twice the memory.
     large: Mutex<()>,
     /// Troubles that last, for the log.
-    unreadable: Sparse,
-    unwritable: Sparse,
+    unreadable: LogThrottle,
+    unwritable: LogThrottle,
 }
 
 /// How often the work is done again at once because another message was quicker.
@@ -87,8 +87,8 @@ impl ChartDestination {
             sources: Mutex::default(),
             turns: Turns::new(),
             large: Mutex::default(),
-            unreadable: Sparse::default(),
-            unwritable: Sparse::default(),
+            unreadable: LogThrottle::default(),
+            unwritable: LogThrottle::default(),
         }
     }
 
@@ -146,7 +146,7 @@ impl ChartDestination {
                 return Err(Outcome::Refused { reason, issues });
             }
             Err(Unfit::Read(error)) => {
-                if let Some(n_unsaid) = self.unreadable.met(Instant::now()) {
+                if let Some(n_unsaid) = self.unreadable.record(Instant::now()) {
                     tracing::error!(sequence = task.sequence.get(), %error, n_unsaid, "cannot read the chart");
                 }
                 return Err(Outcome::Unavailable);
@@ -206,7 +206,7 @@ impl ChartDestination {
             Err(ApplyError::Conflict(_)) => None,
             Err(ApplyError::Overloaded) => Some(Outcome::Unavailable),
             Err(error @ (ApplyError::Stopped { .. } | ApplyError::Closed(_))) => {
-                if let Some(n_unsaid) = self.unwritable.met(Instant::now()) {
+                if let Some(n_unsaid) = self.unwritable.record(Instant::now()) {
                     tracing::error!(sequence = task.sequence.get(), %error, n_unsaid, "the chart takes no writes");
                 }
                 Some(Outcome::Unavailable)

@@ -71,7 +71,7 @@ fn parse(text: &str, decimals: Decimals) -> Option<Decimal> {
 
 /// Is it a number?
 pub(crate) fn reads(text: &str, decimals: Decimals) -> bool {
-    plain(text, decimals).is_some_and(|text| Decimal::reads(&text))
+    plain(text, decimals).is_some_and(|text| Decimal::is_valid(&text))
 }
 
 pub(crate) fn decimal(text: &str, decimals: Decimals) -> Made<Value> {

@@ -84,12 +84,12 @@ fn run(engine: &Sqlite, conn: &Connection, shared: &Shared) {
     let n_records = shared.n_left.load(Ordering::Relaxed);
     tracing::info!(n_records, "persons of an earlier build are linked anew");
     let mut said = Instant::now();
-    let failing = base::Sparse::default();
+    let failing = base::LogThrottle::default();
     while !shared.ended.load(Ordering::Relaxed) {
         if let Err(error) = engine.submit(Work::Rejoin, Lane::Import).wait() {
             // A full disk or a full queue: there may be room later. A stopped chart ends with its
             // program, and this with it.
-            if let Some(n_unsaid) = failing.met(Instant::now()) {
+            if let Some(n_unsaid) = failing.record(Instant::now()) {
                 tracing::warn!(%error, n_unsaid, "persons cannot be linked anew now");
             }
             std::thread::sleep(AGAIN_AFTER);

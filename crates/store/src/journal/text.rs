@@ -63,12 +63,12 @@ impl Bell {
 
 /// The indexer's thread.
 pub(super) fn run(days: &Arc<Days>, bell: &Bell) {
-    let trouble = base::Sparse::default();
+    let trouble = base::LogThrottle::default();
     while !bell.is_closed() {
         for file in days.all().into_iter().rev() {
             if let Err(error) = catch_up(days, &file, bell) {
                 // On a full disk it fails at every message.
-                if let Some(n_unsaid) = trouble.met(Instant::now()) {
+                if let Some(n_unsaid) = trouble.record(Instant::now()) {
                     tracing::warn!(%error, n_unsaid, "text index of a journal day not built");
                 }
             }
