@@ -1,17 +1,18 @@
-//! The pieces of a text between signs: rows of a table, cells of a row.
+//! Splits a text at separators: rows of a table, cells of a row.
 //!
-//! Invariant: the same pieces as `str::split` gives. Tables of some ten thousand cells are read when the program
-//! starts, and `str::split` takes four times as long for pieces of a few bytes.
+//! Invariant: the result equals that of `str::split`. Tables of some ten thousand cells are read
+//! when the program starts, and `str::split` takes four times as long for pieces of a few bytes.
 
-/// See [`pieces`].
+/// Iterator over the pieces of a text; see [`pieces`].
 #[derive(Clone, Debug)]
 pub struct Pieces<'t> {
-    /// None behind the last.
+    /// The unread text; `None` after the last piece.
     rest: Option<&'t str>,
     sign: u8,
 }
 
-/// The pieces of a text between its tabs, line feeds or another ASCII sign; what is no ASCII divides nothing.
+/// Returns the pieces of a text between its tabs, line feeds or another ASCII separator; a
+/// non-ASCII byte separates nothing.
 #[must_use]
 pub fn pieces(text: &str, sign: u8) -> Pieces<'_> {
     Pieces {
@@ -27,7 +28,7 @@ impl<'t> Iterator for Pieces<'t> {
 
     fn next(&mut self) -> Option<&'t str> {
         let rest = self.rest?;
-        // Beside an ASCII sign a text can always be cut; another byte is within a character.
+        // A text can always be cut at an ASCII separator; any other byte is within a character.
         let cut = memchr::memchr(self.sign, rest.as_bytes())
             .and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)));
         let (piece, rest) = match cut {
