@@ -57,6 +57,7 @@ impl Failure {
     }
 
     /// An entry of a bundle is where it went wrong, as far as no issue says more.
+    #[must_use]
     pub fn within(mut self, place: &str) -> Self {
         for issue in &mut self.issues {
             if issue.location.is_empty() {
