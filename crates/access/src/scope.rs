@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_scope() {
+    fn refuses_text_that_is_not_a_scope() {
         for text in [
             "",
             "openid",
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_is_not_held_grants_nothing() {
+    fn an_unenforced_condition_grants_nothing() {
         let scope: Scope = "user/Observation.rs?category=laboratory".parse().unwrap();
         assert!(!scope.grants(Letter::Read, Some("Observation")));
     }

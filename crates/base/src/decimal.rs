@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_number() {
+    fn refuses_text_that_is_not_a_number() {
         for text in [
             "", ".", "+", "1.2.3", "1,2", "1e", "1e99999", "NaN", " 1", "१",
         ] {

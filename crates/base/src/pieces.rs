@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_of_a_character_divides_nothing() {
+    fn a_byte_inside_a_character_separates_nothing() {
         let found: Vec<&str> = pieces("aüb", 0xbc).collect();
         assert_eq!(found, ["aüb"]);
     }

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference() {
+    fn text_that_is_not_a_reference() {
         for text in [
             "",
             "Patient",

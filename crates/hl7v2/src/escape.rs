@@ -105,7 +105,7 @@ pub fn escape(text: &str, delimiters: &Delimiters, charset: Charset) -> Vec<u8> 
     out
 }
 
-/// Like [`escape`], for the formatted text type FT: a new line becomes `\.br\`.
+/// Escapes like [`escape`], for the formatted text type FT: a new line becomes `\.br\`.
 pub fn escape_formatted(text: &str, delimiters: &Delimiters, charset: Charset) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 8);
     for (idx, line) in text.split('\n').enumerate() {

@@ -188,7 +188,7 @@ impl Issue {
         }
     }
 
-    /// The code of FHIR's `issue-type`.
+    /// Returns the code of FHIR's `issue-type`.
     pub fn code(&self) -> &'static str {
         use IssueKind as K;
         match self.kind {

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_and_no_head_are_told_apart() {
+    fn another_key_and_a_malformed_head_are_distinguished() {
         let line = key().sign(&head()).to_line();
         let other = key().public();
         assert_eq!(SignedHead::read(&line, &other), Err(HeadError::OtherKey));

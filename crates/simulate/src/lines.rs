@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_stand_where_they_belong() {
+    fn fields_are_at_their_positions() {
         let line = Line::new("PID")
             .raw(1, "1")
             .parts(3, &["A|B", "", ""])

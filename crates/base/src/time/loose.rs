@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn two_readings_are_none() {
+    fn an_ambiguous_date_is_not_read() {
         for text in [
             "01/02/2024",
             "05012024",

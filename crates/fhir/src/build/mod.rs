@@ -95,7 +95,7 @@ impl Value {
         self.make_object().entry(name)
     }
 
-    /// Like [`Value::entry`], by a name that was looked up before.
+    /// Returns the field like [`Value::entry`], by a name that was looked up before.
     pub fn entry_named(&mut self, name: &Name) -> &mut Self {
         self.make_object().entry_named(name)
     }

@@ -63,7 +63,8 @@ impl Object {
         self.entry_named(&Name::new(name))
     }
 
-    /// Like [`Object::entry`], by a name that was looked up before: names compare as numbers.
+    /// Returns the field like [`Object::entry`], by a name that was looked up before: names compare
+    /// as numbers.
     pub fn entry_named(&mut self, name: &Name) -> &mut Value {
         let found = self.0.iter().position(|(own, _)| own == name);
         let place = found.unwrap_or_else(|| {

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_refused_and_the_rest_is_not() {
+    fn active_content_is_refused_and_the_rest_is_not() {
         for inert in [
             "<div>a &lt; b <b class=\"x\">on=1</b></div>",
             "<div><a href=\"http://a.example/?x=1&amp;y=javascript:2\" title='onclick=\"x\"'>x</a><br/></div>",

@@ -92,7 +92,7 @@ fn primitives_and_their_extensions() {
 }
 
 #[test]
-fn duplicate_names_are_kept_and_told() {
+fn duplicate_names_are_kept_and_reported() {
     for (source, location) in [
         (
             r#"{"resourceType":"Patient","id":"a","id":"b"}"#,

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known() {
+    fn unknown_codes() {
         for code in [
             "",
             "[IU]",

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_or_time() {
+    fn text_that_is_not_a_date_or_time() {
         for text in [
             "",
             "15",

@@ -396,7 +396,7 @@ fn json_is_one_line_and_programs_are_shared() {
 }
 
 #[test]
-fn what_is_no_expression() {
+fn text_that_is_not_an_expression() {
     for (text, offset) in [
         ("", 0),
         ("1 +", 3),

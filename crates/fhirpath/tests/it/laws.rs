@@ -71,7 +71,7 @@ fn the_deepest_that_is_taken_is_evaluated() {
 }
 
 #[test]
-fn fuel_ends_what_does_not_end() {
+fn fuel_ends_endless_expressions() {
     let document = Document::parse(r#"{"resourceType":"Patient","active":true}"#).unwrap();
     let grows = format!("'{}'.repeat($this.replace('a', $this))", "a".repeat(100));
     let doubles = format!("({}).aggregate($total.combine($total), 1)", numbers(64));

@@ -159,7 +159,7 @@ impl Dictionary {
     }
 }
 
-/// The row of the newest version for which it fits.
+/// Returns the row of the newest version that passes `fits`.
 fn newest<T>(rows: &'static [(u16, T)], fits: impl Fn(&T) -> bool) -> Option<&'static T> {
     let fitting = rows.iter().filter(|(_, row)| fits(row));
     // The highest bit is the newest version.

@@ -90,7 +90,7 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::read(&TEXT));
 
-/// Tables of codes by their number: only who shows or checks codes asks for them.
+/// Tables of codes by number, built on first use: only callers that show or check codes need them.
 static CODES: LazyLock<HashMap<&'static str, TableDef>> = LazyLock::new(|| {
     let mut codes = HashMap::new();
     for line in base::pieces(&TEXT, b'\n') {
@@ -99,7 +99,7 @@ static CODES: LazyLock<HashMap<&'static str, TableDef>> = LazyLock::new(|| {
     codes
 });
 
-/// A table of codes.
+/// Returns a table of codes.
 pub(super) fn codes_of(number: &str) -> Option<&'static TableDef> {
     CODES.get(number)
 }

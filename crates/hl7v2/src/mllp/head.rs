@@ -52,7 +52,7 @@ mod tests {
     use crate::mllp::{Decoder, Step};
 
     #[test]
-    fn what_may_become_a_message_and_what_cannot() {
+    fn frames_that_may_become_a_message_and_frames_that_cannot() {
         let long = |text: &str| [text.as_bytes(), &b"x".repeat(300)].concat();
         let wide = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (clause, frame, lacks) in [

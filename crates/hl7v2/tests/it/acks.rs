@@ -47,7 +47,7 @@ fn what_the_sender_wants() {
 }
 
 #[test]
-fn what_says_nothing_is_not_taken_for_never() {
+fn an_invalid_mode_is_not_taken_as_never() {
     for (clause, accept, application, expected) in [
         ("nulls", "\"\"", "\"\"", (None, Some(AckCode::AA))),
         ("no value of the table", "Y", "", (None, Some(AckCode::AA))),

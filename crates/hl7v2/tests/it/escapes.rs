@@ -57,7 +57,7 @@ fn each_sequence_has_its_meaning() {
 }
 
 #[test]
-fn what_is_no_sequence_is_kept_and_told() {
+fn malformed_sequences_are_kept_and_reported() {
     use IssueKind::{BadHexEscape, UnknownEscape, UnterminatedEscape};
     for (clause, raw, issues) in [
         ("no end", r"a\T", vec![UnterminatedEscape]),

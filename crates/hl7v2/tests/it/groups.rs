@@ -99,7 +99,7 @@ fn segments_find_their_groups() {
 /// The grammar of an OML allows the next order to be a prior one (4.4.6): it is the next one unless
 /// a patient of its own says otherwise.
 #[test]
-fn the_next_order_is_no_prior_result() {
+fn the_next_order_is_not_a_prior_result() {
     let oml = "OML^O21^OML_O21";
     let two = message(oml, &["PID", "ORC", "OBR", "ORC", "OBR"]);
     let tree_of = |message: &Message| tree(message, &message.structure().root());

@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_set_is_read_and_nothing_else_changes(
+    fn a_value_set_is_read_back_and_nothing_else_changes(
         text in "[ -~éł]{1,12}", field in 3_usize..30, repeat in 1_usize..4, component in 1_usize..5, sub in 1_usize..3,
     ) {
         let message = Message::parse("MSH|^~\\&|A\rPID|1||X^Y&Z~W\rOBX|1|ST|A^B||v\r");

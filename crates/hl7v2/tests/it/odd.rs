@@ -255,7 +255,7 @@ fn segments_of_any_name() {
 }
 
 #[test]
-fn headers_and_nothing_else() {
+fn incomplete_headers_are_read() {
     use IssueKind::{BadDelimiters, BytesBeforeHeader, NoFinalTerminator, NoHeader};
     for (raw, n_segments, issues) in [
         ("", 0, vec![NoHeader]),
@@ -283,7 +283,7 @@ fn headers_and_nothing_else() {
 
 /// 2.5.3: absent, empty, null and present are four states.
 #[test]
-fn null_and_empty_are_told_apart() {
+fn null_and_empty_are_distinguished() {
     let raw = b"MSH|^~\\&|APP\rPID|1||\"\"|a^\"\"^|\"\"~\"\"|\"\"x| \"\"|\\X2222\\\r";
     let message = check("2.5.3", raw, &[], &[]);
     let pid = message.first("PID").unwrap();

@@ -398,7 +398,7 @@ fn patient_compartment() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_and_not_invented() {
+fn unreadable_values_are_reported_and_not_invented() {
     for (json, place) in [
         (
             r#"{"resourceType":"Patient","birthDate":"1970-13"}"#,
@@ -426,7 +426,7 @@ fn what_cannot_be_read_is_told_and_not_invented() {
 }
 
 #[test]
-fn id_and_last_updated_are_no_postings() {
+fn id_and_last_updated_are_not_postings() {
     let found = read(
         r#"{"resourceType":"Basic","id":"x","meta":{"lastUpdated":"2024-05-17T10:00:00.123Z"}}"#,
     );

@@ -41,7 +41,7 @@ fn keys_are_stable() {
 }
 
 #[test]
-fn what_is_not_indexed_is_known() {
+fn parameters_without_an_index_are_known() {
     let mut codes: Vec<String> = all_params()
         .filter(|param| !param.is_indexed)
         .map(|param| {
@@ -91,7 +91,7 @@ fn kinds_and_targets() {
 
 /// Bare ids and includes are resolved by the targets.
 #[test]
-fn every_reference_says_where_it_may_point() {
+fn every_reference_lists_its_targets() {
     let registry = Registry::r4();
     for param in all_params().filter(|param| param.kind == ParamKind::Reference) {
         let name = (param.resource_type, param.code);

@@ -15,7 +15,7 @@ fn assert_share(name: &str, found: usize, among: usize, share: f64) {
 }
 
 #[test]
-fn oddities_come_as_often_as_their_constants_say() {
+fn oddities_occur_at_the_rates_of_their_constants() {
     let sent: Vec<(Sent, Message)> = town()
         .iter()
         .filter(|sent| !sent.note.contains(&Oddity::Repeat))
@@ -56,7 +56,7 @@ fn may_apply(oddity: Oddity, sent: &Sent, message: &Message) -> bool {
 }
 
 #[test]
-fn what_happens_in_lives_comes_as_often_as_its_constants_say() {
+fn events_in_lives_occur_at_the_rates_of_their_constants() {
     let sent = town();
     let with = |oddity| {
         sent.iter()
