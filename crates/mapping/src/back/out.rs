@@ -41,6 +41,13 @@ impl OutCell {
         }
     }
 
+    /// The day of a time of day: a DT (2A.3.21) holds no more.
+    fn day(&self) -> Option<&str> {
+        let (day, rest) = self.text.split_at_checked(8)?;
+        let is_time = self.parts.is_empty() && rest.starts_with(|c: char| c.is_ascii_digit());
+        (is_time && day.bytes().all(|byte| byte.is_ascii_digit())).then_some(day)
+    }
+
     pub(crate) fn part(&self, n: u8) -> Option<&Self> {
         match n {
             0 => Some(self),
@@ -152,7 +159,8 @@ impl Pen {
         let skip = if is_header { 2 } else { 0 };
         for (number, repeats) in (1..).zip(&segment.fields).take(last).skip(skip) {
             out.push(self.delimiters.field);
-            let formatted = segment.is_formatted(number);
+            let datatype = segment.datatype(number);
+            let formatted = datatype == Some("FT");
             let n_repeats = repeats.iter().rposition(|cell| !cell.is_empty());
             for (place, cell) in repeats
                 .iter()
@@ -162,7 +170,10 @@ impl Pen {
                 if place != 0 {
                     out.push(self.delimiters.repeat);
                 }
-                cell.write(0, formatted, self, &mut out);
+                match cell.day().filter(|_| datatype == Some("DT")) {
+                    Some(day) => out.extend(day.as_bytes()),
+                    None => cell.write(0, formatted, self, &mut out),
+                }
             }
         }
         out
@@ -227,15 +238,12 @@ impl OutSegment {
         repeats.get_mut(at)
     }
 
-    /// Is the field formatted text, in any version or by OBX-2?
-    fn is_formatted(&self, field: usize) -> bool {
-        let Ok(name) = std::str::from_utf8(&self.name) else {
-            return false;
-        };
-        let found = Dictionary::newest_field(name, field).map(|found| found.datatype);
-        match found {
-            Some("varies") => self.repeat(2, 1).is_some_and(|own| own.plain() == "FT"),
-            found => found == Some("FT"),
+    /// The type of the field, by the newest version that has it; that of OBX-5 by OBX-2.
+    fn datatype(&self, field: usize) -> Option<&str> {
+        let name = std::str::from_utf8(&self.name).ok()?;
+        match Dictionary::newest_field(name, field)?.datatype {
+            "varies" => self.repeat(2, 1).map(OutCell::plain),
+            datatype => Some(datatype),
         }
     }
 
