@@ -36,10 +36,7 @@ impl Back<'_> {
             | Convert::Code
             | Convert::Uri
             | Convert::Base64 => text(),
-            Convert::Urn(urn) => {
-                let text = leaf.as_str()?;
-                Some(OutCell::of(text.strip_prefix(urn).unwrap_or(text)))
-            }
+            Convert::Urn(kind) => Some(OutCell::of(kind.id(leaf.as_str()?))),
             Convert::Phone
             | Convert::Comparator
             | Convert::Content

@@ -4,6 +4,7 @@ use super::Binder;
 use crate::diagnostic::Spot;
 use crate::program::Convert;
 use crate::syntax;
+use crate::values::universal::Kind;
 use fhir::definitions::{TypeKind, type_named};
 
 // === impl Binder ===
@@ -49,8 +50,8 @@ impl Binder<'_> {
             "place" => Some(Convert::Place),
             "lines" => Some(Convert::Lines),
             "names" => Some(Convert::Names),
-            "oid" => Some(Convert::Urn("urn:oid:")),
-            "uuid" => Some(Convert::Urn("urn:uuid:")),
+            "oid" => Some(Convert::Urn(Kind::Oid)),
+            "uuid" => Some(Convert::Urn(Kind::Uuid)),
             "media" => Some(Convert::Media),
             "content" => Some(Convert::Content),
             "readable" => Some(Convert::Readable),

@@ -136,7 +136,13 @@ impl<'m> Run<'_, 'm> {
                 Some((_, number)) => number::decimal(number, scope.reading.decimals),
                 None => number::decimal(text, scope.reading.decimals),
             },
-            Convert::Urn(urn) => Ok(Value::from(format!("{urn}{}", text.trim()))),
+            Convert::Urn(kind) => {
+                let made = kind.uri(text);
+                if let Some(why) = made.why {
+                    self.warn(cell, row.id, "value", why, scope.reading);
+                }
+                Ok(Value::from(made.uri))
+            }
             Convert::Date => time::date(text),
             Convert::DateTime => time::date_time(text, &self.times),
             Convert::Instant => time::instant(text, &self.times),

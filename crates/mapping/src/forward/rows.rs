@@ -333,6 +333,9 @@ impl<'m> Run<'_, 'm> {
             done = put(here, &row.target, Value::from(uri)).is_ok();
             used |= found.used;
         }
+        if let Some(why) = found.why {
+            self.warn(cell, row.id, "value", why, reading);
+        }
         if let (Some(name), Some(target)) = (found.name, &row.assigner) {
             let outer = std::mem::take(&mut build.trail);
             // The trail stands at the system; its parent's is what lies before this row's hops.

@@ -288,8 +288,8 @@ pub(crate) enum Convert {
     Lines,
     /// The names of the concepts of all repeats, one after the other.
     Names,
-    /// An id as a URN: `urn:oid:`, `urn:uuid:` before it.
-    Urn(&'static str),
+    /// An id as a URN: `urn:oid:`, `urn:uuid:` before it where it is one.
+    Urn(crate::values::universal::Kind),
     /// An ED's or RP's type of data and subtype as a MIME type.
     Media,
     Code,

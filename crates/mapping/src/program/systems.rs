@@ -4,13 +4,12 @@
 //! and `icd10cm`, and table 0396 means one system by each.
 
 use super::table::Table;
+use crate::values::universal::{self, LOCAL, escape, unescape};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 const V2: &str = "http://terminology.hl7.org/CodeSystem/v2-";
 const V3: &str = "http://terminology.hl7.org/CodeSystem/v3-";
-/// Names that nobody registered: a URI that says only what the sender said.
-const LOCAL: &str = "urn:x-hl7v2:";
 const OID: &str = "urn:oid:";
 /// No name of a code system has more letters and digits.
 pub(super) const LONGEST: usize = 40;
@@ -132,54 +131,13 @@ pub(super) fn fold<'s>(name: &str, space: &'s mut [u8; LONGEST]) -> Option<&'s s
     std::str::from_utf8(found).ok()
 }
 
-/// Numbers with dots between them, at least four: what is shorter may be a version.
+/// An OID of four arcs at least: what is shorter may be a version.
 fn is_oid(name: &str) -> bool {
-    let digits = |arc: &str| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit());
-    let begins = name.starts_with(['0', '1', '2']) && name.as_bytes().get(1) == Some(&b'.');
-    begins && 4 <= name.split('.').count() && name.split('.').all(digits)
+    4 <= name.split('.').count() && universal::is_oid(name)
 }
 
 fn is_uri(name: &str) -> bool {
     name.starts_with("urn:") || name.starts_with("http://") || name.starts_with("https://")
-}
-
-/// Percent-encodes what a URI cannot hold.
-fn escape(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.extend(hex(byte));
-        }
-    }
-    out
-}
-
-fn hex(byte: u8) -> [char; 3] {
-    let digit = |half: u8| {
-        char::from_digit(u32::from(half), 16)
-            .unwrap_or('0')
-            .to_ascii_uppercase()
-    };
-    ['%', digit(byte >> 4), digit(byte & 15)]
-}
-
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, more)) = rest.split_first() {
-        rest = more;
-        let hex = (first == b'%').then(|| more.get(..2)).flatten();
-        let byte = hex
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        if byte.is_some() {
-            rest = more.get(2..).unwrap_or(&[]);
-        }
-        bytes.push(byte.unwrap_or(first));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

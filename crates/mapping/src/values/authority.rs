@@ -1,5 +1,6 @@
 //! The assigning authority of an identifier: an HD and a URI.
 
+use super::universal::Kind;
 use crate::forward::cell::{Cell, Reading};
 
 /// What an HD says in FHIR.
@@ -10,6 +11,8 @@ pub(crate) struct Found {
     pub(crate) name: Option<String>,
     /// Bits of the parts that the URI stands for.
     pub(crate) used: u64,
+    /// Why the URI is not one of the kind that HD.3 names.
+    pub(crate) why: Option<&'static str>,
 }
 
 /// The registered authorities: those of the maps, then those of the source.
@@ -38,46 +41,27 @@ pub(crate) fn forward(
 ) -> Found {
     let text = |n| cell.part(n, reading).plain(reading);
     let (name, id, kind) = (text(first), text(first + 1), text(first + 2));
-    let uri = if id.is_empty() {
-        None
-    } else {
-        universal(&id, &kind)
-    };
-    if let Some(uri) = uri {
+    let kind = Kind::of(&kind).filter(|_| !id.is_empty());
+    if let Some(made) = kind.map(|kind| kind.uri(&id)) {
         let name = (!name.is_empty()).then(|| name.into_owned());
         return Found {
-            uri: Some(uri),
+            uri: Some(made.uri),
             name,
             used: 0b110,
+            why: made.why,
         };
     }
     match registered.uri(&name) {
         Some(uri) if id.is_empty() => Found {
             uri: Some(uri.to_owned()),
-            name: None,
             used: 1,
+            ..Found::default()
         },
         _ if name.is_empty() => Found::default(),
         _ => Found {
-            uri: None,
             name: Some(name.into_owned()),
-            used: 0,
+            ..Found::default()
         },
-    }
-}
-
-fn universal(id: &str, kind: &str) -> Option<String> {
-    // No URI holds white space.
-    if id.contains(char::is_whitespace) {
-        return None;
-    }
-    let oid = id.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    match kind {
-        "ISO" if oid => Some(format!("urn:oid:{id}")),
-        "UUID" | "GUID" => Some(format!("urn:uuid:{id}")),
-        "DNS" => Some(format!("urn:dns:{id}")),
-        "URI" | "URL" if id.contains(':') => Some(id.to_owned()),
-        _ => None,
     }
 }
 
@@ -96,14 +80,6 @@ pub(crate) fn back(
     {
         return (known.clone(), String::new(), String::new());
     }
-    let (id, kind) = if let Some(oid) = uri.strip_prefix("urn:oid:") {
-        (oid, "ISO")
-    } else if let Some(uuid) = uri.strip_prefix("urn:uuid:") {
-        (uuid, "UUID")
-    } else if let Some(host) = uri.strip_prefix("urn:dns:") {
-        (host, "DNS")
-    } else {
-        (uri, "URI")
-    };
-    (given, id.to_owned(), kind.to_owned())
+    let (id, kind) = super::universal::back(uri);
+    (given, id, kind.to_owned())
 }

@@ -127,3 +127,94 @@ proptest! {
         prop_assert_eq!(text.contains("ombCategory"), category, "{}", text);
     }
 }
+
+const GUARANTOR: &str = "GT1|1|G1^^^HOSP^PI|ZZTEST^MARY||||||||MTH^Mother^HL70063|444-55-6666";
+
+#[test]
+fn a_guarantors_social_security_number_is_their_own() {
+    let conversion = forward(GUARANTOR, "RelatedPerson");
+    let made = resource(&conversion, "RelatedPerson");
+    let numbers: Vec<[&str; 3]> = made
+        .each("identifier")
+        .map(|number| {
+            let of = |place: &str| {
+                number
+                    .at(place)
+                    .and_then(|text| text.as_str())
+                    .unwrap_or("")
+            };
+            [of("value"), of("use"), of("type.coding[0].code")]
+        })
+        .collect();
+    assert_eq!(
+        numbers,
+        [["G1", "", "PI"], ["444-55-6666", "secondary", "SS"]]
+    );
+    let system = made
+        .at("identifier[1].system")
+        .and_then(|text| text.as_str());
+    assert_eq!(system, Some("http://hl7.org/fhir/sid/us-ssn"));
+    let returned = back(&conversion, "RelatedPerson", "GT1");
+    let field = |at: usize| returned.split('|').nth(at).unwrap_or_default();
+    assert_eq!(field(2), "G1^^^HOSP^PI");
+    assert_eq!(field(12), "444-55-6666");
+}
+
+#[test]
+fn a_day_is_written_as_a_day() {
+    // NK1-8 is a DT (2A): no time of day stands in it, whatever its sender wrote; NK1-16 is a TS.
+    for (sent, written) in [
+        ("20240105101500-0600", "20240105"),
+        ("20240105", "20240105"),
+        ("202401", "202401"),
+    ] {
+        let segment = format!("NK1|1|ZZTEST^MARY|MTH^Mother^HL70063|||||{sent}");
+        let returned = back(&forward(&segment, "RelatedPerson"), "RelatedPerson", "NK1");
+        let field = returned.split('|').nth(8).unwrap_or_default();
+        assert_eq!(field, written, "{returned}");
+    }
+}
+
+/// The identifiers of PID-3 in what a message becomes, as system and value.
+fn systems(hd: &str) -> (String, String, bool) {
+    let conversion = forward(&format!("PID|||1^^^{hd}^MR"), "Patient");
+    let made = resource(&conversion, "Patient");
+    let text = |place: &str| {
+        made.at(place)
+            .and_then(|text| text.as_str())
+            .unwrap_or("")
+            .to_owned()
+    };
+    let told = conversion
+        .report
+        .unusable
+        .iter()
+        .any(|one| one.why.contains("kept as it was sent"));
+    (
+        text("identifier[0].system"),
+        back(&conversion, "Patient", "PID"),
+        told,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// Whatever a sender calls an OID, a UUID, a domain or a URI: it is one in FHIR's form or it is told, no two of them are
+    /// one system, and each comes back as it was sent.
+    #[test]
+    fn an_authority_is_a_uri_of_its_kind_or_told(
+        ids in prop::collection::vec("[A-Za-z0-9]{1,6}( [a-z]{2})?(\\.[0-9]{1,5}){0,4}", 2),
+        kind in one_of(&["ISO", "UUID", "DNS", "URI"]),
+        name in one_of(&["", "NORTH"]),
+    ) {
+        let [one, other] = [0, 1].map(|at: usize| systems(&format!("{name}&{}&{kind}", ids[at])));
+        prop_assert_eq!(one.0 == other.0, ids[0] == ids[1], "{:?} {:?}", one, other);
+        prop_assert_eq!(&one.1, &format!("PID|||1^^^{name}&{}&{kind}^MR", ids[0]));
+        let (system, _, told) = one;
+        prop_assert_eq!(system.starts_with("urn:x-hl7v2:"), told, "{}", system);
+        let oid = system.strip_prefix("urn:oid:");
+        prop_assert!(oid.is_none_or(|oid| oid.starts_with(['0', '1', '2']) && oid.contains('.')));
+        prop_assert!(!system.contains(' ') && !system.starts_with("urn:uuid:"), "{}", system);
+    }
+}
