@@ -125,3 +125,109 @@ fn what_cannot_be_opened_needs_attention() {
         assert!(attachment(&made).get("data").is_none() && attachment(&made).get("url").is_none());
     }
 }
+
+/// Each message type that carries OBX, and the segments before and behind one of them.
+const CARRIERS: [(&str, &[&str], &[&str]); 9] = [
+    ("ADT^A01^ADT_A01", &["EVN|A01|20240105", PID, PV1], &[]),
+    ("ORU^R01^ORU_R01", &[PID, OBR], &[]),
+    (
+        "ORU^R01^ORU_R01",
+        &[
+            PID,
+            OBR,
+            "OBX|1|NM|A^A^L||1||||||F",
+            "SPM|1|S1||119297000^Blood^SCT",
+        ],
+        &[],
+    ),
+    ("OML^O21^OML_O21", &[PID, "ORC|NW|P1^HOSP", OBR], &[]),
+    ("ORM^O01^ORM_O01", &[PID, "ORC|NW|P1^HOSP", OBR], &[]),
+    (
+        "RDE^O11^RDE_O11",
+        &[
+            PID,
+            "ORC|NW|P1^HOSP",
+            "RXE||860975^Metformin^RXNORM|1||TAB",
+            "RXR|PO",
+        ],
+        &[],
+    ),
+    (
+        "VXU^V04^VXU_V04",
+        &[
+            PID,
+            "ORC|RE|P1^HOSP|F1^HOSP",
+            "RXA|0|1|20240105||03^MMR^CVX|0.5|mL^mL^UCUM",
+        ],
+        &[],
+    ),
+    ("SIU^S12^SIU_S12", &["SCH|A1^HOSP|A2^HOSP", PID], &["RGS|1"]),
+    // A type whose map has no place for results.
+    (
+        "ADT^A40^ADT_A39",
+        &["EVN|A40|20240105", PID, "MRG|2^^^HOSP^MR"],
+        &[],
+    ),
+];
+const PID: &str = "PID|1||T1^^^HOSP^MR||ZZTEST^JANE||19800102|F";
+const PV1: &str = "PV1|1|I|||||||||||||||||V1^^^HOSP^VN";
+const OBR: &str = "OBR|1|P1^HOSP|F1^LAB|24323-8^CMP^LN|||20240105101500-0600|||||||||||||||20240105120000-0600||CH|F";
+
+#[test]
+fn a_document_in_any_message_is_one_or_told() {
+    for (kind, before, behind) in CARRIERS {
+        for (obx, element, expected) in [
+            (
+                "OBX|9|ED|D^D^L||^AP^PDF^Base64^JVBERi0xLjQ=||||||F",
+                "data",
+                "JVBERi0xLjQ=",
+            ),
+            (
+                "OBX|9|RP|D^D^L||http://pacs.example/x^PACS^IM^DICOM||||||F",
+                "url",
+                "http://pacs.example/x",
+            ),
+        ] {
+            let lines: Vec<String> = before
+                .iter()
+                .chain(&[obx])
+                .chain(behind)
+                .map(|&line| line.to_owned())
+                .collect();
+            let made = convert(kind, &lines);
+            let is_document = |draft: &&mapping::Draft| draft.resource_type == "DocumentReference";
+            let documents = made.drafts.iter().filter(is_document);
+            let attachments: Vec<Option<String>> = documents
+                .map(|draft| {
+                    let place = format!("content[0].attachment.{element}");
+                    draft
+                        .value()
+                        .at(&place)
+                        .and_then(Value::as_str)
+                        .map(str::to_owned)
+                })
+                .collect();
+            if kind.starts_with("ADT^A40") {
+                assert!(attachments.is_empty());
+                assert_eq!(
+                    worst(&made),
+                    Some(Severity::Error),
+                    "{kind}: {:?}",
+                    made.report
+                );
+                continue;
+            }
+            assert_eq!(
+                attachments,
+                [Some(expected.to_owned())],
+                "{kind} {obx}: {:?}",
+                made.report
+            );
+            assert!(
+                worst(&made).is_none_or(|worst| worst < Severity::Error),
+                "{kind}: {:?}",
+                made.report
+            );
+        }
+    }
+}
