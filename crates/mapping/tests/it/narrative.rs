@@ -148,7 +148,7 @@ fn bundle(made: &Conversion) -> Value {
     Value::resource("Bundle").with("entry", entries)
 }
 
-fn back(made: &Conversion) -> Vec<String> {
+pub(crate) fn back(made: &Conversion) -> Vec<String> {
     let target = Target {
         at: base::Timestamp::from_micros(0),
         control_id: "1".into(),

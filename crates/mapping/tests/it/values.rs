@@ -328,6 +328,9 @@ proptest! {
         let coded = matches!(kind, "CWE" | "CE" | "CNE" | "IS" | "ID") || made.get("valueCodeableConcept").is_some();
         let report = convert("ORU^R01^ORU_R01", &report(&[&obx])).report;
         let told = report.unmapped.iter().any(|entry| entry.place.segment == *b"OBX" && entry.place.field == 5);
+        // The unit is there too: in the quantity, else beside the value that is none.
+        let is_unit_there = unit.is_empty() || text.contains(&format!("\"unit\":\"{unit}\""));
+        prop_assert!(is_unit_there, "{} became {}", obx, text);
         if coded && told {
             // A code has its nine parts; what more there is, is reported.
             return Ok(());
@@ -342,6 +345,27 @@ proptest! {
             let digits = word.trim_start_matches('0');
             prop_assert!(text.contains(word) || text.contains(digits), "{} of {} is not in {}", word, obx, text);
         }
+    }
+}
+
+/// A unit beside a text stands in an extension, and goes back to OBX-6 with its code and system.
+#[test]
+fn a_unit_beside_a_text_comes_back() {
+    for (kind, sent, unit) in [
+        ("ST", "5-10", "/HPF"),
+        ("ST", "1,234", "mg/dL^milligram per deciliter^UCUM"),
+        ("TX", "about 5", "mL"),
+        ("CWE", "A^about 5^L", "mL"),
+    ] {
+        let lines = report(&[&format!("OBX|1|{kind}|X^X^L||{sent}|{unit}|||||F")]);
+        let made = convert("ORU^R01^ORU_R01", &lines);
+        let written = crate::narrative::back(&made);
+        let obx = written
+            .iter()
+            .find(|line| line.starts_with("OBX|"))
+            .unwrap();
+        let field = |n: usize| obx.split('|').nth(n).unwrap_or_default();
+        assert_eq!([field(2), field(5), field(6)], [kind, sent, unit]);
     }
 }
 
