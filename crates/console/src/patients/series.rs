@@ -229,8 +229,8 @@ fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point 
         .as_deref()
         .and_then(value::instant)
         .map_or(0, base::Timestamp::micros);
-    let (element, text) = match value::choice(node, "value") {
-        Some((name, value)) => (format!("{prefix}{name}"), value::text_of(name, value)),
+    let (element, text) = match value::result(node) {
+        Some((name, text)) => (format!("{prefix}{name}"), text),
         None => match node.get("dataAbsentReason") {
             Some(reason) => (
                 format!("{prefix}dataAbsentReason"),

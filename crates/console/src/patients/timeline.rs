@@ -202,8 +202,7 @@ fn event(record: &Record, entry: &Entry) -> Option<Event> {
         .map(value::concept)
         .filter(|text| !text.is_empty())
         .unwrap_or_else(|| (*kind).to_owned());
-    if let Some((name, node)) = value::choice(root, "value") {
-        let result = value::text_of(name, node);
+    if let Some((_, result)) = value::result(root) {
         let short: String = result.chars().take(60).collect();
         text = format!("{text}: {short}");
     }

@@ -187,6 +187,26 @@ pub(super) fn choice<'a>(root: Node<'a>, prefix: &str) -> Option<(&'a str, Node<
     })
 }
 
+/// The value of a result with its name, and its unit beside it where it is words with a number in them: `1,234 mg/dL`.
+pub(super) fn result<'a>(root: Node<'a>) -> Option<(&'a str, String)> {
+    let (name, node) = choice(root, "value")?;
+    let mut text = text_of(name, node);
+    let has_own = ["Quantity", "Range"]
+        .iter()
+        .any(|kind| name.ends_with(kind));
+    if !has_own && text.contains(|c: char| c.is_ascii_digit()) {
+        let extensions = root.get("extension").into_iter().flat_map(Node::items);
+        let unit = extensions
+            .filter(|extension| extension.text("url").as_deref() == Some("urn:causeway:unit"))
+            .find_map(|extension| extension.get("valueQuantity").map(quantity));
+        if let Some(unit) = unit.filter(|unit| !unit.is_empty()) {
+            text.push(' ');
+            text.push_str(&unit);
+        }
+    }
+    Some((name, text))
+}
+
 /// Any value of a choice as text.
 pub(super) fn text_of(name: &str, node: Node<'_>) -> String {
     if name.ends_with("Quantity") || name.ends_with("Age") || name.ends_with("Duration") {
@@ -417,6 +437,24 @@ mod tests {
         ] {
             let document = Document::parse(format!(r#"{{"extension":[{extensions}]}}"#)).unwrap();
             assert_eq!(ended(document.root()), expected, "{extensions}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_words_has_its_unit() {
+        let unit = r#""extension":[{"url":"urn:other"},{"url":"urn:causeway:unit","valueQuantity":{"unit":"mg/dL","code":"mg/dL"}}]"#;
+        for (value, expected) in [
+            (r#""valueString":"1,234""#, "1,234 mg/dL"),
+            (r#""valueString":"hemolyzed""#, "hemolyzed"),
+            (r#""valueQuantity":{"value":5,"unit":"g/L"}"#, "5 g/L"),
+            (
+                r#""valueRatio":{"numerator":{"value":1},"denominator":{"value":8}}"#,
+                "1 : 8 mg/dL",
+            ),
+        ] {
+            let document = Document::parse(format!("{{{unit},{value}}}")).unwrap();
+            let shown = result(document.root()).map(|(_, text)| text);
+            assert_eq!(shown.as_deref(), Some(expected));
         }
     }
 
