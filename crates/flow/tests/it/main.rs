@@ -14,6 +14,7 @@ mod batch;
 mod chart;
 mod chart_apart;
 mod chart_merges;
+mod chart_narrative;
 mod chart_numbers;
 mod chart_people;
 mod chart_results;
