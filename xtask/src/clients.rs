@@ -1,4 +1,4 @@
-//! MLLP clients that were not written here, from the package registries: PyPI `hl7` and npm
+//! Clients and readers that were not written here, from the package registries: PyPI `hl7` and `hl7apy`, npm
 //! `@medplum/hl7`, each installed once into a folder under `target`.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ struct Client {
 }
 
 /// The versions are fixed: a new one is tried on purpose.
-const CLIENTS: [Client; 2] = [
+const CLIENTS: [Client; 3] = [
     Client {
         variable: "CAUSEWAY_TEST_PYTHON_HL7",
         name: "the PyPI package hl7",
@@ -32,6 +32,23 @@ const CLIENTS: [Client; 2] = [
             "--target",
         ],
         installed: "hl7/__init__.py",
+    },
+    Client {
+        variable: "CAUSEWAY_TEST_PYTHON_HL7APY",
+        name: "the PyPI package hl7apy",
+        runs: "python3",
+        install: &[
+            "python3",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--root-user-action=ignore",
+            "hl7apy==1.3.5",
+            "--target",
+        ],
+        installed: "hl7apy/__init__.py",
     },
     Client {
         variable: "CAUSEWAY_TEST_NODE_HL7",

@@ -1,7 +1,8 @@
-//! MLLP clients that were not written here: PyPI `hl7` and npm `@medplum/hl7`. They send, and what
-//! they read in the acknowledgements is checked. `cargo xtask test` installs them.
+//! Clients that were not written here: PyPI `hl7` and npm `@medplum/hl7` send, and what they read in the acknowledgements
+//! is checked; PyPI `hl7apy` reads what is written. `cargo xtask test` installs them.
 
 use crate::messages::{ADMISSION, RESULT};
+use crate::process::stdout_of;
 use crate::site::{Site, write};
 use std::path::Path;
 use std::process::Command;
@@ -88,4 +89,38 @@ fn the_node_client_reads_our_acknowledgements() {
     let sent = files(site.folder.path());
     let found = said("node", "node.mjs", &folder, &site, &sent);
     assert_eq!(found, expected());
+}
+
+#[test]
+fn a_python_library_reads_what_we_write() {
+    let Some(folder) = client("CAUSEWAY_TEST_PYTHON_HL7APY") else {
+        return;
+    };
+    let site = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients/written.py");
+    for (message, structure) in [(RESULT, "ORU_R01"), (ADMISSION, "ADT_A01")] {
+        let bundle = stdout_of(&["convert", &write(site.path(), "m.hl7", message)]);
+        let saved = write(site.path(), "b.json", &bundle);
+        let written = stdout_of(&["convert", "--to", "hl7v2", "--structure", structure, &saved]);
+        let file = write(site.path(), "w.hl7", &written);
+        let output = Command::new("python3")
+            .arg(&script)
+            .args([&folder, &file])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{structure}: {stderr}");
+        let read = String::from_utf8(output.stdout).unwrap();
+        let (name, segments) = read.split_once('\n').unwrap();
+        assert_eq!(name, structure);
+        let mut found: Vec<&str> = segments.lines().collect();
+        let mut expected: Vec<&str> = written
+            .split('\r')
+            .filter(|line| !line.is_empty())
+            .collect();
+        // It puts the segments of a kind together; which there are and what they say is what counts.
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{structure}");
+    }
 }
