@@ -218,3 +218,66 @@ proptest! {
         prop_assert!(!system.contains(' ') && !system.starts_with("urn:uuid:"), "{}", system);
     }
 }
+
+/// IN1-17 says who the insured is to the patient (HL7 v2 6.5.6.17), RelatedPerson says the same, and Coverage says who the
+/// patient is to the insured (FHIR R4, Coverage.relationship).
+#[test]
+fn the_patient_is_to_the_insured_what_the_insured_is_not() {
+    for (sent, patient, insured) in [
+        ("FTH", "child", Some("FTH")),
+        ("MTH", "child", Some("MTH")),
+        ("PAR", "child", Some("PRN")),
+        ("CHD", "parent", Some("CHILD")),
+        ("SPO", "spouse", Some("SPS")),
+        ("SEL", "self", None),
+        ("19", "child", Some("19")),
+    ] {
+        let made = crate::values::convert(
+            "ADT^A28^ADT_A05",
+            &[
+                "PID|1||A1^^^HOSP^MR||DOE^JANE".to_owned(),
+                format!(
+                    "IN1|1|P|I1^^^X|Insurance||||||||||||DOE^PAUL|{sent}|19800101{}M1",
+                    "|".repeat(18)
+                ),
+            ],
+        );
+        let said = |kind: &str, path: &str| {
+            let own = made.drafts.iter().find(|draft| draft.resource_type == kind);
+            let value = own.map(mapping::Draft::whole_value);
+            value.and_then(|value| Some(value.at(path)?.as_str()?.to_owned()))
+        };
+        assert_eq!(
+            said("Coverage", "relationship.coding[0].code").as_deref(),
+            Some(patient),
+            "{sent}"
+        );
+        assert_eq!(
+            said("RelatedPerson", "relationship[0].coding[0].code").as_deref(),
+            insured,
+            "{sent}"
+        );
+    }
+}
+
+#[test]
+fn a_sex_in_words_is_one() {
+    for (sent, expected) in [
+        ("F", "female"),
+        ("Female", "female"),
+        ("MALE", "male"),
+        ("m", "male"),
+        ("Other", "other"),
+        ("Unknown", "unknown"),
+        ("X", "unknown"),
+    ] {
+        let line = format!("PID|1||A1^^^HOSP^MR||DOE^JANE||19800102|{sent}");
+        let made = crate::values::convert("ADT^A28^ADT_A05", &[line]);
+        let own = made
+            .drafts
+            .iter()
+            .find(|draft| draft.resource_type == "Patient");
+        let patient = own.unwrap().whole_value();
+        assert_eq!(patient.text("gender"), Some(expected), "{sent}");
+    }
+}
