@@ -204,7 +204,7 @@ impl<'m> Cell<'m> {
         if raw == b"\"\"" {
             return Cow::Borrowed("");
         }
-        escape::unescape(raw, &reading.delimiters, reading.charset)
+        decode(raw, reading)
     }
 
     /// Is the text of the first part one of these? Text without escapes is not decoded for it.
@@ -221,7 +221,7 @@ impl<'m> Cell<'m> {
 
     /// The text with the separators inside.
     pub(crate) fn whole(self, reading: &Reading) -> Cow<'m, str> {
-        escape::unescape(self.raw, &reading.delimiters, reading.charset)
+        decode(self.raw, reading)
     }
 
     /// Does a byte in it divide values, be it at an end?
@@ -253,7 +253,7 @@ impl<'m> Cell<'m> {
 
     /// The text of a value that has no parts.
     pub(crate) fn joined(self, reading: &Reading) -> Cow<'m, str> {
-        escape::unescape(self.trimmed(reading), &reading.delimiters, reading.charset)
+        decode(self.trimmed(reading), reading)
     }
 
     /// Where its bytes are in the message.
@@ -274,4 +274,16 @@ impl<'m> Cell<'m> {
             Err(_) => reading.charset.decode(self.raw).into(),
         }
     }
+}
+
+/// The text that the bytes stand for. A string of FHIR has no control characters but the tabulator and line ends
+/// (R4 datatypes.html, string), so the others are left out: `\X000D\` is a line end.
+fn decode<'m>(raw: &'m [u8], reading: &Reading) -> Cow<'m, str> {
+    let text = escape::unescape(raw, &reading.delimiters, reading.charset);
+    let is_barred = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    if text.bytes().any(is_barred) {
+        let is_kept = |letter: &char| !u8::try_from(*letter).is_ok_and(is_barred);
+        return text.chars().filter(is_kept).collect();
+    }
+    text
 }

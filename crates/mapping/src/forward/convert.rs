@@ -114,7 +114,8 @@ impl<'m> Run<'_, 'm> {
         cell: Cell<'m>,
         scope: &Scope<'_, 'm>,
     ) -> Option<Value> {
-        if text.is_empty() {
+        // FHIR R4 datatypes.html, string: blanks alone are none.
+        if text.trim().is_empty() {
             return None;
         }
         let made = match convert {

@@ -1,6 +1,7 @@
-//! Elements that say nothing: what kind of name it would be, but no name (`^^^^^^L` in PID-5).
+//! Elements that say nothing: what kind of name it would be, but no name (`^^^^^^L` in PID-5), of which authority
+//! a number would be, but no number (`^^^HOSP^MR` in PID-3).
 //!
-//! Facts: FHIR R4 datatypes.html, HumanName, Address and ContactPoint: which elements are the thing itself and
+//! Facts: FHIR R4 datatypes.html, HumanName, Address, ContactPoint and Identifier: which elements are the thing itself and
 //! which only say what it is for.
 
 use fhir::build::Value;
@@ -20,6 +21,7 @@ fn substance(fhir_type: &str) -> &'static [&'static str] {
             "extension",
         ],
         "ContactPoint" => &["value", "extension"],
+        "Identifier" => &["value"],
         _ => &[],
     }
 }
@@ -27,7 +29,7 @@ fn substance(fhir_type: &str) -> &'static [&'static str] {
 /// Why the element is left out; none where it says something.
 pub(super) fn why(fhir_type: &str, value: &Value) -> Option<&'static str> {
     let substance = substance(fhir_type);
-    if substance.is_empty() || substance.iter().any(|name| value.get(name).is_some()) {
+    if substance.is_empty() || substance.iter().any(|name| is_said(value, name)) {
         return None;
     }
     match fhir_type {
@@ -35,4 +37,10 @@ pub(super) fn why(fhir_type: &str, value: &Value) -> Option<&'static str> {
         "Address" => Some("what kind of address it is, and no address"),
         _ => Some("what kind of number it is, and no number"),
     }
+}
+
+/// Blanks are no number, and FHIR has no text of blanks alone.
+fn is_said(value: &Value, name: &str) -> bool {
+    let is_blank = || value.text(name).is_some_and(|text| text.trim().is_empty());
+    value.get(name).is_some() && !is_blank()
 }

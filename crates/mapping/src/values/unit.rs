@@ -6,7 +6,8 @@
 
 use smallvec::SmallVec;
 
-/// Joins the base and the exponent of a power; true if there was one. `parts` are those of `raw`.
+/// Joins the base and the exponent of a power, also where the unit's name is the power again
+/// (`10^9/L^10^9/L^UCUM`); true if there was one. `parts` are those of `raw`.
 pub(crate) fn join_power<'m, const N: usize>(
     raw: &'m [u8],
     parts: &mut SmallVec<[&'m [u8]; N]>,
@@ -18,17 +19,39 @@ pub(crate) fn join_power<'m, const N: usize>(
     if base.is_empty() || !is_exponent(exponent) || (system && !is_ten(base)) {
         return false;
     }
-    let Some(whole) = raw.get(..base.len() + 1 + exponent.len()) else {
+    if !join_at(0, raw, parts) {
         return false;
+    }
+    let named = match parts.get(1..3) {
+        Some([base, exponent]) if is_ten(base) && is_exponent(exponent) => join_at(1, raw, parts),
+        _ => false,
     };
     // `10^3/uL^UCUM`: the name is left out.
-    let unnamed = system && rest.len() == 1;
-    parts.remove(1);
-    if unnamed {
+    if system && !named && parts.len() == 2 {
         parts.insert(1, &[]);
     }
-    if let Some(first) = parts.first_mut() {
-        *first = whole;
+    true
+}
+
+/// Makes one part of the one at that place and the next, with the separator between them.
+fn join_at<'m, const N: usize>(
+    place: usize,
+    raw: &'m [u8],
+    parts: &mut SmallVec<[&'m [u8]; N]>,
+) -> bool {
+    let start: usize = parts.iter().take(place).map(|part| part.len() + 1).sum();
+    let len: usize = parts
+        .iter()
+        .skip(place)
+        .take(2)
+        .map(|part| part.len())
+        .sum();
+    let Some(whole) = raw.get(start..=start + len) else {
+        return false;
+    };
+    parts.remove(place + 1);
+    if let Some(part) = parts.get_mut(place) {
+        *part = whole;
     }
     true
 }
@@ -72,6 +95,13 @@ mod tests {
             (
                 "10^6/uL^million per microliter^UCUM",
                 "10^6/uL|million per microliter|UCUM",
+            ),
+            ("10^9/L^10^9/L^UCUM", "10^9/L|10^9/L|UCUM"),
+            ("10^9/L^x10^9/L^L", "10^9/L|x10^9/L|L"),
+            ("10^9/L^10^9/L", "10^9/L|10^9/L"),
+            (
+                "10^9/L^10 to the 9 per L^UCUM",
+                "10^9/L|10 to the 9 per L|UCUM",
             ),
             ("mL^milliliter^UCUM", "mL|milliliter|UCUM"),
             ("mg/dL^^UCUM", "mg/dL||UCUM"),

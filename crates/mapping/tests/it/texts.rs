@@ -1,7 +1,8 @@
 //! No word is cut (HL7 v2 2.5.3: what has no components is not divided): wherever a row reads a text, every word of
 //! it comes into a resource, whatever separators its sender left unescaped in it.
 
-use crate::values::{convert, json, observation};
+use crate::values::{convert, json, observation, observations, report};
+use fhir::build::Value;
 use hl7v2::{Dictionary, Message};
 use mapping::{Conversion, MapSet, Source};
 use proptest::prelude::*;
@@ -201,6 +202,7 @@ fn units_are_whole() {
         ("10^3/uL", "10^3/uL", None),
         ("mL/min/1.73 m^2", "mL/min/1.73 m^2", None),
         ("10^3/uL^^UCUM", "10^3/uL", Some("10^3/uL")),
+        ("10^9/L^10^9/L^UCUM", "10^9/L", Some("10^9/L")),
         ("mL^milliliter^UCUM", "milliliter", Some("mL")),
         ("mmol/L^^UCUM", "mmol/L", Some("mmol/L")),
         ("mg&dL", "mg&dL", None),
@@ -251,6 +253,114 @@ fn what_kind_of_name_it_is_is_no_name() {
         3,
         "{told:?}"
     );
+}
+
+#[test]
+fn blanks_are_no_text() {
+    let made = convert(
+        "ORU^R01^ORU_R01",
+        &report(&["OBX|1|ST|A^A^L|| ||||||F", "NTE|1|L|  ", "OBX|2|TX|B^ ^L||  x||||||F"]),
+    );
+    let all = observations(&made);
+    assert!(all[0].get("valueString").is_none(), "{}", json(&all[0]));
+    assert!(all[0].get("note").is_none(), "{}", json(&all[0]));
+    assert_eq!(all[1].text("valueString"), Some("  x"));
+    assert!(all[1].at("code.coding[0].display").is_none());
+}
+
+#[test]
+fn of_which_kind_a_number_would_be_is_no_number() {
+    let made = convert(
+        "ADT^A28^ADT_A05",
+        &["PID|1||A1^^^HOSP^MR~^^^HOSP^AN~\"\"^^^^DL~ ^^^STATE^PPN~7^^^HOSP^PI||DOE^JANE||||||||||||\"\"^^^HOSP".to_owned()],
+    );
+    let own = made
+        .drafts
+        .iter()
+        .find(|draft| draft.resource_type == "Patient");
+    let patient = own.unwrap().whole_value();
+    let numbers: Vec<Option<&str>> = patient
+        .each("identifier")
+        .map(|number| number.text("value"))
+        .collect();
+    assert_eq!(numbers, [Some("A1"), Some("7")], "{}", json(&patient));
+    let told = made.report.unmapped.iter().map(|entry| &entry.place);
+    let of_pid3 = |place: &&_| format!("{place}").starts_with("PID-3");
+    assert_eq!(told.filter(of_pid3).count(), 2, "{:?}", made.report);
+}
+
+#[test]
+fn a_number_is_one_in_whichever_component_it_stands() {
+    for (sent, expected) in [
+        ("^PRN^PH^^^555^1234567", "(555)1234567"),
+        ("5551234^PRN^PH", "5551234"),
+        ("^P^T^5551234", "5551234"),
+        ("^PRN^PH^5551234", "5551234"),
+        ("^PRN^CP^5551234", "5551234"),
+        ("^NET^Internet^a@b.example", "a@b.example"),
+        ("^NET^^a@b.example", "a@b.example"),
+        ("^PRN^PH^a@b.example^^555^1234567", "(555)1234567"),
+    ] {
+        let made = convert(
+            "ADT^A28^ADT_A05",
+            &[format!("PID|1||A1^^^HOSP^MR||DOE^JANE||||||||{sent}")],
+        );
+        let own = made
+            .drafts
+            .iter()
+            .find(|draft| draft.resource_type == "Patient");
+        let patient = own.unwrap().whole_value();
+        let value = patient.at("telecom[0].value").and_then(Value::as_str);
+        let digits = |text: &str| -> String { text.split([' ', '(', ')', '-']).collect() };
+        assert_eq!(value.map(digits), Some(digits(expected)), "{sent}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// FHIR R4 datatypes.html: a string has no characters below the space but tabulator and line ends.
+    #[test]
+    fn no_text_has_control_characters(
+        parts in prop::collection::vec(("[a-z]{1,3}", 0u8..0x20), 1..6),
+        is_raw in prop::bool::ANY,
+    ) {
+        let is_kept = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r');
+        let mut sent = String::new();
+        let mut expected = String::new();
+        for (word, control) in &parts {
+            sent.push_str(word);
+            expected.push_str(word);
+            if is_raw && !is_kept(*control) {
+                sent.push(char::from(*control));
+            } else {
+                sent.push_str(&format!("\\X00{control:02X}\\"));
+                expected.extend(is_kept(*control).then(|| char::from(*control)));
+            }
+        }
+        sent.push('.');
+        expected.push('.');
+        let made = convert(
+            "ORU^R01^ORU_R01",
+            &report(&[
+                &format!("OBX|1|ST|A^{sent}^L||{sent}||||||F"),
+                &format!("NTE|1|L|{sent}"),
+                &format!("OBX|2|TX|B^B^L||{sent}||||||F"),
+                &format!("OBX|3|CWE|C^C^L||X^{sent}^L||||||F"),
+            ]),
+        );
+        let all = observations(&made);
+        let texts = [
+            all[0].text("valueString"),
+            all[0].at("code.coding[0].display").and_then(Value::as_str),
+            all[0].at("note[0].text").and_then(Value::as_str),
+            all[1].text("valueString"),
+            all[2].at("valueCodeableConcept.coding[0].display").and_then(Value::as_str),
+        ];
+        for text in texts {
+            prop_assert_eq!(text, Some(expected.as_str()), "{}", sent);
+        }
+    }
 }
 
 #[test]

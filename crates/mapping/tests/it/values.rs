@@ -202,6 +202,34 @@ fn no_value_beside_a_reason_for_its_absence() {
 }
 
 #[test]
+fn a_null_leaves_no_unit_alone() {
+    for kind in ["NM", "SN", "ST", "TX", "CWE", "TS", "TM", "ED", ""] {
+        for status in ["F", "C", "P", "X"] {
+            let sent = format!("OBX|1|{kind}|718-7^Hemoglobin^LN||\"\"|g/dL|12-16||||{status}");
+            let made = convert("ORU^R01^ORU_R01", &report(&[&sent]));
+            for result in observations(&made) {
+                assert_eq!(value(&result), "", "{sent}: {}", json(&result));
+                assert!(result.get("valueQuantity").is_none(), "{sent}");
+            }
+        }
+    }
+    // What was there is taken back whole.
+    let draft = |value: &str| {
+        let obx = format!("OBX|1|NM|718-7^Hemoglobin^LN||{value}|g/dL|||||C");
+        let made = convert("ORU^R01^ORU_R01", &report(&[&obx]));
+        let own = made
+            .drafts
+            .into_iter()
+            .find(|draft| draft.resource_type == "Observation");
+        own.unwrap()
+    };
+    let known = draft("12.1").apply(None).value;
+    assert_eq!(value(&known), "12.1 g/dL");
+    let gone = draft("\"\"").apply(Some(&known)).value;
+    assert!(gone.get("valueQuantity").is_none(), "{}", json(&gone));
+}
+
+#[test]
 fn a_source_says_what_its_comma_means() {
     let convert = |word: &str, sent: &str| {
         let map = format!("dialect SITE extends v2\n{word}\n");
