@@ -1,7 +1,7 @@
 //! Which OBX are lines of one text.
 //!
 //! Senders of narrative write each line into an OBX of its own: same OBX-3, same OBX-4 (HL7 v2 7.4.2.4: OBX-4 tells
-//! apart what OBX-3 does not). Together they are one result. Serial results are not: a number is no line, nor is a
+//! apart what OBX-3 does not); some leave OBX-3 out of all of them. Together they are one result. Serial results are not: a number is no line, nor is a
 //! value with another time (OBX-14).
 
 use super::cell::{Cell, Origin, Reading};
@@ -54,7 +54,7 @@ impl Texts {
 fn continues(one: Segment<'_>, other: Segment<'_>, reading: &Reading) -> bool {
     let [a, b] = [one, other].map(|segment| move |n| segment.field_bytes(n).0);
     let may_differ = |n| a(n) == b(n) || a(n).is_empty() || b(n).is_empty();
-    if a(3) != b(3) || a(3).is_empty() || a(4) != b(4) || !may_differ(14) {
+    if a(3) != b(3) || a(4) != b(4) || !may_differ(14) {
         return false;
     }
     let [first, second] =
@@ -63,7 +63,8 @@ fn continues(one: Segment<'_>, other: Segment<'_>, reading: &Reading) -> bool {
     if !is_text(first) || !is_text(second) || withdrawn(a(11)) != withdrawn(b(11)) {
         return false;
     }
-    (first != b"ST" && second != b"ST") || (is_bare(one, reading) && is_bare(other, reading))
+    let are_bare = || is_bare(one, reading) && is_bare(other, reading) && !a(3).is_empty();
+    (first != b"ST" && second != b"ST") || are_bare()
 }
 
 /// A string (ST) may also be a result by itself: one that has a unit, a range or a flag, and a number.

@@ -43,6 +43,16 @@ fn lines_are_a_text_and_results_are_not() {
         &["OBX|1|TX|A^A^L|||||||||F", "OBX|2|TX|A^A^L||two||||||F"],
         "\ntwo",
     );
+    // Of many senders only the first line has a status, and none has a code.
+    one(
+        &[
+            "OBX|1|TX|||IMPRESSION:||||||F",
+            "OBX|2|TX|||  1. nothing",
+            "OBX|3|TX|||",
+            "OBX|4|TX|||  2. else||||||F",
+        ],
+        "IMPRESSION:\n  1. nothing\n\n  2. else",
+    );
     one(
         &[
             "OBX|1|TX|A^A^L||one~more||||||F",
