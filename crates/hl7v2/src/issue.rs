@@ -115,9 +115,10 @@ impl Issue {
             | K::TooLong
             | K::TooManySeparators
             | K::MissingHeaderField
-            | K::WrongCount => Severity::Error,
-            K::BadSegmentName
-            | K::BytesBeforeHeader
+            | K::WrongCount
+            // Most often a line end inside a field: what stands behind it is read by nobody.
+            | K::BadSegmentName => Severity::Error,
+            K::BytesBeforeHeader
             | K::LineFeedInData
             | K::ControlCharacter
             | K::UnterminatedEscape
@@ -154,7 +155,7 @@ impl Issue {
             K::WrongTerminator => "segments end in LF or CRLF; the standard requires CR",
             K::NoFinalTerminator => "the last segment has no terminator",
             K::EmptyLine => "an empty line is skipped",
-            K::BadSegmentName => "this line does not begin with a segment name; it is kept",
+            K::BadSegmentName => "this line does not begin with a segment name; it is kept but not read",
             K::LineFeedInData => "a field contains a line feed; it is kept as text",
             K::ControlCharacter => "a field contains a control character",
             K::UnterminatedEscape => "an escape sequence has no end; it is kept as text",

@@ -108,3 +108,37 @@ fn a_later_merge_takes_no_earlier_one_back() {
     expected.sort();
     assert_eq!(others, expected, "each once");
 }
+
+/// HL7 v2 3.3.46 to 3.3.49: A46 to A49 give a patient another number; nobody is replaced by anybody.
+#[test]
+fn another_number_is_no_merge_and_leads_nowhere() {
+    for event in ["A46", "A47"] {
+        let dir = tempdir().unwrap();
+        let site = ChartSite::start(dir.path());
+        assert_eq!(site.send("adt", &merges("C1", &[(1, 7)])), "AA");
+        let before = site.patient("1");
+        for (n, (now, then)) in [(2, 1), (3, 2)].into_iter().enumerate() {
+            let news = format!(
+                "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240518100000||ADT^{event}^ADT_A30|N{n}|P|2.5.1\r\
+                 EVN|{event}|2024051810000{n}\r\
+                 PID|1||{now}^^^ZZHOSP^MR||TESTPATIENT^N1\rMRG|{then}^^^ZZHOSP^MR\r"
+            );
+            assert_eq!(site.send("adt", &news), "AA");
+        }
+        let after = site.patient("3");
+        assert_eq!(id_of(&after), id_of(&before), "the same record");
+        let links: Vec<_> = after
+            .each("link")
+            .map(|link| link.at("other.reference").and_then(Value::as_str))
+            .collect();
+        let merged = format!("Patient/{}", id_of(&site.patient("7")));
+        assert_eq!(links, [Some(merged.as_str())], "{event}");
+        assert_eq!(site.all("Patient").len(), 2);
+        let last = format!("Patient/{}", id_of(&after));
+        assert_eq!(
+            subject_of_news(&site, 1),
+            last,
+            "the old number leads there"
+        );
+    }
+}

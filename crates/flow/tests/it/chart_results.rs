@@ -3,6 +3,7 @@
 
 use crate::chart_site::ChartSite;
 use fhir::build::Value;
+use store::journal::{Filter, State};
 use tempfile::tempdir;
 
 fn culture(control: &str) -> String {
@@ -325,5 +326,65 @@ fn a_report_is_the_union_of_its_parts() {
     });
     if let Err(error) = law {
         panic!("{error}");
+    }
+}
+
+/// Lines of a report whose sender leaves OBX-3 out are one text, and a shorter correction replaces it whole.
+#[test]
+fn a_text_without_a_code_is_corrected_whole() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    let report = |control: &str, status: &str, lines: &[&str]| {
+        let lines: Vec<String> = (1..)
+            .zip(lines)
+            .map(|(n, line)| format!("OBX|{n}|TX|||{line}||||||{status}\r"))
+            .collect();
+        format!(
+            "MSH|^~\\&|LAB|ZZLAB|CW|ZZ|20240517120000||ORU^R01^ORU_R01|{control}|P|2.5.1\r\
+             PID|1||1^^^ZZHOSP^MR||TESTPATIENT\r\
+             OBR|1|P1^CLINIC|F1^ZZLAB|CXR^Chest^L|||20240517100000|||||||||||||||20240517120000||RAD|{status}\r{}",
+            lines.concat()
+        )
+    };
+    for (control, status, lines) in [
+        (
+            "C1",
+            "F",
+            &["IMPRESSION:", "Nodule left.", "Follow up."][..],
+        ),
+        ("C2", "C", &["IMPRESSION:", "Nodule right."]),
+        ("C3", "C", &["No nodule."]),
+    ] {
+        assert_eq!(site.send("lab", &report(control, status, lines)), "AA");
+        let text = site.only("Observation");
+        assert_eq!(text.text("valueString"), Some(lines.join("\n").as_str()));
+    }
+}
+
+/// A line end inside a field cuts the segment: its rest begins with no segment name and is read by nobody.
+#[test]
+fn a_segment_that_a_line_end_cut_needs_attention() {
+    let whole = "first line\\.br\\second line";
+    for (text, state) in [
+        (whole, State::Mapped),
+        ("first line\rsecond line", State::NeedsAttention),
+        ("first line\rOBX of the second line", State::NeedsAttention),
+        ("first line\r\r", State::Mapped),
+    ] {
+        let dir = tempdir().unwrap();
+        let site = ChartSite::start(dir.path());
+        let message = format!(
+            "MSH|^~\\&|LAB|ZZLAB|CW|ZZ|20240517120000||ORU^R01^ORU_R01|C1|P|2.5.1\r\
+             PID|1||1^^^ZZHOSP^MR||TESTPATIENT\r\
+             OBR|1|P1^CLINIC|F1^ZZLAB|CXR^Chest^L|||20240517100000|||||||||||||||20240517120000||RAD|F\r\
+             NTE|1|L|{text}\r"
+        );
+        assert_eq!(site.send("lab", &message), "AA");
+        let row = site.row(&Filter::default());
+        assert_eq!(row.state, state, "{text:?}: {:?}", row.reason);
+        let is_told = row
+            .reason
+            .is_some_and(|reason| reason.starts_with("incomplete"));
+        assert_eq!(is_told, state == State::NeedsAttention, "{text:?}");
     }
 }

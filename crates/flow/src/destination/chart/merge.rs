@@ -111,8 +111,26 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
                 ensure_link(slot, "replaces", &old);
             }
         }
+    } else if let Some(slot) = slots.get_mut(merge.survivor) {
+        renumbered(slot);
     }
     u32::from(merge.is_unknown)
+}
+
+/// A record with another number replaces nobody: the link that the map makes for a merge leads to no
+/// record.
+fn renumbered(slot: &mut Slot) {
+    let leads = |link: &&Value| !other(link).is_some_and(|url| url.starts_with("urn:uuid:"));
+    let Some(now) = slot.now() else { return };
+    let links: Vec<Value> = now.each("link").filter(leads).cloned().collect();
+    if links.len() == now.each("link").count() {
+        return;
+    }
+    slot.now_mut().remove("link");
+    if !links.is_empty() {
+        slot.now_mut().set("link", Value::Array(links));
+    }
+    keep_replaced(slot);
 }
 
 /// What was merged into the record before is still merged into it: a message tells of its own merges
