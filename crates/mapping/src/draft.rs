@@ -4,6 +4,7 @@
 //! and applying a draft twice gives what applying it once gave.
 
 mod apply;
+mod husk;
 
 use crate::forward::build::{Build, Seg};
 use crate::list::Listed;

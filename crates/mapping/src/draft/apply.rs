@@ -1,6 +1,6 @@
 //! Joins a draft with what exists.
 
-use super::{Applied, Draft, Lineage, path_text};
+use super::{Applied, Draft, Lineage, husk, path_text};
 use crate::forward::build::{Seg, Touch, merge, one};
 use crate::forward::cell::Origin;
 use crate::missing;
@@ -37,6 +37,7 @@ pub(super) fn apply(
     let mut moves = Vec::new();
     let mut withheld: HashSet<RowId> = HashSet::new();
     let mut passed: Vec<RowId> = Vec::new();
+    let mut deleted = Vec::new();
     let may_change = !draft.whole && draft.ownership != Ownership::OnlyLinks;
     for touch in &draft.build.touches {
         let gap = || is_gap(existing, &touch.target.hops);
@@ -59,6 +60,12 @@ pub(super) fn apply(
             continue;
         }
         join(&mut value, &new, touch);
+        if touch.delete {
+            deleted.extend(touch.target.hops.first().map(Hop::name));
+        }
+    }
+    for name in deleted {
+        husk::sweep(&mut value, name);
     }
     if may_change {
         for touch in &draft.build.touches {
@@ -228,6 +235,13 @@ fn join_hops(value: &mut Value, new: Option<&Value>, hops: &[Hop], touch: &Touch
             }
             if let Some(element) = one(value.entry(name), slice) {
                 join_hops(element, source, rest, touch);
+            }
+            // What was taken away leaves no gap in its list.
+            if let Some(Value::Array(items)) = value.get_mut(name) {
+                items.retain(|item| !item.is_empty());
+            }
+            if value.get(name).is_some_and(Value::is_empty) {
+                value.remove(name);
             }
         }
         Hop::Many(name, slice) => {

@@ -259,7 +259,11 @@ fn what_kind_of_name_it_is_is_no_name() {
 fn blanks_are_no_text() {
     let made = convert(
         "ORU^R01^ORU_R01",
-        &report(&["OBX|1|ST|A^A^L|| ||||||F", "NTE|1|L|  ", "OBX|2|TX|B^ ^L||  x||||||F"]),
+        &report(&[
+            "OBX|1|ST|A^A^L|| ||||||F",
+            "NTE|1|L|  ",
+            "OBX|2|TX|B^ ^L||  x||||||F",
+        ]),
     );
     let all = observations(&made);
     assert!(all[0].get("valueString").is_none(), "{}", json(&all[0]));

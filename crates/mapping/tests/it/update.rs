@@ -188,3 +188,44 @@ fn nothing_is_invented() {
         .collect();
     assert!(unmapped.contains(&"PID-7".to_owned()), "{unmapped:?}");
 }
+
+/// Everything that PID tells of a person.
+const FULL: &str = "PID|1||1^^^&1.2.3&ISO||DOE^JANE|DOE^EVE|1981|F||2106-3^White^CDCREC|2 ST^^TOWN^^^^H||5550100^PRN^PH|5550101^WPN^PH|en|M|CAT||123-45-6788|D12^ST^20300101||2186-5^Not Hispanic^CDCREC|PARIS|Y|2|US|||20240101|Y";
+
+/// HL7 v2 2.5.3: `\"\"` takes back what the field said, with all that came with it.
+#[test]
+fn a_null_leaves_nothing_of_its_field() {
+    let fields: Vec<&str> = FULL.split('|').collect();
+    let with = |place: usize, text: &str| {
+        let mut fields = fields.clone();
+        fields[place] = text;
+        patient(&fields.join("|"))
+    };
+    let known = patient(FULL).apply(None).value;
+    for place in [6, 7, 8, 10, 11, 13, 14, 15, 16, 17, 19, 20, 22, 23, 26] {
+        let gone = with(place, "\"\"").apply(Some(&known)).value;
+        let never = with(place, "").apply(None).value;
+        assert_eq!(sorted(&gone), sorted(&never), "PID-{place}");
+    }
+}
+
+/// Without what US Core asks for and nothing told, whatever the order of fields.
+fn sorted(value: &Value) -> Vec<String> {
+    let Value::Object(fields) = value else {
+        panic!("no object")
+    };
+    let told = |value: &&Value| !text(value).contains("data-absent-reason");
+    let mut all: Vec<String> = fields
+        .iter()
+        .filter(|(name, _)| !name.starts_with('_'))
+        .flat_map(|(name, value)| match value {
+            Value::Array(items) => {
+                let items = items.iter().filter(told);
+                items.map(|item| format!("{name} {}", text(item))).collect()
+            }
+            one => vec![format!("{name} {}", text(one))],
+        })
+        .collect();
+    all.sort();
+    all
+}
