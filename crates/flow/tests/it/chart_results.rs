@@ -160,6 +160,39 @@ fn a_discharge_taken_back_takes_its_disposition_with_it() {
     assert!(encounter.at("hospitalization").is_none(), "{encounter:?}");
 }
 
+#[test]
+fn a_transfer_taken_back_leaves_the_patient_where_he_was() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    for (hour, event, now, before, places) in [
+        (8, "A01", "4W", "", 1),
+        (9, "A02", "5E", "4W", 2),
+        (10, "A12", "4W", "", 1),
+        (11, "A02", "6N", "4W", 2),
+        (12, "A08", "6N", "", 2),
+    ] {
+        let message = format!(
+            "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240517{hour:02}0000||ADT^{event}|C{hour}|P|2.5.1\r\
+             EVN|{event}|20240517{hour:02}0000\r\
+             PID|1||1^^^ZZHOSP^MR||TESTPATIENT\r\
+             PV1|1|I|{now}|||{before}|||||||||||||V1^^^ZZHOSP^VN\r"
+        );
+        assert_eq!(site.send("adt", &message), "AA");
+        let visit = site.only("Encounter");
+        let with = |status: &str| {
+            let own = visit
+                .each("location")
+                .filter(|place| place.text("status") == Some(status));
+            own.count()
+        };
+        assert_eq!(
+            (with("active"), visit.each("location").count()),
+            (1, places),
+            "{event}: {visit:?}"
+        );
+    }
+}
+
 const PARTS_AT: [&str; 3] = ["20240517100000", "20240517110000", "20240517120000"];
 
 /// One message of a report: code and OBX-11 of its results.
