@@ -27,7 +27,14 @@ fn worst(made: &Conversion) -> Option<Severity> {
         .unusable
         .iter()
         .filter(|one| one.place.segment == *b"OBX");
-    own.map(|one| one.severity).max()
+    let whole = made
+        .report
+        .issues
+        .iter()
+        .filter(|one| one.location.starts_with("OBX"));
+    own.map(|one| one.severity)
+        .chain(whole.map(|one| one.severity))
+        .max()
 }
 
 #[test]
