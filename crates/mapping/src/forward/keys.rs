@@ -240,7 +240,11 @@ fn keys(
         // A key within a resource that is not there would hold everywhere.
         let says_nothing = read.texts.iter().all(String::is_empty);
         let is_whose = key.any_of && read.texts.is_empty() && read.within.is_some();
-        if read.is_lost || says_nothing && !is_whose {
+        // Equals without a code are told apart as other equals are, and only within their report: a patient has too many.
+        let holder = read.within.and_then(|at| run.drafts.get(at));
+        let is_among = key.place_among_equals
+            && holder.is_some_and(|holder| holder.resource_type != "Patient");
+        if read.is_lost || says_nothing && !is_whose && !is_among {
             continue;
         }
         // What stands beside a number tells services and isolates apart; it is no number.
