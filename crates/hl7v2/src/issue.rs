@@ -155,7 +155,9 @@ impl Issue {
             K::WrongTerminator => "segments end in LF or CRLF; the standard requires CR",
             K::NoFinalTerminator => "the last segment has no terminator",
             K::EmptyLine => "an empty line is skipped",
-            K::BadSegmentName => "this line does not begin with a segment name; it is kept but not read",
+            K::BadSegmentName => {
+                "this line does not begin with a segment name; it is kept but not read"
+            }
             K::LineFeedInData => "a field contains a line feed; it is kept as text",
             K::ControlCharacter => "a field contains a control character",
             K::UnterminatedEscape => "an escape sequence has no end; it is kept as text",
