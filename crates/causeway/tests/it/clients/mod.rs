@@ -93,7 +93,9 @@ fn the_node_client_reads_our_acknowledgements() {
 
 #[test]
 fn a_python_library_reads_what_we_write() {
-    let Some(folder) = client("CAUSEWAY_TEST_PYTHON_HL7APY") else {
+    let test = "a_python_library_reads_what_we_write";
+    let package = "hl7apy of PyPI";
+    let Some(folder) = client(test, "CAUSEWAY_TEST_PYTHON_HL7APY", package) else {
         return;
     };
     let site = tempfile::tempdir().unwrap();
