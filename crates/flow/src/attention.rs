@@ -1,21 +1,21 @@
-//! Why a person has to look at a message.
+//! Reasons for which a person has to look at a message.
 //!
-//! Invariant: a reason tells on which side of the chart the message is. Most keep it out; some came
-//! up while it went in, and the message is in the chart all the same.
+//! Invariant: each reason says whether the message is in the chart. Most reasons keep it out; some
+//! arise while it is applied, and the message is in the chart all the same.
 
 mod concern;
 pub mod finding;
 
 pub use concern::{Concern, in_chart, read, write};
 
-/// Why a person has to look at a message.
+/// A reason for which a person has to look at a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Attention {
-    /// The bytes are no message.
+    /// The bytes are not a message.
     NoMessage,
-    /// The envelope of a batch does not fit what came in it.
+    /// The batch envelope does not match the messages in it.
     BatchEnvelope,
-    /// It is a part of a message that its sender cut into several.
+    /// The message is one fragment of a message that its sender split.
     Fragment,
     /// MSH-9 is missing.
     NoMessageType,
@@ -23,54 +23,56 @@ pub enum Attention {
     NoControlId,
     /// MSH-11 is missing.
     NoProcessingId,
-    /// MSH-11 is not one of the flow's.
+    /// MSH-11 is not one of the flow's values.
     WrongProcessingId,
-    /// It has more segments and repeats than the flow takes, or more separators than are split at.
+    /// The message has more segments and repetitions than the flow accepts, or more separators than
+    /// the parser splits.
     TooManyParts,
-    /// It has more bytes than the flow translates.
+    /// The message has more bytes than the flow translates.
     TooLarge,
-    /// No map takes this type and event.
+    /// No map handles this message type and event.
     NoMap,
-    /// HL7 does not know this version, or no map takes it.
+    /// HL7 does not define this version, or no map handles it.
     UnknownVersion,
-    /// The map found errors that leave nothing to apply.
+    /// The map reported errors that leave nothing to apply.
     MapFailed,
-    /// The chart refused what the map made.
+    /// The chart rejected what the map produced.
     ChartRefused,
-    /// Two records claim what this message names.
+    /// The message's identifiers match two records.
     Ambiguous,
-    /// A patient was to be merged with itself.
+    /// A merge names the same patient on both sides.
     MergeWithItself,
-    /// A merge would close a circle.
+    /// A merge would create a cycle.
     MergeCircle,
-    /// It was tried as often as the flow allows.
+    /// The message was tried as often as the flow allows.
     TooManyAttempts,
-    /// A result or an order is nobody's.
+    /// A result or an order has no patient.
     NoPatient,
-    /// It says another name, birth date and sex than the record of its number.
+    /// The message has a different name, birth date and sex than the record with its number.
     AnotherPerson,
-    /// It is in the chart: a number that it gives is that of another patient's record.
+    /// The message is in the chart, but a number in it belongs to another patient's record.
     NumberOfAnother,
-    /// It is in the chart: no number of its patient names a person.
+    /// The message is in the chart, but none of its patient's numbers identifies a person.
     NamelessPatient,
-    /// It is in the chart: two records that cannot be one person's share an identifier.
+    /// The message is in the chart, but two records that cannot be one person's share an
+    /// identifier.
     SharedIdentifier,
-    /// It is in the chart: its event is dated in the future.
+    /// The message is in the chart, but its event is dated in the future.
     FutureDated,
-    /// It is in the chart: which of several results it corrects is not clear.
+    /// The message is in the chart, but which of several results it corrects is ambiguous.
     UnclearCorrection,
-    /// It is in the chart but for a value that could not be used.
+    /// The message is in the chart except for a value that could not be used.
     UnusableValue,
-    /// It is in the chart, but something of it has no place there.
+    /// The message is in the chart except for a part that has no place there.
     Incomplete,
-    /// Its bytes in the journal are not those that came.
+    /// The message's bytes in the journal differ from those received.
     Damaged,
 }
 
 // === impl Attention ===
 
 impl Attention {
-    /// Every reason.
+    /// All reasons.
     pub const ALL: [Self; 27] = [
         Self::NoMessage,
         Self::BatchEnvelope,
@@ -101,7 +103,7 @@ impl Attention {
         Self::Damaged,
     ];
 
-    /// The stable code for the journal, logs and metrics.
+    /// Returns the stable code for the journal, logs and metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::NoMessage => "no_message",
@@ -134,9 +136,11 @@ impl Attention {
         }
     }
 
-    /// True where later messages of the partition build on this one, so the flow's policy for a
-    /// failing head counts. A message that was refused at the door, or a merge that makes no sense,
-    /// leaves nothing behind that others could miss.
+    /// Returns true where later messages of the partition build on this one, so the flow's policy
+    /// for a
+    /// failing head applies. A message rejected on receipt, or a merge that makes no sense, leaves
+    /// nothing
+    /// behind that later messages could miss.
     pub fn blocks(self) -> bool {
         match self {
             Self::MapFailed | Self::ChartRefused | Self::Ambiguous | Self::TooManyAttempts => true,
@@ -166,7 +170,7 @@ impl Attention {
         }
     }
 
-    /// True where the message is in the chart, and a person has to look at what came of it.
+    /// Returns true where the message is in the chart and a person has to look at the result.
     pub fn in_chart(self) -> bool {
         match self {
             Self::NumberOfAnother
@@ -199,12 +203,12 @@ impl Attention {
         }
     }
 
-    /// Reads [`Self::code`].
+    /// Parses what [`Self::code`] returns.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 
-    /// What is wrong and what helps, for the console; no PHI.
+    /// Returns what is wrong and what helps, for the console; no PHI.
     pub fn explain(self) -> &'static str {
         match self {
             Self::NoMessage => {

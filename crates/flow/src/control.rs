@@ -1,8 +1,9 @@
-//! What a person may ask of a message: replay, release, hold, dismiss, settle, edit, send to another flow, a
-//! dry run; and of a flow: stop and start.
+//! Commands of a person: replay, release, hold, dismiss, settle, edit, send to another flow or
+//! dry-run a
+//! message; stop and start a flow.
 //!
-//! Invariant: nothing in the journal is changed. An edited copy is a message of its own, which says
-//! whose copy it is; the original stays as it came.
+//! Invariant: nothing in the journal changes. An edited copy is a message of its own that names its
+//! original; the original stays as it was received.
 
 mod import;
 mod resend;
@@ -25,30 +26,30 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use store::journal::{Change, Progress, ReadError, Sequence, State, Stored, WriteError};
 
-/// What was asked could not be done.
+/// A command that could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The journal has no such message.
     #[error("the journal has no message {0}")]
     NoSuchMessage(Sequence),
-    /// The message's flow is not configured any more.
+    /// The message's flow is no longer configured.
     #[error("flow `{0}` is not configured; add it to the configuration and start again")]
     NoSuchFlow(String),
-    /// The message is not in a state that allows it.
+    /// The message is in a state that does not allow the command.
     #[error("the message is {state}, so it cannot be {wanted}")]
     WrongState {
-        /// Its state.
+        /// The current state.
         state: &'static str,
-        /// What was asked.
+        /// The requested command.
         wanted: &'static str,
     },
-    /// The copy would be refused at the door.
+    /// The flow would reject the copy on receipt.
     #[error("the flow would not take it: {}", .0.explain())]
     Refused(Attention),
-    /// Several messages where one is wanted.
+    /// The body has several messages where one is expected.
     #[error("these are {0} messages under one envelope; a dry run takes one: give one of them")]
     Batch(usize),
-    /// The copy is not different.
+    /// The copy does not differ from the original.
     #[error("nothing is changed; replay the message instead")]
     Unchanged,
     /// The flow's address could not be bound again.
@@ -74,24 +75,24 @@ pub enum ControlError {
     Write(#[from] WriteError),
 }
 
-/// What became of a replay.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
     /// The message.
     pub sequence: Sequence,
-    /// The version of the maps that it went through before; none where it is in the chart by none.
+    /// The version of the maps that applied the message before; none where it was not applied.
     pub before: Option<String>,
-    /// The version of the maps that it goes through.
+    /// The version of the maps for the replay.
     pub map_version: String,
-    /// False where it is on its way already.
+    /// False where the message is already queued.
     pub queued: bool,
 }
 
 // === impl Engine ===
 
 impl Engine {
-    /// Sends a message to the chart again, under the maps as they are now. Where these maps have
-    /// applied it already, nothing changes. Blocks for an fsync.
+    /// Applies a message again under the current maps. Where these maps have already applied it,
+    /// nothing changes. Blocks for an fsync.
     pub fn replay(&self, sequence: Sequence, by: &str) -> Result<Replayed, ControlError> {
         let (flow, stored) = self.find(sequence)?;
         may_pass(&flow, &stored)?;
@@ -113,7 +114,7 @@ impl Engine {
         self.work.journal.ledger().record(vec![asked]).wait()?;
         let is_head = self.work.board.behind(sequence.get()).is_some();
         if is_head {
-            // A head that others wait for goes on in its own place, and they behind it.
+            // A head that others wait for runs in its own place, and they follow it.
             self.let_go(&flow, &stored)?;
         } else {
             self.work
@@ -127,7 +128,8 @@ impl Engine {
         })
     }
 
-    /// Lets a held, parked or failed message go on, and what waits behind it. Blocks for an fsync.
+    /// Releases a held, parked or failed message and everything waiting behind it. Blocks for an
+    /// fsync.
     pub fn release(&self, sequence: Sequence) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
         self.must_wait(sequence, "released")?;
@@ -135,7 +137,8 @@ impl Engine {
         self.let_go(&flow, &stored)
     }
 
-    /// Sets a message aside that is not applied yet, until it is released. Others go on. Blocks for
+    /// Sets a message aside that is not applied yet, until it is released. Others continue. Blocks
+    /// for
     /// an fsync.
     pub fn hold(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (_, stored) = self.find(sequence)?;
@@ -147,16 +150,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Marks a message as done with: a person looked, and nothing of it is to be applied. What
-    /// waits behind it goes on. Blocks for an fsync.
+    /// Marks a message as dismissed: a person looked, and nothing of it is to be applied. Messages
+    /// waiting behind it continue. Blocks for an fsync.
     pub fn dismiss(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
         self.must_wait(sequence, "skipped")?;
         self.set_aside(&flow, &stored, &said("skipped", by, why))
     }
 
-    /// Marks a message that is in the chart as looked at: nothing is left to do about it. Blocks for
-    /// an fsync.
+    /// Marks a message that is in the chart as reviewed: nothing is left to do. Blocks for an
+    /// fsync.
     pub fn settle(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let stored = self.work.journal.read(sequence)?;
         let stored = stored.ok_or(ControlError::NoSuchMessage(sequence))?;
@@ -171,8 +174,9 @@ impl Engine {
         Ok(())
     }
 
-    /// What `body` would change if `flow` received it now: what the door would refuse is refused, and
-    /// what the chart would. Nothing is stored.
+    /// Returns what `body` would change if `flow` received it now, including rejection on receipt
+    /// or by
+    /// the chart. Nothing is stored.
     pub fn dry_run(&self, flow: &str, body: &[u8]) -> Result<DryRun, ControlError> {
         let flow = self.flow(flow)?;
         let body = Bytes::copy_from_slice(body);
@@ -211,7 +215,7 @@ impl Engine {
         })
     }
 
-    /// Nothing of it is to be applied, and what waits behind it goes on.
+    /// Sets a message aside without applying it; messages waiting behind it continue.
     fn set_aside(
         &self,
         flow: &Arc<Flow>,
@@ -276,7 +280,7 @@ impl Engine {
         });
     }
 
-    /// Refuses what is not at rest before the chart.
+    /// Fails unless the message is at rest and not yet in the chart.
     fn must_wait(&self, sequence: Sequence, wanted: &'static str) -> Result<(), ControlError> {
         let progress = self.work.journal.ledger().progress(sequence)?;
         let (state, reason) = progress.map_or((State::Received, None), |progress| {
@@ -316,22 +320,22 @@ impl Engine {
     }
 }
 
-/// What the door refuses, a person's word does not let in: a training message stays out of a
-/// production chart however often it is replayed.
+/// Checks that the flow accepts the message. A person's command does not override the checks on
+/// receipt: a training message stays out of a production chart however often it is replayed.
 fn may_pass(flow: &Flow, stored: &Stored) -> Result<(), ControlError> {
     let summary = &stored.summary;
     let refusal = decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config);
     refusal.map_or(Ok(()), |reason| Err(ControlError::Refused(reason)))
 }
 
-/// True for a message that is in the chart and that somebody has to look at.
+/// Returns true for a message that is in the chart and that somebody has to look at.
 fn is_in_chart(stored: &Stored) -> bool {
     let summary = &stored.summary;
     let reason = summary.reason.as_deref().unwrap_or_default();
     summary.state == State::NeedsAttention && attention::in_chart(reason)
 }
 
-/// `held by admin: wrong patient`
+/// Formats a reason: `held by admin: wrong patient`.
 fn said(what: &str, by: &str, why: &str) -> String {
     match why.trim() {
         "" => format!("{what} by {by}"),

@@ -1,4 +1,4 @@
-//! Where messages go. The chart is one; others come later behind the same seam.
+//! Destinations of messages. The chart is one; others can implement the same trait.
 
 mod chart;
 
@@ -10,90 +10,93 @@ use base::Timestamp;
 use hl7v2::Message;
 use store::journal::Sequence;
 
-/// Takes messages, one at a time per partition, many partitions at once.
+/// A receiver of messages: one at a time per partition, many partitions at once.
 pub trait Destination: Send + Sync {
-    /// What keeps a message out, as far as its type and version tell: asked at the door, before it
-    /// is acknowledged.
+    /// Returns why a message would be refused, judged by its type and version alone. Called on
+    /// receipt,
+    /// before the acknowledgement.
     fn refuses(&self, message: &Message) -> Option<Attention>;
 
-    /// Applies a message. The same message under the same maps changes nothing the second time.
-    /// Blocks until what it says is on disk.
+    /// Applies a message. Idempotent: the same message under the same maps changes nothing the
+    /// second
+    /// time. Blocks until the result is on disk.
     fn apply(&self, task: &Task<'_>) -> Outcome;
 
-    /// What it would change. Nothing is stored.
+    /// Returns what the message would change. Nothing is stored.
     fn dry_run(&self, task: &Task<'_>) -> DryRun;
 
-    /// The version of what it would apply messages with now.
+    /// Returns the version of the maps that would apply a message now.
     fn map_version(&self) -> String;
 }
 
 /// One message to apply.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
-    /// Its place in the journal.
+    /// Position in the journal.
     pub sequence: Sequence,
-    /// When it came.
+    /// Time of receipt.
     pub received: Timestamp,
-    /// The flow that it came by.
+    /// Flow that received the message.
     pub flow: &'a FlowConfig,
     /// The message.
     pub message: &'a Message,
-    /// Asked for again by a person.
+    /// True for a replay requested by a person.
     pub replay: bool,
-    /// A person looked at it and let it go on: what it says of its patient is meant.
+    /// True where a person reviewed the message and released it: its patient data is confirmed.
     pub confirmed: bool,
 }
 
-/// What became of it.
+/// The outcome of applying a message.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It is in, on disk.
+    /// The message is applied and on disk.
     Applied(Applied),
-    /// It will never go in as it is. A person has to look.
+    /// The message can never be applied as it is. A person has to look.
     Refused {
-        /// Why.
+        /// The reason.
         reason: Attention,
-        /// What the map reported, without PHI: locations and codes.
+        /// Issues that the map reported, without PHI: locations and codes.
         issues: Vec<String>,
     },
-    /// It may work at another time: another message was quicker too often, a timeout.
+    /// A later attempt may succeed: too many write conflicts with other messages, or a timeout.
     Deferred,
-    /// The destination is down for everybody; it is no fault of this message.
+    /// The destination is down for all messages; the cause is not this message.
     Unavailable,
 }
 
-/// How it went in.
+/// The details of an applied message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Resources made or changed.
+    /// Number of resources created or changed.
     pub n_changed: usize,
-    /// Issues that the map reported.
+    /// Number of issues that the map reported.
     pub n_issues: u32,
-    /// What a person has to look at all the same.
+    /// Concerns that a person has to look at although the message was applied.
     pub concerns: Vec<Concern>,
-    /// The version of the map set.
+    /// Version of the map set.
     pub map_version: String,
-    /// It was in before, and nothing was done.
+    /// True where the message was applied before and nothing was done.
     pub already: bool,
 }
 
-/// What a message would change, were it applied now. Holds PHI: show it under a permit.
+/// The changes that a message would make if it were applied now. Holds PHI: show it under a permit.
 #[derive(Clone, Debug, Default)]
 pub struct DryRun {
-    /// One per resource.
+    /// Changes, one per resource.
     pub changes: Vec<Change>,
-    /// What a person would have to look at.
+    /// Concerns that a person would have to look at.
     pub concerns: Vec<Concern>,
-    /// The same message is in the journal already: as long as the window for repeats is open it would
-    /// get its stored answer, and nothing would be done.
+    /// The same message in the journal: while the deduplication window is open, the stored answer
+    /// would be
+    /// sent and nothing would be done.
     pub repeats: Option<Sequence>,
-    /// Why it would be refused, if so.
+    /// Reason for which the message would be refused, if any.
     pub refused: Option<Attention>,
-    /// What the map reported, without PHI: locations and codes.
+    /// Issues that the map reported, without PHI: locations and codes.
     pub issues: Vec<String>,
 }
 
-/// What one message would change in one resource.
+/// A change that one message would make to one resource.
 #[derive(Clone)]
 pub struct Change {
     /// The FHIR type.

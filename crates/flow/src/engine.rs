@@ -1,9 +1,10 @@
-//! The running flows: start, look, replay, release, drain.
+//! The engine that runs the flows: start, snapshot, replay, release, drain.
 //!
 //! Invariants:
-//! - what an earlier run journaled and did not apply is on the board before a socket is bound, so
-//!   it comes before every new message of its partition;
-//! - stopping takes nothing back: what is not done at the deadline is done after the next start.
+//! - messages that an earlier run journaled and did not apply are on the board before a socket is
+//!   bound,
+//!  so they precede every new message of their partition;
+//! - stopping undoes nothing: work left at the deadline is done after the next start.
 
 use crate::control::ControlError;
 use crate::destination::Destination;
@@ -29,20 +30,21 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// What the engine works on. The binary opens these and shares them with the server.
+/// The resources that the engine works with. The binary opens them and shares them with the server.
 #[derive(Clone)]
 pub struct Handles {
-    /// Every message.
+    /// Journal of all messages.
     pub journal: Journal,
-    /// Where messages go: `flow::ChartDestination` over the chart and the maps.
+    /// Destination of the messages: `flow::ChartDestination` over the chart and the maps.
     pub destination: Arc<dyn Destination>,
-    /// The time.
+    /// Clock for all times.
     pub clock: Arc<dyn Clock>,
-    /// Where to count; the server renders it.
+    /// Metrics to update; the server renders them.
     pub metrics: Metrics,
 }
 
-/// The running flows. Dropping it without [`Engine::drain`] is like a crash: nothing is lost.
+/// The running flows. Dropping the engine without [`Engine::drain`] is like a crash: nothing is
+/// lost.
 pub struct Engine {
     pub(crate) flows: Vec<Arc<Flow>>,
     pub(crate) work: Arc<Work>,
@@ -52,16 +54,16 @@ pub struct Engine {
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Whether the flows take messages from outside.
+/// The state of the listeners: open to the network or closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sources {
     /// Each flow's address is bound.
     Bound,
-    /// Nothing listens: messages come by [`Engine::import`] alone.
+    /// No flow listens: messages arrive through [`Engine::import`] alone.
     Closed,
 }
 
-/// The engine could not start.
+/// An error that prevented the engine from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration is wrong.
@@ -79,7 +81,7 @@ pub enum StartError {
         /// The cause.
         source: std::io::Error,
     },
-    /// What the journal holds could not be read.
+    /// The journal could not be read.
     #[error("the journal could not be read")]
     Journal(#[from] store::journal::ReadError),
     /// A thread could not be started.
@@ -87,25 +89,26 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
 }
 
-/// How a drain ended.
+/// The result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// Everything journaled was applied or came to rest where a person sees it.
+    /// Every journaled message was applied, or rests in a state that a person sees.
     Completely,
-    /// The deadline came first; so many are in the journal and go on at the next start.
+    /// The deadline expired first; this many messages are in the journal and continue at the next
+    /// start.
     WithWaiting(u64),
 }
 
 // === impl Engine ===
 
 impl Engine {
-    /// Takes up what was journaled and not applied, then binds every source.
-    /// Needs a running tokio runtime.
+    /// Recovers messages that were journaled and not applied, then binds every source. Requires a
+    /// running tokio runtime.
     pub async fn start(config: EngineConfig, handles: Handles) -> Result<Self, StartError> {
         Self::start_with(config, handles, Sources::Bound).await
     }
 
-    /// The same, with or without anything that listens.
+    /// Starts like [`Engine::start`], with or without listeners.
     pub async fn start_with(
         config: EngineConfig,
         handles: Handles,
@@ -129,7 +132,8 @@ impl Engine {
             config.max_waiting,
         ));
         let mut listeners = Vec::new();
-        // Bound first: a port that is taken should not cost the recovery. Nothing is accepted yet.
+        // Bound before recovery: a port in use should not cost the recovery. Nothing is accepted
+        // yet.
         if sources == Sources::Bound {
             for flow in &flows {
                 listeners.push((mllp::bind(flow).await?, Arc::clone(flow)));
@@ -174,24 +178,25 @@ impl Engine {
         })
     }
 
-    /// It takes no new work: whoever makes it has to stop.
+    /// Returns true once the engine accepts no new work: producers must stop.
     pub fn is_draining(&self) -> bool {
         *self.stop.borrow()
     }
 
-    /// How many messages that an earlier run left, or that a lost chart lacks, are still to be applied.
+    /// Returns how many recovered messages, left by an earlier run or missing from the chart, are
+    /// still to be applied.
     pub fn n_taken_up(&self) -> u64 {
         let left = self.flows.iter();
         left.map(|flow| flow.taken_up.load(Ordering::Relaxed)).sum()
     }
 
-    /// Each flow's name and the address it listens on.
+    /// Returns each flow's name and the address it listens on.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let bound = |flow: &Arc<Flow>| Some((flow.name().to_owned(), *flow.address.get()?));
         self.flows.iter().filter_map(bound).collect()
     }
 
-    /// How a flow is configured; none where it is not.
+    /// Returns the configuration of a flow; none where it is not configured.
     pub fn config(&self, flow: &str) -> Option<&FlowConfig> {
         let mut flows = self.flows.iter();
         flows
@@ -199,12 +204,13 @@ impl Engine {
             .map(|known| &known.config)
     }
 
-    /// The picture now. Its numbers are read from the journal; not for an async task's own thread.
+    /// Returns a snapshot of all flows. Blocks on journal reads; do not call it on an async task's
+    /// thread.
     pub fn snapshot(&self) -> Result<Snapshot, ControlError> {
         crate::snapshot::take(&self.work, &self.flows)
     }
 
-    /// The metrics in Prometheus text format.
+    /// Renders the metrics in the Prometheus text format.
     pub fn render_metrics(&self) -> String {
         let metrics = self.work.events.metrics();
         for flow in &self.flows {
@@ -213,20 +219,20 @@ impl Engine {
         metrics.render()
     }
 
-    /// Takes messages again after a full disk, once the journal does.
+    /// Accepts messages again after a full disk, once the journal can write.
     pub fn resume(&self) {
         if self.work.journal.stopped().is_none() {
             self.flows.iter().for_each(|flow| flow.resume());
         }
     }
 
-    /// Takes no new messages, finishes what is journaled, and says how far it came.
+    /// Accepts no new messages, finishes the journaled ones and returns how the drain ended.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         let until = Instant::now() + deadline;
         for flow in &self.flows {
             flow.set_state(FlowState::Draining);
         }
-        // Everybody who listens to it has ended where nobody does.
+        // With no receiver left, every listener and connection has ended.
         let _ = self.stop.send(true);
         let mut sources =
             std::mem::take(&mut *self.sources.lock().unwrap_or_else(PoisonError::into_inner));
@@ -239,11 +245,11 @@ impl Engine {
         self.work.board.close();
         let workers =
             std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
-        // A worker ends after the message that it has; its commit takes milliseconds.
+        // A worker stops after its current message; the commit takes milliseconds.
         let joined =
             tokio::task::spawn_blocking(move || workers.into_iter().map(JoinHandle::join).count());
         let _ = joined.await;
-        // What the workers noted down in passing is on disk once this is.
+        // Once this is on disk, the states that the workers recorded asynchronously are too.
         if let Err(error) = self.work.journal.ledger().record(Vec::new()).await {
             tracing::warn!(%error, "the last states are not written down; they are found again");
         }

@@ -1,6 +1,6 @@
-//! Something that the operators can count or read in the log.
+//! Events that operators can count or read in the log.
 //!
-//! Invariant: the fields are closed types, numbers and configured names. No free text, so no PHI.
+//! Invariant: fields are closed types, numbers and configured names. No free text, so no PHI.
 
 use crate::attention::Attention;
 use crate::metrics::Metrics;
@@ -9,14 +9,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A source is bound.
     Listening {
         /// The flow's configured name.
         flow: &'a str,
-        /// Where.
+        /// The bound address.
         address: SocketAddr,
     },
     /// A peer connected.
@@ -34,12 +34,12 @@ pub enum Event<'a> {
         flow: &'a str,
         /// Number of the connection in this run.
         connection: u64,
-        /// Why.
+        /// The reason.
         reason: CloseReason,
-        /// Messages that came over it.
+        /// Messages received on it.
         n_messages: u64,
     },
-    /// A source took one message and it is on disk.
+    /// A source received a message and it is on disk.
     MessageReceived {
         /// The flow's configured name.
         flow: &'a str,
@@ -50,14 +50,14 @@ pub enum Event<'a> {
         /// From the last byte read to the return of fsync.
         took: Duration,
     },
-    /// The same message came again; its stored acknowledgement was sent.
+    /// A duplicate message arrived; its stored acknowledgement was sent.
     MessageRepeated {
         /// The flow's configured name.
         flow: &'a str,
         /// The sequence of the first one.
         sequence: u64,
     },
-    /// Another message came under a control id that was used before.
+    /// A different message arrived with a control id used before.
     ControlIdReused {
         /// The flow's configured name.
         flow: &'a str,
@@ -77,7 +77,7 @@ pub enum Event<'a> {
         flow: &'a str,
         /// The journal's sequence.
         sequence: u64,
-        /// Resources made or changed.
+        /// Resources created or changed.
         n_changed: usize,
         /// From receipt to commit.
         took: Duration,
@@ -88,7 +88,7 @@ pub enum Event<'a> {
         flow: &'a str,
         /// The journal's sequence.
         sequence: u64,
-        /// Why.
+        /// The reason.
         reason: Attention,
     },
     /// A message is held until somebody releases it.
@@ -98,7 +98,7 @@ pub enum Event<'a> {
         /// The journal's sequence.
         sequence: u64,
     },
-    /// Applying failed for a reason that may pass.
+    /// Applying failed with a transient error.
     Retried {
         /// The flow's configured name.
         flow: &'a str,
@@ -106,31 +106,31 @@ pub enum Event<'a> {
         sequence: u64,
         /// Attempts so far.
         n_attempts: u32,
-        /// How long it waits now.
+        /// Delay before the next attempt.
         wait: Duration,
     },
-    /// Another message changed a resource at the same time; the work is done again at once.
+    /// Another message changed a resource at the same time; the work is repeated immediately.
     Conflict {
         /// The flow's configured name.
         flow: &'a str,
         /// The journal's sequence.
         sequence: u64,
     },
-    /// Messages of an earlier run were taken up.
+    /// Messages of an earlier run were recovered.
     Recovered {
         /// The flow's configured name.
         flow: &'a str,
-        /// How many.
+        /// The number of messages.
         n_messages: u64,
     },
-    /// The journal cannot write: nothing is acknowledged any more.
+    /// The journal cannot write: no message is acknowledged any more.
     JournalFailed {
         /// The flow's configured name.
         flow: &'a str,
     },
 }
 
-/// Why a connection ended.
+/// The reason a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseReason {
     /// The peer closed it between two frames.
@@ -139,42 +139,42 @@ pub enum CloseReason {
     UnfinishedFrame,
     /// The peer speaks HTTP.
     Http,
-    /// The peer speaks TLS to a plain port.
+    /// The peer speaks TLS to a plain-text port.
     Tls,
-    /// Bytes that are no frame.
+    /// The bytes are not a frame.
     Noise,
-    /// A frame longer than the cap.
+    /// The frame exceeds the size limit.
     TooLong,
-    /// A frame that began did not end in time.
+    /// A frame did not end in time.
     FrameTimeout,
-    /// Nothing came for too long.
+    /// The idle timeout expired.
     Idle,
-    /// The peer does not take its answers.
+    /// The peer does not read its answers.
     SlowReader,
-    /// Too many connections.
+    /// The connection limit is reached.
     TooManyConnections,
     /// The network failed.
     Network,
     /// The journal cannot write.
     JournalFailed,
-    /// More waits for the journal than memory should hold.
+    /// More data waits for the journal than memory may hold.
     Overloaded,
     /// The flow is draining.
     Draining,
 }
 
-/// Takes events: writes the log line and counts.
+/// A sink for events: logs and counts them.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     metrics: Metrics,
-    /// While a disk is full every message is tried again and again.
+    /// Limits retry logs: on a full disk every message is retried again and again.
     retries: Arc<LogThrottle>,
 }
 
 // === impl Events ===
 
 impl Events {
-    /// Counts into `metrics`.
+    /// Creates a sink that counts into `metrics`.
     pub fn new(metrics: Metrics) -> Self {
         Self {
             metrics,
@@ -182,7 +182,7 @@ impl Events {
         }
     }
 
-    /// The metrics that it counts into.
+    /// Returns the metrics that this sink counts into.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
@@ -295,7 +295,7 @@ fn log(event: Event<'_>) {
 // === impl CloseReason ===
 
 impl CloseReason {
-    /// The word for logs and metrics.
+    /// Returns the word for logs and metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::PeerClosed => "peer_closed",
@@ -315,7 +315,7 @@ impl CloseReason {
         }
     }
 
-    /// True where the peer may still be sending what nobody reads.
+    /// Returns true where the peer may still be sending data that nobody reads.
     pub(crate) fn throws_away(self) -> bool {
         matches!(
             self,

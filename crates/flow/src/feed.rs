@@ -1,10 +1,11 @@
-//! What a flow's source is called, and whether anything is heard of it.
+//! The name of a flow's source, and its health.
 //!
 //! Invariants:
-//! - a name is what the senders say of themselves (MSH-3 and MSH-4), most recent first, unless the
-//!   configuration has one; never a port;
-//! - a feed that is not heard of as it usually is looks it, with since when: "running" says only that
-//!   the port is open.
+//! - a name is what the senders call themselves (MSH-3 and MSH-4), most recent first, unless the
+//!  configuration has one; never a port;
+//! - a feed that is not behaving as usual shows it, with the time since when: "running" only means
+//!   that
+//!  the port is open.
 
 use crate::events::CloseReason;
 use base::Timestamp;
@@ -13,64 +14,66 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use store::journal::Header;
 
-/// Who sends: MSH-3 and MSH-4 as the messages have them.
+/// A sender: MSH-3 and MSH-4 as the messages have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sender {
-    /// MSH-3, its first component.
+    /// First component of MSH-3.
     pub application: String,
-    /// MSH-4, its first component.
+    /// First component of MSH-4.
     pub facility: String,
 }
 
-/// What is heard of a flow's source.
+/// The health of a flow's source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Feed {
-    /// Messages come as they usually do, as far as is known.
+    /// Messages arrive as usual, as far as is known.
     #[default]
     Heard,
     /// No message has come yet.
     NoneYet,
-    /// Nobody is connected and nothing came since then. A sender who opens a connection for each
-    /// message looks so between two of them, if they are a minute apart.
+    /// Nobody is connected and nothing has arrived since then. A sender that opens a connection for
+    /// each
+    /// message looks like this between two messages if they are a minute apart.
     Away(Timestamp),
-    /// The sender had a connection that lasted, and it is gone since then.
+    /// The sender had a long-lived connection, which ended then.
     Gone(Timestamp),
-    /// The last message came then, and at this time of day others came before.
+    /// The last message arrived then, and on earlier occasions messages arrived at this time of
+    /// day.
     Silent(Timestamp),
 }
 
-/// The senders of one flow, the most recent first.
+/// The senders of one flow, most recent first.
 #[derive(Debug, Default)]
 pub(crate) struct Senders(Mutex<Vec<Sender>>);
 
-/// The end of a connection that had lasted, until another is opened.
+/// The end of a long-lived connection, until another is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Lost(AtomicI64);
 
-/// What is known of a source when it is judged.
+/// The facts by which a source is judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
     /// Open connections.
     pub(crate) connections: usize,
-    /// When a lasting connection ended, where none was opened since.
+    /// End of a long-lived connection, where none was opened since.
     pub(crate) lost: Option<Timestamp>,
-    /// When the last message came.
+    /// Time of the last message.
     pub(crate) last: Option<Timestamp>,
-    /// What came in the same hours before; none where the flow is younger.
+    /// True if messages arrived in the same hours yesterday; none where the flow is younger.
     pub(crate) yesterday: Option<bool>,
-    /// The same a week ago.
+    /// True if messages arrived in the same hours a week ago; none where the flow is younger.
     pub(crate) last_week: Option<bool>,
-    /// The longest silence of the last hour before the present one, in minutes.
+    /// Longest silence in the last hour, before the current one, in minutes.
     pub(crate) gap_minutes: usize,
 }
 
-/// So many senders of a flow are named.
+/// Maximum number of senders remembered per flow.
 const MAX_SENDERS: usize = 8;
-/// A connection that was open for so long is not one for each message.
+/// Minimum age of a long-lived connection, as opposed to one per message.
 const LASTING: i64 = 5 * MINUTE;
-/// A sender may take so long to come back.
+/// Time that a sender may take to reconnect.
 const GRACE: i64 = MINUTE;
-/// No silence is long before this.
+/// Minimum length of a silence that counts.
 const QUIET: i64 = 10 * MINUTE;
 const MINUTE: i64 = 60_000_000;
 
@@ -92,7 +95,7 @@ impl Sender {
     }
 }
 
-/// `LAB at NORTH`
+/// Formats as `LAB at NORTH`.
 impl fmt::Display for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.application.as_str(), self.facility.as_str()) {
@@ -107,7 +110,7 @@ impl fmt::Display for Sender {
 // === impl Senders ===
 
 impl Senders {
-    /// Notes who sent a message. As a rule it is the one who sent the last one.
+    /// Records the sender of a message. Usually it is the sender of the previous one.
     pub(crate) fn saw(&self, header: &Header) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.iter().position(|sender| sender.is_of(header)) {
@@ -136,8 +139,8 @@ impl Lost {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// A connection ended that was open since then. One of many, or one of a sender who opens one for
-    /// each message, is no loss; nor is one that we closed.
+    /// Records the end of a connection that was open since then. A connection is not lost where the
+    /// sender has others, opens one per message, or we closed it.
     pub(crate) fn ended(&self, (since, now): (Timestamp, Timestamp), reason: CloseReason) {
         let is_ours = matches!(reason, CloseReason::Draining | CloseReason::JournalFailed);
         if !is_ours && LASTING <= now.micros() - since.micros() {
@@ -156,11 +159,12 @@ impl Lost {
 // === impl Feed ===
 
 impl Feed {
-    /// What to think of a source.
+    /// Judges a source.
     ///
-    /// A silence is unusual where messages came in the same hours a week ago; where the flow is
-    /// younger, in those of yesterday; where it is younger still, where it is three times as long as
-    /// any of the last hour. Nights and weekends are quiet by themselves.
+    /// A silence is unusual where messages arrived in the same hours a week ago; where the flow is
+    /// younger, in the same hours yesterday; where it is younger still, where the silence is three
+    /// times as
+    /// long as any in the last hour. Nights and weekends are therefore quiet without configuration.
     pub(crate) fn judge(known: &Known, now: Timestamp) -> Self {
         let Some(last) = known.last else {
             return Self::NoneYet;
@@ -190,7 +194,7 @@ impl Feed {
         }
     }
 
-    /// The word for it; none where all is as usual.
+    /// Returns the word for this state; none where all is as usual.
     pub fn word(self) -> Option<&'static str> {
         match self {
             Self::Heard => None,
@@ -200,7 +204,7 @@ impl Feed {
         }
     }
 
-    /// Since when.
+    /// Returns the time since when this state holds.
     pub fn since(self) -> Option<Timestamp> {
         match self {
             Self::Away(since) | Self::Gone(since) | Self::Silent(since) => Some(since),
@@ -296,7 +300,7 @@ mod tests {
     }
 
     proptest! {
-        /// Silence never heals itself: what is silent now is silent later, if nothing comes.
+        /// Silence never ends by itself: a silent feed is still silent later if nothing arrives.
         #[test]
         fn silence_stays(ago in 0..600_i64, later in 0..600_i64, gap in 0..60_usize,
                          yesterday: Option<bool>, last_week: Option<bool>) {

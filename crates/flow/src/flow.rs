@@ -1,4 +1,4 @@
-//! One running flow: its configuration and what is counted in memory alone.
+//! One running flow: its configuration and its in-memory counters.
 
 use crate::feed::{Lost, Senders};
 use crate::snapshot::FlowState;
@@ -15,28 +15,28 @@ pub(crate) struct Flow {
     pub(crate) config: FlowConfig,
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) connections: AtomicUsize,
-    /// Who sends by it.
+    /// Senders of this flow.
     pub(crate) senders: Senders,
-    /// Whether a lasting connection is missed.
+    /// End of a long-lived connection that has not come back.
     pub(crate) lost: Lost,
     /// Messages on the board.
     pub(crate) waiting: AtomicU64,
-    /// Of these, left by an earlier run.
+    /// Messages on the board that an earlier run left.
     pub(crate) taken_up: AtomicU64,
-    /// Numbers connections for the log.
+    /// Number of the last connection, for the log.
     pub(crate) last_connection: AtomicU64,
-    /// The memory that its senders' frames may take.
+    /// Memory budget for frames of its senders.
     pub(crate) room: Room,
     /// Closed where a person stopped the flow.
     pub(crate) valve: Valve,
     state: AtomicU8,
 }
 
-/// Whether messages are let in, as a person wants it.
+/// The switch by which a person lets messages in or not.
 #[derive(Debug)]
 pub(crate) struct Valve {
     is_open: watch::Sender<bool>,
-    /// Bound by whoever opened it, taken by the source.
+    /// Listener bound by whoever opened the valve, taken by the source.
     bound: Mutex<Option<TcpListener>>,
 }
 
@@ -73,7 +73,7 @@ impl Flow {
         }
     }
 
-    /// Takes messages again, where it stopped for want of room.
+    /// Accepts messages again, where it stopped because the disk was full.
     pub(crate) fn resume(&self) {
         let (stopped, running) = (2, 0);
         let _ = self
@@ -81,10 +81,10 @@ impl Flow {
             .compare_exchange(stopped, running, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// A state only goes forward: what stopped does not drain.
+    /// Changes the state forward only: a stopped flow does not drain.
     pub(crate) fn set_state(&self, state: FlowState) {
         let level = match state {
-            // The valve says which of the two.
+            // The valve distinguishes the two.
             FlowState::Running | FlowState::Off => 0,
             FlowState::Draining => 1,
             FlowState::Stopped => 2,
@@ -118,7 +118,7 @@ impl Valve {
         self.is_open.send_replace(true);
     }
 
-    /// The listener of whoever opened it.
+    /// Takes the listener bound by whoever opened the valve.
     pub(crate) fn take(&self) -> Option<TcpListener> {
         self.bound
             .lock()

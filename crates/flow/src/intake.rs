@@ -1,9 +1,10 @@
-//! The way into the journal, and from there onto the board.
+//! The path into the journal, and from there onto the board.
 //!
 //! Invariants:
-//! - messages come onto the board in the order of their sequences: append and queueing happen
-//!   under one lock, and one task awaits the answers in that order;
-//! - what was appended comes onto the board even if its connection has gone meanwhile.
+//! - messages reach the board in sequence order: append and queueing happen under one lock, and one
+//!   task
+//!  awaits the results in that order;
+//! - an appended message reaches the board even if its connection is gone by then.
 
 use crate::attention::Attention;
 use crate::flow::Flow;
@@ -13,24 +14,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::journal::{Appended, Entry, Journal, Pending, WriteError};
 use tokio::sync::{mpsc, oneshot};
 
-/// The way into the journal. Clones share it.
+/// The path into the journal. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Intake {
     journal: Journal,
     queue: Arc<Mutex<mpsc::UnboundedSender<Ticket>>>,
 }
 
-/// What is to happen to a message once it is on disk.
+/// The fate of a message once it is on disk.
 #[derive(Debug)]
 pub(crate) enum Then {
-    /// It is applied.
+    /// Apply the message.
     Apply {
-        /// Its partition.
+        /// Partition keys.
         keys: Keys,
-        /// Somebody waits for the outcome.
+        /// Channel for a connection that waits for the outcome.
         reply: Option<Reply>,
     },
-    /// It is shown to a person.
+    /// Show the message to a person.
     Show(Attention),
 }
 
@@ -46,7 +47,7 @@ struct Ticket {
 // === impl Intake ===
 
 impl Intake {
-    /// Starts the task that follows the journal. It ends when every clone is gone.
+    /// Starts the task that follows the journal. It ends when every clone is dropped.
     pub(crate) fn start(journal: Journal, work: Arc<Work>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         tokio::spawn(follow(receiver, work));
@@ -56,7 +57,7 @@ impl Intake {
         }
     }
 
-    /// Keeps a message. The answer comes after its fsync.
+    /// Appends a message to the journal. The answer arrives after its fsync.
     pub(crate) fn keep(
         &self,
         flow: &Arc<Flow>,
@@ -67,7 +68,7 @@ impl Intake {
         let (flow, body) = (Arc::clone(flow), entry.body.clone());
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let pending = self.journal.append(entry);
-        // The follower lives as long as we do; were it gone, `answer` would say so.
+        // The follower lives as long as we do; if it were gone, `answer` would report it.
         let _ = queue.send(Ticket {
             flow,
             body,
@@ -95,7 +96,7 @@ async fn follow(mut queue: mpsc::UnboundedReceiver<Ticket>, work: Arc<Work>) {
             }) => Some((*sequence, *received)),
             Ok(Appended::Repeated { .. }) | Err(_) => None,
         };
-        // First the sender: its acknowledgement waits for nothing else.
+        // The sender first: its acknowledgement waits for nothing else.
         let _ = told.send(appended);
         let Some((sequence, received)) = fresh else {
             continue;

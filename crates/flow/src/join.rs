@@ -1,31 +1,39 @@
-//! Journal, ledger and chart are one only as long as each is what the others remember.
+//! Consistency of journal, ledger and chart at startup: each must be the store that the others
+//! remember.
 //!
-//! A disk that was replaced, a backup of one file, a file that was deleted: each store knows who it is and
-//! how far it was, and remembers that of the others. Here they are compared before anything is processed.
-//! What can be made again is, what is lost is said, and nothing passes for something else.
+//! A disk may be replaced, one file restored from a backup, or a file deleted. Each store therefore
+//! has an
+//! identity and a position, and remembers those of the others. They are compared here before
+//! anything is
+//! processed. What can be rebuilt is rebuilt, what is lost is reported, and no store passes for
+//! another.
 //!
-//! | lost or older | known by | what is done |
+//! | lost or older | detected by | action |
 //! |---|---|---|
-//! | journal | chart and ledger remember higher messages, or another journal | its numbers go on above them; the ledger forgets what is gone |
-//! | ledger | it is new, or the journal remembers a later one | its states are made again from journal and chart |
-//! | chart | it is another one, or ledger and journal remember a later one | what it lacks is applied again from the journal |
+//! | journal | chart and ledger remember higher messages, or another journal | numbering continues
+//! above them; the ledger forgets what is gone |
+//! | ledger | it is new, or the journal remembers a later one | its states are rebuilt from journal
+//! and chart |
+//! | chart | it is another one, or ledger and journal remember a later one | missing messages are
+//! applied again from the journal |
 
 use crate::attention::{self, Concern};
 use store::Position;
 use store::chart::{Applied, Chart, KnownJournal};
 use store::journal::{Doubt, Journal, Reconciled, Sequence, WriteError};
 
-/// What joining found.
+/// The result of joining the stores.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// What befell the stores, for a person. Empty where all is as it was left. The ledger keeps them until
-    /// somebody has seen them.
+    /// Losses found in the stores, for a person to read. Empty where everything is as it was left.
+    /// The
+    /// ledger keeps the notices until somebody has seen them.
     pub notices: Vec<String>,
-    /// Messages that the chart lacks and that are applied to it again.
+    /// Messages that the chart lacks and that are applied again.
     pub n_again: u64,
 }
 
-/// The stores could not be joined.
+/// An error that prevented the stores from being joined.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// The journal or its ledger could not be read or written.
@@ -39,22 +47,23 @@ pub enum JoinError {
     Ledger(#[from] WriteError),
 }
 
-/// The newest messages that the ledger has as mapped are asked for in the chart; so many.
+/// Number of the newest messages, mapped according to the ledger, that are looked up in the chart.
 const SAMPLE: usize = 64;
 
-/// What was found of the three.
+/// The state found in the three stores.
 struct Found<'a> {
     chart: &'a Chart,
     journal: &'a Journal,
-    /// This journal's messages as the chart remembers them.
+    /// Messages of this journal as the chart remembers them.
     known: Option<KnownJournal>,
-    /// Journals before this one that the chart has messages of.
+    /// Earlier journals from which the chart has messages.
     earlier: Vec<KnownJournal>,
     notices: Vec<String>,
 }
 
-/// Compares the three, heals what can be healed, and says what befell them. Call it once, after all are
-/// opened and before anything is processed.
+/// Compares the three stores, repairs what can be repaired, and reports losses. Call it once, after
+/// all
+/// stores are opened and before anything is processed.
 pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
     let mut found = Found::look(chart, journal)?;
     let journal_lost = found.journal_lost()?;
@@ -68,7 +77,7 @@ pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
     found.say_what_was_done(&done, chart_lost);
     for notice in &found.notices {
         tracing::warn!("{notice}");
-        // On a full disk it is said again at the next start.
+        // On a full disk the notice is repeated at the next start.
         if let Err(error) = journal.ledger().notice(notice.clone()).wait() {
             tracing::warn!(%error, "a notice could not be written down");
         }
@@ -80,9 +89,10 @@ pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
     })
 }
 
-/// Lets each store remember how far the others are. To be called now and then, and at the end.
+/// Records in each store the positions of the others. Call it periodically and at shutdown.
 pub fn remember(chart: &Chart, journal: &Journal) {
-    // Where it fails, an older copy may pass for a newer one that was never remembered; no more.
+    // If this fails, an older copy may pass for a newer one whose position was never recorded;
+    // nothing worse.
     if let Err(error) = journal.remember(&chart.position()) {
         tracing::debug!(%error, "the stores' positions could not be written down");
     }
@@ -122,7 +132,7 @@ fn reconcile(chart: &Chart, journal: &Journal, doubt: Doubt) -> Result<Reconcile
 impl<'a> Found<'a> {
     fn look(chart: &'a Chart, journal: &'a Journal) -> Result<Self, JoinError> {
         let identity = journal.identity();
-        // A journal with messages and a chart that are both older than names belong together.
+        // A journal with messages and a chart that both predate identities belong together.
         chart.bind(identity, !journal.is_new())?;
         let (known, earlier): (Vec<_>, Vec<_>) = chart
             .journals()?
@@ -141,7 +151,7 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// The journal is another one, or does not reach as far as others remember.
+    /// Detects that the journal is another one, or ends before the position that others remember.
     fn journal_lost(&mut self) -> Result<bool, JoinError> {
         let ledger = self.journal.ledger().opened();
         for path in self.journal.set_aside() {
@@ -168,7 +178,7 @@ impl<'a> Found<'a> {
         let all = own
             .max(before.unwrap_or(Sequence::ZERO))
             .max(ledger.highest);
-        // A ledger that knows this journal has said so before.
+        // A ledger that knows this journal has already reported this.
         let is_unknown = ledger.journal.is_none() && in_chart.is_none_or(|at| at == Sequence::ZERO);
         let is_replaced = is_other || (is_unknown && before.is_some());
         if is_other {
@@ -197,7 +207,8 @@ impl<'a> Found<'a> {
         Ok(last < own || is_replaced || !self.journal.set_aside().is_empty())
     }
 
-    /// The ledger is new although there are messages, or older than the journal remembers.
+    /// Detects a ledger that is new although there are messages, or older than the journal
+    /// remembers.
     fn ledger_lost(&mut self) -> Option<Doubt> {
         let opened = self.journal.ledger().opened();
         let remembered = self.journal.seen("ledger");
@@ -207,7 +218,7 @@ impl<'a> Found<'a> {
             .as_ref()
             .map_or(Sequence::ZERO, |known| known.highest);
         let is_lost = opened.is_new && (remembered.is_some() || opened.set_aside.is_some());
-        // Of data that is older than this memory only the chart can tell that there was a ledger.
+        // For data that predates these positions, only the chart shows that there was a ledger.
         let is_gone = opened.is_new && opened.is_empty && Sequence::ZERO < applied;
         let is_older = remembered
             .as_ref()
@@ -234,7 +245,9 @@ impl<'a> Found<'a> {
         Some(Doubt::UpTo(applied))
     }
 
-    /// The chart is another one, or older than others remember, or lacks what the ledger has as mapped.
+    /// Detects a chart that is another one, is older than others remember, or lacks messages that
+    /// the ledger
+    /// has as mapped.
     fn chart_lost(&mut self) -> Result<bool, JoinError> {
         let now = self.chart.position();
         let memories = [
@@ -246,7 +259,7 @@ impl<'a> Found<'a> {
         let is_older = memories.any(|then| is_behind(&now, &then));
         let mut lacks = false;
         for sequence in self.journal.ledger().newest_mapped(SAMPLE)? {
-            // What is not in the journal cannot be asked for: it was another journal's.
+            // Messages not in the journal cannot be applied again: they were another journal's.
             if sequence <= self.journal.last() {
                 lacks |= self.chart.applied(&self.chart.key_of(sequence))?.is_empty();
             }
@@ -294,12 +307,12 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The same store, and not as far.
+/// Returns true where this is the same store at an earlier position.
 fn is_behind(now: &Position, then: &Position) -> bool {
     now.identity == then.identity && now.mark < then.mark
 }
 
-/// What the chart knows a message by, beside the maps that read it.
+/// Returns the key by which the chart knows a message, with the maps that read it.
 pub(crate) fn mark(chart: &Chart, sequence: Sequence, map_version: &str) -> Applied {
     Applied {
         message: chart.key_of(sequence),

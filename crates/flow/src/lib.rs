@@ -1,11 +1,11 @@
-//! From a source, through decode and map, to a destination.
+//! Flows: from a source, through decoding and mapping, to a destination.
 //!
 //! Invariants:
 //! - a positive acknowledgement goes out only after the journal's fsync returned;
-//! - what was applied to the chart is decided by the chart's own transaction, so a message that is
-//!   taken up again after a crash changes nothing twice;
-//! - the messages of one partition reach the chart in the order in which the journal numbered them;
-//! - every message ends applied, or in a state that a person sees.
+//! - the chart's own transaction decides whether a message was applied, so applying a message again
+//!  after a crash is idempotent;
+//! - messages of one partition reach the chart in journal order;
+//! - every message ends either applied or in a state that a person sees.
 
 pub mod attention;
 pub mod control;

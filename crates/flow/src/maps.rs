@@ -1,10 +1,12 @@
-//! The maps in use, and how others take their place without a restart.
+//! The maps in use, and how they are replaced without a restart.
 //!
 //! Invariants:
-//! - a message goes through one edition from its beginning to its end: whoever works takes the
-//!   edition once and keeps it, and the mark of what was applied names its version;
-//! - editions change as a whole: maps that are refused leave those in use as they are, and why is
-//!   kept for whoever looks.
+//! - a message goes through one edition from beginning to end: a worker takes the edition once and
+//!   keeps
+//!  it, and the mark for the applied message names its version;
+//! - editions change as a whole: refused maps leave those in use unchanged, and the reasons are
+//!   kept for
+//!  display.
 
 use base::{Clock, SystemClock, Timestamp};
 use mapping::MapSet;
@@ -15,25 +17,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 /// A set of maps.
 #[derive(Clone, Debug)]
 pub enum Maps {
-    /// Those that come with Causeway.
+    /// The built-in maps of Causeway.
     Builtin,
-    /// Those with the site's own beside them.
+    /// The built-in maps together with the site's own.
     Own(Arc<MapSet>),
 }
 
-/// The maps as they were read at one time.
+/// The maps as read at one time.
 #[derive(Clone, Debug)]
 pub struct Edition {
     maps: Maps,
-    /// Changes when a map changes.
+    /// Version, which changes when a map changes.
     pub version: String,
-    /// In use since then.
+    /// Time since when this edition is in use.
     pub since: Timestamp,
 }
 
-/// Reads a site's maps again.
+/// A reader of a site's maps.
 pub trait ReadMaps: Send + Sync {
-    /// The maps as they are on disk now, or everything that speaks against using them.
+    /// Reads the maps on disk, or returns every reason against using them.
     fn read(&self) -> Result<MapSet, MapsRefused>;
 }
 
@@ -41,27 +43,27 @@ pub trait ReadMaps: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the maps are refused, those in use stay: {}", reasons.join("; "))]
 pub struct MapsRefused {
-    /// Each with file, line, reason and remedy as far as they are known.
+    /// Reasons, each with file, line, cause and remedy where known.
     pub reasons: Vec<String>,
 }
 
-/// What reading them again did.
+/// The result of reading the maps again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reloaded {
-    /// The version in use until then.
+    /// Version in use before.
     pub before: String,
     /// The version in use now.
     pub after: String,
 }
 
-/// One wish to read them again, and what came of it.
+/// A request to reload the maps and its result.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// When.
+    /// Time of the request.
     pub at: Timestamp,
-    /// Who asked.
+    /// User who asked.
     pub by: String,
-    /// What came of it.
+    /// Result of the request.
     pub outcome: Result<Reloaded, MapsRefused>,
 }
 
@@ -72,7 +74,7 @@ pub struct LiveMaps(Arc<Inner>);
 struct Inner {
     current: RwLock<Arc<Edition>>,
     reader: Option<Box<dyn ReadMaps>>,
-    /// Held while they are read, so that of two wishes the later one has the last word.
+    /// Locked during a reload, so that the later of two requests wins.
     last: Mutex<Option<Attempt>>,
 }
 
@@ -111,7 +113,7 @@ impl Deref for Edition {
 // === impl Reloaded ===
 
 impl Reloaded {
-    /// Other maps are in use now.
+    /// Returns true if the maps changed.
     pub fn is_change(&self) -> bool {
         self.before != self.after
     }
@@ -120,7 +122,7 @@ impl Reloaded {
 // === impl LiveMaps ===
 
 impl LiveMaps {
-    /// These maps, which `reader` reads again; without one they stay as they are.
+    /// Creates live maps that `reader` reloads; without a reader they never change.
     pub fn new(maps: Maps, since: Timestamp, reader: Option<Box<dyn ReadMaps>>) -> Self {
         Self(Arc::new(Inner {
             current: RwLock::new(Arc::new(Edition::new(maps, since))),
@@ -129,25 +131,26 @@ impl LiveMaps {
         }))
     }
 
-    /// Those in use now.
+    /// Returns the edition in use.
     pub fn current(&self) -> Arc<Edition> {
         let current = self.0.current.read();
         Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether they can be read again: the site has maps of its own.
+    /// Returns true if the maps can be reloaded: the site has maps of its own.
     pub fn can_reload(&self) -> bool {
         self.0.reader.is_some()
     }
 
-    /// The last wish to read them again.
+    /// Returns the last request to reload.
     pub fn last(&self) -> Option<Attempt> {
         self.attempts().clone()
     }
 
-    /// Reads the maps again and puts them into use, where nothing speaks against it. Messages on
-    /// their way finish under the maps that they began with. Reads files: not for an async task's
-    /// own thread.
+    /// Reloads the maps and uses them unless there is a reason against it. Messages already in
+    /// progress
+    /// finish under the maps with which they began. Reads files; do not call it on an async task's
+    /// thread.
     pub fn reload(&self, by: &str, now: Timestamp) -> Result<Reloaded, MapsRefused> {
         let mut last = self.attempts();
         let outcome = self.exchange(now);
@@ -253,7 +256,7 @@ mod tests {
         assert_eq!(done.before, began.version);
         assert_eq!(live.current().version, done.after);
         assert_eq!(live.last().unwrap().by, "SIGHUP");
-        // Whoever began under the first edition ends under it.
+        // Work that began under the first edition ends under it.
         assert_eq!(began.dialects().collect::<Vec<_>>(), ["a"]);
         assert_eq!(live.current().dialects().collect::<Vec<_>>(), ["b"]);
     }

@@ -1,4 +1,4 @@
-//! Counters, gauges and histograms, in the text format that Prometheus scrapes.
+//! Counters, gauges and histograms in the Prometheus text format.
 
 use crate::events::Event;
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -11,7 +11,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The registry and what the flows count. Clones share it; the server registers its own here too.
+/// The metrics registry and the flows' metrics. Clones share it; the server registers its own
+/// metrics here too.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     known: Arc<Mutex<Known>>,
@@ -39,18 +40,18 @@ struct Known {
     described: Vec<Described>,
 }
 
-/// What a metric is.
+/// The description of a metric.
 #[derive(Clone, Debug)]
 pub struct Described {
-    /// Its name, without [`PREFIX`] and without the ending that its kind adds.
+    /// Name without [`PREFIX`] and without the suffix for its kind.
     pub name: &'static str,
     /// Counter, gauge or histogram.
     pub kind: MetricType,
-    /// What it counts.
+    /// Help text.
     pub what: &'static str,
 }
 
-/// Every name begins with it, and `_`.
+/// Prefix of every name, followed by `_`.
 pub const PREFIX: &str = "causeway";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -179,7 +180,7 @@ impl Metrics {
         );
     }
 
-    /// Adds a metric of somebody else's, rendered and described with these.
+    /// Registers another component's metric, rendered and described with these.
     pub fn register<M: Metric + TypedMetric + Clone>(
         &self,
         name: &'static str,
@@ -195,7 +196,7 @@ impl Metrics {
         });
     }
 
-    /// Every metric that there is, in the order of their registration.
+    /// Returns the description of every metric, in order of registration.
     pub fn described(&self) -> Vec<Described> {
         self.known().described.clone()
     }
@@ -204,15 +205,15 @@ impl Metrics {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The text for `/metrics`.
+    /// Returns the text for `/metrics`.
     pub fn render(&self) -> String {
         let mut out = String::new();
-        // Writing into a String cannot fail; a metric that could not be encoded is left out.
+        // Writing into a String cannot fail; a metric that cannot be encoded is omitted.
         let _ = text::encode(&mut out, &self.known().registry);
         out
     }
 
-    /// Messages of `flow` on their way now.
+    /// Sets the number of messages of `flow` in progress.
     pub fn set_waiting(&self, flow: &str, n_messages: u64) {
         self.waiting
             .get_or_create(&label(flow))

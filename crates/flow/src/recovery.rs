@@ -1,7 +1,7 @@
-//! Taking up what an earlier run left.
+//! Recovery of work that an earlier run left.
 //!
 //! Invariant: the board knows every unfinished message, every parked partition and every open
-//! replay before the first new message comes.
+//! replay before the first new message arrives.
 
 use crate::attention::Attention;
 use crate::events::Event;
@@ -15,7 +15,7 @@ use store::journal::{Filter, Page, ReadError, Sequence, State, Stored};
 
 const SLICE: usize = 1024;
 
-/// Puts what is unfinished onto the board.
+/// Puts unfinished work onto the board.
 pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
     let by_name: HashMap<&str, &Arc<Flow>> = flows.iter().map(|flow| (flow.name(), flow)).collect();
     take_up_parked(work, &by_name)?;
@@ -26,14 +26,14 @@ pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError>
         let Some(last) = slice.last() else { break };
         after = last.sequence;
         for unprocessed in slice {
-            // A flow that is configured no more keeps its messages where they are.
+            // A flow that is no longer configured keeps its messages where they are.
             let Some((name, flow)) = by_name.get_key_value(unprocessed.flow.as_str()) else {
                 continue;
             };
             let stored = match work.journal.read(unprocessed.sequence) {
                 Ok(Some(stored)) => stored,
                 Ok(None) => continue,
-                // One that cannot be read keeps nobody from starting: a person has to look.
+                // An unreadable message does not prevent startup: a person has to look.
                 Err(error) if error.is_damage() => {
                     work.show(flow, unprocessed.sequence, Attention::Damaged);
                     continue;
@@ -60,7 +60,7 @@ pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError>
     Ok(())
 }
 
-/// Names the senders of each flow by its newest messages, so that a restart forgets nobody.
+/// Restores each flow's senders from its newest messages, so that a restart forgets none.
 pub(crate) fn name_senders(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
     for flow in flows {
         let filter = Filter {
@@ -72,7 +72,7 @@ pub(crate) fn name_senders(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadE
             limit: 100,
         };
         for row in work.journal.list(&filter, page)?.rows.iter().rev() {
-            // Bytes that are no message name nobody, and a copy was made by a person.
+            // Bytes that are not a message name no sender, and a copy was made by a person.
             if row.no_message.is_none() {
                 flow.senders.saw(&row.header);
             }
@@ -101,7 +101,7 @@ fn take_up_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), 
     Ok(())
 }
 
-/// A message, unless it is pruned or damaged; the journal says which are.
+/// Reads a message, unless it is pruned or damaged; the journal says which messages are.
 fn readable(work: &Work, sequence: Sequence) -> Result<Option<Stored>, ReadError> {
     match work.journal.read(sequence) {
         Err(error) if error.is_damage() => Ok(None),
@@ -109,7 +109,7 @@ fn readable(work: &Work, sequence: Sequence) -> Result<Option<Stored>, ReadError
     }
 }
 
-/// The messages that the ledger has as parked in a partition, oldest first.
+/// Returns the messages that the ledger has as parked in a partition, oldest first.
 fn parked_behind(work: &Work, flow: &Flow, partition: &str) -> Result<Vec<Sequence>, ReadError> {
     let filter = Filter {
         flow: Some(flow.name().to_owned()),
@@ -140,7 +140,7 @@ fn parked_behind(work: &Work, flow: &Flow, partition: &str) -> Result<Vec<Sequen
     }
 }
 
-/// A job for a message that is in the journal.
+/// Creates a job for a message that is in the journal.
 pub(crate) fn job_of(flow: &Arc<Flow>, stored: &Stored) -> Job {
     let keys = keys_of(flow, stored);
     Job::new(
@@ -164,7 +164,7 @@ impl Work {
     fn take_up(&self, flow: &Arc<Flow>, stored: &Stored) {
         let sequence = stored.summary.sequence;
         let summary = &stored.summary;
-        // The state was lost in the crash, and is found again from the bytes.
+        // The state was lost in the crash; it is derived again from the bytes.
         match decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config) {
             Some(reason) => self.show(flow, sequence, reason),
             None => self.push(sequence, job_of(flow, stored).taken_up()),

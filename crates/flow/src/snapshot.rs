@@ -1,4 +1,5 @@
-//! What the console's picture shows. Every number comes from the journal and survives a restart.
+//! Snapshots of the flows for the console. Every number comes from the journal and survives a
+//! restart.
 
 use crate::control::{ControlError, Stopped};
 use crate::feed::{Feed, Known, Sender};
@@ -13,53 +14,54 @@ use store::journal::{Filter, Page, Rated, State};
 /// All flows at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The moment.
+    /// Time of the snapshot.
     pub at: Timestamp,
-    /// One each, in the order of the configuration.
+    /// Flows in the order of the configuration.
     pub flows: Vec<FlowSnapshot>,
 }
 
 /// One flow at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct FlowSnapshot {
-    /// Its name.
+    /// Flow name.
     pub name: String,
-    /// Where it listens.
+    /// Address on which the flow listens.
     pub address: Option<SocketAddr>,
-    /// Its state.
+    /// Running state.
     pub state: FlowState,
-    /// Who stopped it and when, where a person did.
+    /// Person who stopped the flow, and when, where a person did.
     pub stopped_by: Option<Stopped>,
-    /// What the configuration calls its source.
+    /// Name of the source in the configuration.
     pub title: Option<String>,
-    /// Who sends by it, the most recent first.
+    /// Senders of the flow, most recent first.
     pub senders: Vec<Sender>,
-    /// Whether the source is heard of as usual.
+    /// Health of the source.
     pub feed: Feed,
     /// Connections open now.
     pub connections: usize,
     /// Messages in the journal.
     pub received: u64,
-    /// Of these, in the chart, with nothing left to look at.
+    /// Messages in the chart that need no attention.
     pub applied: u64,
-    /// Of these, on the way.
+    /// Messages in progress.
     pub waiting: u64,
-    /// Of these, for a person to look at: refused, failed, dead, or in the chart with a concern.
+    /// Messages that a person has to look at: refused, failed, dead, or in the chart with a
+    /// concern.
     pub needs_attention: u64,
-    /// Of these, set aside for good: a filter or a person said so.
+    /// Messages set aside for good by a filter or a person.
     pub filtered: u64,
-    /// Of these, held until somebody releases them.
+    /// Messages held until somebody releases them.
     pub held: u64,
-    /// When the last message came.
+    /// Time of the last message.
     pub last_received: Option<Timestamp>,
-    /// The last 60 minutes, oldest first, the running one last.
+    /// Last 60 minutes, oldest first, the current one last.
     pub minutes: Vec<Minute>,
 }
 
-/// What happened in one minute.
+/// Counts of one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Minute {
-    /// Messages that came in.
+    /// Messages received.
     pub received: u32,
     /// Messages that reached the chart.
     pub applied: u32,
@@ -67,24 +69,25 @@ pub struct Minute {
     pub failed: u32,
 }
 
-/// Whether a flow runs.
+/// The state of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlowState {
-    /// It takes messages.
+    /// The flow accepts messages.
     #[default]
     Running,
-    /// It takes no new messages and finishes what it has.
+    /// The flow accepts no new messages and finishes those it has.
     Draining,
-    /// It takes no messages: a disk error or a full disk.
+    /// The flow accepts no messages because of a disk error or a full disk.
     Stopped,
-    /// A person stopped it: it listens nowhere until it is started again.
+    /// A person stopped the flow: it listens nowhere until it is started again.
     Off,
 }
 
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// The sum over all flows of one number, such as `snapshot.total(|flow| flow.received)`.
+    /// Returns the sum of one number over all flows, such as `snapshot.total(|flow|
+    /// flow.received)`.
     pub fn total(&self, of: impl Fn(&FlowSnapshot) -> u64) -> u64 {
         self.flows.iter().map(of).sum()
     }
@@ -93,7 +96,7 @@ impl Snapshot {
 // === impl FlowState ===
 
 impl FlowState {
-    /// The word for it.
+    /// Returns the word for this state.
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -108,7 +111,7 @@ const MINUTE: i64 = 60_000_000;
 const MINUTES: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// Reads the picture from the journal.
+/// Takes a snapshot from the journal.
 pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, ControlError> {
     let at = work.clock.now();
     let this_minute = at.micros() - at.micros().rem_euclid(MINUTE);
@@ -165,12 +168,12 @@ pub(crate) fn take(work: &Work, flows: &[Arc<Flow>]) -> Result<Snapshot, Control
     Ok(Snapshot { at, flows: shown })
 }
 
-/// What came in the same hours of earlier days, where a silence is long enough to ask.
+/// Adds what arrived in the same hours of earlier days, where a silence is long enough to matter.
 fn before(work: &Work, flow: &str, known: Known, at: Timestamp) -> Result<Known, ControlError> {
     let Some(last) = known.last else {
         return Ok(known);
     };
-    // The silence of days is that of the last one.
+    // A silence of several days is judged by its last day.
     let began = last.micros().max(at.micros() - DAY);
     if at.micros() - began < 10 * MINUTE {
         return Ok(known);
@@ -183,7 +186,7 @@ fn before(work: &Work, flow: &str, known: Known, at: Timestamp) -> Result<Known,
     };
     let ago = |days: i64| -> Result<Option<bool>, ControlError> {
         let (from, until) = (began - days * DAY, at.micros() - days * DAY);
-        // Where nothing is known of the time around it, nothing is known of that day.
+        // Where nothing is known around that time, nothing is known of that day.
         if any(from - DAY / 2, until + DAY / 2)? {
             Ok(Some(any(from, until)?))
         } else {
@@ -197,7 +200,7 @@ fn before(work: &Work, flow: &str, known: Known, at: Timestamp) -> Result<Known,
     })
 }
 
-/// The longest run of minutes without a message between two with one.
+/// Returns the longest run of minutes without a message between two minutes with one.
 fn longest_gap(minutes: &[Minute]) -> usize {
     let with = minutes.iter().enumerate();
     let with: Vec<usize> = with

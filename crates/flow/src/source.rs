@@ -1,4 +1,4 @@
-//! Where messages come in.
+//! Sources of messages.
 
 pub(crate) mod answer;
 pub(crate) mod connection;

@@ -1,4 +1,4 @@
-//! What happens to a journaled message on its way to the destination.
+//! The steps that take a journaled message to its destination.
 
 pub(crate) mod board;
 pub(crate) mod decode;

@@ -1,8 +1,8 @@
-//! What a site wrote about its flows: plain values, read from TOML by the binary.
+//! The configuration of a site's flows: plain values, read from TOML by the binary.
 //!
 //! Invariants:
 //! - every default is right for a small clinic;
-//! - [`check`] finds everything that can be known before a socket is bound, and says the remedy.
+//! - [`check`] finds every problem that can be known before a socket is bound, with its remedy.
 
 use crate::attention::{Attention, Concern};
 use base::Zone;
@@ -11,51 +11,55 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// One named way through: a source, steps, a destination. (HL7 people say *channel*.)
+/// A named flow: a source, steps, a destination. (HL7 people say *channel*.)
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlowConfig {
-    /// Letters, digits, `-` and `_`; it appears in logs, metrics and the console.
+    /// Name of letters, digits, `-` and `_`, shown in logs, metrics and the console.
     pub name: String,
-    /// Where messages come in.
+    /// Source of the messages.
     pub source: SourceConfig,
-    /// What the console calls the source; MSH-3 and MSH-4 of its messages where nothing is said.
+    /// Title of the source in the console; by default MSH-3 and MSH-4 of its messages.
     #[serde(default)]
     pub sender: Option<String>,
-    /// How they are read and translated.
+    /// Rules for reading and translating messages.
     #[serde(default)]
     pub map: MapConfig,
-    /// When the sender is told that its message is safe.
+    /// Time at which the sender is told that its message is safe.
     #[serde(default)]
     pub acknowledge: AckPolicy,
-    /// What is kept in order.
+    /// Scope within which order is kept.
     #[serde(default)]
     pub partition: PartitionKey,
-    /// What happens behind a message that fails.
+    /// Policy for messages behind one that fails.
     #[serde(default)]
     pub failing_head: FailingHead,
-    /// The values of MSH-11 that this flow takes.
+    /// Values of MSH-11 that this flow accepts.
     #[serde(default = "production_only")]
     pub processing_ids: Vec<ProcessingId>,
-    /// How messages are answered that this flow cannot take.
+    /// Answers to messages that this flow cannot accept.
     #[serde(default)]
     pub refusals: Refusals,
-    /// How often a message is tried again after an error that may pass, before a person must look.
+    /// Number of attempts after a transient error before a person must look.
     #[serde(default = "eight")]
     pub max_attempts: u32,
-    /// What a person is asked to look at.
+    /// Policy for what a person is asked to look at.
     #[serde(default)]
     pub attention: AttentionPolicy,
-    /// A message with more segments and repeats of fields together is kept and not translated. It
-    /// bounds the memory that one message takes on its way into the chart, up to 20 kB for each.
+    /// Maximum number of segments and field repetitions together; a message with more is kept and
+    /// not
+    /// translated. This bounds the memory of one message on its way into the chart, up to 20 kB for
+    /// each.
     #[serde(default = "ten_thousand")]
     pub max_parts: usize,
-    /// A message with more bytes is kept and not translated: that takes several times its size.
+    /// Maximum size in bytes; a larger message is kept and not translated, since translation takes
+    /// several
+    /// times its size.
     #[serde(default = "thirty_two_mib")]
     pub max_translated_bytes: usize,
 }
 
-/// Where messages come in.
+/// A source of messages.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SourceConfig {
@@ -67,91 +71,93 @@ pub enum SourceConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MllpConfig {
-    /// The address to bind; port 0 takes a free one.
+    /// Address to bind; port 0 picks a free port.
     pub listen: SocketAddr,
-    /// A longer frame is kept up to here, and its connection closed.
+    /// Maximum frame size; a longer frame is kept up to this size and its connection closed.
     #[serde(default = "sixteen_mib")]
     pub max_frame_bytes: usize,
-    /// One more is turned away.
+    /// Maximum number of connections; further ones are rejected.
     #[serde(default = "max_connections")]
     pub max_connections: usize,
-    /// A connection that says nothing for so long is closed.
+    /// Idle timeout of a connection.
     #[serde(default = "an_hour")]
     pub idle_timeout_seconds: u64,
-    /// A frame that began must end within this time, and a peer must take an answer within it.
+    /// Time within which a frame must end once begun, and within which a peer must read an answer.
     #[serde(default = "a_minute")]
     pub frame_timeout_seconds: u64,
-    /// Messages of one connection that may wait for their acknowledgement at once.
+    /// Maximum number of messages per connection that wait for their acknowledgement.
     #[serde(default = "max_pipelined")]
     pub max_pipelined: usize,
 }
 
-/// How a source's messages are translated.
+/// The rules for translating a source's messages.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MapConfig {
-    /// The dialect (an overlay of the maps); none is the plain maps.
+    /// Dialect (an overlay of the maps); without one, the plain maps apply.
     pub dialect: Option<String>,
-    /// The source's time zone, an IANA name; UTC where nothing is said.
+    /// Time zone of the source, an IANA name; UTC by default.
     pub zone: Option<String>,
-    /// What the source's names of assigning authorities stand for: `NORTH = "urn:oid:…"`.
+    /// Systems for the source's names of assigning authorities: `NORTH = "urn:oid:…"`.
     pub authorities: BTreeMap<String, String>,
-    /// Whose records these are.
+    /// Scope of record ownership.
     pub records: RecordScope,
 }
 
-/// Whose a record is: two senders that know one person keep one Patient each, joined by a link.
+/// The ownership of records: two senders that know one person keep one Patient each, joined by a
+/// link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordScope {
     /// All senders of this flow share their records.
     #[default]
     Flow,
-    /// Senders of one facility (MSH-4) share theirs.
+    /// Senders of one facility (MSH-4) share their records.
     Facility,
-    /// Each sending application (MSH-3 and MSH-4) has its own.
+    /// Each sending application (MSH-3 and MSH-4) has its own records.
     Application,
 }
 
-/// When the sender is told that its message is safe.
+/// The point at which the sender is told that its message is safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AckPolicy {
-    /// It is on disk.
+    /// The message is on disk.
     #[default]
     Received,
-    /// It was accepted into the chart; errors are told.
+    /// The message was accepted into the chart; errors are reported to the sender.
     Mapped,
-    /// The flow's destination answered. The chart's answer is its commit, so for the chart this says
-    /// the same as [`AckPolicy::Mapped`].
+    /// The flow's destination answered. The chart's answer is its commit, so for the chart this
+    /// equals
+    /// [`AckPolicy::Mapped`].
     Delivered,
 }
 
-/// What is kept in order.
+/// The scope within which messages are kept in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionKey {
-    /// The messages of one connection.
+    /// Messages of one connection.
     Connection,
-    /// The messages of one patient, by every identifier in PID and MRG.
+    /// Messages of one patient, by every identifier in PID and MRG.
     #[default]
     Patient,
 }
 
-/// What happens behind a message that fails.
+/// The policy for messages behind one that fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailingHead {
-    /// Its partition waits until a person releases or skips it.
+    /// The partition waits until a person releases or skips the message.
     Block,
-    /// It steps aside into *held*; its partition goes on.
+    /// The message steps aside into *held*; its partition continues.
     #[default]
     Hold,
-    /// Its patient's later messages are held behind it; all others go on.
+    /// Later messages of the patient are held behind it; all others continue.
     ParkPatient,
 }
 
-/// MSH-11, table 0103.
+/// A processing id: MSH-11, table 0103.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum ProcessingId {
     /// Production.
@@ -162,76 +168,79 @@ pub enum ProcessingId {
     D,
 }
 
-/// How messages are answered that this flow cannot take. All are kept and shown.
+/// The answers to messages that this flow cannot accept. All are kept and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Refusals {
     /// MSH-9, MSH-10 or MSH-11 is missing.
     pub header: Refusal,
-    /// No map takes this type, event or version.
+    /// No map handles this type, event or version.
     pub no_map: Refusal,
-    /// MSH-11 is not one of the flow's.
+    /// MSH-11 is not one of the flow's values.
     pub processing_id: Refusal,
 }
 
-/// HL7 table 0008, the two ways to say no.
+/// A negative acknowledgement code, HL7 table 0008.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// The content is wrong; the same content would fail again.
     Ae,
-    /// Refused for a reason outside the content.
+    /// The message is refused for a reason outside the content.
     Ar,
 }
 
-/// What a person is asked to look at.
+/// The policy for what a person is asked to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionPolicy {
-    /// Reasons for which a message that is in the chart is not shown as needing attention: what
-    /// came up is counted among its issues, and no more.
+    /// Reasons for which a message that is in the chart is not shown as needing attention: they are
+    /// only
+    /// counted among its issues.
     pub count_only: Vec<CountedReason>,
 }
 
-/// A reason that may be only counted: the message is in the chart.
+/// A reason that may only be counted: the message is in the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CountedReason(Attention);
 
-/// Everything the engine is told.
+/// The configuration of the engine.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
-    /// The flows.
+    /// Flows.
     #[serde(default, rename = "flow")]
     pub flows: Vec<FlowConfig>,
-    /// The chart holds real patients: no message marked training or debugging reaches it.
+    /// True if the chart holds real patients: no message marked training or debugging reaches it.
     #[serde(default = "yes")]
     pub production: bool,
-    /// How many messages are on their way into the chart at once. They share its commits; no more
-    /// of them are translated at once than there are processors.
+    /// Number of messages on their way into the chart at once. They share its commits (group
+    /// commit); no
+    /// more of them are translated at once than there are processors.
     #[serde(default = "workers")]
     pub workers: usize,
-    /// How many journaled messages may wait in memory; more are read back from the journal.
+    /// Maximum number of journaled messages that wait in memory; others are read back from the
+    /// journal.
     #[serde(default = "max_waiting")]
     pub max_waiting: usize,
 }
 
-/// Something wrong in a configuration, with its remedy.
+/// A problem in a configuration, with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, such as `flow.adt.acknowledge`.
+    /// Configuration key, such as `flow.adt.acknowledge`.
     pub at: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub reason: String,
-    /// What to write instead.
+    /// Remedy: the text to write instead.
     pub remedy: String,
 }
 
-/// What the journal takes of one message at most.
+/// Largest message that the journal accepts.
 const LARGEST_FRAME: usize = 256 << 20;
 
-/// Everything wrong with `config` that can be known before a socket is bound.
+/// Returns every problem of `config` that can be known before a socket is bound.
 pub fn check(config: &EngineConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (idx, flow) in config.flows.iter().enumerate() {
@@ -322,7 +331,7 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
 // === impl FlowConfig ===
 
 impl FlowConfig {
-    /// A flow named `name` that listens on `listen`, with every default.
+    /// Creates a flow named `name` that listens on `listen`, with every default.
     pub fn mllp(name: impl Into<String>, listen: SocketAddr) -> Self {
         Self {
             name: name.into(),
@@ -353,7 +362,7 @@ impl FlowConfig {
 // === impl MapConfig ===
 
 impl MapConfig {
-    /// What the maps are told of the source.
+    /// Returns the facts about the source that the maps need.
     pub fn source(&self) -> Source {
         let zone = self.zone.as_deref().and_then(Zone::named);
         Source {
@@ -367,7 +376,7 @@ impl MapConfig {
 // === impl MllpConfig ===
 
 impl MllpConfig {
-    /// A listener with every default.
+    /// Creates a listener with every default.
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
@@ -396,12 +405,12 @@ impl Default for Refusals {
 // === impl AttentionPolicy ===
 
 impl AttentionPolicy {
-    /// True where somebody has to look at a message for this reason.
+    /// Returns true where somebody has to look at a message for this reason.
     pub fn tells(&self, reason: Attention) -> bool {
         !self.count_only.contains(&CountedReason(reason))
     }
 
-    /// What of these somebody has to look at.
+    /// Keeps the concerns that somebody has to look at.
     pub fn told(&self, mut concerns: Vec<Concern>) -> Vec<Concern> {
         concerns.retain(|concern| self.tells(concern.reason));
         concerns
@@ -433,7 +442,7 @@ impl TryFrom<String> for CountedReason {
 // === impl EngineConfig ===
 
 impl EngineConfig {
-    /// These flows, with every default.
+    /// Creates a configuration with these flows and every default.
     pub fn new(flows: Vec<FlowConfig>) -> Self {
         Self {
             flows,
@@ -447,7 +456,7 @@ impl EngineConfig {
 // === impl ProcessingId ===
 
 impl ProcessingId {
-    /// Reads MSH-11.1.
+    /// Parses MSH-11.1.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "P" => Some(Self::P),
