@@ -1,4 +1,4 @@
-//! What every handler is given.
+//! The state that every handler is given.
 
 use crate::measure::Measures;
 use crate::searching::Searching;
@@ -12,52 +12,54 @@ use store::chart::Chart;
 use store::journal::Journal;
 use tokio::task::JoinError;
 
-/// Everything the handlers work on. The binary opens these.
+/// The components that the handlers work on. The binary opens them.
 pub struct Parts {
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Resources.
+    /// The chart: resources and their versions.
     pub chart: Chart,
-    /// Messages.
+    /// The journal: received messages.
     pub journal: Journal,
-    /// Who saw what.
+    /// The audit log.
     pub audit: AuditLog,
     /// The running flows.
     pub engine: Arc<Engine>,
-    /// What operators watch.
+    /// The metrics of the server and the stores.
     pub measures: Measures,
-    /// The maps that messages go through; those that the flows' destination applies.
+    /// The maps that messages go through, the same ones that the flows' destination applies.
     pub maps: LiveMaps,
-    /// The one administrator.
+    /// The single administrator.
     pub administrator: Administrator,
     /// Console sessions.
     pub sessions: Sessions,
     /// Bearer tokens.
     pub tokens: Tokens,
-    /// Slows guessing at the login.
+    /// The rate limit on login attempts, against guessing.
     pub throttle: Throttle,
-    /// Where the server is reached, such as `http://127.0.0.1:8080`, for links in answers.
+    /// The URL at which clients reach the server, such as `http://127.0.0.1:8080`, used for links
+    /// in responses.
     pub base_url: String,
-    /// How large bundles may be.
+    /// The limits on bundles.
     pub bundles: BundleLimits,
-    /// The data directory, for what it takes of the disk.
+    /// The data directory, whose disk usage is reported.
     pub data: PathBuf,
-    /// When the process started.
+    /// The time at which the process started.
     pub started: Timestamp,
-    /// True where the address is `https` for the browser (behind a TLS proxy): cookies say `Secure`.
+    /// True if the browser sees an `https` address (behind a TLS proxy): cookies are then marked
+    /// `Secure`.
     pub is_https: bool,
 }
 
-/// How large a batch or transaction may be, and what it is answered with.
+/// The limits on a batch or transaction and on its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BundleLimits {
-    /// Entries.
+    /// The number of entries.
     pub max_entries: usize,
-    /// Bytes of resources that its GET entries are answered with, together.
+    /// The total size in bytes of the resources returned for the GET entries.
     pub max_answer_bytes: usize,
 }
 
-/// A cheap handle on the parts.
+/// A cheaply cloneable handle to the parts.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
@@ -69,7 +71,7 @@ struct Inner {
 // === impl App ===
 
 impl App {
-    /// Shares the parts.
+    /// Creates a handle that shares the parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
             parts,
@@ -77,7 +79,8 @@ impl App {
         }))
     }
 
-    /// Searches the stores, off the event loop and behind what cannot wait.
+    /// Runs a search of the stores off the event loop, at a lower priority than work that cannot
+    /// wait.
     pub async fn search<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -85,8 +88,8 @@ impl App {
         self.0.searching.run(work).await
     }
 
-    /// Every flow that there is or was: those configured, and those that the journal has messages of.
-    /// Not for an async task's own thread.
+    /// Returns the names of all flows, past and present: those configured and those that the
+    /// journal has messages of. Blocks, so async code must not call it on its own thread.
     pub fn known_flows(&self) -> Result<Vec<String>, store::journal::ReadError> {
         let configured = self.engine.addresses().into_iter().map(|(name, _)| name);
         let mut names: Vec<String> = configured.collect();
@@ -98,7 +101,7 @@ impl App {
         Ok(names)
     }
 
-    /// The FHIR base URL, such as `http://127.0.0.1:8080/fhir`.
+    /// Returns the FHIR base URL, such as `http://127.0.0.1:8080/fhir`.
     pub fn fhir_base(&self) -> String {
         format!("{}/fhir", self.base_url)
     }

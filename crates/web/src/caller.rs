@@ -1,8 +1,8 @@
-//! Who calls: a session cookie or a bearer token becomes a principal.
+//! Authentication: turns a session cookie or a bearer token into a principal.
 //!
-//! A request with a token is judged by the token alone, also where it has a cookie. A cookie counts
-//! for a write only together with the session's CSRF token, so that a page of somebody else cannot
-//! write in the name of whoever is logged in.
+//! A request with a token is authenticated by the token alone, even if it also carries a cookie. A
+//! cookie authenticates a write only together with the session's CSRF token, so that a page on
+//! another site cannot write in the name of the logged-in user.
 
 use crate::app::App;
 use access::{Principal, Scopes};
@@ -14,65 +14,66 @@ use base::Purpose;
 use security::{Bearer, Session, TokenError};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The scope of the operator's own commands: what the administrator may do at the console.
+/// The scope of the operator's commands: everything that the administrator may do in the console.
 pub const ADMINISTRATOR_SCOPE: &str = "causeway/administrator";
 
-/// The session cookie's name.
+/// The name of the session cookie.
 pub const COOKIE_NAME: &str = "causeway_session";
 
-/// The header that carries the CSRF token where a form field cannot.
+/// The header that carries the CSRF token when a form field cannot.
 const CSRF_HEADER: &str = "x-csrf-token";
 
-/// The header with the purpose of use of a request with a token, as a code of v3-PurposeOfUse.
+/// The header that states the purpose of use of a request with a token, as a v3-PurposeOfUse code.
 const PURPOSE_HEADER: &str = "x-purpose-of-use";
 
-/// The cookie that says that a person at the console has asked for emergency access. It grants no
-/// right: it says what the audit log is to say.
+/// The cookie that records that a console user has asked for emergency access. It grants no rights
+/// and only sets the purpose that the audit log records.
 pub const PURPOSE_COOKIE: &str = "causeway_purpose";
 
-/// Who calls, and from where.
+/// The authenticated caller of a request and the request's origin.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// As whom.
+    /// The authenticated principal.
     pub principal: Principal,
-    /// For what purpose of use.
+    /// The purpose of use.
     pub purpose: Purpose,
-    /// From where.
+    /// The origin of the request.
     pub origin: Origin,
-    /// The console session, where the caller is one.
+    /// The console session, if the caller has one.
     pub session: Option<Session>,
 }
 
-/// Where a request came from and what it is called in logs.
+/// The origin of a request and the id under which logs refer to it.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// The peer's address.
     pub address: IpAddr,
-    /// `X-Request-Id`, or one made here.
+    /// The value of `X-Request-Id`, or an id generated here.
     pub request_id: String,
 }
 
-/// Why nobody is let in.
+/// The reason why a request is not authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
-    /// Neither cookie nor token.
+    /// Neither a cookie nor a token was sent.
     #[error("log in, or send a bearer token (`causeway token` makes one)")]
     Missing,
-    /// A token that is not valid.
+    /// The token is not valid.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The token's scopes cannot be read.
     #[error("the token's scopes cannot be read; make another with `causeway token --scope`")]
     Scopes,
-    /// A purpose of use that is none.
+    /// The stated purpose of use is not a known code.
     #[error(
         "`X-Purpose-Of-Use` is none of TREAT, ETREAT, HOPERAT, PATRQT, PUBHLTH; without it, it is TREAT"
     )]
     Purpose,
-    /// A write with a cookie and without the page's CSRF token.
+    /// A write came with a cookie but without the page's CSRF token.
     #[error("the page's token is missing or old; reload the page and try again")]
     Csrf,
-    /// A session of the first-login secret, which opens nothing but the choice of a password.
+    /// The session was opened with the first-login secret, which permits nothing but choosing a
+    /// password.
     #[error("choose your password first, at /password; the first-login secret opens nothing else")]
     ChooseFirst,
 }
@@ -80,9 +81,9 @@ pub enum Unauthenticated {
 // === impl Caller ===
 
 impl Caller {
-    /// Whoever the headers say. For a request with effects (anything but GET and HEAD) a cookie
-    /// needs the CSRF token in a header; a form that carries it as a field is checked by its handler,
-    /// through [`Caller::of_page`].
+    /// Authenticates a request from its headers. A request with side effects (any method but GET
+    /// and HEAD) that uses a cookie needs the CSRF token in a header. A handler whose form carries
+    /// the token as a field calls [`Caller::of_page`] and checks it itself.
     pub fn of_request(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
         let caller = Self::of_page(app, parts)?;
         let is_safe = matches!(parts.method, Method::GET | Method::HEAD);
@@ -98,7 +99,7 @@ impl Caller {
         Ok(caller)
     }
 
-    /// As [`Caller::of_request`], for handlers that check the CSRF token themselves.
+    /// Works like [`Caller::of_request`], but leaves the check of the CSRF token to the handler.
     pub fn of_page(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
         let caller = Self::at_the_door(app, parts)?;
         let session = caller.session.as_ref();
@@ -108,8 +109,8 @@ impl Caller {
         Ok(caller)
     }
 
-    /// As [`Caller::of_page`], also with the first-login secret: for the choice of a password and the
-    /// way out, and for nothing else.
+    /// Works like [`Caller::of_page`], but also accepts the first-login secret. Only for choosing a
+    /// password and logging out.
     pub fn at_the_door(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
         let origin = Origin::of(parts);
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
@@ -130,7 +131,7 @@ impl Caller {
             });
         }
         let cookie = session_cookie(&parts.headers).ok_or(Unauthenticated::Missing)?;
-        // What a page asks for by itself does not keep its session alive.
+        // Requests that a page makes on its own do not keep its session alive.
         let is_by_itself = parts.headers.contains_key(LIVE_HEADER);
         let session = if is_by_itself {
             app.sessions.peek(cookie, app.clock.now())
@@ -150,7 +151,7 @@ impl Caller {
         })
     }
 
-    /// The name in the audit log.
+    /// Returns the name that the audit log records.
     pub fn actor(&self) -> String {
         self.principal.actor()
     }
@@ -171,7 +172,7 @@ impl FromRequestParts<App> for Caller {
 // === impl Origin ===
 
 impl Origin {
-    /// Of a request's head.
+    /// Reads the origin from a request's head.
     pub fn of(parts: &Parts) -> Self {
         let address = parts
             .extensions
@@ -197,10 +198,10 @@ impl Origin {
     }
 }
 
-/// Marks a request that a page makes by itself, for numbers that move.
+/// The header of a request that a page makes on its own to refresh live figures.
 const LIVE_HEADER: &str = "x-live";
 
-/// The session cookie's value.
+/// Returns the value of the session cookie.
 pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie_named(headers, COOKIE_NAME)
 }

@@ -1,8 +1,8 @@
-//! What reading found damaged in the stores, for readiness, metrics and the console.
+//! Damage found while reading the stores, for readiness, metrics and the console.
 
 use crate::app::App;
 
-/// What reading found damaged, by store.
+/// Returns the damage found while reading, by store.
 pub fn damages(app: &App) -> [(&'static str, &store::Damage); 2] {
     [
         ("journal", app.journal.damage()),

@@ -1,4 +1,4 @@
-//! What went wrong, as FHIR says it: a status and an OperationOutcome.
+//! Failed requests as FHIR represents them: a status and an OperationOutcome.
 
 use crate::caller::Unauthenticated;
 use access::Refusal;
@@ -11,29 +11,30 @@ use search::QueryError;
 use store::audit::{Outcome, RecordError};
 use store::chart::{ApplyError, Conflict, PrepareError, ReadError};
 
-/// What every FHIR answer is.
+/// The media type of every FHIR response.
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 
-/// A request that did not succeed.
+/// The failure of a request, with its status and issues.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Why, by place; what the OperationOutcome says.
+    /// The reasons, each with its location, as the OperationOutcome lists them.
     pub issues: Vec<Issue>,
-    /// Another writer was quicker. Nothing was stored, and the same request may do better.
+    /// True if a concurrent writer won. Nothing was stored, and retrying the same request may
+    /// succeed.
     pub is_overtaken: bool,
 }
 
 // === impl Failure ===
 
 impl Failure {
-    /// One issue for the whole request.
+    /// Creates a failure with one issue for the whole request.
     pub fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
         Self::at(status, code, "", text)
     }
 
-    /// One issue at an element, or at a header or parameter.
+    /// Creates a failure with one issue at an element, a header or a parameter.
     pub fn at(
         status: StatusCode,
         code: &'static str,
@@ -47,7 +48,7 @@ impl Failure {
         }
     }
 
-    /// Several issues, each with its place.
+    /// Creates a failure with several issues, each with its location.
     pub fn of(status: StatusCode, issues: Vec<Issue>) -> Self {
         Self {
             status,
@@ -56,7 +57,7 @@ impl Failure {
         }
     }
 
-    /// An entry of a bundle is where it went wrong, as far as no issue says more.
+    /// Locates the failure in a bundle entry: every issue without a location gets `place`.
     #[must_use]
     pub fn within(mut self, place: &str) -> Self {
         for issue in &mut self.issues {
@@ -67,7 +68,8 @@ impl Failure {
         self
     }
 
-    /// Not there, or not to be seen by this caller: the two look alike.
+    /// Creates the failure for a resource that does not exist or is hidden from this caller. The
+    /// two look the same.
     pub fn not_found(resource_type: &str, id: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -76,12 +78,12 @@ impl Failure {
         )
     }
 
-    /// Exists in FHIR and not here.
+    /// Creates the failure for something that FHIR defines but this server does not support.
     pub fn not_supported(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not-supported", what)
     }
 
-    /// The disk is full: nothing is written, reads go on.
+    /// Creates the failure for a full disk: nothing is written, and reads continue.
     pub fn no_room() -> Self {
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,
@@ -90,7 +92,7 @@ impl Failure {
         )
     }
 
-    /// Our fault; the details are in the log, by the request's id.
+    /// Creates the failure for an internal error. The log has the details, under the request's id.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         let mut chain = error.to_string();
         let mut cause = error.source();
@@ -106,7 +108,8 @@ impl Failure {
         )
     }
 
-    /// What is on disk is not what was written: it is not given out, and who runs it knows what to do.
+    /// Creates the failure for damaged data on disk. The data is not returned, and the operator is
+    /// told what to do.
     pub fn damaged(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "a request needs what is damaged");
         Self::new(
@@ -116,7 +119,7 @@ impl Failure {
         )
     }
 
-    /// How the audit log calls it.
+    /// Returns the outcome that the audit log records.
     pub fn outcome(&self) -> Outcome {
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
@@ -127,14 +130,14 @@ impl Failure {
         }
     }
 
-    /// The OperationOutcome's bytes.
+    /// Renders the OperationOutcome as bytes.
     pub fn body(&self) -> Vec<u8> {
         outcome(self.issues.clone())
     }
 }
 
-/// An OperationOutcome's bytes. What was asked is often quoted, and a FHIR string has no control
-/// characters.
+/// Renders an OperationOutcome as bytes. Issue texts often quote the request, and a FHIR string
+/// must not contain control characters.
 pub fn outcome(mut issues: Vec<Issue>) -> Vec<u8> {
     for issue in &mut issues {
         if issue.text.contains(char::is_control) {
@@ -325,7 +328,7 @@ impl From<ApplyError> for Failure {
     }
 }
 
-/// True where nothing is worse than a warning.
+/// Returns true if no issue is worse than a warning.
 pub fn is_acceptable(issues: &[Issue]) -> bool {
     issues
         .iter()

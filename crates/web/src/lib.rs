@@ -1,11 +1,12 @@
-//! What every HTTP surface stands on: the listener, who calls, who may, failures, the audit trail.
+//! The foundation of every HTTP surface: the listener, authentication, permits, failures and the
+//! audit trail.
 //!
 //! Invariants:
-//! - nothing but health, metadata and login answers without a [`caller::Caller`];
-//! - every access to patient data is in the audit log, durably, before the first byte of the answer
-//!   ([`trail`]); where the log cannot be written, nothing is answered;
-//! - this crate knows no surface: `rest` and `console` stand beside each other upon it, and `server`
-//!   mounts them.
+//! - only health, metadata and login respond without a [`caller::Caller`];
+//! - every access to patient data is durable in the audit log before the first byte of the response
+//!   is sent ([`trail`]); if the log cannot be written, the request is not answered;
+//! - this crate knows no surface: `rest` and `console` are independent of each other and built on
+//!   it, and `server` mounts them.
 
 mod app;
 pub mod caller;

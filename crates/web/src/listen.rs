@@ -1,4 +1,4 @@
-//! The socket, and what every route is wrapped in.
+//! The listening socket and the layers that wrap every route.
 
 mod connections;
 
@@ -11,14 +11,14 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-/// A bound address that does not answer yet.
+/// A bound address that does not accept connections yet.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// The server could not start or had to stop.
+/// An error that kept the server from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address could not be bound.
@@ -28,7 +28,7 @@ pub enum ServeError {
     Bind {
         /// The address.
         address: SocketAddr,
-        /// The cause.
+        /// The cause of the failure.
         source: std::io::Error,
     },
 }
@@ -36,7 +36,7 @@ pub enum ServeError {
 // === impl Listener ===
 
 impl Listener {
-    /// Binds `address`; port 0 takes a free one.
+    /// Binds `address`; port 0 picks a free port.
     pub async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let fail = |source| ServeError::Bind { address, source };
         let socket = TcpListener::bind(address).await.map_err(fail)?;
@@ -44,13 +44,13 @@ impl Listener {
         Ok(Self { socket, address })
     }
 
-    /// The address that was bound.
+    /// Returns the bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Answers by `routes` until `stop` resolves, then lets requests under way finish.
+/// Serves `routes` until `stop` resolves, then lets in-flight requests finish.
 pub async fn serve(
     listener: Listener,
     app: App,
@@ -66,7 +66,7 @@ pub async fn serve(
             measure::count,
         ))
         .with_state(app);
-    // It was bound on another runtime, perhaps, and its connections belong to this one.
+    // The socket may have been bound on another runtime; its connections belong to this one.
     let socket = listener.socket.into_std().and_then(TcpListener::from_std);
     match socket {
         Ok(socket) => connections::take(socket, service, limits, stop).await,

@@ -1,7 +1,7 @@
-//! What operators watch of the server and the store, beside what the flows count themselves.
+//! Metrics of the server and the stores, beside those that the flows count themselves.
 //!
-//! Invariant: labels are routes, methods and status codes, never an address as it was asked: that
-//! would put ids into the metrics, and let a stranger make as many series as they like.
+//! Invariant: labels are routes, methods and status codes, never the requested path. A path would
+//! put ids into the metrics and let a stranger create any number of series.
 
 use crate::app::App;
 use axum::extract::{MatchedPath, Request, State};
@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use std::time::Instant;
 
-/// The metrics of server and store. Clones share them.
+/// The metrics of the server and the stores. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Measures {
     requests: Family<RequestLabel, Counter>,
@@ -57,7 +57,7 @@ struct TypeLabel {
 // === impl Measures ===
 
 impl Measures {
-    /// Makes them, rendered with those of the flows.
+    /// Creates the metrics and registers them, so that they are rendered with those of the flows.
     pub fn register(metrics: &Metrics) -> Self {
         let measures = Self {
             requests: Family::default(),
@@ -124,7 +124,8 @@ impl Measures {
         measures
     }
 
-    /// Takes the figures that are read and not counted; not for an async task's own thread.
+    /// Updates the gauges that are read rather than counted. Blocks, so async code must not call it
+    /// on its own thread.
     pub fn refresh(&self, app: &App) -> Result<(), store::chart::ReadError> {
         let statistics = app.chart.statistics()?;
         for (name, n) in &statistics.resources {
@@ -142,7 +143,7 @@ impl Measures {
                 .get_or_create(&StoreLabel { store })
                 .set(signed(damage.n_met()));
         }
-        // Where the ledger cannot be read, the readiness says so.
+        // If the ledger cannot be read, readiness reports it.
         if let Ok(notices) = app.journal.ledger().notices() {
             self.notices.set(signed(notices.len() as u64));
         }
@@ -150,7 +151,7 @@ impl Measures {
     }
 }
 
-/// Counts each request when its answer begins.
+/// Counts each request and its duration when its response begins.
 pub async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request.extensions().get::<MatchedPath>();
@@ -172,7 +173,8 @@ pub async fn count(State(app): State<App>, request: Request, next: Next) -> Resp
     response
 }
 
-/// A method can be any word; only those that an address takes get a name of their own.
+/// Returns the label of a method. A method can be any word, so only the known ones get a label of
+/// their own.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -196,7 +198,7 @@ fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Linux: `proc(5)`, VmRSS in kB.
+/// Reads the resident memory from `proc(5)` on Linux: VmRSS, in kB.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,8 +1,8 @@
-//! Query strings and form bodies as name-value pairs, and links made of them.
+//! Query strings and form bodies as name-value pairs, and links built from them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What need not be encoded in a query value, so that links stay legible.
+/// The characters that need no encoding in a query value, kept plain so that links stay legible.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -14,12 +14,14 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'$')
     .remove(b'*');
 
-/// `a=b&c=d`, decoded. Bytes that are no UTF-8 become U+FFFD, which no stored value holds.
+/// Parses and decodes `a=b&c=d`. Bytes that are not valid UTF-8 become U+FFFD, which no stored
+/// value contains.
 pub fn parse(query: &str) -> Vec<(String, String)> {
     pairs(query).collect()
 }
 
-/// As [`parse`]; none where there are more than `most` pairs, of which the rest is not looked at.
+/// Works like [`parse`], but returns none if there are more than `most` pairs, without reading the
+/// rest.
 pub fn parse_within(query: &str, most: usize) -> Option<Vec<(String, String)>> {
     let found: Vec<_> = pairs(query).take(most + 1).collect();
     (found.len() <= most).then_some(found)
@@ -35,7 +37,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
         })
 }
 
-/// `a=b&c=d`, encoded.
+/// Renders and encodes pairs as `a=b&c=d`.
 pub fn render<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
@@ -49,7 +51,7 @@ pub fn render<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String
     text
 }
 
-/// The value of a parameter, if it is there.
+/// Returns the value of a parameter, if present.
 pub fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs
         .iter()

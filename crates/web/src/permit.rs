@@ -1,5 +1,5 @@
-//! Who may, asked once for each request; and what is refused or fails, in the audit log before it is
-//! answered.
+//! Permits, decided once per request. A refusal or failure is in the audit log before the response
+//! is sent.
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use std::future::Future;
 
-/// Asks for a permit; a refusal is in the audit log before it is answered.
+/// Requests a permit. A refusal is in the audit log before the response is sent.
 pub async fn permit(
     app: &App,
     caller: &Caller,
@@ -22,7 +22,7 @@ pub async fn permit(
         resource_type,
     };
     match decide(&caller.principal, action, caller.purpose) {
-        // What is left of the log on a full disk is for those who read.
+        // On a full disk, the rest of the audit log's reserve is for reads.
         Ok(_) if writes(interaction) && app.audit.reserve().is_some() => {
             let failure = Failure::no_room();
             let touched = Touched {
@@ -53,7 +53,7 @@ fn writes(interaction: Interaction) -> bool {
     )
 }
 
-/// Runs the work of a request; where it fails, the failure is in the audit log before it is answered.
+/// Runs the work of a request. A failure is in the audit log before the response is sent.
 pub async fn audited_failure(
     app: &App,
     caller: &Caller,

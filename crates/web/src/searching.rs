@@ -1,29 +1,31 @@
-//! Searches have threads of their own: few, and ones that give way.
+//! A thread pool of their own for searches: few threads, at low priority.
 //!
-//! A search may take milliseconds of a processor, and anybody with a token may ask for hundreds at
-//! once. On threads without number they would share the processors with the acknowledgements, each as
-//! important as those; here as many run as there are processors, at the priority of work that can
-//! wait, and the others queue in order.
+//! A search may take milliseconds of processor time, and anyone with a token may ask for hundreds
+//! at once. On an unbounded pool they would compete with the acknowledgements for the processors at
+//! equal priority. Here at most as many run as there are processors, at background priority, and
+//! the rest queue in order.
 
 use std::num::NonZero;
 use store::Priority;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{AbortHandle, JoinError};
 
-/// The threads.
+/// The thread pool for searches.
 #[derive(Debug)]
 pub(crate) struct Searching {
-    /// None where the system gave no more threads; the caller's are used then.
+    /// The pool's runtime, or none if the system gave no more threads; the caller's pool is used
+    /// then.
     runtime: Option<Runtime>,
 }
 
-/// Work whose asker hung up before it began is not done.
+/// A guard that cancels queued work when its caller disconnects before it starts.
 struct Asked(AbortHandle);
 
 // === impl Searching ===
 
 impl Searching {
-    /// As many threads as processors; they begin with the first search.
+    /// Creates a pool with one thread per processor, at least two; they start with the first
+    /// search.
     pub(crate) fn new() -> Self {
         let n_threads = std::thread::available_parallelism().map_or(2, NonZero::get);
         let runtime = Builder::new_current_thread()
@@ -39,7 +41,7 @@ impl Searching {
         }
     }
 
-    /// Does what blocks, when it is its turn.
+    /// Runs blocking work when its turn comes.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -56,7 +58,8 @@ impl Searching {
 impl Drop for Searching {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // The last handle may go in an async task, where waiting for threads is not allowed.
+            // The last handle may be dropped in an async task, where blocking on threads is not
+            // allowed.
             runtime.shutdown_background();
         }
     }
@@ -109,7 +112,7 @@ mod tests {
             }
         });
         assert!(most.load(Ordering::SeqCst) <= n_threads.max(2));
-        // Those that had begun before their askers hung up are done too.
+        // Work that had started before its caller disconnected is finished too.
         let n_done = done.load(Ordering::SeqCst);
         assert!((40..=40 + n_threads.max(2)).contains(&n_done), "{n_done}");
         drop(runtime);

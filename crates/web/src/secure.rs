@@ -1,4 +1,4 @@
-//! Headers that every answer carries.
+//! Security headers on every response.
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -9,11 +9,13 @@ use axum::http::header::{
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Nothing from elsewhere, no inline script, no framing, no plug-ins.
+/// The content security policy: nothing from other origins, no inline scripts, no framing, no
+/// plug-ins.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// Adds what is not there yet. Only static files of the console set their own cache rule.
+/// Adds the headers that a response does not have yet. Only the console's static files set their
+/// own caching rule.
 pub async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

@@ -1,22 +1,22 @@
-//! The audit trail: what is answered is written down first.
+//! The audit trail: an access is recorded before it is answered.
 
 use crate::app::App;
 use crate::caller::{Caller, Origin, Unauthenticated};
 use base::Purpose;
 use store::audit::{Entry, Outcome, RecordError};
 
-/// What an access touched.
+/// The target of an access.
 #[derive(Clone, Debug, Default)]
 pub struct Touched {
-    /// The resource type, or the kind of thing.
+    /// The resource type, or the kind of object.
     pub resource_type: String,
-    /// The id, or the query's shape without values.
+    /// The id, or the shape of the query without its values.
     pub target: String,
-    /// The patients whose data it is.
+    /// The patients whose data is touched.
     pub patients: Vec<String>,
 }
 
-/// Waits until the access is in the audit log, on disk. Only then may the answer go out.
+/// Waits until the access is durable in the audit log. Only then may the response be sent.
 pub async fn record(
     app: &App,
     caller: &Caller,
@@ -30,7 +30,7 @@ pub async fn record(
         .map(|_| ())
 }
 
-/// The entry of an access, for those that commit with a write.
+/// Creates the audit entry of an access, for callers that commit it together with a write.
 pub fn entry(caller: &Caller, action: &str, touched: Touched, outcome: Outcome) -> Entry {
     Entry {
         actor: caller.actor(),
@@ -46,18 +46,18 @@ pub fn entry(caller: &Caller, action: &str, touched: Touched, outcome: Outcome) 
     }
 }
 
-/// A write that was refused because the disk is full touched nothing: it is written down where there
-/// is room, and takes nothing from the reads' reserve.
+/// Records a write that was refused because the disk is full. It touched nothing, so it is recorded
+/// only if there is room, and takes nothing from the reserve for reads.
 pub async fn refused_for_want_of_room(app: &App, entry: Entry) {
-    // Who writes in vain again and again would otherwise take the room of those who read.
+    // Otherwise a client that keeps retrying writes would use up the reserve for reads.
     let _ = app.audit.record_if_room(entry).await;
 }
 
-/// Somebody came without a valid session or token. Nothing is answered but the refusal, so a log
-/// that cannot be written does not change it.
+/// Records a request without a valid session or token. The response is the refusal in any case, so
+/// an audit log that cannot be written does not change it.
 pub async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthenticated) {
     let action = match why {
-        // Every browser asks without a cookie first; that is no event.
+        // Every browser first asks without a cookie; that is not an event.
         Unauthenticated::Missing | Unauthenticated::Purpose => return,
         Unauthenticated::Token(_) | Unauthenticated::Scopes | Unauthenticated::ChooseFirst => {
             "authenticate"
@@ -72,7 +72,7 @@ pub async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthenticate
         request_id: origin.request_id.clone(),
         ..Entry::default()
     };
-    // Anybody can cause such entries: they take nothing from the reserve.
+    // Anyone can cause such entries, so they take nothing from the reserve.
     if app.audit.record_if_room(entry).await.is_err() {
         tracing::error!(request_id = %origin.request_id, "a refused login could not be audited");
     }

@@ -1,9 +1,9 @@
-//! HTTP connections: accepted, limited, ended.
+//! HTTP connections: accepting, limiting and closing them.
 //!
 //! Invariants:
-//! - peers that say nothing, or say it slowly, cannot use up the sockets that messages and the
-//!   journal's files need: connections are counted, and a request's head and body have time limits;
-//! - a failing accept never ends the server.
+//! - silent or slow peers cannot use up the sockets that messages and the journal's files need:
+//!   connections are counted, and a request's head and body have time limits;
+//! - a failing accept never stops the server.
 
 use axum::Router;
 use axum::body::Body;
@@ -21,15 +21,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-/// How much a peer may ask for.
+/// The limits on what a peer may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections at once; one more is answered 503 and closed.
+    /// The number of concurrent connections. A further one is answered with 503 and closed.
     pub(crate) connections: usize,
-    /// A request's head must be whole after this time, counted from the connection's start or the
-    /// end of the answer before it; so it also ends a connection that lies idle.
+    /// The time in which a request's head must arrive in full, counted from the start of the
+    /// connection or the end of the previous response. It also closes idle connections.
     pub(crate) head: Duration,
-    /// A request's body may pause for so long.
+    /// The longest pause within a request's body.
     pub(crate) body_stall: Duration,
 }
 
@@ -48,7 +48,7 @@ impl Default for Limits {
     }
 }
 
-/// Takes connections until `stop` resolves, then waits until those that are open have ended.
+/// Accepts connections until `stop` resolves, then waits for the open ones to end.
 pub(crate) async fn take(
     socket: TcpListener,
     service: Router,
@@ -77,7 +77,8 @@ pub(crate) async fn take(
                 }
                 Err(_) => drop(tokio::spawn(turn_away(stream))),
             },
-            // A peer that has gone already costs nothing; without file descriptors left, waiting helps.
+            // A peer that has already gone costs nothing; when file descriptors run out, waiting
+            // helps.
             Err(error) => {
                 tracing::warn!(%error, "an HTTP connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -95,7 +96,7 @@ async fn answer(
     _permit: OwnedSemaphorePermit,
     open: Watcher,
 ) {
-    // Answers are written whole; waiting for more to send only costs time.
+    // Responses are written whole, so waiting for more data only adds latency.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -106,7 +107,7 @@ async fn answer(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .serve_connection(TokioIo::new(stream), service);
-    // How a connection ends is the peer's affair: its requests have been answered or it has gone.
+    // How a connection ends does not matter here: its requests were answered, or the peer has gone.
     let _ = open.watch(connection).await;
 }
 
