@@ -1,8 +1,8 @@
-//! One HTTP server of all surfaces: FHIR REST under `/fhir`, the operator's JSON under `/api`, health
-//! and metrics, and the console under `/`.
+//! One HTTP server for all surfaces: FHIR REST under `/fhir`, the operator's JSON API under `/api`,
+//! health and metrics, and the console under `/`.
 //!
-//! Invariant: a surface is mounted here and nowhere else, so that what wraps every answer (headers,
-//! time limits, counting; [`web::serve`]) wraps them all.
+//! Invariant: every surface is mounted here and nowhere else, so the layers around every response
+//! (headers, time limits, counting; [`web::serve`]) cover all of them.
 
 mod api;
 mod operate;
@@ -13,7 +13,7 @@ pub use web::{ADMINISTRATOR_SCOPE, App, BundleLimits, Listener, Measures, Parts,
 use axum::Router;
 use std::future::Future;
 
-/// Answers until `stop` resolves, then lets requests under way finish.
+/// Serves requests until `stop` resolves, then lets in-flight requests finish.
 pub async fn serve(listener: Listener, app: App, stop: impl Future<Output = ()> + Send + 'static) {
     let routes = routes(&app);
     web::serve(listener, app, routes, stop).await;
@@ -22,7 +22,7 @@ pub async fn serve(listener: Listener, app: App, stop: impl Future<Output = ()> 
 fn routes(app: &App) -> Router<App> {
     Router::new()
         .nest("/fhir", rest::routes())
-        // Clients that join base and path with a slash of their own.
+        // Some clients join base and path with an extra slash.
         .route("/fhir/", rest::base())
         .nest("/api", api::routes())
         .merge(operate::routes())

@@ -1,4 +1,4 @@
-//! For whoever runs it: `/healthz`, `/readyz`, `/metrics`.
+//! Routes for operators: `/healthz`, `/readyz`, `/metrics`.
 
 use axum::Router;
 use axum::extract::State;
@@ -18,9 +18,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/metrics", get(metrics))
 }
 
-/// 200 where everything that a message or a request needs can be written; else what cannot, how far
-/// reads go on, and the remedy. What befell the stores is told until somebody has seen it: `degraded`
-/// instead of `ready`.
+/// Returns 200 if everything that a message or request needs can be written. Otherwise lists what
+/// cannot, how far reads continue, and the remedy. Store incidents are reported as `degraded`
+/// instead of `ready` until somebody has acknowledged them.
 async fn ready(State(app): State<App>) -> Response {
     let mut wrong = Vec::new();
     if let Some(error) = app.audit.stopped() {
@@ -67,7 +67,7 @@ async fn ready(State(app): State<App>) -> Response {
     if wrong.is_empty() && troubles.is_empty() {
         "ready\n".into_response()
     } else if wrong.is_empty() {
-        // It works, and yet not as if nothing had been.
+        // The server works, but an incident has not been acknowledged or data is damaged.
         format!("degraded\n{}\n", troubles.join("\n")).into_response()
     } else {
         wrong.extend(troubles);
@@ -79,13 +79,14 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-/// What the database says of a failed write. Paths stand in the log: this page is for everybody.
+/// Returns the database's text for a failed write. Paths are only in the log, because this page is
+/// public.
 fn cause(error: &dyn std::error::Error) -> String {
     let of_file = error.source().and_then(|file| file.source());
     of_file.map_or_else(|| "see the log".to_owned(), ToString::to_string)
 }
 
-/// What befell the stores and nobody has seen yet, and what is damaged.
+/// Lists store incidents that nobody has acknowledged, and damaged data.
 fn troubles(app: &App) -> Vec<String> {
     let mut troubles = match app.journal.ledger().notices() {
         Ok(notices) => notices.into_iter().map(|notice| notice.text).collect(),
@@ -103,7 +104,8 @@ fn troubles(app: &App) -> Vec<String> {
     troubles
 }
 
-/// OpenMetrics text, which Prometheus scrapes. Names of flows and routes and numbers only, and yet not for everybody.
+/// Renders OpenMetrics text for Prometheus. It contains only names of flows and routes and figures,
+/// but still requires a caller.
 async fn metrics(State(app): State<App>, _caller: Caller) -> Result<Response, Failure> {
     let render = move || {
         app.measures.refresh(&app)?;

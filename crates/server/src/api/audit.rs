@@ -1,4 +1,5 @@
-//! `/api/audit`: entries of the audit log, a page at a time. Reading it is itself in the log.
+//! The `/api/audit` route: entries of the audit log, one page at a time. Reading the log is itself
+//! audited.
 
 use super::blocking;
 use access::Interaction;
@@ -16,7 +17,7 @@ use web::{Failure, parameters};
 
 const MAX_COUNT: usize = 1000;
 
-/// Newest first. What the filter names is written down with the reading.
+/// Lists entries, newest first. The audit entry of the read includes the filter.
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! `/api/flows`: every flow with its numbers, stop and start, and a dry run.
+//! The `/api/flows` routes: every flow with its figures, stop and start, dry run and import.
 
 use super::{blocking, control_failure};
 use access::Interaction;
@@ -13,7 +13,7 @@ use web::caller::Caller;
 use web::permit;
 use web::trail::{self, Touched};
 
-/// Every flow.
+/// Lists every flow with its figures.
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     let engine = app.engine.clone();
@@ -48,7 +48,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     Ok(Json(json!({ "at": snapshot.at.to_fhir(), "flows": flows })))
 }
 
-/// Why somebody stops or starts a flow.
+/// The reason for stopping or starting a flow.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Why {
@@ -56,7 +56,7 @@ pub(super) struct Why {
     reason: String,
 }
 
-/// The source's name: as configured, else as its messages say.
+/// Returns the source's name: the configured title, or else the senders named in its messages.
 fn sender(flow: &flow::FlowSnapshot) -> String {
     let names = || {
         let names: Vec<String> = flow.senders.iter().map(ToString::to_string).collect();
@@ -65,7 +65,7 @@ fn sender(flow: &flow::FlowSnapshot) -> String {
     flow.title.clone().unwrap_or_else(names)
 }
 
-/// Takes no more messages by this flow until it is started.
+/// Stops a flow: it accepts no messages until it is started again.
 pub(super) async fn stop(
     State(app): State<App>,
     caller: Caller,
@@ -75,7 +75,7 @@ pub(super) async fn stop(
     switch(app, caller, name, (false, why)).await
 }
 
-/// Takes messages again.
+/// Starts a stopped flow.
 pub(super) async fn start(
     State(app): State<App>,
     caller: Caller,
@@ -116,7 +116,7 @@ async fn switch(
     .await
 }
 
-/// What a message would change, were it received now.
+/// Shows what a message would change if it were received now.
 pub(super) async fn dry_run(
     State(app): State<App>,
     caller: Caller,
@@ -166,7 +166,8 @@ pub(super) async fn dry_run(
     })))
 }
 
-/// Takes the messages of a piece of a file by this flow, as if they had come over its wire.
+/// Imports the messages in a chunk of a file into this flow, as if they had arrived over its
+/// connection.
 pub(super) async fn import(
     State(app): State<App>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! `/api/maps`: the maps in use, and reading them again.
+//! The `/api/maps` routes: the maps in use, and reloading them.
 
 use super::blocking;
 use access::Interaction;
@@ -15,7 +15,7 @@ use web::caller::Caller;
 use web::permit;
 use web::trail::{self, Touched};
 
-/// Version, files, dialects, and how the last reading went.
+/// Shows the version, the files, the dialects and the outcome of the last reload.
 pub(super) async fn show(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     let maps = app.maps.current();
@@ -45,7 +45,7 @@ pub(super) async fn show(State(app): State<App>, caller: Caller) -> Result<Json<
     })))
 }
 
-/// Reads them again: all of them are in use afterwards, or none.
+/// Reloads the maps. Either all of the new ones are in use afterwards, or none.
 pub(super) async fn reload(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     let touched = Touched {

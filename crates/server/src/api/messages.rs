@@ -1,4 +1,4 @@
-//! `/api/messages`: list, one, replay, release, hold, skip and settle.
+//! The `/api/messages` routes: list, show, replay, release, hold, skip and settle.
 
 use super::{blocking, control_failure};
 use access::Interaction;
@@ -18,7 +18,7 @@ use web::{Failure, parameters};
 
 const MAX_COUNT: usize = 1000;
 
-/// Newest first.
+/// Lists messages, newest first.
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -41,7 +41,7 @@ pub(super) async fn list(
     ))
 }
 
-/// One message with its raw text.
+/// Shows one message with its raw text.
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -84,7 +84,7 @@ pub(super) async fn show(
     Ok(Json(whole(&stored, (&findings, &replays))))
 }
 
-/// Why somebody asks.
+/// The reason given for an action.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Why {
@@ -92,7 +92,7 @@ pub(super) struct Why {
     reason: String,
 }
 
-/// `replay`, `release`, `hold`, `skip` (`dismiss` is its earlier name), `settle`.
+/// Handles `replay`, `release`, `hold`, `skip` (earlier name: `dismiss`) and `settle`.
 pub(super) async fn act(
     State(app): State<App>,
     caller: Caller,
@@ -225,7 +225,7 @@ fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
     Ok((filter, page))
 }
 
-/// A flow that there never was is a mistake, not an empty list.
+/// Refuses a filter on a flow that never existed: that is an error, not an empty list.
 fn check_flow(app: &App, filter: &Filter) -> Result<(), Failure> {
     let Some(asked) = &filter.flow else {
         return Ok(());
@@ -270,7 +270,7 @@ fn summary(row: &Summary) -> Value {
     })
 }
 
-/// What a person has to look at, reason by reason.
+/// Lists the reasons why a message needs attention.
 fn attention(row: &Summary) -> Vec<Value> {
     let reason = row.reason.as_deref().unwrap_or_default();
     let concerns = flow::attention::read(reason).into_iter();
@@ -287,7 +287,7 @@ fn attention(row: &Summary) -> Vec<Value> {
         .collect()
 }
 
-/// A wish that a message go through the maps again, and what came of it.
+/// Renders a request to replay a message, and its result.
 fn replay(replay: &Replay) -> Value {
     json!({
         "by": replay.by,

@@ -1,6 +1,6 @@
-//! What the operator's commands ask: messages, flows and the audit log as JSON, under `/api`.
+//! The operator's API under `/api`: messages, flows and the audit log as JSON.
 //!
-//! Only for the administrator: raw messages hold everything about a patient.
+//! Only the administrator may use it: raw messages contain everything about a patient.
 
 mod audit;
 mod flows;
@@ -16,7 +16,7 @@ use flow::ControlError;
 use web::App;
 use web::Failure;
 
-/// One message may be as large as a flow takes.
+/// The largest request body: one message may be as large as a flow accepts.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 pub(crate) fn routes() -> Router<App> {
@@ -37,7 +37,7 @@ pub(crate) fn routes() -> Router<App> {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
-/// A request that a person made and that the flows could not do.
+/// Converts a control request that the flows could not carry out into a failure.
 fn control_failure(error: &ControlError) -> Failure {
     let (status, code) = match error {
         ControlError::NoSuchMessage(_) | ControlError::NoSuchFlow(_) => {
@@ -55,7 +55,7 @@ fn control_failure(error: &ControlError) -> Failure {
     Failure::new(status, code, error.to_string())
 }
 
-/// Runs what blocks (an fsync, a search) off the event loop.
+/// Runs blocking work (an fsync, a search) off the event loop.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {

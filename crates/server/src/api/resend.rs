@@ -1,4 +1,4 @@
-//! `/api/messages/{sequence}/edit` and `/redirect`: copies of a message.
+//! The `/api/messages/{sequence}/edit` and `/redirect` routes: copies of a message.
 
 use super::messages::record;
 use super::{blocking, control_failure};
@@ -14,17 +14,17 @@ use web::Failure;
 use web::caller::Caller;
 use web::permit;
 
-/// What a copy is asked for with.
+/// The query parameters of a copy.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    /// Another flow.
+    /// The other flow, if the copy goes to one.
     flow: Option<String>,
     #[serde(default)]
     reason: String,
 }
 
-/// A changed copy: the body is the changed message.
+/// Sends a changed copy; the body is the changed message.
 pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
@@ -35,7 +35,7 @@ pub(super) async fn edit(
     resend(app, caller, sequence, (asked, Some(body))).await
 }
 
-/// The same message to another flow.
+/// Sends the same message to another flow.
 pub(super) async fn redirect(
     State(app): State<App>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! What http.html#transaction asks for beside the plain case.
+//! The rules of http.html#transaction beyond the plain case.
 
 use crate::site::{Answer, Site};
 use serde_json::{Value, json};
@@ -34,7 +34,8 @@ fn n_patients(site: &Site) -> Value {
     counted.expect(200).json()["total"].clone()
 }
 
-/// Each second entry fails in its own way: the first is not stored, and the outcome names the second.
+/// In each case the second entry fails in its own way: the first is not stored, and the outcome
+/// names the second.
 #[test]
 fn a_failing_entry_is_named_and_nothing_of_the_others_stays() {
     let site = Site::start();
@@ -68,13 +69,13 @@ fn a_failing_entry_is_named_and_nothing_of_the_others_stays() {
         assert!(place.starts_with("Bundle.entry[1]"), "{second}: {refused}");
         assert_eq!(n_patients(&site), 1, "{second}");
     }
-    // What is deleted in the same bundle is not there to be referred to.
+    // A resource deleted in the same bundle cannot be referenced.
     let dangling = json!([
         entry("DELETE", "Patient/there", None),
         entry("POST", "Observation", Some(observation("Patient/there")))
     ]);
     transaction(&site, &dangling).refused(422, "not-found");
-    // What is deleted in the same bundle is not there to be read; what is made in it is.
+    // A resource deleted in the same bundle cannot be read; one created in it can.
     let gone = json!([
         entry("DELETE", "Patient/there", None),
         entry("GET", "Patient/there", None)
@@ -90,8 +91,8 @@ fn a_failing_entry_is_named_and_nothing_of_the_others_stays() {
     assert_eq!(answer["entry"][0]["resource"]["id"], "made", "{answer}");
 }
 
-/// bundle.html#references, http.html#trules: by id without a fullUrl, relative to the fullUrl, and in
-/// the narrative's links.
+/// References of bundle.html#references and http.html#trules: by id without a fullUrl, relative to
+/// the fullUrl, and in the narrative's links.
 #[test]
 fn entries_refer_to_each_other() {
     let site = Site::start();
@@ -126,7 +127,7 @@ fn entries_refer_to_each_other() {
         narrative.contains(&format!("href=\"{patient}\"")),
         "{narrative}"
     );
-    // An update under a condition that nothing meets takes the id that it brings.
+    // A conditional update that matches nothing uses the id in the body.
     let mut chosen = patient_with_id("chosen");
     let update = entry(
         "PUT",

@@ -1,4 +1,4 @@
-//! Conditional interactions and what else http.html says beside the plain ones.
+//! Conditional interactions and other rules of http.html beyond the plain ones.
 
 use crate::site::Site;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn put(site: &Site, query: &str, body: &Value) -> crate::site::Answer {
     site.fhir("PUT", &format!("/Patient?{query}"), Some(body))
 }
 
-/// http.html#cond-update: none creates, one updates, several are refused.
+/// http.html#cond-update: no match creates, one match updates, several are refused.
 #[test]
 fn a_conditional_update_finds_its_resource_or_makes_it() {
     let site = Site::start();
@@ -30,7 +30,7 @@ fn a_conditional_update_finds_its_resource_or_makes_it() {
     put(&site, "identifier=urn:zztest|1", &body).expect(200);
     body["id"] = json!("another");
     put(&site, "identifier=urn:zztest|1", &body).refused(400, "invalid");
-    // Nothing matches, and the body has an id: an update as create, unless the id is taken.
+    // No match, and the body has an id: an update as create, unless the id is taken.
     let mut own = patient("2");
     own["id"] = json!("another");
     let made = put(&site, "identifier=urn:zztest|2", &own).expect(201);
@@ -105,7 +105,7 @@ fn conditions_in_a_transaction() {
             "{gone}"
         );
     }
-    // Both would be made, and then two would match.
+    // Both would be created, and then two would match.
     let create = json!({ "resource": patient("8"), "request": { "method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:zztest|8" } });
     bundle(&json!([create, create])).refused(400, "invalid");
     let none = site.fhir(
@@ -116,7 +116,7 @@ fn conditions_in_a_transaction() {
     assert_eq!(none.json()["total"], 0);
 }
 
-/// Each with the clause that it comes from.
+/// Each row names the clause that it tests.
 #[test]
 fn what_a_client_may_rely_on() {
     let site = Site::start();
@@ -142,7 +142,7 @@ fn what_a_client_may_rely_on() {
     ] {
         read(&[(name, value)], status);
     }
-    // http.html#summary: also on a read.
+    // http.html#summary: applies to a read too.
     let narrowed = site
         .send("GET", &format!("{path}?_elements=active"), &[], None)
         .expect(200)
@@ -154,7 +154,7 @@ fn what_a_client_may_rely_on() {
     assert_eq!(narrowed["meta"]["tag"][0]["code"], "SUBSETTED");
     site.send("GET", &format!("{path}?_summary=count"), &[], None)
         .refused(400, "value");
-    // Bodies.
+    // Request bodies.
     let send = |media: &str, body: &str| {
         site.send(
             "POST",
@@ -184,7 +184,7 @@ fn what_a_client_may_rely_on() {
         Some("close"),
         "an unread body ends the connection"
     );
-    // Absolute references on the own base are local: checked, and found.
+    // Absolute references to the server's own base are local: checked and found.
     let observation = |patient: &str| {
         json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
         "subject": { "reference": format!("{}{patient}", site.base) } })
@@ -203,7 +203,7 @@ fn what_a_client_may_rely_on() {
         None,
     );
     assert_eq!(found.json()["total"], 1);
-    // Other servers' resources may be referred to, and by identifier alone.
+    // Resources on other servers may be referenced, also by identifier alone.
     for subject in [
         json!({ "reference": "http://a.example/fhir/Patient/1" }),
         json!({ "identifier": { "system": "urn:zztest", "value": "1" } }),
@@ -212,12 +212,12 @@ fn what_a_client_may_rely_on() {
         site.fhir("POST", "/Observation", Some(&elsewhere))
             .expect(201);
     }
-    // references.html: conditional ones are for transactions.
+    // references.html: conditional references are for transactions.
     let conditional = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
         "subject": { "reference": "Patient?identifier=urn:zztest|1" } });
     site.fhir("POST", "/Observation", Some(&conditional))
         .refused(422, "not-supported");
-    // RFC 9110, 13.1.2: made only where nothing is.
+    // RFC 9110, 13.1.2: created only if nothing exists.
     let mut own = patient("own");
     own["id"] = json!("own");
     let only_new = |value| {
@@ -241,14 +241,14 @@ fn what_a_client_may_rely_on() {
         .fhir("GET", "/Patient/own/Observation", None)
         .refused(501, "not-supported");
     assert!(compartment.text.contains("Observation?patient=own"));
-    // An operation's parameters may stand in a body.
+    // The parameters of an operation may be in the body.
     let parameters = |name: &str| {
         let body = json!({ "resourceType": "Parameters", "parameter": [{ "name": name, "valueInteger": 1 }] });
         site.fhir("POST", "/Patient/own/$everything", Some(&body))
     };
     parameters("_count").expect(200);
     parameters("_colour").refused(400, "value");
-    // A link is a URI (RFC 3986), and an outcome holds no control characters.
+    // A link is a URI (RFC 3986), and an outcome contains no control characters.
     let found = site.fhir("GET", "/Patient?identifier=urn:zztest|1&%00=1", None);
     let found = found.expect(200).json();
     let own_link = found["link"][0]["url"].as_str().unwrap();
@@ -257,7 +257,7 @@ fn what_a_client_may_rely_on() {
         "{own_link}"
     );
     assert!(!found.to_string().contains("\\u0000"), "{found}");
-    // A condition in the wrong place is not overlooked.
+    // A condition in the wrong place is not ignored.
     site.fhir(
         "POST",
         "/Patient?identifier=urn:zztest|1",
@@ -266,7 +266,7 @@ fn what_a_client_may_rely_on() {
     .refused(400, "not-supported");
     site.fhir("POST", "/Patient?_format=json", Some(&patient("9")))
         .expect(201);
-    // Addresses.
+    // Request addresses.
     site.send(
         "POST",
         "/fhir/",
@@ -285,7 +285,7 @@ fn what_a_client_may_rely_on() {
         "{}",
         quoted.text
     );
-    // The connection goes on where the body was read.
+    // The connection stays open if the body was read.
     let unread = site.bare(
         "POST",
         "/fhir/Patient",
@@ -296,7 +296,7 @@ fn what_a_client_may_rely_on() {
         (unread.status, unread.header("connection")),
         (401, Some("close"))
     );
-    // The CapabilityStatement says what this file shows.
+    // The CapabilityStatement declares what this file tests.
     let statement = site
         .bare("GET", "/fhir/metadata", &[], None)
         .expect(200)

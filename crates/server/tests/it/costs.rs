@@ -1,4 +1,4 @@
-//! What one request may ask for: a bundle's entries and its answer, a search's parameters.
+//! The limits of one request: a bundle's entries and response size, a search's parameters.
 
 use crate::site::Site;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn bundle(kind: &str, entries: &[Value]) -> Value {
     json!({"resourceType": "Bundle", "type": kind, "entry": entries})
 }
 
-/// Forty Observations of about eight kilobytes.
+/// Stores forty Observations of about eight kilobytes each.
 fn filled() -> Site {
     let site = Site::start();
     for n in 0..40 {
@@ -49,7 +49,7 @@ fn a_bundle_s_answer_is_bounded_and_what_did_not_fit_is_told() {
         entries.push(get("Observation/o1"));
         let answer = site.fhir("POST", "/", Some(&bundle(kind, &entries)));
         let answer = answer.expect(200);
-        // 300 searches of 330 kB each: 99 MB where one is allowed.
+        // 300 searches of 330 kB each would be 99 MB; the limit is 1 MB.
         assert!(answer.text.len() < 2 << 20, "{} bytes", answer.text.len());
         let answer = answer.json();
         let entries = answer["entry"].as_array().unwrap();
@@ -67,7 +67,7 @@ fn a_bundle_s_answer_is_bounded_and_what_did_not_fit_is_told() {
         assert_eq!(status(300), "201 Created", "what is written takes no room");
         assert_eq!(status(301), "413 Content Too Large");
     }
-    // What was not looked for was not seen.
+    // Searches that were not run are not in the audit log.
     let log = site.fhir("GET", "/Patient?_summary=count", None).json();
     assert_eq!(log["total"], 2);
 }

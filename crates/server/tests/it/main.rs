@@ -1,4 +1,4 @@
-//! The server through real sockets.
+//! The server, tested through real sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

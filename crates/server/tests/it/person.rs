@@ -1,5 +1,5 @@
-//! The person view over HTTP: everything of all sources under one name, and nothing of it written
-//! back by accident.
+//! The person view over HTTP: the data of all sources under one id, none of which is written back
+//! by accident.
 
 use crate::site::Site;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn put(site: &Site, resource: &Value) {
     site.fhir("PUT", &path, Some(resource)).expect(201);
 }
 
-/// Two records of one person, each with an observation that a source's own doctor made.
+/// Creates two records of one person, each with an observation by that source's own doctor.
 fn two_records(site: &Site) -> String {
     for id in ["a", "b"] {
         put(
@@ -80,7 +80,7 @@ fn a_person_s_name_gives_all_of_all_sources() {
             "{path}: the version is the stored one's"
         );
     }
-    // By a record: that source's data, as it said it.
+    // Read by record: the source's data as it was sent.
     let plain = site
         .fhir("GET", "/Observation?patient=a", None)
         .expect(200)
@@ -150,7 +150,7 @@ fn what_comes_back_of_the_view_is_stored_as_the_source_said_it() {
             .json()
     };
 
-    // With the extension, and without it, as from a client that knows no extensions.
+    // With the extension, and without it, as a client that ignores extensions would send it.
     let mut body = rewritten.clone();
     body["status"] = json!("amended");
     let back = site
@@ -187,7 +187,7 @@ fn what_comes_back_of_the_view_is_stored_as_the_source_said_it() {
     assert_eq!(resources(&copies).len(), 2);
     assert!(!copies.to_string().contains(SOURCE), "{copies}");
 
-    // A record that is not the person's is no mistake to be guessed at.
+    // A reference to a record that is not the person's is not reinterpreted.
     put(
         &site,
         &json!({ "resourceType": "Patient", "id": "c", "identifier": [{ "system": "urn:zztest", "value": "9" }] }),
@@ -207,7 +207,7 @@ fn what_comes_back_of_the_view_is_stored_as_the_source_said_it() {
     both["performer"] = json!([{ "reference": format!("Patient/{person}") }]);
     site.fhir("PUT", "/Observation/o-a", Some(&both))
         .refused(422, "business-rule");
-    // What somebody says of the person itself stays so.
+    // A statement about the person itself is kept as it is.
     let mut own = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "y" },
         "subject": { "reference": format!("Patient/{person}") } });
     let said = site

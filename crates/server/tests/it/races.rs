@@ -1,4 +1,4 @@
-//! Many who write at once: who names no version is never told of one.
+//! Concurrent writers: a write that names no version never gets a version conflict.
 
 use crate::site::Site;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn patient(number: &str, writer: usize) -> Value {
         "birthDate": format!("19{:02}", writer + 10) })
 }
 
-/// How often each answer came, all asked at once.
+/// Counts each response when all requests are sent at once.
 fn at_once(ask: impl Fn(usize) -> String + Sync) -> BTreeMap<String, usize> {
     let start = std::sync::Barrier::new(N_WRITERS);
     let mut answers = BTreeMap::new();
@@ -62,7 +62,7 @@ fn the_last_of_many_writers_wins_and_none_is_refused() {
         .fhir("GET", "/Patient/put/_history?_count=100", None)
         .json();
     assert_eq!(history["entry"].as_array().unwrap().len(), N_WRITERS + 1);
-    // One version named by all: one is stored.
+    // If all writers name the same version, one of them is stored.
     let named = at_once(|writer| {
         let mut body = patient("put", writer + 40);
         body["id"] = json!("put");

@@ -1,4 +1,4 @@
-//! FHIR REST as http.html has it, through a real socket.
+//! FHIR REST as specified in http.html, through a real socket.
 
 use crate::site::Site;
 use serde_json::{Value, json};
@@ -360,7 +360,7 @@ fn a_transaction_is_all_or_nothing() {
     let subject = stored["subject"]["reference"].as_str().unwrap().to_owned();
     assert!(subject.starts_with("Patient/"), "{subject}");
 
-    // Again: the patient is there already, the observation is new.
+    // Sent again: the patient exists already, the observation is new.
     let again = site
         .fhir("POST", "", Some(&bundle(13.0, "urn:uuid:1")))
         .expect(200)
@@ -407,7 +407,7 @@ fn everything_of_a_patient_and_of_a_person() {
     site.fhir("GET", "/Patient/nobody/$everything", None)
         .refused(404, "not-found");
 
-    // The same number in another record: one person.
+    // The same identifier in another record: one person.
     let twin = created(&site, &patient("Zzalpha"));
     created(&site, &observation(&twin, 13.0, "2026-01-02"));
     let person = site

@@ -1,10 +1,10 @@
-//! A permit for one patient, attacked: nothing of another patient leaks through any interaction, and
-//! what is hidden answers exactly as what is not there.
+//! Attacks on a permit for one patient: no interaction leaks another patient's data, and hidden
+//! resources get the same response as missing ones.
 
 use crate::site::{Answer, Site};
 use serde_json::{Value, json};
 
-/// The hidden patient's data carry these; what stands after is nobody's.
+/// Ids and values of the hidden patient's data, each followed by one that does not exist.
 const HIDDEN: [(&str, &str); 4] = [
     ("{P}", "zzhidden-p"),
     ("{O}", "zzhidden-o"),
@@ -44,7 +44,7 @@ fn site() -> Site {
     let mut own = patient("own", "Zzown", "n-own");
     let twin = patient("zzhidden-twin", "Zzsecret", "n-own");
     own["link"] = json!([{ "other": { "reference": "Patient/zzhidden-p" }, "type": "seealso" }]);
-    // The same person at another source: a permit for one record is none for the other.
+    // The same person at another source: a permit for one record does not cover the other.
     for resource in [
         json!({ "resourceType": "Practitioner", "id": "d", "name": [{ "family": "Zzdoctor" }] }),
         patient("zzhidden-p", "Zzsecret", "n-secret"),
@@ -53,7 +53,7 @@ fn site() -> Site {
         observation("o-own", "own", "plain"),
         observation("zzhidden-o", "zzhidden-p", "Zzsecret"),
         observation("zzhidden-twin-o", "zzhidden-twin", "Zzsecret"),
-        // First written down for somebody else.
+        // First written for another patient.
         observation("moved", "zzhidden-p", "Zzsecret"),
         observation("zzhidden-gone", "own", "plain"),
     ] {
@@ -72,13 +72,13 @@ fn site() -> Site {
     site
 }
 
-/// Without what differs between two answers of one kind.
+/// Removes the parts in which two responses of one kind differ.
 fn plain(answer: &Answer, names: &[(&str, &str)]) -> (u16, String) {
     let mut text = answer.text.clone();
     for (mark, name) in names {
         text = text.replace(name, mark);
     }
-    // Bundles in bundles have times too.
+    // Nested bundles contain timestamps too.
     while let Some(start) = text.find(r#""timestamp":""#) {
         let end = start + 13 + text[start + 13..].find('"').unwrap();
         text.replace_range(start..=end, "");
@@ -86,7 +86,7 @@ fn plain(answer: &Answer, names: &[(&str, &str)]) -> (u16, String) {
     (answer.status, text)
 }
 
-/// Every read: the same for a hidden patient as for nobody.
+/// Reads that must give the same response for a hidden patient as for one that does not exist.
 const READS: &[&str] = &[
     "/Patient/{P}",
     "/Patient/{P}/_history",
@@ -132,7 +132,7 @@ const READS: &[&str] = &[
     "/Practitioner?_has:Observation:performer:code={F}",
 ];
 
-/// Whole views: nothing of somebody else is in them.
+/// Whole views that must contain nothing of another patient.
 const VIEWS: &[&str] = &[
     "/Patient",
     "/Patient?_total=accurate&_include=Patient:link&_include:iterate=Patient:link",
@@ -168,7 +168,7 @@ fn what_is_hidden_answers_as_what_is_not_there() {
         });
         assert_eq!(hidden, nobody, "{template}");
         assert!(hidden.0 == 200 || hidden.0 == 404, "{template} {hidden:?}");
-        // The administrator's eyes see that the question was not empty.
+        // The administrator's result shows that the query does match something.
         let all = site.fhir("GET", &fill(template, &HIDDEN), None);
         assert_eq!(all.status, 200, "{template}: {}", all.text);
         if let Some((path, query)) = template.split_once('?')
@@ -185,7 +185,7 @@ fn what_is_hidden_answers_as_what_is_not_there() {
         let answer = site.with(&token, ("GET", path), None);
         let own_link = r#"{"other":{"reference":"Patient/zzhidden-p"},"type":"seealso"}"#;
         let text = answer.text.replace(own_link, "");
-        // A refusal may name what was asked for.
+        // A refusal may name the requested id.
         let text = text.replace(path.split('/').nth(2).unwrap_or("\0"), "");
         for secret in ["zzhidden", "Zzsecret", "n-secret", "Zzdoctor"] {
             assert!(!text.contains(secret), "{path}: {text}");
@@ -321,7 +321,8 @@ fn nothing_is_written_sideways_and_no_write_tells_what_is_hidden() {
             "{method} {path} {hidden:?}"
         );
     }
-    // A condition sees what the asker sees: another's number is free, one's own is not.
+    // A condition sees what its caller may see: another patient's number counts as free, one's own
+    // does not.
     for (number, status) in [("n-zzhidden-o", 201), ("n-free", 201), ("n-o-own", 200)] {
         let authorization = format!("Bearer {token}");
         let headers = [
@@ -345,7 +346,7 @@ fn nothing_is_written_sideways_and_no_write_tells_what_is_hidden() {
     }
 }
 
-/// Rights do not lend each other their rows.
+/// The row filter of one right does not widen another.
 #[test]
 fn each_entry_of_a_bundle_is_written_under_its_own_permit() {
     let site = site();
@@ -364,7 +365,7 @@ fn each_entry_of_a_bundle_is_written_under_its_own_permit() {
         .expect(200);
     site.fhir("GET", "/Observation/o-own", None).expect(410);
 
-    // To ask whether something is there is to search.
+    // Asking whether a resource exists is a search.
     let token = format!("Bearer {}", site.token("system/Observation.c"));
     let headers = [
         ("authorization", &*token),
@@ -378,7 +379,7 @@ fn each_entry_of_a_bundle_is_written_under_its_own_permit() {
         .expect(201);
 }
 
-/// A person's permit is one for all its records, and for no others.
+/// A permit for a person covers all of the person's records and no others.
 #[test]
 fn a_permit_for_a_person_covers_its_records() {
     let site = site();
@@ -390,7 +391,7 @@ fn a_permit_for_a_person_covers_its_records() {
     let count =
         |path: &str| site.with(&token, ("GET", path), None).expect(200).json()["total"].clone();
     assert_eq!(count("/Patient?_person=true&_summary=count"), 1);
-    // `own` links to the other patient, which makes three records of one person.
+    // `own` links to the other patient, so the person has three records.
     assert_eq!(count("/Patient?_summary=count"), 3);
     assert_eq!(count("/Observation?_person=true&_summary=count"), 4);
     site.with(&token, ("GET", "/Practitioner/d"), None)

@@ -1,4 +1,4 @@
-//! A whole server over a temporary data directory, and a client of it.
+//! A whole server over a temporary data directory, and a client for it.
 
 use base::SystemClock;
 use flow::{Attention, Destination, DryRun, Engine, EngineConfig, Handles, Metrics, Outcome, Task};
@@ -43,7 +43,7 @@ pub struct Site {
     _directory: tempfile::TempDir,
 }
 
-/// What came back.
+/// The response to a request.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -123,14 +123,14 @@ impl Site {
         }
     }
 
-    /// A token with that scope.
+    /// Creates a token with that scope.
     pub fn token(&self, scope: &str) -> String {
         use base::Clock;
         self.tokens
             .issue(scope, Duration::from_secs(600), SystemClock.now())
     }
 
-    /// A token for some patients only.
+    /// Creates a token for some patients only.
     pub fn token_for(&self, scope: &str, patients: &[&str]) -> String {
         use base::Clock;
         let patients: Vec<String> = patients.iter().map(|&id| id.to_owned()).collect();
@@ -139,7 +139,7 @@ impl Site {
             .issue_for(scope, &patients, ttl, SystemClock.now())
     }
 
-    /// A request under `/fhir` with this token.
+    /// Sends a request under `/fhir` with this token.
     pub fn with(&self, token: &str, (method, path): (&str, &str), body: Option<&str>) -> Answer {
         let token = format!("Bearer {token}");
         let mut headers = vec![("authorization", token.as_str())];
@@ -151,7 +151,7 @@ impl Site {
         self.bare(method, &format!("/fhir{path}"), &headers, body)
     }
 
-    /// A request under `/fhir` with every right.
+    /// Sends a request under `/fhir` with every right.
     pub fn fhir(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         self.send(
             method,
@@ -161,7 +161,7 @@ impl Site {
         )
     }
 
-    /// Any request with every right and more headers.
+    /// Sends any request with every right and additional headers.
     pub fn send(
         &self,
         method: &str,
@@ -178,7 +178,7 @@ impl Site {
         self.bare(method, path, &all, body)
     }
 
-    /// A request with these headers and nothing else.
+    /// Sends a request with these headers and nothing else.
     pub fn bare(
         &self,
         method: &str,
@@ -223,14 +223,15 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The answer must have that status.
+    /// Asserts that the response has that status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
-    /// The answer must be a failure with an OperationOutcome that has code and diagnostics.
+    /// Asserts that the response is a failure with an OperationOutcome that has code and
+    /// diagnostics.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);

@@ -7,7 +7,7 @@ fn condition(id: &str, text: &str) -> Value {
     json!({"resourceType": "Condition", "id": id, "subject": {"display": "ZZTEST"}, "code": {"text": text}})
 }
 
-/// Stores it in `n` versions, whose texts are their numbers.
+/// Stores the resource in `n` versions, each with its number as text.
 fn in_versions(site: &Site, id: &str, n: u32) {
     for version in 1..=n {
         let body = condition(id, &version.to_string());
@@ -41,7 +41,7 @@ const WRITES: [(&str, &str, bool); 15] = [
     ("if-none-match", "*", false),
 ];
 
-/// The ways to write: a method, and the bundle's type where it stands in one.
+/// The ways to write: a method, and the bundle's type for a write inside a bundle.
 const WAYS: [(&str, &str, &str); 8] = [
     ("PUT", "/", ""),
     ("PUT", "?_id=", ""),
@@ -53,7 +53,7 @@ const WAYS: [(&str, &str, &str); 8] = [
     ("DELETE", "?_id=", "transaction"),
 ];
 
-/// The status of a write in one of those ways.
+/// Returns the status of a write in one of those ways.
 fn write(
     site: &Site,
     id: &str,
@@ -114,7 +114,7 @@ fn what_is_not_there_matches_nothing() {
         in_versions(&site, &id, 2);
         site.fhir("DELETE", &format!("/Condition/{id}"), None)
             .expect(204);
-        // The search of a conditional delete finds nothing to hold the condition to.
+        // The search of a conditional delete finds nothing to check the condition against.
         if way.0 == "DELETE" && way.1 == "?_id=" {
             continue;
         }
@@ -172,7 +172,7 @@ fn a_read_in_a_batch_of_what_the_client_has() {
 fn many_writers_with_one_list_each_see_what_they_overwrite() {
     let site = Site::start();
     in_versions(&site, "c", 1);
-    // Each of ten may write over the first two versions: two get through, whatever comes first.
+    // Ten writers may each overwrite the first two versions: two succeed, in any order.
     let done: Vec<u16> = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..10)
             .map(|n| {
@@ -205,7 +205,7 @@ fn task(site: &Site, id: &str, based_on: &[&str], focus: Option<&str>) {
         .expect(201);
 }
 
-/// The texts of the Conditions that a search brings along, and of those that match.
+/// Returns the texts of the Conditions that a search includes, and of those that match.
 fn along(site: &Site, search: &str) -> Vec<String> {
     let answer = site.fhir("GET", search, None).expect(200).json();
     let entries = answer["entry"].as_array().cloned().unwrap_or_default();
@@ -267,14 +267,14 @@ fn an_include_follows_a_reference_to_its_version() {
             None,
             vec!["include 1", "include 2"],
         ),
-        // Only what the parameter follows counts.
+        // Only the element that the parameter follows counts.
         (
             "other",
             vec!["Condition/c"],
             Some("Condition/c/_history/1"),
             vec!["include 3"],
         ),
-        // It was never there: the current one is better than none.
+        // That version never existed: the current one is better than none.
         (
             "none",
             vec!["Condition/c/_history/9"],
@@ -287,7 +287,7 @@ fn an_include_follows_a_reference_to_its_version() {
         assert_eq!(along(&site, &path), expected, "{id}");
         let typed = format!("/Task?_id={id}&_include=Task:based-on:Condition");
         assert_eq!(along(&site, &typed), expected, "{id}");
-        // The other way it is found by any version.
+        // In reverse, any version finds the resource.
         let reverse = format!("/Condition?_has:Task:based-on:_id={id}&_revinclude=Task:based-on");
         assert_eq!(along(&site, &reverse), ["match 3"], "{id}");
         let chain = format!("/Task?_id={id}&based-on:Condition._id=c");
@@ -302,7 +302,7 @@ fn an_include_follows_a_reference_to_its_version() {
     let found = site.fhir("GET", "/Task?based-on=Condition/c&_summary=count", None);
     assert_eq!(found.json()["total"], 8, "by any version");
 
-    // A version of what is deleted since is still there.
+    // A version of a resource that has since been deleted still exists.
     site.fhir("DELETE", "/Task/now", None).expect(204);
     let versioned = along(&site, "/Task?_id=old&_include=*");
     assert_eq!(versioned, ["include 1"]);
