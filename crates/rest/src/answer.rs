@@ -1,4 +1,4 @@
-//! Answers that are resources: bytes as stored, with the headers that FHIR asks for.
+//! Responses that carry resources: the stored bytes, with the headers that FHIR requires.
 
 use super::FHIR_JSON;
 use super::preference::Return;
@@ -10,7 +10,7 @@ use base::{Issue, Severity, Timestamp};
 use store::chart::Resource;
 use web::App;
 
-/// Any JSON body.
+/// Creates a response with any JSON body.
 pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = (status, body.into()).into_response();
     response
@@ -19,7 +19,7 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
-/// One resource.
+/// Creates a response with one resource.
 pub(crate) fn resource(status: StatusCode, resource: Resource) -> Response {
     let (version, updated) = (resource.version, resource.updated);
     let mut response = json(status, resource.body);
@@ -27,7 +27,7 @@ pub(crate) fn resource(status: StatusCode, resource: Resource) -> Response {
     response
 }
 
-/// The answer to a write, in the form that the client prefers.
+/// Creates the response to a write, in the form that the client prefers.
 pub(crate) fn written(
     app: &App,
     status: StatusCode,
@@ -54,7 +54,7 @@ pub(crate) fn written(
     response
 }
 
-/// An OperationOutcome that says that all went well.
+/// Renders an OperationOutcome that reports success.
 pub(crate) fn done(text: &'static str) -> Vec<u8> {
     let issue = Issue {
         severity: Severity::Information,
@@ -65,7 +65,7 @@ pub(crate) fn done(text: &'static str) -> Vec<u8> {
     fhir::outcome::outcome(&[issue]).to_bytes()
 }
 
-/// `ETag` and `Last-Modified` of a version.
+/// Sets the `ETag` and `Last-Modified` of a version.
 pub(crate) fn version_headers(response: &mut Response, version: u32, updated: Timestamp) {
     let headers = response.headers_mut();
     if let Ok(etag) = HeaderValue::try_from(etag(version)) {
@@ -76,7 +76,7 @@ pub(crate) fn version_headers(response: &mut Response, version: u32, updated: Ti
     }
 }
 
-/// `W/"3"`.
+/// Renders a version as an entity tag, such as `W/"3"`.
 pub(crate) fn etag(version: u32) -> String {
     format!("W/\"{version}\"")
 }
@@ -85,7 +85,7 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+/// Renders a time such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
 pub(crate) fn http_date(at: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     // 1970-01-01 was a Thursday.
@@ -103,7 +103,7 @@ pub(crate) fn http_date(at: Timestamp) -> String {
     )
 }
 
-/// The moment of such a text; `None` for the obsolete forms too.
+/// Parses an HTTP date; `None` for the obsolete forms too.
 pub(crate) fn of_http_date(text: &str) -> Option<Timestamp> {
     let (_, rest) = text.trim().strip_suffix(" GMT")?.split_once(", ")?;
     let parts: Vec<&str> = rest.split(' ').collect();

@@ -1,4 +1,4 @@
-//! Reading a resource from a request's body: what is wrong with it, said by element.
+//! Resources parsed from request bodies, with errors reported by element.
 
 use super::{Failure, known_type};
 use access::Permit;
@@ -12,7 +12,7 @@ use store::chart::{Prepared, Read};
 use web::App;
 use web::is_acceptable;
 
-/// Refuses a body that says it is something else than JSON.
+/// Refuses a body whose declared content type is not JSON.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     if let Some(coding) = headers
         .get(CONTENT_ENCODING)
@@ -58,20 +58,20 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     ))
 }
 
-/// Any JSON; a byte order mark before it is left out (RFC 8259, 8.1).
+/// Parses any JSON, skipping a byte order mark (RFC 8259, 8.1).
 pub(crate) fn document(bytes: &[u8]) -> Result<Document, Failure> {
     Ok(Document::parse(
         bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
     )?)
 }
 
-/// The resource ready to be written; absolute references on `base` are local ones.
+/// Prepares the resource for writing. Absolute references on `base` are treated as local.
 pub(crate) fn prepared(base: &str, document: &Document) -> Result<Prepared, Failure> {
     let extraction = Extractor::at(base).extract(document);
     Ok(Prepared::with(document, extraction)?)
 }
 
-/// A reference; an absolute one on `base` is as good as a relative one.
+/// Parses a reference. An absolute one on `base` is treated as relative.
 pub(crate) fn local<'a>(base: &str, text: &'a str) -> Result<Reference<'a>, InvalidReference> {
     let own = (!base.is_empty())
         .then(|| text.strip_prefix(base)?.strip_prefix('/'))
@@ -79,7 +79,7 @@ pub(crate) fn local<'a>(base: &str, text: &'a str) -> Result<Reference<'a>, Inva
     Reference::parse(own.unwrap_or(text))
 }
 
-/// A resource of the given type that the definitions find nothing wrong with.
+/// Parses a resource of the given type and validates it against the definitions.
 pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, Failure> {
     let document = document(bytes)?;
     let Some(found) = document.resource_type() else {
@@ -112,8 +112,8 @@ pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, F
     Ok(document)
 }
 
-/// Every relative reference of the resource names a resource that is here, or that `made_here`
-/// knows as part of the same request.
+/// Checks that every relative reference of the resource names a stored resource, or one that
+/// `made_here` knows as part of the same request.
 pub(crate) fn check_references(
     app: &App,
     permit: &Permit,
@@ -157,14 +157,14 @@ pub(crate) fn check_references(
     }
 }
 
-/// Every `reference` element of the document.
+/// Returns every `reference` element of the document.
 pub(crate) fn references(document: &Document) -> impl Iterator<Item = Node<'_>> {
     (0..document.node_count() as u32)
         .filter_map(|index| document.node(index))
         .filter(|node| node.name() == Some("reference"))
 }
 
-/// The patients that the document speaks of: itself, or those that it refers to.
+/// Returns the patients that the document concerns: itself, or those that it refers to.
 pub(crate) fn patients(document: &Document, id: &str) -> Vec<String> {
     if document.resource_type() == Some("Patient") {
         return vec![id.to_owned()];

@@ -9,13 +9,14 @@ use store::chart::{Count, Page, Resource};
 use web::App;
 use web::parameters::render;
 
-/// What was found, and the path of the search below the base.
+/// The matches of a search, and the path of the search below the base.
 pub(crate) struct Found<'a> {
     pub(crate) page: &'a Page,
     pub(crate) path: &'a str,
 }
 
-/// The searchset. Its self link shows what was used; what was not is told in an OperationOutcome.
+/// Renders the searchset. Its self link shows the parameters that were used; an OperationOutcome
+/// lists the ones that were not.
 pub(crate) fn searchset(app: &App, query: &Query, found: &Found<'_>) -> Vec<u8> {
     let base = app.fhir_base();
     let used = query

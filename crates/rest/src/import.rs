@@ -10,38 +10,39 @@ use sha2::{Digest, Sha256};
 use store::chart::{Batch, Change, Chart};
 use web::Failure;
 
-/// What one input becomes.
+/// One input, prepared as a batch.
 #[derive(Debug)]
 pub struct Import {
-    /// To be applied as one whole.
+    /// The batch, to be applied atomically.
     pub batch: Batch,
-    /// How many resources it writes.
+    /// The number of resources that the batch writes.
     pub n_resources: usize,
 }
 
-/// The input cannot be stored.
+/// The error for an input that cannot be stored.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", first(.issues))]
 pub struct ImportError {
-    /// Why, by place.
+    /// The reasons, each with its location.
     pub issues: Vec<Issue>,
 }
 
-/// What an input became, or that it is there.
+/// The result of preparing an input: a batch, or the fact that the chart has the input already.
 #[derive(Debug)]
 pub enum Prepared {
-    /// To be stored.
+    /// The input is new and is to be stored.
     New(Box<Import>),
     /// The same input was imported before.
     Known {
-        /// How many resources it made.
+        /// The number of resources that it created.
         n_resources: usize,
     },
 }
 
-/// A transaction bundle as it asks; any other bundle and a single resource under the ids that they
-/// bring. An input that makes resources under new ids is recognised by its bytes, and not prepared
-/// where the chart has it; the batch holds its digest, so that it is not written twice either.
+/// Prepares a transaction bundle as it specifies, and any other bundle or single resource under the
+/// ids that it contains. An input that creates resources under new ids is recognized by its bytes:
+/// if the chart has it already, it is not prepared again. The batch contains its digest, which also
+/// keeps it from being written twice.
 pub fn prepare(
     chart: &Chart,
     permit: &Permit,
@@ -62,8 +63,8 @@ pub fn prepare(
     Ok(Prepared::New(Box::new(import)))
 }
 
-/// Whether anything in it gets an id that it does not bring. What brings its id is the same resource
-/// however often it comes.
+/// Returns true if the input creates a resource under a new id. A resource that has an id stays the
+/// same resource however often it is imported.
 fn makes_ids(document: &Document) -> bool {
     let brings_none = |resource: Node<'_>| resource.text("id").is_none_or(|id| !is_id(&id));
     if document.resource_type() != Some("Bundle") {
@@ -81,7 +82,7 @@ fn makes_ids(document: &Document) -> bool {
     })
 }
 
-/// Of what is recognised by its content: white space around it says nothing.
+/// Computes the digest by which a document is recognized. Surrounding white space does not count.
 pub(crate) fn digest(document: &Document) -> [u8; 32] {
     Sha256::digest(document.source().trim().as_bytes()).into()
 }

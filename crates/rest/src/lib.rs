@@ -1,8 +1,8 @@
-//! FHIR R4 REST (http.html). One file per interaction and per operation.
+//! The FHIR R4 REST API (http.html), with one file per interaction and per operation.
 //!
 //! Invariants:
-//! - a 2xx to a write means on disk;
-//! - every failure is an OperationOutcome; nothing of a request's content is logged.
+//! - a 2xx response to a write means that it is on disk;
+//! - every failure is an OperationOutcome; no request content is logged.
 
 mod answer;
 pub(crate) mod body;
@@ -30,17 +30,17 @@ use axum::routing::{MethodRouter, get, post};
 use interaction::{capabilities, create, delete, history, read, search, update};
 use web::{App, FHIR_JSON, Failure};
 
-/// The largest body taken: a bundle of a long record has some tens of megabytes.
+/// The largest accepted body: the bundle of a long record has tens of megabytes.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
-/// What the base URL itself takes.
+/// Returns the methods of the base URL itself.
 pub fn base() -> MethodRouter<App> {
     get(search::system)
         .post(interaction::transaction::root)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
-/// The routes below the base URL.
+/// Returns the routes below the base URL.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/metadata", get(capabilities::metadata))
@@ -75,8 +75,8 @@ pub fn routes() -> Router<App> {
         .layer(axum::middleware::from_fn(spoken))
 }
 
-/// Every refusal is an OperationOutcome, also one by the framework; and where a body may have been
-/// left unread the connection ends with the answer, and says so.
+/// Turns every refusal into an OperationOutcome, including those of the framework. If part of the
+/// body may be unread, the connection is closed after the response, and the response announces it.
 async fn spoken(request: Request, next: Next) -> Response {
     let has_body = !request.body().is_end_stream();
     let response = next.run(request).await;
@@ -134,7 +134,7 @@ async fn no_such_method() -> Failure {
     )
 }
 
-/// The static name of a resource type, or the error for a type that FHIR does not have.
+/// Returns the static name of a resource type, or an error for a type that FHIR does not have.
 pub(crate) fn known_type(name: &str) -> Result<&'static str, Failure> {
     if name.starts_with(['$', '_']) {
         return Err(Failure::not_supported(format!(

@@ -1,11 +1,12 @@
-//! `Causeway-Import: once`: a bundle that is written once, however often it is sent.
+//! The header `Causeway-Import: once`: a bundle is written once, however often it is sent.
 //!
 //! Invariants:
-//! - what makes resources under new ids is recognised by the digest of its content, which the chart
-//!   keeps in the transaction that writes them: a client that was killed sends all of it again;
-//! - what brings its ids is written as it comes: it is the same resource however often it comes;
-//! - the answer says in the header of the same name how many resources were written, how many were
-//!   there as they were sent, and how many an earlier request with the same content had made.
+//! - content that creates resources under new ids is recognized by its digest, which the chart
+//!   stores in the transaction that writes them: a client that was killed sends all of it again;
+//! - content that has its own ids is written each time: it is the same resource however often it
+//!   comes;
+//! - the response header of the same name says how many resources were written, how many existed
+//!   unchanged, and how many an earlier request with the same content had created.
 
 use crate::Failure;
 use crate::import;
@@ -16,14 +17,14 @@ use fhir::json::Document;
 use sha2::{Digest, Sha256};
 use store::chart::{Outcome, Receipt};
 
-/// The header of the request and of its answer.
+/// The header of the request and of its response.
 pub(crate) const HEADER: &str = "causeway-import";
 
-/// What became of a bundle that is to be written once.
+/// The result counts of a write-once bundle.
 #[derive(Debug)]
 pub(crate) struct Once {
     digest: [u8; 32],
-    /// Each entry is a transaction of its own.
+    /// True if each entry is a transaction of its own.
     by_entry: bool,
     n_written: usize,
     n_unchanged: usize,
@@ -33,7 +34,7 @@ pub(crate) struct Once {
 // === impl Once ===
 
 impl Once {
-    /// What the request asks for; none where it does not.
+    /// Reads the request's header; none if the request does not ask for it.
     pub(crate) fn of(
         headers: &HeaderMap,
         document: &Document,
@@ -57,7 +58,7 @@ impl Once {
         }
     }
 
-    /// Under which digest these entries are kept; none where they bring their ids.
+    /// Returns the digest under which these entries are recorded; none if they have their own ids.
     pub(crate) fn digest(&self, planned: &[Planned<'_>]) -> Option<[u8; 32]> {
         if !planned.iter().any(Planned::makes_id) {
             return None;
@@ -72,12 +73,12 @@ impl Once {
         Some(hash.finalize().into())
     }
 
-    /// The entries were there before.
+    /// Counts entries that an earlier request created.
     pub(crate) fn known(&mut self, n_entries: usize) {
         self.n_known += n_entries;
     }
 
-    /// They were written now.
+    /// Counts entries that this request wrote or left unchanged.
     pub(crate) fn written(&mut self, receipt: &Receipt) {
         for written in &receipt.written {
             match written.outcome {
@@ -87,7 +88,7 @@ impl Once {
         }
     }
 
-    /// Says it.
+    /// Sets the response header.
     pub(crate) fn tell(&self, response: &mut Response) {
         let told = format!(
             "written={}, unchanged={}, known={}",

@@ -1,10 +1,10 @@
-//! The person view on the way out, and what comes back of it.
+//! The person view in responses, and its reversal in writes.
 //!
 //! Invariants:
-//! - on the way out every unversioned reference to a record of a person names the person, and the
-//!   record stays beside it in the extension [`SOURCE_REFERENCE`];
-//! - what comes back with that extension is stored with the record again; where the two do not
-//!   belong together, or it cannot be told which record was meant, nothing is stored.
+//! - in a response, every unversioned reference to a person's record names the person, and the
+//!   extension [`SOURCE_REFERENCE`] keeps the record;
+//! - a body that comes back with that extension is stored with the record again; if the two do not
+//!   belong together, or the record is ambiguous, nothing is stored.
 
 use access::Permit;
 use axum::http::StatusCode;
@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::chart::{Chart, ReadError};
 use web::Failure;
 
-/// On a reference: as whom the source knows the patient.
+/// The extension of a reference that keeps the record by which the source knows the patient.
 const SOURCE_REFERENCE: &str = "urn:causeway:source-reference";
 
 /// The tag of a person's Patient.
 const PERSON_TAG: (&str, &str) = ("urn:causeway:tag", "person");
 
-/// The body with persons in place of their records; `None` where it names none of them.
+/// Returns the body with persons in place of their records; `None` if it names none of them.
 pub(crate) fn answered(body: &[u8], persons: &BTreeMap<String, String>) -> Option<Vec<u8>> {
     if persons.is_empty() {
         return None;
@@ -33,7 +33,7 @@ pub(crate) fn answered(body: &[u8], persons: &BTreeMap<String, String>) -> Optio
     {
         return None;
     }
-    // Where, up to where, and what stands there instead; in order.
+    // Start, end and replacement of each edit, in order.
     let mut edits: Vec<(usize, usize, String)> = Vec::new();
     for holder in holders(&document) {
         let Some(node) = holder.get("reference") else {
@@ -75,8 +75,8 @@ pub(crate) fn answered(body: &[u8], persons: &BTreeMap<String, String>) -> Optio
     Some(out)
 }
 
-/// What is to be stored of a body that a client sends: with the sources' references that an answer
-/// in the person view took out. `current` is the body that it replaces.
+/// Restores the sources' references that a response in the person view replaced, and returns the
+/// body to store. `current` is the body that it replaces.
 pub(crate) fn restored(
     chart: &Chart,
     permit: &Permit,
@@ -118,8 +118,8 @@ pub(crate) fn restored(
     Ok(Document::parse(body.to_bytes())?)
 }
 
-/// A client that knows no extensions sends the person alone. What the stored body said tells which
-/// record it was: person → record.
+/// Maps persons to records for clients that drop extensions and send only the person. The stored
+/// body tells which record was meant.
 fn lost(
     chart: &Chart,
     permit: &Permit,
@@ -200,7 +200,8 @@ fn put_back(value: &mut Value, lost: &BTreeMap<String, String>) {
     }
 }
 
-/// A person is made of records; a copy of one would be a record that no source has.
+/// Refuses a copy of a person: a person consists of records, and the copy would be a record that no
+/// source has.
 fn refuse_person(document: &Document) -> Result<(), Failure> {
     let tags = document.root().get("meta").and_then(|meta| meta.get("tag"));
     let is_person = document.resource_type() == Some("Patient")
@@ -219,14 +220,14 @@ fn refuse_person(document: &Document) -> Result<(), Failure> {
     ))
 }
 
-/// Every object with a `reference`.
+/// Returns every object with a `reference`.
 fn holders(document: &Document) -> impl Iterator<Item = Node<'_>> {
     (0..document.node_count() as u32)
         .filter_map(|index| document.node(index))
         .filter(|node| node.kind() == Kind::Object && node.get("reference").is_some())
 }
 
-/// The source's own reference, where an answer kept it.
+/// Returns the source's own reference, if a response kept it.
 fn source(holder: Node<'_>) -> Option<String> {
     let mut extensions = holder.get("extension")?.items();
     let own = extensions.find(|item| item.text("url").as_deref() == Some(SOURCE_REFERENCE))?;
@@ -245,7 +246,7 @@ fn stands_for(
     let (Some(shown), Some(record)) = (patient_id(reference), patient_id(record)) else {
         return Ok(false);
     };
-    // A merge may have come between: both ask for the person of today.
+    // A merge may have happened in between: both sides resolve to the current person.
     let person = chart.person_of(permit, record)?;
     let shown = chart.person_of(permit, shown)?;
     Ok(person.is_some() && person.map(|person| person.id) == shown.map(|person| person.id))

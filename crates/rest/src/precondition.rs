@@ -1,15 +1,15 @@
-//! Preconditions of a request by version: `If-Match`, `If-None-Match` (RFC 9110, 13.1.1 and 13.1.2),
-//! and `ifMatch`, `ifNoneMatch` of a bundle's entry.
+//! Version preconditions of a request: `If-Match` and `If-None-Match` (RFC 9110, 13.1.1 and
+//! 13.1.2), and `ifMatch` and `ifNoneMatch` of a bundle's entry.
 //!
-//! Each is a list of entity tags, or `*`. FHIR's tags are weak and name the version, also where a
-//! write depends on them (http.html#concurrency), so weak and strong marks compare alike.
+//! Each is a list of entity tags, or `*`. FHIR's tags are weak and name the version, even if a
+//! write depends on them (http.html#concurrency), so weak and strong tags compare alike.
 
 use super::{Failure, answer};
 use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use store::chart::{Expect, Read};
 
-/// What must be so of the current version.
+/// The conditions on the current version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Precondition {
     matches: Option<Tags>,
@@ -19,16 +19,16 @@ pub(crate) struct Precondition {
 /// A list of entity tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Tags {
-    /// `*`: whatever there is.
+    /// The wildcard `*`: any version.
     Any,
-    /// These versions. A tag that this server never gave names none.
+    /// These versions. A tag that this server never issued names none.
     Versions(Vec<u32>),
 }
 
 // === impl Precondition ===
 
 impl Precondition {
-    /// Of a request's headers; a list may stand in several lines of one name.
+    /// Parses a request's headers; a list may span several header lines.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
         let lines = |name: HeaderName| {
             let lines: Vec<&str> = headers
@@ -45,7 +45,7 @@ impl Precondition {
         })
     }
 
-    /// Of a bundle's entry.
+    /// Parses the preconditions of a bundle's entry.
     pub(crate) fn of_entry(
         if_match: Option<&str>,
         if_none_match: Option<&str>,
@@ -56,8 +56,8 @@ impl Precondition {
         })
     }
 
-    /// What a write needs of the store, so that what holds now still holds when it is written;
-    /// `None` where nothing is asked.
+    /// Checks the precondition and returns what the store must verify at the time of the write;
+    /// `None` without a precondition.
     pub(crate) fn expect(&self, current: Option<u32>) -> Result<Option<Expect>, Failure> {
         if self.matches.is_none() && self.none_matches.is_none() {
             return Ok(None);
@@ -80,19 +80,20 @@ impl Precondition {
         Ok(Some(current.map_or(Expect::Absent, Expect::Version)))
     }
 
-    /// Whether the client has the current version already: the answer to its read is 304.
+    /// Returns true if the client already has the current version, so that its read is answered
+    /// with 304.
     pub(crate) fn has(&self, current: Option<u32>) -> bool {
         let tags = self.none_matches.as_ref();
         tags.is_some_and(|tags| tags.hold(current))
     }
 
-    /// Whether `If-None-Match` is there at all: `If-Modified-Since` then says nothing (13.1.3).
+    /// Returns true if `If-None-Match` is present; `If-Modified-Since` is then ignored (13.1.3).
     pub(crate) fn names_none(&self) -> bool {
         self.none_matches.is_some()
     }
 }
 
-/// The version that a resource is in, where it is there.
+/// Returns the current version of a resource, if it exists.
 pub(crate) fn version_of(read: &Read) -> Option<u32> {
     match read {
         Read::Found(found) => Some(found.version),
@@ -119,7 +120,7 @@ fn tags(name: &'static str, text: Option<&str>) -> Result<Option<Tags>, Failure>
     }
     let (mut versions, mut n_tags, mut rest) = (Vec::new(), 0, text);
     loop {
-        // Empty elements of a list say nothing (5.6.1).
+        // Empty list elements are ignored (5.6.1).
         rest = rest.trim_start_matches([',', ' ', '\t']);
         if rest.is_empty() {
             break;
@@ -138,8 +139,8 @@ fn tags(name: &'static str, text: Option<&str>) -> Result<Option<Tags>, Failure>
     Ok(Some(Tags::Versions(versions)))
 }
 
-/// The first tag's opaque text, and what stands behind the tag. A bare number is taken too, as some
-/// clients send it.
+/// Returns the first tag's opaque text and the text after the tag. A bare number is accepted too,
+/// because some clients send it.
 fn first(list: &str) -> Option<(&str, &str)> {
     let tag = list.strip_prefix("W/").unwrap_or(list);
     if let Some(opaque) = tag.strip_prefix('"') {
@@ -186,7 +187,7 @@ mod tests {
             ("W/3", vec![3]),
             ("W/\"1\", W/\"2\"", vec![1, 2]),
             ("W/\"1\",\"2\" ,, 3", vec![1, 2, 3]),
-            // Never given by this server; a comma inside of the quotes is the tag's own.
+            // Never issued by this server; a comma inside the quotes belongs to the tag.
             ("\"abc\", \"1,2\", W/\"\", \"7\"", vec![7]),
             ("\"99999999999\"", vec![]),
             ("\"-1\"", vec![]),

@@ -1,11 +1,11 @@
-//! What the client wants back: format and `Prefer`.
+//! Client preferences: the format and `Prefer`.
 
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use search::Handling;
 use web::Failure;
 
-/// `Prefer: return=…` (http.html#ops).
+/// The values of `Prefer: return=…` (http.html#ops).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Return {
     Minimal,
@@ -14,7 +14,8 @@ pub(crate) enum Return {
     OperationOutcome,
 }
 
-/// Only JSON is served; anything else gets 406 and says so.
+/// Checks that the client accepts JSON, the only format served; otherwise the response is 406 with
+/// the reason.
 pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<(), Failure> {
     let refuse = |what: &str| {
         Err(Failure::new(
@@ -24,7 +25,7 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
         ))
     };
     if let Some(format) = format {
-        // `+` of `application/fhir+json` arrives as a space where a client did not encode it.
+        // The `+` of `application/fhir+json` arrives as a space if a client did not encode it.
         let is_json = matches!(
             format
                 .split(';')
@@ -62,7 +63,8 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
     }
 }
 
-/// `fhirVersion=4.0`, where a range names a release at all (http.html#version-parameter).
+/// Returns true if a range allows FHIR 4.0, as in `fhirVersion=4.0`, or names no release
+/// (http.html#version-parameter).
 pub(super) fn is_of_release(range: &str) -> bool {
     let mut parameters = range.split(';').skip(1).map(str::trim);
     parameters
@@ -75,7 +77,7 @@ pub(super) fn is_of_release(range: &str) -> bool {
         .is_none_or(|release| matches!(release.trim_matches('"'), "4.0" | "4.0.1"))
 }
 
-/// `q=0` says that this is not wanted (RFC 9110, 12.4.2).
+/// Returns true if a range has `q=0`, which means "not acceptable" (RFC 9110, 12.4.2).
 fn is_refused(range: &str) -> bool {
     let mut parameters = range.split(';').skip(1).map(str::trim);
     parameters
@@ -84,7 +86,7 @@ fn is_refused(range: &str) -> bool {
         .is_some_and(|weight| weight <= 0.0)
 }
 
-/// `Prefer: handling=strict|lenient`.
+/// Parses `Prefer: handling=strict|lenient`.
 pub(crate) fn handling(headers: &HeaderMap) -> Handling {
     if preferences(headers).any(|word| word == "handling=strict") {
         Handling::Strict
@@ -93,7 +95,7 @@ pub(crate) fn handling(headers: &HeaderMap) -> Handling {
     }
 }
 
-/// `Prefer: return=minimal|representation|OperationOutcome`.
+/// Parses `Prefer: return=minimal|representation|OperationOutcome`.
 pub(crate) fn return_preference(headers: &HeaderMap) -> Return {
     preferences(headers)
         .find_map(|word| match word {

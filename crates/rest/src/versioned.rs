@@ -1,9 +1,10 @@
-//! `_include` follows a reference to the version that it names (search.html#include, 3.1.1.6.5).
+//! Versioned includes: `_include` follows a reference to the version that it names
+//! (search.html#include, 3.1.1.6.5).
 //!
-//! The index finds a resource by any of its versions, so what it brings along is the current one.
-//! Where a reference on the page says `Type/id/_history/n`, that version takes its place; the current
-//! one stays beside it where another reference asks for it. A version that is not to be had (it was
-//! never there, or the caller may not see it) leaves the current one in its place.
+//! The index finds a resource by any of its versions, so an include returns the current one. If a
+//! reference on the page is `Type/id/_history/n`, that version replaces it; the current one stays
+//! beside it if another reference asks for it. If a version is unavailable (it never existed, or
+//! the caller may not see it), the current one stays.
 
 use super::body::local;
 use access::Permit;
@@ -13,20 +14,20 @@ use search::Query;
 use std::collections::{BTreeMap, BTreeSet};
 use store::chart::{Chart, Limits, Page, Read, ReadError, Resource};
 
-/// What names a version in a reference.
+/// The marker of a versioned reference.
 const VERSION: &[u8] = b"/_history/";
 
-/// What the references of a page ask of one resource.
+/// The versions of one resource that the references on a page ask for.
 #[derive(Debug, Default)]
 struct Asked {
     versions: BTreeSet<u32>,
     current: bool,
 }
 
-/// By type and id.
+/// Requested versions by type and id.
 type Targets = BTreeMap<(&'static str, String), Asked>;
 
-/// Where versions are looked up, for whom, and the server's own base URL.
+/// A lookup of versions: the chart, the permit and the server's base URL.
 pub(crate) struct Versions<'a> {
     pub(crate) chart: &'a Chart,
     pub(crate) permit: &'a Permit,
@@ -36,7 +37,7 @@ pub(crate) struct Versions<'a> {
 // === impl Versions ===
 
 impl Versions<'_> {
-    /// Puts versions in the place of what was included.
+    /// Replaces included resources with the versions that the references name.
     pub(crate) fn pin(&self, query: &Query, page: &mut Page) -> Result<(), ReadError> {
         let names_version = |resource: &Resource| {
             let body = &resource.body;
@@ -54,7 +55,7 @@ impl Versions<'_> {
             self.gather(query, resource, true, &mut asked);
         }
         for resource in &page.matches {
-            // It is on the page; another version of it comes along.
+            // The resource is on the page; another version of it is included too.
             let asked = asked.get_mut(&(resource.resource_type, resource.id.clone()));
             if let Some(asked) = asked {
                 asked.current = false;
@@ -75,7 +76,7 @@ impl Versions<'_> {
             }
             pinned.append(&mut found);
         }
-        // Of matches, and of what is deleted now.
+        // Versions of matches and of resources since deleted.
         for (name, asked) in asked {
             pinned.append(&mut self.found(&name, &asked, 0)?);
         }
@@ -86,7 +87,8 @@ impl Versions<'_> {
         Ok(())
     }
 
-    /// What the references of one resource ask for, by the parameters that are followed from it.
+    /// Collects what the references of one resource ask for, along the parameters that the query
+    /// follows.
     fn gather(&self, query: &Query, resource: &Resource, included: bool, asked: &mut Targets) {
         let includes = query.includes.iter().filter(|include| {
             include.source_type == resource.resource_type && (include.iterate || !included)
@@ -95,7 +97,7 @@ impl Versions<'_> {
         if includes.is_empty() {
             return;
         }
-        // It was a document when it was stored; the store would have said that it is damaged.
+        // The body was valid JSON when it was stored; the store reports damage.
         let Ok(document) = Document::parse(&resource.body) else {
             return;
         };
@@ -129,7 +131,7 @@ impl Versions<'_> {
         }
     }
 
-    /// The versions asked for that are to be had, but for the one that is here already.
+    /// Returns the requested versions that are available, except the one already on the page.
     fn found(
         &self,
         (resource_type, id): &(&'static str, String),

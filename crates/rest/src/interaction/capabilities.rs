@@ -1,4 +1,4 @@
-//! `GET [base]/metadata`: what this server does, and nothing that it does not.
+//! The interaction `GET [base]/metadata`: what this server supports, and nothing that it does not.
 
 use crate::preference::check_format;
 use crate::{Failure, answer};
@@ -20,10 +20,10 @@ const RESOURCE_INTERACTIONS: [&str; 8] = [
     "search-type",
 ];
 
-/// A reference to more types than this may point to any.
+/// A reference with more target types than this may point to any type.
 const MAX_TARGETS: usize = 100;
 
-/// Open to everybody, as FHIR asks.
+/// Serves the CapabilityStatement. Public, as FHIR requires.
 pub(crate) async fn metadata(
     State(app): State<App>,
     RawQuery(query): RawQuery,
@@ -37,7 +37,7 @@ pub(crate) async fn metadata(
     ))
 }
 
-/// The CapabilityStatement of a server at `base`.
+/// Builds the CapabilityStatement of a server at `base`.
 pub fn statement(base: &str) -> Value {
     let registry = Registry::r4();
     let mut types: Vec<_> = registry.resource_types().collect();
@@ -60,7 +60,7 @@ pub fn statement(base: &str) -> Value {
         .with("searchParam", vec![person_view()]);
     Value::resource("CapabilityStatement")
         .with("status", "active")
-        // When this list of abilities last changed.
+        // The date on which this list of capabilities last changed.
         .with("date", "2026-11-26")
         .with("kind", "instance")
         .with(
@@ -84,7 +84,7 @@ pub fn statement(base: &str) -> Value {
 }
 
 fn resource(registry: &'static Registry, name: &'static str) -> Value {
-    // What is not indexed cannot be searched, and is not claimed.
+    // Parameters that are not indexed cannot be searched and are not declared.
     let params: Vec<_> = registry
         .params(name)
         .iter()
@@ -115,7 +115,8 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
         .with("conditionalDelete", "single")
         .with(
             "referencePolicy",
-            // Not `enforced`: what is referred to is there when it is written, and may be deleted later.
+            // Not `enforced`: the target of a reference exists at the time of the write and may be
+            // deleted later.
             vec![Value::from("literal"), Value::from("logical")],
         );
     if !includes.is_empty() {
@@ -148,7 +149,7 @@ fn resource(registry: &'static Registry, name: &'static str) -> Value {
     resource
 }
 
-/// The view in which persons stand for their records.
+/// Describes the view in which persons stand for their records.
 fn person_view() -> Value {
     Value::object()
         .with("name", "_person")
@@ -159,8 +160,8 @@ fn person_view() -> Value {
         )
 }
 
-/// The references of other types that point to this one. What may point anywhere is left out: it
-/// would be listed at every type.
+/// Lists the references of other types that point to this one. References that may point anywhere
+/// are left out, since they would be listed for every type.
 fn reverse_includes(registry: &'static Registry, name: &str) -> Value {
     let mut all: Vec<String> = registry
         .resource_types()

@@ -1,4 +1,4 @@
-//! `POST [type]`, with `If-None-Exist`.
+//! The interaction `POST [type]`, with `If-None-Exist`.
 
 use super::update::may_retry;
 use crate::body::{check_content_type, check_references, patients, prepared, resource};
@@ -41,7 +41,7 @@ pub(crate) async fn create(
         let mut n_tries = 0;
         loop {
             match store(&app, &caller, &permit, resource_type, &headers, &body).await {
-                // What the condition looks for was made in the same moment.
+                // A concurrent request created what the condition looks for.
                 Err(failure) if may_retry(&failure, n_tries) => n_tries += 1,
                 settled => return settled,
             }
@@ -50,7 +50,8 @@ pub(crate) async fn create(
     audited_failure(&app, &caller, Interaction::Create, touched, work).await
 }
 
-/// Some clients send a condition in the address. To overlook it would make a second resource.
+/// Refuses criteria in the address. Some clients send a condition there, and ignoring it would
+/// create a second resource.
 fn refuse_criteria(pairs: &[(String, String)]) -> Result<(), Failure> {
     let other = pairs
         .iter()
@@ -82,7 +83,7 @@ async fn store(
     if let Some(criteria) = headers.get("if-none-exist") {
         let criteria = criteria.to_str().unwrap_or("");
         let query = condition(resource_type, criteria)?;
-        // Whether something matches is a thing to be searched for.
+        // Asking whether something matches requires the right to search.
         let searching = web::permit(app, caller, Interaction::SearchType, Some(resource_type));
         let searching = searching.await?;
         match existing(app, &searching, &query).await? {
@@ -135,14 +136,15 @@ async fn store(
             return_preference(headers),
             *stored,
         )),
-        // Somebody deleted it in the same moment; it was created all the same.
+        // A concurrent request deleted the resource; it was created nevertheless.
         Read::Gone { .. } | Read::Missing => {
             Ok(answer::json(StatusCode::CREATED, answer::done("created")))
         }
     }
 }
 
-/// The criteria of a conditional interaction: a search without anything that is not understood.
+/// Parses the criteria of a conditional interaction: a search in which every parameter is
+/// understood.
 pub(crate) fn condition(resource_type: &'static str, criteria: &str) -> Result<Query, Failure> {
     let criteria = criteria
         .split_once('?')
@@ -158,7 +160,7 @@ pub(crate) fn condition(resource_type: &'static str, criteria: &str) -> Result<Q
     Ok(query)
 }
 
-/// The one resource that matches; an error where several do.
+/// Finds the one resource that matches. Several matches are an error.
 pub(crate) async fn existing(
     app: &App,
     permit: &Permit,

@@ -1,4 +1,4 @@
-//! `DELETE [type]/[id]`. History stays, and the id can be written again.
+//! The interaction `DELETE [type]/[id]`. The history stays, and the id can be written again.
 
 use super::update::{MAX_TRIES, Target, matching, may_retry, refuse_hidden, refuse_source_fed};
 use crate::precondition::{Precondition, version_of};
@@ -14,7 +14,7 @@ use web::caller::Caller;
 use web::trail::{self, Touched};
 use web::{audited_failure, permit};
 
-/// Deletes; deleting what is not there is done already.
+/// Deletes a resource. Idempotent: deleting a resource that does not exist succeeds.
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -40,7 +40,7 @@ pub(crate) async fn delete(
     audited_failure(&app, &caller, Interaction::Delete, touched, work).await
 }
 
-/// `DELETE [type]?…`: the one that matches (http.html#cdelete).
+/// Handles `DELETE [type]?…`: deletes the one match (http.html#cdelete).
 pub(crate) async fn conditional(
     State(app): State<App>,
     caller: Caller,
@@ -127,7 +127,7 @@ async fn remove(
             ..Batch::of(change.expecting(expect.unwrap_or(Expect::Anything)))
         };
         match app.chart.apply(permit, batch, Lane::Interactive).await {
-            // Another writer was quicker: the version that is there now decides.
+            // A concurrent writer won: the check is repeated against the current version.
             Err(ApplyError::Conflict(Conflict::Version { .. })) if n_tries < MAX_TRIES => {
                 n_tries += 1;
             }

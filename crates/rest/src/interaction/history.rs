@@ -1,4 +1,4 @@
-//! `GET [type]/[id]/_history`, `GET [type]/_history`, `GET _history`.
+//! The interactions `GET [type]/[id]/_history`, `GET [type]/_history` and `GET _history`.
 
 use super::read::patients_in;
 use crate::{Failure, answer, known_type, preference};
@@ -18,7 +18,7 @@ use web::trail::{self, Touched};
 
 const MAX_COUNT: u32 = 1000;
 
-/// Of one resource.
+/// Serves the history of one resource.
 pub(crate) async fn of_resource(
     State(app): State<App>,
     caller: Caller,
@@ -40,7 +40,7 @@ pub(crate) async fn of_resource(
     answer_history(app, caller, request).await
 }
 
-/// Of one type.
+/// Serves the history of one type.
 pub(crate) async fn of_type(
     State(app): State<App>,
     caller: Caller,
@@ -58,7 +58,7 @@ pub(crate) async fn of_type(
     answer_history(app, caller, request).await
 }
 
-/// Of everything.
+/// Serves the history of the whole system.
 pub(crate) async fn system(
     State(app): State<App>,
     caller: Caller,
@@ -222,7 +222,7 @@ fn page(pairs: &[(String, String)]) -> Result<HistoryPage, Failure> {
     Ok(page)
 }
 
-/// The first moment that a `_since` may mean.
+/// Returns the earliest instant that a `_since` value may mean.
 pub(crate) fn since(text: &str) -> Result<Timestamp, Failure> {
     let at = DateTime::parse_fhir(text)
         .map_err(|_| bad("_since", "a date or an instant, `+` written as %2B"))?;

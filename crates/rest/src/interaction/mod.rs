@@ -9,8 +9,8 @@ pub(crate) mod search;
 pub(crate) mod transaction;
 pub(crate) mod update;
 
-/// The resource cut down as `_summary` and `_elements` ask; `None` where it stays whole
-/// (search.html#summary). What is cut carries the tag SUBSETTED.
+/// Reduces a resource as `_summary` and `_elements` ask; `None` if it is returned whole
+/// (search.html#summary). A reduced resource carries the tag SUBSETTED.
 pub(crate) fn narrow(query: &::search::Query, body: &[u8]) -> Option<Vec<u8>> {
     use ::search::Summary;
     use fhir::build::Value;

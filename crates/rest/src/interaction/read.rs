@@ -1,4 +1,4 @@
-//! `GET [type]/[id]` and `GET [type]/[id]/_history/[vid]`.
+//! The interactions `GET [type]/[id]` and `GET [type]/[id]/_history/[vid]`.
 
 use crate::body::patients;
 use crate::precondition::Precondition;
@@ -17,7 +17,7 @@ use web::caller::Caller;
 use web::permit;
 use web::trail::{self, Touched};
 
-/// The current version.
+/// Serves the current version.
 pub(crate) async fn read(
     State(app): State<App>,
     caller: Caller,
@@ -49,7 +49,7 @@ pub(crate) async fn read(
     .await
 }
 
-/// One version.
+/// Serves one version.
 pub(crate) async fn vread(
     State(app): State<App>,
     caller: Caller,
@@ -60,7 +60,7 @@ pub(crate) async fn vread(
     check_format(&headers, query.as_deref())?;
     let resource_type = known_type(&resource_type)?;
     let permit = permit(&app, &caller, Interaction::Vread, Some(resource_type)).await?;
-    // A version that is no number is one that this server never gave.
+    // A version that is not a number was never assigned by this server.
     let read = match version.parse() {
         Ok(version) => app.chart.vread(&permit, resource_type, &id, version)?,
         Err(_) => Read::Missing,
@@ -120,7 +120,7 @@ async fn found(
     }
 }
 
-/// `_summary` and `_elements` of a read, as a search says them.
+/// Parses the `_summary` and `_elements` of a read, with the rules of a search.
 fn shape(resource_type: &'static str, query: Option<&str>) -> Result<Option<Query>, Failure> {
     let mut pairs = web::parameters::parse(query.unwrap_or(""));
     pairs.retain(|(name, _)| matches!(name.as_str(), "_summary" | "_elements"));
@@ -139,25 +139,25 @@ fn shape(resource_type: &'static str, query: Option<&str>) -> Result<Option<Quer
     Ok(Some(query))
 }
 
-/// The patients that a stored resource speaks of.
+/// Returns the patients that a stored resource concerns.
 pub(crate) fn patients_in(resource: &Resource) -> Vec<String> {
     match Document::parse(&resource.body) {
         Ok(document) => patients(&document, &resource.id),
-        // It was a document when it was stored; the store would have said that it is damaged.
+        // The body was valid JSON when it was stored; the store reports damage.
         Err(_) => Vec::new(),
     }
 }
 
-/// `If-None-Match` and `If-Modified-Since` (http.html#cread).
+/// Evaluates `If-None-Match` and `If-Modified-Since` (http.html#cread).
 fn is_unchanged(resource: &Resource, headers: &HeaderMap) -> bool {
-    // A list that cannot be read asks for nothing: the client gets the resource.
+    // A malformed list sets no condition: the client gets the resource.
     let precondition = Precondition::of(headers).unwrap_or_default();
     if precondition.names_none() {
         return precondition.has(Some(resource.version));
     }
     let since = headers.get(IF_MODIFIED_SINCE);
     let since = since.and_then(|value| value.to_str().ok());
-    // Whole seconds are all that a date header has.
+    // An HTTP date has whole seconds only.
     let since = since.and_then(answer::of_http_date);
     since.is_some_and(|since| resource.updated.micros() / 1_000_000 <= since.micros() / 1_000_000)
 }

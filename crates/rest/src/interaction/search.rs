@@ -1,4 +1,4 @@
-//! `GET [type]?…`, `POST [type]/_search`.
+//! The interactions `GET [type]?…` and `POST [type]/_search`.
 
 use super::read::patients_in;
 use crate::bundle::{self, Found};
@@ -18,13 +18,13 @@ use web::parameters::{parse, parse_within, value};
 use web::permit;
 use web::trail::{self, Touched};
 
-/// A page with more bytes is written out off the event loop too.
+/// A page larger than this is serialized off the event loop too.
 const LARGE_PAGE: usize = 64 << 10;
 
-/// More say nothing that fewer do not; an address has no room for so many.
+/// The largest number of parameters. More add nothing, and an address has no room for that many.
 const MAX_PARAMETERS: usize = 1_000;
 
-/// `GET [type]?…`
+/// Handles `GET [type]?…`.
 pub(crate) async fn by_get(
     State(app): State<App>,
     caller: Caller,
@@ -36,8 +36,8 @@ pub(crate) async fn by_get(
     on_type(app, caller, known_type(&resource_type)?, pairs, headers).await
 }
 
-/// `POST [type]/_search`: parameters in the body, so that no log of a proxy has them; those in the
-/// address count too.
+/// Handles `POST [type]/_search`. The parameters are in the body, which keeps them out of proxy
+/// logs; parameters in the address count too.
 pub(crate) async fn by_post(
     State(app): State<App>,
     caller: Caller,
@@ -70,7 +70,7 @@ pub(crate) async fn by_post(
     on_type(app, caller, known_type(&resource_type)?, pairs, headers).await
 }
 
-/// `GET ?…` over all types.
+/// Refuses `GET ?…` across all types.
 pub(crate) async fn system(_caller: Caller) -> Failure {
     Failure::not_supported(
         "search over all types is not supported; search one type, such as /fhir/Patient?name=…",
@@ -98,7 +98,7 @@ async fn on_type(
     Ok(answer::json(StatusCode::OK, body))
 }
 
-/// The search bundle, with the access in the audit log.
+/// Runs a search, audits the access and returns the searchset.
 pub(crate) async fn searchset(
     app: &App,
     caller: &Caller,
@@ -141,14 +141,14 @@ pub(crate) async fn searchset(
         .map_err(|error| Failure::internal(&error))
 }
 
-/// What a search found, and whose data it is.
+/// The result of a search, with the patients whose data it contains.
 pub(crate) struct Looked {
     pub(crate) query: Query,
     pub(crate) page: Page,
     pub(crate) patients: Vec<String>,
 }
 
-/// Runs a search off the event loop: it may take milliseconds.
+/// Runs a search off the event loop, since it may take milliseconds.
 pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<Looked, Failure> {
     let (chart, base) = (app.chart.clone(), app.fhir_base());
     let work = move || {
@@ -176,7 +176,7 @@ pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<Looke
     Ok(result?)
 }
 
-/// The query without its values: `Observation?patient&code&_sort`.
+/// Renders the query without its values: `Observation?patient&code&_sort`.
 fn shape(resource_type: &str, query: &Query) -> String {
     let names: Vec<&str> = query.used().iter().map(|(name, _)| name.as_str()).collect();
     if names.is_empty() {

@@ -1,4 +1,4 @@
-//! `POST [base]` with a transaction or batch bundle.
+//! The interaction `POST [base]` with a transaction or batch bundle.
 
 use super::update::MAX_TRIES;
 use crate::body::check_content_type;
@@ -24,7 +24,7 @@ use web::parameters::parse;
 use web::trail::{self, Touched};
 use web::{audited_failure, permit};
 
-/// What one entry is answered with.
+/// The response to one entry.
 #[derive(Default)]
 struct Answered {
     status: &'static str,
@@ -35,7 +35,7 @@ struct Answered {
     outcome: Option<Vec<u8>>,
 }
 
-/// Both kinds of bundle.
+/// Handles both kinds of bundle.
 pub(crate) async fn root(
     State(app): State<App>,
     caller: Caller,
@@ -86,7 +86,7 @@ async fn answer_bundle(
     Ok(response)
 }
 
-/// A bundle asks for as much work as it has entries.
+/// Refuses a bundle with too many entries, since each entry is a unit of work.
 fn check_size(app: &App, document: &Document) -> Result<(), Failure> {
     let most = app.bundles.max_entries;
     let n_entries = entries(document.root()).count();
@@ -103,14 +103,14 @@ fn check_size(app: &App, document: &Document) -> Result<(), Failure> {
     ))
 }
 
-/// The answer, written as it comes.
+/// The response bundle, written as its entries come in.
 struct Answers {
     bundle: Writer,
-    /// So many bytes of resources may still be asked for; none once something did not fit, so that
-    /// nothing is looked for in vain.
+    /// The bytes of resources that may still be returned. None once a resource did not fit, so that
+    /// no further search is run in vain.
     left: Option<usize>,
     most: usize,
-    /// The bundle is to be written once.
+    /// The state of a write-once bundle, if the request asks for that.
     once: Option<Once>,
 }
 
@@ -150,7 +150,7 @@ impl Answers {
         });
     }
 
-    /// The entry, if the answer has room for its resource.
+    /// Returns the entry if the response has room for its resource, and an error entry otherwise.
     fn fitting(&mut self, entry: Answered) -> Answered {
         let n_bytes = entry.resource.as_ref().map_or(0, Vec::len);
         self.left = self.left.and_then(|left| left.checked_sub(n_bytes));
@@ -161,7 +161,7 @@ impl Answers {
         }
     }
 
-    /// Of entries that an earlier request with the same content had made.
+    /// Answers entries whose content an earlier request has already created.
     fn known(&mut self, planned: &[Planned<'_>]) {
         if let Some(once) = &mut self.once {
             once.known(planned.len());
@@ -187,7 +187,7 @@ impl Answers {
     }
 }
 
-/// All or nothing.
+/// Runs a transaction: all entries or none.
 async fn transaction(
     app: &App,
     caller: &Caller,
@@ -195,7 +195,7 @@ async fn transaction(
     answers: &mut Answers,
 ) -> Result<(), Failure> {
     let entries = permits(app, caller, planned).await?;
-    // What was looked up may be another thing when it is written: then all is looked up again.
+    // A lookup may be outdated by the time of the write; then everything is looked up again.
     for _ in 0..MAX_TRIES {
         match attempt(app, caller, planned, entries.clone(), answers).await {
             Err(failure) if failure.is_overtaken => {}
@@ -253,7 +253,7 @@ async fn attempt(
             .map_err(|error| refused(error, planned, &prepared, &names))?
     };
     if receipt.already_applied {
-        // The same content was written in the same moment.
+        // A concurrent request wrote the same content.
         answers.known(planned);
         return Ok(());
     }
@@ -263,7 +263,7 @@ async fn attempt(
     tell(app, caller, (&prepared, &receipt), answers).await
 }
 
-/// The failure with the entry that it is about.
+/// Adds to the failure the entry that it concerns.
 fn refused(
     error: ApplyError,
     planned: &[Planned<'_>],
@@ -290,7 +290,8 @@ fn refused(
     Failure::from(error).within(&expression(entry.place))
 }
 
-/// What a read or search could fail of once the rest is written, before anything is.
+/// Checks everything that could make a read or search fail after the writes, before anything is
+/// written.
 async fn check_get(
     app: &App,
     caller: &Caller,
@@ -345,7 +346,7 @@ fn prepare_for(
     prepare(&app.chart, &permits, planned)
 }
 
-/// One by one; each entry succeeds or fails alone.
+/// Runs a batch entry by entry; each succeeds or fails alone.
 async fn batch(
     app: &App,
     caller: &Caller,
@@ -377,8 +378,8 @@ fn failed(failure: &Failure) -> Answered {
     }
 }
 
-/// A permit for every entry that writes. Those that read ask for theirs when it is their turn, and
-/// are refused here if they would get none then.
+/// Obtains a permit for every entry that writes. Entries that read obtain theirs in turn, and are
+/// refused here if they would not get one then.
 async fn permits(
     app: &App,
     caller: &Caller,
@@ -410,8 +411,8 @@ async fn permits(
     Ok(permits)
 }
 
-/// Writes the answer of each entry. Nothing has been written of them before, so that a failure on the
-/// way to here is the entry's whole answer.
+/// Writes the response of each entry. No part of it has been written before, so a failure up to
+/// this point is the whole response of the entry.
 async fn tell(
     app: &App,
     caller: &Caller,
@@ -431,9 +432,9 @@ async fn tell(
                 version: Some(*version),
                 ..Answered::default()
             },
-            // Nothing is looked for, and nothing seen.
+            // No search is run, so nothing is seen.
             Intent::Get(..) if answers.left.is_none() => failed(&answers.full()),
-            // What is written stays written: the entry alone says what went wrong since.
+            // Committed writes stand: only this entry reports what went wrong afterwards.
             Intent::Get(url, precondition) => match get(app, caller, url, precondition).await {
                 Ok(found) => answers.fitting(found),
                 Err(failure) => {
@@ -460,7 +461,7 @@ fn changed(app: &App, receipt: &Receipt, place: usize) -> Answered {
         return Answered::default();
     };
     if written.version == 0 {
-        // What was to be deleted was never there.
+        // The resource to be deleted never existed.
         return Answered {
             status: "204 No Content",
             ..Answered::default()

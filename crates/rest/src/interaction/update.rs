@@ -1,4 +1,4 @@
-//! `PUT [type]/[id]`, with `If-Match`. A PUT to an id that is free creates the resource.
+//! The interaction `PUT [type]/[id]`, with `If-Match`. A PUT to an unused id creates the resource.
 
 use super::create::{condition, existing};
 use crate::body::{check_content_type, check_references, patients, prepared, resource};
@@ -22,11 +22,11 @@ use web::caller::Caller;
 use web::trail::{self, Touched};
 use web::{audited_failure, permit};
 
-/// How often a request that names no version looks again before it gives up. One of those who write
-/// at once is done in each round.
+/// The largest number of retries of a request that names no version. In each round, one of the
+/// concurrent writers succeeds.
 pub(super) const MAX_TRIES: u32 = 256;
 
-/// Updates or creates.
+/// Updates or creates a resource.
 pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
@@ -57,7 +57,7 @@ pub(crate) async fn update(
     audited_failure(&app, &caller, Interaction::Update, touched, work).await
 }
 
-/// `PUT [type]?…`: the one that matches, or a new one (http.html#cond-update).
+/// Handles `PUT [type]?…`: updates the one match, or creates a resource (http.html#cond-update).
 pub(crate) async fn conditional(
     State(app): State<App>,
     caller: Caller,
@@ -103,7 +103,8 @@ pub(crate) async fn conditional(
     audited_failure(&app, &caller, Interaction::Update, touched, work).await
 }
 
-/// What a condition finds, and the condition that it stays so until it is written.
+/// Finds the resource that a condition matches, and the expectation that this still holds at the
+/// time of the write.
 pub(crate) async fn matching(
     app: &App,
     caller: &Caller,
@@ -122,8 +123,8 @@ pub(crate) async fn matching(
     Ok((found, condition))
 }
 
-/// A body under a condition needs no id. Where it has one, it is that of the match, or of the new
-/// resource where nothing matches (an update as create).
+/// Returns the id of a conditional update. The body needs none. If it has one, it must be that of
+/// the match; without a match it becomes the id of the new resource (an update as create).
 pub(crate) fn conditional_id(own: Option<&str>, found: Option<&str>) -> Result<String, Failure> {
     match (own, found) {
         (Some(own), Some(found)) if own != found => Err(Failure::at(
@@ -138,7 +139,7 @@ pub(crate) fn conditional_id(own: Option<&str>, found: Option<&str>) -> Result<S
     }
 }
 
-/// Nothing matches, so the id is to be new.
+/// Refuses an id in use, because nothing matched and the id must be new.
 pub(crate) fn refuse_taken(
     permit: &Permit,
     current: &Read,
@@ -157,19 +158,19 @@ pub(crate) fn refuse_taken(
     }
 }
 
-/// Whether another writer was quicker, so that it is worth looking again.
+/// Returns true if a concurrent writer won, so that another attempt makes sense.
 pub(super) fn may_retry(failure: &Failure, n_tries: u32) -> bool {
     failure.is_overtaken && n_tries < MAX_TRIES
 }
 
-/// `PATCH [type]/[id]`
+/// Refuses `PATCH [type]/[id]`.
 pub(crate) async fn patch(_caller: Caller, _body: Bytes) -> Failure {
     Failure::not_supported(
         "PATCH is not supported; read, change, then PUT [type]/[id] with If-Match",
     )
 }
 
-/// What is to be written, and under which condition.
+/// The resource to be written and its precondition.
 pub(super) struct Target<'a> {
     pub(super) resource_type: &'static str,
     pub(super) id: &'a str,
@@ -210,7 +211,7 @@ async fn store(
         let current = app.chart.read(permit, resource_type, id)?;
         refuse_source_fed(&current)?;
         let version = version_of(&current);
-        // What was decided above must still hold when it is written.
+        // The decisions above must still hold at the time of the write.
         let now = version.map_or(Expect::Absent, Expect::Version);
         let expect = precondition.expect(version)?.unwrap_or(now);
         let touched = Touched {
@@ -231,8 +232,8 @@ async fn store(
             ..Batch::of(change)
         };
         match app.chart.apply(permit, batch, Lane::Interactive).await {
-            // Another writer was quicker, so look again: without a precondition the last one wins,
-            // and with one the version that is there now decides.
+            // A concurrent writer won, so try again: without a precondition the last writer wins,
+            // and with one it is checked against the current version.
             Err(ApplyError::Conflict(Conflict::Version { .. })) if n_tries < MAX_TRIES => {
                 n_tries += 1;
             }
@@ -270,7 +271,7 @@ fn check_address(id: &str) -> Result<(), Failure> {
     ))
 }
 
-/// The body's id is the address's (http.html#update).
+/// Checks that the id in the body equals the one in the address (http.html#update).
 fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
     match found {
         Some(found) if found == wanted => Ok(()),
@@ -289,8 +290,8 @@ fn check_id(found: Option<&str>, wanted: &str) -> Result<(), Failure> {
     }
 }
 
-/// Who may see the rows of some patients only may not choose ids: whether one is taken by a row that
-/// is hidden would show.
+/// Refuses client-assigned ids for callers limited to some patients: the response would reveal
+/// whether a hidden resource has the id.
 pub(crate) fn refuse_hidden(
     permit: &Permit,
     current: &Read,
@@ -303,7 +304,8 @@ pub(crate) fn refuse_hidden(
     }
 }
 
-/// What a source feeds is not edited from outside: its next message would undo the edit unseen.
+/// Refuses to edit data that a source feeds: the source's next message would silently undo the
+/// edit.
 pub(crate) fn refuse_source_fed(current: &Read) -> Result<(), Failure> {
     match current {
         Read::Found(found) if found.event.is_some() => Err(Failure::new(

@@ -1,5 +1,5 @@
-//! `Patient/[id]/$everything`: of a source's Patient what that source said, of a person what all
-//! sources said (patient-operation-everything.html).
+//! The operation `Patient/[id]/$everything`: for a source's Patient that source's data, for a
+//! person the data of all sources (patient-operation-everything.html).
 
 use crate::interaction::history;
 use crate::{Failure, answer, person};
@@ -27,7 +27,7 @@ pub(super) async fn everything(
     let permit = permit(app, caller, Interaction::Everything, Some("Patient")).await?;
     let page = page(pairs)?;
     let is_there = matches!(app.chart.read(&permit, "Patient", id)?, Read::Found(_));
-    // Whoever knows a person by an id that a merge has retired means the person of today.
+    // An id that a merge has retired stands for the current person.
     let person = app
         .chart
         .person_of(&permit, id)?

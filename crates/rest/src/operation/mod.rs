@@ -1,4 +1,4 @@
-//! Operations (operations.html), one file each.
+//! The operations (operations.html), one file each.
 
 mod everything;
 mod person;
@@ -12,7 +12,7 @@ use fhir::json::Document;
 use web::App;
 use web::caller::Caller;
 
-/// `[type]/[id]/$operation`
+/// Handles `[type]/[id]/$operation`.
 pub(super) async fn on_resource(
     State(app): State<App>,
     caller: Caller,
@@ -40,7 +40,7 @@ pub(super) async fn on_resource(
     }
 }
 
-/// `POST [type]/$operation`: none yet.
+/// Handles `POST [type]/$operation`, of which there are none yet.
 pub(super) async fn on_type(
     _caller: Caller,
     Path((resource_type, operation)): Path<(String, String)>,
@@ -53,7 +53,7 @@ pub(super) async fn on_type(
     }
 }
 
-/// The simple parameters of a Parameters resource, as they would stand in the address.
+/// Returns the simple parameters of a Parameters resource, as they would appear in the address.
 fn in_body(document: &Document) -> Result<Vec<(String, String)>, Failure> {
     let parameters = document.root().each("parameter");
     parameters

@@ -1,4 +1,5 @@
-//! `Patient/[id]/$person`: from a source's record to the person, and from the person to itself.
+//! The operation `Patient/[id]/$person`: from a source's record to the person, and from the person
+//! to itself.
 
 use crate::{Failure, answer};
 use access::Interaction;

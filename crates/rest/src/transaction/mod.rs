@@ -1,6 +1,6 @@
 //! A transaction bundle as one batch of the chart: all or nothing (http.html#transaction).
 //!
-//! Used by `POST /fhir` and by `causeway import`, which brings its own permit.
+//! Used by `POST /fhir` and by `causeway import`, which has its own permit.
 
 mod plan;
 mod rewrite;
@@ -20,46 +20,46 @@ use store::chart::{Batch, Change, Chart, Condition, Expect, Limits, Read};
 use web::Failure;
 use web::parameters::parse;
 
-/// Who asks, as permits.
+/// The permits of a bundle, and the base URL.
 pub(crate) struct Permits<'a> {
-    /// Of each entry, in order; none for an entry that only reads.
+    /// The permit of each entry, in order; none for an entry that only reads.
     pub(crate) entries: Vec<Option<Permit>>,
-    /// For the searches of conditions and conditional references on a type.
+    /// Returns the permit for searches on a type, for conditions and conditional references.
     pub(crate) search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
-    /// The server's own base URL: absolute references on it are local.
+    /// The server's base URL; absolute references on it are local.
     pub(crate) base: &'a str,
 }
 
-/// What is to be written, and what each entry will be answered with.
+/// The prepared batch and the planned response to each entry.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     pub(crate) batch: Batch,
-    /// The permit of each of the batch's changes.
+    /// The permit of each change in the batch.
     pub(crate) permits: Vec<Permit>,
-    /// One for each entry, in order.
+    /// The planned response to each entry, in order.
     pub(crate) results: Vec<Intent>,
-    /// The patients that the bodies speak of.
+    /// The patients that the bodies concern.
     pub(crate) patients: Vec<String>,
 }
 
-/// What becomes of one entry.
+/// The planned effect of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
-    /// The batch's change at this place.
+    /// The batch's change at this index.
     Change(usize),
-    /// `ifNoneExist` found this one, so nothing is created.
+    /// `ifNoneExist` matched this resource, so nothing is created.
     Exists {
         resource_type: &'static str,
         id: String,
         version: u32,
     },
-    /// To be read after the commit, but for what the client has already.
+    /// A read after the commit, unless the client has the current version.
     Get(String, Precondition),
-    /// Nothing matched what was to be deleted.
+    /// Nothing matched the condition of a delete.
     Nothing,
 }
 
-/// Turns entries into one batch. Nothing is written here.
+/// Turns the entries into one batch, without writing anything.
 pub(crate) fn prepare(
     chart: &Chart,
     permits: &Permits<'_>,
@@ -93,16 +93,16 @@ struct Work<'a> {
     chart: &'a Chart,
     search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
     base: &'a str,
-    /// The conditions that nothing met.
+    /// The conditions that nothing matched.
     asked: HashSet<(&'static str, String)>,
     prepared: Prepared,
     /// Full URL → `Type/id`.
     known: HashMap<String, String>,
-    /// What the batch writes, to find what it would write twice.
+    /// The resources that the batch writes, to detect duplicate writes.
     taken: HashSet<(&'static str, String)>,
-    /// `Type/id` of what the entries are stored as: other entries may refer to them.
+    /// `Type/id` of the resources that the entries store, for references from other entries.
     own: HashSet<String>,
-    /// `Type/id` of what they delete.
+    /// `Type/id` of the resources that the entries delete.
     gone: HashSet<String>,
 }
 
@@ -115,7 +115,7 @@ struct Put<'a> {
     expect: Expect,
 }
 
-/// The id that an entry's resource has or gets.
+/// The id that an entry's resource has or is assigned.
 enum Named {
     New(String),
     Old { id: String, version: u32 },
@@ -125,7 +125,7 @@ enum Named {
 // === impl Work ===
 
 impl Work<'_> {
-    /// Gives every entry its id, before any reference is looked at.
+    /// Assigns every entry its id, before any reference is resolved.
     fn name(&mut self, entries: &[Planned<'_>]) -> Result<Vec<Named>, Failure> {
         let mut ids = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -322,7 +322,7 @@ impl Work<'_> {
         Intent::Change(self.prepared.batch.changes.len() - 1)
     }
 
-    /// `Patient?identifier=…` in a reference names the one resource that matches.
+    /// Resolves a reference such as `Patient?identifier=…` to the one resource that matches.
     fn resolve_conditional(&mut self, place: usize, body: Body<'_>) -> Result<(), Failure> {
         let document = body.node.document();
         for index in body.node.index()..body.node.subtree_end() {
@@ -406,7 +406,7 @@ impl Work<'_> {
         Err(at(place, "invalid", "two entries write the same resource"))
     }
 
-    /// The body that an entry is to change and its version, once it is clear that it may.
+    /// Checks that an entry may change its resource, and returns the current body and version.
     fn current(
         &self,
         permit: &Permit,
@@ -424,8 +424,8 @@ impl Work<'_> {
         })
     }
 
-    /// The id and version of the one resource that matches, with a condition in the batch that it
-    /// stays so where there is none.
+    /// Returns the id and version of the one match. Without a match, adds a condition to the batch
+    /// that there is still none at the time of the write.
     fn existing(
         &mut self,
         place: usize,
@@ -446,7 +446,7 @@ impl Work<'_> {
         let mut matches = page.matches.into_iter();
         match (matches.next(), matches.next()) {
             (None, _) => {
-                // Both would be made, and then two match.
+                // Both would be created, and then two would match.
                 if !self.asked.insert((resource_type, criteria.to_owned())) {
                     return Err(at(place, "invalid", "two entries have the same condition"));
                 }
@@ -477,7 +477,7 @@ fn get(entry: &Planned<'_>) -> Result<Intent, Failure> {
     }
 }
 
-/// A new logical id: 128 random bits.
+/// Generates a new logical id of 128 random bits.
 pub(crate) fn new_id() -> String {
     security::random_text::<16>().replace('_', ".")
 }
@@ -490,7 +490,7 @@ fn at_entry(place: usize, failure: Failure) -> Failure {
     failure.within(&expression(place))
 }
 
-/// The failure of an entry's resource, with the entry's place before each location.
+/// Prefixes each location of a resource's failure with that of its entry.
 fn inside(place: usize, mut failure: Failure) -> Failure {
     for issue in &mut failure.issues {
         let dot = if issue.location.is_empty() { "" } else { "." };

@@ -1,4 +1,4 @@
-//! What the entries of a batch or transaction ask for, checked one by one.
+//! Entries of a batch or transaction, parsed and checked one by one.
 
 use crate::known_type;
 use crate::precondition::Precondition;
@@ -8,18 +8,18 @@ use fhir::json::Document;
 use fhir::reference::is_id;
 use web::Failure;
 
-/// One entry.
+/// One parsed entry.
 #[derive(Debug)]
 pub(crate) struct Planned<'a> {
-    /// Its place in the bundle, from 0.
+    /// The entry's index in the bundle, from 0.
     pub(crate) place: usize,
-    /// The name by which other entries may refer to it.
+    /// The URL by which other entries may refer to this one.
     pub(crate) full_url: Option<String>,
     pub(crate) ask: Ask<'a>,
 }
 
 impl Planned<'_> {
-    /// Whether it may make a resource under an id that it does not bring.
+    /// Returns true if the entry may create a resource under a new id.
     pub(crate) fn makes_id(&self) -> bool {
         match &self.ask {
             Ask::Create { .. } => true,
@@ -29,7 +29,7 @@ impl Planned<'_> {
     }
 }
 
-/// What an entry asks for.
+/// The action that an entry requests.
 #[derive(Debug)]
 pub(crate) enum Ask<'a> {
     Create {
@@ -46,19 +46,19 @@ pub(crate) enum Ask<'a> {
         target: Target,
         precondition: Precondition,
     },
-    /// A read or search: the address below the base.
+    /// A read or search, with its address below the base.
     Get {
         url: String,
         precondition: Precondition,
     },
 }
 
-/// Which resource an entry changes.
+/// The resource that an entry changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// `[type]/[id]`
+    /// One by id, `[type]/[id]`.
     Id(String),
-    /// `[type]?…`: the one that matches.
+    /// The one that matches `[type]?…`.
     Criteria(String),
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Body<'a> {
     pub(crate) node: fhir::json::Node<'a>,
 }
 
-/// Reads one entry. The failure's location is the entry's.
+/// Parses one entry. The location of a failure is that of the entry.
 pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failure> {
     let full_url = entry.full_url().map(std::borrow::Cow::into_owned);
     let request = entry
@@ -146,7 +146,7 @@ fn precondition(place: usize, request: &Request<'_>) -> Result<Precondition, Fai
         .map_err(|failure| failure.within(&expression(place)))
 }
 
-/// Every entry, or the first failure.
+/// Parses every entry and returns them, or the first failure.
 pub(crate) fn plan_all(document: &Document) -> Result<Vec<Planned<'_>>, Failure> {
     entries(document.root())
         .enumerate()
@@ -154,7 +154,7 @@ pub(crate) fn plan_all(document: &Document) -> Result<Vec<Planned<'_>>, Failure>
         .collect()
 }
 
-/// `Bundle.entry[3]`.
+/// Renders the location of an entry, such as `Bundle.entry[3]`.
 pub(crate) fn expression(place: usize) -> String {
     format!("Bundle.entry[{place}]")
 }
@@ -201,7 +201,7 @@ fn address(place: usize, request: &Request<'_>) -> Result<(&'static str, Target)
     Ok((resource_type, target))
 }
 
-/// Some clients start the address with a slash.
+/// Strips a leading slash from the address, which some clients send.
 fn below_base(url: &str) -> &str {
     url.strip_prefix('/').unwrap_or(url)
 }

@@ -1,13 +1,14 @@
-//! References between entries become references to what they are stored as.
+//! References between entries, rewritten to the ids under which the entries are stored.
 
 use fhir::json::{Kind, Node};
 use fhir::reference::Reference;
 use std::collections::HashMap;
 
-/// The resource's bytes with every known reference replaced; all else as sent.
+/// Returns the resource's bytes with every known reference replaced and everything else unchanged.
 ///
-/// `known` maps full URLs (`urn:uuid:…`, absolute URLs) to `Type/id`. What is not known stays. A
-/// relative reference is first one on the server of the entry's own `full_url` (bundle.html#references).
+/// `known` maps full URLs (`urn:uuid:…`, absolute URLs) to `Type/id`. Unknown references stay. A
+/// relative reference is first resolved on the server of the entry's own `full_url`
+/// (bundle.html#references).
 pub(crate) fn rewrite(
     resource: Node<'_>,
     full_url: Option<&str>,
@@ -32,7 +33,7 @@ pub(crate) fn rewrite(
             at = span.end;
             continue;
         }
-        // `url` and `uri` values too, as http.html#trules asks.
+        // Values of type `url` and `uri` too, as http.html#trules requires.
         let holds_reference = matches!(
             node.name(),
             Some("reference" | "url" | "uri" | "valueUri" | "valueUrl")
@@ -66,7 +67,7 @@ pub(crate) fn rewrite(
     out
 }
 
-/// `http://a.example/fhir` of `http://a.example/fhir/Patient/1`.
+/// Returns `http://a.example/fhir` for `http://a.example/fhir/Patient/1`.
 fn server_of(full_url: &str) -> Option<&str> {
     match Reference::parse(full_url) {
         Ok(Reference::Absolute { base, .. }) => Some(base),
@@ -74,7 +75,7 @@ fn server_of(full_url: &str) -> Option<&str> {
     }
 }
 
-/// A narrative's JSON text with the addresses of its links and pictures replaced.
+/// Replaces the addresses of links and images in a narrative's JSON text.
 fn narrative(raw: &str, known: &HashMap<String, String>) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -86,7 +87,7 @@ fn narrative(raw: &str, known: &HashMap<String, String>) -> String {
         let (before, value) = rest.split_at(start);
         out.push_str(before);
         rest = value;
-        // In JSON text a double quote is escaped.
+        // In JSON text, a double quote is escaped.
         let Some(quote) = ["\\\"", "'"]
             .iter()
             .find(|quote| value.starts_with(**quote))
