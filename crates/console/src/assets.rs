@@ -1,4 +1,4 @@
-//! Static files: compiled in, named by their content, kept by the browser for a year.
+//! Static files: compiled in, named by their content hash, and cached by the browser for a year.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 /// A file under `/assets`.
 struct Asset {
-    /// With the hash in it: `console.1f3a9c2d4e5b.css`.
+    /// The name with the hash in it: `console.1f3a9c2d4e5b.css`.
     address: String,
     media: &'static str,
     bytes: &'static [u8],
@@ -63,7 +63,7 @@ static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
     FILES.into_iter().map(asset).collect()
 });
 
-/// Where a file lies: `/assets/console.1f3a9c2d4e5b.css`.
+/// Returns the address of a file, such as `/assets/console.1f3a9c2d4e5b.css`.
 pub(super) fn address(name: &str) -> String {
     let file = ASSETS
         .get(name)
@@ -71,7 +71,7 @@ pub(super) fn address(name: &str) -> String {
     format!("/assets/{file}")
 }
 
-/// `GET /assets/{name}`
+/// Handles `GET /assets/{name}`.
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     let Some(asset) = ASSETS.values().find(|asset| asset.address == name) else {
         return (StatusCode::NOT_FOUND, "no such file; reload the page\n").into_response();
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    /// WCAG 2.2, 1.4.3: the relative luminance of `#rrggbb`.
+    /// Computes the relative luminance of `#rrggbb` (WCAG 2.2, 1.4.3).
     fn luminance(colour: &str) -> f64 {
         let part = |at: usize| {
             let byte = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
@@ -133,7 +133,7 @@ mod tests {
     fn every_text_can_be_read_on_every_ground() {
         let css = include_str!("../assets/base.css");
         for (theme, at) in [("light", 0), ("dark", 1)] {
-            // `--text: light-dark(#14202b, #e3eaf0);`
+            // Matches a line such as `--text: light-dark(#14202b, #e3eaf0);`.
             let token = |name: &str| {
                 let value = css.split(&format!("--{name}: light-dark(")).nth(1);
                 let value = value.unwrap_or_else(|| panic!("no token {name}"));

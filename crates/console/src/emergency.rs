@@ -1,7 +1,7 @@
-//! Emergency access: whoever must see a record although the disk is full says why, and the audit log
-//! takes what follows from the part of its reserve that is kept for that.
+//! Emergency access: a person who must see a record although the disk is full gives a reason, and
+//! the audit log takes the entries that follow from the part of its reserve that is kept for this.
 //!
-//! It grants no right. It ends after an hour, or when the person ends it.
+//! It grants no rights. It ends after an hour, or when the person ends it.
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -24,16 +24,16 @@ struct EmergencyPage {
     wrong: bool,
 }
 
-/// A reason is one line or two.
+/// The length limit of a reason: one or two lines.
 const MAX_REASON: usize = 500;
 const LASTS_SECONDS: u32 = 3600;
 
-/// `GET /emergency`
+/// Handles `GET /emergency`.
 pub(super) async fn show(visitor: Visitor) -> Result<Response, Fault> {
     page(&of(&visitor, false))
 }
 
-/// `POST /emergency`: with a reason it begins, with `end` it ends.
+/// Handles `POST /emergency`: a reason starts emergency access, `end` ends it.
 pub(super) async fn choose(State(app): State<App>, form: Form) -> Result<Response, Fault> {
     let secure = if app.is_https { "; Secure" } else { "" };
     let cookie = |value: &str, seconds: u32| {

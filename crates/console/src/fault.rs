@@ -1,4 +1,4 @@
-//! A page that could not be shown: what, why, and the remedy.
+//! Error pages: what failed, why, and the remedy.
 
 use super::frame::{Frame, Place};
 use super::theme;
@@ -14,17 +14,17 @@ use store::audit::{Outcome, RecordError};
 use web::App;
 use web::caller::Unauthenticated;
 
-/// Why a page is not shown.
+/// The error that a page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) status: StatusCode,
-    /// What did not work.
+    /// The action that failed.
     pub(super) what: String,
-    /// Why.
+    /// The reason.
     pub(super) why: String,
-    /// What to do now.
+    /// The remedy.
     pub(super) remedy: String,
-    /// Where that is done, and the word for it.
+    /// The address where the remedy is, and the label of the link.
     pub(super) way: Option<(&'static str, &'static str)>,
 }
 
@@ -65,7 +65,7 @@ impl Fault {
         self
     }
 
-    /// Nothing is written while the disk is full.
+    /// Creates the fault for a write refused because the disk is full.
     fn disk_full() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -75,7 +75,8 @@ impl Fault {
         )
     }
 
-    /// It is not there, or this caller may not see it: the two look alike.
+    /// Creates the fault for something that does not exist or is hidden from this caller. The two
+    /// look the same.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -85,7 +86,7 @@ impl Fault {
         )
     }
 
-    /// Our fault; the cause is in the log.
+    /// Creates the fault for an internal error. The log has the cause.
     pub(super) fn internal(error: &dyn std::error::Error) -> Self {
         let mut chain = error.to_string();
         let mut cause = error.source();
@@ -102,7 +103,7 @@ impl Fault {
         )
     }
 
-    /// What is on disk is not what was written.
+    /// Creates the fault for damaged data on disk.
     fn damaged(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "a page needs what is damaged");
         Self::new(
@@ -113,7 +114,7 @@ impl Fault {
         )
     }
 
-    /// How the audit log calls it.
+    /// Returns the outcome that the audit log records.
     pub(super) fn outcome(&self) -> Outcome {
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
@@ -125,7 +126,7 @@ impl Fault {
     }
 }
 
-/// The words of an error begin small; a sentence of a page does not.
+/// Capitalizes an error text, so that it reads as a sentence on a page.
 fn sentence(words: String) -> String {
     let mut chars = words.chars();
     match chars.next() {
@@ -134,8 +135,9 @@ fn sentence(words: String) -> String {
     }
 }
 
-/// Shows a fault where the person is: in the frame of whoever is logged in, in their theme else.
-pub(super) async fn dress(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Renders a fault as a page: in the frame if the person is logged in, otherwise as a plain page in
+/// their theme.
+pub(super) async fn render_page(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
     let response = next.run(Request::from_parts(parts, body)).await;
@@ -161,7 +163,7 @@ pub(super) async fn dress(State(app): State<App>, request: Request, next: Next) 
 }
 
 impl IntoResponse for Fault {
-    /// The words alone, which [`dress`] makes a page of.
+    /// Returns only the texts, which [`render_page`] turns into a page.
     fn into_response(self) -> Response {
         let words = format!("{}. {} {}\n", self.what, self.why, self.remedy);
         let mut response = (self.status, words).into_response();

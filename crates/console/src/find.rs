@@ -1,4 +1,4 @@
-//! The one search box: a patient, a record number, a control id, an accession.
+//! The search box: finds a patient, a record number, a control id or an accession.
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -23,13 +23,13 @@ struct FindPage {
     frame: Frame,
     sought: String,
     persons: Vec<Person>,
-    /// What they were found by, and the messages.
+    /// The messages found, by the kind of number that matched.
     messages: Vec<(&'static str, Vec<Row>)>,
 }
 
 const MAX_FOUND: usize = 20;
 
-/// `POST /find`
+/// Handles `POST /find`.
 pub(super) async fn find(Extension(handles): Extension<Arc<Handles>>, form: Form) -> Response {
     let address = match form.get("find").trim() {
         "" => form.back().to_owned(),
@@ -38,7 +38,7 @@ pub(super) async fn find(Extension(handles): Extension<Arc<Handles>>, form: Form
     Redirect::to(&address).into_response()
 }
 
-/// `GET /find/{handle}`
+/// Handles `GET /find/{handle}`.
 pub(super) async fn found(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -69,7 +69,7 @@ pub(super) async fn found(
     };
     visitor.record(&app, "search-type", touched).await?;
     let n_messages: usize = messages.iter().map(|(_, rows)| rows.len()).sum();
-    // One answer is the answer.
+    // A single result is opened directly.
     match (persons.as_slice(), n_messages) {
         ([one], 0) => return Ok(Redirect::to(&format!("/patients/{}", one.id)).into_response()),
         ([], 1) => {

@@ -1,4 +1,4 @@
-//! Flows: what each takes in, how it stands, and what a pasted message would change.
+//! The flow pages: what each flow receives, its state, and what a pasted message would change.
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -26,7 +26,7 @@ struct FlowsPage {
 struct FlowPage {
     frame: Frame,
     row: Row,
-    /// What was pasted, to be run again.
+    /// The pasted message, kept so that it can be run again.
     pasted: String,
     run: Option<Run>,
 }
@@ -40,22 +40,22 @@ struct StopPage {
     notice: Option<&'static str>,
 }
 
-/// A flow at one moment.
+/// One flow at one moment.
 struct Row {
     lane: Lane,
     flow: FlowSnapshot,
     at: base::Timestamp,
 }
 
-/// What a dry run found.
+/// The result of a dry run.
 pub(super) struct Run {
-    /// Why it could not be tried.
+    /// The reason why the dry run failed.
     pub(super) failed: Option<String>,
-    /// The same message is in the journal already.
+    /// The sequence of the same message, if the journal already has it.
     pub(super) repeats: Option<u64>,
     pub(super) refused: Option<String>,
     pub(super) issues: Vec<String>,
-    /// What a person would have to look at.
+    /// The concerns that a person would have to look at.
     pub(super) concerns: Vec<String>,
     pub(super) changes: Vec<Change>,
 }
@@ -69,17 +69,17 @@ pub(super) struct Change {
 // === impl Row ===
 
 impl Row {
-    /// A person may stop it.
+    /// Returns true if a person may stop the flow.
     fn can_stop(&self) -> bool {
         matches!(self.flow.state, FlowState::Running | FlowState::Stopped)
     }
 
-    /// A person may start it again.
+    /// Returns true if a person may start the flow again.
     fn can_start(&self) -> bool {
         self.flow.state == FlowState::Off
     }
 
-    /// What came in the last hour.
+    /// Describes the messages of the last hour.
     fn hour(&self) -> String {
         let minutes = self.flow.minutes.iter();
         let n = minutes.map(|minute| u64::from(minute.received)).sum();
@@ -142,7 +142,7 @@ async fn one(app: &App, name: &str) -> Result<Row, Fault> {
     found.ok_or_else(|| Fault::not_found("flow"))
 }
 
-/// `GET /flows`
+/// Handles `GET /flows`.
 pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
     let rows = rows(&app).await?;
     page(&FlowsPage {
@@ -151,7 +151,7 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
     })
 }
 
-/// `GET /flows/{name}`
+/// Handles `GET /flows/{name}`.
 pub(super) async fn show(
     State(app): State<App>,
     visitor: Visitor,
@@ -167,7 +167,7 @@ pub(super) async fn show(
     })
 }
 
-/// `GET /flows/{name}/stop`: what stopping it would touch, and why.
+/// Handles `GET /flows/{name}/stop`: shows what stopping affects and asks for the reason.
 pub(super) async fn ask(
     State(app): State<App>,
     visitor: Visitor,
@@ -194,7 +194,7 @@ async fn stop_page(
     })
 }
 
-/// `POST /flows/{name}/switch`: stop or start it. Stopping asks why.
+/// Handles `POST /flows/{name}/switch`: stops or starts the flow. Stopping requires a reason.
 pub(super) async fn switch(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -231,7 +231,7 @@ pub(super) async fn switch(
     Ok(Redirect::to(&format!("/flows/{name}")).into_response())
 }
 
-/// `POST /flows/{name}`: what a pasted message would change; nothing is stored.
+/// Handles `POST /flows/{name}`: shows what a pasted message would change. Nothing is stored.
 pub(super) async fn dry_run(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -246,7 +246,7 @@ pub(super) async fn dry_run(
     };
     visitor.record(&app, "dry-run", touched).await?;
     let pasted = form.get("message").to_owned();
-    // A text field knows only line feeds; HL7 ends a segment with CR.
+    // A text field uses line feeds; HL7 ends a segment with CR.
     let body = pasted.replace("\r\n", "\r").replace('\n', "\r");
     let (work, flow) = (app.clone(), name.clone());
     let run = tokio::task::spawn_blocking(move || work.engine.dry_run(&flow, body.as_bytes()))
@@ -254,7 +254,7 @@ pub(super) async fn dry_run(
         .map_err(|error| Fault::internal(&error))?;
     let row = one(&app, &name).await?;
     let frame = Frame::new(visitor, Place::Flows, name);
-    // What cannot be run is said beside the text, which stays.
+    // A failed dry run is reported beside the text, which is kept.
     let run = run.map_or_else(|error| Run::not_run(&error), Run::of);
     page(&FlowPage {
         frame,
@@ -264,7 +264,7 @@ pub(super) async fn dry_run(
     })
 }
 
-/// `OBX[2]-5: no number. What helps`
+/// Renders a concern such as `OBX[2]-5: no number. What helps`.
 fn concern(concern: &flow::Concern) -> String {
     let parts = [concern.place.as_str(), concern.why.as_str()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -277,7 +277,7 @@ fn concern(concern: &flow::Concern) -> String {
 // === impl Run ===
 
 impl Run {
-    /// It could not be tried at all.
+    /// Creates the result of a dry run that could not start.
     pub(super) fn not_run(error: &ControlError) -> Self {
         Self {
             failed: Some(error.to_string()),

@@ -1,11 +1,11 @@
-//! The fields of a posted form, within bounds.
+//! Posted forms, read within limits.
 //!
 //! Invariants:
-//! - of a stranger's form no more than [`SMALL`] bytes are ever in memory;
-//! - a large form is parsed off the event loop, and of no more than [`MAX_FIELDS`] fields.
+//! - no more than [`SMALL`] bytes of an anonymous form are ever in memory;
+//! - a large form is parsed off the event loop, with no more than [`MAX_FIELDS`] fields.
 
 use super::fault::Fault;
-use super::visitor::Turned;
+use super::visitor::Rejected;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -14,28 +14,30 @@ use std::pin::pin;
 use web::App;
 use web::parameters::{parse, parse_within};
 
-/// Names and values.
+/// The names and values of a form.
 pub(super) type Pairs = Vec<(String, String)>;
 
-/// The largest form of somebody who is not logged in, or who only chooses a password.
+/// The size limit for people who are not logged in, or who only choose a password.
 pub(super) const SMALL: usize = 64 << 10;
-/// The largest form of all: a pasted message for a dry run.
+/// The size limit of any form: a pasted message for a dry run.
 pub(super) const LARGEST: usize = 32 << 20;
-/// The most fields that a form has: the page of messages has one for each row.
+/// The field limit: the list of messages has one field per row.
 const MAX_FIELDS: usize = 10_000;
-/// So much of a refused form is read and thrown away, so that its sender gets to read why.
+/// The number of bytes of a refused form that are read and discarded, so that its sender receives
+/// the reason.
 const THROWN_AWAY: usize = 64 << 20;
 
-/// A form of somebody who is not logged in. Bytes that are no UTF-8 become replacement characters.
-pub(super) async fn small(request: Request) -> Result<Pairs, Turned> {
-    let body = gather(request.into_body()).await.map_err(Turned::page)?;
+/// Reads the form of a person who is not logged in. Bytes that are not valid UTF-8 become
+/// replacement characters.
+pub(super) async fn small(request: Request) -> Result<Pairs, Rejected> {
+    let body = gather(request.into_body()).await.map_err(Rejected::page)?;
     Ok(parse(&String::from_utf8_lossy(&body)))
 }
 
-/// A form of somebody who is logged in.
-pub(super) async fn large(request: Request, app: &App) -> Result<Pairs, Turned> {
+/// Reads the form of a person who is logged in.
+pub(super) async fn large(request: Request, app: &App) -> Result<Pairs, Rejected> {
     let body = Bytes::from_request(request, app).await.map_err(|error| {
-        Turned::page(Fault::new(
+        Rejected::page(Fault::new(
             error.status(),
             "The form was not taken",
             error.body_text(),
@@ -48,9 +50,9 @@ pub(super) async fn large(request: Request, app: &App) -> Result<Pairs, Turned> 
     let read = move || parse_within(&String::from_utf8_lossy(&body), MAX_FIELDS);
     let pairs = tokio::task::spawn_blocking(read)
         .await
-        .map_err(|error| Turned::page(Fault::internal(&error)))?;
+        .map_err(|error| Rejected::page(Fault::internal(&error)))?;
     pairs.ok_or_else(|| {
-        Turned::page(Fault::new(
+        Rejected::page(Fault::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "The form was not taken",
             format!("It has more than {MAX_FIELDS} fields."),
@@ -59,7 +61,7 @@ pub(super) async fn large(request: Request, app: &App) -> Result<Pairs, Turned> 
     })
 }
 
-/// The body, or why it is refused once the rest has been thrown away.
+/// Reads the body. If it is refused, discards the rest first.
 async fn gather(body: Body) -> Result<Vec<u8>, Fault> {
     let mut stream = pin!(body.into_data_stream());
     let (mut kept, mut n_bytes) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! What every page has around it: rail, search, who is signed in, time until logoff.
+//! The frame around every page: navigation, search, the signed-in user and the time until logoff.
 
 use super::fault::Fault;
 use super::markup::thousands;
@@ -7,7 +7,7 @@ use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use base::{Purpose, Timestamp};
 
-/// Which entry of the rail a page belongs to.
+/// The navigation entry that a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Overview,
@@ -18,11 +18,11 @@ pub(super) enum Place {
     Maps,
     Audit,
     Settings,
-    /// None of them.
+    /// No entry.
     Elsewhere,
 }
 
-/// What the frame's template needs.
+/// The data for the frame's template.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) title: String,
@@ -30,30 +30,30 @@ pub(super) struct Frame {
     pub(super) user: String,
     pub(super) csrf: String,
     pub(super) theme: &'static str,
-    /// The purpose of use that the audit log will say.
+    /// The purpose of use that the audit log records.
     pub(super) purpose: &'static str,
     pub(super) ends: Timestamp,
-    /// Where a form of the frame comes back to.
+    /// The address to which the frame's forms return.
     pub(super) address: String,
-    /// What is so while the disk is full.
+    /// The state of the reserve while the disk is full.
     pub(super) disk_full: Option<DiskFull>,
-    /// The person has asked for emergency access.
+    /// True if the person has asked for emergency access.
     pub(super) is_emergency: bool,
 }
 
-/// How many more reads the audit log has room for.
+/// The number of reads that the audit log still has room for.
 #[derive(Clone, Debug)]
 pub(super) struct DiskFull {
     pub(super) n_reads: String,
     pub(super) n_emergency_reads: String,
 }
 
-/// An entry of the rail: a word, and the key that goes there after `g`.
+/// A navigation entry: its label, and the key that opens it after `g`.
 pub(super) struct Entry {
     pub(super) place: Place,
     pub(super) address: &'static str,
     pub(super) word: &'static str,
-    /// `g` and this key goes there.
+    /// The key that opens the page after `g`.
     pub(super) key: char,
 }
 
@@ -129,12 +129,12 @@ impl Frame {
         }
     }
 
-    /// The instant of the automatic logoff, for the script that counts down.
+    /// Returns the time of the automatic logoff, for the countdown script.
     pub(super) fn ends_iso(&self) -> String {
         self.ends.to_fhir()
     }
 
-    /// The theme that the switch leads to, and what it is called.
+    /// Returns the themes: code, label, and whether it is the current one.
     pub(super) fn themes(&self) -> [(&'static str, &'static str, bool); 3] {
         [
             ("system", "System", self.theme.is_empty()),
@@ -154,7 +154,7 @@ fn purpose(visitor: &Visitor) -> &'static str {
     }
 }
 
-/// A template as an answer.
+/// Renders a template as a response.
 pub(super) fn page(template: &impl Template) -> Result<Response, Fault> {
     Ok(Html(template.render()?).into_response())
 }

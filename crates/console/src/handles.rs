@@ -1,16 +1,17 @@
-//! What somebody typed, kept out of addresses.
+//! Handles for what people type, which keep it out of addresses.
 //!
 //! Invariants:
-//! - a handle says nothing of its value and is worth something only to the user who made it;
-//! - memory is bounded: the oldest handles are forgotten first, and a page then asks to search again.
+//! - a handle reveals nothing about its value and works only for the user who created it;
+//! - memory is bounded: the oldest handles are forgotten first, and a page then asks to search
+//!   again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-/// So many are remembered.
+/// The number of handles that are kept.
 const MAX_KEPT: usize = 4096;
 
-/// Values by their handles.
+/// A store of values by handle.
 #[derive(Default)]
 pub(super) struct Handles {
     kept: Mutex<Kept>,
@@ -18,7 +19,7 @@ pub(super) struct Handles {
 
 #[derive(Default)]
 struct Kept {
-    /// Who typed it, and what.
+    /// The user and the value of each handle.
     by_handle: HashMap<String, (String, String)>,
     by_value: HashMap<(String, String), String>,
     order: VecDeque<String>,
@@ -27,7 +28,7 @@ struct Kept {
 // === impl Handles ===
 
 impl Handles {
-    /// The handle of a value; the same one for the same user and value.
+    /// Returns the handle of a value. The same user and value always get the same one.
     pub(super) fn keep(&self, user: &str, value: &str) -> String {
         let key = (user.to_owned(), value.to_owned());
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +48,7 @@ impl Handles {
         handle
     }
 
-    /// What the handle stands for; none where it is forgotten or somebody else's.
+    /// Returns the value of a handle; none if it is forgotten or belongs to another user.
     pub(super) fn find(&self, user: &str, handle: &str) -> Option<String> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (owner, value) = kept.by_handle.get(handle)?;

@@ -1,11 +1,12 @@
-//! The console: pages made on the server, for people.
+//! The web console: server-rendered pages for people.
 //!
 //! Invariants:
-//! - nothing but the login and the static files answers without a session;
-//! - a page that shows a patient's data is in the audit log before its first byte ([`visitor::Visitor::record`]);
+//! - without a session only the login and the static files respond;
+//! - a page that shows a patient's data is in the audit log before its first byte
+//!   ([`visitor::Visitor::record`]);
 //! - a form changes something only with the session's CSRF token ([`visitor::Form`]);
-//! - an address holds opaque ids: what somebody typed (a name, a record number) is kept in memory
-//!   and stands in the address as a random handle ([`handles`]);
+//! - an address contains opaque ids: typed text (a name, a record number) is kept in memory and
+//!   appears in the address as a random handle ([`handles`]);
 //! - every page can be read and used without a script.
 
 mod assets;
@@ -40,10 +41,10 @@ use handles::Handles;
 use std::sync::Arc;
 use web::App;
 
-/// The pages' routes. Needs a running tokio runtime.
+/// Returns the routes of the pages. Needs a running tokio runtime.
 pub fn routes(app: App) -> Router<App> {
     let batches = Arc::new(messages::Batches::default());
-    batches.take_up(&app);
+    batches.resume(&app);
     Router::new()
         .route("/", get(overview::show))
         .route("/console/live", get(overview::live))
@@ -114,7 +115,10 @@ pub fn routes(app: App) -> Router<App> {
         .route("/theme", post(theme::choose))
         .route("/assets/{name}", get(assets::file))
         .fallback(no_such_page)
-        .layer(axum::middleware::from_fn_with_state(app, fault::dress))
+        .layer(axum::middleware::from_fn_with_state(
+            app,
+            fault::render_page,
+        ))
         .layer(DefaultBodyLimit::max(form::LARGEST))
         .layer(Extension(Arc::new(Handles::default())))
         .layer(Extension(Arc::new(verify::Verifier::default())))
@@ -122,7 +126,7 @@ pub fn routes(app: App) -> Router<App> {
         .layer(Extension(Arc::new(maps::Tallies::default())))
 }
 
-/// What has no route at all.
+/// Handles addresses without a route.
 async fn no_such_page() -> fault::Fault {
     fault::Fault::new(
         axum::http::StatusCode::NOT_FOUND,

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::frame::page;
 use super::verify::Verifier;
-use super::visitor::{NewcomerForm, Turned, own_path};
+use super::visitor::{NewcomerForm, Rejected, own_path};
 use super::{form, theme};
 use askama::Template;
 use axum::Extension;
@@ -22,7 +22,7 @@ use web::caller::{COOKIE_NAME, Origin, session_cookie};
 struct LoginPage {
     theme: &'static str,
     next: String,
-    /// What was wrong with the last try.
+    /// The error of the last attempt.
     wrong: Option<String>,
     name: String,
 }
@@ -33,7 +33,7 @@ pub(super) struct Asked {
     next: String,
 }
 
-/// `GET /login`
+/// Handles `GET /login`.
 pub(super) async fn show(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
@@ -46,14 +46,14 @@ pub(super) async fn show(
     })
 }
 
-/// `POST /login`. There is no session yet, so no CSRF token: the cookie that comes of it is
-/// `SameSite=Strict`, and a login forced from elsewhere would need the password.
+/// Handles `POST /login`. No session exists yet, so there is no CSRF token. The cookie is
+/// `SameSite=Strict`, and a login forced from another site would need the password.
 pub(super) async fn log_in(
     State(app): State<App>,
     Extension(verifier): Extension<Arc<Verifier>>,
     headers: HeaderMap,
     request: Request,
-) -> Result<Response, Turned> {
+) -> Result<Response, Rejected> {
     let (parts, body) = request.into_parts();
     let origin = Origin::of(&parts);
     let pairs = form::small(Request::from_parts(parts, body)).await?;
@@ -72,7 +72,7 @@ pub(super) async fn log_in(
             wrong: Some(wrong),
             name: name.clone(),
         };
-        let shown = page(&login).map_err(Turned::page)?;
+        let shown = page(&login).map_err(Rejected::page)?;
         Ok((status, shown).into_response())
     };
 
@@ -83,14 +83,14 @@ pub(super) async fn log_in(
     }
     let login = check(&app, &verifier, name.clone(), password)
         .await
-        .map_err(Turned::page)?;
+        .map_err(Rejected::page)?;
     let outcome = match login {
         Login::Accepted | Login::FirstLogin => Outcome::Success,
         Login::Refused => Outcome::Refused,
     };
     audit(&app, &origin, "login", &name, outcome)
         .await
-        .map_err(Turned::page)?;
+        .map_err(Rejected::page)?;
     let must_choose = match login {
         Login::Refused => {
             app.throttle.failed(origin.address, app.clock.now());
@@ -118,7 +118,7 @@ pub(super) async fn log_in(
     Ok(([(SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
 }
 
-/// `POST /logout`
+/// Handles `POST /logout`.
 pub(super) async fn log_out(
     State(app): State<App>,
     headers: HeaderMap,
@@ -151,8 +151,8 @@ async fn check(
     verifier.run(compare).await
 }
 
-/// Every login and logout is in the audit log. A wrong name may be a password in the wrong field,
-/// so it is not written down.
+/// Audits a login or logout. An unknown user name is not recorded, since it may be a password typed
+/// into the wrong field.
 async fn audit(
     app: &App,
     origin: &Origin,

@@ -1,31 +1,32 @@
-//! Small pieces of HTML that many pages show alike.
+//! HTML fragments shared by many pages.
 
 use askama::filters::HtmlSafe;
 use base::Timestamp;
 use std::borrow::Borrow;
 use std::fmt;
 
-/// HTML that is safe as it stands: its maker has escaped what came from elsewhere.
+/// Safe HTML: its creator has escaped all foreign text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Markup(pub(super) String);
 
-/// An instant. Without a script it reads in UTC; the page's script shows it in the viewer's zone.
+/// An instant. Without a script it reads in UTC; the page's script shows it in the viewer's time
+/// zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     at: Timestamp,
     shown: Shown,
 }
 
-/// How an instant is shown.
+/// The format of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
     /// Date and time to the second.
     Full,
     /// Without the year, for long lists.
     Short,
-    /// How long ago, as of this instant.
+    /// The age as of this instant.
     Age(Timestamp),
-    /// The same as part of a sentence.
+    /// The age as part of a sentence.
     Ago(Timestamp),
 }
 
@@ -42,7 +43,7 @@ impl HtmlSafe for Markup {}
 // === impl Moment ===
 
 impl Moment {
-    /// Date and time.
+    /// Creates a moment with date and time.
     pub(super) fn at(at: impl Borrow<Timestamp>) -> Self {
         Self {
             at: *at.borrow(),
@@ -50,7 +51,7 @@ impl Moment {
         }
     }
 
-    /// Date and time without the year.
+    /// Creates a moment with date and time but no year.
     pub(super) fn short(at: impl Borrow<Timestamp>) -> Self {
         Self {
             at: *at.borrow(),
@@ -58,7 +59,7 @@ impl Moment {
         }
     }
 
-    /// How long ago it was at `now`.
+    /// Creates a moment shown as its age at `now`.
     pub(super) fn age(at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Self {
         Self {
             at: *at.borrow(),
@@ -66,7 +67,7 @@ impl Moment {
         }
     }
 
-    /// How long ago it was at `now`, as part of a sentence.
+    /// Creates a moment shown as its age at `now`, as part of a sentence.
     pub(super) fn ago(at: impl Borrow<Timestamp>, now: impl Borrow<Timestamp>) -> Self {
         Self {
             at: *at.borrow(),
@@ -111,7 +112,7 @@ impl fmt::Display for Moment {
 
 impl HtmlSafe for Moment {}
 
-/// `now`, `48 s`, `3 min`, `5 h`, `12 d`: how long `at` was before `now`.
+/// Formats the time between `at` and `now`: `now`, `48 s`, `3 min`, `5 h`, `12 d`.
 pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
     let secs = now.micros().saturating_sub(at.micros()) / 1_000_000;
     match secs {
@@ -123,7 +124,7 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// `just now`, `48 s ago`
+/// Formats an age in a sentence: `just now`, `48 s ago`.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     match age(at, now).as_str() {
         "now" => "just now".to_owned(),
@@ -131,7 +132,7 @@ pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// `12,345`
+/// Formats a number as `12,345`.
 pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -144,12 +145,12 @@ pub(super) fn thousands(n: u64) -> String {
     text
 }
 
-/// `1 message`, `2 messages`
+/// Formats a count: `1 message`, `2 messages`.
 pub(super) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
 }
 
-/// The first bytes of a hash, in hexadecimal digits.
+/// Formats the first bytes of a hash in hexadecimal digits.
 pub(super) fn hex(bytes: &[u8], n_bytes: usize) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(2 * n_bytes);
@@ -159,7 +160,7 @@ pub(super) fn hex(bytes: &[u8], n_bytes: usize) -> String {
     text
 }
 
-/// Text as HTML.
+/// Escapes text as HTML.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -169,7 +170,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // What no font shows, and a terminal might obey.
+            // Control characters: no font shows them, and a terminal might obey them.
             c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{b7}'),
             c => out.push(c),
         }
@@ -177,19 +178,19 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// Text as a part of an address.
+/// Encodes text as part of an address.
 pub(super) fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// Those of the fields of an address that hold something.
+/// Returns those of an address's fields that are not empty.
 pub(super) fn given<'n, 'v>(
     pairs: impl IntoIterator<Item = (&'n str, &'v str)>,
 ) -> impl Iterator<Item = (&'n str, &'v str)> {
     pairs.into_iter().filter(|(_, value)| !value.is_empty())
 }
 
-/// Them as a query string.
+/// Renders fields as a query string.
 pub(super) fn query_of<'n, 'v>(pairs: impl IntoIterator<Item = (&'n str, &'v str)>) -> String {
     let fields = given(pairs).map(|(name, value)| format!("{name}={}", encode(value)));
     fields.collect::<Vec<_>>().join("&")

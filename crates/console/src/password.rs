@@ -1,4 +1,4 @@
-//! "Choose your password", after a login with the first-login secret or whenever one likes.
+//! The password page, shown after a login with the first-login secret or at any time.
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -31,7 +31,8 @@ pub(super) struct Asked {
     next: String,
 }
 
-/// As [`PasswordPage`], for the first choice: it leads nowhere else.
+/// The page for the first choice of a password. Unlike [`PasswordPage`], it has no links to other
+/// pages.
 #[derive(Template)]
 #[template(path = "password_first.html")]
 struct FirstPasswordPage<'a> {
@@ -43,7 +44,7 @@ struct FirstPasswordPage<'a> {
     min_chars: usize,
 }
 
-/// `GET /password`
+/// Handles `GET /password`.
 pub(super) async fn show(
     Newcomer(visitor): Newcomer,
     Query(asked): Query<Asked>,
@@ -51,7 +52,7 @@ pub(super) async fn show(
     shown(&visitor, own_path(&asked.next).unwrap_or("/"), None)
 }
 
-/// `POST /password`
+/// Handles `POST /password`.
 pub(super) async fn choose(
     State(app): State<App>,
     Extension(verifier): Extension<Arc<Verifier>>,
@@ -92,8 +93,9 @@ pub(super) async fn choose(
     }
 }
 
-/// Whoever finds an open session must not be able to keep everybody else out: the password in use is
-/// asked for, and guessing it is slowed down as at the login.
+/// Checks the current password. An open session found by somebody else must not suffice to lock
+/// everybody out, so the current password is required, and guessing it is rate-limited as at the
+/// login.
 async fn current_is_wrong(
     app: &App,
     verifier: &Verifier,

@@ -1,7 +1,7 @@
-//! What an address asks for, all of it understood or refused by name.
+//! Page queries: every parameter is understood, or refused by name.
 //!
-//! Invariant: a parameter that a page does not know, or a value that cannot be read, is never left
-//! out in silence: a list that lost its filter shows everything, and a bulk action would touch it.
+//! Invariant: an unknown parameter or unreadable value is never ignored silently. A list that lost
+//! its filter would show everything, and a bulk action would affect it.
 
 use super::fault::Fault;
 use axum::extract::FromRequestParts;
@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-/// The query string of a page. The type says what it may hold (`deny_unknown_fields`).
+/// The query string of a page. The type defines what it may contain (`deny_unknown_fields`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Query<T>(pub(super) T);
 
@@ -31,7 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A parameter's value that is none of those that it may have.
+/// Creates the fault for a parameter value that is not accepted.
 pub(super) fn unreadable(name: &str, value: &str, accepted: &str) -> Fault {
     not_understood(&format!(
         "`{value}` is no value for `{name}`; accepted: {accepted}"
@@ -47,7 +47,7 @@ fn not_understood(why: &str) -> Fault {
     )
 }
 
-/// One of the words that a parameter may have, or its being left out.
+/// Returns one of the accepted values of a parameter, or none if it is absent.
 pub(super) fn known<'w>(
     name: &str,
     value: &str,

@@ -1,7 +1,7 @@
-//! Queues: everything that waits, by flow and partition, with the one action that helps.
+//! The queues page: everything that waits, by flow and partition, with the one action that helps.
 //!
 //! Invariant: every number comes from the journal and the ledger; nothing here names a patient (a
-//! partition is named by the message that it waits behind).
+//! partition is named by the message that blocks it).
 
 use super::fault::Fault;
 use super::frame::{Frame, Place, page};
@@ -40,19 +40,19 @@ struct View {
     bulks: Vec<Shown>,
 }
 
-/// What waits in one flow.
+/// The waiting messages of one flow.
 struct FlowLine {
     name: String,
     state: (&'static str, &'static str),
     waiting: u64,
-    /// The oldest that is on its way.
+    /// The oldest message in progress.
     oldest: Option<(Sequence, Timestamp)>,
     held: usize,
     parked: usize,
     attention: u64,
 }
 
-/// A partition that waits behind a failing head.
+/// A partition that waits behind a failed message.
 struct ParkedLine {
     flow: String,
     head: Sequence,
@@ -61,15 +61,15 @@ struct ParkedLine {
     n_behind: usize,
 }
 
-/// So many messages are looked at for each kind.
+/// The largest number of messages read for each kind.
 const MAX_SEEN: usize = 1_000;
-/// So many bulk actions are listed.
+/// The largest number of bulk actions listed.
 const MAX_BULKS: usize = 10;
 
 // === impl View ===
 
 impl View {
-    /// Reads it; not for an async task's own thread.
+    /// Reads the view. Blocks, so async code must not call it on its own thread.
     fn take(app: &App, batches: &Batches, kept: (&Handles, &str)) -> Result<Self, Fault> {
         let snapshot = app.engine.snapshot().map_err(Fault::from)?;
         let ledger = app.journal.ledger();
@@ -128,7 +128,7 @@ impl View {
     }
 }
 
-/// Flow and number of the newest messages in a state.
+/// Returns the flow and number of the newest messages in a state.
 fn with_state(app: &App, state: Stand) -> Result<Vec<(String, Sequence)>, Fault> {
     let filter = Filter {
         state: Some(state),
@@ -142,7 +142,7 @@ fn with_state(app: &App, state: Stand) -> Result<Vec<(String, Sequence)>, Fault>
     Ok(rows.map(|row| (row.flow, row.sequence)).collect())
 }
 
-/// The parked partitions, the oldest first, with how many wait in each.
+/// Returns the parked partitions, oldest first, with the number of messages waiting in each.
 fn partitions(app: &App, parked: &[(String, Sequence)]) -> Result<Vec<ParkedLine>, Fault> {
     let ledger = app.journal.ledger();
     let mut behind: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -171,7 +171,7 @@ fn partitions(app: &App, parked: &[(String, Sequence)]) -> Result<Vec<ParkedLine
     Ok(lines)
 }
 
-/// `GET /queues`
+/// Handles `GET /queues`.
 pub(super) async fn show(
     State(app): State<App>,
     Extension(batches): Extension<Arc<Batches>>,

@@ -1,4 +1,4 @@
-//! Light, dark, or as the system says: a cookie of the browser, no secret.
+//! The theme: light, dark, or the system's. Kept in a cookie that is not secret.
 
 use super::visitor::Form;
 use axum::http::HeaderMap;
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 const COOKIE_NAME: &str = "causeway_theme";
 const THEMES: [&str; 2] = ["light", "dark"];
 
-/// The chosen theme; empty for the system's.
+/// Returns the chosen theme; empty for the system's.
 pub(super) fn of(headers: &HeaderMap) -> &'static str {
     let chosen = headers
         .get_all(COOKIE)
@@ -24,7 +24,7 @@ pub(super) fn of(headers: &HeaderMap) -> &'static str {
         .unwrap_or("")
 }
 
-/// `POST /theme`
+/// Handles `POST /theme`.
 pub(super) async fn choose(form: Form) -> Response {
     let theme = THEMES
         .into_iter()

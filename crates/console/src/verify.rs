@@ -1,24 +1,24 @@
-//! Passwords are compared one after the other, off the event loop.
+//! Password checks, run one at a time and off the event loop.
 //!
-//! argon2 takes 19 MiB and tens of milliseconds of a processor on purpose. Whoever guesses from many
-//! addresses at once would otherwise take the memory of the machine, and the processors that messages
-//! are acknowledged with.
+//! argon2 deliberately takes 19 MiB and tens of milliseconds of processor time. An attacker
+//! guessing from many addresses at once could otherwise exhaust the machine's memory, and the
+//! processors needed for acknowledgements.
 
 use super::fault::Fault;
 use axum::http::StatusCode;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The one who looks at passwords.
+/// The queue of password checks.
 pub(super) struct Verifier {
     turns: Arc<Semaphore>,
-    /// Those who wait for their turn, and the one who has it.
+    /// The places of the callers that wait and of the one whose check runs.
     places: Arc<Semaphore>,
 }
 
-/// So many compare at once.
+/// The number of concurrent checks.
 const AT_ONCE: usize = 1;
-/// So many may wait, about two seconds; one more is told to come back.
+/// The number of places, about two seconds' worth of checks; a further caller is asked to retry.
 const PLACES: usize = 64;
 
 // === impl Verifier ===
@@ -33,7 +33,7 @@ impl Default for Verifier {
 }
 
 impl Verifier {
-    /// Runs `work` when it is its turn.
+    /// Runs `work` when its turn comes.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -43,7 +43,7 @@ impl Verifier {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.map_err(|error| Fault::internal(&error))?;
         let kept = move || {
-            // Until the work is done: who hangs up does not end it.
+            // Held until the work is done: a caller that disconnects does not end it.
             let _kept = (place, turn);
             work()
         };
@@ -92,7 +92,7 @@ mod tests {
                     tokio::spawn(async move { verifier.run(work).await })
                 })
                 .collect();
-            // Some hang up: those who wait, and whoever is being compared.
+            // Some callers disconnect: waiting ones, and the one whose check runs.
             tokio::time::sleep(Duration::from_millis(12)).await;
             for hung_up in asked.drain(..8) {
                 hung_up.abort();

@@ -1,4 +1,4 @@
-//! Who looks at a page: a session, and nothing else.
+//! The visitor of a page: a session, never a token.
 
 use super::fault::Fault;
 use super::form;
@@ -14,49 +14,50 @@ use web::Failure;
 use web::caller::{Caller, Origin, Unauthenticated, session_cookie};
 use web::trail::{self, Touched};
 
-/// Somebody with a session.
+/// A person with a session.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) caller: Caller,
     pub(super) session: Session,
-    /// `light`, `dark`, or empty for what the system says.
+    /// The theme: `light`, `dark`, or empty for the system's.
     pub(super) theme: &'static str,
-    /// True where a script asks for a part of a page.
+    /// True if a script asks for a part of a page.
     pub(super) wants_part: bool,
-    /// The address asked for, with its query.
+    /// The requested address, with its query.
     pub(super) address: String,
-    /// How the audit log's reserve stands, where the disk is full.
+    /// The state of the audit log's reserve, if the disk is full.
     pub(super) reserve: Option<Reserve>,
 }
 
-/// A posted form whose CSRF token is the session's.
+/// A posted form whose CSRF token matches the session.
 #[derive(Debug)]
 pub(super) struct Form {
     pub(super) visitor: Visitor,
     pairs: Vec<(String, String)>,
 }
 
-/// Somebody with a session, also one of the first-login secret: for the page where a password is
-/// chosen, and for nothing else.
+/// A person with a session, possibly one of the first-login secret. Only for the page on which a
+/// password is chosen.
 #[derive(Clone, Debug)]
 pub(super) struct Newcomer(pub(super) Visitor);
 
-/// A form of a [`Newcomer`].
+/// A form posted by a [`Newcomer`].
 #[derive(Debug)]
 pub(super) struct NewcomerForm(pub(super) Form);
 
-/// Nobody, or no right: a page or a way to the login.
-pub(super) struct Turned(Box<Response>);
+/// The response to a visitor without a session or the right to see the page: an error page or a
+/// redirect to the login.
+pub(super) struct Rejected(Box<Response>);
 
 // === impl Visitor ===
 
 impl Visitor {
-    /// The name of the signed-in person.
+    /// Returns the name of the signed-in person.
     pub(super) fn user(&self) -> &str {
         &self.session.user
     }
 
-    /// Asks for a permit; a refusal is in the audit log before it is answered.
+    /// Requests a permit. A refusal is in the audit log before the response is sent.
     pub(super) async fn permit(
         &self,
         app: &App,
@@ -81,7 +82,7 @@ impl Visitor {
         }
     }
 
-    /// Waits until the access is in the audit log, on disk.
+    /// Waits until the access is durable in the audit log.
     pub(super) async fn record(
         &self,
         app: &App,
@@ -92,7 +93,7 @@ impl Visitor {
         Ok(())
     }
 
-    /// As [`Visitor::record`], for what did not work.
+    /// Works like [`Visitor::record`], for failed actions.
     pub(super) async fn record_failure(
         &self,
         app: &App,
@@ -109,7 +110,7 @@ impl Visitor {
     }
 
     fn with(app: &App, parts: &Parts, caller: Caller) -> Result<Self, Unauthenticated> {
-        // A bearer token is for the API; the pages are for people.
+        // Bearer tokens are for the API; the pages are for people.
         let session = caller.session.clone().ok_or(Unauthenticated::Missing)?;
         Ok(Self {
             caller,
@@ -127,43 +128,46 @@ impl Visitor {
 }
 
 impl FromRequestParts<App> for Visitor {
-    type Rejection = Turned;
+    type Rejection = Rejected;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Turned> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let visitor = Self::of(app, parts);
-        turned_away(app, parts, visitor).await
+        audit_rejection(app, parts, visitor).await
     }
 }
 
 impl FromRequestParts<App> for Newcomer {
-    type Rejection = Turned;
+    type Rejection = Rejected;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Turned> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let visitor =
-            Caller::at_the_door(app, parts).and_then(|caller| Visitor::with(app, parts, caller));
-        turned_away(app, parts, visitor).await.map(Self)
+            Caller::of_any_session(app, parts).and_then(|caller| Visitor::with(app, parts, caller));
+        audit_rejection(app, parts, visitor).await.map(Self)
     }
 }
 
-/// Whoever may not look is in the audit log before they are sent where they may.
-async fn turned_away(
+/// Audits a refused visitor and redirects to the page that can help.
+async fn audit_rejection(
     app: &App,
     parts: &Parts,
     visitor: Result<Visitor, Unauthenticated>,
-) -> Result<Visitor, Turned> {
+) -> Result<Visitor, Rejected> {
     match visitor {
         Ok(visitor) => Ok(visitor),
         Err(error) => {
-            trail::refused_at_the_door(app, &Origin::of(parts), error).await;
+            trail::record_unauthenticated(app, &Origin::of(parts), error).await;
             Err(match error {
-                Unauthenticated::ChooseFirst => Turned::to(parts, "/password", &error.to_string()),
-                _ => Turned::to(parts, "/login", "your session has ended; log in again"),
+                Unauthenticated::ChooseFirst => {
+                    Rejected::to(parts, "/password", &error.to_string())
+                }
+                _ => Rejected::to(parts, "/login", "your session has ended; log in again"),
             })
         }
     }
 }
 
-/// The session of a request that the page makes by itself: it does not keep the session alive.
+/// Returns the session of a request that the page makes on its own, without keeping the session
+/// alive.
 pub(super) fn peek(app: &App, parts: &Parts) -> Option<Session> {
     app.sessions
         .peek(session_cookie(&parts.headers)?, app.clock.now())
@@ -173,7 +177,7 @@ pub(super) fn peek(app: &App, parts: &Parts) -> Option<Session> {
 // === impl Form ===
 
 impl Form {
-    /// The first value of a field; empty where there is none.
+    /// Returns the first value of a field; empty if there is none.
     pub(super) fn get(&self, name: &str) -> &str {
         self.pairs
             .iter()
@@ -181,26 +185,26 @@ impl Form {
             .map_or("", |(_, value)| value)
     }
 
-    /// The form, if its CSRF token is the session's.
-    async fn checked(self, app: &App) -> Result<Self, Turned> {
+    /// Returns the form if its CSRF token matches the session.
+    async fn checked(self, app: &App) -> Result<Self, Rejected> {
         if !self.visitor.session.csrf_matches(self.get("csrf")) {
             let origin = &self.visitor.caller.origin;
-            trail::refused_at_the_door(app, origin, Unauthenticated::Csrf).await;
-            return Err(Turned::page(Fault::from(Unauthenticated::Csrf)));
+            trail::record_unauthenticated(app, origin, Unauthenticated::Csrf).await;
+            return Err(Rejected::page(Fault::from(Unauthenticated::Csrf)));
         }
         Ok(self)
     }
 
-    /// Where to go back to: a path of this server, or the overview.
+    /// Returns the address to go back to: a path on this server, or the overview.
     pub(super) fn back(&self) -> &str {
         own_path(self.get("back")).unwrap_or("/")
     }
 }
 
 impl FromRequest<App> for Form {
-    type Rejection = Turned;
+    type Rejection = Rejected;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Turned> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Rejected> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, app).await?;
         let pairs = form::large(Request::from_parts(parts, body), app).await?;
@@ -209,9 +213,9 @@ impl FromRequest<App> for Form {
 }
 
 impl FromRequest<App> for NewcomerForm {
-    type Rejection = Turned;
+    type Rejection = Rejected;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Turned> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Rejected> {
         let (mut parts, body) = request.into_parts();
         let Newcomer(visitor) = Newcomer::from_request_parts(&mut parts, app).await?;
         let pairs = form::small(Request::from_parts(parts, body)).await?;
@@ -219,7 +223,7 @@ impl FromRequest<App> for NewcomerForm {
     }
 }
 
-/// The path if it leads into this server: `next` must not send anybody elsewhere.
+/// Returns the path if it stays on this server: `next` must not redirect to another site.
 pub(super) fn own_path(path: &str) -> Option<&str> {
     let is_own = path.starts_with('/')
         && !path.starts_with("//")
@@ -228,10 +232,11 @@ pub(super) fn own_path(path: &str) -> Option<&str> {
     is_own.then_some(path)
 }
 
-// === impl Turned ===
+// === impl Rejected ===
 
-impl Turned {
-    /// To the page where one becomes somebody who may; for a part of a page, the reason in words.
+impl Rejected {
+    /// Redirects to the page where the visitor can log in or choose a password. A request for a
+    /// part of a page gets the reason as text instead.
     fn to(parts: &Parts, page: &str, why: &str) -> Self {
         if parts.headers.contains_key("x-part") {
             let text = format!("{why}\n");
@@ -254,7 +259,7 @@ impl Turned {
     }
 }
 
-impl IntoResponse for Turned {
+impl IntoResponse for Rejected {
     fn into_response(self) -> Response {
         *self.0
     }

@@ -1,8 +1,8 @@
-//! Codes of the ledger in the words of a person.
+//! Codes of the ledger in plain words.
 
 use flow::{Attention, attention};
 
-/// Why a message waits: the flow's code as a sentence, anything else as it stands.
+/// Returns the reason why a message waits: a flow's code as a sentence, anything else unchanged.
 pub(super) fn reason(text: &str) -> &str {
     match (Attention::parse(kind(text)), text) {
         (Some(known), _) => known.explain(),
@@ -11,8 +11,8 @@ pub(super) fn reason(text: &str) -> &str {
     }
 }
 
-/// What messages that wait for one reason have in common: the reason's code without the places in
-/// the message.
+/// Returns what messages that wait for one reason have in common: the reason's code, without
+/// locations in the message.
 pub(super) fn kind(text: &str) -> &str {
     match attention::read(text).first() {
         Some(first) => first.reason.code(),

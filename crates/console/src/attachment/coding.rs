@@ -1,6 +1,6 @@
-//! Bytes in text: HL7 v2 table 0299, and FHIR's base64Binary.
+//! Binary data encoded as text: HL7 v2 table 0299, and FHIR's base64Binary.
 
-/// By table 0299: `Base64`, `Hex`, or `A` for text as it stands.
+/// Decodes by table 0299: `Base64`, `Hex`, or `A` for plain text.
 pub(crate) fn decode(encoding: &str, text: &str) -> Vec<u8> {
     match encoding.to_ascii_lowercase().as_str() {
         "base64" => base64(text),
@@ -9,7 +9,7 @@ pub(crate) fn decode(encoding: &str, text: &str) -> Vec<u8> {
     }
 }
 
-/// Standard alphabet, white space ignored. What cannot be read ends it.
+/// Decodes the standard alphabet, ignoring white space, and stops at the first invalid character.
 pub(crate) fn base64(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut n_bits) = (0_u32, 0_u32);

@@ -1,8 +1,8 @@
-//! The text of an HTML report. No markup survives; the page escapes what is left.
+//! Plain text extracted from an HTML report. No markup survives; the page escapes the rest.
 
-/// What is between these tags is not for reading.
+/// The elements whose content is not text to read.
 const SILENT: [&str; 5] = ["script", "style", "head", "template", "noscript"];
-/// These begin a line of their own.
+/// The elements that start a new line.
 const BLOCKS: [&str; 23] = [
     "address",
     "article",
@@ -29,7 +29,7 @@ const BLOCKS: [&str; 23] = [
     "ul",
 ];
 
-/// Each block on a line, cells apart, entities as characters.
+/// Extracts the text: each block on a line, table cells apart, entities as characters.
 pub(super) fn text(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
@@ -42,7 +42,7 @@ pub(super) fn text(html: &str) -> String {
     out.trim().to_owned()
 }
 
-/// What follows the tag that `tag` begins with.
+/// Returns the text after the tag that `tag` begins with.
 fn after_tag<'a>(tag: &'a str, out: &mut String) -> &'a str {
     if tag.starts_with("<!--") {
         return tag.split_once("-->").map_or("", |(_, rest)| rest);
@@ -88,7 +88,7 @@ fn after_end_of<'a>(name: &str, text: &'a str) -> &'a str {
     }
 }
 
-/// White space as one space, entities as what they stand for.
+/// Appends text with white space collapsed to one space and entities decoded.
 fn words(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -1,11 +1,10 @@
-//! What a message or a resource carries inside it: a PDF, a picture, a report as text.
+//! Attachments of a message or resource: a PDF, an image, a report as text.
 //!
 //! Invariants:
-//! - bytes of a sender never run in this origin: a PDF or a picture is sent with a policy that
-//!   allows nothing and puts it into a sandbox, everything else is shown as escaped text or sent as
-//!   a download;
-//! - what a sender calls its bytes is not believed: only what begins like a PDF or a picture is
-//!   sent as one.
+//! - a sender's bytes never run in this origin: a PDF or image is sent in a sandbox, with a policy
+//!   that allows nothing; everything else is shown as escaped text or sent as a download;
+//! - the declared media type is not trusted: only bytes that begin like a PDF or an image are sent
+//!   as one.
 
 mod coding;
 mod html;
@@ -20,46 +19,47 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// Bytes with what their sender calls them.
+/// The bytes of an attachment with the media type that its sender declares.
 pub(super) struct Attachment {
     pub(super) media: String,
     pub(super) bytes: Vec<u8>,
 }
 
-/// How an attachment is read in place.
+/// The way in which an attachment is shown in the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// The browser's own viewer, in a frame.
+    /// A PDF, in the browser's own viewer inside a frame.
     Pdf,
-    /// A picture of this media type.
+    /// An image of this media type.
     Picture(&'static str),
-    /// Text, and what was left out of it.
+    /// The text, and a note on what was left out of it.
     Text(String, &'static str),
-    /// Only as a download.
-    Not,
+    /// Nothing is shown; the attachment can only be downloaded.
+    DownloadOnly,
 }
 
-/// What the page that shows an attachment needs.
+/// The data for the page that shows an attachment.
 pub(super) struct View {
     pub(super) title: String,
     pub(super) media: String,
     pub(super) size: String,
     pub(super) reading: Reading,
-    /// The bytes for the frame.
+    /// The address of the bytes for the frame.
     pub(super) inline: String,
     pub(super) download: String,
     pub(super) back: String,
 }
 
-/// Text shown in place is cut here; the download has it whole.
+/// The length at which text shown in the page is cut; the download has all of it.
 const MAX_TEXT: usize = 200_000;
-/// Nothing runs, nothing is fetched, and only our own page frames it.
+/// The policy for the bytes: nothing runs, nothing is fetched, and only our own pages may frame
+/// them.
 const SEALED: &str = "default-src 'none'; frame-ancestors 'self'; sandbox";
 
 // === impl Attachment ===
 
 impl Attachment {
-    /// How it is read.
+    /// Returns the way in which the attachment is shown.
     pub(super) fn reading(&self) -> Reading {
         match self.true_media() {
             Some("application/pdf") => return Reading::Pdf,
@@ -85,11 +85,11 @@ impl Attachment {
                 (text.into_owned(), "")
             }
             media if media.starts_with("text/") => (text.into_owned(), ""),
-            _ => return Reading::Not,
+            _ => return Reading::DownloadOnly,
         };
-        // What no text holds: the sender's word for it was wrong.
+        // No text contains a NUL: the declared media type was wrong.
         if text.contains('\0') {
-            return Reading::Not;
+            return Reading::DownloadOnly;
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         match text.char_indices().nth(MAX_TEXT) {
@@ -101,7 +101,7 @@ impl Attachment {
         }
     }
 
-    /// The media type by the first bytes, for what a browser may show.
+    /// Returns the media type judged by the first bytes, for types that a browser may show.
     fn true_media(&self) -> Option<&'static str> {
         const KNOWN: [(&[u8], &str); 5] = [
             (b"%PDF-", "application/pdf"),
@@ -120,7 +120,7 @@ impl Attachment {
         format!("{} kB", self.bytes.len().div_ceil(1024))
     }
 
-    /// Its media type in the words of the page.
+    /// Returns the media type in plain words.
     pub(super) fn media(&self) -> String {
         match self.media.as_str() {
             "" => self.true_media().unwrap_or("unknown type").to_owned(),
@@ -128,7 +128,7 @@ impl Attachment {
         }
     }
 
-    /// For the frame of our own page.
+    /// Returns the bytes for the frame in our own page.
     pub(super) fn inline(self) -> Result<Response, Fault> {
         let Some(media) = self.true_media() else {
             return Err(Fault::new(
@@ -148,7 +148,7 @@ impl Attachment {
         Ok((headers, self.bytes).into_response())
     }
 
-    /// To be kept in a file.
+    /// Returns the bytes as a download.
     pub(super) fn download(self) -> Response {
         let media = self.media.split(';').next().unwrap_or_default().trim();
         let ending = ending(self.true_media().unwrap_or(media));
@@ -181,7 +181,7 @@ fn ending(media: &str) -> &'static str {
     }
 }
 
-/// The page may frame our own addresses, and nothing else.
+/// Allows the page to frame our own addresses, and nothing else.
 pub(super) fn may_frame(mut response: Response) -> Response {
     let policy = format!("{}; frame-src 'self'", web::secure::POLICY);
     if let Ok(policy) = HeaderValue::from_str(&policy) {
@@ -234,7 +234,7 @@ mod tests {
             let reading = of(media, bytes).reading();
             let text = match &reading {
                 Reading::Text(text, _) => Some(text.trim()),
-                Reading::Pdf | Reading::Picture(_) | Reading::Not => None,
+                Reading::Pdf | Reading::Picture(_) | Reading::DownloadOnly => None,
             };
             assert_eq!(text, expected, "{media}");
         }

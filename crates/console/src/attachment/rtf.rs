@@ -1,8 +1,9 @@
-//! The text of an RTF report (Rich Text Format 1.9): no fonts, no pictures, no fields.
+//! Plain text extracted from an RTF report (Rich Text Format 1.9), without fonts, pictures and
+//! fields.
 
 use std::str::Chars;
 
-/// Groups that hold no text to be read.
+/// The groups that contain no text to read.
 const SILENT: [&str; 15] = [
     "fonttbl",
     "colortbl",
@@ -20,14 +21,14 @@ const SILENT: [&str; 15] = [
     "fldinst",
     "listtable",
 ];
-/// No sender nests deeper; what does is not read further.
+/// The nesting limit. No sender nests deeper; deeper groups are not read.
 const MAX_DEPTH: usize = 64;
 
-/// What a group inherits.
+/// The state that a group inherits.
 #[derive(Clone, Copy)]
 struct Group {
     is_silent: bool,
-    /// Characters after `\u` that repeat it for old readers.
+    /// The number of characters after `\u` that repeat it for old readers.
     n_fallback: usize,
 }
 
@@ -39,7 +40,7 @@ struct Reader<'a> {
     to_skip: usize,
 }
 
-/// Paragraphs as lines.
+/// Extracts the text, with each paragraph on a line.
 pub(super) fn text(rtf: &str) -> String {
     let now = Group {
         is_silent: false,
@@ -110,7 +111,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `\'e9`: a byte of Windows-1252, which is what nearly every writer says.
+    /// Reads a byte such as `\'e9` as Windows-1252, which nearly every writer uses.
     fn byte(&mut self) {
         let digits: String = self.rest.by_ref().take(2).collect();
         if let Ok(byte) = u8::from_str_radix(&digits, 16) {
@@ -156,7 +157,7 @@ impl Reader<'_> {
             "ldblquote" | "rdblquote" => self.put('"'),
             "uc" => self.now.n_fallback = usize::try_from(number.unwrap_or(1)).unwrap_or(1),
             "u" => {
-                // Negative numbers are how a 16-bit field says the upper half.
+                // A 16-bit field represents values above 32,767 as negative numbers.
                 let code = number.map(|n| if n < 0 { n + 65_536 } else { n });
                 let c = code
                     .and_then(|code| u32::try_from(code).ok())

@@ -1,5 +1,5 @@
-//! What an address of the audit page asks for: filters, order, page. All of it is opaque ids and
-//! words of ours, so all of it may stand there.
+//! The query of the audit page: filters, order and page. Everything in it is an opaque id or a
+//! fixed word, so it may appear in the address.
 
 use super::super::fault::Fault;
 use super::super::markup::{given, query_of};
@@ -16,36 +16,36 @@ pub(crate) struct Asked {
     since: String,
     actor: String,
     patient: String,
-    /// A message's number in the journal.
+    /// The message's number in the journal.
     message: String,
-    /// A column's word, with `-` before it from the end.
+    /// The column's name, with `-` in front for descending order.
     sort: String,
     pub(super) before: Option<u64>,
     pub(super) skip: usize,
 }
 
-/// An entry of a menu.
+/// One entry of a menu.
 pub(super) struct Choice {
     pub(super) word: &'static str,
     pub(super) address: String,
     pub(super) is_on: bool,
 }
 
-/// A menu of choices, one of which holds.
+/// A menu of choices, one of which is selected.
 pub(super) struct Menu {
     pub(super) word: &'static str,
     pub(super) chosen: &'static str,
-    /// Another than the first holds.
+    /// True if a choice other than the first is selected.
     pub(super) is_on: bool,
     pub(super) choices: Vec<Choice>,
 }
 
-/// A column's head: a link that sorts by it.
+/// A column heading, which links to the list sorted by that column.
 pub(crate) struct Heading {
     pub(crate) word: &'static str,
-    /// None where the list cannot be sorted.
+    /// The address of the sorted list, or none if the list cannot be sorted.
     pub(crate) address: Option<String>,
-    /// `aria-sort`'s word; empty where it is sorted by another.
+    /// The value of `aria-sort`; empty if the list is sorted by another column.
     pub(crate) sorted: &'static str,
 }
 
@@ -141,7 +141,7 @@ const COLUMNS: [(&str, &str, Column); 7] = [
 ];
 const NEWEST_FIRST: &str = "-when";
 
-/// Heads that do not sort.
+/// Returns headings that do not sort.
 pub(crate) fn plain_headings() -> Vec<Heading> {
     let plain = |(_, word, _): &(&str, &'static str, Column)| Heading {
         word,
@@ -158,7 +158,7 @@ impl Asked {
         (!self.patient.is_empty()).then_some(&self.patient)
     }
 
-    /// Whether the page knows all of it. A word that it does not know never shows everything.
+    /// Checks that the page knows every value. An unknown value must never show everything.
     pub(super) fn check(&self) -> Result<(), Fault> {
         known("who", &self.who, WHO.map(|(code, ..)| code))?;
         known("what", &self.what, WHAT.map(|(code, ..)| code))?;
@@ -197,7 +197,7 @@ impl Asked {
         }
     }
 
-    /// Who is asked for by name is asked for whatever kind it is.
+    /// Returns the kinds of actors to list. A filter by actor name covers all of them.
     fn kinds(&self) -> &'static [ActorKind] {
         if !self.actor.is_empty() {
             return &[];
@@ -207,7 +207,7 @@ impl Asked {
             .map_or(&[], |(.., kinds)| kinds)
     }
 
-    /// The filters that are on, without their values: for the audit log.
+    /// Returns the names of the active filters without their values, for the audit log.
     pub(super) fn names(&self) -> Vec<&'static str> {
         given(self.pairs()).map(|(name, _)| name).collect()
     }
@@ -233,7 +233,7 @@ impl Asked {
         self.sort().0 == Column::At
     }
 
-    /// `newest first`, `by who`
+    /// Returns the order in words: `newest first`, `by who`.
     pub(super) fn order(&self) -> String {
         match self.sort() {
             (Column::At, true) => "newest first".to_owned(),
@@ -256,7 +256,7 @@ impl Asked {
         let (by, descending) = self.sort();
         let heading = |(code, word, column): &(&str, &'static str, Column)| {
             let is_by = *column == by;
-            // The newest first, the names from A.
+            // Times start with the newest, names with A.
             let turned = if is_by {
                 !descending
             } else {
@@ -300,7 +300,7 @@ impl Asked {
             menu("Outcome", "outcome", &self.outcome, OUTCOMES.to_vec()),
             menu("Time", "since", &self.since, since),
         ];
-        // Whoever is asked for by name needs no menu of kinds.
+        // A filter by actor name makes the menu of kinds unnecessary.
         if self.actor.is_empty() {
             menus.insert(0, menu("Who", "who", &self.who, who));
         }
@@ -322,7 +322,8 @@ impl Asked {
         chips
     }
 
-    /// The address with one thing asked for otherwise; a change of filter or order begins anew.
+    /// Returns the address with one field changed. Changing a filter or the order starts at the
+    /// first page.
     pub(super) fn with(&self, field: &str, value: &str) -> String {
         let page = matches!(field, "before" | "skip").then_some((field, value));
         let own = self.pairs().into_iter().chain([("sort", &*self.sort)]);

@@ -1,9 +1,9 @@
-//! An entry of the audit log in words.
+//! One entry of the audit log in plain words.
 
 use super::super::markup::encode;
 use store::audit::{ActorKind, Outcome, Recorded};
 
-/// A line of the log in words.
+/// A line of the audit log in plain words.
 pub(crate) struct Line {
     pub(crate) recorded: Recorded,
 }
@@ -15,7 +15,7 @@ impl Line {
         Self { recorded }
     }
 
-    /// `user:admin` as `admin`.
+    /// Returns the actor, with `user:admin` as `admin`.
     pub(crate) fn who(&self) -> String {
         let actor = self.recorded.entry.actor.as_str();
         let (_, name) = actor.split_once(':').unwrap_or(("", actor));
@@ -31,7 +31,7 @@ impl Line {
         format!("/audit?actor={}", encode(&self.recorded.entry.actor))
     }
 
-    /// The interaction in words.
+    /// Returns the interaction in plain words.
     pub(crate) fn what(&self) -> &str {
         match self.recorded.entry.action.as_str() {
             "read" => "opened",
@@ -75,7 +75,7 @@ impl Line {
             ("audit log", by) => format!("the audit log by {}", by.replace('&', ", ")),
             (kind, "") => kind.to_owned(),
             ("", target) => target.to_owned(),
-            // The patient stands beside it.
+            // The patient is in the next column.
             ("Patient", target) => target
                 .rsplit_once('/')
                 .map_or(target, |(_, view)| view)
@@ -85,8 +85,8 @@ impl Line {
         }
     }
 
-    /// The first patients, and how many more.
-    /// The last one is the person, where the whole person was looked at.
+    /// Returns the id of the last patient, with its short form. The last one is the person, if the
+    /// whole person was viewed.
     pub(crate) fn whom(&self) -> Option<(&str, String)> {
         let id = self.recorded.entry.patients.last()?;
         Some((id, super::super::patients::short(id)))

@@ -1,6 +1,7 @@
-//! The audit log: who, what, whom, when, why, from where, and the state of the chain.
+//! The audit log page: who did what to whose data, when, why and from where, and the state of the
+//! chain.
 //!
-//! Invariant: looking into the log is itself in the log, with the filters' names.
+//! Invariant: reading the log is itself audited, with the names of the filters.
 
 mod asked;
 mod line;
@@ -28,9 +29,9 @@ struct AuditPage {
     frame: Frame,
     /// The menus of filters.
     menus: Vec<Menu>,
-    /// What is filtered by an address alone, and the address without it.
+    /// The filters that only an address can set, each with the address that removes it.
     chips: Vec<(String, String)>,
-    /// The chart of the patient that is filtered by.
+    /// The address of the chart of the patient in the filter.
     chart: Option<String>,
     lines: Vec<Line>,
     headings: Vec<Heading>,
@@ -44,7 +45,7 @@ struct AuditPage {
 
 const PAGE: usize = 100;
 
-/// `GET /audit`
+/// Handles `GET /audit`.
 pub(super) async fn show(
     State(app): State<App>,
     visitor: Visitor,

@@ -1,4 +1,4 @@
-//! One file of maps: its rows as a table, and a message at the side that they run on as one types.
+//! One map file: its rows as a table beside a message, on which they run as it is typed.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -34,19 +34,19 @@ struct TrialPart {
     trial: Trial,
 }
 
-/// A line of the file.
+/// One line of the file.
 struct Line {
     number: u32,
     kind: Kind,
     hits: u32,
     misses: u32,
-    /// How often it ran on the message at the side.
+    /// The number of times that the row ran on the message beside the table.
     now: u32,
 }
 
-/// How a line is shown.
+/// The way in which a line is shown.
 enum Kind {
-    /// What a row reads, its arrow, what it sets, and how.
+    /// A row: its field, arrow, target and method.
     Row(String, &'static str, String, String),
     /// The head of a block.
     Head(String),
@@ -56,7 +56,7 @@ enum Kind {
     Plain(String),
 }
 
-/// The words that begin a block.
+/// The words that start a block.
 const HEADS: [&str; 12] = [
     "segment",
     "message",
@@ -76,11 +76,11 @@ const HEADS: [&str; 12] = [
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     name: String,
-    /// A message of the journal to try.
+    /// The sequence of a journal message to try.
     message: Option<u64>,
 }
 
-/// `GET /maps/file?name=v2/pid.map`
+/// Handles `GET /maps/file?name=v2/pid.map`.
 pub(crate) async fn show(
     State(app): State<App>,
     Extension(tallies): Extension<Arc<Tallies>>,
@@ -94,7 +94,8 @@ pub(crate) async fn show(
     whole((&app, tallies), &visitor, asked.name, (flow, text)).await
 }
 
-/// `POST /maps/file`: the same with a message run, or that part alone for the page's script.
+/// Handles `POST /maps/file`: the same page after a trial run, or only that part for the page's
+/// script.
 pub(crate) async fn try_out(
     State(app): State<App>,
     Extension(tallies): Extension<Arc<Tallies>>,
@@ -110,7 +111,7 @@ pub(crate) async fn try_out(
 }
 
 async fn run(app: &App, name: &str, (flow, text): (&str, &str)) -> Result<Trial, Fault> {
-    // A text field knows only line feeds; HL7 ends a segment with CR.
+    // A text field uses line feeds; HL7 ends a segment with CR.
     let body = text.replace("\r\n", "\r").replace('\n', "\r").into_bytes();
     let (work, name, flow) = (app.clone(), name.to_owned(), flow.to_owned());
     tokio::task::spawn_blocking(move || Trial::run(&work, (&name, &flow), body))
@@ -205,7 +206,7 @@ impl Kind {
         }
     }
 
-    /// `PID-7 <-> birthDate : date when …`
+    /// Parses a row such as `PID-7 <-> birthDate : date when …`.
     fn row(line: &str) -> Option<Self> {
         const ARROWS: [(&str, &str); 4] = [
             ("<->", "↔"),

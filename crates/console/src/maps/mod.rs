@@ -1,9 +1,9 @@
-//! The maps: what they cover, how often each row ran, and a message to try them on.
+//! The map pages: coverage, how often each row ran, and a message to try the maps on.
 //!
 //! Invariants:
-//! - the pages show places and counts; a message is shown only where somebody pastes it, or asks for
-//!   one of the journal, which is in the audit log first;
-//! - nothing is stored and no map is changed from here: maps are files.
+//! - the pages show locations and counts; a message is shown only if somebody pastes it or asks for
+//!   one of the journal, which is audited first;
+//! - nothing is stored and no map is changed here: maps are files.
 
 mod file;
 mod tally;
@@ -37,9 +37,9 @@ struct MapsPage {
     frame: Frame,
     version: String,
     since: Timestamp,
-    /// The site has maps of its own, so that there is something to read again.
+    /// True if the site has maps of its own, which can be reloaded.
     can_reload: bool,
-    /// How the last reading went.
+    /// The last reload and its outcome.
     last: Option<Attempt>,
     n_messages: String,
     structures: Vec<Covered>,
@@ -47,24 +47,24 @@ struct MapsPage {
     unmapped: Vec<Unmapped>,
 }
 
-/// How far the map of a message structure goes.
+/// The coverage of a message structure's map.
 struct Covered {
     name: String,
     both: usize,
     one_way: usize,
     dropped: usize,
     none: usize,
-    /// Segments with fields that no row reads, and how many.
+    /// The segments with fields that no row reads, and how many.
     gaps: Vec<(String, usize)>,
 }
 
-/// A file of maps.
+/// One map file.
 struct FileLine {
     name: String,
     address: String,
-    /// `PID → Patient`
+    /// The mappings in the file, such as `PID → Patient`.
     about: Vec<String>,
-    /// The dialects in it, with the flows that use them.
+    /// The dialects in the file, with the flows that use them.
     dialects: Vec<(String, String)>,
     n_rows: usize,
     n_ran: usize,
@@ -72,7 +72,7 @@ struct FileLine {
     misses: u32,
 }
 
-/// A field that no row took.
+/// A field that no row read.
 struct Unmapped {
     path: String,
     title: &'static str,
@@ -113,13 +113,13 @@ impl Covered {
     }
 }
 
-/// Where a map is shown.
+/// Returns the address that shows a map.
 pub(super) fn address_of(file: &str, line: Option<&str>) -> String {
     let line = line.map(|line| format!("#L{line}")).unwrap_or_default();
     format!("/maps/file?name={}{line}", encode(file))
 }
 
-/// Where a row as lineage names it is shown: `v2/pid.map:12`.
+/// Returns the address that shows a row named by lineage, such as `v2/pid.map:12`.
 pub(super) fn address_of_row(row: &str) -> String {
     match row.rsplit_once(':') {
         Some((file, line)) => address_of(file, Some(line)),
@@ -127,7 +127,7 @@ pub(super) fn address_of_row(row: &str) -> String {
     }
 }
 
-/// The same, with a message of the journal to try it on.
+/// Returns the same address with a journal message to try the row on.
 pub(super) fn try_address(row: &str, sequence: u64) -> String {
     let address = address_of_row(row);
     match address.split_once('#') {
@@ -136,7 +136,7 @@ pub(super) fn try_address(row: &str, sequence: u64) -> String {
     }
 }
 
-/// `GET /maps`
+/// Handles `GET /maps`.
 pub(super) async fn list(
     State(app): State<App>,
     Extension(tallies): Extension<Arc<Tallies>>,
@@ -165,8 +165,8 @@ pub(super) async fn list(
     })
 }
 
-/// `POST /maps/reload`: reads them again. What came of it stands on the page, a refusal with every
-/// reason.
+/// Handles `POST /maps/reload`: reloads the maps. The page shows the result; a refusal comes with
+/// every reason.
 pub(super) async fn reload(State(app): State<App>, form: Form) -> Result<Response, Fault> {
     let visitor = &form.visitor;
     visitor.permit(&app, Interaction::Operate, None).await?;
@@ -179,7 +179,7 @@ pub(super) async fn reload(State(app): State<App>, form: Form) -> Result<Respons
     let (work, by) = (app.clone(), visitor.user().to_owned());
     let done = tokio::task::spawn_blocking(move || {
         let now = work.clock.now();
-        // The page tells the refusal; the log has it too.
+        // The page and the log both report a refusal.
         drop(work.maps.reload(&by, now));
     });
     done.await.map_err(|error| Fault::internal(&error))?;
@@ -209,7 +209,7 @@ fn files(app: &App, tally: &Tally) -> Vec<FileLine> {
     lines.collect()
 }
 
-/// What the blocks of a file are about: `PID ↔ Patient`, `ORU_R01 → Bundle`.
+/// Returns the mappings of a file's blocks: `PID ↔ Patient`, `ORU_R01 → Bundle`.
 fn about(text: &str) -> Vec<String> {
     let blocks = text.lines().filter_map(|line| {
         let (kind, rest) = line.split_once(' ')?;
@@ -222,7 +222,7 @@ fn about(text: &str) -> Vec<String> {
     blocks.take(12).collect()
 }
 
-/// The dialects of a file, and who uses them.
+/// Returns the dialects of a file and the flows that use them.
 fn dialects(app: &App, text: &str) -> Vec<(String, String)> {
     let named = text.lines().filter_map(|line| {
         let name = line.strip_prefix("dialect ")?.split(' ').next()?;

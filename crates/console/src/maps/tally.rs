@@ -1,7 +1,7 @@
-//! What the maps made of the newest messages: how often each row ran, what no row took, what rows
-//! could not use.
+//! Statistics of the maps over the newest messages: how often each row ran, the fields that no row
+//! read, the values that rows could not use.
 //!
-//! Invariant: counts and places only, nothing of what stood there.
+//! Invariant: counts and locations only, never a value.
 
 use super::super::fault::Fault;
 use super::super::messages::readable;
@@ -13,46 +13,47 @@ use std::sync::{Arc, Mutex, PoisonError};
 use store::journal::{Filter, Page};
 use web::App;
 
-/// So many of the newest messages are run.
+/// The number of newest messages that are run.
 const NEWEST: usize = 150;
-/// A larger message is left out: one with a document in it would hold up the page.
+/// The size limit of a message. Larger ones are left out, since one with an embedded document would
+/// delay the page.
 const MAX_BYTES: usize = 32 << 10;
 
-/// A row's place: file and line.
+/// The location of a row: file and line.
 pub(super) type At = (String, u32);
 
-/// The sums.
+/// The statistics.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) n_messages: usize,
-    /// Values that a row set or dropped.
+    /// The number of values that each row set or dropped.
     pub(super) hits: HashMap<At, u32>,
-    /// Values that a row could not use, or only in another form.
+    /// The number of values that each row could not use, or only in another form.
     pub(super) misses: HashMap<At, u32>,
-    /// Fields that no row took: segment and number.
+    /// The number of fields that no row read, by segment and field number.
     pub(super) unmapped: BTreeMap<(String, u16), u32>,
 }
 
-/// The newest sums, made anew after a while: they take a second of work on a small box.
+/// A cache of the latest statistics, which take about a second to compute on a small machine.
 #[derive(Default)]
 pub(crate) struct Tallies {
     kept: Mutex<Option<(Timestamp, String, Arc<Tally>)>>,
 }
 
-/// So long the sums are good for.
+/// The time for which the statistics are kept.
 const KEPT_MICROS: i64 = 30_000_000;
 
 // === impl Tallies ===
 
 impl Tallies {
-    /// Of the newest messages, as they were within the last half minute; not for an async task's
-    /// own thread.
+    /// Returns the statistics of the newest messages, at most half a minute old. Blocks, so async
+    /// code must not call it on its own thread.
     pub(super) fn newest(&self, app: &App) -> Result<Arc<Tally>, Fault> {
         let now = app.clock.now();
-        // Whoever comes while they are made waits for them.
+        // Concurrent callers wait for the same computation.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let version = app.maps.current().version.clone();
-        // Other maps have other rows.
+        // Different maps have different rows.
         if let Some((made, of, tally)) = &*kept
             && *of == version
             && now.micros() - made.micros() < KEPT_MICROS
@@ -88,7 +89,7 @@ impl Tally {
         Ok(tally)
     }
 
-    /// Of one message.
+    /// Computes the statistics of one message.
     pub(super) fn of(conversion: &Conversion) -> Self {
         let mut tally = Self::default();
         tally.add(conversion);
@@ -102,7 +103,8 @@ impl Tally {
             Some((info.file.to_string(), info.line))
         };
         let report = &conversion.report;
-        // A row that reads a datatype's parts by other rows set nothing itself, and took the field.
+        // A row that delegates a datatype's components to other rows sets nothing itself, but reads
+        // the field.
         let set = conversion.drafts.iter().flat_map(mapping::Draft::lineage);
         let set = count(set.filter_map(|lineage| at(lineage.row)));
         let took = report.mapped.iter().chain(&report.dropped);
@@ -147,7 +149,8 @@ fn count(places: impl Iterator<Item = At>) -> HashMap<At, u32> {
     counts
 }
 
-/// What a flow's configuration says of its source; the plain maps for one that is not configured.
+/// Returns the source as the flow's configuration describes it, or the plain maps if the flow is
+/// not configured.
 pub(super) fn source_of(app: &App, flow: &str) -> Source {
     app.engine
         .config(flow)

@@ -1,28 +1,28 @@
-//! One message run through the maps: what it became, by which rows.
+//! A trial run of one message through the maps: the result, and the rows that produced it.
 
 use super::tally::{Tally, source_of};
 use hl7v2::Message;
 use web::App;
 
-/// What came of it.
+/// The result of a trial run.
 pub(super) struct Trial {
-    /// Every row that ran in the file: `12:2 15:1`, for the page's script.
+    /// Every row of the file that ran, such as `12:2 15:1`, for the page's script.
     pub(super) lines: String,
-    /// Why nothing came of it.
+    /// The reason why the message was refused.
     pub(super) refused: Option<String>,
     pub(super) values: Vec<Value>,
-    /// Values by rows of other files.
+    /// The number of values set by rows of other files.
     pub(super) n_elsewhere: usize,
-    /// Where, and why.
+    /// The location and reason of each unusable value.
     pub(super) unusable: Vec<(String, String)>,
     pub(super) unmapped: Vec<String>,
     pub(super) tally: Tally,
 }
 
-/// A value that a row of the file set.
+/// A value set by a row of the file.
 pub(super) struct Value {
     pub(super) line: u32,
-    /// The field and what stood there; empty for a constant.
+    /// The field and its raw value; empty for a constant.
     pub(super) field: String,
     pub(super) raw: String,
     pub(super) element: String,

@@ -1,4 +1,5 @@
-//! Replay, release, hold, skip, settle, send on: for one message, or for all that rest for one reason.
+//! Message actions: replay, release, hold, skip, settle and redirect, for one message or for all
+//! that wait for the same reason.
 
 use super::super::fault::Fault;
 use super::super::visitor::Form;
@@ -11,7 +12,7 @@ use store::journal::Sequence;
 use web::App;
 use web::trail::Touched;
 
-/// What a button asks for.
+/// The action of a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Replay,
@@ -35,7 +36,7 @@ impl Act {
         }
     }
 
-    /// As the audit log has it.
+    /// Returns the code that the audit log records.
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::Replay => "replay",
@@ -46,7 +47,7 @@ impl Act {
         }
     }
 
-    /// What is asked for, as a page says it.
+    /// Returns the action's name on the page.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Replay => "Replay",
@@ -57,7 +58,7 @@ impl Act {
         }
     }
 
-    /// What it does to many.
+    /// Describes the effect on many messages.
     pub(super) fn effect(self) -> &'static str {
         match self {
             Self::Replay => {
@@ -81,7 +82,7 @@ impl Act {
         }
     }
 
-    /// What has been done to a message: `replayed`.
+    /// Returns the past participle, such as `replayed`.
     pub(super) fn done(self) -> &'static str {
         match self {
             Self::Replay => "replayed",
@@ -92,7 +93,7 @@ impl Act {
         }
     }
 
-    /// Blocks for an fsync.
+    /// Runs the action. Blocks for an fsync.
     pub(super) fn run(
         self,
         app: &App,
@@ -109,7 +110,7 @@ impl Act {
     }
 }
 
-/// `POST /messages/{sequence}/act`
+/// Handles `POST /messages/{sequence}/act`.
 pub(crate) async fn act_on_one(
     State(app): State<App>,
     Path(sequence): Path<u64>,
@@ -120,7 +121,7 @@ pub(crate) async fn act_on_one(
     Ok(Redirect::to(form.back()).into_response())
 }
 
-/// `POST /messages/{sequence}/redirect`: a copy for another flow, which is opened then.
+/// Handles `POST /messages/{sequence}/redirect`: sends a copy to another flow and opens the copy.
 pub(crate) async fn redirect(
     State(app): State<App>,
     Path(sequence): Path<u64>,
@@ -149,7 +150,7 @@ pub(crate) async fn redirect(
     Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response())
 }
 
-/// The wish is in the audit log, with its reason, before it is done.
+/// Runs the action after it is in the audit log with its reason.
 async fn run(app: &App, form: &Form, act: Act, sequence: Sequence) -> Result<(), Fault> {
     form.visitor.permit(app, Interaction::Operate, None).await?;
     let why = form.get("why").trim().to_owned();

@@ -1,9 +1,9 @@
-//! What a wish for many messages would touch, shown before anything is done.
+//! The confirmation of a bulk action: what it would affect, shown before anything is done.
 //!
 //! Invariants:
-//! - nothing is done before somebody was shown how many messages it touches and said why;
-//! - no message that came later, and no more than were shown, is touched: where more match by then,
-//!   the new number is shown first.
+//! - nothing is done before somebody has seen how many messages it affects and given a reason;
+//! - no message that arrived later, and no more than were shown, are affected: if more match by
+//!   then, the new number is shown first.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -20,44 +20,44 @@ use std::collections::BTreeMap;
 use store::journal::{Filter, Page, Sequence, State};
 use web::App;
 
-/// The messages of a wish.
+/// The messages of a bulk action.
 pub(super) struct Chosen {
-    /// Oldest first.
+    /// The messages, oldest first.
     pub(super) messages: Vec<Sequence>,
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
-    /// How many stand where.
+    /// The number of messages in each state.
     states: BTreeMap<&'static str, (State, u64)>,
-    /// The journal's last message when they were looked up: no later one is of the wish.
+    /// The journal's last message at the time of the lookup; later ones are not part of the action.
     last: Sequence,
-    /// There are more than one wish may touch.
+    /// True if more messages match than one action may affect.
     is_cut: bool,
 }
 
-/// What somebody was shown, as the form carries it back.
+/// The number that was shown, carried back by the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WasShown {
     pub(super) last: Sequence,
     pub(super) n: u64,
 }
 
-/// A wish that waits for its reason.
+/// A bulk action that waits for its reason.
 pub(super) struct Question {
     pub(super) act: Act,
     pub(super) wanted: Wanted,
     pub(super) chips: Vec<Chip>,
     pub(super) chosen: Chosen,
     pub(super) why: String,
-    /// Why it is asked again.
+    /// The reason for asking again.
     pub(super) notice: Option<&'static str>,
 }
 
-/// What to do with a wish.
+/// The decision on a bulk action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It is done.
+    /// The action runs.
     Go,
-    /// It is asked for, once more with the reason why.
+    /// The confirmation is shown, again with a notice if there is one.
     Ask(Option<&'static str>),
 }
 
@@ -69,15 +69,15 @@ struct AskPage {
     map_version: String,
 }
 
-/// No wish touches more.
+/// The largest number of messages that one action affects.
 const MAX_MESSAGES: usize = 1_000_000;
 const SLICE: usize = 1_000;
 
 // === impl Chosen ===
 
 impl Chosen {
-    /// Everything that the filter finds, up to a message of the journal; not for an async task's own
-    /// thread.
+    /// Returns everything that matches the filter, up to a message of the journal. Blocks, so async
+    /// code must not call it on its own thread.
     pub(super) fn take(app: &App, filter: &Filter, last: Option<Sequence>) -> Result<Self, Fault> {
         check_flow(app, filter)?;
         let last = last.unwrap_or_else(|| app.journal.last());
@@ -115,7 +115,7 @@ impl Chosen {
         self.messages.len() as u64
     }
 
-    /// `1,204 messages`
+    /// Returns the count, such as `1,204 messages`.
     pub(super) fn words(&self) -> String {
         count(self.n(), "message", "messages")
     }
@@ -131,7 +131,7 @@ impl Chosen {
 // === impl WasShown ===
 
 impl WasShown {
-    /// None where nobody has been shown anything yet.
+    /// Reads the number from the form; none if nothing has been shown yet.
     pub(super) fn of(form: &Form) -> Option<Self> {
         Some(Self {
             last: Sequence::new(form.get("last").parse().ok()?),
@@ -143,7 +143,7 @@ impl WasShown {
 // === impl Question ===
 
 impl Question {
-    /// Whether it may be done now.
+    /// Decides whether the action may run now.
     pub(super) fn answer(shown: Option<WasShown>, n_now: u64, why: &str) -> Answer {
         match shown {
             None => Answer::Ask(None),
@@ -181,7 +181,7 @@ mod tests {
                 n,
             })
         };
-        // Nobody was shown a number; more match by now; no reason.
+        // No number was shown; more match by now; no reason was given.
         assert_eq!(Question::answer(None, 3, "why"), Answer::Ask(None));
         assert!(matches!(
             Question::answer(shown(3), 4, "why"),
@@ -191,7 +191,7 @@ mod tests {
             Question::answer(shown(3), 3, ""),
             Answer::Ask(Some(_))
         ));
-        // As many as were shown, or fewer: somebody was quicker with the others.
+        // As many as were shown, or fewer because others were handled in the meantime.
         assert_eq!(Question::answer(shown(3), 3, "why"), Answer::Go);
         assert_eq!(Question::answer(shown(3), 2, "why"), Answer::Go);
     }

@@ -1,4 +1,4 @@
-//! What a message became: each resource that it made or changed, as a difference.
+//! Changes made by a message: each resource that it created or changed, as a diff.
 
 use super::super::fault::Fault;
 use super::place::anchor;
@@ -18,13 +18,13 @@ pub(super) struct Change {
     pub(super) rows: Vec<Difference>,
 }
 
-/// An element that is not as it was.
+/// An element that changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) element: String,
     pub(crate) before: Option<String>,
     pub(crate) after: Option<String>,
-    /// The field that it came from, as a path, and its name on the page.
+    /// The path of the field that the value came from, and its anchor on the page.
     pub(crate) source: Option<(String, String)>,
     /// The map row.
     pub(crate) row: String,
@@ -35,14 +35,14 @@ const MAX_RESOURCES: usize = 40;
 // === impl Difference ===
 
 impl Difference {
-    /// The map row without its folder: `obx.map:37`.
+    /// Returns the map row without its folder, such as `obx.map:37`.
     pub(super) fn row_short(&self) -> &str {
         let row = self.row.as_str();
         row.rsplit_once('/').map_or(row, |(_, file)| file)
     }
 }
 
-/// Reads it; not for an async task's own thread.
+/// Reads the changes. Blocks, so async code must not call it on its own thread.
 pub(super) fn changes(
     app: &App,
     permit: &Permit,
@@ -92,7 +92,7 @@ pub(super) fn changes(
     Ok(changes)
 }
 
-/// The lineage of an element: its own, else the nearest above it.
+/// Returns the lineage of an element, or that of its nearest ancestor.
 pub(crate) fn origin_of<'t>(lineage: &[&'t Traced], element: &str) -> Option<&'t Traced> {
     lineage
         .iter()
@@ -107,15 +107,15 @@ pub(crate) fn origin_of<'t>(lineage: &[&'t Traced], element: &str) -> Option<&'t
         })
 }
 
-/// `Patient.name[0]` is above `Patient.name[0].family`; also `Observation.value` is above nothing of
-/// `Observation.valueQuantity`, which is another element.
+/// Returns true for equal paths and ancestors. `Patient.name[0]` is above `Patient.name[0].family`,
+/// but `Observation.value` is not above `Observation.valueQuantity`, which is another element.
 fn is_at_or_above(upper: &str, lower: &str) -> bool {
     lower
         .strip_prefix(upper)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
 }
 
-/// The elements that differ between two bodies, in the order of the newer one.
+/// Returns the elements that differ between two bodies, in the order of the newer one.
 pub(crate) fn differences(before: Option<&[u8]>, after: Option<&[u8]>) -> Vec<Difference> {
     let (before, after) = (leaves(before), leaves(after));
     let old: BTreeMap<&str, &str> = before
@@ -150,7 +150,7 @@ pub(crate) fn differences(before: Option<&[u8]>, after: Option<&[u8]>) -> Vec<Di
     rows
 }
 
-/// Each primitive with its path; what the server puts in is left out.
+/// Returns each primitive with its path, without what the server adds.
 fn leaves(body: Option<&[u8]>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     if let Some(document) = body.and_then(|body| Document::parse(body).ok()) {

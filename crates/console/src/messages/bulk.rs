@@ -1,9 +1,9 @@
-//! One wish for every message of a filtered list, with its progress.
+//! Bulk actions on every message of a filtered list, with progress.
 //!
 //! Invariants:
-//! - the messages are those that somebody was shown ([`super::ask`]), done oldest first;
-//! - each is written down by itself, so stopping half-way leaves nothing half done;
-//! - the wish, its messages and how far it is stand in the ledger: a restart goes on with it.
+//! - the messages are the ones that somebody was shown ([`super::ask`]), processed oldest first;
+//! - each message is committed on its own, so stopping midway leaves none half done;
+//! - the action, its messages and its progress are in the ledger: after a restart it resumes.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -26,33 +26,33 @@ use store::journal::{Bulk, BulkProgress, Change, WriteError};
 use web::App;
 use web::trail::Touched;
 
-/// The wishes that are at work, for those who stop them and watch them.
+/// The running bulk actions, for stopping and watching them.
 #[derive(Default)]
 pub(crate) struct Batches {
     at_work: Mutex<HashMap<String, Arc<AtWork>>>,
 }
 
-/// One of them.
+/// One running action.
 #[derive(Default)]
 struct AtWork {
     n_done: AtomicU64,
     n_failed: AtomicU64,
-    /// Who stopped it.
+    /// The user who stopped it.
     stopped_by: Mutex<Option<String>>,
     is_stopped: AtomicBool,
 }
 
-/// How work on a wish came to rest.
-enum Rest {
-    /// Everything is behind it.
+/// The way in which an action ended.
+enum Outcome {
+    /// All messages were processed.
     Done,
-    /// It ended early, and why.
+    /// The action ended early, for this reason.
     Stopped(String),
-    /// The process ends: the next start goes on.
+    /// The process is ending; the next start resumes the action.
     Interrupted,
 }
 
-/// A wish as pages show it.
+/// A bulk action as pages show it.
 pub(crate) struct Shown {
     pub(crate) bulk: Bulk,
     act: Option<Act>,
@@ -65,21 +65,21 @@ struct BatchPage {
     batch: Shown,
 }
 
-/// How far it is goes to the ledger after so many messages.
+/// The number of messages between progress updates in the ledger.
 const NOTE_EVERY: u64 = 20;
 
 // === impl Batches ===
 
 impl Batches {
-    /// Takes up what a restart left. Needs a running tokio runtime.
-    pub(crate) fn take_up(self: &Arc<Self>, app: &App) {
+    /// Resumes the actions that a restart interrupted. Needs a running tokio runtime.
+    pub(crate) fn resume(self: &Arc<Self>, app: &App) {
         match app.journal.ledger().bulks_open() {
             Ok(open) => open.into_iter().for_each(|bulk| self.start(app, bulk)),
             Err(error) => tracing::error!(%error, "bulk actions of before are not taken up"),
         }
     }
 
-    /// Goes on with a wish, beside everything else.
+    /// Runs an action in the background.
     fn start(self: &Arc<Self>, app: &App, bulk: Bulk) {
         let at_work = Arc::new(AtWork {
             n_done: AtomicU64::new(bulk.progress.n_done),
@@ -99,9 +99,9 @@ impl Batches {
                 stopped,
             };
             match rest {
-                Rest::Done => changes.push(ended(None)),
-                Rest::Stopped(why) => changes.push(ended(Some(why))),
-                Rest::Interrupted => {}
+                Outcome::Done => changes.push(ended(None)),
+                Outcome::Stopped(why) => changes.push(ended(Some(why))),
+                Outcome::Interrupted => {}
             }
             if let Err(error) = app.journal.ledger().record(changes).wait() {
                 tracing::error!(%error, "the end of a bulk action is not written down");
@@ -120,13 +120,14 @@ impl Batches {
         Ok(self.show(bulk))
     }
 
-    /// The newest wishes, newest first; not for an async task's own thread.
+    /// Returns the newest actions, newest first. Blocks, so async code must not call it on its own
+    /// thread.
     pub(crate) fn newest(&self, app: &App, n: usize) -> Result<Vec<Shown>, Fault> {
         let bulks = app.journal.ledger().bulks(n)?.into_iter();
         Ok(bulks.map(|bulk| self.show(bulk)).collect())
     }
 
-    /// With the figures of this moment, where it is at work.
+    /// Returns an action with its current progress, if it is running.
     fn show(&self, mut bulk: Bulk) -> Shown {
         if let Some(at_work) = self.all().get(&bulk.id) {
             bulk.progress = at_work.progress(bulk.progress.n_all);
@@ -152,31 +153,31 @@ impl Batches {
 // === impl AtWork ===
 
 impl AtWork {
-    /// Does what is left of it.
-    fn run(&self, app: &App, bulk: &Bulk) -> Rest {
+    /// Processes the remaining messages.
+    fn run(&self, app: &App, bulk: &Bulk) -> Outcome {
         let Some(act) = Act::named(&bulk.act) else {
-            return Rest::Stopped("this version knows no such action".to_owned());
+            return Outcome::Stopped("this version knows no such action".to_owned());
         };
         let messages = match app.journal.ledger().bulk_messages(&bulk.id) {
             Ok(messages) => messages,
-            Err(error) => return Rest::Stopped(error.to_string()),
+            Err(error) => return Outcome::Stopped(error.to_string()),
         };
         let n_done = self.n_done.load(Ordering::Relaxed) as usize;
         for sequence in messages.into_iter().skip(n_done) {
             if app.engine.is_draining() {
-                return Rest::Interrupted;
+                return Outcome::Interrupted;
             }
             if self.is_stopped.load(Ordering::Acquire) {
                 let by = self.stopped_by.lock();
                 let by = by.unwrap_or_else(PoisonError::into_inner).clone();
-                return Rest::Stopped(format!("stopped by {}", by.unwrap_or_default()));
+                return Outcome::Stopped(format!("stopped by {}", by.unwrap_or_default()));
             }
             match act.run(app, sequence, (&bulk.by, &bulk.why)) {
                 Ok(()) => {}
                 Err(ControlError::Draining | ControlError::Write(WriteError::Closed(_))) => {
-                    return Rest::Interrupted;
+                    return Outcome::Interrupted;
                 }
-                Err(ControlError::Write(error)) => return Rest::Stopped(error.to_string()),
+                Err(ControlError::Write(error)) => return Outcome::Stopped(error.to_string()),
                 Err(_) => {
                     self.n_failed.fetch_add(1, Ordering::Relaxed);
                 }
@@ -189,7 +190,7 @@ impl AtWork {
                 }]);
             }
         }
-        Rest::Done
+        Outcome::Done
     }
 
     fn progress(&self, n_all: u64) -> BulkProgress {
@@ -212,7 +213,7 @@ impl Shown {
         self.act.map_or("done", Act::done)
     }
 
-    /// `120 of 400 messages replayed`
+    /// Describes the progress, such as `120 of 400 messages replayed`.
     pub(crate) fn words(&self) -> String {
         let progress = self.bulk.progress;
         format!(
@@ -243,7 +244,8 @@ impl Shown {
     }
 }
 
-/// `POST /messages/batch`: shows what the wish would touch and asks why; does it once that is said.
+/// Handles `POST /messages/batch`: shows what the action would affect and asks for a reason; runs
+/// it once there is one.
 pub(crate) async fn begin(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -307,7 +309,7 @@ pub(crate) async fn begin(
     Ok(Redirect::to(&address).into_response())
 }
 
-/// `GET /messages/batch/{id}`
+/// Handles `GET /messages/batch/{id}`.
 pub(crate) async fn progress(
     Extension(batches): Extension<Arc<Batches>>,
     State(app): State<App>,
@@ -324,7 +326,7 @@ pub(crate) async fn progress(
     })
 }
 
-/// `POST /messages/batch/{id}`: no more of it.
+/// Handles `POST /messages/batch/{id}`: stops the action.
 pub(crate) async fn stop(
     State(app): State<App>,
     Extension(batches): Extension<Arc<Batches>>,

@@ -1,4 +1,4 @@
-//! A document inside a message: OBX-5 of type ED, read in place.
+//! Documents inside a message: OBX-5 of type ED, shown in the page.
 
 use super::super::attachment::{Attachment, Reading, View, decode, may_frame};
 use super::super::fault::Fault;
@@ -32,12 +32,12 @@ pub(crate) struct Asked {
     path: String,
 }
 
-/// True where the field holds encapsulated data (HL7 v2.5.1, 2.A.24).
+/// Returns true if the field contains encapsulated data (HL7 v2.5.1, 2.A.24).
 pub(super) fn is_encapsulated(datatype: &str, repeat: Repeat<'_>) -> bool {
     datatype == "ED" && !repeat.component(5).is_empty()
 }
 
-/// `GET /messages/{sequence}/document?path=OBX[3]-5`
+/// Handles `GET /messages/{sequence}/document?path=OBX[3]-5`.
 pub(crate) async fn document_page(
     State(app): State<App>,
     visitor: Visitor,
@@ -68,7 +68,7 @@ pub(crate) async fn document_page(
     Ok(may_frame(answer))
 }
 
-/// `GET /messages/{sequence}/inline?path=OBX[3]-5`: the bytes for the frame of that page.
+/// Handles `GET /messages/{sequence}/inline?path=OBX[3]-5`: the bytes for the frame of that page.
 pub(crate) async fn inline(
     State(app): State<App>,
     visitor: Visitor,
@@ -81,7 +81,7 @@ pub(crate) async fn inline(
         .inline()
 }
 
-/// `GET /messages/{sequence}/file?path=OBX[3]-5`
+/// Handles `GET /messages/{sequence}/file?path=OBX[3]-5`.
 pub(crate) async fn file(
     State(app): State<App>,
     visitor: Visitor,
@@ -94,7 +94,7 @@ pub(crate) async fn file(
         .download())
 }
 
-/// The attachment and what it is called; the access is in the audit log.
+/// Returns the attachment and its title, and audits the access.
 async fn found(
     app: &App,
     visitor: &Visitor,
@@ -133,7 +133,8 @@ fn attachment_at(message: &Message, path: &str) -> Option<(Attachment, String)> 
     Some((attachment, named.unwrap_or_else(|| "Document".to_owned())))
 }
 
-/// Tables 0834 and 0291: what senders write there differs, so the subtype counts for more.
+/// Maps tables 0834 and 0291 to a media type. Senders differ in what they write there, so the
+/// subtype takes precedence.
 fn media(kind: &str, subtype: &str) -> String {
     let (kind, subtype) = (kind.to_ascii_lowercase(), subtype.to_ascii_lowercase());
     match (kind.as_str(), subtype.as_str()) {

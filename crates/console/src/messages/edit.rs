@@ -1,9 +1,10 @@
-//! Edit and send again: the text, what is wrong with it, what it would change, and only then the
-//! way to send it.
+//! Edit and resend: the text, its issues, what it would change, and only then the button to send
+//! it.
 //!
 //! Invariants:
 //! - the original is never changed: what is sent is a message of its own ([`flow::Resend`]);
-//! - nothing is sent whose effect has not been shown: a text that changed since is shown again.
+//! - nothing is sent before its effect has been shown: if the text has changed since, it is shown
+//!   again.
 
 use super::super::fault::Fault;
 use super::super::flows::Run;
@@ -32,30 +33,30 @@ struct EditPage {
     draft: Draft,
     flows: Vec<String>,
     checked: Option<Checked>,
-    /// Why it was not sent.
+    /// The reason why it was not sent.
     failed: Option<String>,
 }
 
-/// What is being written.
+/// The text being edited.
 struct Draft {
     text: String,
     flow: String,
     why: String,
 }
 
-/// What is known of a draft.
+/// The result of checking a draft.
 struct Checked {
-    /// Characters that the message's charset does not have: they would become question marks.
+    /// The characters that the message's charset lacks. They would become question marks.
     lost: Vec<char>,
-    /// Names the text and the flow that were checked.
+    /// A digest of the text and the flow that were checked.
     digest: String,
-    /// It goes to another flow than the original.
+    /// True if the copy goes to another flow than the original.
     is_elsewhere: bool,
-    /// It is not what was checked before.
+    /// True if the draft differs from what was checked before.
     is_newer: bool,
-    /// Segments before and after, where they differ.
+    /// The segments before and after, where they differ.
     lines: Vec<(Option<String>, Option<String>)>,
-    /// Where, and what.
+    /// The location and text of each issue.
     issues: Vec<(String, String)>,
     run: Run,
 }
@@ -71,14 +72,14 @@ impl Draft {
         }
     }
 
-    /// The bytes to send: CR after each segment, in the charset of the original.
+    /// Returns the bytes to send: CR after each segment, in the charset of the original.
     fn bytes(&self, original: &Message) -> Vec<u8> {
         let text = self.text.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.trim_end_matches('\n').replace('\n', "\r") + "\r";
         original.charset().encode(&text).into_owned()
     }
 
-    /// The characters that the charset of the original does not have.
+    /// Returns the characters that the charset of the original lacks.
     fn lost(&self, original: &Message) -> Vec<char> {
         let charset = original.charset();
         let mut lost: Vec<char> = Vec::new();
@@ -104,7 +105,7 @@ impl Draft {
 // === impl Checked ===
 
 impl Checked {
-    /// The flow would take it, and it is not the original over again.
+    /// Returns true if the flow would accept the draft and it is not identical to the original.
     fn can_be_sent(&self) -> bool {
         self.lost.is_empty()
             && self.run.failed.is_none()
@@ -113,7 +114,7 @@ impl Checked {
     }
 }
 
-/// `GET /messages/{sequence}/edit`
+/// Handles `GET /messages/{sequence}/edit`.
 pub(crate) async fn edit(
     State(app): State<App>,
     visitor: Visitor,
@@ -128,7 +129,8 @@ pub(crate) async fn edit(
     show(&app, &visitor, sequence, (draft, None, None))
 }
 
-/// `POST /messages/{sequence}/edit`: shows what the text would change, or sends what was shown.
+/// Handles `POST /messages/{sequence}/edit`: shows what the text would change, or sends what was
+/// shown.
 pub(crate) async fn send(
     State(app): State<App>,
     Path(sequence): Path<u64>,
@@ -161,7 +163,7 @@ pub(crate) async fn send(
     });
     match made.await.map_err(|error| Fault::internal(&error))? {
         Ok(made) => Ok(Redirect::to(&format!("/messages/{}", made.sequence)).into_response()),
-        // What somebody wrote is not lost with the attempt to send it.
+        // A failed attempt to send must not lose the edited text.
         Err(error) => {
             let checked = check(&app, &draft, &stored, (body, false)).await?;
             let failed = Some(error.to_string());
@@ -212,7 +214,7 @@ fn show(
     })
 }
 
-/// A message with a segment a line, and its flow; the access is in the audit log.
+/// Returns a message with one segment per line, and its flow. Audits the access.
 pub(crate) async fn text_of(
     app: &App,
     visitor: &Visitor,
@@ -250,8 +252,8 @@ fn segments(message: &Message) -> Vec<String> {
         .collect()
 }
 
-/// The segments that are not alike, by their longest common subsequence at both ends: an edit
-/// touches a few segments in one place as a rule.
+/// Returns the segments that differ between the common beginning and the common end: an edit
+/// usually changes a few segments in one place.
 fn differing(before: &[String], after: &[String]) -> Vec<(Option<String>, Option<String>)> {
     let same = |(one, other): &(&String, &String)| one == other;
     let head = before.iter().zip(after).take_while(same).count();
@@ -302,7 +304,8 @@ mod tests {
         };
         assert_eq!(draft.bytes(&original), b"MSH|a\rPID|1||7||J\xf6rg\r");
         assert_eq!(draft.lost(&original), []);
-        // ISO 8859-1 has no such letter: it is named, and nothing is sent with a `?` in its place.
+        // ISO 8859-1 has no such letter: it is reported, and nothing is sent with a `?` in its
+        // place.
         let greek = Draft {
             text: "PID|1||7||\u{3b1}\u{3b2}\u{3b1}".to_owned(),
             ..draft

@@ -1,4 +1,5 @@
-//! The parsed tree: groups, segments, fields and components, each with its name and meaning.
+//! The parsed message as a tree: groups, segments, fields and components, each with its name and
+//! meaning.
 
 use super::place::key;
 use hl7v2::dictionary::{ComponentDef, Dictionary, FieldDef};
@@ -7,9 +8,9 @@ use hl7v2::{Issue, Message, Place, Repeat, Segment};
 use mapping::Report;
 use std::collections::HashMap;
 
-/// A line of the tree, in the order in which it is shown.
+/// A line of the tree, in display order.
 pub(super) enum Line {
-    /// A group of the structure, so deep.
+    /// A group of the structure, at this depth.
     Group { name: &'static str, depth: usize },
     /// A segment.
     Segment(SegmentLine),
@@ -25,20 +26,20 @@ pub(super) struct SegmentLine {
     pub(super) fields: Vec<FieldLine>,
 }
 
-/// A field that is not empty, or that something is to be said of.
+/// A field that is not empty or that has something to report.
 pub(super) struct FieldLine {
     pub(super) key: String,
     pub(super) path: String,
     pub(super) title: String,
     pub(super) values: Vec<Valued>,
     pub(super) issues: Vec<String>,
-    /// It holds a document that can be read in place: its path for an address.
+    /// The path of an embedded document that can be shown in the page.
     pub(super) document: Option<String>,
-    /// The class and the words of what the map did with it.
+    /// The class and the text of what the map did with the field.
     pub(super) fate: Option<(&'static str, String)>,
 }
 
-/// A value with what it means; parts below it where it has several.
+/// A value with its meaning, and its components if it has several.
 pub(super) struct Valued {
     pub(super) text: String,
     pub(super) meaning: Option<&'static str>,
@@ -56,7 +57,7 @@ pub(super) struct Part {
 const MAX_CHARS: usize = 400;
 const MAX_LINES: usize = 600;
 
-/// Makes the tree of a message.
+/// A builder of a message's tree.
 pub(super) struct Tree<'a> {
     message: &'a Message,
     dictionary: Dictionary,
@@ -176,7 +177,7 @@ impl<'a> Tree<'a> {
         segment: Segment<'_>,
         (number, def): (usize, Option<&FieldDef>),
     ) -> Valued {
-        // OBX-2 says how OBX-5 is read.
+        // OBX-2 gives the datatype of OBX-5.
         let told = segment.field(2).value();
         let datatype = match def.map_or("", |def| def.datatype) {
             _ if segment.name() == "OBX" && number == 5 => told.as_ref(),
@@ -218,12 +219,12 @@ impl<'a> Tree<'a> {
 
     fn meaning(&self, table: Option<&str>, code: &str) -> Option<&'static str> {
         let meaning = self.dictionary.table(table?)?.meaning(code)?;
-        // `ORU_R01` is not explained by `R01`.
+        // `R01` adds nothing to `ORU_R01`.
         (!meaning.is_empty() && !code.contains(meaning)).then_some(meaning)
     }
 }
 
-/// The map's word on each field. A field that two rows took shows the first.
+/// Returns what the map did with each field. A field that two rows read shows the first.
 fn fates(report: &Report) -> HashMap<String, (&'static str, String)> {
     let mut fates = HashMap::new();
     let reason = |entry: &mapping::Entry, otherwise: &str| {
@@ -273,7 +274,7 @@ fn place_key(place: &Place) -> String {
     }
 }
 
-/// An issue in words, with the part of the field that it speaks of.
+/// Describes an issue, with the part of the field that it concerns.
 pub(super) fn words(issue: &Issue) -> String {
     let place = &issue.place;
     let words = issue.text();
@@ -283,7 +284,7 @@ pub(super) fn words(issue: &Issue) -> String {
     words.to_owned()
 }
 
-/// The page's name of an issue's place, to link to.
+/// Returns the anchor of an issue's location, and the location in words.
 pub(super) fn place_of(issue: &Issue) -> (String, String) {
     let place = &issue.place;
     let name = place

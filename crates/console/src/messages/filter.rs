@@ -1,4 +1,5 @@
-//! Filters as chips that stay in the address. What names a patient stands there as a handle.
+//! Message filters as chips, kept in the address. Anything that identifies a patient appears there
+//! as a handle.
 
 use super::super::fault::Fault;
 use super::super::handles::Handles;
@@ -11,13 +12,13 @@ use base::{DateTime, Timestamp, Zone};
 use std::sync::Arc;
 use store::journal::{Filter, Sequence, State};
 
-/// The message types that the menu offers; an address may hold any.
+/// The message types that the menu offers; an address may contain any.
 pub(super) const TYPES: [&str; 12] = [
     "ADT", "ADT^A01", "ADT^A03", "ADT^A04", "ADT^A08", "ADT^A40", "ORU^R01", "RDE^O11", "SIU^S12",
     "VXU^V04", "MDM^T02", "ORM^O01",
 ];
 
-/// The spans of time that the menu offers.
+/// The time spans that the menu offers.
 pub(super) const SPANS: [(&str, &str, i64); 4] = [
     ("1h", "last hour", 3600),
     ("24h", "last 24 hours", 86_400),
@@ -25,45 +26,45 @@ pub(super) const SPANS: [(&str, &str, i64); 4] = [
     ("30d", "last 30 days", 2_592_000),
 ];
 
-/// What an address asks for.
+/// The query of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Wanted {
     pub(crate) flow: String,
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// A state's word, or several with commas between them.
+    /// One state, or several separated by commas.
     pub(crate) state: String,
     pub(crate) control: String,
-    /// Handles of the reason that a message rests for (somebody may have typed it), of a record number,
-    /// an order number, words of the text.
+    /// Handles of the reason why a message waits (it may contain typed text), of a record number,
+    /// of an order number and of words in the text.
     pub(crate) reason: String,
     pub(crate) patient: String,
     pub(crate) order: String,
     pub(crate) text: String,
     pub(crate) issues: String,
     pub(crate) since: String,
-    /// Instants, as FHIR writes them.
+    /// The instants, in FHIR's format.
     pub(crate) from: String,
     pub(crate) until: String,
-    /// The `next` of the page before.
+    /// The `next` value of the previous page.
     pub(crate) before: Option<u64>,
     /// A path to evaluate on the open message.
     pub(crate) path: String,
-    /// Whoever asks what is new: the newest message of the list, and its lines.
+    /// For polling: the newest message of the list, and its rows.
     pub(super) after: Option<u64>,
     pub(super) rows: String,
 }
 
-/// A chip: what is filtered, and the address without it.
+/// A chip: the filter, and the address without it.
 pub(crate) struct Chip {
     pub(crate) label: String,
-    /// The moment that it names.
+    /// The instant that the filter names.
     pub(crate) moment: Option<Timestamp>,
     pub(crate) without: String,
 }
 
-/// An entry of a menu.
+/// One entry of a menu.
 pub(crate) struct Choice {
     pub(crate) label: String,
     pub(crate) address: String,
@@ -73,12 +74,12 @@ pub(crate) struct Choice {
 // === impl Wanted ===
 
 impl Wanted {
-    /// The query string without the page; empty where nothing is filtered.
+    /// Returns the query string without the page; empty without filters.
     pub(crate) fn query(&self) -> String {
         self.query_with("", "")
     }
 
-    /// The query string with one field set otherwise; an empty value leaves it out.
+    /// Returns the query string with one field changed; an empty value removes it.
     pub(crate) fn query_with(&self, field: &str, value: &str) -> String {
         let own = self.pairs().into_iter();
         query_of(own.map(|(name, own)| (name, if name == field { value } else { own })))
@@ -101,12 +102,12 @@ impl Wanted {
         ]
     }
 
-    /// The filters that are on, without their values: for the audit log.
+    /// Returns the names of the active filters without their values, for the audit log.
     pub(super) fn names(&self) -> Vec<&'static str> {
         given(self.pairs()).map(|(name, _)| name).collect()
     }
 
-    /// The filters that a form of the list carries with it.
+    /// Reads the filters that a form of the list carries.
     pub(super) fn of_form(form: &Form) -> Self {
         let own = |name: &str| form.get(name).to_owned();
         Self {
@@ -126,13 +127,13 @@ impl Wanted {
         }
     }
 
-    /// The same with a span of time that stays as it is while somebody reads: `last hour` becomes a
-    /// moment.
+    /// Fixes a relative time span to an absolute one, so that it does not move while somebody
+    /// reads: `last hour` becomes an instant.
     pub(super) fn at(mut self, now: Timestamp) -> Self {
         let span = SPANS.iter().find(|(code, ..)| *code == self.since);
         if let Some((_, _, secs)) = span {
             let since = Timestamp::from_micros(now.micros() - secs * 1_000_000);
-            // One that cannot be read is told later.
+            // An unreadable value is reported later.
             let from = instant(&self.from, &Zone::utc()).map_or(since, |from| from.max(since));
             if self.from.is_empty() || instant(&self.from, &Zone::utc()).is_some() {
                 self.from = from.to_fhir();
@@ -142,7 +143,7 @@ impl Wanted {
         self
     }
 
-    /// As the journal takes it. A handle that is forgotten says so.
+    /// Converts the query into a journal filter. A forgotten handle is an error.
     pub(crate) fn filter(
         &self,
         handles: &Handles,
@@ -185,7 +186,7 @@ impl Wanted {
         })
     }
 
-    /// The states that are asked for; none for all.
+    /// Returns the selected states; none means all.
     fn states(&self) -> Result<Vec<State>, Fault> {
         let read = |word: &str| {
             let words = || State::ALL.map(State::word).join(", ");
@@ -201,7 +202,7 @@ impl Wanted {
         self.before.map(Sequence::new)
     }
 
-    /// The filters that are on.
+    /// Returns the chips of the active filters.
     pub(super) fn chips(&self, handles: &Handles, user: &str) -> Vec<Chip> {
         let typed = |handle: &str| handles.find(user, handle).unwrap_or_default();
         let span = SPANS.iter().find(|(code, ..)| *code == self.since);
@@ -252,7 +253,7 @@ impl Wanted {
             .collect()
     }
 
-    /// A menu for one field.
+    /// Returns the menu of one field.
     pub(super) fn choices<'a>(
         &self,
         field: &str,
@@ -274,10 +275,11 @@ impl Wanted {
     }
 }
 
-/// The states that wait for a person, as an address has them: what *Needs attention* counts.
+/// The states that wait for a person, as they appear in an address; the ones that *Needs attention*
+/// counts.
 pub(crate) const OPEN: &str = "needs attention,dead,held,parked";
 
-/// The words of a filter by state.
+/// Returns the short text of a filter by state.
 fn in_short(states: &str) -> String {
     match states {
         OPEN => "waits for a person".to_owned(),
@@ -287,9 +289,9 @@ fn in_short(states: &str) -> String {
 
 const MOMENT: &str = "a date or a time such as 2026-01-31T12:00:00Z";
 
-/// An instant that an address or a form names; one without an offset is read in `zone`.
+/// Parses an instant from an address or a form; one without an offset is read in `zone`.
 fn instant(text: &str, zone: &Zone) -> Option<Timestamp> {
-    // A form's field gives minutes, FHIR asks for seconds.
+    // A form field gives minutes; FHIR requires seconds.
     let text = match text.len() {
         16 => format!("{text}:00"),
         _ => text.to_owned(),
@@ -307,7 +309,7 @@ fn forgotten() -> Fault {
     )
 }
 
-/// `POST /messages/narrow`: filters that somebody types.
+/// Handles `POST /messages/narrow`: filters that somebody types.
 pub(crate) async fn narrow(
     Extension(handles): Extension<Arc<Handles>>,
     form: Form,
@@ -317,7 +319,7 @@ pub(crate) async fn narrow(
         "" => earlier,
         text => handles.keep(user, text),
     };
-    // The page's script says in which zone the fields are meant.
+    // The page's script sends the time zone of the fields.
     let zone = Zone::named(form.get("zone")).unwrap_or_else(Zone::utc);
     let moment = |name: &str, earlier: String| match form.get(name).trim() {
         "" => Ok(earlier),
@@ -341,7 +343,7 @@ pub(crate) async fn narrow(
     Ok(Redirect::to(&format!("/messages?{}", wanted.query())).into_response())
 }
 
-/// The filter of a page, for a visitor.
+/// Returns a page's filter for a visitor.
 pub(super) fn of_visitor(
     wanted: &Wanted,
     handles: &Handles,
@@ -378,7 +380,7 @@ mod tests {
         }
     }
 
-    /// Whatever an address says, it is read or named: no filter falls away.
+    /// Every value in an address is either understood or reported: no filter is dropped.
     #[test]
     fn a_wrong_filter_is_never_everything() {
         let handles = Handles::default();

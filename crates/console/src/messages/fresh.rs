@@ -1,9 +1,9 @@
-//! What is new to a list of messages that is open: how many match now, and where its lines stand.
+//! Updates for an open list of messages: how many match now, and the states of its rows.
 //!
 //! Invariants:
-//! - the answer holds numbers and words of states, nothing of a message, so it needs no entry in the
-//!   audit log; showing the new lines does;
-//! - asking does not keep a session alive.
+//! - the response contains numbers and state names but no message content, so it needs no entry in
+//!   the audit log; showing the new rows does;
+//! - polling does not keep a session alive.
 
 use super::super::fault::Fault;
 use super::super::handles::Handles;
@@ -23,23 +23,23 @@ use std::sync::Arc;
 use store::journal::{Filter, Page, Sequence, State as Stand};
 use web::App;
 
-/// What moved.
+/// The update.
 #[derive(Serialize)]
 struct Fresh {
-    /// Messages that match and came after the list was made.
+    /// The number of matching messages that arrived after the list was rendered.
     n: usize,
-    /// There are more.
+    /// True if there are more than were counted.
     more: bool,
-    /// Class and word of each line that is shown.
+    /// The class and name of the state of each visible row.
     states: BTreeMap<u64, (&'static str, &'static str)>,
 }
 
-/// So many are counted.
+/// The largest number of messages that are counted.
 const MAX_COUNTED: usize = 500;
-/// So many lines are looked up.
+/// The largest number of rows that are looked up.
 const MAX_ROWS: usize = 100;
 
-/// `GET /messages/fresh?…&after=17&rows=15,16,17`
+/// Handles `GET /messages/fresh?…&after=17&rows=15,16,17`.
 pub(crate) async fn fresh(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,

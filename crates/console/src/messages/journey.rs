@@ -1,4 +1,4 @@
-//! The path of a message: received, answered, applied, sent again, and where it stands.
+//! The path of a message: received, acknowledged, applied, resent, and its current state.
 
 use super::super::fault::Fault;
 use super::list::latency;
@@ -7,17 +7,17 @@ use base::Timestamp;
 use store::journal::{Delivery, State, Stored};
 use web::App;
 
-/// One step of the way.
+/// One step of the path.
 pub(super) struct Step {
     pub(super) at: Option<Timestamp>,
     pub(super) class: &'static str,
     pub(super) what: String,
     pub(super) detail: String,
-    /// A whole message, such as the acknowledgement.
+    /// The text of a whole message, such as the acknowledgement.
     pub(super) text: Option<String>,
 }
 
-/// Reads it; not for an async task's own thread.
+/// Reads the steps. Blocks, so async code must not call it on its own thread.
 pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
     let summary = &stored.summary;
     let received = summary.received;

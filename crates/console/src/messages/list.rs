@@ -22,15 +22,16 @@ use web::App;
 use web::trail::Touched;
 
 const PAGE: usize = 50;
-/// A larger message's acknowledgement is shown with the message, not in the list.
+/// The size limit for messages whose acknowledgement appears in the list. That of a larger one is
+/// shown only with the message.
 const SMALL: usize = 64 << 10;
 
-/// A line of the list.
+/// One row of the list.
 pub(crate) struct Row {
     pub(crate) summary: Summary,
-    /// `AA`, where the sender has it.
+    /// The acknowledgement code, such as `AA`, if the sender has it.
     pub(crate) acknowledged: String,
-    /// From receipt to the chart.
+    /// The time from receipt to the chart.
     pub(crate) took: String,
 }
 
@@ -43,11 +44,11 @@ pub(crate) struct Listed {
     pub(crate) states: Vec<Choice>,
     pub(crate) spans: Vec<Choice>,
     pub(crate) rows: Vec<Row>,
-    /// `12,345 messages, newest first`
+    /// The count, such as `12,345 messages, newest first`.
     pub(crate) how_many: String,
     pub(crate) next: Option<u64>,
     pub(crate) text_lag: u64,
-    /// The journal's last message when the list was made.
+    /// The journal's last message when the list was rendered.
     pub(crate) newest: u64,
 }
 
@@ -101,7 +102,7 @@ impl Listed {
             .map(|before| format!("/messages?{query}{and}before={before}"))
     }
 
-    /// The menus of filters.
+    /// Returns the filter menus.
     pub(crate) fn menus(&self) -> [(&'static str, &[Choice]); 4] {
         [
             ("Flow", &self.flows),
@@ -111,7 +112,7 @@ impl Listed {
         ]
     }
 
-    /// Where a script asks what is new.
+    /// Returns the address that a script polls for updates.
     pub(crate) fn fresh_address(&self) -> String {
         let query = self.query();
         let and = if query.is_empty() { "" } else { "&" };
@@ -122,7 +123,7 @@ impl Listed {
         format!("/messages?{}", self.wanted.query_with("issues", "1"))
     }
 
-    /// Reads it; not for an async task's own thread.
+    /// Reads one page. Blocks, so async code must not call it on its own thread.
     pub(super) fn take(
         app: &App,
         wanted: Wanted,
@@ -165,7 +166,7 @@ impl Listed {
     }
 }
 
-/// A flow that there never was is a mistake, not an empty list.
+/// Refuses a filter on a flow that never existed: that is an error, not an empty list.
 pub(super) fn check_flow(app: &App, filter: &Filter) -> Result<(), Fault> {
     match &filter.flow {
         Some(flow) => known("flow", flow, app.known_flows()?.iter().map(String::as_str)),
@@ -173,7 +174,7 @@ pub(super) fn check_flow(app: &App, filter: &Filter) -> Result<(), Fault> {
     }
 }
 
-/// Every flow's name, in the order of the configuration.
+/// Returns the names of all flows, in the order of the configuration.
 pub(super) fn flow_names(app: &App) -> Vec<String> {
     let addresses = app.engine.addresses();
     addresses.into_iter().map(|(flow, _)| flow).collect()
@@ -210,7 +211,7 @@ fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
     })
 }
 
-/// `12 ms`, `3.4 s`, `5 min`
+/// Formats a duration: `12 ms`, `3.4 s`, `5 min`.
 pub(super) fn latency(micros: i64) -> String {
     match micros.max(0) {
         micros @ 0..1_000 => format!("{micros} µs"),
@@ -220,7 +221,8 @@ pub(super) fn latency(micros: i64) -> String {
     }
 }
 
-/// The journal keeps its sums by flow and state; other filters are not counted to the end.
+/// Returns the count in words. The journal keeps totals by flow and state; with other filters the
+/// count stops early.
 fn how_many(
     app: &App,
     filter: &Filter,
@@ -254,7 +256,7 @@ fn how_many(
     })
 }
 
-/// `GET /messages`
+/// Handles `GET /messages`.
 pub(crate) async fn list(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -269,7 +271,7 @@ pub(crate) async fn list(
     })
 }
 
-/// The list, with the access in the audit log.
+/// Returns the list and audits the access.
 pub(super) async fn audited_list(
     app: &App,
     handles: &Arc<Handles>,
@@ -293,7 +295,7 @@ pub(super) async fn audited_list(
     Ok(listed)
 }
 
-/// Some messages for another page, such as the finder; its page is the one that audits.
+/// Returns some messages for another page, such as the search, which audits the access itself.
 pub(crate) fn some_rows(app: &App, filter: &Filter, limit: usize) -> Result<Vec<Row>, Fault> {
     let listing = app.journal.list(
         filter,

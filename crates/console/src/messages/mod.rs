@@ -1,7 +1,7 @@
-//! Messages: a list with filters, and one message beside it.
+//! The message pages: a list with filters, and one message beside it.
 //!
-//! Invariant: a list or a message is in the audit log before its first byte, with the patients that
-//! the message touched as far as the chart knows them.
+//! Invariant: a list or a message is in the audit log before its first byte, with the patients of
+//! the message that the chart knows.
 
 mod act;
 mod ask;
@@ -33,7 +33,7 @@ use super::fault::Fault;
 use store::journal::{Sequence, State, Stored};
 use web::App;
 
-/// The class of a state, beside its word.
+/// Returns the CSS class of a state.
 pub(super) fn state_class(state: State) -> &'static str {
     match state {
         State::Received => "wait",
@@ -44,7 +44,8 @@ pub(super) fn state_class(state: State) -> &'static str {
     }
 }
 
-/// A message, unless it is pruned or damaged: for what can do without it. Whoever opens a damaged one is told.
+/// Returns a message, or none if it is pruned or damaged, for callers that can do without it.
+/// Opening a damaged message reports the damage.
 pub(super) fn readable(app: &App, sequence: Sequence) -> Result<Option<Stored>, Fault> {
     match app.journal.read(sequence) {
         Err(error) if error.is_damage() => Ok(None),

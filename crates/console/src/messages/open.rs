@@ -1,4 +1,4 @@
-//! One message: raw, parsed, what it became, its path.
+//! One message: raw text, parsed fields, changes in the chart, and path.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -41,17 +41,17 @@ pub(super) struct Opened {
     pub(super) issues: Vec<Shown>,
     pub(super) changes: Vec<Change>,
     pub(super) steps: Vec<Step>,
-    /// The path that was asked for and what stands there.
+    /// The requested path, whose value the page shows.
     pub(super) path: String,
     pub(super) found: Option<Result<Vec<(String, String)>, String>>,
-    /// The chart of the patient.
+    /// The address of the patient's chart.
     pub(super) chart: Option<String>,
     pub(super) patients: Vec<String>,
-    /// Whose copy it is.
+    /// The original, if this message is a copy.
     pub(super) copy_of: Option<Resent>,
-    /// Its own copies, oldest first.
+    /// The copies of this message, oldest first.
     pub(super) copies: Vec<(Sequence, Resent)>,
-    /// Where it could be sent on to.
+    /// The flows to which it could be redirected.
     pub(super) other_flows: Vec<String>,
     /// The address of the list that it was opened from.
     pub(super) back: String,
@@ -61,7 +61,7 @@ pub(super) struct Opened {
 
 /// A finding on the page.
 pub(super) struct Shown {
-    /// Where, as a name on the page; empty where the page has no such place.
+    /// The anchor of the location on the page; empty if there is none.
     pub(super) anchor: String,
     pub(super) finding: Finding,
 }
@@ -75,7 +75,7 @@ struct OpenedPart {
 // === impl Opened ===
 
 impl Opened {
-    /// Reads it; not for an async task's own thread.
+    /// Reads the message. Blocks, so async code must not call it on its own thread.
     fn take(
         app: &App,
         permit: &Permit,
@@ -129,17 +129,17 @@ impl Opened {
         (state_class(self.summary.state), self.summary.state.word())
     }
 
-    /// A person may hold it: it is not applied yet.
+    /// Returns true if a person may hold the message, because it is not applied yet.
     pub(super) fn can_wait(&self) -> bool {
         self.rests() && self.summary.state != Stand::Held || self.summary.state == Stand::Received
     }
 
-    /// It has been through the maps once, or could not.
+    /// Returns true if the message has been through the maps once, or failed there.
     pub(super) fn can_be_replayed(&self) -> bool {
         self.summary.state != Stand::Received
     }
 
-    /// A person may let it go on or set it aside.
+    /// Returns true if a person may release or skip the message.
     pub(super) fn rests(&self) -> bool {
         match self.summary.state {
             Stand::NeedsAttention => !self.is_in_chart(),
@@ -148,7 +148,7 @@ impl Opened {
         }
     }
 
-    /// It is in the chart, and somebody has to look at what came of it.
+    /// Returns true if the message is in the chart and its result needs attention.
     pub(super) fn is_in_chart(&self) -> bool {
         let reason = self.summary.reason.as_deref().unwrap_or_default();
         self.summary.state == Stand::NeedsAttention && flow::attention::in_chart(reason)
@@ -159,7 +159,7 @@ impl Opened {
     }
 }
 
-/// What is odd about the message: how it is written, then what maps and chart found.
+/// Returns the issues of a message: first of its syntax, then those of the maps and the chart.
 fn issues(message: &Message, findings: Vec<Finding>) -> Vec<Shown> {
     let written = message.issues().iter().chain(message.structure().issues());
     let written = written.map(|issue| {
@@ -181,7 +181,7 @@ fn issues(message: &Message, findings: Vec<Finding>) -> Vec<Shown> {
     shown
 }
 
-/// The copies of a message. They have its control id, unless their maker changed it.
+/// Returns the copies of a message. They share its control id, unless their editor changed it.
 fn copies(app: &App, stored: &Stored) -> Result<Vec<(Sequence, Resent)>, Fault> {
     if stored.summary.header.control_id.is_empty() {
         return Ok(Vec::new());
@@ -238,7 +238,7 @@ fn route(message: &Message) -> String {
     format!("{} → {}", place(3, 4), place(5, 6))
 }
 
-/// What stands at a path: each piece with its own text.
+/// Evaluates a path: each piece with its own text.
 fn evaluate(message: &Message, path: &str) -> Option<Result<Vec<(String, String)>, String>> {
     let path = path.trim();
     if path.is_empty() {
@@ -259,7 +259,7 @@ fn evaluate(message: &Message, path: &str) -> Option<Result<Vec<(String, String)
     })
 }
 
-/// The source patients that what became of it speaks of.
+/// Returns the source patients that the message's changes concern.
 fn patients(app: &App, permit: &Permit, changes: &[Change]) -> Result<Vec<String>, Fault> {
     let mut found = Vec::new();
     for change in changes {
@@ -287,7 +287,7 @@ fn patients(app: &App, permit: &Permit, changes: &[Change]) -> Result<Vec<String
     Ok(found)
 }
 
-/// `GET /messages/{sequence}`
+/// Handles `GET /messages/{sequence}`.
 pub(crate) async fn open(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -339,7 +339,7 @@ pub(super) async fn audited_open(
     }
 }
 
-/// `GET /messages/{sequence}/raw`: the bytes as they came.
+/// Handles `GET /messages/{sequence}/raw`: the bytes as received.
 pub(crate) async fn download(
     State(app): State<App>,
     visitor: Visitor,

@@ -1,14 +1,14 @@
-//! Names of fields that raw text, parsed tree and lineage share, so that one lights the other.
+//! Field anchors shared by raw text, parsed tree and lineage, so that one can highlight the other.
 
 use hl7v2::{Message, Path};
 
-/// The name of a field on the page: `PID.1-5`, the fifth field of the first PID.
+/// Returns the anchor of a field on the page: `PID.1-5` is the fifth field of the first PID.
 pub(super) fn key(segment: &str, occurrence: usize, field: usize) -> String {
     format!("{segment}.{occurrence}-{field}")
 }
 
-/// The name of the field that a path leads to: `OBX[3]-5[1].2` gives `OBX.3-5`. Paths with groups
-/// need the message; without one they have none.
+/// Returns the anchor of the field that a path leads to: `OBX[3]-5[1].2` gives `OBX.3-5`. A path
+/// with groups needs the message and has no anchor without it.
 pub(crate) fn anchor(path: &str, message: Option<&Message>) -> Option<String> {
     let path = Path::parse(path).ok()?;
     let field = path.field?.get() as usize;
@@ -27,7 +27,7 @@ pub(crate) fn anchor(path: &str, message: Option<&Message>) -> Option<String> {
     Some(key(segment.name(), segment.occurrence(), field))
 }
 
-/// The address that opens a message at a field.
+/// Returns the address that opens a message at a field.
 pub(crate) fn link_to_field(sequence: u64, source: &str) -> String {
     match anchor(source, None) {
         Some(anchor) => format!("/messages/{sequence}#f-{anchor}"),

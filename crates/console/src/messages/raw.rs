@@ -1,16 +1,16 @@
-//! The raw text, segments set apart, each field named so that it can be pointed at.
+//! The raw text with segments set apart, each field with an anchor.
 
 use super::super::markup::{Markup, escape};
 use super::place::key;
 use hl7v2::{Message, Segment};
 use std::fmt::Write as _;
 
-/// A longer field is cut in the page; the download has it whole.
+/// The length at which a field is cut in the page; the download has all of it.
 const MAX_FIELD_CHARS: usize = 600;
-/// More segments than this are for the download.
+/// The largest number of segments shown; the download has all of them.
 const MAX_SEGMENTS: usize = 1_000;
 
-/// The message as HTML, one line for each segment.
+/// Renders the message as HTML, one line per segment.
 pub(super) fn raw(message: &Message) -> Markup {
     let mut html = String::with_capacity(message.raw().len() * 4);
     for segment in message.segments().take(MAX_SEGMENTS) {
@@ -43,7 +43,7 @@ fn line(html: &mut String, segment: Segment<'_>) {
     let _ = write!(html, "<div class=\"seg\"><b>{}</b>", escape(name));
     let is_header = matches!(name, "MSH" | "FHS" | "BHS");
     for (n, field) in segment.fields() {
-        // MSH-1 is the separator itself and stands there already.
+        // MSH-1 is the separator itself and has been written already.
         if is_header && n == 1 {
             continue;
         }
@@ -64,7 +64,7 @@ fn line(html: &mut String, segment: Segment<'_>) {
     html.push_str("</div>");
 }
 
-/// The beginning of a long text, and what was left out.
+/// Returns the beginning of a long text, and a note on what was left out.
 fn cut(text: &str) -> (&str, String) {
     match text.char_indices().nth(MAX_FIELD_CHARS) {
         Some((end, _)) => {

@@ -1,4 +1,4 @@
-//! What a person has to look at, grouped by reason, each with the one action that helps.
+//! Messages that need attention, grouped by reason, each group with the one action that helps.
 
 use super::super::fault::Fault;
 use super::super::handles::Handles;
@@ -9,22 +9,22 @@ use flow::Attention;
 use store::journal::{Filter, Page, Sequence, State};
 use web::App;
 
-/// Messages of one flow that wait for a person for one reason.
+/// The messages of one flow that wait for a person for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) flow: String,
     pub(crate) state: State,
     pub(crate) reason: String,
-    /// Stands for the reason in an address.
+    /// The handle of the reason, for addresses.
     pub(crate) handle: String,
     pub(crate) n: u64,
-    /// Counting stopped: there are more.
+    /// True if counting stopped before the end.
     pub(crate) is_cut: bool,
     pub(crate) since: Timestamp,
     pub(crate) newest: Sequence,
 }
 
-/// So many messages of a state are counted.
+/// The largest number of messages counted per state.
 const MAX_COUNTED: usize = 100_000;
 
 /// The states that wait for a person.
@@ -35,13 +35,14 @@ const STATES: [State; 4] = [
     State::Parked,
 ];
 
-/// The list of everything that waits for a person: what the sum of the groups counts.
+/// Returns the address of the list of everything that waits for a person, which is what the groups'
+/// total counts.
 pub(crate) fn address() -> String {
     format!("/messages?state={}", encode(OPEN))
 }
 
-/// What rests, by flow, state and reason. A reason may hold what somebody typed, so addresses have a
-/// handle of it; whoever only counts needs none.
+/// Returns the waiting messages by flow, state and reason. A reason may contain typed text, so
+/// addresses use a handle for it; callers that only count need none.
 pub(crate) fn groups(
     app: &App,
     at: Timestamp,
@@ -67,7 +68,7 @@ pub(crate) fn groups(
         .collect()
 }
 
-/// When a message came; none where its day is pruned.
+/// Returns the time at which a message was received; none if its day is pruned.
 fn received(app: &App, sequence: Sequence) -> Result<Option<Timestamp>, Fault> {
     let page = Page {
         before: Some(Sequence::new(sequence.get().saturating_add(1))),
@@ -78,7 +79,7 @@ fn received(app: &App, sequence: Sequence) -> Result<Option<Timestamp>, Fault> {
     Ok(found.map(|row| row.received))
 }
 
-/// Changes when the list has to be shown anew.
+/// Returns a digest that changes whenever the list has to be rendered again.
 pub(crate) fn digest(groups: &[Group]) -> String {
     groups
         .iter()
@@ -102,7 +103,7 @@ impl Group {
         super::super::messages::state_class(self.state)
     }
 
-    /// The messages of the group.
+    /// Returns the address of the group's messages.
     pub(crate) fn address(&self) -> String {
         format!(
             "/messages?flow={}&state={}&reason={}",
@@ -112,14 +113,14 @@ impl Group {
         )
     }
 
-    /// The newest of them, beside the others.
+    /// Returns the address of the group's newest message beside the others.
     pub(crate) fn first(&self) -> String {
         let query = self.address();
         let query = query.split_once('?').map_or("", |(_, query)| query);
         format!("/messages/{}?{query}", self.newest)
     }
 
-    /// What helps.
+    /// Returns the remedy.
     pub(crate) fn remedy(&self) -> &'static str {
         match self.state {
             State::NeedsAttention if self.is_in_chart() => "once the map is right; or settle each",
@@ -147,7 +148,7 @@ impl Group {
             | Attention::MergeCircle
             | Attention::NoPatient
             | Attention::AnotherPerson
-            // The disk's, but only its sender has it.
+            // The disk is at fault, but only the sender has the message.
             | Attention::Damaged => true,
             Attention::NoMap
             | Attention::UnknownVersion
@@ -169,10 +170,10 @@ impl Group {
         Attention::parse(&self.reason).is_some_and(Attention::in_chart)
     }
 
-    /// The word on the button, where one click on all of them helps.
+    /// Returns the label of the button, if one click on all messages helps.
     pub(crate) fn action(&self) -> Option<(&'static str, &'static str)> {
         match self.state {
-            // The same bytes would fail again: the sender has to send others.
+            // The same bytes would fail again: the sender has to send other ones.
             State::NeedsAttention if self.is_senders_fault() => Some(("skip", "Skip")),
             State::NeedsAttention | State::Dead => Some(("replay", "Replay all")),
             State::Held => Some(("release", "Release all")),

@@ -1,9 +1,9 @@
-//! `GET /console/live`: the overview's numbers as server-sent events.
+//! The stream `GET /console/live`: the overview's figures as server-sent events.
 //!
 //! Invariants:
-//! - an event carries numbers, times and names of flows, nothing of a patient;
+//! - an event contains numbers, times and flow names, nothing about a patient;
 //! - the stream does not keep a session alive, and ends with it;
-//! - nothing is sent while nothing moved, but for a sign of life.
+//! - while nothing changes, only keep-alives are sent.
 
 use super::super::markup::thousands;
 use super::super::query::Query;
@@ -26,26 +26,26 @@ use web::App;
 
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What moved, by the keys of the page's elements.
+/// The changed figures, by the keys of the page's elements.
 #[derive(Serialize, PartialEq, Eq, Default)]
 struct Change {
     texts: BTreeMap<String, String>,
     times: BTreeMap<String, String>,
     paths: BTreeMap<String, String>,
-    /// Width and class of a line.
+    /// The width and class of each line.
     wires: BTreeMap<String, (String, &'static str)>,
-    /// What is there only at times.
+    /// The visibility of elements that are not always shown.
     shown: BTreeMap<String, bool>,
-    /// The class of a state.
+    /// The class of each state.
     states: BTreeMap<String, &'static str>,
-    /// The digest of what needs attention.
+    /// The digest of the messages that need attention.
     attention: String,
 }
 
 /// The receiving end as a stream.
 struct Events(mpsc::Receiver<Event>);
 
-/// `GET /console/live`
+/// Handles `GET /console/live`.
 pub(crate) async fn live(
     State(app): State<App>,
     Query(asked): Query<Asked>,
@@ -71,7 +71,7 @@ async fn feed(app: App, parts: Parts, (span, sender): (&'static Span, mpsc::Send
         if peek(&app, &parts).is_none() {
             return;
         }
-        // A store that cannot be read for a moment is no reason to end the stream.
+        // A temporary read error does not end the stream.
         if let Ok(view) = super::take(&app, span, None).await {
             let change = Change::of(&view);
             if change != shown {

@@ -1,6 +1,6 @@
-//! The overview: four numbers, the live picture, what needs attention.
+//! The overview: four figures, the live diagram and the messages that need attention.
 //!
-//! Invariant: every number comes from the journal or the chart, so it survives a restart; nothing
+//! Invariant: every figure comes from the journal or the chart, so it survives a restart; nothing
 //! here names a patient.
 
 mod attention;
@@ -31,7 +31,7 @@ use store::chart::Statistics;
 use store::journal::{Notice, Rated, State as Stand};
 use web::App;
 
-/// Everything that the overview shows, at one moment.
+/// All data of the overview at one moment.
 pub(super) struct View {
     pub(super) at: Timestamp,
     pub(super) span: &'static Span,
@@ -39,13 +39,13 @@ pub(super) struct View {
     pub(super) lanes: Vec<Lane>,
     pub(super) chart: ChartNode,
     pub(super) groups: Vec<Group>,
-    /// Why nothing is taken or written any more, if so.
+    /// The reasons why nothing is accepted or written, if that is so.
     pub(super) stopped: Vec<String>,
-    /// What befell the stores and nobody has seen yet.
+    /// The store incidents that nobody has acknowledged yet.
     pub(super) notices: Vec<Notice>,
 }
 
-/// One of the four.
+/// One of the four figures.
 pub(super) struct Number {
     pub(super) key: &'static str,
     pub(super) label: &'static str,
@@ -55,11 +55,11 @@ pub(super) struct Number {
     pub(super) address: String,
 }
 
-/// The destination.
+/// The destination in the diagram.
 pub(super) struct ChartNode {
     pub(super) rows: Vec<(&'static str, &'static str, String)>,
     pub(super) updated: Option<Timestamp>,
-    /// What reached it in the last hour.
+    /// The curve of what reached the chart in the last hour.
     pub(super) area: String,
     pub(super) stroke: String,
 }
@@ -78,14 +78,14 @@ struct AttentionPart<'a> {
     view: &'a View,
 }
 
-/// A span of time that the numbers are of.
+/// The time span that the figures cover.
 pub(super) struct Span {
     code: &'static str,
     words: &'static str,
-    /// What it is compared with.
+    /// The description of the comparison span.
     before: &'static str,
     micros: i64,
-    /// How long ago the span begins that it is compared with.
+    /// The distance back to the start of the comparison span.
     ago: i64,
 }
 
@@ -132,7 +132,7 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// The span asked for; the last day where none is.
+    /// Returns the requested span, or the last day by default.
     pub(super) fn span(&self) -> Result<&'static Span, Fault> {
         const TODAY: &Span = &SPANS[1];
         known("span", &self.span, SPANS.iter().map(|span| span.code))?;
@@ -144,7 +144,7 @@ impl Asked {
 // === impl View ===
 
 impl View {
-    /// Reads it; not for an async task's own thread.
+    /// Reads the view. Blocks, so async code must not call it on its own thread.
     pub(super) fn take(
         app: &App,
         span: &'static Span,
@@ -156,13 +156,13 @@ impl View {
             .map_err(|error| Fault::internal(&error))?;
         let statistics = app.chart.statistics()?;
         let at = snapshot.at;
-        // The running minute counts too.
+        // The current minute counts too.
         let soon = Timestamp::from_micros(at.micros() + 60_000_000);
         let back = |micros: i64| Timestamp::from_micros(at.micros() - micros);
         let now = Sums::of(app, back(span.micros), soon)?;
         let before = Sums::of(app, back(span.ago), back(span.ago - span.micros))?;
         let mut stopped = Vec::new();
-        // The frame says what a full disk means, once for everything.
+        // The frame explains a full disk, once for every page.
         if app.audit.reserve().is_none() {
             let journal = app.journal.stopped();
             stopped.extend(journal.map(|error| format!("The journal takes no messages: {error}.")));
@@ -188,7 +188,7 @@ impl View {
         })
     }
 
-    /// Address, words, and whether it is the one that is shown.
+    /// Returns the address, the label and whether the span is selected.
     fn spans(&self) -> Vec<(String, &'static str, bool)> {
         let chip = |span: &'static Span| {
             let is_on = span.code == self.span.code;
@@ -211,7 +211,7 @@ impl View {
     }
 }
 
-/// What happened in a span of time.
+/// The totals of a time span.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     received: u64,
@@ -347,7 +347,7 @@ async fn take(
     .map_err(|error| Fault::internal(&error))?
 }
 
-/// `GET /`
+/// Handles `GET /`.
 pub(super) async fn show(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -362,7 +362,7 @@ pub(super) async fn show(
     })
 }
 
-/// `GET /console/attention`: the list again, for the page that is open.
+/// Handles `GET /console/attention`: the list again, for the open page.
 pub(super) async fn attention(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,

@@ -1,4 +1,4 @@
-//! What befell the stores: shown until somebody says that it is seen.
+//! Store incidents, shown until somebody acknowledges them.
 
 use super::super::fault::Fault;
 use super::super::visitor::Form;
@@ -9,7 +9,7 @@ use web::App;
 use web::damages;
 use web::trail::Touched;
 
-/// What reading found damaged, in sentences.
+/// Describes the damage found while reading.
 pub(super) fn damage(app: &App) -> Vec<String> {
     let told = damages(app).into_iter().filter_map(|(store, damage)| {
         let last = damage.last().filter(|_| 0 < damage.n_met())?;
@@ -21,7 +21,7 @@ pub(super) fn damage(app: &App) -> Vec<String> {
     told.collect()
 }
 
-/// `POST /console/notices/{id}`: it is not shown any more, and the audit log says who said so.
+/// Handles `POST /console/notices/{id}`: hides the notice and audits who acknowledged it.
 pub(crate) async fn seen(
     State(app): State<App>,
     Path(id): Path<i64>,

@@ -1,33 +1,33 @@
-//! Sources, flows, destination: what the picture draws of one moment.
+//! The live diagram of one moment: sources, flows and the destination.
 
 use super::super::markup::{Markup, ago, encode};
 use base::Timestamp;
 use flow::{Feed, FlowSnapshot, FlowState, Minute};
 use std::fmt::Write as _;
 
-/// One flow from left to right.
+/// One flow, from left to right.
 pub(crate) struct Lane {
     pub(crate) name: String,
-    /// Who sends: as configured, or as the messages say.
+    /// The source: its configured name, or the senders named in its messages.
     pub(crate) title: String,
     pub(crate) address: String,
     pub(crate) peers: String,
-    /// The class of the state, and the word.
+    /// The class and name of the state.
     pub(crate) state: (&'static str, &'static str),
-    /// Since when nothing is heard as usual.
+    /// The time since which the feed has been unusually silent.
     pub(crate) since: Option<Timestamp>,
     pub(crate) rate: String,
     pub(crate) last: Option<Timestamp>,
     pub(crate) waiting: String,
-    /// What came in, minute by minute.
+    /// The curve of messages received per minute.
     pub(crate) area: String,
     pub(crate) stroke: String,
     pub(crate) failed: String,
-    /// What of it reached the chart.
+    /// The curve of those that reached the chart.
     pub(crate) applied_area: String,
     pub(crate) applied_stroke: String,
     pub(crate) described: String,
-    /// How thick its lines are.
+    /// The width of its lines.
     pub(crate) width: String,
     /// The class of its lines.
     pub(crate) wire: &'static str,
@@ -41,10 +41,10 @@ pub(crate) struct Wire {
     pub(crate) class: &'static str,
 }
 
-/// The states of what waits, as an address has them.
+/// The waiting states, as they appear in an address.
 const WAITING: &str = "received,needs attention,dead,held,parked";
 
-/// The sparkline's own measure; the page stretches it.
+/// The sparkline's own width; the page stretches it.
 const WIDE: f64 = 120.0;
 const HIGH: f64 = 28.0;
 
@@ -53,7 +53,7 @@ const HIGH: f64 = 28.0;
 impl Lane {
     pub(crate) fn of(flow: &FlowSnapshot, at: Timestamp) -> Self {
         let whole = flow.minutes.len().saturating_sub(1);
-        // The running minute is not over; the last whole one says the rate.
+        // The current minute is incomplete, so the last full minute gives the rate.
         let last = flow
             .minutes
             .get(whole.wrapping_sub(1))
@@ -95,7 +95,8 @@ impl Lane {
         }
     }
 
-    /// Everything of it that waits, in the chart's way or for a person: what `waiting` counts.
+    /// Returns the address of everything in the flow that waits, for the chart or for a person:
+    /// what `waiting` counts.
     pub(crate) fn waiting_address(&self) -> String {
         format!(
             "/messages?flow={}&state={}",
@@ -104,7 +105,7 @@ impl Lane {
         )
     }
 
-    /// The line from its source.
+    /// Returns the key of the line from its source.
     pub(crate) fn key(&self) -> String {
         format!("in-{}", self.name)
     }
@@ -120,7 +121,7 @@ fn state(flow: &FlowSnapshot) -> (&'static str, &'static str) {
             (_, None) => ("good", flow.state.word()),
         },
         FlowState::Draining => ("wait", flow.state.word()),
-        // A person stops a flow too: that is another state.
+        // A flow stopped by a person has a different state.
         FlowState::Stopped => ("bad", "halted: nothing can be written"),
         FlowState::Off => ("off", "stopped by hand"),
     }
@@ -148,7 +149,7 @@ fn waiting(flow: &FlowSnapshot) -> String {
     }
 }
 
-/// What the console calls the source: the configured name, else its senders.
+/// Returns the console's name for the source: the configured name, or its senders.
 fn title(flow: &FlowSnapshot) -> String {
     if let Some(title) = &flow.title {
         return title.clone();
@@ -166,7 +167,7 @@ fn title(flow: &FlowSnapshot) -> String {
     }
 }
 
-/// A quiet line after ten minutes without a message.
+/// Returns the class of the line, which turns quiet after ten minutes without a message.
 fn wire(flow: &FlowSnapshot, at: Timestamp) -> &'static str {
     let is_quiet = flow
         .last_received
@@ -182,12 +183,12 @@ fn wire(flow: &FlowSnapshot, at: Timestamp) -> &'static str {
     }
 }
 
-/// From 1 for silence to 8 for a thousand a minute and more.
+/// Returns the width of the line, from 1 for silence to 8 for a thousand messages a minute or more.
 fn width(per_minute: u32) -> f64 {
     (1.0 + f64::from(per_minute + 1).log10() * 2.4).min(8.0)
 }
 
-/// What reached the chart by all flows together: area and line.
+/// Returns the area and line of what reached the chart through all flows together.
 pub(crate) fn together(flows: &[FlowSnapshot]) -> (String, String) {
     let n_minutes = flows
         .iter()
@@ -223,7 +224,7 @@ fn spark(counts: impl ExactSizeIterator<Item = u32> + Clone, is_area: bool) -> S
     path
 }
 
-/// A mark below each minute in which a message failed.
+/// Returns a mark for each minute in which a message failed.
 fn failures(minutes: &[Minute]) -> String {
     let step = WIDE / minutes.len().saturating_sub(1).max(1) as f64;
     let mut path = String::new();
@@ -239,7 +240,7 @@ fn failures(minutes: &[Minute]) -> String {
     path
 }
 
-/// Lines from the middle of each flow to the middle of the destination.
+/// Returns lines from the middle of each flow to the middle of the destination.
 pub(crate) fn wires(lanes: &[Lane]) -> Vec<Wire> {
     let n = lanes.len().max(1) as f64;
     let line = |(idx, lane): (usize, &Lane)| {
@@ -254,7 +255,7 @@ pub(crate) fn wires(lanes: &[Lane]) -> Vec<Wire> {
     lanes.iter().enumerate().map(line).collect()
 }
 
-/// How long nothing is heard, where that is unusual; a script shows and hides it.
+/// Renders how long a feed has been unusually silent; a script shows and hides it.
 pub(crate) fn silence(lane: &Lane, at: impl std::borrow::Borrow<Timestamp>) -> Markup {
     let since = lane.since.unwrap_or(*at.borrow());
     let name = super::super::markup::escape(&lane.name);
@@ -266,7 +267,7 @@ pub(crate) fn silence(lane: &Lane, at: impl std::borrow::Borrow<Timestamp>) -> M
     ))
 }
 
-/// The age of a message, for a script that keeps it growing.
+/// Renders the age of the last message, which a script keeps current.
 pub(crate) fn last_age(lane: &Lane, at: impl std::borrow::Borrow<Timestamp>) -> Markup {
     match lane.last {
         Some(last) => Markup(format!(

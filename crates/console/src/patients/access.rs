@@ -1,4 +1,4 @@
-//! Access: who looked at this person's data, when and why.
+//! The access page: who viewed this person's data, when and why.
 
 use super::super::audit::{Heading, Line, plain_headings};
 use super::super::fault::Fault;
@@ -21,7 +21,7 @@ struct AccessPage {
     band: Band,
     lines: Vec<Line>,
     headings: Vec<Heading>,
-    /// What the flows wrote is shown too.
+    /// True if writes by the flows are shown too.
     is_all: bool,
     is_cut: bool,
     lag: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Asked {
 
 const MAX_LINES: usize = 200;
 
-/// `GET /patients/{id}/access`
+/// Handles `GET /patients/{id}/access`.
 pub(crate) async fn access(
     State(app): State<App>,
     visitor: Visitor,
@@ -77,7 +77,8 @@ pub(crate) async fn access(
     })
 }
 
-/// The newest entries that touched any of these; one that touched several counts once.
+/// Returns the newest entries that touched any of these patients. An entry that touched several
+/// counts once.
 fn of_patients(
     app: &App,
     patients: &[String],

@@ -1,18 +1,19 @@
-//! Who gives out a number, by the name that the site's own configuration has for it.
+//! Assigning authorities, by the names that the site's own configuration gives them.
 
 use super::value;
 use fhir::json::Node;
 use std::collections::BTreeMap;
 use web::App;
 
-/// The names of assigning authorities by their systems.
+/// The names of assigning authorities, by system.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Authorities(BTreeMap<String, String>);
 
 // === impl Authorities ===
 
 impl Authorities {
-    /// Those of all flows. Where two call one system differently, the first flow's name holds.
+    /// Collects the authorities of all flows. If two flows name one system differently, the first
+    /// name is used.
     pub(super) fn of(app: &App) -> Self {
         let mut names = BTreeMap::new();
         for (flow, _) in app.engine.addresses() {
@@ -26,7 +27,7 @@ impl Authorities {
         Self(names)
     }
 
-    /// The configured name, else what the identifier says of itself.
+    /// Returns the configured name, or else the one in the identifier.
     pub(super) fn name(&self, identifier: Node<'_>) -> String {
         let system = identifier.text("system").unwrap_or_default();
         self.0

@@ -1,11 +1,11 @@
-//! The band that never scrolls away: who this is.
+//! The patient band, which stays visible: who this is.
 
 use super::authorities::Authorities;
 use super::record::{Record, Said};
 use super::value;
 use fhir::json::Node;
 
-/// Name, birth date and age, sex, numbers by source, allergies.
+/// The name, birth date and age, sex, numbers by source, and allergies.
 pub(super) struct Band {
     pub(super) id: String,
     pub(super) name: String,
@@ -33,7 +33,7 @@ const TABS: [(&str, &str); 6] = [
 // === impl Band ===
 
 impl Band {
-    /// The record must hold the AllergyIntolerance resources.
+    /// Creates the band. The record must contain the AllergyIntolerance resources.
     pub(super) fn of(record: &Record, tab: &'static str) -> Self {
         let patient = record.golden.root();
         let born = patient.text("birthDate").unwrap_or_default().into_owned();
@@ -68,7 +68,7 @@ impl Band {
         }
     }
 
-    /// Address, word, whether it is this page.
+    /// Returns the address, the label and whether it is the current page.
     pub(super) fn tabs(&self) -> Vec<(String, &'static str, bool)> {
         TABS.iter()
             .map(|(part, word)| {
@@ -89,7 +89,7 @@ fn numbers(patient: Node<'_>, authorities: &Authorities) -> Vec<(String, String)
             let number = identifier.text("value")?.into_owned();
             let kind = identifier.get("type").map(value::code).unwrap_or_default();
             let name = authorities.name(identifier);
-            // A social security number is nothing to read over a shoulder.
+            // A social security number must not be readable over a shoulder.
             let is_secret = kind == "SS" || name == "SSN";
             let number = if is_secret {
                 hidden(&number)
@@ -120,7 +120,7 @@ fn allergies(record: &Record) -> Vec<Said> {
             "inactive" | "resolved"
         );
         let text = root.get("code").map(value::concept).unwrap_or_default();
-        // To something, which is not the same as to nothing.
+        // An allergy to an unknown substance is not the same as no allergy.
         let text = if text.is_empty() {
             "not coded".to_owned()
         } else {

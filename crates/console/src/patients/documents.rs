@@ -1,4 +1,5 @@
-//! Documents: each is read in place, by the rules of [`super::super::attachment`].
+//! The documents page: each document is shown in the page, by the rules of
+//! [`super::super::attachment`].
 
 use super::super::attachment::{Attachment, Reading, View, base64, may_frame};
 use super::super::fault::Fault;
@@ -21,14 +22,14 @@ pub(super) struct Document {
     pub(super) when: String,
     pub(super) source: String,
     pub(super) status: Option<(&'static str, &'static str)>,
-    /// Text that is read in place, with what it is clicked for.
+    /// The texts shown in the page, each with a link to its origin.
     pub(super) texts: Vec<Said>,
     pub(super) files: Vec<File>,
 }
 
 /// An attachment.
 pub(super) struct File {
-    /// Where it is read in place, if it can be and the text is not here already.
+    /// The address at which it is shown, if that is possible and the text is not here already.
     pub(super) read: Option<String>,
     pub(super) address: String,
     pub(super) media: String,
@@ -53,12 +54,12 @@ const TYPES: [&str; 5] = [
     "Observation",
 ];
 
-/// Text shown in place is cut here; the download has it whole.
+/// The length at which text shown in the page is cut; the download has all of it.
 const MAX_TEXT: usize = 20_000;
-/// A result's text that is longer than this is a document too.
+/// The length above which a result's text counts as a document too.
 const LONG_RESULT: usize = 120;
 
-/// `GET /patients/{id}/documents`
+/// Handles `GET /patients/{id}/documents`.
 pub(crate) async fn documents(
     State(app): State<App>,
     visitor: Visitor,
@@ -80,7 +81,7 @@ pub(crate) async fn documents(
     })
 }
 
-/// All documents, the newest first.
+/// Returns all documents, newest first.
 pub(super) fn all(record: &Record) -> Vec<Document> {
     let mut found: Vec<Document> = Vec::new();
     for entry in &record.entries {
@@ -156,7 +157,8 @@ fn reference(record: &Record, entry: &Entry) -> Document {
     document
 }
 
-/// A report with a conclusion, a note or a form of its own; one that only names results is in the results.
+/// Returns a report that has a conclusion, a note or a presented form. A report that only lists
+/// results appears under the results.
 fn report(record: &Record, entry: &Entry) -> Option<Document> {
     let root = entry.root();
     let mut document = document(
@@ -251,7 +253,7 @@ fn attach(
             document.texts.push(record.said(entry, &element, text));
         }
         Reading::Text(..) | Reading::Pdf | Reading::Picture(_) => read = Some(address("document")),
-        Reading::Not => {}
+        Reading::DownloadOnly => {}
     }
     document.files.push(File {
         read,
@@ -267,7 +269,7 @@ pub(crate) struct Asked {
     element: String,
 }
 
-/// The way to an attachment: person, type, resource.
+/// The path of an attachment: person, type, resource.
 type Way = Path<(String, String, String)>;
 
 #[derive(Template)]
@@ -278,7 +280,8 @@ struct DocumentPage {
     view: View,
 }
 
-/// `GET /patients/{id}/document/{type}/{resource}?element=…`: read in place.
+/// Handles `GET /patients/{id}/document/{type}/{resource}?element=…`: shows the document in the
+/// page.
 pub(crate) async fn document_page(
     State(app): State<App>,
     visitor: Visitor,
@@ -313,7 +316,8 @@ pub(crate) async fn document_page(
     Ok(may_frame(answer))
 }
 
-/// `GET /patients/{id}/inline/{type}/{resource}?element=…`: the bytes for the frame of that page.
+/// Handles `GET /patients/{id}/inline/{type}/{resource}?element=…`: the bytes for the frame of that
+/// page.
 pub(crate) async fn inline(
     State(app): State<App>,
     visitor: Visitor,
@@ -326,7 +330,7 @@ pub(crate) async fn inline(
         .inline()
 }
 
-/// `GET /patients/{id}/file/{type}/{resource}?element=…`
+/// Handles `GET /patients/{id}/file/{type}/{resource}?element=…`.
 pub(crate) async fn download(
     State(app): State<App>,
     visitor: Visitor,
@@ -338,7 +342,7 @@ pub(crate) async fn download(
     Ok(attachment.download())
 }
 
-/// The attachment at an element, and what its document is called.
+/// Returns the attachment at an element, and the title of its document.
 fn found(
     record: &Record,
     (resource_type, id): (&str, &str),
@@ -363,7 +367,7 @@ fn found(
     Ok((attachment, title))
 }
 
-/// The node at `content[0].attachment`.
+/// Returns the node at a path such as `content[0].attachment`.
 fn at<'a>(root: Node<'a>, path: &str) -> Option<Node<'a>> {
     path.split('.')
         .try_fold(root, |node, part| match part.split_once('[') {

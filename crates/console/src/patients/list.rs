@@ -22,7 +22,7 @@ use store::chart::{Count, Limits};
 use web::App;
 use web::trail::Touched;
 
-/// A line of the list.
+/// One row of the list.
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -35,7 +35,7 @@ pub(crate) struct Person {
     pub(crate) members: Vec<String>,
 }
 
-/// A page of persons.
+/// One page of persons.
 pub(crate) struct Persons {
     pub(crate) rows: Vec<Person>,
     pub(crate) next: Option<String>,
@@ -55,7 +55,7 @@ struct ListPage {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
-    /// The handle of what was typed.
+    /// The handle of the search text.
     #[serde(default)]
     find: String,
     #[serde(default)]
@@ -64,7 +64,7 @@ pub(crate) struct Asked {
 
 const PAGE: u32 = 50;
 
-/// `GET /patients`
+/// Handles `GET /patients`.
 pub(crate) async fn list(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
@@ -129,7 +129,7 @@ pub(crate) async fn list(
     })
 }
 
-/// `POST /patients`: the search, so that no address holds a name.
+/// Handles `POST /patients`: the search, posted so that no address contains a name.
 pub(crate) async fn find(Extension(handles): Extension<Arc<Handles>>, form: Form) -> Response {
     let address = match form.get("find").trim() {
         "" => "/patients".to_owned(),
@@ -138,7 +138,8 @@ pub(crate) async fn find(Extension(handles): Extension<Arc<Handles>>, form: Form
     Redirect::to(&address).into_response()
 }
 
-/// Persons that match a name, a birth date or a record number; not for an async task's own thread.
+/// Returns persons that match a name, a birth date or a record number. Blocks, so async code must
+/// not call it on its own thread.
 pub(crate) fn persons(
     app: &App,
     permit: &Permit,
@@ -147,7 +148,7 @@ pub(crate) fn persons(
 ) -> Result<Persons, Fault> {
     let mut pairs = vec![
         ("_person".to_owned(), "true".to_owned()),
-        // A person that became part of another is not a person any more.
+        // A person merged into another is no longer a person.
         ("active".to_owned(), "true".to_owned()),
         ("_count".to_owned(), limit.to_string()),
         ("_sort".to_owned(), "family,_id".to_owned()),
@@ -181,7 +182,7 @@ pub(crate) fn persons(
     })
 }
 
-/// Words are names, a date is a birth date, what has a digit is a number.
+/// Parses a search: words are names, a date is a birth date, and a word with a digit is a number.
 fn wanted(text: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {

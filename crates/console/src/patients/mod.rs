@@ -1,9 +1,9 @@
-//! Patients: a list of persons, and one person's chart across all sources.
+//! The patient pages: a list of persons, and one person's chart across all sources.
 //!
 //! Invariants:
 //! - every page of a chart is in the audit log, with all source patients, before its first byte;
-//! - every value links to where it came from;
-//! - what a source took back is shown as taken back, not left out.
+//! - every value links to its origin;
+//! - a value that a source withdrew is shown as withdrawn, not left out.
 
 mod access;
 mod authorities;

@@ -1,4 +1,4 @@
-//! Where a value came from: the field of a message, what stood there, and the row of a map.
+//! The origin of a value: the field of a message, its raw value, and the map row.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -16,7 +16,7 @@ use store::chart::{Read, Traced};
 use web::App;
 use web::trail::Touched;
 
-/// What is told of a value.
+/// The origin page of a value.
 struct Origin {
     /// The chart that it was opened from.
     chart: String,
@@ -24,15 +24,15 @@ struct Origin {
     resource: String,
     version: u32,
     updated: Timestamp,
-    /// The value and what stands below it, as the resource has it now.
+    /// The value and the elements below it, as they are in the resource now.
     values: Vec<Difference>,
-    /// The newest first.
+    /// The messages that gave the value, newest first.
     told: Vec<Told>,
-    /// The rest of the message's part in this resource.
+    /// The other values that the message set in this resource.
     others: Vec<(String, String, String)>,
 }
 
-/// One message that said it.
+/// One message that gave the value.
 struct Told {
     field: String,
     raw: String,
@@ -69,7 +69,7 @@ pub(crate) struct Asked {
 
 const MAX_TOLD: usize = 8;
 
-/// `GET /patients/{person}/from/{type}/{id}?element=…`
+/// Handles `GET /patients/{person}/from/{type}/{id}?element=…`.
 pub(crate) async fn origin(
     State(app): State<App>,
     visitor: Visitor,
@@ -139,7 +139,7 @@ fn take(
         if matching.is_empty() {
             matching.extend(origin_of(&own, &path));
         }
-        // One line for a field; its components stand in the message.
+        // One line per field; its components are in the message.
         let mut fields = BTreeSet::new();
         matching.retain(|traced| {
             let source = traced.origin.source.as_str();
@@ -207,7 +207,7 @@ fn tell(app: &App, traced: &Traced) -> Result<Told, Fault> {
     };
     if let Some(sequence) = app.chart.message_of(&traced.message) {
         told.link = link_to_field(sequence.get(), &origin.source);
-        // The message may be pruned; the lineage outlives it.
+        // The message may be pruned; its lineage is kept.
         if let Some(stored) = readable(app, sequence)? {
             let header = stored.summary.header;
             let first = |text: &str| text.split('^').next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! A person's record: all resources of all linked source patients, parsed once for a page.
+//! A person's record: all resources of all linked source patients, parsed once per page.
 
 use super::super::fault::Fault;
 use super::super::messages::readable;
@@ -13,41 +13,41 @@ use store::journal::{Sequence, Summary};
 use web::App;
 use web::trail::Touched;
 
-/// More resources than this are not read for one page; the page says so.
+/// The largest number of resources read for one page; the page reports if there are more.
 const MAX_RESOURCES: usize = 8_000;
 
-/// Everything about one person that a page asked for.
+/// The resources of one person that a page needs.
 pub(super) struct Record {
     pub(super) person: Person,
-    /// The person's own Patient, as linking made it.
+    /// The golden record that linking created.
     pub(super) golden: Entry,
-    /// The source patients, with what they are called here.
+    /// The source patients with their labels.
     pub(super) members: Vec<Member>,
     pub(super) entries: Vec<Entry>,
     pub(super) is_cut: bool,
-    /// Today's day, for ages.
+    /// The current date, for ages.
     pub(super) today: String,
     pub(super) authorities: Authorities,
 }
 
-/// A resource and its tree.
+/// A resource and its parsed tree.
 pub(super) struct Entry {
     pub(super) resource: Resource,
     pub(super) document: Document,
-    /// Who sent it last, where a message did: `CORELAB at ZZLAB`.
+    /// The sender of the last message that wrote it, if any: `CORELAB at ZZLAB`.
     pub(super) sender: String,
 }
 
 /// A source's patient.
 pub(super) struct Member {
     pub(super) id: String,
-    /// Short: `LIS at NORTHLAB`, or the assigner of its number.
+    /// The short label: `LIS at NORTHLAB`, or the assigner of its number.
     pub(super) label: String,
-    /// The flow that it came by.
+    /// The flow that it came through.
     pub(super) flow: Option<String>,
 }
 
-/// A value that answers "where from?" when it is clicked.
+/// A value that links to its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) text: String,
@@ -57,7 +57,7 @@ pub(super) struct Said {
 // === impl Record ===
 
 impl Record {
-    /// Reads it, with the access in the audit log. Only resources of `types` are read.
+    /// Reads the record and audits the access. Only resources of `types` are read.
     pub(super) async fn open(
         app: &App,
         visitor: &Visitor,
@@ -143,21 +143,21 @@ impl Record {
         })
     }
 
-    /// Everybody whose data it is, for the audit log.
+    /// Returns everyone whose data it is, for the audit log.
     fn patients(&self) -> Vec<String> {
         let mut patients = self.person.members.clone();
         patients.push(self.person.id.clone());
         patients
     }
 
-    /// The resources of a type, the newest change first.
+    /// Returns the resources of a type, the most recently changed first.
     pub(super) fn of_type<'r>(&'r self, name: &'static str) -> impl Iterator<Item = &'r Entry> {
         self.entries
             .iter()
             .filter(move |entry| entry.resource.resource_type == name)
     }
 
-    /// A text that links to its origin. `element` is a path below the resource.
+    /// Creates a text that links to its origin. `element` is a path below the resource.
     pub(super) fn said(&self, entry: &Entry, element: &str, text: impl Into<String>) -> Said {
         let resource = &entry.resource;
         Said {
@@ -172,7 +172,7 @@ impl Record {
         }
     }
 
-    /// What the source of an entry is called.
+    /// Returns the label of an entry's source.
     pub(super) fn source_of<'r>(&'r self, entry: &'r Entry) -> &'r str {
         if !entry.sender.is_empty() {
             return &entry.sender;
@@ -185,7 +185,7 @@ impl Record {
         member.map_or("", |member| member.label.as_str())
     }
 
-    /// The same without the facility, for narrow columns.
+    /// Returns the same label without the facility, for narrow columns.
     pub(super) fn short_source_of<'r>(&'r self, entry: &'r Entry) -> &'r str {
         let source = self.source_of(entry);
         source
@@ -193,8 +193,8 @@ impl Record {
             .map_or(source, |(application, _)| application)
     }
 
-    /// The visit that ended last, and the day of its end: what came later is new to who was there.
-    /// The record must hold the Encounter resources.
+    /// Returns the last completed visit and the day on which it ended: what came later is new to
+    /// those who were there. The record must contain the Encounter resources.
     pub(super) fn last_visit(&self) -> Option<(&Entry, String)> {
         let ended = self.of_type("Encounter").filter_map(|entry| {
             let root = entry.root();
@@ -208,7 +208,7 @@ impl Record {
             .max_by(|one, other| one.1.cmp(&other.1))
     }
 
-    /// More than one source speaks of this person.
+    /// Returns true if more than one source has data of this person.
     pub(super) fn has_many_sources(&self) -> bool {
         let mut sources = self.entries.iter().map(|entry| self.source_of(entry));
         let first = sources.next();
@@ -232,7 +232,7 @@ impl Entry {
         self.document.root()
     }
 
-    /// The id of the source patient that it speaks of.
+    /// Returns the id of the source patient that the resource belongs to.
     pub(super) fn patient(&self) -> Option<String> {
         if self.resource.resource_type == "Patient" {
             return Some(self.resource.id.clone());
@@ -247,14 +247,14 @@ impl Entry {
             .map(str::to_owned)
     }
 
-    /// Somebody said that it was wrong.
+    /// Returns true if the resource is marked as entered in error.
     pub(super) fn is_error(&self) -> bool {
         let root = self.root();
         let is_error = |name| value::status(root, name) == "entered-in-error";
         is_error("status") || is_error("verificationStatus")
     }
 
-    /// When it happened, by the first of these elements that is there.
+    /// Returns the time of the event, from the first of these elements that is present.
     pub(super) fn when(&self, elements: &[&str]) -> Option<String> {
         let root = self.root();
         elements.iter().find_map(|element| {
@@ -268,8 +268,8 @@ impl Entry {
     }
 }
 
-/// What a source patient is called: the sender of the last message that spoke of it, else the
-/// assigner of its first number.
+/// Creates a member. Its label is the sender of the last message about this patient, or else the
+/// assigner of the first number.
 fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Member, Fault> {
     let lineage = app.chart.lineage(permit, "Patient", id, None)?;
     let sequence = lineage
@@ -308,10 +308,10 @@ fn member(app: &App, permit: &Permit, id: &str, entries: &[Entry]) -> Result<Mem
     })
 }
 
-/// More resources than this do not name their senders on a page.
+/// The number of resources above which a page does not name their senders.
 const MAX_NAMED: usize = 600;
 
-/// Names the sender of each resource that a message made.
+/// Names the sender of each resource that a message wrote.
 fn name_senders(app: &App, permit: &Permit, entries: &mut [Entry]) -> Result<(), Fault> {
     let mut known: HashMap<Sequence, String> = HashMap::new();
     for entry in entries.iter_mut().take(MAX_NAMED) {
@@ -339,7 +339,7 @@ fn name_senders(app: &App, permit: &Permit, entries: &mut [Entry]) -> Result<(),
     Ok(())
 }
 
-/// `CORELAB at ZZLAB`, else the flow.
+/// Returns the sender, such as `CORELAB at ZZLAB`, or else the flow.
 fn sender_of(summary: &Summary) -> String {
     let header = &summary.header;
     let parts = [&header.sending_application, &header.sending_facility];
@@ -355,7 +355,7 @@ fn sender_of(summary: &Summary) -> String {
     }
 }
 
-/// Two records of one sender are told apart by their numbers.
+/// Adds their numbers to the labels of records that share a sender.
 fn tell_apart(members: &mut [Member], entries: &[Entry]) {
     let labels: Vec<String> = members.iter().map(|member| member.label.clone()).collect();
     for member in members {

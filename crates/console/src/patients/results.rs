@@ -1,4 +1,4 @@
-//! Results: tests by date, and one test as a chart.
+//! The results page: tests by date, and one test as a chart.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -23,12 +23,12 @@ struct ResultsPage {
     groups: Vec<Group>,
     n_tests: usize,
     open: Option<Series>,
-    /// Address, words, and whether it is the one that is shown.
+    /// The address, the label and whether the span is selected.
     spans: [(String, &'static str, bool); 5],
     many_sources: bool,
 }
 
-/// Tests of one category.
+/// The tests of one category.
 struct Group {
     category: String,
     rows: Vec<Row>,
@@ -54,7 +54,7 @@ pub(crate) struct Asked {
     span: String,
 }
 
-/// Code, words, days up to the newest result.
+/// The code, label and number of days before the newest result.
 const SPANS: [(&str, &str, i64); 5] = [
     ("", "All", 0),
     ("1y", "1 year", 366),
@@ -70,10 +70,10 @@ const TYPES: [&str; 4] = [
     "Observation",
     "DiagnosticReport",
 ];
-/// So many days stand side by side.
+/// The largest number of days shown side by side.
 const MAX_DAYS: usize = 12;
 
-/// `GET /patients/{id}/results`
+/// Handles `GET /patients/{id}/results`.
 pub(crate) async fn results(
     State(app): State<App>,
     visitor: Visitor,
@@ -120,7 +120,7 @@ pub(crate) async fn results(
     })
 }
 
-/// The results of the last so many days up to the newest one; zero is all.
+/// Returns the results of the last `n_days` before the newest one; zero means all.
 fn within(mut series: Vec<Series>, n_days: i64) -> Vec<Series> {
     let points = series.iter().flat_map(|series| &series.points);
     let newest = points.map(|point| point.at).max();
@@ -135,7 +135,7 @@ fn within(mut series: Vec<Series>, n_days: i64) -> Vec<Series> {
     series
 }
 
-/// The page with a test open, in a span.
+/// Returns the address of the page with a test open, in a span.
 fn address(id: &str, test: &str, span: &str) -> String {
     match test {
         "" => format!("/patients/{id}/results?span={span}"),
@@ -165,7 +165,7 @@ fn groups(
                 cell.push(point);
             }
         }
-        // A test whose results all lie before the days shown is still on the page, by its name.
+        // A test whose results are all older than the days shown still appears, with its name only.
         let row = Row {
             address: address(id, &series.key, span),
             is_open: series.key == open,

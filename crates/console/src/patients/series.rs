@@ -1,4 +1,4 @@
-//! Results of one kind over time: latest value, marks, reference range, sparkline.
+//! Results of one kind over time: latest value, marks, reference range and sparkline.
 
 use super::super::markup::Markup;
 use super::record::{Entry, Record, Said};
@@ -9,19 +9,19 @@ use std::fmt::Write as _;
 
 /// All results of one test.
 pub(super) struct Series {
-    /// What groups them: the code.
+    /// The code that groups the results.
     pub(super) key: String,
     pub(super) name: String,
     pub(super) category: String,
     pub(super) unit: String,
-    /// The newest first.
+    /// The results, newest first.
     pub(super) points: Vec<Point>,
 }
 
 /// One result.
 pub(super) struct Point {
     pub(super) when: String,
-    /// Microseconds, for the axis.
+    /// The time in microseconds, for the axis.
     pub(super) at: i64,
     pub(super) said: Said,
     pub(super) number: Option<f64>,
@@ -30,14 +30,15 @@ pub(super) struct Point {
     pub(super) mark: Mark,
     pub(super) range: Option<(Option<f64>, Option<f64>)>,
     pub(super) range_text: String,
-    /// `corrected`, `preliminary`, `withdrawn`.
+    /// The status, such as `corrected`, `preliminary` or `withdrawn`.
     pub(super) status: Option<(&'static str, &'static str)>,
     pub(super) is_error: bool,
     pub(super) source: String,
     pub(super) note: String,
 }
 
-/// How a result lies to its range: a sign and a word, so that colour is not alone.
+/// The position of a result relative to its range: a sign and a word, so that colour is not the
+/// only signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) sign: &'static str,
@@ -53,7 +54,7 @@ impl Mark {
         !self.sign.is_empty()
     }
 
-    /// HL7 v2 table 0078, as FHIR's `interpretation` has it.
+    /// Parses a code of HL7 v2 table 0078, as used in FHIR's `interpretation`.
     fn of_code(code: &str) -> Option<Self> {
         let (sign, word) = match code {
             "HH" | "HU" => ("▲▲", "critically high"),
@@ -72,7 +73,7 @@ impl Mark {
 // === impl Point ===
 
 impl Point {
-    /// The classes of its value on a page.
+    /// Returns the CSS classes of the value.
     pub(super) fn class(&self) -> &'static str {
         match (self.is_error, self.mark.is_abnormal()) {
             (true, _) => "value error",
@@ -85,7 +86,7 @@ impl Point {
 // === impl Series ===
 
 impl Series {
-    /// All series of a record by category and name.
+    /// Returns all series of a record by category and name.
     pub(super) fn all(record: &Record) -> Vec<Self> {
         let mut found: BTreeMap<String, Self> = BTreeMap::new();
         for entry in record.of_type("Observation") {
@@ -120,8 +121,8 @@ impl Series {
         all
     }
 
-    /// The name without what LOINC adds for the laboratory: `C reactive protein [Mass/volume] in
-    /// Serum or Plasma` reads `C reactive protein`. The whole name stands in the title.
+    /// Returns the name without the parts that LOINC adds for the laboratory: `C reactive protein
+    /// [Mass/volume] in Serum or Plasma` becomes `C reactive protein`. The title has the full name.
     pub(super) fn short_name(&self) -> &str {
         let ends = [" [", " in Serum", " in Blood", " by Automated"];
         let end = ends.iter().filter_map(|end| self.name.find(end)).min();
@@ -130,12 +131,12 @@ impl Series {
             .unwrap_or(&self.name)
     }
 
-    /// The key as a part of an address.
+    /// Returns the key encoded for an address.
     pub(super) fn key_encoded(&self) -> String {
         super::super::markup::encode(&self.key)
     }
 
-    /// The newest that nobody took back.
+    /// Returns the newest result that was not withdrawn.
     pub(super) fn latest(&self) -> Option<&Point> {
         self.points
             .iter()
@@ -143,7 +144,7 @@ impl Series {
             .or(self.points.first())
     }
 
-    /// A line over time in the reference band; empty with fewer than two numbers.
+    /// Renders a line over time with the reference band; empty with fewer than two numbers.
     pub(super) fn sparkline(&self) -> Markup {
         let valid: Vec<&Point> = self
             .points
@@ -157,7 +158,7 @@ impl Series {
         plot(&valid, (96.0, 24.0), &self.name)
     }
 
-    /// The same, large, for the page of the test.
+    /// Renders the same line, large, for the test's page.
     pub(super) fn chart(&self) -> Markup {
         let valid: Vec<&Point> = self
             .points
@@ -170,7 +171,7 @@ impl Series {
         plot(&valid, (720.0, 200.0), &self.name)
     }
 
-    /// The least and the greatest number, for the axis.
+    /// Returns the smallest and the largest number, for the axis.
     pub(super) fn span(&self) -> Option<(f64, f64)> {
         let numbers = || {
             self.points
@@ -185,7 +186,8 @@ impl Series {
 }
 
 fn components(root: Node<'_>) -> Vec<Node<'_>> {
-    // A result with a value of its own shows that; a panel such as a blood pressure its parts.
+    // A result with a value of its own shows that value; a panel such as a blood pressure shows its
+    // components.
     if value::choice(root, "value").is_some() {
         return Vec::new();
     }
@@ -268,7 +270,7 @@ fn point(record: &Record, entry: &Entry, node: Node<'_>, prefix: &str) -> Point 
     }
 }
 
-/// Its own notes, then those of the report that it belongs to.
+/// Returns the result's own notes, then those of its report.
 fn note(record: &Record, entry: &Entry) -> String {
     let notes = entry.root().get("note").into_iter().flat_map(Node::items);
     let mut texts: Vec<String> = notes
@@ -320,7 +322,7 @@ fn status(root: Node<'_>, is_error: bool) -> Option<(&'static str, &'static str)
     }
 }
 
-/// The sender's own word first; without one, the number against its range.
+/// Returns the sender's own interpretation, or else compares the number with its range.
 fn mark(node: Node<'_>, number: Option<f64>, range: Option<(Option<f64>, Option<f64>)>) -> Mark {
     let said = node
         .get("interpretation")
@@ -346,7 +348,7 @@ fn mark(node: Node<'_>, number: Option<f64>, range: Option<(Option<f64>, Option<
 
 type Ends = (Option<f64>, Option<f64>);
 
-/// The first reference range: its ends as numbers, and as text.
+/// Returns the first reference range: its limits as numbers, and as text.
 fn range(ranges: Option<Node<'_>>) -> (Option<Ends>, String) {
     let Some(range) = ranges.and_then(|ranges| ranges.items().next()) else {
         return (None, String::new());
@@ -369,7 +371,7 @@ fn range(ranges: Option<Node<'_>>) -> (Option<Ends>, String) {
     (ends_of(&text), text)
 }
 
-/// `3.5-5.1`, `<5`, `>= 60` as numbers.
+/// Parses limits such as `3.5-5.1`, `<5` or `>= 60`.
 fn ends_of(text: &str) -> Option<Ends> {
     let number = |text: &str| text.trim().parse::<f64>().ok();
     let text = text.trim();
@@ -388,7 +390,7 @@ fn ends_of(text: &str) -> Option<Ends> {
     Some((Some(number(low)?), Some(number(high)?)))
 }
 
-/// Points from the newest to the oldest as a line, with the band of the newest range.
+/// Draws points from the newest to the oldest as a line, with the band of the newest range.
 fn plot(points: &[&Point], (width, height): (f64, f64), name: &str) -> Markup {
     let pad = if 100.0 < height { 12.0 } else { 3.0 };
     let numbers = || points.iter().filter_map(|point| point.number);

@@ -1,4 +1,4 @@
-//! Sources: who says what of this person, and where they differ.
+//! The sources page: what each source says about this person, and where they differ.
 
 use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
@@ -19,7 +19,7 @@ use web::App;
 struct SourcesPage {
     frame: Frame,
     band: Band,
-    /// The label and the flow of each source.
+    /// The label and flow of each source.
     columns: Vec<(String, String)>,
     rows: Vec<Row>,
     senders: Vec<String>,
@@ -33,7 +33,7 @@ struct Row {
     differs: bool,
 }
 
-/// What a row reads of a Patient: the element that its lineage hangs on, and a text.
+/// A reader of one element of a Patient: returns the element that carries the lineage, and a text.
 type Reader = fn(Node<'_>, &Authorities) -> Option<(&'static str, String)>;
 
 const ROWS: [(&str, Reader); 8] = [
@@ -78,7 +78,7 @@ const ROWS: [(&str, Reader); 8] = [
     }),
 ];
 
-/// `GET /patients/{id}/sources`
+/// Handles `GET /patients/{id}/sources`.
 pub(crate) async fn sources(
     State(app): State<App>,
     visitor: Visitor,
@@ -138,7 +138,7 @@ fn row(record: &Record, patients: &[Option<&Entry>], name: &'static str, read: R
         .collect();
     said.sort();
     said.dedup();
-    // Each source has numbers of its own; that is no disagreement.
+    // Each source has numbers of its own; that is not a disagreement.
     Row {
         name,
         differs: 1 < said.len() && name != "Numbers",
@@ -173,7 +173,7 @@ fn address_text(address: Node<'_>) -> String {
     parts.join(", ")
 }
 
-/// How many resources of each type each sender gave: the senders, and a row for each type.
+/// Returns the number of resources per type and sender: the senders, and a row for each type.
 fn counts(record: &Record) -> (Vec<String>, Vec<(String, Vec<String>)>) {
     let senders: BTreeSet<&str> = record
         .entries

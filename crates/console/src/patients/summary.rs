@@ -23,7 +23,7 @@ struct SummaryPage {
     n_results: usize,
     documents: Vec<documents::Document>,
     many_sources: bool,
-    /// The last visit; what is dated later is marked as new.
+    /// The last visit; anything dated later is marked as new.
     last_visit: Option<Said>,
     last_day: String,
 }
@@ -31,10 +31,10 @@ struct SummaryPage {
 /// A list of facts of one kind.
 struct Section {
     title: &'static str,
-    /// What to say where nothing is known.
+    /// The text for an empty section.
     empty: &'static str,
     rows: Vec<Fact>,
-    /// So many more are over, and not shown.
+    /// The number of ended facts that are not shown.
     n_over: usize,
 }
 
@@ -46,7 +46,7 @@ struct Fact {
     tags: Vec<(&'static str, String)>,
     source: String,
     is_error: bool,
-    /// For the order: the newest first.
+    /// The sort key: newest first.
     at: String,
 }
 
@@ -64,13 +64,13 @@ const TYPES: [&str; 11] = [
     "DiagnosticReport",
 ];
 
-/// So many results are on the summary; the results page has all.
+/// The number of results on the summary; the results page has all.
 const MAX_RESULTS: usize = 16;
 const MAX_ROWS: usize = 8;
-/// What stands in place of a name that nobody told.
+/// The text for a missing name.
 const NOT_CODED: &str = "not coded";
 
-/// `GET /patients/{id}`
+/// Handles `GET /patients/{id}`.
 pub(crate) async fn summary(
     State(app): State<App>,
     visitor: Visitor,
@@ -79,7 +79,7 @@ pub(crate) async fn summary(
     let record = Record::open(&app, &visitor, &id, ("summary", &TYPES)).await?;
     let mut results = Series::all(&record);
     let n_results = results.len();
-    // What is newest comes first; within a day by category and name.
+    // Newest first; within a day by category and name.
     results.sort_by_key(|series| {
         let day = series
             .latest()
@@ -121,8 +121,8 @@ pub(crate) async fn summary(
     })
 }
 
-/// Dated after the day of the last visit. A day is all that many sources give, so what came on that
-/// day counts as seen; what lies ahead (an appointment) is no news.
+/// Returns true if a fact is dated after the day of the last visit. Many sources give only a day,
+/// so facts of that day count as seen; future ones (an appointment) are not new.
 fn is_new(at: &str, last_day: &str, today: &str) -> bool {
     let day = value::day(at);
     !last_day.is_empty() && last_day < day.as_str() && day.as_str() <= today
@@ -148,7 +148,7 @@ impl Section {
         rows.sort_by(|one, other| other.at.cmp(&one.at));
         let (over, mut rows): (Vec<Fact>, Vec<Fact>) = rows.into_iter().partition(is_over);
         let mut n_over = over.len();
-        // Where nothing is current, the past is what there is to say.
+        // Without current entries, past ones are shown.
         if rows.is_empty() {
             rows = over;
             n_over = 0;
@@ -243,7 +243,7 @@ fn conditions(record: &Record) -> Section {
     )
 }
 
-/// What every visit says again is one line: the newest, and how often it was said.
+/// Merges facts repeated at every visit into one line: the newest, with the number of repetitions.
 fn once_each(mut rows: Vec<Fact>) -> Vec<Fact> {
     rows.sort_by(|one, other| other.at.cmp(&one.at));
     let mut kept: Vec<(Fact, usize)> = Vec::new();
@@ -463,7 +463,7 @@ fn encounters(record: &Record) -> Section {
     Section::of("Visits", "No visit is on record.", rows, is_over)
 }
 
-/// `http://terminology.hl7.org/CodeSystem/v3-ActCode`, the codes of Encounter.class.
+/// Translates the codes of Encounter.class, `http://terminology.hl7.org/CodeSystem/v3-ActCode`.
 fn class_words(code: &str) -> &str {
     match code {
         "IMP" => "Inpatient stay",

@@ -39,7 +39,7 @@ struct Lane {
     bad: String,
 }
 
-/// Something that happened.
+/// One event.
 struct Event {
     lane: &'static str,
     start: i64,
@@ -55,7 +55,7 @@ struct Event {
 pub(crate) struct Asked {
     #[serde(default)]
     span: String,
-    /// Where the window ends, in seconds.
+    /// The end of the window, in seconds.
     end: Option<i64>,
 }
 
@@ -72,7 +72,7 @@ const TYPES: [&str; 10] = [
     "DiagnosticReport",
 ];
 
-/// Code, words, seconds.
+/// The code, label and length in seconds.
 const SPANS: [(&str, &str, i64); 9] = [
     ("all", "All", 0),
     ("10y", "10 years", 315_576_000),
@@ -97,10 +97,10 @@ const LANES: [(&str, &str); 8] = [
 ];
 
 const WIDE: f64 = 1000.0;
-/// So many events are listed below the lanes.
+/// The largest number of events listed below the lanes.
 const MAX_LISTED: usize = 200;
 
-/// `GET /patients/{id}/timeline`
+/// Handles `GET /patients/{id}/timeline`.
 pub(crate) async fn timeline(
     State(app): State<App>,
     visitor: Visitor,
@@ -237,7 +237,7 @@ fn lane(name: &'static str, events: &[Event], (start, end): (i64, i64)) -> Lane 
     for event in events.iter().filter(|event| event.lane == name) {
         lane.n += 1;
         let from = x(event.start);
-        // What lasts is a bar, what happens is a line.
+        // A period is a bar, a point in time is a line.
         if let Some(until) = event.end
             && 4.0 < x(until) - from
         {
@@ -253,7 +253,7 @@ fn lane(name: &'static str, events: &[Event], (start, end): (i64, i64)) -> Lane 
     lane
 }
 
-/// A day as its source wrote it; a moment on the page's clock.
+/// Renders a date as its source wrote it, and an instant in the page's time zone.
 fn moment_or_day(when: &str) -> Markup {
     match value::instant(when) {
         Some(at) if when.contains('T') => Markup(Moment::at(at).to_string()),
@@ -261,7 +261,7 @@ fn moment_or_day(when: &str) -> Markup {
     }
 }
 
-/// Six dates under the lanes, as fine as the window asks for.
+/// Returns six dates below the lanes, as precise as the window requires.
 fn ticks(start: i64, end: i64) -> Vec<Markup> {
     let is_fine = end - start < 5 * 86_400;
     (0..6)

@@ -1,19 +1,19 @@
-//! FHIR values as a person reads them.
+//! FHIR values as people read them.
 
 use base::DateTime;
 use fhir::json::Node;
 
-/// A code of this system says that there is no value, not what it is.
+/// The code system whose codes state that a value is missing, not what it is.
 const DATA_ABSENT: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
 
-/// A CodeableConcept: its text, else a display, else a code. Empty where nobody told one.
+/// Renders a CodeableConcept: its text, or a display, or a code. Empty if there is none of these.
 pub(super) fn concept(node: Node<'_>) -> String {
     words(node, |coding| {
         coding.text("system").as_deref() != Some(DATA_ABSENT)
     })
 }
 
-/// Why there is no value.
+/// Returns the reason for a missing value.
 pub(super) fn absent_reason(node: Node<'_>) -> String {
     words(node, |_| true)
 }
@@ -34,7 +34,7 @@ fn words(node: Node<'_>, counts: impl Fn(&Node<'_>) -> bool) -> String {
         .unwrap_or_default()
 }
 
-/// The code that groups results: the LOINC one, else the first.
+/// Returns the code that groups results: the LOINC code, or else the first.
 pub(super) fn code(node: Node<'_>) -> String {
     let codings = || node.get("coding").into_iter().flat_map(Node::items);
     let loinc =
@@ -46,7 +46,7 @@ pub(super) fn code(node: Node<'_>) -> String {
         .unwrap_or_default()
 }
 
-/// The code of a small CodeableConcept or code, such as a status.
+/// Returns the code of a simple CodeableConcept or code, such as a status.
 pub(super) fn status(root: Node<'_>, name: &str) -> String {
     match root.get(name) {
         Some(node) if node.is_object() => code(node),
@@ -58,7 +58,7 @@ pub(super) fn status(root: Node<'_>, name: &str) -> String {
     }
 }
 
-/// Why a list ended it: `no longer listed by REG at NORTH`.
+/// Returns the list that ended the entry: `no longer listed by REG at NORTH`.
 pub(super) fn ended(root: Node<'_>) -> Vec<String> {
     let extensions = root.get("extension").into_iter().flat_map(Node::items);
     let marks = extensions.filter(|extension| {
@@ -79,7 +79,7 @@ pub(super) fn ended(root: Node<'_>) -> Vec<String> {
     words.collect()
 }
 
-/// The official name, else the first: `ZZTEST, Anna Q.`
+/// Returns the official name, or else the first: `ZZTEST, Anna Q.`
 pub(super) fn name(patient: Node<'_>) -> String {
     let names = || patient.get("name").into_iter().flat_map(Node::items);
     let chosen = names()
@@ -91,7 +91,7 @@ pub(super) fn name(patient: Node<'_>) -> String {
         .map_or_else(|| "no name".to_owned(), |name| cut(&name))
 }
 
-/// No name is so long; one that is must not push everything else off the page.
+/// Cuts an overlong name, which must not push everything else off the page.
 fn cut(name: &str) -> String {
     match name.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or("")),
@@ -115,7 +115,8 @@ pub(super) fn human_name(name: Node<'_>) -> String {
     }
 }
 
-/// A Quantity: `7.2 mmol/L`, its digits as they were sent but for noise behind the fourth place.
+/// Renders a Quantity such as `7.2 mmol/L`, with its digits as sent except for noise beyond the
+/// fourth decimal place.
 pub(super) fn quantity(node: Node<'_>) -> String {
     let number = node
         .get("value")
@@ -131,8 +132,9 @@ pub(super) fn quantity(node: Node<'_>) -> String {
     format!("{comparator}{number} {unit}").trim().to_owned()
 }
 
-/// A UCUM unit as people write it: `10*3/uL` reads `10³/uL`, `mL/min/{1.73_m2}` reads `mL/min/1.73 m²`.
-/// The letters stay as they came: `uL` is no `µL`, which a hurried eye takes for `mL`.
+/// Renders a UCUM unit as people write it: `10*3/uL` becomes `10³/uL`, `mL/min/{1.73_m2}` becomes
+/// `mL/min/1.73 m²`. The letters are kept: `uL` does not become `µL`, which is easily misread as
+/// `mL`.
 pub(super) fn readable(unit: &str) -> String {
     let mut out = String::with_capacity(unit.len());
     let mut inside = false;
@@ -160,7 +162,7 @@ fn superscript(digit: char) -> char {
     RAISED.get(index).copied().unwrap_or(digit)
 }
 
-/// A number without the noise of floating point: `189.34136216482673` reads `189.34`.
+/// Renders a number without floating-point noise: `189.34136216482673` becomes `189.34`.
 pub(super) fn digits(number: &str) -> String {
     match number.split_once('.') {
         Some((whole, fraction)) if 6 < fraction.len() && !number.contains(['e', 'E']) => {
@@ -177,7 +179,7 @@ pub(super) fn digits(number: &str) -> String {
     }
 }
 
-/// The element that is there of a choice such as `value[x]`, with its name.
+/// Returns the element that is present of a choice such as `value[x]`, with its name.
 pub(super) fn choice<'a>(root: Node<'a>, prefix: &str) -> Option<(&'a str, Node<'a>)> {
     root.fields().find_map(|field| {
         let name = field.name()?;
@@ -187,7 +189,8 @@ pub(super) fn choice<'a>(root: Node<'a>, prefix: &str) -> Option<(&'a str, Node<
     })
 }
 
-/// The value of a result with its name, and its unit beside it where it is words with a number in them: `1,234 mg/dL`.
+/// Returns the value of a result with its name. If the value is text with a number in it, its unit
+/// follows: `1,234 mg/dL`.
 pub(super) fn result<'a>(root: Node<'a>) -> Option<(&'a str, String)> {
     let (name, node) = choice(root, "value")?;
     let mut text = text_of(name, node);
@@ -207,7 +210,7 @@ pub(super) fn result<'a>(root: Node<'a>) -> Option<(&'a str, String)> {
     Some((name, text))
 }
 
-/// Any value of a choice as text.
+/// Renders any value of a choice as text.
 pub(super) fn text_of(name: &str, node: Node<'_>) -> String {
     if name.ends_with("Quantity") || name.ends_with("Age") || name.ends_with("Duration") {
         return quantity(node);
@@ -244,7 +247,7 @@ pub(super) fn text_of(name: &str, node: Node<'_>) -> String {
         .map_or_else(|| node.raw_str().to_owned(), std::borrow::Cow::into_owned)
 }
 
-/// A reference that is shown by what it says of itself.
+/// Renders a reference by the text it carries.
 pub(super) fn reference(node: Node<'_>) -> String {
     node.text("display")
         .or_else(|| node.text("reference"))
@@ -263,18 +266,18 @@ pub(super) fn period(node: Node<'_>) -> String {
     }
 }
 
-/// The day of a date or time, as far as the sender knew it.
+/// Returns the day of a date or time, as precise as the sender gave it.
 pub(super) fn day(text: &str) -> String {
     text.split('T').next().unwrap_or(text).to_owned()
 }
 
-/// The instant of a FHIR date or time: the first that it may mean.
+/// Returns the earliest instant that a FHIR date or time may mean.
 pub(super) fn instant(text: &str) -> Option<base::Timestamp> {
     let at = DateTime::parse_fhir(text).ok()?;
     Some(at.timestamp(&base::Zone::utc()))
 }
 
-/// Full years between a birth date and a day; none where the year is all that is known.
+/// Returns the full years between a birth date and a day; none if only the year is known.
 pub(super) fn age(birth: &str, today: &str) -> Option<String> {
     let parts = |text: &str| {
         let mut parts = text
@@ -302,7 +305,7 @@ pub(super) fn age(birth: &str, today: &str) -> Option<String> {
     })
 }
 
-/// A long number, such as a UUID, by its beginning and end.
+/// Shortens a long number, such as a UUID, to its beginning and end.
 pub(crate) fn short(number: &str) -> String {
     let chars: Vec<char> = number.chars().collect();
     match (
@@ -320,7 +323,7 @@ pub(crate) fn short(number: &str) -> String {
     }
 }
 
-/// A system as a person knows it: the assigner's name, else the end of the address.
+/// Returns a readable name of a system: the assigner's name, or else the end of the URI.
 pub(super) fn system_name(identifier: Node<'_>) -> String {
     let assigner = identifier
         .get("assigner")
@@ -337,7 +340,7 @@ pub(super) fn system_name(identifier: Node<'_>) -> String {
                 .rsplit(['/', ':'])
                 .next()
                 .unwrap_or(system);
-            // Of an OID the last arcs tell one authority from the other.
+            // The last arcs of an OID distinguish one authority from another.
             let arcs: Vec<&str> = end.split('.').collect();
             let is_oid = 6 < arcs.len() && end.bytes().all(|b| b.is_ascii_digit() || b == b'.');
             if is_oid {
@@ -352,12 +355,12 @@ pub(super) fn system_name(identifier: Node<'_>) -> String {
     }
 }
 
-/// Do blanks within its lines make columns?
+/// Returns true if blanks within the lines form columns.
 pub(super) fn has_columns(text: &str) -> bool {
     text.contains('\n') && text.lines().any(|line| line.trim().contains("   "))
 }
 
-/// The laboratory's notes on a report, with their elements (R5's DiagnosticReport.note).
+/// Returns the laboratory's notes on a report, with their elements (R5's DiagnosticReport.note).
 pub(super) fn report_notes(root: Node<'_>) -> Vec<(String, String)> {
     const NOTE: &str =
         "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note";

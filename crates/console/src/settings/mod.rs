@@ -1,8 +1,7 @@
-//! Settings: who is signed in, the sessions, where it listens, what it keeps and how much of the disk
-//! that takes.
+//! The settings page: the signed-in user, sessions, listening addresses, retention and disk usage.
 //!
-//! Invariant: what stands here is read when the page is made. What is set in the configuration file is
-//! shown and not changed here.
+//! Invariant: everything on the page is read when it is rendered. The settings of the configuration
+//! file are shown, not changed here.
 
 mod storage;
 
@@ -36,18 +35,18 @@ struct SettingsPage {
     read: Read,
 }
 
-/// What the store, the flows and the disk say.
+/// The data read from the stores, the flows and the disk.
 struct Read {
     storage: Storage,
     listeners: Vec<Listens>,
     tokens: Vec<Token>,
 }
 
-/// An address that somebody may speak to.
+/// A listening address.
 struct Listens {
     address: String,
     what: String,
-    /// The flow that takes what comes; empty for HTTP.
+    /// The flow that receives the messages; empty for HTTP.
     flow: String,
     state: (&'static str, &'static str),
 }
@@ -55,16 +54,16 @@ struct Listens {
 /// A bearer token as the audit log knows it.
 struct Token {
     actor: String,
-    /// Where its last access came from.
+    /// The address of its last access.
     source: String,
     last: Timestamp,
     n: u64,
 }
 
-/// Tokens are those of so many of the newest accesses with one.
+/// The number of newest token accesses from which the tokens are listed.
 const MAX_ACCESSES: usize = 1_000;
 
-/// `GET /settings`
+/// Handles `GET /settings`.
 pub(super) async fn show(
     State(app): State<App>,
     headers: HeaderMap,
@@ -88,7 +87,7 @@ pub(super) async fn show(
     })
 }
 
-/// `POST /settings/sessions`: ends one session, or all but the asker's own.
+/// Handles `POST /settings/sessions`: ends one session, or all but the caller's own.
 pub(super) async fn end_session(
     State(app): State<App>,
     headers: HeaderMap,
@@ -123,7 +122,8 @@ pub(super) async fn end_session(
     Ok(Redirect::to("/settings").into_response())
 }
 
-/// Everything of the page that is read from the disk; not for an async task's own thread.
+/// Reads everything on the page that comes from the disk. Blocks, so async code must not call it on
+/// its own thread.
 fn read(app: &App) -> Result<Read, Fault> {
     let snapshot = app.engine.snapshot()?;
     Ok(Read {
@@ -160,7 +160,8 @@ fn listeners(app: &App, snapshot: &Snapshot) -> Vec<Listens> {
     listeners
 }
 
-/// Which tokens were used: they are signed and stored nowhere, so the audit log is who knows them.
+/// Returns the tokens in use. Tokens are signed and stored nowhere, so only the audit log knows
+/// them.
 fn tokens(app: &App) -> Result<Vec<Token>, Fault> {
     let filter = Filter {
         kinds: vec![ActorKind::Application],

@@ -1,4 +1,4 @@
-//! What the data directory takes of the disk.
+//! Disk usage of the data directory.
 
 use super::super::markup::thousands;
 use std::fs;
@@ -7,25 +7,25 @@ use web::App;
 
 /// The data directory by its parts.
 pub(super) struct Storage {
-    /// Name, what it is, how large.
+    /// The name, description and size of each part.
     pub(super) parts: Vec<(&'static str, &'static str, String)>,
     pub(super) total: String,
-    /// Free, and of how much; none where the system does not tell.
+    /// The free space and the total; none if the system does not report them.
     pub(super) free: Option<(String, String)>,
-    /// The days that the journal has, the first and the last; empty before the first message.
+    /// The days in the journal, in order; empty before the first message.
     pub(super) days: Vec<String>,
-    /// The version that the directory says it has.
+    /// The format version of the data directory.
     pub(super) format: String,
 }
 
-/// Deeper than this nothing of ours lies.
+/// The depth limit; none of our files are deeper.
 const MAX_DEPTH: usize = 4;
 
 // === impl Storage ===
 
 impl Storage {
-    /// Reads it; not for an async task's own thread. What cannot be read counts as nothing: the page
-    /// is a help and no proof.
+    /// Reads the usage. Blocks, so async code must not call it on its own thread. Unreadable files
+    /// count as empty: the page is a guide, not an audit.
     pub(super) fn take(app: &App) -> Self {
         let data = app.data.as_path();
         let beginning = |prefix: &str| {
@@ -77,7 +77,7 @@ impl Storage {
     }
 }
 
-/// `12 kB`, `3.4 MB`, `1,204 MB`, `49 GB`
+/// Formats a size: `12 kB`, `3.4 MB`, `1,204 MB`, `49 GB`.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", thousands(bytes.div_ceil(1000))),
@@ -111,7 +111,7 @@ fn size_of(path: &Path, depth: usize) -> u64 {
     }
 }
 
-/// The days of `2026-11-26.messages.db` and its like, without repeats.
+/// Returns the days of files such as `2026-11-26.messages.db`, without repeats.
 fn days(journal: &Path) -> Vec<String> {
     let mut days: Vec<String> = entries(journal)
         .into_iter()
