@@ -72,12 +72,12 @@ pub fn routes() -> Router<App> {
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(axum::middleware::from_fn(spoken))
+        .layer(axum::middleware::from_fn(as_outcome))
 }
 
 /// Turns every refusal into an OperationOutcome, including those of the framework. If part of the
 /// body may be unread, the connection is closed after the response, and the response announces it.
-async fn spoken(request: Request, next: Next) -> Response {
+async fn as_outcome(request: Request, next: Next) -> Response {
     let has_body = !request.body().is_end_stream();
     let response = next.run(request).await;
     let status = response.status();

@@ -89,13 +89,13 @@ impl Once {
     }
 
     /// Sets the response header.
-    pub(crate) fn tell(&self, response: &mut Response) {
-        let told = format!(
+    pub(crate) fn set_header(&self, response: &mut Response) {
+        let counts = format!(
             "written={}, unchanged={}, known={}",
             self.n_written, self.n_unchanged, self.n_known
         );
-        if let Ok(told) = HeaderValue::try_from(told) {
-            response.headers_mut().insert(HEADER, told);
+        if let Ok(counts) = HeaderValue::try_from(counts) {
+            response.headers_mut().insert(HEADER, counts);
         }
     }
 }

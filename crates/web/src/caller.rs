@@ -101,7 +101,7 @@ impl Caller {
 
     /// Works like [`Caller::of_request`], but leaves the check of the CSRF token to the handler.
     pub fn of_page(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
-        let caller = Self::at_the_door(app, parts)?;
+        let caller = Self::of_any_session(app, parts)?;
         let session = caller.session.as_ref();
         if session.is_some_and(|session| session.must_choose_password) {
             return Err(Unauthenticated::ChooseFirst);
@@ -111,7 +111,7 @@ impl Caller {
 
     /// Works like [`Caller::of_page`], but also accepts the first-login secret. Only for choosing a
     /// password and logging out.
-    pub fn at_the_door(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
+    pub fn of_any_session(app: &App, parts: &Parts) -> Result<Self, Unauthenticated> {
         let origin = Origin::of(parts);
         if let Some(value) = parts.headers.get(AUTHORIZATION) {
             let token = value
@@ -163,7 +163,7 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let caller = Self::of_request(app, parts);
         if let Err(error) = &caller {
-            crate::trail::refused_at_the_door(app, &Origin::of(parts), *error).await;
+            crate::trail::record_unauthenticated(app, &Origin::of(parts), *error).await;
         }
         caller.map_err(crate::failure::Failure::from)
     }

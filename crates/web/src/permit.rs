@@ -30,7 +30,7 @@ pub async fn permit(
                 ..Touched::default()
             };
             let entry = trail::entry(caller, interaction.code(), touched, failure.outcome());
-            trail::refused_for_want_of_room(app, entry).await;
+            trail::record_disk_full(app, entry).await;
             Err(failure)
         }
         Ok(permit) => Ok(permit),
@@ -65,7 +65,7 @@ pub async fn audited_failure(
         Ok(response) => Ok(response),
         Err(failure) if failure.status == StatusCode::INSUFFICIENT_STORAGE => {
             let entry = trail::entry(caller, interaction.code(), touched, failure.outcome());
-            trail::refused_for_want_of_room(app, entry).await;
+            trail::record_disk_full(app, entry).await;
             Err(failure)
         }
         Err(failure) => {

@@ -19,7 +19,7 @@ pub(crate) struct Searching {
 }
 
 /// A guard that cancels queued work when its caller disconnects before it starts.
-struct Asked(AbortHandle);
+struct AbortOnDrop(AbortHandle);
 
 // === impl Searching ===
 
@@ -50,7 +50,7 @@ impl Searching {
             Some(runtime) => runtime.spawn_blocking(work),
             None => tokio::task::spawn_blocking(work),
         };
-        let _asked = Asked(done.abort_handle());
+        let _abort = AbortOnDrop(done.abort_handle());
         done.await
     }
 }
@@ -65,9 +65,9 @@ impl Drop for Searching {
     }
 }
 
-// === impl Asked ===
+// === impl AbortOnDrop ===
 
-impl Drop for Asked {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }

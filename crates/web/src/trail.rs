@@ -48,14 +48,14 @@ pub fn entry(caller: &Caller, action: &str, touched: Touched, outcome: Outcome) 
 
 /// Records a write that was refused because the disk is full. It touched nothing, so it is recorded
 /// only if there is room, and takes nothing from the reserve for reads.
-pub async fn refused_for_want_of_room(app: &App, entry: Entry) {
+pub async fn record_disk_full(app: &App, entry: Entry) {
     // Otherwise a client that keeps retrying writes would use up the reserve for reads.
     let _ = app.audit.record_if_room(entry).await;
 }
 
 /// Records a request without a valid session or token. The response is the refusal in any case, so
 /// an audit log that cannot be written does not change it.
-pub async fn refused_at_the_door(app: &App, origin: &Origin, why: Unauthenticated) {
+pub async fn record_unauthenticated(app: &App, origin: &Origin, why: Unauthenticated) {
     let action = match why {
         // Every browser first asks without a cookie; that is not an event.
         Unauthenticated::Missing | Unauthenticated::Purpose => return,

@@ -108,7 +108,7 @@ pub(crate) async fn searchset(
     handling: Handling,
 ) -> Result<Vec<u8>, Failure> {
     let query = search::Parser::at(app.fhir_base()).parse(resource_type, pairs, handling)?;
-    let Looked {
+    let SearchResult {
         query,
         page,
         patients,
@@ -142,14 +142,14 @@ pub(crate) async fn searchset(
 }
 
 /// The result of a search, with the patients whose data it contains.
-pub(crate) struct Looked {
+pub(crate) struct SearchResult {
     pub(crate) query: Query,
     pub(crate) page: Page,
     pub(crate) patients: Vec<String>,
 }
 
 /// Runs a search off the event loop, since it may take milliseconds.
-pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<Looked, Failure> {
+pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<SearchResult, Failure> {
     let (chart, base) = (app.chart.clone(), app.fhir_base());
     let work = move || {
         let mut page = chart.search(&permit, &query, Limits::default())?;
@@ -163,7 +163,7 @@ pub(crate) async fn run(app: &App, permit: Permit, query: Query) -> Result<Looke
         let mut patients: Vec<String> = found.flat_map(patients_in).collect();
         patients.sort();
         patients.dedup();
-        Ok::<_, ReadError>(Looked {
+        Ok::<_, ReadError>(SearchResult {
             query,
             page,
             patients,

@@ -81,7 +81,7 @@ async fn answer_bundle(
     }
     let mut response = answer::json(StatusCode::OK, answers.bundle.finish());
     if let Some(once) = &answers.once {
-        once.tell(&mut response);
+        once.set_header(&mut response);
     }
     Ok(response)
 }
@@ -260,7 +260,7 @@ async fn attempt(
     if let Some(once) = &mut answers.once {
         once.written(&receipt);
     }
-    tell(app, caller, (&prepared, &receipt), answers).await
+    respond(app, caller, (&prepared, &receipt), answers).await
 }
 
 /// Adds to the failure the entry that it concerns.
@@ -413,7 +413,7 @@ async fn permits(
 
 /// Writes the response of each entry. No part of it has been written before, so a failure up to
 /// this point is the whole response of the entry.
-async fn tell(
+async fn respond(
     app: &App,
     caller: &Caller,
     (prepared, receipt): (&Prepared, &Receipt),

@@ -25,7 +25,7 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Audit, None).await?;
     let query = query.unwrap_or_default();
-    let (filter, page) = asked(&parameters::parse(&query))?;
+    let (filter, page) = parse_query(&parameters::parse(&query))?;
     let touched = Touched {
         resource_type: "audit log".to_owned(),
         target: format!("export {query}"),
@@ -48,7 +48,7 @@ pub(super) async fn list(
     })))
 }
 
-fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
+fn parse_query(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
     let mut filter = Filter::default();
     let mut page = Page {
         before: None,

@@ -63,10 +63,10 @@ pub(super) async fn reload(State(app): State<App>, caller: Caller) -> Result<Jso
             .map_err(|refused| failure(&refused))
     })
     .await?;
-    Ok(Json(told(&done)))
+    Ok(Json(render(&done)))
 }
 
-fn told(done: &Reloaded) -> Value {
+fn render(done: &Reloaded) -> Value {
     json!({ "before": done.before, "after": done.after, "changed": done.is_change() })
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Messages, None).await?;
-    let (filter, page) = asked(&parameters::parse(query.as_deref().unwrap_or("")))?;
+    let (filter, page) = parse_query(&parameters::parse(query.as_deref().unwrap_or("")))?;
     let work = app.clone();
     let listing = blocking(move || {
         check_flow(&work, &filter)?;
@@ -167,7 +167,7 @@ pub(super) async fn record(
     Ok(trail::record(app, caller, action.code(), touched, Outcome::Success).await?)
 }
 
-fn asked(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
+fn parse_query(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
     let mut filter = Filter::default();
     let mut page = Page {
         before: None,

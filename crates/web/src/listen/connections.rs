@@ -75,7 +75,7 @@ pub(crate) async fn take(
                         open.watcher(),
                     ));
                 }
-                Err(_) => drop(tokio::spawn(turn_away(stream))),
+                Err(_) => drop(tokio::spawn(reject(stream))),
             },
             // A peer that has already gone costs nothing; when file descriptors run out, waiting
             // helps.
@@ -111,7 +111,7 @@ async fn answer(
     let _ = open.watch(connection).await;
 }
 
-async fn turn_away(mut stream: TcpStream) {
+async fn reject(mut stream: TcpStream) {
     let write = stream.write_all(FULL);
     let _ = tokio::time::timeout(Duration::from_secs(1), write).await;
 }
