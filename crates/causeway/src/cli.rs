@@ -15,43 +15,44 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start with an embedded store and synthetic traffic from a clinic, a laboratory, a pharmacy
-    /// and an immunization clinic
+    /// Start a demo with an embedded store and synthetic traffic from a clinic, a laboratory, a
+    /// pharmacy and an immunization clinic
     Demo(Demo),
-    /// Start with a site's configuration
+    /// Start the server with a site's configuration
     Serve(Configured),
-    /// Check configuration, flows and maps without starting, and run the tests in map files
+    /// Check the configuration, flows and maps without starting, and run the tests in map files
     Check(Check),
-    /// Translate between HL7 v2 and FHIR; HL7 v2 is written with a CR behind each segment, on a terminal with line feeds
+    /// Translate between HL7 v2 and FHIR; HL7 v2 segments end in CR, on a terminal in line feeds
     Convert(Convert),
-    /// Evaluate a FHIRPath expression on a resource, one JSON value a line
+    /// Evaluate a FHIRPath expression on a resource and print one JSON value per line
     Fhirpath(Fhirpath),
-    /// Load bundles and NDJSON, and HL7 v2 history under a flow's settings
+    /// Load bundles, NDJSON, and HL7 v2 history under a flow's settings
     Import(Import),
-    /// Send files to an MLLP or HTTP address, with a CR behind each segment, and print each acknowledgement, one segment a line
+    /// Send files to an MLLP or HTTP address, with each segment ending in CR, and print each
+    /// acknowledgement, one segment per line
     Send(Send),
-    /// Look at received messages, replay and release them
+    /// Inspect, replay and release received messages
     Messages(Messages),
-    /// Look at the flows and try a message without storing it
+    /// Inspect flows and try a message without storing it
     Flows(Flows),
-    /// Look at the maps in use and read them again without a restart
+    /// Inspect the maps in use and reload them without a restart
     Maps(Maps),
-    /// Make a bearer token for scripts; needs write access to the data directory
+    /// Create a bearer token for scripts; needs write access to the data directory
     Token(Token),
-    /// Check and read the audit log
+    /// Verify and read the audit log
     Audit(Audit),
-    /// Find what is damaged in a data directory: every message, every resource, the audit log
+    /// Check a data directory for damage: every message, every resource and the audit log
     Verify(Verify),
-    /// Measure this build on this machine
+    /// Benchmark this build on this machine
     Bench(Bench),
 }
 
-/// How results are printed.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Columns for people
+    /// Columns, for people
     Table,
-    /// One JSON document for programs
+    /// One JSON document, for programs
     Json,
 }
 
@@ -60,19 +61,19 @@ pub(crate) struct Demo {
     /// The data directory
     #[arg(long, value_name = "DIR", default_value = "causeway-data")]
     pub(crate) data: PathBuf,
-    /// Console and FHIR API
+    /// The address of the console and the FHIR API
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) http: SocketAddr,
-    /// HL7 v2 over MLLP
+    /// The address of HL7 v2 over MLLP
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2575")]
     pub(crate) mllp: SocketAddr,
-    /// The same seed gives the same patients and messages
+    /// The random seed; the same seed gives the same patients and messages
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Messages a second
+    /// Messages per second
     #[arg(long, value_name = "X", default_value_t = 4.0)]
     pub(crate) rate: f64,
-    /// Stop after so many messages; without it the weeks go on until they end
+    /// Stop after this many messages; by default, when the simulated weeks end
     #[arg(long, value_name = "N")]
     pub(crate) messages: Option<u64>,
     /// Start without the simulated senders
@@ -92,7 +93,7 @@ pub(crate) struct Check {
     /// The configuration file
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// How what was found is printed
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
 }
@@ -108,16 +109,16 @@ pub(crate) enum Syntax {
 
 #[derive(Debug, Args)]
 pub(crate) struct Convert {
-    /// The input's format; guessed where it is not given
+    /// The input format; detected by default
     #[arg(long, value_name = "F")]
     pub(crate) from: Option<Syntax>,
-    /// The output's format; the other one where it is not given
+    /// The output format; the other one by default
     #[arg(long, value_name = "F")]
     pub(crate) to: Option<Syntax>,
-    /// A map file or a folder of them, on top of the built-in maps; or the name of a dialect
+    /// A map file or a folder of them, on top of the built-in maps, or the name of a dialect
     #[arg(long, value_name = "M")]
     pub(crate) map: Option<String>,
-    /// A site's configuration: its maps and dialects, and what its flow says of zone, authorities and
+    /// A site's configuration: its maps and dialects, and its flow's time zone, authorities and
     /// dialect
     #[arg(
         short = 'c',
@@ -126,23 +127,22 @@ pub(crate) struct Convert {
         conflicts_with = "map"
     )]
     pub(crate) config: Option<PathBuf>,
-    /// The flow of --config to convert as; not needed where there is one flow only
+    /// The flow of --config whose settings apply; not needed if there is only one flow
     #[arg(long, value_name = "NAME", requires = "config")]
     pub(crate) flow: Option<String>,
-    /// The sender's time zone, for times without an offset; UTC, or the zone of the flow, where it is
-    /// not given
+    /// The sender's time zone, for times without an offset; by default UTC, or the flow's time zone
     #[arg(long, value_name = "ZONE")]
     pub(crate) zone: Option<String>,
-    /// The message structure to write, such as ORU_R01, where FHIR becomes HL7 v2
+    /// The message structure to write when converting FHIR to HL7 v2, such as ORU_R01
     #[arg(long, value_name = "NAME")]
     pub(crate) structure: Option<String>,
     /// Print the lineage of each value instead
     #[arg(long, conflicts_with = "report")]
     pub(crate) explain: bool,
-    /// Print what was mapped, dropped with a reason, and left unmapped instead
+    /// Print what was mapped, dropped (with the reason) and left unmapped instead
     #[arg(long)]
     pub(crate) report: bool,
-    /// How --explain and --report are printed
+    /// The output format of --explain and --report
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
     /// The message or bundle; `-` is standard input
@@ -170,8 +170,8 @@ pub(crate) struct Import {
         conflicts_with_all = ["url", "config"]
     )]
     pub(crate) data: PathBuf,
-    /// A site's configuration: its data directory, maps and flows. Where its server runs, HL7 v2 goes
-    /// through that server
+    /// A site's configuration: its data directory, maps and flows. If its server is running, the
+    /// import goes through that server
     #[arg(
         short = 'c',
         long = "config",
@@ -179,15 +179,15 @@ pub(crate) struct Import {
         conflicts_with = "url"
     )]
     pub(crate) config: Option<PathBuf>,
-    /// The flow that HL7 v2 messages are taken by, as if they had come over its wire: with its maps,
-    /// dialect, zone, authorities and refusals. Needed with --url, and with --config where there is
-    /// more than one flow; without both a plain flow `import`
+    /// The flow that takes HL7 v2 messages as if they had arrived over its connection: with its maps,
+    /// dialect, time zone, authorities and refusals. Required with --url, and with --config if there
+    /// is more than one flow; without either, a flow named `import` with default settings
     #[arg(long, value_name = "NAME")]
     pub(crate) flow: Option<String>,
-    /// A running server's FHIR base, such as `http://127.0.0.1:8080/fhir`
+    /// The FHIR base URL of a running server, such as `http://127.0.0.1:8080/fhir`
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// The bearer token for --url, or set CAUSEWAY_TOKEN. HL7 v2 needs an administrator's
+    /// The bearer token for --url, or set CAUSEWAY_TOKEN. HL7 v2 needs an administrator's token
     #[arg(
         long,
         value_name = "TOKEN",
@@ -195,7 +195,7 @@ pub(crate) struct Import {
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
-    /// How the result is printed
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
     /// Bundles (.json, .json.gz), NDJSON, HL7 v2 files (.hl7), or folders of them; `-` is standard input
@@ -205,7 +205,7 @@ pub(crate) struct Import {
 
 #[derive(Debug, Args)]
 pub(crate) struct Send {
-    /// `mllp://host:port`, or a FHIR base `http://host:port/fhir`
+    /// `mllp://host:port`, or a FHIR base URL `http://host:port/fhir`
     #[arg(value_name = "URL")]
     pub(crate) url: String,
     /// The bearer token for http, or set CAUSEWAY_TOKEN
@@ -219,7 +219,7 @@ pub(crate) struct Send {
     /// Seconds to wait for each acknowledgement
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) timeout: u64,
-    /// Send a batch file as it is, in one MLLP frame, instead of its messages one by one
+    /// Send a batch file as one MLLP frame instead of sending its messages one by one
     #[arg(long)]
     pub(crate) batch: bool,
     /// Messages, batch files or bundles; `-` is standard input
@@ -227,10 +227,10 @@ pub(crate) struct Send {
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Where the running server is.
+/// The running server to address.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
-    /// The data directory of a server on this machine; its address and a token are found there
+    /// The data directory of a server on this machine; provides its address and a token
     #[arg(
         long,
         value_name = "DIR",
@@ -238,7 +238,7 @@ pub(crate) struct Server {
         global = true
     )]
     pub(crate) data: PathBuf,
-    /// The address of the server, where it is not the one of --data
+    /// The address of the server, if not the one of --data
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
     /// The bearer token for --url, or set CAUSEWAY_TOKEN
@@ -250,7 +250,7 @@ pub(crate) struct Server {
         global = true
     )]
     pub(crate) token: Option<String>,
-    /// How results are printed
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "table", global = true)]
     pub(crate) format: Format,
 }
@@ -265,113 +265,114 @@ pub(crate) struct Messages {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MessagesAction {
-    /// The newest messages
+    /// List the newest messages
     List {
         #[command(flatten)]
         which: Which,
-        /// Only this control id (MSH-10)
+        /// Only messages with this control id (MSH-10)
         #[arg(long)]
         control_id: Option<String>,
-        /// At most so many
+        /// The maximum number of messages
         #[arg(long, default_value_t = 50)]
         count: u32,
     },
-    /// One message: raw text, state, acknowledgement, what it became
+    /// Show one message: raw text, state, findings, replays and acknowledgement
     Show {
-        /// The journal's number
+        /// The message's number in the journal
         sequence: u64,
-        /// Only this value, such as `PID-5[1].1` or `ORDER_OBSERVATION[2].OBR-4.1`
+        /// Print only this value, such as `PID-5[1].1` or `ORDER_OBSERVATION[2].OBR-4.1`
         #[arg(long)]
         path: Option<String>,
     },
-    /// Apply messages to the chart again, under the maps as they are now: those named, or all that
-    /// the options choose, oldest first
+    /// Apply messages to the chart again under the current maps: the given ones, or all that match
+    /// the options, oldest first
     Replay {
-        /// The journal's numbers
+        /// The messages' numbers in the journal
         #[arg(required_unless_present_any = ["flow", "state", "type", "from", "until"])]
         sequences: Vec<u64>,
         #[command(flatten)]
         which: Which,
-        /// Why; it stands in the audit log. Needed where the options choose; on a terminal it is asked for
+        /// The reason, for the audit log. Required when messages are selected by options; a terminal prompts
+        /// for it
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Let held messages go on
+    /// Release held messages for processing
     Release {
-        /// The journal's numbers
+        /// The messages' numbers in the journal
         #[arg(required = true)]
         sequences: Vec<u64>,
     },
-    /// Set messages aside that are not applied yet, until they are released
+    /// Hold messages that are not applied yet until they are released
     Hold {
-        /// The journal's numbers
+        /// The messages' numbers in the journal
         #[arg(required = true)]
         sequences: Vec<u64>,
-        /// Why; it stands beside the message
+        /// The reason, shown with the message
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Mark messages as done with: nothing of them is applied, and what waits behind them goes on
+    /// Skip messages without applying any part of them; messages waiting behind them proceed
     Skip {
-        /// The journal's numbers
+        /// The messages' numbers in the journal
         #[arg(required = true)]
         sequences: Vec<u64>,
-        /// Why; it stands beside the message
+        /// The reason, shown with the message
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Mark messages that are in the chart and need attention as looked at
+    /// Mark messages that are in the chart and need attention as reviewed
     Settle {
-        /// The journal's numbers
+        /// The messages' numbers in the journal
         #[arg(required = true)]
         sequences: Vec<u64>,
-        /// Why; it stands beside the message
+        /// The reason, shown with the message
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Send a changed copy of a message; the original is kept as it came
+    /// Send an edited copy of a message; the original is kept as received
     Edit {
-        /// The journal's number
+        /// The message's number in the journal
         sequence: u64,
-        /// The changed message; `-` is standard input. `flows dry-run` shows what it would change
+        /// The edited message; `-` is standard input. `flows dry-run` shows what it would change
         file: PathBuf,
-        /// Another flow than the original's
+        /// The flow to send it to, if not the original's
         #[arg(long)]
         flow: Option<String>,
-        /// Why; it stands in the journal
+        /// The reason, recorded in the journal
         #[arg(long)]
         reason: String,
     },
     /// Send copies of messages to another flow
     Redirect {
-        /// The journal's numbers
+        /// The messages' numbers in the journal
         #[arg(required = true)]
         sequences: Vec<u64>,
-        /// The flow
+        /// The flow to send them to
         #[arg(long)]
         flow: String,
-        /// Why; it stands in the journal
+        /// The reason, recorded in the journal
         #[arg(long)]
         reason: String,
     },
 }
 
-/// Which messages.
+/// The filter that selects messages.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// Only this flow
+    /// Only messages of this flow
     #[arg(long)]
     pub(crate) flow: Option<String>,
-    /// Only this state, such as `mapped` or `needs attention`; several with commas between them
+    /// Only messages in this state, such as `mapped` or `needs attention`; separate several with commas
     #[arg(long)]
     pub(crate) state: Option<String>,
-    /// Only this type, such as `ORU^R01`
+    /// Only messages of this type, such as `ORU^R01`
     #[arg(long = "type", id = "type")]
     pub(crate) message_type: Option<String>,
-    /// Only those received at or after this time, such as `2026-01-31T12:00:00Z`
+    /// Only messages received at or after this time, such as `2026-01-31T12:00:00Z`
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Only those received before this time
+    /// Only messages received before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
 }
@@ -386,24 +387,24 @@ pub(crate) struct Flows {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FlowsAction {
-    /// Every flow with its state and numbers
+    /// List every flow with its state and counts
     List,
-    /// Take no more messages by a flow until it is started; what it has is finished
+    /// Stop taking messages on a flow until it is started; those already received are processed
     Stop {
         /// The flows
         #[arg(required = true)]
         flows: Vec<String>,
-        /// Why; it stands in the audit log and beside the flow. Needed; on a terminal it is asked for
+        /// The reason, for the audit log and shown with the flow. Required; a terminal prompts for it
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Take messages by a stopped flow again
+    /// Start taking messages on a stopped flow again
     Start {
         /// The flows
         #[arg(required = true)]
         flows: Vec<String>,
     },
-    /// What a message would change, were it received now; nothing is stored
+    /// Show what a message would change if it were received now; nothing is stored
     DryRun {
         /// The flow
         flow: String,
@@ -422,10 +423,10 @@ pub(crate) struct Maps {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MapsAction {
-    /// Version, files and dialects of the maps in use, and how the last reading went
+    /// Show the version, files and dialects of the maps in use, and the result of the last reload
     Show,
-    /// Read the [maps] folder again (SIGHUP does the same): all of its maps are in use afterwards, or,
-    /// where one is refused or its test fails, none, and those in use stay
+    /// Reload the [maps] folder (SIGHUP does the same): either all of its maps take effect or, if one
+    /// is refused or a test fails, none does and the current maps stay in use
     Reload,
 }
 
@@ -437,10 +438,10 @@ pub(crate) struct Token {
     /// Space-separated scopes
     #[arg(long, value_name = "S", default_value = "system/*.cruds")]
     pub(crate) scope: String,
-    /// The id of a patient that `patient/` scopes are bound to; may be given again
+    /// The id of a patient that `patient/` scopes are bound to; may be repeated
     #[arg(long, value_name = "ID")]
     pub(crate) patient: Vec<String>,
-    /// How long it is valid, such as `90s`, `30m`, `8h`, `30d`
+    /// The token's lifetime, such as `90s`, `30m`, `8h`, `30d`
     #[arg(long, value_name = "T", default_value = "8h", value_parser = crate::commands::token::parse_ttl)]
     pub(crate) ttl: std::time::Duration,
 }
@@ -455,38 +456,38 @@ pub(crate) struct Audit {
         global = true
     )]
     pub(crate) data: PathBuf,
-    /// How results are printed
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "table", global = true)]
     pub(crate) format: Format,
     #[command(subcommand)]
     pub(crate) action: AuditAction,
 }
 
-/// How entries are exported.
+/// The format of exported entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// One JSON document a line
+    /// One JSON document per line
     Ndjson,
     /// Comma-separated values
     Csv,
 }
 
-/// Which entries, and from which server.
+/// The filter that selects audit entries, and the server to ask.
 #[derive(Debug, Args)]
 pub(crate) struct AuditQuery {
-    /// Only of this actor, such as `user:admin`
+    /// Only entries by this actor, such as `user:admin`
     #[arg(long)]
     pub(crate) actor: Option<String>,
-    /// Only those that touched this patient, by id
+    /// Only entries about this patient, by id
     #[arg(long)]
     pub(crate) patient: Option<String>,
-    /// Only at or after this time, such as `2024-05-17` or `2024-05-17T12:00:00Z`
+    /// Only entries at or after this time, such as `2024-05-17` or `2024-05-17T12:00:00Z`
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Only before this time
+    /// Only entries before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// The address of the server, where it is not the one of --data
+    /// The address of the server, if not the one of --data
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// The bearer token for --url, or set CAUSEWAY_TOKEN
@@ -501,26 +502,27 @@ pub(crate) struct AuditQuery {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditAction {
-    /// Find any changed, missing, reordered or cut-off entry
+    /// Check the log for changed, missing, reordered or truncated entries
     Verify {
-        /// Signed heads that were kept off this machine: the log must hold each of them
+        /// Signed heads kept off this machine; the log must contain each of them
         #[arg(long, value_name = "FILE")]
         heads: Option<PathBuf>,
-        /// The key that signed them, from a copy off this machine; else the data directory's
+        /// The public key for the heads, from a copy kept off this machine; by default the data
+        /// directory's key
         #[arg(long, value_name = "KEY", requires = "heads")]
         key: Option<String>,
     },
     /// Print the public key that signs the heads; keep a copy off this machine
     Key,
-    /// Print entries, newest first; that it was asked is in the log
+    /// Print entries, newest first; the export is itself audited
     Export {
         #[command(flatten)]
         query: AuditQuery,
-        /// One JSON document a line, or comma-separated values
+        /// The output format: one JSON document per line, or comma-separated values
         #[arg(long = "as", value_name = "FORMAT", default_value = "ndjson")]
         lines: ExportFormat,
     },
-    /// Count entries by actor, action and outcome; that it was asked is in the log
+    /// Count entries by actor, action and outcome; the report is itself audited
     Report {
         #[command(flatten)]
         query: AuditQuery,
@@ -532,26 +534,26 @@ pub(crate) struct Verify {
     /// The data directory; a server may be running on it
     #[arg(long, value_name = "DIR", default_value = "causeway-data")]
     pub(crate) data: PathBuf,
-    /// How results are printed
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// One benchmark; without a name, all of them. `list` prints the names
+    /// The benchmark to run; by default all of them. `list` prints the names
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Where scratch data goes; it is deleted afterwards
+    /// The directory for scratch data, which is deleted afterwards
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// A folder of transaction bundles (.json, .json.gz) for `import`, such as Synthea's
     #[arg(long, value_name = "DIR")]
     pub(crate) bundles: Option<PathBuf>,
-    /// The load generator's share: a tenth runs ten times faster and says less
+    /// The share of the full load: 0.1 runs ten times faster but is less conclusive
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     pub(crate) scale: f64,
-    /// How results are printed
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
 }

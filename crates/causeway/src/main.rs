@@ -1,6 +1,6 @@
-//! The binary: reads the command line, runs one command, says how it ended.
+//! The binary: reads the command line, runs one command, reports how it ended.
 //!
-//! Exit codes are a contract: 0 done, 1 found faults or failed, 2 wrong usage.
+//! Exit codes are a contract: 0 success, 1 faults found or failure, 2 incorrect usage.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -1,4 +1,4 @@
-//! The generated pages of docs/reference: a test holds them to the program.
+//! The generated pages of docs/reference, which a test compares with the program.
 
 use crate::cli::Cli;
 use crate::config::Config;
@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const NOTE: &str =
-    "<!-- Made from the program: CAUSEWAY_UPDATE_DOCS=1 cargo test -p causeway reference -->\n\n";
+const NOTE: &str = "<!-- Generated from the program: CAUSEWAY_UPDATE_DOCS=1 cargo test -p causeway reference -->\n\n";
 
-/// The page must be what the program says; with CAUSEWAY_UPDATE_DOCS set it is written anew.
+/// Asserts that the page is what the program generates; rewrites it if CAUSEWAY_UPDATE_DOCS is set.
 #[track_caller]
-fn hold(name: &str, page: &str) {
+fn assert_current(name: &str, page: &str) {
     let path = page_at(name);
     if std::env::var_os("CAUSEWAY_UPDATE_DOCS").is_some() {
         std::fs::write(&path, page).unwrap();
@@ -36,7 +35,7 @@ fn page_at(name: &str) -> PathBuf {
 fn command_line() {
     let mut page = format!("# The command line\n\n{NOTE}");
     page.push_str(
-        "Exit codes: 0 done, 1 found faults or failed, 2 wrong usage. `-` is standard input.\n",
+        "Exit codes: 0 success, 1 faults found or failure, 2 incorrect usage. `-` is standard input.\n",
     );
     let mut top = Cli::command();
     top.build();
@@ -46,7 +45,7 @@ fn command_line() {
     {
         describe(&mut page, command, "causeway");
     }
-    hold("cli.md", &page);
+    assert_current("cli.md", &page);
 }
 
 fn describe(page: &mut String, command: &Command, before: &str) {
@@ -65,7 +64,7 @@ fn describe(page: &mut String, command: &Command, before: &str) {
         .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
         .collect();
     if !arguments.is_empty() {
-        page.push_str("\n| argument | default | what |\n|---|---|---|\n");
+        page.push_str("\n| argument | default | description |\n|---|---|---|\n");
     }
     for argument in arguments {
         let spelling = argument.to_string().replace('|', "\\|");
@@ -96,8 +95,8 @@ fn metrics() {
     let _ = server::Measures::register(&metrics);
     let mut page = format!(
         "# Metrics\n\n{NOTE}`/metrics` is OpenMetrics text, which Prometheus scrapes; it needs a bearer token. \
-         No label holds anything of a patient, a message or an address as it was asked.\n\n\
-         | name | kind | what |\n|---|---|---|\n"
+         No label contains patient data, message data or a request path as sent.\n\n\
+         | name | kind | description |\n|---|---|---|\n"
     );
     for metric in metrics.described() {
         let (ending, kind) = match metric.kind {
@@ -113,7 +112,7 @@ fn metrics() {
             metric.what
         );
     }
-    hold("metrics.md", &page);
+    assert_current("metrics.md", &page);
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn capability_statement() {
     let statement: Value = serde_json::from_slice(&statement).unwrap();
     let rest = &statement["rest"][0];
     let mut page = format!(
-        "# The FHIR API\n\n{NOTE}What `GET /fhir/metadata` says, as a page: {}. The guide for app developers says how to use it.\n\n",
+        "# The FHIR API\n\n{NOTE}The content of `GET /fhir/metadata` as a page: {}. The guide for app developers explains how to use it.\n\n",
         words(rest, "interaction", "code")
     );
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -140,7 +139,7 @@ fn capability_statement() {
         }
         alike.entry(can).or_default().push(text(resource, "type"));
     }
-    page.push_str("| types | what can be done |\n|---|---|\n");
+    page.push_str("| types | interactions |\n|---|---|\n");
     let most = alike.values().map(Vec::len).max();
     for (can, types) in &alike {
         let types = if Some(types.len()) == most {
@@ -150,7 +149,7 @@ fn capability_statement() {
         };
         let _ = writeln!(page, "| {types} | {can} |");
     }
-    page.push_str("\n## Search parameters\n\nOf every type besides its own: those under *Resource*.\n\n| type | parameters |\n|---|---|\n");
+    page.push_str("\n## Search parameters\n\nEvery type also has the parameters listed under *Resource*.\n\n| type | parameters |\n|---|---|\n");
     let of = |resource: &Value| -> BTreeSet<String> {
         let params = items(resource, "searchParam").iter();
         params
@@ -168,7 +167,7 @@ fn capability_statement() {
         let own: BTreeSet<String> = of(resource).difference(&shared).cloned().collect();
         let _ = writeln!(page, "| {} | {} |", text(resource, "type"), list(&own));
     }
-    hold("fhir.md", &page);
+    assert_current("fhir.md", &page);
 }
 
 fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
@@ -187,7 +186,7 @@ fn words(value: &Value, list: &str, name: &str) -> String {
     words.join(", ")
 }
 
-/// The page names every key that the program takes, and no other.
+/// The page lists every key that the program accepts, and no other.
 #[test]
 fn configuration() {
     let page = std::fs::read_to_string(page_at("configuration.md")).unwrap();
@@ -203,7 +202,7 @@ fn configuration() {
         else {
             continue;
         };
-        // `refusals.header`, `.no_map` stands for two keys of one table.
+        // `refusals.header`, `.no_map` means two keys of one table.
         let mut table = "";
         for key in cell.split(", ") {
             let key = key.trim_matches('`');
@@ -222,11 +221,11 @@ fn configuration() {
     let unknown: Vec<_> = documented.difference(&taken).collect();
     assert!(
         missing.is_empty() && unknown.is_empty(),
-        "docs/reference/configuration.md lacks {missing:?} and has {unknown:?}, which the program does not take"
+        "docs/reference/configuration.md lacks {missing:?} and has {unknown:?}, which the program does not accept"
     );
 }
 
-/// The keys below `table`, as the program names them when it meets one that it does not know.
+/// Collects the keys below `table` from the error that the program gives for an unknown key.
 fn keys(table: &str, found: &mut BTreeSet<String>) {
     let head = match table.split_once('.') {
         _ if table.is_empty() => String::new(),
@@ -241,7 +240,7 @@ fn keys(table: &str, found: &mut BTreeSet<String>) {
     let Some(list) = message.split_once("expected").map(|(_, list)| list) else {
         return;
     };
-    // A value that is one of some words has variants without keys of their own.
+    // An enum value has variants without keys of their own.
     let is_field = message.starts_with("unknown field");
     if !is_field && !message.starts_with("unknown variant") {
         return;
