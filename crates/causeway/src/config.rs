@@ -1,6 +1,6 @@
-//! The configuration file: TOML, every default right for a small clinic.
+//! The configuration file: TOML, with every default chosen for a small clinic.
 //!
-//! A mistake is told with file, line, reason and remedy; `check` and `serve` tell the same ones.
+//! A mistake is reported with file, line, reason and remedy; `check` and `serve` report the same ones.
 
 use crate::heads::SyslogAddress;
 use flow::{EngineConfig, FlowConfig, SourceConfig};
@@ -11,13 +11,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
-/// What a site wrote.
+/// A site's configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where everything is kept; relative to the configuration file.
+    /// The data directory, relative to the configuration file.
     pub(crate) data_dir: PathBuf,
-    /// The chart holds real patients.
+    /// True if the chart holds real patients.
     #[serde(default = "yes")]
     pub(crate) production: bool,
     #[serde(default)]
@@ -36,18 +36,18 @@ pub(crate) struct Config {
     pub(crate) flows: Vec<FlowConfig>,
 }
 
-/// `[http]`: console, FHIR API and metrics.
+/// `[http]`: the console, the FHIR API and the metrics.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
-    /// A batch or transaction with more entries is refused.
+    /// The maximum number of entries in a batch or transaction; larger ones are refused.
     pub(crate) max_bundle_entries: usize,
-    /// The GET entries of one are answered with so much together.
+    /// The maximum total size of the responses to the GET entries of a bundle.
     pub(crate) max_bundle_answer_mb: usize,
 }
 
-/// `[log]`: structured, without PHI.
+/// `[log]`: structured logs without PHI.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
@@ -73,27 +73,27 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
-/// `[journal]`: what is told from a repeat, and what is found by its words.
+/// `[journal]`: duplicate detection and the text index.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct JournalSettings {
-    /// The same message within this time gets its stored acknowledgement again.
+    /// The window within which a repeated message gets its stored acknowledgement again.
     pub(crate) repeats_window_seconds: u64,
-    /// Whether messages can be found by words in their raw text.
+    /// True if messages can be found by words in their raw text.
     pub(crate) text_index: bool,
 }
 
-/// `[audit]`: what is kept for a full disk, and where the heads of the chain go.
+/// `[audit]`: the reserve for a full disk, and the destinations of the chain's heads.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AuditSettings {
-    /// Kept on disk so that reads go on when it is full; a quarter of it is for emergencies.
+    /// The space reserved so that reads continue on a full disk; a quarter of it is for emergencies.
     pub(crate) reserve_mb: u64,
     /// A file that signed heads are appended to; relative to the configuration file.
     pub(crate) heads_file: Option<PathBuf>,
     /// A syslog server that signed heads are sent to: `udp://`, `tcp://` or `unix:`.
     pub(crate) heads_syslog: Option<SyslogAddress>,
-    /// How often.
+    /// The interval between heads.
     pub(crate) heads_every_seconds: u64,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Maps {
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// `[engine]`: how much is done at once.
+/// `[engine]`: the limits on concurrent work.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Engine {
@@ -113,11 +113,11 @@ pub(crate) struct Engine {
     pub(crate) max_waiting: Option<usize>,
 }
 
-/// One mistake.
+/// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) file: PathBuf,
-    /// From 1.
+    /// The line number, counted from 1.
     pub(crate) line: Option<usize>,
     pub(crate) reason: String,
     pub(crate) remedy: String,
@@ -126,14 +126,14 @@ pub(crate) struct Mistake {
 // === impl Config ===
 
 impl Config {
-    /// Reads the file; every mistake that is found is told, not only the first.
+    /// Reads the file and returns every mistake found, not only the first.
     pub(crate) fn read(path: &Path) -> Result<Self, Vec<Mistake>> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             vec![Mistake {
                 file: path.to_owned(),
                 line: None,
                 reason: format!("could not be read: {error}"),
-                remedy: "Give the configuration with -c FILE; examples/ has one with comments."
+                remedy: "Give the configuration with -c FILE; examples/ has a commented one."
                     .to_owned(),
             }]
         })?;
@@ -144,7 +144,7 @@ impl Config {
                 file: path.to_owned(),
                 line: line_of_setting(&text, "maps", "folder"),
                 reason: format!("`maps.folder`: there is no folder `{}`", maps.display()),
-                remedy: "Name a folder of .map files, relative to this file, or leave [maps] out."
+                remedy: "Name a folder of .map files, relative to this file, or leave out [maps]."
                     .to_owned(),
             }]),
             _ => Ok(config),
@@ -172,7 +172,7 @@ impl Config {
             mistakes.push(Mistake {
                 file: file.to_owned(),
                 line: None,
-                reason: "no flow is configured, so no message can come in".to_owned(),
+                reason: "no flow is configured, so no message can be received".to_owned(),
                 remedy: "Add a `[[flow]]` with a name and a source.".to_owned(),
             });
         }
@@ -184,7 +184,7 @@ impl Config {
                 remedy: problem.remedy,
             });
         }
-        mistakes.extend(config.taken_by_http(text, file));
+        mistakes.extend(config.http_conflict(text, file));
         mistakes.extend(config.audit.mistake(text, file));
         if mistakes.is_empty() {
             Ok(config)
@@ -193,8 +193,8 @@ impl Config {
         }
     }
 
-    /// A flow that would listen where the console and the FHIR API do.
-    fn taken_by_http(&self, text: &str, file: &Path) -> Option<Mistake> {
+    /// Returns the mistake of a flow that would listen on the address of the console and FHIR API.
+    fn http_conflict(&self, text: &str, file: &Path) -> Option<Mistake> {
         let taken = self.flows.iter().find(|flow| {
             let SourceConfig::Mllp(mllp) = &flow.source;
             mllp.listen.port() != 0 && mllp.listen == self.http.listen
@@ -208,7 +208,7 @@ impl Config {
         })
     }
 
-    /// The flow of that name; the only one where none is named.
+    /// Returns the flow of that name, or the only flow if no name is given.
     pub(crate) fn flow(&self, name: Option<&str>) -> Result<&FlowConfig, String> {
         let names = || {
             let names: Vec<&str> = self.flows.iter().map(|flow| flow.name.as_str()).collect();
@@ -217,19 +217,19 @@ impl Config {
         match (name, self.flows.as_slice()) {
             (Some(name), flows) => flows.iter().find(|flow| flow.name == name).ok_or_else(|| {
                 format!(
-                    "there is no flow `{name}` in the configuration; it has {}",
+                    "there is no flow `{name}` in the configuration; the flows are {}",
                     names()
                 )
             }),
             (None, [only]) => Ok(only),
             (None, _) => Err(format!(
-                "the configuration has more than one flow; name one with --flow: {}",
+                "the configuration has more than one flow; choose one with --flow: {}",
                 names()
             )),
         }
     }
 
-    /// What the engine is told.
+    /// Returns the engine's configuration.
     pub(crate) fn engine_config(&self) -> EngineConfig {
         let mut engine = EngineConfig::new(self.flows.clone());
         engine.production = self.production;
@@ -314,7 +314,7 @@ impl Http {
 // === impl LogLevel ===
 
 impl LogLevel {
-    /// The filter's word.
+    /// Returns the level's name in the log filter.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -348,7 +348,7 @@ fn line_of(text: &str, at: usize) -> usize {
         + 1
 }
 
-/// The line of a key of a table of its own, such as `[audit] reserve_mb`.
+/// Returns the line of a key in a top-level table, such as `[audit] reserve_mb`.
 fn line_of_setting(text: &str, table: &str, key: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
     let table = document.get_ref().get(table)?.get_ref().as_table()?;
@@ -356,8 +356,8 @@ fn line_of_setting(text: &str, table: &str, key: &str) -> Option<usize> {
     Some(line_of(text, key.span().start))
 }
 
-/// The line of a key such as `flow.adt.source.mllp.listen`, where `adt` is the flow's name: the
-/// deepest part of it that the file has.
+/// Returns the line of a key such as `flow.adt.source.mllp.listen`, where `adt` is the flow's name,
+/// or of the deepest part of the key that the file contains.
 fn line_of_key(text: &str, key: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
     let mut parts = key.split('.');
@@ -366,7 +366,7 @@ fn line_of_key(text: &str, key: &str) -> Option<usize> {
     }
     let name = parts.next()?;
     let flows = document.get_ref().get("flow")?.get_ref().as_array()?;
-    // Where two flows have one name, the second is the mistake.
+    // If two flows have the same name, the second is the mistake.
     let named = |flow: &DeValue<'_>| {
         flow.as_table()?
             .get("name")
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_maps_that_is_not_there_is_told_with_its_line() {
+    fn a_missing_folder_of_maps_is_reported_with_its_line() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("causeway.toml");
         let text = format!("{SMALL}[maps]\nfolder = \"maps\"\n");

@@ -1,7 +1,7 @@
-//! Looks for room while the disk is full, and lets everything go on when there is some.
+//! Checks for free space while the disk is full, and resumes writes once there is enough.
 //!
-//! The order matters: first the audit log makes its reserve anew, which it does by itself; then there
-//! must be room for more than one write; only then journal, chart and flows take up their work.
+//! The order matters: first the audit log restores its reserve, which it does by itself; then there
+//! must be room for more than one write; only then do the journal, the chart and the flows resume.
 
 use base::LogThrottle;
 use flow::Engine;
@@ -17,23 +17,23 @@ use store::chart::{ApplyError, Chart, StopKind};
 use store::journal::{Journal, WriteError};
 
 const EVERY: Duration = Duration::from_secs(5);
-/// So much must be free before writes are taken again: they should not stop at once once more.
+/// The free space required before writes resume, so that they do not stop again at once.
 const ENOUGH: u64 = 16 << 20;
 
-/// What stops when the disk is full.
+/// The components that stop when the disk is full.
 pub(crate) struct Stopping {
     pub(crate) data: PathBuf,
     pub(crate) audit: AuditLog,
     pub(crate) journal: Journal,
     pub(crate) chart: Chart,
     pub(crate) engine: Arc<Engine>,
-    /// How far chart and ledger were when that was written down last.
+    /// The positions of chart and ledger when they were last recorded.
     pub(crate) remembered: Mutex<Option<(Position, Position)>>,
-    /// For the log.
+    /// The throttle of the log line about missing space.
     pub(crate) no_room: LogThrottle,
 }
 
-/// The thread that looks.
+/// The thread that checks the disk.
 pub(crate) struct DiskWatch {
     ended: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<JoinHandle<()>>,
@@ -44,16 +44,16 @@ pub(crate) struct DiskWatch {
 impl DiskWatch {
     pub(crate) fn start(stopping: Stopping) -> Self {
         let ended = Arc::new((Mutex::new(false), Condvar::new()));
-        let told = ended.clone();
+        let signal = ended.clone();
         let thread = std::thread::Builder::new()
             .name("disk-watch".to_owned())
             .spawn(move || {
-                while wait(&told) {
+                while wait(&signal) {
                     stopping.look();
                 }
             });
         if let Err(error) = &thread {
-            tracing::error!(%error, "the disk watch could not start; after a full disk a restart is needed");
+            tracing::error!(%error, "the disk watch could not start; if the disk fills up, a restart is needed");
         }
         Self {
             ended,
@@ -70,7 +70,7 @@ impl DiskWatch {
     }
 }
 
-/// False once it is to end.
+/// Waits for the next check; returns false when the thread should end.
 fn wait((ended, wake): &(Mutex<bool>, Condvar)) -> bool {
     let guard = ended.lock().unwrap_or_else(PoisonError::into_inner);
     let waited = wake.wait_timeout_while(guard, EVERY, |ended| !*ended);
@@ -87,7 +87,7 @@ impl Stopping {
         }
         if let Err(error) = has_room(&self.data) {
             if let Some(n_unsaid) = self.no_room.record(Instant::now()) {
-                tracing::warn!(%error, n_unsaid, "there is no room yet; no message and no write is taken");
+                tracing::warn!(%error, n_unsaid, "the disk is still full; no messages and no writes are accepted");
             }
             return;
         }
@@ -96,7 +96,7 @@ impl Stopping {
         self.engine.resume();
     }
 
-    /// So that an older copy of one of them is known for what it is.
+    /// Records the positions of chart and ledger, so that an older copy of either is recognized.
     fn remember(&self) {
         let now = (self.chart.position(), self.journal.ledger().position());
         let mut last = self
@@ -109,7 +109,7 @@ impl Stopping {
         }
     }
 
-    /// True where something waits for room; what failed otherwise waits for a restart.
+    /// Returns true if something waits for space; after any other failure a restart is needed.
     fn is_stopped(&self) -> bool {
         let chart = matches!(
             self.chart.stopped(),
@@ -123,9 +123,9 @@ impl Stopping {
     }
 }
 
-/// Tries it: free space as the system counts it may be kept for somebody else.
+/// Writes a probe file, because the free space that the system reports may be reserved for others.
 fn has_room(data: &Path) -> io::Result<()> {
-    // Where not even that is free, for nobody, nothing is written only to find it out.
+    // If the total free space is already too small, there is no need to write a probe.
     let disk = rustix::fs::statvfs(data)?;
     if disk.f_bfree.saturating_mul(disk.f_frsize) < ENOUGH {
         return Err(io::ErrorKind::StorageFull.into());

@@ -1,10 +1,10 @@
-//! How a command fails: what, where, why and the remedy on one line, and the exit code.
+//! Command failures: what, where, why and the remedy on one line, and the exit code.
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-/// Why a command could not do its work.
+/// The reason that a command failed, with its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     text: String,
@@ -14,7 +14,7 @@ pub(crate) struct Failure {
 // === impl Failure ===
 
 impl Failure {
-    /// The work failed (exit code 1).
+    /// Creates a failure of the command's work (exit code 1).
     pub(crate) fn failed(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -22,7 +22,7 @@ impl Failure {
         }
     }
 
-    /// The command was called wrongly (exit code 2).
+    /// Creates a failure caused by incorrect usage (exit code 2).
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -30,12 +30,12 @@ impl Failure {
         }
     }
 
-    /// The work failed by an error, told with all its causes.
+    /// Creates a failure (exit code 1) from an error and all its causes.
     pub(crate) fn from_error(error: &dyn Error) -> Self {
         Self::failed(chain(error))
     }
 
-    /// The exit code.
+    /// Returns the exit code.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
@@ -47,7 +47,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error and all its causes, outermost first.
+/// Formats an error and all its causes, outermost first.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

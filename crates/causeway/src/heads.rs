@@ -1,7 +1,7 @@
-//! Sends signed heads of the audit chain off the machine: at the start, every hour, and at the end.
+//! Sends signed heads of the audit chain off the machine: at startup, every hour, and at shutdown.
 //!
-//! Whoever owns the machine can rewrite the log, and its head file with it; a head that lies
-//! elsewhere is what they cannot change. `causeway audit verify --heads FILE` holds the log to them.
+//! The owner of the machine can rewrite the log together with its head file, but not a head stored
+//! elsewhere. `causeway audit verify --heads FILE` checks the log against such heads.
 
 mod syslog;
 
@@ -19,10 +19,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use store::audit::AuditLog;
 
-/// A head that could not be sent is tried again after this.
+/// The delay before a failed head is sent again.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// The thread that sends.
+/// The thread that sends the heads.
 pub(crate) struct Heads {
     stop: mpsc::Sender<()>,
     thread: Option<JoinHandle<()>>,
@@ -57,7 +57,7 @@ impl Heads {
         let (stop, stopped) = mpsc::channel();
         if sender.file.is_none() && sender.syslog.is_none() {
             tracing::info!(
-                "audit heads are not sent off the machine; [audit] heads_file or heads_syslog does that"
+                "audit heads are not sent off the machine; set heads_file or heads_syslog in [audit] to send them"
             );
             return Self { stop, thread: None };
         }
@@ -65,7 +65,7 @@ impl Heads {
             .name("audit-heads".to_owned())
             .spawn(move || sender.run(&stopped));
         if let Err(error) = &thread {
-            tracing::error!(%error, "audit heads cannot be sent");
+            tracing::error!(%error, "the thread that sends audit heads could not start; no heads are sent");
         }
         Self {
             stop,
@@ -73,7 +73,7 @@ impl Heads {
         }
     }
 
-    /// Sends the last one and ends.
+    /// Sends the last head and ends the thread.
     pub(crate) fn finish(mut self) {
         let _ = self.stop.send(());
         if let Some(thread) = self.thread.take() {
@@ -99,7 +99,7 @@ impl Sender {
         }
     }
 
-    /// True where the head is everywhere that it should be.
+    /// Sends the current head; returns true if every configured destination has it.
     fn send(&self) -> bool {
         let (log, end) = (self.audit.name(), self.audit.head());
         let head = Head {
@@ -110,17 +110,17 @@ impl Sender {
         };
         let line = self.key.sign(&head).to_line();
         let mut is_sent = true;
-        let mut told = |place: &str, result: io::Result<()>| {
+        let mut report = |place: &str, result: io::Result<()>| {
             if let Err(error) = result {
                 is_sent = false;
-                tracing::error!(%error, place, "an audit head could not be sent off the machine; it is tried again");
+                tracing::error!(%error, place, "an audit head could not be sent off the machine; sending is retried");
             }
         };
         if let Some(file) = &self.file {
-            told("heads_file", append(file, &line));
+            report("heads_file", append(file, &line));
         }
         if let Some(syslog) = &self.syslog {
-            told("heads_syslog", syslog.send(&head.at, &line));
+            report("heads_syslog", syslog.send(&head.at, &line));
         }
         is_sent
     }
@@ -128,7 +128,7 @@ impl Sender {
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
     let mut file = File::options().create(true).append(true).open(path)?;
-    // In one write: two processes may append to one file.
+    // A single write, because two processes may append to the same file.
     file.write_all(format!("{line}\n").as_bytes())?;
     file.sync_all()
 }

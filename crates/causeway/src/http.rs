@@ -1,4 +1,4 @@
-//! The commands' HTTP client, and where the running server is.
+//! The commands' HTTP client, and the lookup of the running server.
 
 use crate::cli::Server;
 use crate::failure::Failure;
@@ -7,25 +7,25 @@ use security::{SigningKey, Tokens};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// One server and the token for it.
+/// A server and the token for it.
 pub(crate) struct Http {
     agent: ureq::Agent,
     base: String,
     token: Option<String>,
 }
 
-/// What came back.
+/// The response of a server.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) text: String,
-    /// What the server says of an import; empty where it says nothing.
+    /// The server's counts for an import; empty if it sent none.
     pub(crate) import: String,
 }
 
-/// See the server's `Causeway-Import: once`.
+/// The header of the server's `Causeway-Import: once`.
 const IMPORT: &str = "causeway-import";
 
-/// The file in a data directory that names the running server's address.
+/// Returns the file in a data directory that holds the running server's address.
 pub(crate) fn address_file(data: &Path) -> PathBuf {
     data.join("address")
 }
@@ -45,7 +45,8 @@ impl Http {
         }
     }
 
-    /// The server of `--url`, or the one that runs on `--data` with a token made for the occasion.
+    /// Returns the server of `--url`, or the one that runs on `--data` with a token issued for this
+    /// command.
     pub(crate) fn of(server: &Server) -> Result<Self, Failure> {
         let timeout = Duration::from_mins(1);
         if let Some(url) = &server.url {
@@ -53,7 +54,7 @@ impl Http {
         }
         let base = std::fs::read_to_string(address_file(&server.data)).map_err(|_| {
             Failure::failed(format!(
-                "no server seems to run on `{}`; start it, or give --url and --token",
+                "no server seems to be running on `{}`; start it, or give --url and --token",
                 server.data.display()
             ))
         })?;
@@ -67,8 +68,8 @@ impl Http {
         Ok(Self::new(base.trim(), Some(&token), timeout))
     }
 
-    /// The server that runs on a data directory of this machine, with a token made for the occasion;
-    /// none where no server answers.
+    /// Returns the server that runs on a data directory of this machine, with a token issued for this
+    /// command; none if no server answers.
     pub(crate) fn running_on(
         data: &Path,
         timeout: Duration,
@@ -77,7 +78,7 @@ impl Http {
         let Ok(base) = std::fs::read_to_string(address_file(data)) else {
             return Ok(None);
         };
-        // A file that a crash left behind names nobody.
+        // After a crash the file may name a server that no longer runs.
         let probe = Self::new(base.trim(), None, Duration::from_secs(5));
         if probe.get("/healthz").is_err() {
             return Ok(None);
@@ -100,7 +101,7 @@ impl Http {
         self.send(path, body, None)
     }
 
-    /// Content that is stored once, however often it is sent.
+    /// Posts content that the server stores once, however often it is sent.
     pub(crate) fn post_once(&self, path: &str, body: &[u8]) -> Result<Answer, Failure> {
         self.send(path, body, Some((IMPORT, "once")))
     }
@@ -124,7 +125,7 @@ impl Http {
         self.answer(request.send(body))
     }
 
-    /// The body of an answer that succeeded; an error with the server's own words where it did not.
+    /// Returns the body of a successful response; otherwise an error with the server's own words.
     pub(crate) fn expect(answer: Answer) -> Result<String, Failure> {
         if (200..300).contains(&answer.status) {
             Ok(answer.text)
@@ -145,7 +146,7 @@ impl Http {
         let mut response = result.map_err(fail)?;
         let status = response.status().as_u16();
         let import = response.headers().get(IMPORT);
-        let import = import.and_then(|told| told.to_str().ok());
+        let import = import.and_then(|value| value.to_str().ok());
         let import = import.unwrap_or_default().to_owned();
         let text = response
             .body_mut()
@@ -161,12 +162,12 @@ impl Http {
     }
 }
 
-/// What an OperationOutcome says, in its own words.
+/// Extracts the diagnostics of an OperationOutcome.
 fn diagnostics(body: &str) -> Option<String> {
     said(&serde_json::from_str(body).ok()?)
 }
 
-/// The same of one that is read already.
+/// Extracts the diagnostics of a parsed OperationOutcome.
 pub(crate) fn said(outcome: &serde_json::Value) -> Option<String> {
     let issues = outcome.get("issue")?.as_array()?;
     let texts: Vec<&str> = issues
@@ -181,7 +182,7 @@ mod tests {
     use super::diagnostics;
 
     #[test]
-    fn an_outcome_is_told_in_its_words() {
+    fn an_outcome_is_reported_in_its_own_words() {
         let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"diagnostics":"a"},{"diagnostics":"b"}]}"#;
         assert_eq!(diagnostics(outcome).as_deref(), Some("a; b"));
         for other in ["too many connections", "{}", r#"{"issue":[]}"#] {

@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// More than any message or bundle holds; a larger input is a mistake.
+/// The input size limit: larger than any message or bundle, so a larger input is a mistake.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The bytes of a file, or of standard input for `-`.
+/// Reads the bytes of a file, or of standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let result = if path.as_os_str() == "-" {
         read_to_end(io::stdin().lock())
@@ -34,13 +34,13 @@ fn read_to_end(input: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The messages of a file, in their order, and whether its envelope, if any, fits them; what does
-/// not is told on standard error.
+/// Returns the messages of a file in order, and whether its envelope, if any, matches them;
+/// mismatches go to standard error.
 pub(crate) fn messages(path: &Path, bytes: Vec<u8>) -> Result<(Batch, bool), Failure> {
     let batch = hl7v2::batch::read(bytes);
     if batch.messages.is_empty() {
         return Err(Failure::failed(format!(
-            "`{}` holds no HL7 v2 message (no MSH)",
+            "`{}` contains no HL7 v2 message (no MSH)",
             path.display()
         )));
     }

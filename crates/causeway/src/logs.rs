@@ -1,4 +1,4 @@
-//! Structured logs on standard error. Their fields are closed: no PHI.
+//! Structured logs on standard error, with a closed set of fields and no PHI.
 
 use crate::config::{LogFormat, LogLevel};
 use tracing_subscriber::EnvFilter;
@@ -14,6 +14,6 @@ pub(crate) fn start(format: LogFormat, level: LogLevel) {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().try_init(),
     };
-    // Only a second start in one process fails, and then the first goes on.
+    // Only a second start in the same process fails; the first logger stays in use.
     drop(started);
 }

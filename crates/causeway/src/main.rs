@@ -34,7 +34,7 @@ use std::process::ExitCode;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    end_quietly_where_nobody_reads();
+    exit_quietly_on_closed_pipe();
     let result = match Cli::parse().command {
         Command::Serve(args) => commands::serve::serve(&args),
         Command::Check(args) => commands::check::run(&args),
@@ -60,16 +60,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// `causeway … | head` closes the pipe when it has seen enough. The standard library then panics in
-/// `println!`; for a command that is no fault, and the exit code of a closed pipe is told instead.
-fn end_quietly_where_nobody_reads() {
-    let usual = std::panic::take_hook();
+/// Exits quietly when standard output is closed, as `causeway … | head` does. The standard library
+/// panics in `println!` then; for a command that is not a failure, so the process exits with the code
+/// of a closed pipe instead.
+fn exit_quietly_on_closed_pipe() {
+    let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let told = panic.payload().downcast_ref::<String>();
-        if told.is_some_and(|text| text.starts_with("failed printing to stdout")) {
-            // 128 + SIGPIPE, as a shell would show it.
+        let message = panic.payload().downcast_ref::<String>();
+        if message.is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            // 128 + SIGPIPE, as a shell reports it.
             std::process::exit(141);
         }
-        usual(panic);
+        default_hook(panic);
     }));
 }

@@ -1,4 +1,4 @@
-//! The maps that a command works with: the built-in ones, and a site's own on top.
+//! The maps that a command uses: the built-in ones with a site's own maps on top.
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -9,19 +9,19 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where a site's maps lie and who needs which of them: what is read at the start and again later.
+/// The location of a site's maps and the flows that use them, read at the start and on each reload.
 pub(crate) struct SiteMaps {
     folder: Option<PathBuf>,
     flows: Vec<FlowConfig>,
 }
 
-/// A site's maps, with everything that can be said of them without a message.
+/// A site's maps with every finding that needs no message.
 pub(crate) struct Inspected {
-    /// As far as they could be understood.
+    /// The maps, without the parts that could not be parsed.
     pub(crate) maps: MapSet,
-    /// What refuses them.
+    /// The errors that make the maps unusable.
     pub(crate) errors: Vec<Diagnostic>,
-    /// What is doubtful, beyond what is said of the built-in maps alone: a site cannot mend those.
+    /// The warnings, without those of the built-in maps alone, which a site cannot fix.
     pub(crate) warnings: Vec<Diagnostic>,
     /// The names of the site's own files.
     own: HashSet<String>,
@@ -37,8 +37,8 @@ impl SiteMaps {
         }
     }
 
-    /// The maps to start with. A test that fails does not keep a hospital's messages out: it is told
-    /// in the log; `check` and a later reading refuse.
+    /// Returns the maps to start with. A failing test does not keep a hospital's messages out: it is
+    /// logged. `check` and a later reload refuse it.
     pub(crate) fn at_start(&self) -> Result<MapSet, Failure> {
         let inspected = Inspected::read(self.folder.as_deref())?;
         if !inspected.errors.is_empty() {
@@ -50,13 +50,13 @@ impl SiteMaps {
         }
         if self.folder.is_some() {
             for failure in inspected.failures() {
-                tracing::warn!(failure, "a test beside the maps fails");
+                tracing::warn!(failure, "a test in the map files fails");
             }
         }
         Ok(inspected.maps)
     }
 
-    /// These maps, in use and ready to be read again where the site has some of its own.
+    /// Puts these maps into use; they can be reloaded if the site has maps of its own.
     pub(crate) fn live(self, maps: MapSet) -> LiveMaps {
         let reader: Option<Box<dyn ReadMaps>> = match self.folder {
             Some(_) => Some(Box::new(self)),
@@ -67,7 +67,7 @@ impl SiteMaps {
 }
 
 impl ReadMaps for SiteMaps {
-    /// What `causeway check` calls an error is one here.
+    /// Reads the maps again. Every error of `causeway check` is an error here.
     fn read(&self) -> Result<MapSet, MapsRefused> {
         let inspected = Inspected::read(self.folder.as_deref()).map_err(|failure| MapsRefused {
             reasons: vec![failure.to_string()],
@@ -111,16 +111,16 @@ impl Inspected {
         })
     }
 
-    /// Runs the tests beside the rows: those of the built-in maps too, which a site's rows may
-    /// change.
+    /// Runs the tests in the map files, including those of the built-in maps, whose results a site's
+    /// rows may change.
     pub(crate) fn run_tests(&self) -> Vec<Trial> {
         self.maps.run_tests()
     }
 
-    /// Each test that does not hold: file, line, name, and why.
+    /// Returns each failing test: file, line, name and reason.
     fn failures(&self) -> Vec<String> {
         let trials = self.run_tests().into_iter();
-        let told = |trial: Trial| {
+        let describe = |trial: Trial| {
             let of = move |(spot, why): &(mapping::Spot, String)| {
                 format!(
                     "{}:{}: test \"{}\": {why}",
@@ -129,10 +129,10 @@ impl Inspected {
             };
             trial.failures.iter().map(of).collect::<Vec<_>>()
         };
-        trials.flat_map(told).collect()
+        trials.flat_map(describe).collect()
     }
 
-    /// Does this test stand in one of the site's files?
+    /// Returns true if this test is in one of the site's files.
     pub(crate) fn is_own(&self, trial: &Trial) -> bool {
         self.own.contains(&*trial.file)
     }
@@ -150,7 +150,7 @@ fn look<'f>(files: impl Iterator<Item = (&'f str, &'f str)>) -> (MapSet, Vec<Dia
     (maps, found)
 }
 
-/// Each flow that names a dialect which these maps do not have, with what to do.
+/// Returns an error with its remedy for each flow that names a dialect which these maps lack.
 pub(crate) fn missing_dialects(flows: &[FlowConfig], maps: &MapSet) -> Vec<String> {
     let known: Vec<&str> = {
         let mut names: Vec<&str> = maps.dialects().collect();
@@ -174,7 +174,7 @@ pub(crate) fn missing_dialects(flows: &[FlowConfig], maps: &MapSet) -> Vec<Strin
         .collect()
 }
 
-/// The built-in maps with the `.map` files of a folder (or one file) on top. A map with an error is
+/// Loads the built-in maps with the `.map` files of a folder (or one file) on top. An invalid map is
 /// refused with file, line, reason and remedy.
 pub(crate) fn load(own: Option<&Path>) -> Result<MapSet, Failure> {
     let files = match own {

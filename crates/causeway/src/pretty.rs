@@ -1,6 +1,7 @@
-//! Indents JSON without touching a single value: numbers keep their digits.
+//! Indents JSON without changing any value: numbers keep their digits.
 
-/// The same JSON over several lines. Text that is no JSON comes back as it went in, but for spaces.
+/// Returns the same JSON over several lines. Text that is not JSON is returned unchanged except for
+/// whitespace.
 pub(crate) fn pretty(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0_usize;

@@ -1,18 +1,18 @@
-//! The data directory is its owner's alone: directories 0700, files 0600.
+//! Restricts the data directory to its owner: directories 0700, files 0600.
 //!
 //! Invariants:
-//! - what this process makes from then on is private, whatever umask it was started with: SQLite's
-//!   write-ahead logs and shared-memory files too;
-//! - what an earlier build or another hand left open is tightened at the start, and told;
-//! - nothing outside of the directory is touched: links are not followed, and at its top only names
-//!   that are Causeway's own.
+//! - everything that this process creates from then on is private, whatever umask it was started
+//!   with, including SQLite's write-ahead logs and shared-memory files;
+//! - whatever an earlier build or someone else left open is tightened at startup and logged;
+//! - nothing outside the directory is touched: links are not followed, and at the top level only
+//!   Causeway's own names are considered.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What lies at the top of a data directory; a name may have more behind it (`chart.db-wal`).
+/// The names at the top of a data directory; a name may have a suffix (`chart.db-wal`).
 const OWN: [&str; 9] = [
     "chart.db",
     "flow.db",
@@ -24,24 +24,24 @@ const OWN: [&str; 9] = [
     "address",
     "demo.json",
 ];
-/// The rights of the group and of everybody else.
+/// The permission bits of the group and of others.
 const OTHERS: u32 = 0o077;
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 
-/// What was found and done.
+/// The result of a walk over the directory.
 #[derive(Debug, Default)]
 struct Found {
     n_tightened: usize,
-    /// What stays open, and why.
+    /// The paths that stay open, and why.
     open: Vec<(PathBuf, String)>,
 }
 
-/// Makes the directory where it is not there, and tightens it where it is. A directory that cannot be
-/// tightened is told in the log; the server starts all the same, as it did before.
+/// Creates the directory if it is missing and tightens it if it exists. A directory that cannot be
+/// tightened is logged; the server starts anyway.
 pub(crate) fn keep(data: &Path) {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));
-    // A directory that cannot be made is told by whoever opens it.
+    // If the directory cannot be created, the code that opens it reports the error.
     let _ = DirBuilder::new().recursive(true).mode(FOLDER).create(data);
     let found = walk(data, true);
     if 0 < found.n_tightened {
@@ -60,31 +60,31 @@ pub(crate) fn keep(data: &Path) {
     }
 }
 
-/// What others may read or enter and a start could not tighten: the path, and why.
+/// Returns the paths that others may read or enter and that a start could not tighten, and why.
 pub(crate) fn warnings(data: &Path) -> Vec<(PathBuf, String)> {
     walk(data, false).open
 }
 
-fn walk(data: &Path, tightens: bool) -> Found {
+fn walk(data: &Path, should_tighten: bool) -> Found {
     let mut found = Found::default();
-    // The root may be a link: whoever configured it means what is behind it.
+    // The root may be a link, in which case its target is meant.
     let Ok(root) = fs::metadata(data) else {
         return found;
     };
-    found.look(data, &root, tightens);
+    found.look(data, &root, should_tighten);
     let is_own = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         OWN.iter().any(|own| name.starts_with(own))
     };
-    found.entries(data, &is_own, tightens);
+    found.entries(data, &is_own, should_tighten);
     found
 }
 
 // === impl Found ===
 
 impl Found {
-    fn entries(&mut self, folder: &Path, wanted: &dyn Fn(&Path) -> bool, tightens: bool) {
-        // A folder that cannot be read has been told with its mode, or will be by whoever opens it.
+    fn entries(&mut self, folder: &Path, wanted: &dyn Fn(&Path) -> bool, should_tighten: bool) {
+        // An unreadable folder was reported with its mode, or is reported when it is opened.
         let Ok(entries) = fs::read_dir(folder) else {
             return;
         };
@@ -92,7 +92,7 @@ impl Found {
             if !wanted(&path) {
                 continue;
             }
-            // A file may have gone meanwhile: a server may run.
+            // A running server may have deleted the file in the meantime.
             let Ok(metadata) = fs::symlink_metadata(&path) else {
                 continue;
             };
@@ -100,14 +100,14 @@ impl Found {
                 self.look_through(&path);
                 continue;
             }
-            self.look(&path, &metadata, tightens);
+            self.look(&path, &metadata, should_tighten);
             if metadata.is_dir() {
-                self.entries(&path, &|_| true, tightens);
+                self.entries(&path, &|_| true, should_tighten);
             }
         }
     }
 
-    /// What a link leads to is somebody's choice: it is told, not changed.
+    /// Reports an open link target without changing it: the link is somebody's deliberate choice.
     fn look_through(&mut self, link: &Path) {
         if let Ok(target) = fs::metadata(link)
             && target.mode() & OTHERS != 0
@@ -117,11 +117,11 @@ impl Found {
         }
     }
 
-    fn look(&mut self, path: &Path, metadata: &Metadata, tightens: bool) {
+    fn look(&mut self, path: &Path, metadata: &Metadata, should_tighten: bool) {
         if metadata.mode() & OTHERS == 0 {
             return;
         }
-        if !tightens {
+        if !should_tighten {
             let me = rustix::process::geteuid();
             if !me.is_root() && metadata.uid() != me.as_raw() {
                 let why = format!(
@@ -147,7 +147,7 @@ impl Found {
 fn tighten(path: &Path, metadata: &Metadata) -> io::Result<()> {
     let wanted = if metadata.is_dir() { FOLDER } else { FILE };
     fs::set_permissions(path, Permissions::from_mode(wanted))?;
-    // Some file systems take every mode and keep their own (vfat, some network mounts).
+    // Some file systems accept every mode but keep their own (vfat, some network mounts).
     let now = fs::metadata(path)?;
     if now.mode() & OTHERS != 0 {
         return Err(io::Error::other("this file system keeps its own modes"));
@@ -199,8 +199,8 @@ mod tests {
         let found = walk(&data, true);
 
         assert_eq!(found.n_tightened, 7);
-        let told: Vec<_> = found.open.iter().map(|(path, _)| path.clone()).collect();
-        assert_eq!(told, [data.join("audit")], "a link is told");
+        let reported: Vec<_> = found.open.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(reported, [data.join("audit")], "a link is reported");
         for private in ["", "journal", "journal/old"] {
             assert_eq!(mode_of(&data.join(private)), 0o700, "{private}");
         }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there_has_no_warnings() {
+    fn a_missing_directory_has_no_warnings() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(warnings(&folder.path().join("data")), []);
     }

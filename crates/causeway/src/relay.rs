@@ -1,7 +1,7 @@
-//! Carries audit entries that committed with chart writes over to the audit log.
+//! Moves audit entries that were committed with chart writes to the audit log.
 //!
-//! The entry is on disk with its write before the write is acknowledged; this only moves it to the
-//! chained log, soon, and once: the log knows the last relay number.
+//! An entry is on disk with its write before the write is acknowledged. The relay then moves it to
+//! the chained log soon afterwards, and only once: the log knows the last relay number.
 
 use base::LogThrottle;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use store::audit::{AuditLog, RecordError};
 use store::chart::Chart;
 
 const EVERY: Duration = Duration::from_millis(200);
-const AT_ONCE: usize = 512;
+const BATCH_SIZE: usize = 512;
 
-/// The thread that carries.
+/// The thread that moves the entries.
 pub(crate) struct Relay {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -25,12 +25,12 @@ pub(crate) struct Relay {
 impl Relay {
     pub(crate) fn start(chart: Chart, audit: AuditLog) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let told = stop.clone();
+        let should_stop = stop.clone();
         let work = move || {
             let trouble = LogThrottle::default();
             loop {
-                let is_last = told.load(Ordering::Acquire);
-                while carry(&chart, &audit, &trouble) == AT_ONCE {}
+                let is_last = should_stop.load(Ordering::Acquire);
+                while move_batch(&chart, &audit, &trouble) == BATCH_SIZE {}
                 if is_last {
                     return;
                 }
@@ -49,7 +49,7 @@ impl Relay {
         }
     }
 
-    /// Carries what is left and ends.
+    /// Moves the remaining entries and ends the thread.
     pub(crate) fn finish(mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
@@ -59,12 +59,12 @@ impl Relay {
     }
 }
 
-/// How many were carried. What fails stays in the chart and is tried again.
-fn carry(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
-    let entries = match chart.audit_relay(AT_ONCE) {
+/// Moves one batch and returns its size. Entries that fail stay in the chart and are retried.
+fn move_batch(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
+    let entries = match chart.audit_relay(BATCH_SIZE) {
         Ok(entries) => entries,
         Err(error) => {
-            say(
+            log_error(
                 trouble,
                 &error,
                 "audit entries could not be read from the chart",
@@ -83,10 +83,10 @@ fn carry(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
     for one in pending {
         if let Err(error) = one.wait() {
             if matches!(error, RecordError::Full) {
-                // The log has said so; what is in the chart is as safe, and goes over later.
+                // The log has reported it; the entries are safe in the chart and are moved later.
                 return 0;
             }
-            say(
+            log_error(
                 trouble,
                 &error,
                 "an audit entry could not be written; it stays in the chart",
@@ -95,18 +95,18 @@ fn carry(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
         }
     }
     if let Err(error) = chart.audit_relayed(last).wait() {
-        say(
+        log_error(
             trouble,
             &error,
-            "carried audit entries could not be cleared from the chart",
+            "audit entries that the log has could not be cleared from the chart",
         );
         return 0;
     }
     n_entries
 }
 
-/// It is tried five times a second; the log needs it once a minute.
-fn say(trouble: &LogThrottle, error: &dyn std::error::Error, what: &str) {
+/// Logs an error at most once a minute; the relay tries five times a second.
+fn log_error(trouble: &LogThrottle, error: &dyn std::error::Error, what: &str) {
     if let Some(n_unsaid) = trouble.record(Instant::now()) {
         tracing::error!(%error, n_unsaid, "{what}");
     }

@@ -1,4 +1,4 @@
-//! The life of the process: open, bind, say so, wait for a signal, drain, close.
+//! The life cycle of the process: open, bind, announce, wait for a signal, drain, close.
 
 use crate::config::{AuditSettings, JournalSettings};
 use crate::disk::{DiskWatch, Stopping};
@@ -25,10 +25,10 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// How long a drain may take before the rest is left for the next start.
+/// The time limit of a drain; the rest is left for the next start.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a site or the demo wants to run.
+/// The settings of a site or the demo.
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) http: SocketAddr,
@@ -40,14 +40,14 @@ pub(crate) struct Settings {
     pub(crate) audit: AuditSettings,
 }
 
-/// What runs, for whoever sends traffic to it.
+/// The running server, as seen by code that sends traffic to it.
 pub(crate) struct Running {
     pub(crate) mllp: Vec<(String, SocketAddr)>,
-    /// Turns true when the process is to stop.
+    /// Becomes true when the process should stop.
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-/// Runs until Ctrl-C or SIGTERM. `beside` is what else runs until then: the demo's senders.
+/// Runs until Ctrl-C or SIGTERM. `beside` runs concurrently until then: the demo's senders.
 pub(crate) fn run<F, B>(settings: Settings, beside: F) -> Result<(), Failure>
 where
     F: FnOnce(Running) -> B,
@@ -57,7 +57,7 @@ where
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
-    // Acknowledgements wait for nobody; whoever asks over HTTP may have to wait for them.
+    // HTTP has a runtime of its own: requests may wait for acknowledgements but never delay them.
     let answering = tokio::runtime::Builder::new_multi_thread()
         .thread_name("http")
         .on_thread_start(|| store::Priority::Chart.take())
@@ -75,7 +75,7 @@ where
     B: Future<Output = ()> + Send + 'static,
 {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    // Before anything is opened: a taken port leaves the data untouched.
+    // Bind before opening anything, so that a port in use leaves the data untouched.
     let listener = Listener::bind(settings.http)
         .await
         .map_err(|e| Failure::from_error(&e))?;
@@ -100,7 +100,7 @@ where
     let audit_options = store::audit::Options {
         clock: clock.clone(),
         reserve_bytes: settings.audit.reserve_mb << 20,
-        // A quarter is for emergencies.
+        // A quarter of the reserve is for emergencies.
         emergency_bytes: settings.audit.reserve_mb << 18,
         ..Default::default()
     };
@@ -177,7 +177,7 @@ where
     announce(&base_url, &mllp, secret.as_deref(), &administrator_name);
     let address = address_file(&settings.data);
     if let Err(error) = std::fs::write(&address, &base_url) {
-        tracing::warn!(%error, "the address could not be written down; the commands will need --url");
+        tracing::warn!(%error, "the address file could not be written; the commands will need --url");
     }
     let beside = tokio::spawn(beside(Running {
         mllp,
@@ -187,7 +187,7 @@ where
     signals.one().await;
     let _ = stop.send(true);
     disk.finish();
-    tracing::info!("stopping: no new messages, finishing what is here");
+    tracing::info!("stopping: no new messages are accepted; finishing those already received");
     let _ = beside.await;
     let drained = tokio::task::spawn_blocking({
         let handle = tokio::runtime::Handle::current();
@@ -196,13 +196,13 @@ where
     match drained.await {
         Ok(drained) => tracing::info!(?drained, "flows are drained"),
         Err(error) => {
-            tracing::error!(%error, "draining failed; the rest is done at the next start");
+            tracing::error!(%error, "draining failed; the rest is processed at the next start");
         }
     }
-    // Console pages hold a stream open for ever; they are not waited for long.
+    // Console pages keep a stream open indefinitely, so the wait is short.
     let _ = tokio::time::timeout(Duration::from_secs(3), http).await;
     relay.finish();
-    // The last word on the log goes out when nothing is added any more.
+    // The last head is sent once nothing more is added to the log.
     heads.finish();
     flow::remember(&chart, &journal);
     chart.close();
@@ -210,8 +210,8 @@ where
     Ok(())
 }
 
-/// SIGHUP: the maps are read again. Programs that hang on a terminal (the demo, whose maps are its
-/// own) end by it as ever.
+/// The SIGHUP handler, which reloads the maps. The demo has its own maps and no handler, so SIGHUP
+/// ends it as usual.
 struct Hangup {
     audit: AuditLog,
     clock: Arc<dyn Clock>,
@@ -228,7 +228,7 @@ impl Hangup {
                 let (audit, clock, maps) = (self.audit.clone(), self.clock.clone(), maps.clone());
                 let done = tokio::task::spawn_blocking(move || reload(&audit, &*clock, &maps));
                 if let Err(error) = done.await {
-                    tracing::error!(%error, "reading the maps again failed; those in use stay");
+                    tracing::error!(%error, "reloading the maps failed; the current maps stay in use");
                 }
             }
         });
@@ -236,7 +236,7 @@ impl Hangup {
     }
 }
 
-/// What came of it is in the log, and on the console's page of the maps.
+/// Reloads the maps. The result is in the log and on the console's maps page.
 fn reload(audit: &AuditLog, clock: &dyn Clock, maps: &LiveMaps) {
     let entry = store::audit::Entry {
         actor: "system:SIGHUP".to_owned(),
@@ -250,13 +250,13 @@ fn reload(audit: &AuditLog, clock: &dyn Clock, maps: &LiveMaps) {
     match audit.record(entry).wait() {
         Ok(_) => drop(maps.reload("SIGHUP", clock.now())),
         Err(error) => {
-            tracing::error!(%error, "maps are not read again: the audit log cannot say so");
+            tracing::error!(%error, "maps are not reloaded: the reload cannot be recorded in the audit log");
         }
     }
 }
 
-/// Every flow's address can be bound now. The engine binds them once the journal is open; asked
-/// here, a taken one leaves no trace on the disk.
+/// Checks that every flow's address can be bound. The engine binds them once the journal is open;
+/// checked here, an address in use leaves no trace on the disk.
 fn probe(engine: &EngineConfig) -> Result<(), Failure> {
     for flow in &engine.flows {
         let SourceConfig::Mllp(mllp) = &flow.source;
@@ -271,7 +271,7 @@ fn probe(engine: &EngineConfig) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One `name: url` a line, then `ready`: scripts rely on it.
+/// Prints one `name: url` per line, then `ready`. Scripts rely on this format.
 fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>, name: &str) {
     let mut lines = vec![
         format!("console: {base_url}/"),
@@ -292,7 +292,7 @@ fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>,
     say(&(lines.join("\n") + "\n"));
 }
 
-/// Whoever started the server may have stopped listening; it runs on all the same.
+/// Prints to standard output. If nobody reads it any more, the server keeps running.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     if out
@@ -304,7 +304,7 @@ pub(crate) fn say(text: &str) {
     }
 }
 
-/// Ctrl-C and SIGTERM, listened for from now on: whoever reads `ready` may send one at once.
+/// Ctrl-C and SIGTERM, registered before `ready` is printed, because one may arrive right after it.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,

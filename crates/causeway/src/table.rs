@@ -1,4 +1,4 @@
-//! Columns for people.
+//! Tables in columns, for people.
 
 use std::fmt::{self, Write as _};
 
@@ -10,14 +10,14 @@ pub(crate) struct Table {
 // === impl Table ===
 
 impl Table {
-    /// With these headings.
+    /// Creates a table with these headings.
     pub(crate) fn new(headings: &[&str]) -> Self {
         Self {
             rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()],
         }
     }
 
-    /// One more row.
+    /// Appends a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }

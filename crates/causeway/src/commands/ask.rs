@@ -1,10 +1,10 @@
-//! What is asked before many things are changed at once.
+//! The prompt for a reason before a bulk change.
 
 use crate::failure::Failure;
 use std::io::{BufRead, IsTerminal, Write};
 
-/// Why somebody does it: what was given, else what a person at the terminal says. A script must give
-/// it: who looks into the audit log later cannot ask it.
+/// Returns the reason for a change: the given one, or one typed at the terminal. A script must give
+/// it, because nobody reading the audit log later can ask the script.
 pub(crate) fn reason(given: &str) -> Result<String, Failure> {
     let given = given.trim();
     if !given.is_empty() {
@@ -12,10 +12,10 @@ pub(crate) fn reason(given: &str) -> Result<String, Failure> {
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(
-            "nothing was done: say why with --reason TEXT; it stands in the audit log",
+            "nothing was done: give the reason with --reason TEXT; it is recorded in the audit log",
         ));
     }
-    eprint!("Why? (it stands in the audit log; nothing to leave it) ");
+    eprint!("Reason (recorded in the audit log; leave empty to cancel): ");
     let _ = std::io::stderr().flush();
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);

@@ -1,4 +1,4 @@
-//! `causeway audit`.
+//! `causeway audit`: verifies and reads the audit log.
 
 mod read;
 mod verify;
@@ -37,7 +37,7 @@ fn folder(args: &Audit) -> Result<PathBuf, Failure> {
 fn own_key(args: &Audit) -> Result<HeadKey, Failure> {
     if !HeadKey::path(&args.data).is_file() {
         return Err(Failure::failed(format!(
-            "`{}` has no key that signs heads; it is made when the server starts. Give a copy with --key",
+            "`{}` has no key that signs heads; the server creates it at startup. Give a copy with --key",
             args.data.display()
         )));
     }

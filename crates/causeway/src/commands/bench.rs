@@ -1,8 +1,8 @@
-//! `causeway bench`: figures of this build on this machine.
+//! `causeway bench`: benchmarks this build on this machine.
 //!
-//! What is served is served by a child process of the same binary over a scratch directory, with
-//! everything on that a site has on: fsync before each answer, audit before each read. The load
-//! generator is this process; its own CPU is told beside the server's, since both share the machine.
+//! The server is a child process of the same binary over a scratch directory, with everything enabled
+//! that a site has: fsync before each answer, audit before each read. The load generator is this
+//! process; its CPU use is reported beside the server's, since both share the machine.
 
 mod child;
 mod client;
@@ -21,20 +21,20 @@ use figures::Figure;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// One benchmark by name, with what it measures.
+/// A benchmark with its name and what it measures.
 struct Named {
     name: &'static str,
     what: &'static str,
     run: fn(&Setting) -> Result<Vec<Figure>, Failure>,
 }
 
-/// What every benchmark is given.
+/// The settings of a benchmark.
 pub(crate) struct Setting {
-    /// Scratch space; each benchmark makes a folder of its own in it.
+    /// The scratch directory; each benchmark creates a folder of its own in it.
     pub(crate) scratch: PathBuf,
-    /// 1 is the full size.
+    /// The share of the full load; 1 is the full load.
     pub(crate) scale: f64,
-    /// A folder of Synthea bundles, where there is one.
+    /// A folder of Synthea bundles, if given.
     pub(crate) bundles: Option<PathBuf>,
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Bench) -> Result<ExitCode, Failure> {
     };
     if chosen.is_empty() {
         return Err(Failure::usage(
-            "there is no such benchmark; `causeway bench list` names them",
+            "there is no such benchmark; `causeway bench list` lists them",
         ));
     }
     let scratch = match &args.data {

@@ -1,9 +1,9 @@
-//! `causeway check`: configuration, flows and maps, without starting.
+//! `causeway check`: checks the configuration, flows and maps without starting the server.
 //!
 //! Invariants:
-//! - what `serve` would refuse is an error here, told in the same words;
-//! - a test beside the rows that does not hold is an error; a doubt about the site's own maps is a
-//!   warning and changes no exit code.
+//! - whatever `serve` would refuse is an error here, with the same text;
+//! - a failing test in a map file is an error; a doubt about the site's own maps is a warning and does
+//!   not change the exit code.
 
 use crate::cli::{Check, Format};
 use crate::config::{Config, Mistake};
@@ -16,14 +16,14 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Everything that was found.
+/// The results of a check.
 #[derive(Default)]
 struct Checked {
     findings: Vec<Finding>,
     tests: Option<Tests>,
 }
 
-/// One thing that is wrong or doubtful.
+/// An error or a warning.
 struct Finding {
     severity: Severity,
     file: String,
@@ -33,7 +33,7 @@ struct Finding {
     remedy: Option<String>,
 }
 
-/// How the tests in map files went.
+/// The results of the tests in the map files.
 #[derive(Default)]
 struct Tests {
     ran: usize,
@@ -76,7 +76,7 @@ impl Checked {
         let open = crate::private::warnings(&config.data_dir);
         self.findings
             .extend(open.iter().map(|(path, why)| Finding::open(path, why)));
-        // Maps that are refused make nothing that could be tested.
+        // Refused maps cannot be tested.
         if !inspected.errors.is_empty() {
             return;
         }
@@ -97,7 +97,8 @@ impl Checked {
             .count()
     }
 
-    /// Errors go where errors go, so that a script sees them whatever it does with the rest.
+    /// Prints errors to standard error and the rest to standard output, so that a script sees the
+    /// errors even if it discards the rest.
     fn tell(&self, args: &Check, config: Option<&Config>) {
         for found in &self.findings {
             if Severity::Error <= found.severity {
@@ -150,7 +151,7 @@ impl Checked {
 impl Tests {
     fn words(&self) -> String {
         format!(
-            "{} in the maps ran ({} of the site's own), {} failed",
+            "{} in the maps ran ({} from the site), {} failed",
             counted(self.ran, "test"),
             self.of_site,
             self.failed
@@ -187,7 +188,7 @@ impl Finding {
             remedy: Some(format!("As its owner, run: chmod -R go= {path}")),
             ..Self::error(
                 &path,
-                format!("is open to others, and may hold patient data: {why}"),
+                format!("is accessible to other users and may hold patient data: {why}"),
             )
         }
     }
@@ -233,7 +234,7 @@ impl Finding {
     }
 }
 
-/// `own.map:2:7: error: …`, and the remedy on a line of its own.
+/// Formats `own.map:2:7: error: …`, with the remedy on a line of its own.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
@@ -251,7 +252,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// `1 flow`, `2 flows`
+/// Formats a count, such as `1 flow` or `2 flows`.
 fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! `causeway convert`: HL7 v2 to FHIR and back, with lineage and report.
+//! `causeway convert`: translates HL7 v2 to FHIR and back, with lineage and report.
 
 use super::serve::refused;
 use crate::cli::{Convert, Format, Syntax};
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
     let bytes = input::read(&args.file)?;
-    let from = args.from.unwrap_or_else(|| guess(&bytes));
+    let from = args.from.unwrap_or_else(|| detect(&bytes));
     let to = args.to.unwrap_or(match from {
         Syntax::Hl7v2 => Syntax::Fhir,
         Syntax::Fhir => Syntax::Hl7v2,
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What a file that begins with `{` holds is FHIR.
-fn guess(bytes: &[u8]) -> Syntax {
+/// Detects the format: a file that begins with `{` is FHIR.
+fn detect(bytes: &[u8]) -> Syntax {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'{') {
         Syntax::Fhir
@@ -42,12 +42,12 @@ fn guess(bytes: &[u8]) -> Syntax {
     }
 }
 
-/// The maps, and how the sender is to be read: as a flow of a site would, or as the options say.
+/// Returns the maps and the settings for reading the sender, from a site's flow or from the options.
 fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
     let zone = args.zone.as_deref().map(|name| {
         Zone::named(name).ok_or_else(|| {
             Failure::usage(format!(
-                "there is no time zone `{name}`; write one such as America/Chicago"
+                "there is no time zone `{name}`; use an IANA name such as America/Chicago"
             ))
         })
     });
@@ -60,7 +60,7 @@ fn chosen(args: &Convert) -> Result<(MapSet, Source), Failure> {
     Ok((maps, Source { zone, ..source }))
 }
 
-/// The maps of a site, and what its flow's configuration says of the sender.
+/// Returns the maps of a site, and the sender's settings from its flow.
 fn of_site(config: &Path, flow: Option<&str>) -> Result<(MapSet, Source), Failure> {
     let config = Config::read(config).map_err(|mistakes| refused(&mistakes))?;
     let flow = config.flow(flow).map_err(Failure::usage)?;
@@ -79,12 +79,12 @@ fn of_options(map: Option<&str>) -> Result<(MapSet, Source), Failure> {
         (Some(name), None) => {
             if !maps.dialects().any(|dialect| dialect == name) {
                 return Err(Failure::usage(format!(
-                    "`{name}` is neither a map file nor the name of a dialect; a site's dialects are found with -c FILE"
+                    "`{name}` is neither a map file nor the name of a dialect; use -c FILE for a site's dialects"
                 )));
             }
             Some(name.to_owned())
         }
-        // The dialect of a file that holds exactly one is what was meant.
+        // If the file holds exactly one dialect, that dialect is meant.
         (Some(_), Some(_)) => {
             let mut names = maps.dialects();
             let first = names.next().map(str::to_owned);
@@ -99,8 +99,8 @@ fn of_options(map: Option<&str>) -> Result<(MapSet, Source), Failure> {
     Ok((maps, source))
 }
 
-/// A file of several messages becomes one Bundle a line (NDJSON): their senders and times differ, and
-/// a Bundle says one of each.
+/// Converts HL7 v2 to FHIR. A file of several messages becomes one Bundle per line (NDJSON): their
+/// senders and times differ, and a Bundle has one of each.
 fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
     let (maps, source) = chosen(args)?;
     let (batch, fits) = input::messages(&args.file, bytes)?;
@@ -113,19 +113,19 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
         if !conversion.supported {
             all_right = false;
             eprintln!(
-                "causeway: {}^{} ({}): there is no map for this message; `maps/` lists what there is",
+                "causeway: {}^{} ({}): there is no map for this message; the available maps are in `maps/`",
                 message.code(),
                 message.event(),
                 conversion.structure
             );
         }
-        let mut told = None;
+        let mut unreported = None;
         let text = if args.explain {
             explain(args.format, &conversion)
         } else if args.report {
             report(args.format, &conversion)
         } else {
-            told = Some(std::mem::take(&mut conversion.report));
+            unreported = Some(std::mem::take(&mut conversion.report));
             let mut text = conversion.into_bundle().to_bytes();
             if n_messages == 1 {
                 text = pretty(&text);
@@ -136,8 +136,8 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
         if out.write_all(&text).is_err() {
             break;
         }
-        if let Some(told) = told {
-            tell(&told);
+        if let Some(report) = unreported {
+            print_findings(&report);
         }
     }
     Ok(if all_right {
@@ -147,8 +147,8 @@ fn forward(args: &Convert, bytes: Vec<u8>) -> Result<ExitCode, Failure> {
     })
 }
 
-/// What was not as it should be, on standard error, so that the Bundle stays a Bundle.
-fn tell(report: &Report) {
+/// Prints the findings to standard error, so that standard output holds only the Bundle.
+fn print_findings(report: &Report) {
     for unusable in &report.unusable {
         eprintln!(
             "{}: {}: {}",
@@ -249,7 +249,7 @@ fn report(format: Format, conversion: &Conversion) -> Vec<u8> {
             format!("{value}\n").into_bytes()
         }
         Format::Table => {
-            let mut table = Table::new(&["field", "became", "row", "reason", "raw"]);
+            let mut table = Table::new(&["field", "result", "row", "reason", "raw"]);
             for (name, entries) in parts {
                 for entry in entries {
                     table.row([
@@ -277,7 +277,7 @@ fn report(format: Format, conversion: &Conversion) -> Vec<u8> {
             let count = |entries: &Vec<mapping::Entry>| entries.len();
             let _ = writeln!(
                 text,
-                "{} mapped, {} dropped with a reason, {} withheld, {} unmapped, {} not usable as they were",
+                "{} mapped, {} dropped with a reason, {} withheld, {} unmapped, {} unusable",
                 count(&report.mapped),
                 count(&report.dropped),
                 count(&report.withheld),
@@ -294,7 +294,9 @@ fn back(args: &Convert, bytes: &[u8]) -> Result<ExitCode, Failure> {
     let bundle = fhir::build::Value::parse(bytes)
         .map_err(|error| Failure::failed(format!("`{}`: {error}", args.file.display())))?;
     let structure = args.structure.clone().ok_or_else(|| {
-        Failure::usage("give the message to write with --structure, such as ADT_A01 or ORU_R01")
+        Failure::usage(
+            "give the message structure to write with --structure, such as ADT_A01 or ORU_R01",
+        )
     })?;
     let target = Target {
         at: SystemClock.now(),
@@ -305,20 +307,20 @@ fn back(args: &Convert, bytes: &[u8]) -> Result<ExitCode, Failure> {
     };
     let back = maps.back(&bundle, &structure, &target).map_err(|error| {
         Failure::failed(format!(
-            "`{structure}`: {error}; `maps/` lists the messages that there are"
+            "`{structure}`: {error}; the available messages are in `maps/`"
         ))
     })?;
     let losses = || {
         back.lost
             .iter()
-            .map(|loss| format!("not said: {} {}", loss.resource, loss.element))
+            .map(|loss| format!("lost: {} {}", loss.resource, loss.element))
     };
     let mut out = std::io::stdout().lock();
     if args.report || args.explain {
         let lines: String = losses().map(|line| line + "\n").collect();
         let _ = out.write_all(lines.as_bytes());
     } else {
-        // Segments end in CR (HL7 v2 2.5.4); a terminal would write them over one another.
+        // Segments end in CR (HL7 v2 2.5.4); on a terminal they would overwrite one another.
         let mut text = back.message;
         if out.is_terminal() {
             let ends = text.iter_mut().filter(|byte| **byte == b'\r');
@@ -332,7 +334,7 @@ fn back(args: &Convert, bytes: &[u8]) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `v2/pid.map:41`
+/// Formats a row's file and line, such as `v2/pid.map:41`.
 fn place(row: &RowInfo) -> String {
     format!("{}:{}", row.file, row.line)
 }

@@ -1,5 +1,5 @@
-//! `causeway demo`: an embedded store, one flow for each simulated peer, and the peers themselves
-//! as real MLLP clients.
+//! `causeway demo`: runs an embedded store, one flow for each simulated peer, and the peers
+//! themselves as real MLLP clients.
 
 mod position;
 mod traffic;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use traffic::Traffic;
 
-/// More than one pair of cores can take in.
+/// The maximum rate: more than two cores can take in.
 const MAX_RATE: f64 = 10_000.0;
 
 /// The laboratory's dialect: its OBX-14 is not the time of the observation.
@@ -38,7 +38,7 @@ const AUTHORITIES: [(&str, &str); 4] = [
 pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
     if !(args.rate > 0.0 && args.rate <= MAX_RATE) {
         return Err(Failure::usage(format!(
-            "--rate {} is no rate; give messages a second, above 0 and up to {MAX_RATE}",
+            "--rate {} is out of range; give messages per second, above 0 and up to {MAX_RATE}",
             args.rate
         )));
     }
@@ -70,18 +70,18 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
     let (rate, limit, no_traffic) = (args.rate, args.messages, args.no_traffic);
     run::run(settings, move |running| async move {
         if no_traffic {
-            say("no traffic is simulated; Ctrl-C stops");
+            say("no traffic is simulated; press Ctrl-C to stop");
             return;
         }
         let position = Position::open(path, options.seed);
         let n_before = position.total();
-        let goes_on = if n_before == 0 {
+        let resumed = if n_before == 0 {
             String::new()
         } else {
-            format!(", going on after message {n_before}")
+            format!(", continuing after message {n_before}")
         };
         say(&format!(
-            "feeding messages about {} synthetic patients over {} weeks (seed {}, {rate} a second{goes_on}); Ctrl-C stops",
+            "feeding messages about {} synthetic patients over {} weeks (seed {}, {rate} per second{resumed}); press Ctrl-C to stop",
             options.n_patients, options.weeks, options.seed
         ));
         Traffic {
@@ -96,12 +96,12 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One plain line after the announcement.
+/// Prints a plain line after the announcement.
 fn say(line: &str) {
     run::say(&format!("{line}\n"));
 }
 
-/// One flow for each peer; the clinic's listens where the user said.
+/// Returns one flow for each peer; the clinic's listens on the given address.
 fn flows(mllp: SocketAddr) -> Vec<FlowConfig> {
     let authorities: BTreeMap<String, String> = AUTHORITIES
         .iter()
@@ -127,7 +127,7 @@ fn flows(mllp: SocketAddr) -> Vec<FlowConfig> {
         .collect()
 }
 
-/// The next port where it is free, else any free one (port 0, which the listener replaces).
+/// Returns the next port if it is free, else any free one (port 0, which the listener replaces).
 fn next_free(address: SocketAddr) -> SocketAddr {
     let any = SocketAddr::new(address.ip(), 0);
     match address.port().checked_add(1) {
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flows_are_right_as_they_are() {
+    fn the_flows_are_valid() {
         let config = EngineConfig::new(flows("127.0.0.1:0".parse().unwrap()));
         assert_eq!(flow::topology::check(&config), []);
         let names: Vec<&str> = config.flows.iter().map(|flow| flow.name.as_str()).collect();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_is_passed_over() {
+    fn a_port_in_use_is_skipped() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut before = taken.local_addr().unwrap();
         let Some(port) = before.port().checked_sub(1) else {

@@ -1,4 +1,4 @@
-//! `causeway fhirpath`: one JSON value a line.
+//! `causeway fhirpath`: evaluates an expression and prints one JSON value per line.
 
 use crate::cli::Fhirpath;
 use crate::failure::Failure;
@@ -24,14 +24,14 @@ pub(crate) fn run(args: &Fhirpath) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::usage(format!("`{}`: {error}", args.expression)))?;
     let mut out = std::io::stdout().lock();
     for item in &items {
-        // One line each, also where the element was written over several.
+        // One line per value, even if the element spans several lines in the input.
         let json = item.to_json();
         let line = match Document::parse(&json) {
             Ok(element) => fhir::build::Value::from(&element).to_bytes(),
             Err(_) => json.into_bytes(),
         };
         let written = out.write_all(&line).and_then(|()| out.write_all(b"\n"));
-        // A reader that has seen enough (`head`) closes the pipe; that is no fault.
+        // A reader such as `head` closes the pipe once it has enough; that is not an error.
         if written.is_err() {
             break;
         }

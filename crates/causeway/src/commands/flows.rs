@@ -1,4 +1,4 @@
-//! `causeway flows`: asks the running server.
+//! `causeway flows`: queries and controls flows on the running server.
 
 use super::ask;
 use super::messages::{cell, encode, parse};
@@ -58,7 +58,7 @@ fn list(format: Format, text: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what stopping touches, and why it is done.
+/// Stops flows, after printing what that affects and obtaining the reason.
 fn stop(http: &Http, flows: &[String], reason: &str) -> Result<ExitCode, Failure> {
     let text = Http::expect(http.get("/api/flows")?)?;
     let known = parse(&text)?;
@@ -70,11 +70,11 @@ fn stop(http: &Http, flows: &[String], reason: &str) -> Result<ExitCode, Failure
     for name in flows {
         let row = find(name).ok_or_else(|| {
             Failure::failed(format!(
-                "there is no flow `{name}`; `causeway flows list` shows them"
+                "there is no flow `{name}`; `causeway flows list` lists the flows"
             ))
         })?;
         eprintln!(
-            "{name}: {} connections end, {} messages on the way are finished, new ones are refused until it is started",
+            "{name}: {} connections end, {} messages in progress are finished, new ones are refused until the flow is started",
             cell(row.get("connections")),
             cell(row.get("waiting"))
         );
@@ -99,7 +99,7 @@ fn dry_run(format: Format, text: &str) -> Result<ExitCode, Failure> {
     }
     if let Some(sequence) = answer.get("repeats").and_then(Value::as_u64) {
         println!(
-            "the same message came before as {sequence}: within the window for repeats nothing would be done"
+            "the same message was received before as {sequence}: within the window for repeats, nothing would be done"
         );
     }
     if let Some(reason) = answer.get("refused").and_then(Value::as_str) {

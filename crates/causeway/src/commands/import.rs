@@ -1,4 +1,5 @@
-//! `causeway import`: bundles, NDJSON and HL7 v2 history into a data directory or a running server.
+//! `causeway import`: loads bundles, NDJSON and HL7 v2 history into a data directory or a running
+//! server.
 
 mod history;
 mod inputs;
@@ -17,24 +18,24 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// One request may take so long.
+/// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_mins(5);
-/// A history of years takes hours.
+/// The lifetime of the token: a history of years takes hours to import.
 const TOKEN_FOR: Duration = Duration::from_hours(72);
 
-/// What became of it all.
+/// The totals of an import.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) n_inputs: u64,
     pub(crate) n_resources: u64,
-    /// Resources that were there already, as the input has them.
+    /// Resources that were already stored with the same content.
     pub(crate) n_there: u64,
     pub(crate) n_messages: u64,
-    /// Messages that were taken now, by the word of their state.
+    /// The number of messages taken by this import, by state.
     pub(crate) states: BTreeMap<String, u64>,
-    /// Messages that were there before: nothing was done with them.
+    /// Messages that were already stored and were left alone.
     pub(crate) n_known: u64,
-    /// Input and reason.
+    /// The failed inputs, each with the reason.
     pub(crate) failures: Vec<(String, String)>,
 }
 
@@ -54,7 +55,8 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Into the server that is named or runs on the site's data, else into the data directory itself.
+/// Imports into the given server, or the one running on the site's data, or else directly into the
+/// data directory.
 fn take(args: &Import, inputs: Vec<Input>, bar: &ProgressBar) -> Result<Tally, Failure> {
     let flow = args.flow.as_deref();
     if let Some(url) = &args.url {
@@ -102,7 +104,7 @@ impl Tally {
         }
     }
 
-    /// Beside the progress bar.
+    /// Returns the text beside the progress bar.
     fn so_far(&self) -> String {
         format!(
             "{} resources, {} messages",
@@ -111,14 +113,14 @@ impl Tally {
         )
     }
 
-    /// Messages taken now that a person has to look at.
+    /// Returns the number of messages taken by this import that need a person's attention.
     fn n_attention(&self) -> u64 {
         let open = ["needs attention", "held", "parked", "dead"];
         let counts = open.iter().filter_map(|state| self.states.get(*state));
         counts.sum()
     }
 
-    /// `1,190 mapped, 3 need attention; 7 were there before`
+    /// Formats the counts of messages, such as ` (1190 mapped, 3 needs attention, 7 there before)`.
     fn messages_in_words(&self) -> String {
         let mut parts: Vec<String> = self
             .states

@@ -1,4 +1,4 @@
-//! `causeway maps`: asks the running server which maps are in use, and to read them again.
+//! `causeway maps`: asks the running server which maps are in use, or to reload them.
 
 use super::messages::{cell, parse};
 use crate::cli::{Format, Maps, MapsAction};
@@ -29,9 +29,9 @@ fn show(format: Format, text: &str) -> Result<ExitCode, Failure> {
     if let Some(last) = answer.get("lastReload").filter(|last| last.is_object()) {
         let (at, by) = (cell(last.get("at")), cell(last.get("by")));
         match last.get("refused").and_then(Value::as_array) {
-            None => println!("read again {at} by {by}"),
+            None => println!("reloaded {at} by {by}"),
             Some(reasons) => {
-                println!("refused {at}, asked for by {by}:");
+                println!("reload refused {at}, requested by {by}:");
                 for reason in reasons {
                     println!("{}", cell(Some(reason)));
                 }
@@ -51,10 +51,10 @@ fn reload(format: Format, answer: Answer) -> Result<ExitCode, Failure> {
     let (before, after) = (cell(answer.get("before")), cell(answer.get("after")));
     if answer.get("changed") == Some(&Value::Bool(true)) {
         println!(
-            "maps {after} are in use, before {before}; messages on their way end under {before}"
+            "maps {after} are in use instead of {before}; messages in progress finish under {before}"
         );
     } else {
-        println!("maps {after} are in use as before: no file has changed");
+        println!("maps {after} are still in use: no file has changed");
     }
     Ok(ExitCode::SUCCESS)
 }

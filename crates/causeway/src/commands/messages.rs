@@ -1,4 +1,4 @@
-//! `causeway messages`: asks the running server.
+//! `causeway messages`: queries and controls messages on the running server.
 
 use super::ask;
 use crate::cli::{Format, Messages, MessagesAction, Which};
@@ -34,12 +34,16 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
         } if sequences.is_empty() => replay_all(&http, &query(which, None), reason),
         MessagesAction::Replay {
             sequences, reason, ..
-        } => each(&http, &why("replay", reason), sequences),
+        } => each(&http, &with_reason("replay", reason), sequences),
         MessagesAction::Release { sequences } => each(&http, "release", sequences),
-        MessagesAction::Hold { sequences, reason } => each(&http, &why("hold", reason), sequences),
-        MessagesAction::Skip { sequences, reason } => each(&http, &why("skip", reason), sequences),
+        MessagesAction::Hold { sequences, reason } => {
+            each(&http, &with_reason("hold", reason), sequences)
+        }
+        MessagesAction::Skip { sequences, reason } => {
+            each(&http, &with_reason("skip", reason), sequences)
+        }
         MessagesAction::Settle { sequences, reason } => {
-            each(&http, &why("settle", reason), sequences)
+            each(&http, &with_reason("settle", reason), sequences)
         }
         MessagesAction::Edit {
             sequence,
@@ -51,8 +55,12 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
             let flow = flow
                 .as_deref()
                 .map(|flow| format!("&flow={}", encode(flow)));
-            let asked = format!("{}{}", why("edit", reason), flow.unwrap_or_default());
-            let answer = http.post(&format!("/api/messages/{sequence}/{asked}"), &body)?;
+            let action = format!(
+                "{}{}",
+                with_reason("edit", reason),
+                flow.unwrap_or_default()
+            );
+            let answer = http.post(&format!("/api/messages/{sequence}/{action}"), &body)?;
             println!("{}", Http::expect(answer)?);
             Ok(ExitCode::SUCCESS)
         }
@@ -61,18 +69,18 @@ pub(crate) fn run(args: &Messages) -> Result<ExitCode, Failure> {
             flow,
             reason,
         } => {
-            let asked = format!("{}&flow={}", why("redirect", reason), encode(flow));
-            each(&http, &asked, sequences)
+            let action = format!("{}&flow={}", with_reason("redirect", reason), encode(flow));
+            each(&http, &action, sequences)
         }
     }
 }
 
-/// `skip?reason=sent%20twice`
-fn why(action: &str, reason: &str) -> String {
+/// Builds an action with its reason, such as `skip?reason=sent%20twice`.
+fn with_reason(action: &str, reason: &str) -> String {
     format!("{action}?reason={}", encode(reason))
 }
 
-/// `&flow=adt&state=held`
+/// Builds the query of a filter, such as `&flow=adt&state=held`.
 fn query(which: &Which, control_id: Option<&str>) -> String {
     let named = [
         ("flow", which.flow.as_deref()),
@@ -88,7 +96,7 @@ fn query(which: &Which, control_id: Option<&str>) -> String {
     given.collect()
 }
 
-/// Everything that the query finds now, oldest first.
+/// Replays every message that currently matches the query, oldest first.
 fn replay_all(http: &Http, query: &str, reason: &str) -> Result<ExitCode, Failure> {
     let mut sequences = Vec::new();
     let mut before = String::new();
@@ -113,7 +121,7 @@ fn replay_all(http: &Http, query: &str, reason: &str) -> Result<ExitCode, Failur
         0 => reason.to_owned(),
         _ => ask::reason(reason)?,
     };
-    let action = why("replay", &reason);
+    let action = with_reason("replay", &reason);
     let mut n_failed = 0;
     for (idx, sequence) in sequences.into_iter().enumerate() {
         let answer = http.post(&format!("/api/messages/{sequence}/{action}"), b"")?;
@@ -176,7 +184,7 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
     let raw = answer.get("raw").and_then(Value::as_str).unwrap_or("");
     if let Some(path) = path {
         let parsed = hl7v2::Path::parse(path)
-            .map_err(|error| Failure::usage(format!("`{path}` is no path: {error}")))?;
+            .map_err(|error| Failure::usage(format!("`{path}` is not a path: {error}")))?;
         let message = hl7v2::Message::parse(raw.as_bytes().to_vec());
         for piece in message.get_all(&parsed) {
             println!("{}", piece.text());
@@ -215,7 +223,7 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
     for replay in replays.into_iter().flatten() {
         let part = |name: &str| cell(replay.get(name));
         let became = match part("detail").as_str() {
-            "" => "on its way".to_owned(),
+            "" => "in progress".to_owned(),
             detail => detail.to_owned(),
         };
         println!(
@@ -231,7 +239,7 @@ fn show(format: Format, text: &str, path: Option<&str>) -> Result<ExitCode, Fail
         .and_then(Value::as_str)
     {
         println!(
-            "\nanswered:\n{}",
+            "\nacknowledgement:\n{}",
             acknowledgement.replace('\r', "\n").trim_end()
         );
     }
@@ -259,10 +267,10 @@ fn each(http: &Http, action: &str, sequences: &[u64]) -> Result<ExitCode, Failur
 
 pub(crate) fn parse(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text)
-        .map_err(|error| Failure::failed(format!("the server's answer is no JSON: {error}")))
+        .map_err(|error| Failure::failed(format!("the server's response is not JSON: {error}")))
 }
 
-/// One value as a table shows it.
+/// Formats a value as a table cell.
 pub(crate) fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),

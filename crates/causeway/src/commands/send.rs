@@ -1,4 +1,4 @@
-//! `causeway send`: files to an MLLP or HTTP address; each acknowledgement on standard output.
+//! `causeway send`: sends files to an MLLP or HTTP address and prints each acknowledgement.
 
 use crate::cli::Send;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Send) -> Result<ExitCode, Failure> {
         Some(("mllp", address)) => send_mllp(args, address),
         Some(("http" | "https", _)) => send_http(args),
         _ => Err(Failure::usage(format!(
-            "`{}` is no address to send to; write mllp://host:port or http://host:port/fhir",
+            "`{}` is not an address to send to; write mllp://host:port or http://host:port/fhir",
             args.url
         ))),
     }
@@ -37,7 +37,7 @@ fn send_mllp(args: &Send, address: &str) -> Result<ExitCode, Failure> {
         for message in frames {
             let answer = peer.exchange(&message)?;
             all_accepted &= answer.is_accepted();
-            // HL7 v2 ends segments with CR; a terminal wants LF.
+            // HL7 v2 ends segments with CR; a terminal needs LF.
             println!(
                 "{}",
                 String::from_utf8_lossy(&answer.0)
@@ -53,14 +53,14 @@ fn send_mllp(args: &Send, address: &str) -> Result<ExitCode, Failure> {
     })
 }
 
-/// What goes into one frame each, in order, and whether the file's envelope fits.
+/// Returns the contents of each frame, in order, and whether the file's envelope matches.
 fn frames(args: &Send, file: &Path) -> Result<(Vec<Bytes>, bool), Failure> {
     let bytes = input::read(file)?;
     let whole = args.batch.then(|| Bytes::from(bytes.clone()));
     let (batch, fits) = input::messages(file, bytes)?;
     let each = || batch.messages.into_iter().map(|member| member.bytes);
     let frames: Vec<Bytes> = whole.map_or_else(|| each().collect(), |whole| vec![whole]);
-    // A file may end its lines as its editor does; on the wire a segment ends in CR (HL7 v2 2.5.4).
+    // A file may have any line ending; on the wire a segment ends in CR (HL7 v2 2.5.4).
     Ok((frames.iter().map(hl7v2::wire::with_cr).collect(), fits))
 }
 
@@ -77,7 +77,7 @@ fn send_http(args: &Send) -> Result<ExitCode, Failure> {
             .map_err(|error| Failure::failed(format!("`{}`: {error}", file.display())))?;
         let Some(resource_type) = document.resource_type() else {
             return Err(Failure::failed(format!(
-                "`{}` is no FHIR resource",
+                "`{}` is not a FHIR resource",
                 file.display()
             )));
         };
@@ -100,7 +100,7 @@ fn send_http(args: &Send) -> Result<ExitCode, Failure> {
     })
 }
 
-/// One MLLP connection, one message at a time.
+/// An MLLP connection that sends one message at a time.
 pub(crate) struct Peer {
     socket: TcpStream,
     decoder: Decoder,
@@ -121,8 +121,9 @@ impl Peer {
             ))
         };
         let resolved = address.to_socket_addrs().map_err(fail)?.next();
-        let resolved =
-            resolved.ok_or_else(|| Failure::failed(format!("`{address}` has no address")))?;
+        let resolved = resolved.ok_or_else(|| {
+            Failure::failed(format!("`{address}` does not resolve to an address"))
+        })?;
         let socket = TcpStream::connect_timeout(&resolved, timeout).map_err(fail)?;
         socket.set_read_timeout(Some(timeout)).map_err(fail)?;
         socket.set_write_timeout(Some(timeout)).map_err(fail)?;
@@ -150,7 +151,7 @@ impl Peer {
                 Step::NeedMore => {
                     let n = self.socket.read(&mut chunk).map_err(|error| {
                         fail(&format!(
-                            "no acknowledgement came: {error}; the message may have arrived"
+                            "no acknowledgement was received: {error}; the message may have arrived"
                         ))
                     })?;
                     if n == 0 {
@@ -168,7 +169,7 @@ impl Peer {
 // === impl Answer ===
 
 impl Answer {
-    /// Whether it says yes to everything: MSA-1 of the acknowledgement, or of each in a batch.
+    /// Returns true if everything was accepted: MSA-1 of the acknowledgement, or of each in a batch.
     pub(crate) fn is_accepted(&self) -> bool {
         let answers = hl7v2::batch::read(self.0.clone()).messages;
         let accepted = |bytes| {

@@ -1,4 +1,4 @@
-//! `causeway serve`: a site's configuration, started.
+//! `causeway serve`: starts the server with a site's configuration.
 
 use crate::cli::Configured;
 use crate::config::{Config, Mistake};
@@ -26,7 +26,7 @@ pub(crate) fn serve(args: &Configured) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A configuration that cannot be used, every mistake on its line.
+/// Returns the failure for an unusable configuration, with every mistake on a line of its own.
 pub(crate) fn refused(mistakes: &[Mistake]) -> Failure {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     Failure::failed(format!(

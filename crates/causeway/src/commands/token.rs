@@ -1,4 +1,4 @@
-//! `causeway token`: a bearer token for whoever may write the data directory.
+//! `causeway token`: issues a bearer token to anyone with write access to the data directory.
 
 use crate::cli::Token;
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ pub(crate) fn run(args: &Token) -> Result<ExitCode, Failure> {
     args.scope
         .parse::<access::Scopes>()
         .map_err(|error| Failure::usage(error.to_string()))?;
-    binds(&args.scope, &args.patient)?;
+    check_binding(&args.scope, &args.patient)?;
     if !args.data.is_dir() {
         return Err(Failure::failed(format!(
             "there is no data directory `{}`; start `causeway demo` or `causeway serve` first, or give --data",
@@ -28,24 +28,25 @@ pub(crate) fn run(args: &Token) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A patient binds `patient/` scopes and no others: beside a `system/` scope the token would be for
-/// everything, and would look as if it were for one.
-fn binds(scope: &str, patients: &[String]) -> Result<(), Failure> {
+/// Checks that a bound patient has only `patient/` scopes: with a `system/` scope the token would
+/// grant access to everything while appearing to be limited to one patient.
+fn check_binding(scope: &str, patients: &[String]) -> Result<(), Failure> {
     let unbound = scope
         .split_whitespace()
         .find(|own| !own.starts_with("patient/"));
     match unbound.filter(|_| !patients.is_empty()) {
         Some(unbound) => Err(Failure::usage(format!(
-            "--patient does not bind the scope `{unbound}`; give patient scopes alone: --scope 'patient/*.rs'"
+            "--patient does not restrict the scope `{unbound}`; give patient scopes only: --scope 'patient/*.rs'"
         ))),
         None => Ok(()),
     }
 }
 
-/// Reads `90s`, `30m`, `8h`, `30d`.
+/// Parses a duration such as `90s`, `30m`, `8h` or `30d`.
 pub(crate) fn parse_ttl(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || format!("`{text}` is no time span; write a number and s, m, h or d, such as `8h`");
+    let wrong = || {
+        format!("`{text}` is not a duration; write a number followed by s, m, h or d, such as `8h`")
+    };
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number = text.strip_suffix(unit).unwrap_or("");
     let secs_each = match unit {
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_patient_binds_patient_scopes_alone() {
+    fn a_patient_binds_only_patient_scopes() {
         let one = ["p1".to_owned()];
         for (scope, patients, fits) in [
             ("patient/*.rs", &one[..], true),
@@ -76,12 +77,12 @@ mod tests {
             ("patient/*.rs system/*.rs", &one[..], false),
             ("system/*.cruds", &[], true),
         ] {
-            assert_eq!(binds(scope, patients).is_ok(), fits, "{scope}");
+            assert_eq!(check_binding(scope, patients).is_ok(), fits, "{scope}");
         }
     }
 
     #[test]
-    fn spans() {
+    fn durations() {
         assert_eq!(parse_ttl("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_ttl("8h"), Ok(Duration::from_hours(8)));
         for wrong in ["", "h", "8", "0s", "-1h", "8w", "99999999d", "8 h", "१h"] {

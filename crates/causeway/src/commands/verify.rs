@@ -1,4 +1,4 @@
-//! `causeway verify`: every message, every resource and the audit log, as they lie on disk.
+//! `causeway verify`: checks every message, every resource and the audit log on disk.
 
 use crate::cli::{Format, Verify};
 use crate::failure::Failure;
@@ -28,8 +28,8 @@ pub(crate) fn run(args: &Verify) -> Result<ExitCode, Failure> {
     let is_whole =
         report.faults.is_empty() && audit.as_ref().is_none_or(|audit| audit.faults.is_empty());
     match args.format {
-        Format::Json => tell_programs(&report, audit.as_ref()),
-        Format::Table => tell_people(&report, audit.as_ref()),
+        Format::Json => print_json(&report, audit.as_ref()),
+        Format::Table => print_table(&report, audit.as_ref()),
     }
     Ok(if is_whole {
         ExitCode::SUCCESS
@@ -49,7 +49,7 @@ fn progress() -> ProgressBar {
     bar
 }
 
-fn tell_programs(report: &Report, audit: Option<&store::audit::Report>) {
+fn print_json(report: &Report, audit: Option<&store::audit::Report>) {
     let checked: serde_json::Map<String, serde_json::Value> = report
         .checked
         .iter()
@@ -87,9 +87,9 @@ fn tell_programs(report: &Report, audit: Option<&store::audit::Report>) {
     );
 }
 
-fn tell_people(report: &Report, audit: Option<&store::audit::Report>) {
+fn print_table(report: &Report, audit: Option<&store::audit::Report>) {
     if !report.faults.is_empty() {
-        let mut table = Table::new(&["store", "where", "what is wrong", "what helps"]);
+        let mut table = Table::new(&["store", "place", "fault", "remedy"]);
         for fault in &report.faults {
             table.row([fault.store, &fault.place, fault.what, fault.remedy].map(str::to_owned));
         }

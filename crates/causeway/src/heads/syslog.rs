@@ -1,5 +1,5 @@
-//! One message to a syslog server: RFC 5424, over UDP (RFC 5426), TCP with octet counting (RFC 6587)
-//! or a local socket.
+//! Sends a message to a syslog server: RFC 5424 over UDP (RFC 5426), TCP with octet counting
+//! (RFC 6587) or a local socket.
 
 use serde::Deserialize;
 use std::fmt;
@@ -11,9 +11,9 @@ use std::time::Duration;
 
 /// Facility 13 (log audit), severity 5 (notice): 13 × 8 + 5.
 const PRIORITY: u8 = 109;
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the server is.
+/// The address of a syslog server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum SyslogAddress {
@@ -42,8 +42,8 @@ impl SyslogAddress {
                 socket.send_to(message.as_bytes(), server).map(drop)
             }
             Self::Tcp(server) => {
-                let mut stream = TcpStream::connect_timeout(&resolve(server)?, PATIENCE)?;
-                stream.set_write_timeout(Some(PATIENCE))?;
+                let mut stream = TcpStream::connect_timeout(&resolve(server)?, TIMEOUT)?;
+                stream.set_write_timeout(Some(TIMEOUT))?;
                 stream.write_all(format!("{} {message}", message.len()).as_bytes())
             }
             Self::Unix(path) => {
@@ -86,15 +86,22 @@ impl fmt::Display for SyslogAddress {
 }
 
 fn not_an_address(text: &str) -> String {
-    format!("`{text}` is no syslog address: write udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH")
+    format!(
+        "`{text}` is not a syslog address; write udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH"
+    )
 }
 
 fn resolve(server: &str) -> io::Result<SocketAddr> {
-    let unknown = || io::Error::new(io::ErrorKind::NotFound, "the syslog server has no address");
+    let unknown = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            "the syslog server's name does not resolve to an address",
+        )
+    };
     server.to_socket_addrs()?.next().ok_or_else(unknown)
 }
 
-/// RFC 5424, section 6; without structured data, because the text is JSON.
+/// Formats a message by RFC 5424, section 6, without structured data, because the text is JSON.
 fn message(at: &str, text: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host: String = host.trim().chars().filter(char::is_ascii_graphic).collect();
@@ -128,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_carries_one_whole_message() {
+    fn each_transport_carries_one_whole_message() {
         let at = "2024-05-17T12:00:00Z";
         let expected = message(at, "{\"position\":1}");
         assert!(expected.starts_with("<109>1 2024-05-17T12:00:00Z "));

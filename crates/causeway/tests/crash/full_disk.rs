@@ -192,5 +192,5 @@ fn a_full_disk_refuses_writes_reads_on_and_comes_back() {
     assert!(site.running.unwrap().stop());
     let data = site.folder.path().join("data").display().to_string();
     let verified = stdout_of(&["audit", "verify", "--data", &data]);
-    assert!(verified.contains("the chain is whole"), "{verified}");
+    assert!(verified.contains("the chain is intact"), "{verified}");
 }

@@ -65,7 +65,7 @@ fn heads_find_a_log_that_was_rolled_back_made_anew_or_cut() {
     eventually(|| (before + 2 < n_lines(&heads)).then_some(()));
     stop(&mut site);
     let (whole, said) = verify(&site, &["--heads", &held]);
-    assert!(whole && said.contains("held to"), "{said}");
+    assert!(whole && said.contains("checked against"), "{said}");
     let key = causeway(&["audit", "key", "--data", &site.data().display().to_string()]);
     let key = String::from_utf8(key.stdout).unwrap();
     let (whole, said) = verify(&site, &["--heads", &held, "--key", key.trim()]);

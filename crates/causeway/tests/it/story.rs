@@ -58,7 +58,7 @@ fn a_message_reaches_the_chart_and_survives_a_kill() {
     );
     let verified = causeway(&["audit", "verify", "--data", &data]);
     assert!(verified.status.success());
-    assert!(String::from_utf8_lossy(&verified.stdout).contains("the chain is whole"));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("the chain is intact"));
 }
 
 #[test]

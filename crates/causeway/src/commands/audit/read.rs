@@ -1,4 +1,4 @@
-//! `causeway audit export` and `report`: asks the running server, which writes down that it was asked.
+//! `causeway audit export` and `report`: query the running server, which audits the query.
 
 use crate::cli::{Audit, AuditQuery, ExportFormat, Format, Server};
 use crate::commands::messages::{cell, encode, parse};
@@ -25,7 +25,7 @@ const COLUMNS: [&str; 12] = [
     "emergency",
 ];
 
-/// What one actor did of one kind.
+/// The totals of one actor, action and outcome.
 #[derive(Default)]
 struct Sum {
     n: u64,
@@ -91,7 +91,7 @@ pub(super) fn report(args: &Audit, query: &AuditQuery) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every entry that the query asks for, newest first.
+/// Calls `work` for every entry that matches the query, newest first.
 fn each(
     args: &Audit,
     query: &AuditQuery,
@@ -103,14 +103,14 @@ fn each(
         token: query.token.clone(),
         format: args.format,
     })?;
-    let mut asked = Vec::new();
+    let mut filters = Vec::new();
     for (name, value) in [
         ("actor", &query.actor),
         ("patient", &query.patient),
         ("from", &query.from),
         ("until", &query.until),
     ] {
-        asked.extend(
+        filters.extend(
             value
                 .iter()
                 .map(|value| format!("{name}={}", encode(value))),
@@ -119,7 +119,7 @@ fn each(
     let mut before = None;
     loop {
         let page = before.map(|before| format!("before={before}"));
-        let pairs: Vec<String> = asked.iter().cloned().chain(page).collect();
+        let pairs: Vec<String> = filters.iter().cloned().chain(page).collect();
         let text = Http::expect(http.get(&format!("/api/audit?{}", pairs.join("&")))?)?;
         let answer = parse(&text)?;
         let entries = answer.get("entries").and_then(Value::as_array);
@@ -144,14 +144,14 @@ fn patients(entry: &Value) -> impl Iterator<Item = String> {
         .map(str::to_owned)
 }
 
-/// A line of RFC 4180.
+/// Formats an entry as a line of RFC 4180 CSV.
 fn csv(entry: &Value) -> String {
     let cells = COLUMNS.map(|name| {
         let text = match name {
             "patients" => patients(entry).collect::<Vec<_>>().join(" "),
             _ => cell(entry.get(name)),
         };
-        // A spreadsheet would run what begins like a formula; the entry may hold what a caller sent.
+        // A spreadsheet evaluates text that begins like a formula, and entries may hold a caller's text.
         let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
         let text = if is_formula { format!("'{text}") } else { text };
         if text.contains(['"', ',', '\n', '\r']) {
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csv_quotes_and_runs_no_formula() {
+    fn csv_quotes_cells_and_defuses_formulas() {
         let entry = json!({
             "position": 7, "actor": "user:a,\"b\"", "target": "=1+1", "patients": ["p1", "p2"],
             "emergency": false,

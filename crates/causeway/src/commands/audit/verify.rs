@@ -1,4 +1,4 @@
-//! `causeway audit verify`: the log as it lies there, and as heads from elsewhere say that it was.
+//! `causeway audit verify`: checks the log on disk, and checks it against heads kept elsewhere.
 
 use super::own_key;
 use crate::cli::{Audit, Format};
@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use store::audit::Report;
 
-/// What a file of heads said.
+/// The contents of a file of heads.
 #[derive(Default)]
-struct Held {
+struct HeadsFile {
     heads: Vec<Head>,
-    /// By line: why it is no head that counts.
+    /// The lines that are not valid heads, and why.
     faults: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ pub(super) fn run(
         let report = store::audit::verify(folder).map_err(failed)?;
         return Ok(tell(args.format, &report, &report_faults(&report), None));
     };
-    let held = Held::read(file, &trusted(args, key)?)?;
+    let file_heads = HeadsFile::read(file, &trusted(args, key)?)?;
     let pairs = |heads: &[Head]| -> Vec<(u64, [u8; 32])> {
         heads
             .iter()
@@ -35,12 +35,12 @@ pub(super) fn run(
             .collect()
     };
     let name = store::audit::name(folder).map_err(failed)?;
-    let (own, others): (Vec<Head>, Vec<Head>) = held
+    let (own, others): (Vec<Head>, Vec<Head>) = file_heads
         .heads
         .into_iter()
         .partition(|head| Some(head.log) == name);
     let report = store::audit::verify_with(folder, pairs(&own)).map_err(failed)?;
-    let mut faults = held.faults;
+    let mut faults = file_heads.faults;
     if own.is_empty() {
         faults.push(format!(
             "`{}` has no head of this log{}",
@@ -48,7 +48,7 @@ pub(super) fn run(
             if others.is_empty() {
                 ""
             } else {
-                ": the log is not the one whose heads were sent away"
+                ": this is not the log whose heads were sent off the machine"
             }
         ));
     }
@@ -60,7 +60,7 @@ fn trusted(args: &Audit, key: Option<&str>) -> Result<HeadPublicKey, Failure> {
     match key {
         None => Ok(own_key(args)?.public()),
         Some(text) => HeadPublicKey::parse(text).ok_or_else(|| {
-            Failure::usage("--key is no public key; `causeway audit key` prints one")
+            Failure::usage("--key is not a public key; `causeway audit key` prints one")
         }),
     }
 }
@@ -84,14 +84,14 @@ fn tell(format: Format, report: &Report, faults: &[String], n_heads: Option<usiz
             for fault in faults {
                 println!("fault: {fault}");
             }
-            let heads = n_heads.map_or(String::new(), |n| format!(", held to {n} heads"));
+            let heads = n_heads.map_or(String::new(), |n| format!(", checked against {n} heads"));
             println!(
                 "{} entries in {} segment{}{heads}: {}",
                 report.n_entries,
                 report.n_segments,
                 if report.n_segments == 1 { "" } else { "s" },
                 if faults.is_empty() {
-                    "the chain is whole"
+                    "the chain is intact"
                 } else {
                     "THE CHAIN IS BROKEN"
                 }
@@ -105,25 +105,27 @@ fn tell(format: Format, report: &Report, faults: &[String], n_heads: Option<usiz
     }
 }
 
-// === impl Held ===
+// === impl HeadsFile ===
 
-impl Held {
+impl HeadsFile {
     fn read(file: &Path, key: &HeadPublicKey) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file).map_err(|error| {
             Failure::failed(format!("`{}` could not be read: {error}", file.display()))
         })?;
-        let mut held = Self::default();
+        let mut file_heads = Self::default();
         for (idx, line) in text.lines().enumerate() {
             if line.trim().is_empty() {
                 continue;
             }
             match SignedHead::read(line, key) {
-                Ok(head) => held.heads.push(head),
-                Err(error) => held
-                    .faults
-                    .push(format!("{}:{}: {error}", file.display(), idx + 1)),
+                Ok(head) => file_heads.heads.push(head),
+                Err(error) => {
+                    file_heads
+                        .faults
+                        .push(format!("{}:{}: {error}", file.display(), idx + 1))
+                }
             }
         }
-        Ok(held)
+        Ok(file_heads)
     }
 }

@@ -1,4 +1,4 @@
-//! A server of the same binary over a scratch directory.
+//! A server process of the same binary over a scratch directory.
 
 use crate::failure::Failure;
 use std::io::{BufRead, BufReader};
@@ -12,14 +12,14 @@ pub(crate) struct Server {
     pub(crate) data: PathBuf,
     pub(crate) http: String,
     pub(crate) mllp: String,
-    /// From the start of the process to `ready`.
+    /// The time from the start of the process to `ready`.
     pub(crate) ready_after: Duration,
 }
 
 // === impl Server ===
 
 impl Server {
-    /// Starts `serve` with one flow that acknowledges as told.
+    /// Starts `serve` with one flow and the given acknowledgement policy.
     pub(crate) fn start(folder: &Path, acknowledge: &str) -> Result<Self, Failure> {
         let fail = |error: std::io::Error| Failure::failed(format!("bench server: {error}"));
         std::fs::create_dir_all(folder).map_err(fail)?;
@@ -66,7 +66,7 @@ impl Server {
                 }
                 _ if line == "ready" => {
                     server.ready_after = started.elapsed();
-                    // What it says later is read too, so that it can go on saying it.
+                    // Keep reading its output, so that the child does not block on a full pipe.
                     std::thread::spawn(move || lines.for_each(drop));
                     return Ok(server);
                 }
@@ -74,7 +74,7 @@ impl Server {
             }
         }
         Err(Failure::failed(
-            "the bench server did not get ready; its log stands above",
+            "the bench server did not become ready; see its log above",
         ))
     }
 
@@ -82,7 +82,7 @@ impl Server {
         self.child.id()
     }
 
-    /// As by Ctrl-C: drained and closed.
+    /// Stops the server as Ctrl-C does: drained and closed.
     pub(crate) fn stop(mut self) -> PathBuf {
         let _ = Command::new("kill")
             .arg("-INT")

@@ -1,5 +1,5 @@
-//! The load generator's two clients: HTTP/1.1 with keep-alive, and MLLP. Each keeps one connection
-//! and waits for each answer, as the peers that they stand for do.
+//! The load generator's two clients: HTTP/1.1 with keep-alive, and MLLP. Each uses one connection
+//! and waits for each response, as the peers that they model do.
 
 use crate::failure::Failure;
 use base::{Clock, SystemClock};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// One HTTP connection.
+/// An HTTP connection.
 pub(crate) struct Http {
     socket: TcpStream,
     buffer: Vec<u8>,
@@ -18,19 +18,19 @@ pub(crate) struct Http {
     token: String,
 }
 
-/// One MLLP connection.
+/// An MLLP connection.
 pub(crate) struct Mllp {
     socket: TcpStream,
     decoder: Decoder,
 }
 
-/// A token for everything, made as whoever may write the data directory.
+/// Issues a token for everything, which needs write access to the data directory.
 pub(crate) fn token(data: &Path) -> Result<String, Failure> {
     let key = SigningKey::load_or_create(data).map_err(|error| Failure::from_error(&error))?;
     Ok(Tokens::new(key).issue("system/*.cruds", Duration::from_hours(4), SystemClock.now()))
 }
 
-/// A runtime for the generator: one thread, so that it leaves the other processor alone.
+/// Creates a runtime for the generator with one thread, so that it leaves the other processor free.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -52,7 +52,7 @@ impl Http {
         })
     }
 
-    /// Status and body.
+    /// Sends a GET request and returns the status and body.
     pub(crate) async fn get(&mut self, path: &str) -> std::io::Result<(u16, Vec<u8>)> {
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\naccept: application/fhir+json\r\n\r\n",
@@ -62,7 +62,7 @@ impl Http {
         self.answer().await
     }
 
-    /// Status and body.
+    /// Sends a request and returns the status and body.
     pub(crate) async fn send(
         &mut self,
         method: &str,
@@ -135,7 +135,7 @@ impl Mllp {
         })
     }
 
-    /// True where the acknowledgement is a positive one.
+    /// Sends a message; returns true if the acknowledgement is positive.
     pub(crate) async fn send(&mut self, message: &[u8]) -> std::io::Result<bool> {
         self.socket.write_all(&frame(message)).await?;
         loop {

@@ -1,13 +1,13 @@
-//! What is measured, and how: wall time, percentiles, CPU of a process.
+//! Measurements: figures, percentiles, and the CPU use of a process.
 
 use std::time::Duration;
 
-/// One measured number.
+/// A measured value.
 pub(crate) struct Figure {
     pub(crate) what: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-    /// What it is to reach, where that is said.
+    /// The goal, or an empty text.
     pub(crate) goal: &'static str,
     pub(crate) conditions: String,
 }
@@ -35,7 +35,7 @@ impl Figure {
         self
     }
 
-    /// Three digits that mean something.
+    /// Formats the value with three significant digits.
     pub(crate) fn shown(&self) -> String {
         match self.value.abs() {
             large if 100.0 <= large => format!("{:.0}", self.value),
@@ -45,7 +45,7 @@ impl Figure {
     }
 }
 
-/// The value below which that share of the samples lies. Sorts them.
+/// Returns the value below which that share of the samples lies. Sorts the samples.
 pub(crate) fn percentile(samples: &mut [Duration], share: f64) -> Duration {
     samples.sort_unstable();
     let last = samples.len().saturating_sub(1);
@@ -53,18 +53,18 @@ pub(crate) fn percentile(samples: &mut [Duration], share: f64) -> Duration {
     samples.get(at).copied().unwrap_or_default()
 }
 
-/// CPU seconds that a process has used so far, and its resident memory in bytes (Linux).
+/// Returns the CPU seconds that a process has used so far, and its resident memory in bytes (Linux).
 pub(crate) fn usage(pid: u32) -> Option<(f64, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold spaces; what follows it does not.
+    // The process name in parentheses may contain spaces; the fields after it do not.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     let pages: u64 = fields.get(21)?.parse().ok()?;
-    // Linux counts in hundredths of a second for user programs on every architecture that we build for.
+    // Linux reports hundredths of a second to user programs on every architecture we build for.
     Some((ticks as f64 / 100.0, pages * 4096))
 }
 
-/// CPU of server and generator over a span, told as conditions.
+/// The CPU use of server and generator over a period, reported as conditions.
 pub(crate) struct Meter {
     pid: u32,
     server: f64,
@@ -85,8 +85,8 @@ impl Meter {
         }
     }
 
-    /// `server 1.52 CPU, generator 0.31 CPU`: processors kept busy on average.
-    pub(crate) fn told(&self) -> String {
+    /// Formats `server 1.52 CPU, generator 0.31 CPU`: the average number of busy processors.
+    pub(crate) fn summary(&self) -> String {
         let wall = self.started.elapsed().as_secs_f64().max(0.001);
         let cpu = |pid| usage(pid).map_or(0.0, |(cpu, _)| cpu);
         format!(

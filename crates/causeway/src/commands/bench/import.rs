@@ -1,4 +1,4 @@
-//! Import of transaction bundles into an empty data directory.
+//! Benchmark of an import of transaction bundles into an empty data directory.
 
 use super::Setting;
 use super::figures::Figure;
@@ -26,7 +26,7 @@ pub(super) fn import(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         ))
     })?;
     let number = |name: &str| answer.get(name).and_then(Value::as_f64).unwrap_or(0.0);
-    // The chart's file: the audit log's reserve is there for an empty chart too.
+    // Only the chart's file, because even an empty chart has the audit log's reserve.
     let n_bytes = std::fs::metadata(data.join("chart.db")).map_or(0, |file| file.len());
     Ok(vec![
         Figure::new(

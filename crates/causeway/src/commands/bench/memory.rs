@@ -1,4 +1,4 @@
-//! Without disk or socket: parse and map on one core.
+//! Benchmarks in memory, without disk or socket: parsing and mapping on one core.
 
 use super::Setting;
 use super::figures::Figure;
@@ -89,7 +89,7 @@ pub(super) fn map(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     Ok(figures)
 }
 
-/// Rounds a second, after a warm-up.
+/// Measures rounds per second, after a warm-up.
 fn per_second(setting: &Setting, mut round: impl FnMut()) -> f64 {
     round();
     let least = Duration::from_secs_f64(3.0 * setting.scale.min(1.0));

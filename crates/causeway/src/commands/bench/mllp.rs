@@ -1,4 +1,4 @@
-//! Messages over real sockets: acknowledged, and in the chart.
+//! Benchmarks of messages over real sockets: until acknowledged, and until in the chart.
 
 use super::Setting;
 use super::child::Server;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const CONNECTIONS: usize = 64;
 
-/// What a run of messages took.
+/// The result of sending a run of messages.
 struct Run {
     secs: f64,
     latencies: Vec<Duration>,
@@ -22,15 +22,15 @@ struct Run {
 pub(super) fn acknowledged(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     let server = Server::start(&setting.scratch.join("mllp"), "received")?;
     let n_messages = scaled(setting, 60_000);
-    // The same mix as below, so that the chart's work behind the acknowledgement is there too.
+    // The same mix as below, so that the chart works in the background here too.
     let messages = simulate::bench::mix(2, n_messages).collect();
     let meter = Meter::start(server.pid());
     let mut run = send(&server, messages, None)?;
-    let told = meter.told();
+    let cpu = meter.summary();
     let rate = n_messages as f64 / run.secs;
     Ok(vec![
         Figure::new("MLLP in, journal fsync, ACK", rate, "messages/s", "≥ 6,000")
-            .with(format!("{CONNECTIONS} connections, {n_messages} mixed messages, mapping and chart at work behind; {told}; {} refused", run.n_refused)),
+            .with(format!("{CONNECTIONS} connections, {n_messages} mixed messages, mapping and chart in the background; {cpu}; {} refused", run.n_refused)),
         Figure::new("… p50 of ACK", ms(percentile(&mut run.latencies, 0.5)), "ms", ""),
         Figure::new("… p99 of ACK", ms(percentile(&mut run.latencies, 0.99)), "ms", ""),
     ])
@@ -46,10 +46,10 @@ pub(super) fn in_chart(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     let run = send(&server, messages, None)?;
     let applied = wait_until_applied(&server, Duration::from_mins(30))?;
     let secs = started.elapsed().as_secs_f64();
-    let told = meter.told();
+    let cpu = meter.summary();
     let rate = applied / secs;
     let memory = usage(server.pid()).map_or(0, |(_, bytes)| bytes);
-    // Half of what was just sustained, for a quarter of the messages at most.
+    // Half of the rate just sustained, for at most a quarter of the messages.
     let n_half = (n_messages / 4).clamp(100, 10_000);
     let mut half = send(
         &server,
@@ -58,7 +58,7 @@ pub(super) fn in_chart(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     )?;
     Ok(vec![
         Figure::new("MLLP in, ACK, mapped, in chart and searchable", rate, "messages/s", "≥ 600").with(format!(
-            "{n_messages} messages of {} bytes on average, {CONNECTIONS} connections; {told}; {} not acknowledged AA, {:.0} not applied; server memory {} MB",
+            "{n_messages} messages of {} bytes on average, {CONNECTIONS} connections; {cpu}; {} not acknowledged AA, {:.0} not applied; server memory {} MB",
             n_bytes / n_messages.max(1),
             run.n_refused,
             n_messages as f64 - applied,
@@ -69,7 +69,7 @@ pub(super) fn in_chart(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     ])
 }
 
-/// What the connections of one run share.
+/// The state that the connections of a run share.
 struct Load {
     queue: RefCell<VecDeque<(usize, Vec<u8>)>>,
     latencies: RefCell<Vec<Duration>>,
@@ -127,7 +127,7 @@ async fn connection(mut peer: Mllp, load: Rc<Load>) -> std::io::Result<()> {
     }
 }
 
-/// Asks until nothing waits; how many are applied.
+/// Polls until no message waits; returns how many were applied.
 fn wait_until_applied(server: &Server, deadline: Duration) -> Result<f64, Failure> {
     let token = token(&server.data)?;
     let runtime = runtime()?;

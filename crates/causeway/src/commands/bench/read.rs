@@ -1,4 +1,4 @@
-//! Audited reads by id over HTTP, and updates in between.
+//! Benchmarks of audited reads by id over HTTP, with and without updates in between.
 
 use super::Setting;
 use super::child::Server;
@@ -22,7 +22,7 @@ pub(super) fn read(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         let span = Duration::from_secs_f64((10.0 * setting.scale).clamp(1.0, 30.0));
         let meter = Meter::start(server.pid());
         let mut latencies = get_for(&server, &token, &ids, connections, span)?;
-        let told = meter.told();
+        let cpu = meter.summary();
         let rate = latencies.len() as f64 / span.as_secs_f64();
         let p99 = percentile(&mut latencies, 0.99).as_secs_f64() * 1e3;
         let p50 = percentile(&mut latencies, 0.5).as_secs_f64() * 1e3;
@@ -33,16 +33,16 @@ pub(super) fn read(setting: &Setting) -> Result<Vec<Figure>, Failure> {
                 "reads/s",
                 goal,
             )
-            .with(format!("p50 {p50:.1} ms, p99 {p99:.1} ms; {told}")),
+            .with(format!("p50 {p50:.1} ms, p99 {p99:.1} ms; {cpu}")),
         );
     }
     let span = Duration::from_secs_f64((10.0 * setting.scale).clamp(1.0, 30.0));
     let meter = Meter::start(server.pid());
     let (n_reads, n_updates) = mixed_for(&server, &token, &ids, span)?;
-    let told = meter.told();
+    let cpu = meter.summary();
     figures.push(
         Figure::new("mix of reads and updates, 32 connections", (n_reads + n_updates) as f64 / span.as_secs_f64(), "requests/s", "")
-            .with(format!("{n_reads} reads, {n_updates} updates, every second update changes one element, the others nothing; {told}")),
+            .with(format!("{n_reads} reads, {n_updates} updates, every second update changes one element, the others nothing; {cpu}")),
     );
     Ok(figures)
 }
@@ -84,7 +84,7 @@ fn load(server: &Server, token: &str) -> Result<Vec<String>, Failure> {
     })
 }
 
-/// What the connections of one run share.
+/// The state that the connections of a run share.
 struct Load {
     ids: Rc<Vec<String>>,
     latencies: RefCell<Vec<Duration>>,
@@ -106,7 +106,7 @@ impl Load {
         })
     }
 
-    fn goes_on(&self) -> bool {
+    fn is_running(&self) -> bool {
         self.started.elapsed() < self.span
     }
 }
@@ -127,7 +127,7 @@ fn get_for(
 
 async fn reading(connection: usize, mut http: Http, load: Rc<Load>) -> std::io::Result<()> {
     let mut at = connection * 7919;
-    while load.goes_on() {
+    while load.is_running() {
         at = at.wrapping_add(104_729);
         let Some(id) = load.ids.get(at % load.ids.len().max(1)) else {
             break;
@@ -160,7 +160,7 @@ async fn mixing(connection: usize, mut http: Http, load: Rc<Load>) -> std::io::R
     // Each connection has its own patients, so that no two write the same one.
     let own: Vec<usize> = (connection..load.ids.len()).step_by(32).collect();
     let mut turn = 0_usize;
-    while load.goes_on() {
+    while load.is_running() {
         turn += 1;
         let Some(&number) = own.get(turn % own.len().max(1)) else {
             break;
@@ -171,7 +171,7 @@ async fn mixing(connection: usize, mut http: Http, load: Rc<Load>) -> std::io::R
         let path = format!("/fhir/Patient/{id}");
         let sent = Instant::now();
         if turn.is_multiple_of(2) {
-            // Every second update has the same content as the one before.
+            // Every second update has the same content as the previous one.
             let mut body = patient(number, turn / own.len().max(1) / 2);
             if let Some(object) = body.as_object_mut() {
                 object.insert("id".to_owned(), Value::from(id.as_str()));

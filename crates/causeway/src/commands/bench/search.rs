@@ -1,4 +1,5 @@
-//! A patient's observations of one code, newest first, in a chart of a million resources.
+//! Benchmark of searching a patient's observations of one code, newest first, in a chart of a million
+//! resources.
 
 use super::Setting;
 use super::child::Server;

@@ -1,4 +1,4 @@
-//! Start to ready on an existing store, idle memory, binary size.
+//! Benchmark of the start on an existing store, idle memory and binary size.
 
 use super::Setting;
 use super::child::Server;

@@ -1,8 +1,8 @@
-//! How far each peer came, so that the next start goes on there.
+//! The progress of each peer, so that the next start continues there.
 //!
 //! Invariants:
 //! - a message is counted after its acknowledgement, so a crash repeats messages and skips none;
-//! - the file is replaced as a whole; one that cannot be read counts as none, and says so.
+//! - the file is replaced atomically; an unreadable file is logged and treated as missing.
 
 use serde::{Deserialize, Serialize};
 use simulate::Peer;
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// At a high rate the file is written at most this often; a crash repeats what came in between.
+/// The minimum interval between writes of the file; a crash repeats the messages sent in between.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 
-/// Where the traffic of one seed stands.
+/// The position in the traffic of one seed.
 #[derive(Debug)]
 pub(super) struct Position {
     path: PathBuf,
@@ -55,7 +55,7 @@ impl Position {
         }
     }
 
-    /// How many messages of this peer are acknowledged.
+    /// Returns the number of acknowledged messages of this peer.
     pub(super) fn of(&self, peer: Peer) -> u64 {
         self.locked(|inner| {
             let sent = inner
@@ -67,12 +67,12 @@ impl Position {
         })
     }
 
-    /// How many messages of all peers are acknowledged.
+    /// Returns the number of acknowledged messages of all peers.
     pub(super) fn total(&self) -> u64 {
         Peer::ALL.into_iter().map(|peer| self.of(peer)).sum()
     }
 
-    /// One more message of this peer is acknowledged.
+    /// Counts one more acknowledged message of this peer.
     pub(super) fn advance(&self, peer: Peer) {
         self.locked(|inner| {
             *inner
@@ -95,7 +95,7 @@ impl Position {
     }
 
     fn locked<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
-        // Counters stay whole even where a thread panicked between two of them.
+        // The counters stay consistent even if a thread panicked between two updates.
         let mut inner = self
             .inner
             .lock()
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_start_goes_on() {
+    fn the_next_start_continues() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("demo.json");
         let first = Position::open(path.clone(), 7);
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             Position::open(path.clone(), 8).total(),
             0,
-            "another seed is another town"
+            "another seed has its own position"
         );
         std::fs::write(&path, b"{").unwrap();
         assert_eq!(Position::open(path, 7).total(), 0);

@@ -1,4 +1,4 @@
-//! The simulated peers: one MLLP connection each, one message at a time, in step with a rate.
+//! The simulated peers: one MLLP connection each, one message at a time, paced by a rate.
 
 use super::position::Position;
 use crate::run::Running;
@@ -16,28 +16,28 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// Messages that wait for a peer; the others do not run far ahead of it.
+/// The number of messages that may wait for a peer, so that the others do not run far ahead of it.
 const WAITING: usize = 2;
-/// How long a peer waits for its acknowledgement.
+/// The time that a peer waits for its acknowledgement.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// How long a peer waits before it connects again.
+/// The time that a peer waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-/// A message without an answer is given up after so many attempts.
+/// The number of attempts before a message without an acknowledgement is given up.
 const MAX_ATTEMPTS: u32 = 3;
-/// Longer than any acknowledgement.
+/// The size limit of an acknowledgement, longer than any real one.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// What is fed, and how fast.
+/// The messages to feed, and their rate.
 pub(super) struct Traffic {
     pub(super) simulation: Simulation,
-    /// Messages a second.
+    /// Messages per second.
     pub(super) rate: f64,
-    /// Stop after so many.
+    /// The number of messages after which to stop.
     pub(super) limit: Option<u64>,
     pub(super) position: Position,
 }
 
-/// One simulated sender.
+/// A simulated sender.
 struct Sender {
     peer: Peer,
     address: SocketAddr,
@@ -55,7 +55,7 @@ struct Connection {
 // === impl Traffic ===
 
 impl Traffic {
-    /// Feeds until the weeks end, the limit is reached or the process stops.
+    /// Feeds messages until the weeks end, the limit is reached or the process stops.
     pub(super) async fn feed(self, running: Running) {
         let position = Arc::new(self.position);
         let mut skip: BTreeMap<Peer, u64> = Peer::ALL
@@ -103,7 +103,7 @@ impl Traffic {
             }
             n_fed += 1;
             due += period;
-            // After a pause (a machine that slept) nothing is made up for.
+            // After a pause (such as a suspended machine) there is no catching up.
             if due + Duration::from_secs(1) < Instant::now() {
                 due = Instant::now();
             }
@@ -113,11 +113,11 @@ impl Traffic {
             let _ = sender.await;
         }
         position.keep();
-        tracing::info!(messages = n_fed, "the simulated peers have ended");
+        tracing::info!(messages = n_fed, "the simulated peers have finished");
     }
 }
 
-/// Each peer's address: its flow has its name.
+/// Returns each peer's address; its flow has the peer's name.
 fn addresses(running: &Running) -> Vec<(Peer, SocketAddr)> {
     let address_of = |peer: Peer| {
         running
@@ -151,7 +151,7 @@ impl Sender {
         }
     }
 
-    /// Sends until there is an answer; false where the process stopped before one came.
+    /// Sends a message until it is answered; returns false if the process stopped first.
     async fn deliver(&mut self, sent: &Sent) -> bool {
         for attempt in 1.. {
             match timeout(ANSWER_WITHIN, self.exchange(&sent.bytes)).await {
@@ -160,7 +160,7 @@ impl Sender {
                     return true;
                 }
                 Ok(Err(error)) => {
-                    tracing::warn!(peer = self.peer.name(), %error, "a simulated peer connects again");
+                    tracing::warn!(peer = self.peer.name(), %error, "a simulated peer reconnects");
                 }
                 Err(_) if attempt < MAX_ATTEMPTS => {
                     tracing::warn!(
@@ -171,7 +171,7 @@ impl Sender {
                 Err(_) => {
                     tracing::warn!(
                         peer = self.peer.name(),
-                        "no acknowledgement at all; the message is given up"
+                        "no acknowledgement after all attempts; the message is given up"
                     );
                     self.connection = None;
                     return true;
@@ -194,7 +194,7 @@ impl Sender {
         connection.exchange(message).await
     }
 
-    /// A refusal is what some of the messages are for; it is worth a line only where nothing is odd.
+    /// Logs a refusal: as a warning only for a clean message, because some messages are odd on purpose.
     fn note(&self, sent: &Sent, answer: &Bytes) {
         let answer = Message::parse(answer.clone());
         let code = answer

@@ -1,11 +1,11 @@
-//! HL7 v2 history: messages, batch files and folders of them, taken by a flow.
+//! Import of HL7 v2 history: messages, batch files and folders of them, taken by a flow.
 //!
 //! Invariants:
-//! - files go in the order of their names and messages in the order of their file;
-//! - each takes the way of a message over the flow's wire ([`flow::Engine::import`]), in a running
-//!   server or in an engine of our own that listens nowhere;
-//! - a message that the flow has is counted as known and not taken again, so a broken import is run
-//!   again from its beginning.
+//! - files are taken in order of name, and messages in file order;
+//! - each message is processed as if it arrived over the flow's connection
+//!   ([`flow::Engine::import`]), by a running server or by a local engine that does not listen;
+//! - a message that the flow already has is counted as known and not taken again, so the import is
+//!   idempotent: an interrupted one can be run again from its beginning.
 
 use super::Tally;
 use crate::config::{Config, JournalSettings};
@@ -26,22 +26,22 @@ use store::chart::Chart;
 use store::journal::Journal;
 use tokio::runtime::Runtime;
 
-/// Where messages go.
+/// The destination of messages.
 pub(super) enum Way<'a> {
-    /// To a flow of a running server.
+    /// A flow of a running server.
     Server { http: &'a Http, flow: &'a str },
-    /// To an engine of our own.
+    /// A local engine.
     Own(Own),
 }
 
-/// An engine over a data directory that no server holds.
+/// A local engine over a data directory that no server holds.
 pub(super) struct Own {
     engine: Engine,
     runtime: Runtime,
     flow: String,
 }
 
-/// What a site says of its flows, or what is assumed where there is none.
+/// The flows, maps and journal settings of a site, or the defaults without one.
 pub(super) struct Site {
     pub(super) flow: String,
     engine: EngineConfig,
@@ -49,16 +49,16 @@ pub(super) struct Site {
     pub(super) journal: JournalSettings,
 }
 
-/// A piece that is sent at once holds no more.
+/// The limits of a chunk that is sent at once.
 const MAX_MESSAGES: usize = 256;
 const MAX_BYTES: usize = 1 << 20;
-/// How long what is on its way may take at the end.
+/// The time limit for finishing messages in progress at the end.
 const DRAIN: Duration = Duration::from_mins(5);
 
 // === impl Site ===
 
 impl Site {
-    /// The site of a configuration, and the flow that is meant.
+    /// Creates the site of a configuration, with the flow of the given name.
     pub(super) fn of(config: &Config, flow: Option<&str>) -> Result<Self, Failure> {
         let named = config.flow(flow).map_err(Failure::usage)?.name.clone();
         let maps = SiteMaps::of(config);
@@ -71,12 +71,12 @@ impl Site {
         })
     }
 
-    /// One flow with every default, and the built-in maps.
+    /// Creates a site with one default flow and the built-in maps.
     pub(super) fn plain(flow: Option<&str>) -> Self {
         let name = flow.unwrap_or("import").to_owned();
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let unused = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
-            engine: EngineConfig::new(vec![FlowConfig::mllp(name.clone(), nowhere)]),
+            engine: EngineConfig::new(vec![FlowConfig::mllp(name.clone(), unused)]),
             flow: name,
             maps: Maps::Builtin.into(),
             journal: JournalSettings::default(),
@@ -110,7 +110,7 @@ impl Own {
         })
     }
 
-    /// What is on its way is finished.
+    /// Finishes the messages in progress.
     pub(super) fn finish(self) {
         self.runtime.block_on(self.engine.drain(DRAIN));
     }
@@ -119,20 +119,20 @@ impl Own {
 // === impl Way ===
 
 impl Way<'_> {
-    /// Takes one file.
+    /// Imports one file.
     pub(super) fn file(&self, name: &str, bytes: Vec<u8>, tally: &mut Tally) {
         let mut parts = Parts::new(Bytes::from(bytes));
-        let (mut piece, mut n_messages, mut outside) = (Vec::new(), 0, Vec::new());
+        let (mut chunk, mut n_messages, mut outside) = (Vec::new(), 0, Vec::new());
         let mut n_seen = 0;
         for part in parts.by_ref() {
             match part {
                 Part::Message(member) => {
-                    piece.extend_from_slice(&member.bytes);
-                    piece.push(b'\r');
+                    chunk.extend_from_slice(&member.bytes);
+                    chunk.push(b'\r');
                     n_messages += 1;
                     n_seen += 1;
-                    if MAX_MESSAGES <= n_messages || MAX_BYTES <= piece.len() {
-                        self.piece(name, std::mem::take(&mut piece), tally);
+                    if MAX_MESSAGES <= n_messages || MAX_BYTES <= chunk.len() {
+                        self.chunk(name, std::mem::take(&mut chunk), tally);
                         n_messages = 0;
                     }
                 }
@@ -146,39 +146,39 @@ impl Way<'_> {
                 }
             }
         }
-        if !piece.is_empty() {
-            self.piece(name, piece, tally);
+        if !chunk.is_empty() {
+            self.chunk(name, chunk, tally);
         }
         if n_seen == 0 {
-            tally.fail(name, "no JSON and no HL7 v2 message (no MSH)");
+            tally.fail(name, "neither JSON nor an HL7 v2 message (no MSH)");
             return;
         }
-        // The messages are taken all the same; somebody has to ask for those that are not there.
+        // The messages are taken anyway; a person has to ask for the missing ones.
         for issue in parts.issues() {
             tally.fail(name, &issue.to_string());
         }
         if !parts.issues().is_empty() && !outside.is_empty() {
-            self.piece(name, outside, tally);
+            self.chunk(name, outside, tally);
         }
     }
 
-    fn piece(&self, name: &str, piece: Vec<u8>, tally: &mut Tally) {
-        if let Err(reason) = self.take(piece, tally) {
+    fn chunk(&self, name: &str, chunk: Vec<u8>, tally: &mut Tally) {
+        if let Err(reason) = self.take(chunk, tally) {
             tally.fail(name, &reason);
         }
     }
 
-    fn take(&self, piece: Vec<u8>, tally: &mut Tally) -> Result<(), String> {
+    fn take(&self, chunk: Vec<u8>, tally: &mut Tally) -> Result<(), String> {
         match self {
             Self::Own(own) => {
-                let done = own.engine.import(&own.flow, Bytes::from(piece), "import");
+                let done = own.engine.import(&own.flow, Bytes::from(chunk), "import");
                 for one in done.map_err(|error| error.to_string())?.messages {
                     tally.message(one.state.word(), one.known);
                 }
             }
             Self::Server { http, flow } => {
                 let flow = super::super::messages::encode(flow);
-                let answer = http.post(&format!("/api/flows/{flow}/import"), &piece);
+                let answer = http.post(&format!("/api/flows/{flow}/import"), &chunk);
                 let text = answer
                     .and_then(Http::expect)
                     .map_err(|error| error.to_string())?;

@@ -1,29 +1,30 @@
-//! Which files there are, and what is in them.
+//! The input files and their contents.
 
 use crate::failure::Failure;
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// One file, or standard input.
+/// A file, or standard input.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     pub(crate) n_bytes: u64,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// One JSON document.
+    /// A JSON document.
     Json(Vec<u8>),
-    /// One JSON document a line.
+    /// One JSON document per line.
     Ndjson(Vec<u8>),
     /// HL7 v2, one message or many.
     Hl7v2(Vec<u8>),
 }
 
-/// The files, folders walked in order of name; what no ending says is passed over in folders only.
+/// Finds the files, walking folders in order of name. Files with an unknown extension are skipped in
+/// folders only.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     for path in paths {
@@ -47,7 +48,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     }
     if inputs.is_empty() {
         return Err(Failure::failed(
-            "nothing to import: the folders hold no .json, .ndjson or .hl7 file (.gz too)",
+            "nothing to import: the folders contain no .json, .ndjson or .hl7 file (or the same with .gz)",
         ));
     }
     Ok(inputs)
@@ -56,8 +57,8 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 // === impl Input ===
 
 impl Input {
-    /// Files of messages are taken one after the other, in the order of their names; so is standard
-    /// input, of which nothing is known yet.
+    /// Returns true if the input must be taken in order: files of messages, in order of name, and
+    /// standard input, whose content is not known yet.
     pub(crate) fn keeps_its_order(&self) -> bool {
         let name = self.path.to_string_lossy();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -66,7 +67,7 @@ impl Input {
     }
 }
 
-/// Reads a file, unpacked, and says what is in it.
+/// Reads a file, decompresses it and classifies its content.
 pub(crate) fn read(input: &Input) -> Result<Content, String> {
     let mut bytes = Vec::new();
     if input.path.as_os_str() == "-" {

@@ -1,4 +1,4 @@
-//! Straight into a data directory that no server holds: several threads prepare, one writer writes.
+//! Import directly into a data directory that no server holds: several threads prepare, one writes.
 
 use super::Tally;
 use super::history::{Own, Site, Way};
@@ -17,14 +17,14 @@ use store::audit::{AuditLog, Entry};
 use store::chart::{ApplyError, Chart, Lane, Outcome as Written, Pending, Receipt};
 use store::journal::Journal;
 
-/// Batches of one thread that may wait for the disk.
+/// The number of batches of one thread that may wait for the disk.
 const IN_FLIGHT: usize = 8;
 
-/// What all threads share.
+/// The state that all threads share.
 struct Shared<'a> {
     chart: Chart,
     way: Way<'static>,
-    /// What one thread takes in its order: messages.
+    /// The inputs that one thread takes in order: messages.
     in_order: Mutex<VecDeque<Input>>,
     inputs: Mutex<VecDeque<Input>>,
     tally: Mutex<Tally>,
@@ -98,13 +98,13 @@ pub(super) fn run(
     Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// One thread.
+/// A worker thread.
 struct Worker<'a> {
     shared: &'a Shared<'a>,
     waiting: VecDeque<Waiting>,
 }
 
-/// What waits for the disk.
+/// A batch that waits for the disk.
 struct Waiting {
     name: String,
     n_resources: usize,
@@ -176,7 +176,8 @@ impl Worker<'_> {
         }
     }
 
-    /// One file after the other, in the order of their names: the queue gives HL7 v2 to one thread.
+    /// Imports a file of messages. The queue gives HL7 v2 to one thread, so files are taken in order
+    /// of name.
     fn history(&self, name: &str, bytes: Vec<u8>) {
         let mut tally = Tally::default();
         self.shared.way.file(name, bytes, &mut tally);

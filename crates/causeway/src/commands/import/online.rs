@@ -1,4 +1,4 @@
-//! Into a running server, through its FHIR API.
+//! Import into a running server, through its FHIR API.
 
 use super::Tally;
 use super::history::Way;
@@ -11,7 +11,7 @@ use fhir::reference::is_id;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-/// Resources go to the FHIR base, HL7 v2 to the flow.
+/// Sends resources to the FHIR base and HL7 v2 to the flow.
 pub(super) fn run(
     http: &Http,
     (fhir, flow): (&str, Option<&str>),
@@ -35,7 +35,10 @@ pub(super) fn run(
             Ok(Content::Hl7v2(bytes)) => match &way {
                 Some(way) => way.file(&name, bytes, &mut tally),
                 None => {
-                    tally.fail(&name, "say with --flow which flow takes HL7 v2 messages");
+                    tally.fail(
+                        &name,
+                        "give the flow that takes HL7 v2 messages with --flow",
+                    );
                 }
             },
             Err(reason) => tally.failures.push((name, reason)),
@@ -47,7 +50,7 @@ pub(super) fn run(
     Ok(tally)
 }
 
-/// One document as one bundle, which the server stores once however often it is sent.
+/// Sends a document as a bundle, which the server stores once, however often it is sent.
 fn one(
     http: &Http,
     fhir: &str,
@@ -77,21 +80,21 @@ fn one(
         tally.fail(name, &said);
         return Ok(());
     }
-    let told = |wanted: &str| -> u64 {
+    let count = |wanted: &str| -> u64 {
         let mut parts = answer.import.split(", ");
         let number = parts.find_map(|part| part.strip_prefix(wanted)?.strip_prefix('='));
         number.and_then(|number| number.parse().ok()).unwrap_or(0)
     };
-    tally.n_resources += told("written");
-    tally.n_there += told("unchanged") + told("known");
+    tally.n_resources += count("written");
+    tally.n_there += count("unchanged") + count("known");
     for reason in refused(&answer.text) {
         tally.fail(name, &reason);
     }
     Ok(())
 }
 
-/// A transaction that stores resources under the ids that they bring, and under new ones where they
-/// bring none.
+/// Builds a transaction that stores resources under their own ids, or under new ids if they have
+/// none.
 fn transaction<'a>(resources: impl IntoIterator<Item = Node<'a>>) -> String {
     let entries: Vec<String> = resources.into_iter().map(entry).collect();
     let entries = entries.join(",");
@@ -112,7 +115,7 @@ fn entry(resource: Node<'_>) -> String {
     )
 }
 
-/// The entries of a batch that failed, with what the server says of each.
+/// Returns the failed entries of a batch, each with the server's reason.
 fn refused(answer: &str) -> Vec<String> {
     let answer: Value = serde_json::from_str(answer).unwrap_or_default();
     let entries = answer.get("entry").and_then(Value::as_array);
