@@ -1,4 +1,4 @@
-//! A conversion as one Bundle.
+//! Converts a conversion to a FHIR Bundle.
 
 use crate::Conversion;
 use crate::draft::Draft;
@@ -7,13 +7,14 @@ use fhir::build::Value;
 // === impl Conversion ===
 
 impl Conversion {
-    /// The resources as the message alone tells them: a `message` Bundle with its MessageHeader
-    /// first where there is one, else a `collection`. Full urls come from the message's bytes.
+    /// Returns the resources as the message alone states them: a `message` Bundle that starts with
+    /// the MessageHeader if there is one, otherwise a `collection`. Full URLs are derived from the
+    /// message's bytes.
     pub fn bundle(&self) -> Value {
         self.clone().into_bundle()
     }
 
-    /// The same for who needs the drafts no longer: nothing is copied.
+    /// Returns the same Bundle and consumes the conversion, so that nothing is copied.
     pub fn into_bundle(self) -> Value {
         let is_header = |draft: &Draft| draft.resource_type == "MessageHeader";
         let kind = if self.drafts.iter().any(is_header) {

@@ -1,4 +1,4 @@
-//! Which fields of a structure's segments the maps account for.
+//! Field coverage: which fields of a structure's segments the maps account for.
 
 use crate::MapSet;
 use crate::program::{Body, Item, Over, Program, Row, SegmentName, Source};
@@ -6,16 +6,16 @@ use crate::syntax::Arrow;
 use hl7v2::{Dictionary, Version};
 use std::collections::BTreeMap;
 
-/// What becomes of a field.
+/// How the maps treat a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Coverage {
-    /// No row reads it.
+    /// No row reads the field.
     None,
-    /// Left out for a reason.
+    /// Dropped, with a reason.
     Dropped,
-    /// Mapped one way.
+    /// Mapped in one direction.
     OneWay,
-    /// Mapped both ways.
+    /// Mapped in both directions.
     BothWays,
 }
 
@@ -28,7 +28,7 @@ pub struct FieldCoverage {
     pub field: u16,
     /// The field's name in the standard.
     pub name: &'static str,
-    /// What becomes of it.
+    /// How the maps treat the field.
     pub coverage: Coverage,
 }
 
@@ -37,8 +37,8 @@ type Found = BTreeMap<(SegmentName, u16), Coverage>;
 // === impl MapSet ===
 
 impl MapSet {
-    /// The fields (HL7 v2.5.1) of the segments that the map of a message structure reads, in the
-    /// order of their names; none for a structure without a map.
+    /// Returns the fields (HL7 v2.5.1) of the segments that the map of a message structure reads,
+    /// ordered by segment name; empty for a structure without a map.
     pub fn coverage(&self, structure: &str) -> Vec<FieldCoverage> {
         let program = self.program(None);
         let Some(map) = program.messages.get(structure) else {

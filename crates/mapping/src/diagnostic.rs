@@ -1,10 +1,10 @@
-//! What is wrong with a map, where, and what to write instead.
+//! Diagnostics: what is wrong with a map, where, and what to write instead.
 
 use base::Severity;
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a map file. Lines and columns count from 1; columns count bytes.
+/// A position in a map file. Lines and columns count from 1; columns count bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Spot {
     /// The line.
@@ -16,22 +16,22 @@ pub struct Spot {
 /// One finding about a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file, as it was named to the loader: `v2/obx.map`.
+    /// The file name as given to the loader: `v2/obx.map`.
     pub file: Arc<str>,
-    /// The place in the file.
+    /// The position in the file.
     pub spot: Spot,
-    /// An error refuses the map; a warning does not.
+    /// The severity. An error rejects the map; a warning does not.
     pub severity: Severity,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to write instead, if that is known.
+    /// The text to write instead, if known.
     pub remedy: Option<String>,
 }
 
 // === impl Diagnostic ===
 
 impl Diagnostic {
-    /// An error.
+    /// Creates an error.
     pub fn error(file: &Arc<str>, spot: Spot, message: impl Into<String>) -> Self {
         Self {
             file: Arc::clone(file),
@@ -42,7 +42,7 @@ impl Diagnostic {
         }
     }
 
-    /// A warning.
+    /// Creates a warning.
     pub fn warning(file: &Arc<str>, spot: Spot, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
@@ -50,14 +50,14 @@ impl Diagnostic {
         }
     }
 
-    /// The same with a remedy.
+    /// Adds a remedy.
     #[must_use]
     pub fn or_write(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
 
-    /// Does it refuse the map?
+    /// Returns whether the diagnostic rejects the map.
     pub fn is_error(&self) -> bool {
         matches!(self.severity, Severity::Error | Severity::Fatal)
     }

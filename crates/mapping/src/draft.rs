@@ -1,7 +1,7 @@
-//! What a message wants to change in one resource, and what comes of it.
+//! Drafts: the changes that a message makes to one resource, and the result of applying them.
 //!
-//! Invariants (law 2c): [`Draft::apply`] changes nothing outside of the places that its rows touched,
-//! and applying a draft twice gives what applying it once gave.
+//! Invariants (law 2c): [`Draft::apply`] changes nothing outside the places that its rows touched,
+//! and is idempotent: applying a draft twice gives the same result as applying it once.
 
 mod apply;
 mod husk;
@@ -19,73 +19,74 @@ pub use fhir::identifier::Names;
 use std::fmt;
 use std::sync::Arc;
 
-/// One resource that a message speaks of.
+/// One resource that a message describes.
 #[derive(Clone)]
 pub struct Draft {
     /// The resource type.
     pub resource_type: &'static str,
-    /// The label of the message map: `patient`, `results`; the type for what a reference made.
+    /// The label from the message map: `patient`, `results`; the resource type if a reference made
+    /// the draft.
     pub label: Arc<str>,
-    /// How it is found again, the number that weighs most first. A later one counts only where the
-    /// record or the message lacks an earlier one.
+    /// The business keys, in descending order of weight. A later key counts only if the record or
+    /// the message lacks an earlier one.
     pub keys: Vec<BusinessKey>,
-    /// Who may change what exists.
+    /// The ownership: who may change an existing resource.
     pub ownership: Ownership,
-    /// The time of the event: EVN-6, EVN-2, else MSH-7. Older news never overwrites newer.
+    /// The event time: EVN-6, EVN-2, else MSH-7. Older data never overwrites newer data.
     pub event_time: Option<DateTime>,
-    /// Raw OBX-11, OBR-25 or ORC-5: see [`crate::lifecycle`].
+    /// The raw OBX-11, OBR-25 or ORC-5: see [`crate::lifecycle`].
     pub status_code: Option<String>,
-    /// What it is in a list of its sender's; none where it is in no list.
+    /// The draft's role in one of its sender's lists, if it is in one.
     pub listed: Option<Listed>,
-    /// Under this url other drafts refer to it: `urn:uuid:…`.
+    /// The URL by which other drafts refer to this one: `urn:uuid:…`.
     pub full_url: String,
     pub(crate) value: Value,
     pub(crate) build: Build,
     pub(crate) received: Arc<Received>,
     pub(crate) missing: Option<Arc<[Missing]>>,
-    /// It has no touched places: it is there as a whole or not at all.
+    /// The draft has no touched places: the resource exists as a whole or not at all.
     pub(crate) whole: bool,
 }
 
-/// A key of the business: under it the chart finds the resource.
+/// A business key, by which the chart finds the resource.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct BusinessKey {
-    /// Who gave it: a URI, or a name within the source. Empty is the source itself.
+    /// The assigning authority: a URI, or a name within the source. Empty means the source itself.
     pub authority: String,
     /// The identifier's type code for `key identifier`, else the draft's label or type.
     pub kind: String,
     /// The value. PHI.
     pub value: String,
-    /// It holds only within the resource of that draft of the conversion.
+    /// The draft of the conversion within whose resource the key is unique.
     pub within: Option<usize>,
-    /// Its place among the alternatives of the key: the number at 0 decides before the one at 1.
+    /// The rank among the alternatives of the key: rank 0 decides before rank 1.
     pub rank: u8,
-    /// Several resources may have it (`else its place among equals`): what else they say tells them
-    /// apart.
+    /// Several resources may share the key (`else its place among equals`); their other content
+    /// distinguishes them.
     pub is_shared: bool,
-    /// Whom it names, for a Patient.
+    /// For a Patient, the person whom the key names.
     pub names: Names,
 }
 
-/// A resource after a draft.
+/// A resource after a draft was applied.
 #[derive(Clone)]
 pub struct Applied {
     /// The whole resource.
     pub value: Value,
-    /// Where each value that the draft set came from.
+    /// The origin of each value that the draft set.
     pub lineage: Vec<Lineage>,
-    /// Is it another than before?
+    /// The resource differs from what it was before.
     pub changed: bool,
     /// Fields whose elements the draft may not change.
     pub withheld: Vec<FieldPlace>,
 }
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Lineage {
     /// The element: `name[0].family`.
     pub element: String,
-    /// The field; none for a constant of the map.
+    /// The field; `None` for a constant of the map.
     pub place: Option<FieldPlace>,
     /// The raw text of the field. PHI.
     pub raw: Box<str>,
@@ -116,19 +117,19 @@ impl Default for Draft {
 }
 
 impl Draft {
-    /// What the message alone tells of the resource. Its references are [`Draft::full_url`]s.
+    /// Returns the resource as the message alone states it. References are [`Draft::full_url`]s.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The same with what is missing filled in.
+    /// Returns [`value`](Self::value) with missing elements filled in.
     pub fn whole_value(&self) -> Value {
         let mut value = self.value.clone();
         missing::fill(self.missing(), &mut value);
         value
     }
 
-    /// The same for who needs the draft no longer.
+    /// Returns [`whole_value`](Self::whole_value) and consumes the draft.
     pub(crate) fn into_whole_value(self) -> Value {
         let mut value = self.value;
         missing::fill(self.missing.as_deref().unwrap_or_default(), &mut value);
@@ -139,12 +140,12 @@ impl Draft {
         self.missing.as_deref().unwrap_or_default()
     }
 
-    /// The resource with this draft's changes. References to other drafts are their full urls.
+    /// Returns the resource with this draft's changes. References to other drafts are full URLs.
     pub fn apply(&self, existing: Option<&Value>) -> Applied {
         self.apply_resolved(existing, &|_| None)
     }
 
-    /// The same, with references to other drafts resolved: from a full url to `Patient/123`.
+    /// Applies the draft and resolves references to other drafts: a full URL becomes `Patient/123`.
     pub fn apply_resolved(
         &self,
         existing: Option<&Value>,
@@ -153,19 +154,20 @@ impl Draft {
         apply::apply(self, existing, resolve)
     }
 
-    /// The resource as the message alone tells it, with references to other drafts resolved.
+    /// Returns the resource as the message alone states it, with references to other drafts
+    /// resolved.
     pub fn resolved(&self, resolve: &dyn Fn(&str) -> Option<String>) -> Value {
         apply::resolved(self, resolve)
     }
 
-    /// The full urls of other drafts that it refers to.
+    /// Returns the full URLs of the drafts that this one refers to.
     pub fn references(&self) -> Vec<&str> {
         let mut found = Vec::new();
         references(&self.value, &mut found);
         found
     }
 
-    /// Where each value came from, for a resource that this draft made.
+    /// Returns the origin of each value of a resource that this draft created.
     pub fn lineage(&self) -> Vec<Lineage> {
         apply::lineage(self, &[], &[])
     }
@@ -179,7 +181,7 @@ impl Draft {
 // === impl BusinessKey ===
 
 impl BusinessKey {
-    /// The same where a source says which types name its patients.
+    /// Sets whom the key names if the source declares which types name its patients.
     pub(crate) fn named_by(mut self, types: &[String]) -> Self {
         let is_named = types.contains(&self.kind);
         self.names = match self.names {
@@ -209,7 +211,7 @@ fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// An element's path as text.
+/// Formats an element's path.
 pub(crate) fn path_text(path: &[Seg]) -> String {
     let room = |seg: &Seg| match seg {
         Seg::Name(name) => name.len() + 1,
@@ -238,14 +240,14 @@ pub(crate) fn path_text(path: &[Seg]) -> String {
 }
 
 impl fmt::Debug for Draft {
-    /// Without content: it is PHI.
+    /// Omits the content, which is PHI.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Draft({} as {})", self.resource_type, self.label)
     }
 }
 
 impl fmt::Debug for BusinessKey {
-    /// Without the value: it is PHI.
+    /// Omits the value, which is PHI.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BusinessKey({} {})", self.authority, self.kind)
     }
@@ -263,7 +265,7 @@ impl fmt::Debug for Applied {
 }
 
 impl fmt::Debug for Lineage {
-    /// Without the raw text: it may be PHI.
+    /// Omits the raw text, which may be PHI.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
             Some(place) => write!(f, "{} <- {place}", self.element),

@@ -1,10 +1,11 @@
-//! What a fuzzer calls, and an ordinary test with seeded mutations: what holds for any bytes.
+//! Entry points for the fuzzer and for an ordinary test with seeded mutations. The properties hold
+//! for any bytes.
 
 use crate::{MapSet, Source, Target};
 use hl7v2::Message;
 
-/// Reads the bytes as a map file beside the built-in ones: it must neither panic nor run away, and
-/// every finding prints. Where the map is taken, it converts a message.
+/// Reads the bytes as a map file beside the built-in ones: this must neither panic nor run without
+/// bound, and every finding must print. If the map is accepted, converts a message with it.
 pub fn map(bytes: &[u8], message: &Message) {
     let text = String::from_utf8_lossy(bytes);
     match MapSet::with([("fuzz.map", text.as_ref())]) {
@@ -20,7 +21,7 @@ pub fn map(bytes: &[u8], message: &Message) {
     }
 }
 
-/// Converts any message there and back. A broken law is an `Err` that names it.
+/// Converts any message to FHIR and back. Returns an `Err` that names the broken law.
 pub fn convert(bytes: &[u8]) -> Result<(), &'static str> {
     let message = Message::from(bytes);
     let maps = MapSet::builtin();
@@ -34,7 +35,7 @@ pub fn convert(bytes: &[u8]) -> Result<(), &'static str> {
     if bundle.to_document().is_err() {
         return Err("what is made is JSON");
     }
-    // A structure without a map says so.
+    // A structure without a map returns an error.
     drop(maps.back(&bundle, conversion.structure, &Target::default()));
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! Maps between HL7 v2 and FHIR R4: read, checked, run forward and back, explained.
+//! Maps between HL7 v2 and FHIR R4: parsing, checking, conversion in both directions, lineage.
 //!
-//! The language is described in `docs/reference/maps.md`; the maps lie in `maps/`.
+//! The language is described in `docs/reference/maps.md`; the maps are in `maps/`.
 //!
 //! Invariants:
-//! - nothing here does I/O or reads a clock: the same message under the same map gives the same
-//!   resources;
-//! - reading a map and converting a message never fail: what could not be understood is a
-//!   [`Diagnostic`] or stands in the [`Report`];
-//! - every field of a message ends in the report, every value of a resource in its lineage;
-//! - what a message does not say stays as it was, nothing is invented.
+//! - nothing here does I/O or reads a clock: the same message with the same map always gives the
+//!   same resources;
+//! - parsing a map and converting a message never fail: what could not be understood is a
+//!   [`Diagnostic`] or an entry in the [`Report`];
+//! - every field of a message appears in the report, every value of a resource in its lineage;
+//! - what a message does not state stays unchanged; nothing is invented.
 
 mod back;
 mod builtin;

@@ -1,11 +1,12 @@
-//! The life of a result: which status may follow which (HL7 v2 tables 0085 and 0123).
+//! The lifecycle of a result: which status may follow which (HL7 v2 tables 0085 and 0123).
 //!
 //! Invariants:
-//! - a result never goes back from final to preliminary, whatever order the messages come in;
-//! - what was withdrawn (`W`, `D`) or cancelled after being final (`X`) is seen to be so;
-//! - the same status again is allowed: a repeat with a correction in another field is common.
+//! - a result never goes back from final to preliminary, whatever the order of the messages;
+//! - a result that was withdrawn (`W`, `D`), or cancelled after being final (`X`), is shown as
+//!   such;
+//! - the same status again is allowed: a repeat that corrects another field is common.
 
-/// Where a result stands, from raw OBX-11 or OBR-25.
+/// The stage of a result, from the raw OBX-11 or OBR-25.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Ordered, scheduled, pending: nothing to read yet (`O`, `I`, `S`, `N`).
@@ -14,15 +15,15 @@ pub enum Stage {
     Preliminary,
     /// Final (`F`, `U`, `V`).
     Final,
-    /// Final once, and changed since (`C`, `A` of OBX-11, `B`, `M`).
+    /// Changed after it was final (`C`, `A` of OBX-11, `B`, `M`).
     Corrected,
     /// Cannot be obtained or cancelled (`X`).
     Cancelled,
-    /// Deleted or posted as wrong (`D`, `W`).
+    /// Deleted or posted in error (`D`, `W`).
     Withdrawn,
 }
 
-/// The stage of a raw status code; none for a code of neither table.
+/// Returns the stage of a raw status code; `None` for a code in neither table.
 pub fn stage(code: &str) -> Option<Stage> {
     Some(match code {
         "O" | "I" | "S" | "N" => Stage::Pending,
@@ -35,11 +36,12 @@ pub fn stage(code: &str) -> Option<Stage> {
     })
 }
 
-/// May news with status `new` change a result whose last status was `old`?
+/// Returns whether an update with status `new` may change a result whose last status was `old`.
 ///
-/// `F` before `P` ends final: the late preliminary is refused. A withdrawn result takes only a
-/// correction or a final result that was sent again after it (HL7 v2 ch. 7, OBX-11: a `W` is followed by the right value
-/// for the right patient; a lab may also restore). Unknown codes are judged by time alone.
+/// `F` before `P` ends final: the late preliminary is rejected. A withdrawn result accepts only a
+/// correction or a final result that was sent again after it (HL7 v2 ch. 7, OBX-11: a `W` is
+/// followed by the right value for the right patient; a lab may also restore). Unknown codes are
+/// judged by time alone.
 pub fn allowed(old: Option<&str>, new: &str) -> bool {
     let (Some(old), Some(new)) = (old.and_then(stage), stage(new)) else {
         return true;

@@ -1,57 +1,59 @@
-//! Lists: what a sender lists anew in each message (HL7 v2 2.10.4.1, snapshot mode).
+//! Lists that a sender sends complete in each message (HL7 v2 2.10.4.1, snapshot mode).
 //!
-//! A message that has a list's segments says which entries there are now; one that has none of them
-//! says nothing about the list. What becomes of an entry that is listed no more stands in the map
-//! (`end clinicalStatus = …`): it is ended, never deleted.
+//! A message that has a list's segments states which entries exist now; a message without them says
+//! nothing about the list. The map says what happens to an entry that is no longer listed (`end
+//! clinicalStatus = …`): it is ended, never deleted.
 
 use crate::program::{ListSpec, Literal, RowId};
 use fhir::build::Value;
 use std::fmt;
 use std::sync::Arc;
 
-/// A list of which a message has at least one segment.
+/// A list for which a message has at least one segment.
 #[derive(Clone)]
 pub struct List {
-    /// The label of its entries in the message map: `allergies`.
+    /// The label of the list's entries in the message map: `allergies`.
     pub label: Arc<str>,
-    /// The type of its entries.
+    /// The resource type of the entries.
     pub resource_type: &'static str,
-    /// The segment that lists them.
+    /// The segment that carries the entries.
     pub segment: String,
-    /// The message lists all that there are; else it only tells of some (action codes).
+    /// The message lists every entry (snapshot); otherwise it describes only some of them (action
+    /// codes).
     pub is_snapshot: bool,
     pub(crate) spec: Arc<ListSpec>,
 }
 
-/// What a draft is in its list.
+/// A draft's role in its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Which of the conversion's lists.
+    /// The index of the list within the conversion.
     pub list: usize,
-    /// As what.
+    /// The role.
     pub part: Part,
 }
 
-/// What an entry says.
+/// The meaning of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// There is this.
+    /// The entry exists.
     Entry,
-    /// There is nothing of the kind: no known allergy. It stands beside no other entry.
+    /// Nothing of the kind exists, for example no known allergy. Such an entry stands alone.
     Nothing,
-    /// This is no more.
+    /// The entry has ended.
     Ended,
 }
 
 // === impl List ===
 
 impl List {
-    /// Whose list it is: the labels in the order in which they are looked for.
+    /// Returns the labels that may own the list, in order of preference.
     pub fn within(&self) -> &[Arc<str>] {
         &self.spec.within
     }
 
-    /// Sets in an entry what the map says of one that is listed no more; the elements that it set.
+    /// Sets in an entry what the map says of one that is no longer listed, and returns the elements
+    /// that it set.
     pub fn end(&self, value: &mut Value) -> Vec<&'static str> {
         let ends = self.spec.ends.iter();
         ends.map(|end| {
@@ -61,8 +63,8 @@ impl List {
         .collect()
     }
 
-    /// Takes back what [`end`](Self::end) set, where it still stands: the entry is listed again. What
-    /// it is instead says `listed`, where it says anything, else the map.
+    /// Reverts what [`end`](Self::end) set, if still unchanged, because the entry is listed again.
+    /// The new value comes from `listed` if it has one, otherwise from the map.
     pub fn reopen(&self, value: &mut Value, listed: Option<&Value>) {
         for end in &self.spec.ends {
             let ended = end.value.to_value();
@@ -77,12 +79,12 @@ impl List {
         }
     }
 
-    /// True where the map knows entries that say that there is nothing of the kind.
+    /// Returns whether the map has entries that say that nothing of the kind exists.
     pub fn names_nothing(&self) -> bool {
         self.spec.none.is_some()
     }
 
-    /// The row that says so.
+    /// Returns the row that says so.
     pub fn row(&self) -> RowId {
         self.spec.id
     }

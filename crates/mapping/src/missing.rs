@@ -1,9 +1,9 @@
-//! What a profile asks for and no field told: there without a value, with its reason.
+//! Elements that a profile requires and no field supplied: present without a value, with a reason.
 //!
 //! Invariants:
-//! - an element that is filled in is never news: it is no row's, is taken away before a draft is joined with
-//!   what exists, counts as absent there, and does not go back into a message;
-//! - filling in twice gives what filling in once gave, and taking away gives what was there before.
+//! - a filled-in element never counts as new data: it belongs to no row, is stripped before a draft
+//!   is merged with what exists, counts as absent there, and does not go back into a message;
+//! - filling in is idempotent, and stripping restores what was there before.
 
 use crate::back::resource_holds;
 use crate::program::ResourceCondition;
@@ -15,9 +15,9 @@ const REASONS: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 /// One row of a `missing` block.
 #[derive(Clone, Debug)]
 pub(crate) struct Missing {
-    /// From the resource to what holds the element.
+    /// The path from the resource to the element's parent.
     pub(crate) path: Vec<Step>,
-    /// Other types of the same choice.
+    /// The other types of the same choice.
     pub(crate) rivals: Vec<&'static str>,
     pub(crate) leaf: Leaf,
     pub(crate) when: Option<ResourceCondition>,
@@ -31,29 +31,29 @@ pub(crate) struct Step {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// An element that is there once.
+    /// An element that occurs once.
     Once,
-    /// Each item of a list that is there.
+    /// Each existing item of a list.
     Each,
-    /// An item of a list, made where there is none.
+    /// An item of a list, created if there is none.
     New,
 }
 
-/// How an element says that it is missing.
+/// The way in which an element says that it is missing.
 #[derive(Clone, Debug)]
 pub(crate) enum Leaf {
-    /// By an extension beside it (`_gender`), and by a code where it must have one.
+    /// An extension beside it (`_gender`), and a code if the element must have one.
     Primitive {
         beside: &'static str,
         code: Option<Box<str>>,
     },
-    /// By a code of data-absent-reason.
+    /// A code of data-absent-reason.
     Concept,
-    /// By an extension in it.
+    /// An extension inside it.
     Complex,
 }
 
-/// Fills in what is missing of the resource.
+/// Fills in the missing elements of the resource.
 pub(crate) fn fill(rows: &[Missing], resource: &mut Value) {
     for row in rows {
         let holds = |when| resource_holds(when, resource);
@@ -63,7 +63,7 @@ pub(crate) fn fill(rows: &[Missing], resource: &mut Value) {
     }
 }
 
-/// Takes away what was filled in.
+/// Strips the elements that were filled in.
 pub(crate) fn strip(rows: &[Missing], resource: &mut Value) {
     for row in rows.iter().rev() {
         row.strip(resource, &row.path);
@@ -168,7 +168,7 @@ impl Missing {
         }
     }
 
-    /// The element as it stands where nobody told it.
+    /// Returns the element that stands in when no value was supplied.
     fn absence(&self, reach: Reach) -> Value {
         let value = match self.leaf {
             Leaf::Concept => Value::object().with("coding", vec![unknown()]),
@@ -188,7 +188,7 @@ fn unknown() -> Value {
         .with("display", "Unknown")
 }
 
-/// An element that is there without a value, because nobody said it.
+/// Returns an element without a value, with the reason that it is unknown.
 pub(crate) fn reason() -> Value {
     let reason = Value::object()
         .with("url", REASON)

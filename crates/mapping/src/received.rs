@@ -1,4 +1,4 @@
-//! The message that drafts came from: enough of it to say where a value stood and what was there.
+//! The message that drafts came from: enough of it to give a value's position and original text.
 
 use crate::forward::build::Span;
 use crate::forward::cell::Origin;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub(crate) struct Received {
     bytes: Bytes,
     charset: Option<Charset>,
-    /// Name and occurrence of each segment.
+    /// The name and occurrence of each segment.
     segments: Vec<([u8; 3], u16)>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn new(message: &Message) -> Self {
-        // A map, because a hostile message may have a million segments of as many names.
+        // A map, because a hostile message may have a million segments, each with its own name.
         let mut counts: HashMap<[u8; 3], u16> = HashMap::new();
         let segments = message.segments().map(|segment| {
             let name: [u8; 3] = segment.name().as_bytes().try_into().unwrap_or(*b"???");
@@ -49,7 +49,7 @@ impl Received {
         }
     }
 
-    /// What stood there, escapes and all.
+    /// Returns the original text, including escape sequences.
     pub(crate) fn text(&self, span: Span) -> Box<str> {
         let start = span.start as usize;
         let raw = self

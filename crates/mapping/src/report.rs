@@ -1,4 +1,4 @@
-//! What became of a message's fields.
+//! The report: the outcome of each field of a message.
 //!
 //! Invariant: every field of the message that is not empty is in exactly one of `mapped`, `dropped`,
 //! `withheld` and `unmapped`; parts of a mapped field that nobody took stand in `unmapped` beside it.
@@ -32,45 +32,45 @@ pub struct Entry {
     pub place: FieldPlace,
     /// The row that decided.
     pub row: Option<RowId>,
-    /// Why it was dropped.
+    /// The reason that it was dropped.
     pub reason: Option<Arc<str>>,
-    /// What stood there, where it was not mapped. PHI.
+    /// The original text if it was not mapped. PHI.
     pub raw: Box<str>,
 }
 
 /// A value that a row could not use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Unusable {
-    /// Where.
+    /// The position.
     pub place: FieldPlace,
     /// The row that could not use it.
     pub row: RowId,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// A code of FHIR's `issue-type`.
     pub code: &'static str,
-    /// Why. Free of PHI.
+    /// The reason. Free of PHI.
     pub why: String,
-    /// What stood there. PHI.
+    /// The original text. PHI.
     pub raw: Box<str>,
-    /// The value went through in another form (`otherwise`, an unknown code kept as it is).
+    /// The value was converted to another form (`otherwise`, an unknown code kept as it is).
     pub replaced: bool,
 }
 
-/// What became of each field.
+/// The outcome of each field.
 #[derive(Clone, Default)]
 pub struct Report {
-    /// Fields that a row took.
+    /// Fields that a row read.
     pub mapped: Vec<Entry>,
-    /// Fields left out for a reason that the map gives.
+    /// Fields dropped for a reason that the map gives.
     pub dropped: Vec<Entry>,
     /// Fields whose elements another source owns: known once a draft was applied.
     pub withheld: Vec<Entry>,
-    /// Fields and parts that no row took or could use.
+    /// Fields and parts that no row read or could use.
     pub unmapped: Vec<Entry>,
-    /// Values that rows could not use, or not as they were.
+    /// Values that rows could not use, or could not use as they were.
     pub unusable: Vec<Unusable>,
-    /// What was odd about the message as a whole.
+    /// Irregularities of the message as a whole.
     pub issues: Vec<base::Issue>,
 }
 
@@ -93,14 +93,14 @@ impl Entry {
 }
 
 impl fmt::Debug for Entry {
-    /// Without the raw text: it may be PHI.
+    /// Omits the raw text, which may be PHI.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.place)
     }
 }
 
 impl fmt::Debug for Unusable {
-    /// Without the raw text: it may be PHI.
+    /// Omits the raw text, which may be PHI.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.why)
     }
@@ -109,12 +109,12 @@ impl fmt::Debug for Unusable {
 // === impl FieldPlace ===
 
 impl FieldPlace {
-    /// The segment's name.
+    /// Returns the segment's name.
     pub fn segment_name(&self) -> &str {
         std::str::from_utf8(&self.segment).unwrap_or("???")
     }
 
-    /// The same place without repeat and parts.
+    /// Returns the same place without repeat and parts.
     #[must_use]
     pub fn whole_field(self) -> Self {
         Self {
@@ -127,7 +127,8 @@ impl FieldPlace {
 }
 
 impl fmt::Display for FieldPlace {
-    /// A path that `hl7v2::Path` reads: `OBX[3]-5[2].1`. Numbers that are 1 are left out before parts.
+    /// Formats a path that `hl7v2::Path` reads: `OBX[3]-5[2].1`. Numbers that are 1 are omitted
+    /// before parts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.segment_name())?;
         if 1 < self.occurrence {
@@ -168,7 +169,7 @@ impl fmt::Debug for Report {
 }
 
 impl Report {
-    /// Fields that were mapped and now turn out to be another source's: they move to `withheld`.
+    /// Moves fields that were mapped, but turn out to belong to another source, to `withheld`.
     pub fn withhold(&mut self, places: &[FieldPlace]) {
         let fields: Vec<FieldPlace> = places.iter().map(|place| place.whole_field()).collect();
         let all = std::mem::take(&mut self.mapped);

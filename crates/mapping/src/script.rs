@@ -1,11 +1,12 @@
-//! Functions in Rhai: the bounded way out of a dialect for what no row can say.
+//! Functions in Rhai: the bounded escape hatch of a dialect for what no row can express.
 //!
 //! Invariants:
-//! - a script sees the text of one field and gives one text: no files, no network, no clock, no modules, no
-//!   `eval`, nothing kept from one call to the next;
-//! - a call ends: its steps, its depth and the size of every value are bounded, which bounds its memory
-//!   (each step can keep one text more) and its time too, and no bound can be caught by the script;
-//! - a fault says what kind it is and where in the script it arose, never what the text was.
+//! - a script sees the text of one field and returns one text: no files, no network, no clock, no
+//!   modules, no `eval`, no state kept between calls;
+//! - a call terminates: its steps, its depth and the size of every value are bounded, which bounds
+//!   its memory (each step can keep one more text) and its time too, and a script cannot catch a
+//!   violation of a bound;
+//! - an error gives its kind and its position in the script, never the text.
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicIteratorPackage, BasicMathPackage,
@@ -14,25 +15,25 @@ use rhai::packages::{
 use rhai::{AST, Dynamic, Engine, EvalAltResult, ImmutableString, Position, Scope};
 use std::sync::LazyLock;
 
-/// Steps of one call: statements, operations and calls.
+/// The maximum number of steps of one call: statements, operations and calls.
 const MAX_STEPS: u64 = 10_000;
-/// Bytes of all texts within one value.
+/// The maximum number of bytes of all texts within one value.
 const MAX_TEXT: usize = 4 * 1024;
-/// Elements of an array.
+/// The maximum number of elements of an array.
 const MAX_ELEMENTS: usize = 500;
 const MAX_VARIABLES: usize = 64;
 const MAX_FUNCTIONS: usize = 16;
 const MAX_CALLS: usize = 8;
 const MAX_NESTING: usize = 32;
 
-/// A script with the name of its one parameter.
+/// A script and the name of its one parameter.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     ast: AST,
     parameter: String,
 }
 
-/// What went wrong, and where in the script; line and column count from one, zero is unknown.
+/// An error and its position in the script; line and column count from 1, 0 is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) why: &'static str,
@@ -50,11 +51,12 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     BasicMathPackage::new().register_into_engine(&mut engine);
     BasicArrayPackage::new().register_into_engine(&mut engine);
     MoreStringPackage::new().register_into_engine(&mut engine);
-    // A map grows without being measured.
+    // Rhai does not measure the growth of a map.
     for word in ["eval", "print", "debug", "import", "export", "#{"] {
         engine.disable_symbol(word);
     }
-    // Rhai's own measures a text only after it was made, and one that nobody keeps not at all.
+    // Rhai's own functions measure a text only after it was made, and one that nobody keeps not at
+    // all.
     engine.register_fn("replace", replace);
     engine.register_fn(
         "replace",
@@ -87,8 +89,8 @@ fn replace(text: &mut ImmutableString, find: &str, by: &str) -> Result<(), Box<E
 // === impl Script ===
 
 impl Script {
-    /// Reads a script. It is tried on a few texts, so that a call of a function that does not exist is
-    /// found here.
+    /// Parses a script and runs it on a few texts, so that a call of an undefined function is found
+    /// here.
     pub(crate) fn read(parameter: &str, text: &str) -> Result<Self, Fault> {
         let scope = scope(parameter, "");
         let ast = ENGINE
@@ -108,7 +110,7 @@ impl Script {
         Ok(script)
     }
 
-    /// The text that the script makes of a text; none if it makes nothing.
+    /// Runs the script on a text and returns its text; `None` if it returns nothing.
     pub(crate) fn run(&self, text: &str) -> Result<Option<String>, Fault> {
         if MAX_TEXT < text.len() {
             return Err(Fault::new(TOO_LARGE, Position::NONE));
@@ -223,7 +225,7 @@ mod tests {
         }
     }
 
-    /// Every one of them ends as a fault, soon and within its memory.
+    /// Every one of these scripts ends in an error, quickly and within its memory limit.
     #[test]
     fn hostile_scripts() {
         let rows = [

@@ -1,4 +1,4 @@
-//! A set of maps, and what it makes of a message.
+//! A set of maps, and the conversion of a message.
 
 use crate::back::{self, Backward, Target};
 use crate::compile;
@@ -19,42 +19,43 @@ use std::sync::{Arc, LazyLock};
 /// The base maps and their dialects.
 pub struct MapSet {
     pub(crate) files: Vec<File>,
-    /// Name and text of each, to be shown.
+    /// The name and text of each file, for display.
     texts: Vec<(Arc<str>, Arc<str>)>,
     base: Arc<Program>,
     dialects: HashMap<String, Arc<Program>>,
 }
 
-/// What is known of a message's sender.
+/// The known facts about a message's sender.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The zone of times without an offset, unless the dialect has one.
+    /// The time zone of times without an offset, unless the dialect sets one.
     pub zone: Zone,
-    /// Assigning authorities: name and URI.
+    /// The assigning authorities: name and URI.
     pub authorities: Vec<(String, String)>,
-    /// The dialect; none is the base.
+    /// The dialect; `None` means the base maps.
     pub dialect: Option<String>,
 }
 
-/// What a message wants to change, and the account of it.
+/// The changes that a message makes, and the report on its fields.
 #[derive(Clone)]
 pub struct Conversion {
-    /// One for each resource, what is referred to not always before what refers.
+    /// One draft for each resource. A referenced draft does not always precede the draft that
+    /// refers to it.
     pub drafts: Vec<Draft>,
-    /// What became of each field.
+    /// The outcome of each field.
     pub report: Report,
-    /// EVN-6, EVN-2, else MSH-7.
+    /// The event time: EVN-6, EVN-2, else MSH-7.
     pub event_time: Option<Timestamp>,
-    /// Lists of which the message has at least one segment.
+    /// Lists for which the message has at least one segment.
     pub lists: Vec<List>,
     /// The message structure: `ORU_R01`.
     pub structure: &'static str,
-    /// Is there a map for this structure?
+    /// A map exists for this structure.
     pub supported: bool,
     pub(crate) program: Arc<Program>,
 }
 
-/// There is no message map for that structure.
+/// No message map exists for the structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no map for that message structure")]
 pub struct NoMap;
@@ -62,21 +63,21 @@ pub struct NoMap;
 // === impl MapSet ===
 
 impl MapSet {
-    /// The maps that come with Causeway.
+    /// Returns the maps that ship with Causeway.
     pub fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<MapSet> = LazyLock::new(|| {
-            // What is wrong with them fails a test, not a start.
+            // An error in them fails a test, not startup.
             MapSet::read(crate::builtin::FILES.iter().copied()).0
         });
         &BUILTIN
     }
 
-    /// Name and text of the built-in maps.
+    /// Returns the name and text of each built-in map.
     pub fn builtin_files() -> &'static [(&'static str, &'static str)] {
         crate::builtin::FILES
     }
 
-    /// The built-in maps with other files beside them (dialects of a site).
+    /// Loads the built-in maps together with other files (a site's dialects).
     pub fn with<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<Self, Vec<Diagnostic>> {
@@ -84,7 +85,7 @@ impl MapSet {
         Self::load(all)
     }
 
-    /// Reads files (name and text). Warnings do not refuse a map.
+    /// Loads files (name and text). Warnings do not reject a map.
     pub fn load<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<Self, Vec<Diagnostic>> {
@@ -97,7 +98,8 @@ impl MapSet {
         }
     }
 
-    /// Reads and binds files: the set as far as it could be understood, and what is wrong.
+    /// Parses and binds files. Returns the set as far as it could be understood, and the
+    /// diagnostics.
     pub fn read<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> (Self, Vec<Diagnostic>) {
@@ -119,7 +121,7 @@ impl MapSet {
                 };
                 let mut found = Vec::new();
                 let program = compile::compile(&read, Some((&file.name, dialect)), &mut found);
-                // The base's own faults are said already.
+                // The base's own errors were reported already.
                 diagnostics.extend(found.into_iter().filter(|found| found.file == file.name));
                 dialects.insert(dialect.name.clone(), Arc::new(program));
             }
@@ -136,7 +138,7 @@ impl MapSet {
         )
     }
 
-    /// What can be known of the maps without a message.
+    /// Checks the maps without a message.
     pub fn check(&self) -> Vec<Diagnostic> {
         let mut found = crate::check::check(&self.base);
         for program in self.dialects.values() {
@@ -146,47 +148,48 @@ impl MapSet {
         found
     }
 
-    /// Name and text of every file, the built-in ones first.
+    /// Returns the name and text of every file, the built-in ones first.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.texts.iter().map(|(name, text)| (&**name, &**text))
     }
 
-    /// The message structures that have a map, in the order of their names.
+    /// Returns the message structures that have a map, sorted by name.
     pub fn structures(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.base.messages.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
     }
 
-    /// Every row, with those that dialects add or put in the place of others.
+    /// Returns every row, including those that dialects add or substitute.
     pub fn rows(&self) -> impl Iterator<Item = &RowInfo> {
         let of_dialects = self.dialects.values().flat_map(|program| &program.rows);
         self.base.rows.iter().chain(of_dialects)
     }
 
-    /// The dialects' names.
+    /// Returns the names of the dialects.
     pub fn dialects(&self) -> impl Iterator<Item = &str> {
         self.dialects.keys().map(String::as_str)
     }
 
-    /// Is there a message map for that structure?
+    /// Returns whether a message map exists for the structure.
     pub fn supports(&self, structure: &str) -> bool {
         self.base.messages.contains_key(structure)
     }
 
-    /// The program of a dialect; an unknown one has the base's.
+    /// Returns the program of a dialect; the base program if the dialect is unknown.
     pub(crate) fn program(&self, dialect: Option<&str>) -> &Arc<Program> {
         dialect
             .and_then(|name| self.dialects.get(name))
             .unwrap_or(&self.base)
     }
 
-    /// From a message to what it wants to change.
+    /// Converts a message to the changes that it makes.
     pub fn forward(&self, message: &Message, source: &Source) -> Conversion {
         forward::convert(self.program(source.dialect.as_deref()), message, source)
     }
 
-    /// From resources to a message of that structure, and what it does not say.
+    /// Converts resources to a message of the structure, and reports what the message does not
+    /// carry.
     pub fn back(
         &self,
         bundle: &fhir::build::Value,
@@ -197,7 +200,7 @@ impl MapSet {
         back::message(program, bundle, structure, target).ok_or(NoMap)
     }
 
-    /// Runs the segment maps of one resource type, whatever the structure: for tests of maps.
+    /// Runs the segment maps of one resource type, whatever the structure. Used by tests of maps.
     pub fn forward_segments(
         &self,
         message: &Message,
@@ -213,7 +216,8 @@ impl MapSet {
         )
     }
 
-    /// The segments of those names that the maps make of a conversion's resources of one type.
+    /// Returns the segments with the given names that the maps make of a conversion's resources of
+    /// one type.
     pub fn back_segments(
         &self,
         conversion: &Conversion,
@@ -244,7 +248,8 @@ impl MapSet {
             .collect()
     }
 
-    /// A number that changes when a map changes: what was applied under another is applied anew.
+    /// Returns a number that changes when a map changes: what was applied under another version is
+    /// applied again.
     pub fn version(&self) -> String {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for byte in format!("{:?}", self.files).bytes() {
@@ -254,7 +259,7 @@ impl MapSet {
     }
 }
 
-/// A fault of the base is found again for each dialect.
+/// Removes duplicates: an error in the base is found again for each dialect.
 fn unique(diagnostics: &mut Vec<Diagnostic>) {
     let mut seen = HashSet::new();
     diagnostics.retain(|found| seen.insert(found.to_string()));
@@ -281,12 +286,12 @@ impl Default for Source {
 // === impl Conversion ===
 
 impl Conversion {
-    /// By what the source's visits without a number are known.
+    /// Returns how the source's visits without a number are identified.
     pub fn visits(&self) -> Visits {
         self.program.visits
     }
 
-    /// Where a row stands.
+    /// Returns the position of a row.
     pub fn row(&self, row: RowId) -> Option<&RowInfo> {
         self.program.row(row)
     }

@@ -1,4 +1,4 @@
-//! The tests that stand beside the rows.
+//! Runs the tests that stand beside the rows.
 
 use crate::diagnostic::Spot;
 use crate::syntax::{Block, Expectation, MapBlock, MapKind, TestBlock};
@@ -11,22 +11,22 @@ use std::sync::Arc;
 
 const HEADER: &str = "MSH|^~\\&|TEST|TEST|||20240101000000+0000||ADT^A08^ADT_A01|1|P|2.5.1";
 
-/// How one test went.
+/// The outcome of one test.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// The file.
     pub file: Arc<str>,
-    /// Where the test stands.
+    /// The position of the test.
     pub spot: Spot,
-    /// Its name.
+    /// The test's name.
     pub name: String,
-    /// The dialect that it runs under: the one that stands above it in its file.
+    /// The dialect under which the test runs: the one above it in its file.
     pub dialect: Option<String>,
-    /// What did not hold, with its place; none if all did.
+    /// The expectations that failed, with their positions; empty if the test passed.
     pub failures: Vec<(Spot, String)>,
 }
 
-/// What stands above a test in its file.
+/// The context that precedes a test in its file.
 #[derive(Clone, Default)]
 struct Above<'a> {
     resource_type: Option<&'a str>,
@@ -37,7 +37,7 @@ struct Above<'a> {
 // === impl MapSet ===
 
 impl MapSet {
-    /// Runs every `test` of the set, those of a dialect under that dialect.
+    /// Runs every `test` of the set; a dialect's tests run under that dialect.
     pub fn run_tests(&self) -> Vec<Trial> {
         let mut trials = Vec::new();
         for file in &self.files {
@@ -66,8 +66,8 @@ impl MapSet {
         trials
     }
 
-    /// The segment map that a test means by its first segment, so that a dialect's test need not
-    /// stand under the rows that it changes: the one whose resource the expectation names
+    /// Returns the segment map that a test means by its first segment, so that a dialect's test
+    /// need not stand under the rows that it changes: the map whose resource the expectation names
     /// (`then Patient.name…`), or the only one that reads such a segment.
     fn meant(&self, test: &TestBlock) -> Option<&MapBlock> {
         let first = test.given.first()?.split('|').next()?;
@@ -196,7 +196,7 @@ impl MapSet {
 // === impl Above ===
 
 impl<'a> Above<'a> {
-    /// Does the map above read the test's first segment?
+    /// Returns whether the map above reads the test's first segment.
     fn takes(&self, test: &TestBlock) -> bool {
         let first = test.given.first().and_then(|text| text.split('|').next());
         first.is_some_and(|first| self.segments.contains(&first))
@@ -258,7 +258,7 @@ fn came_back(made: &[Vec<u8>], given: &[String]) -> Option<String> {
         .map(|_| "it comes back as another message".to_owned())
 }
 
-/// Field 1 of most segments counts them; no row maps it.
+/// Removes field 1, which in most segments is a counter that no row maps.
 fn without_counter(line: &str) -> String {
     let mut fields: Vec<&str> = line.split('|').collect();
     let counted = [

@@ -1,18 +1,18 @@
-//! By what a visit is known that has no number of its own.
+//! The identification of a visit that has no number of its own.
 //!
-//! Invariant: what a source declares counts for visits without PV1-19 and PV1-50 only; a number
+//! Invariant: a source's declaration applies only to visits without PV1-19 and PV1-50; a number
 //! always decides.
 //!
-//! | `visits by` | two messages speak of one visit where |
+//! | `visits by` | two messages describe one visit if |
 //! |---|---|
 //! | `either` | PID-18 is equal, else PV1-44, else the patient has a visit that is open |
-//! | `account` | PID-18 is equal, whatever PV1-44 says; without PID-18 the open visit is meant |
-//! | `admission` | PV1-44 is equal, whatever PID-18 says; without PV1-44 the open visit is meant |
+//! | `account` | PID-18 is equal, whatever PV1-44 says; without PID-18, the open visit |
+//! | `admission` | PV1-44 is equal, whatever PID-18 says; without PV1-44, the open visit |
 //! | `none` | never: such a message makes no visit |
 
 use crate::program::{KeyPart, Source};
 
-/// By what a source's visits without a number are known.
+/// How a source's visits without a number are identified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Visits {
     /// By the account, else by the admission, else by being open.
@@ -22,14 +22,14 @@ pub enum Visits {
     Account,
     /// The time of admission tells visits apart (PV1-44).
     Admission,
-    /// By nothing.
+    /// Not at all.
     None,
 }
 
 // === impl Visits ===
 
 impl Visits {
-    /// The words of a dialect.
+    /// The keywords of a dialect.
     pub(crate) const WORDS: [(&'static str, Self); 4] = [
         ("account", Self::Account),
         ("admission", Self::Admission),
@@ -37,7 +37,7 @@ impl Visits {
         ("none", Self::None),
     ];
 
-    /// Whether a key that stands for a visit's number counts.
+    /// Returns whether a key that replaces the visit number counts.
     pub(crate) fn know_by(self, parts: &[KeyPart]) -> bool {
         let reads = |name: [u8; 3], number: u16| {
             parts.iter().any(|part| match part {

@@ -1,10 +1,10 @@
-//! Where two resources differ.
+//! Finds where two resources differ.
 
 use fhir::build::Value;
 
-/// Paths of the values that `wanted` has and `got` does not have at the same place. References are
-/// equal if both are there: full urls and ids differ between a message and a chart. `id`, `meta`
-/// and `text` are the chart's own.
+/// Returns the paths of the values that `wanted` has and `got` does not have at the same place.
+/// References are equal if both are present: full URLs and IDs differ between a message and a
+/// chart. `id`, `meta` and `text` belong to the chart.
 pub(crate) fn differences(wanted: &Value, got: &Value) -> Vec<String> {
     let mut found = Vec::new();
     walk(wanted, Some(got), &mut String::new(), &mut found);

@@ -1,4 +1,4 @@
-//! From an element's value to a field's text.
+//! Converts an element's value to a field's text.
 
 use super::Back;
 use super::out::OutCell;
@@ -18,7 +18,7 @@ impl Back<'_> {
         self.primitive(row.convert, leaf)
     }
 
-    /// What the way back of a function makes of the text that the element's type would write.
+    /// Applies the `back` script of a function to the text of the element's type.
     fn call(&self, place: usize, leaf: &Value) -> Option<OutCell> {
         let function = self.program.functions.get(place)?;
         let text = self.primitive(function.then, leaf)?.text;
@@ -54,7 +54,7 @@ impl Back<'_> {
             Convert::Integer => leaf.number_text().map(OutCell::of),
             Convert::Number | Convert::Compared => {
                 let text = leaf.number_text()?;
-                // As the source reads it: its point would be a mark between thousands.
+                // Use the source's decimal mark: it would read a point as a thousands separator.
                 Some(OutCell::of(match self.program.decimals {
                     Decimals::Comma => text.replace('.', ","),
                     Decimals::Standard | Decimals::Point => text.to_owned(),
@@ -87,7 +87,8 @@ impl Back<'_> {
         Some(inner.cell)
     }
 
-    /// The sender's own coding if it stands beside the translated one, else the table's code.
+    /// Returns the sender's own coding if it stands beside the translated one, otherwise the
+    /// table's code.
     fn coded(&self, map: usize, table: &CodeTable, leaf: &Value) -> Option<OutCell> {
         let own = |coding: &Value| -> Option<String> {
             let system = coding.text("system");

@@ -32,7 +32,7 @@ impl Back<'_> {
             }
             let done = match (&row.over, row.by) {
                 (Over::Repeats(source), _) => {
-                    // One alone would be read by another row going forward.
+                    // A single one would be read by another row going forward.
                     if !row
                         .when
                         .as_ref()
@@ -96,8 +96,8 @@ impl Back<'_> {
         fits
     }
 
-    /// The lines that make one element: rows whose conditions agree share a line, and all lines
-    /// have the same new key.
+    /// Writes the segments that make up one element: rows whose conditions agree share a segment,
+    /// and all segments have the same new key.
     fn grouped(
         &self,
         row: &EachRow,
@@ -164,7 +164,7 @@ impl Back<'_> {
     }
 }
 
-/// Writes what `where` says must stand there; false if something else does.
+/// Writes what `where` requires; returns false if something else is there.
 fn fulfil(filter: Option<&Condition>, out: &mut OutScope<'_>) -> bool {
     let Some(filter) = filter else { return true };
     for (source, op) in filter.conjuncts() {
@@ -178,7 +178,7 @@ fn fulfil(filter: Option<&Condition>, out: &mut OutScope<'_>) -> bool {
     out.holds(filter)
 }
 
-/// Do the tests of a number of repeats hold for that many?
+/// Returns whether the tests of a number of repeats hold for that many.
 fn counts(when: &Condition, many: u32) -> bool {
     when.conjuncts().iter().all(|(_, op)| match op {
         Op::Count(compare, n) => compare.holds(many, *n),

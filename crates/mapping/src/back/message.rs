@@ -1,4 +1,4 @@
-//! A whole message: which segments stand where.
+//! Builds a whole message: which segments stand where.
 
 use super::order::Order;
 use super::out::{OutCell, OutSegment, Pen};
@@ -22,12 +22,12 @@ struct Writer<'b, 'p, 'i> {
     used: Vec<bool>,
     placed: Vec<Placed<'i>>,
     segments: Vec<OutSegment>,
-    /// For each resource the labels under which others refer to it: its place is at one of those.
+    /// For each resource, the labels under which others refer to it; it is placed at one of those.
     homes: Vec<Vec<&'i str>>,
     order: Order,
 }
 
-/// Makes the message of that structure, and reads it again to see what it does not say.
+/// Builds a message of the structure and reads it back to find what it does not carry.
 pub(crate) fn message(
     program: &Arc<Program>,
     bundle: &Value,
@@ -54,7 +54,7 @@ pub(crate) fn message(
     })
 }
 
-/// The resource without what was filled in because nobody told it.
+/// Returns the resource without filled-in elements.
 fn told(program: &Program, resource: &Value) -> Value {
     let mut told = resource.clone();
     let rows = resource
@@ -97,8 +97,8 @@ fn flatten<'i>(items: &'i [Item], found: &mut Vec<&'i ResourceItem>) {
 // === impl Writer ===
 
 impl<'i> Writer<'_, '_, 'i> {
-    /// `around` are the resources of the group instances around; `anchor` is the one that began
-    /// this instance.
+    /// Places the resources of one group instance. `around` are the resources of the enclosing
+    /// group instances; `anchor` is the one that began this instance.
     fn items(
         &mut self,
         (group, items): (&str, &'i [Item]),
@@ -120,7 +120,7 @@ impl<'i> Writer<'_, '_, 'i> {
                         let segments = self.segments.get_mut(from..);
                         slots.rank(&item.places, segments, 1 < found.len());
                     }
-                    // The anchor is inside already; a second mention changes nothing.
+                    // The anchor is in `inside` already; a second mention changes nothing.
                     inside.extend(found);
                 }
                 Item::Group { name, items } => {
@@ -129,7 +129,8 @@ impl<'i> Writer<'_, '_, 'i> {
                     outer.extend(&inside);
                     while let Some(next) = self.next_anchor(items, &inside, &outer) {
                         self.items((name, items), &outer, Some(next));
-                        // An instance that could not place its anchor would come for ever.
+                        // An instance that could not place its anchor would otherwise be tried for
+                        // ever.
                         self.use_up(next);
                     }
                     slots.rank_group(name, self.segments.get_mut(from..));
@@ -157,8 +158,8 @@ impl<'i> Writer<'_, '_, 'i> {
             && found.is_some_and(|(_, value)| value.resource_type() == Some(item.resource_type))
     }
 
-    /// Labels of items of its own type that others' links lead to it by. A result that a report
-    /// lists is no observation of the patient's.
+    /// Returns the labels, of items of the resource's type, by which other resources link to it. A
+    /// result that a report lists is not an observation of the patient's own.
     fn labels_that_lead_to(&self, resource: usize, items: &[&'i ResourceItem]) -> Vec<&'i str> {
         let Some((_, value)) = self.back.resources.get(resource) else {
             return Vec::new();
@@ -188,9 +189,9 @@ impl<'i> Writer<'_, '_, 'i> {
         }
     }
 
-    /// Labels of items of its type that say the most of it by constants and links: an answer about a
-    /// living will is no finding, what is part of an immunization is no fact about the person. None where
-    /// no item of its type fits.
+    /// Returns the labels of the items of the resource's type that match it best by constants and
+    /// links: an answer about a living will is not a finding, and a part of an immunization is not
+    /// a fact about the person. Empty if no item of its type fits.
     fn labels_that_fit(&self, value: &Value, items: &[&'i ResourceItem]) -> Vec<&'i str> {
         let of_type = items
             .iter()
@@ -203,8 +204,8 @@ impl<'i> Writer<'_, '_, 'i> {
         best.map(|(_, label)| *label).collect()
     }
 
-    /// How many constants and links of the item the resource has; it must have all constants that are always
-    /// written.
+    /// Counts the constants and links of the item that the resource has; it must have all constants
+    /// that are always written.
     fn n_fitting(&self, item: &ResourceItem, value: &Value) -> Option<usize> {
         let maps = item.maps.iter();
         let maps = maps.filter_map(|map| self.back.program.segments.get(*map));
@@ -226,8 +227,8 @@ impl<'i> Writer<'_, '_, 'i> {
         Some(n_held)
     }
 
-    /// Resources of the item's type without a place yet that are tied to those of this instance, or to those
-    /// around where nothing inside could be.
+    /// Returns the resources of the item's type that have no place yet and are linked to those of
+    /// this instance, or to those of the enclosing instances if no link inside is possible.
     fn candidates(&self, item: &ResourceItem, inside: &[usize], around: &[usize]) -> Vec<usize> {
         let all = (0..self.back.resources.len()).filter(|resource| self.is_of(*resource, item));
         let all: Vec<usize> = all.collect();
@@ -249,13 +250,14 @@ impl<'i> Writer<'_, '_, 'i> {
         all
     }
 
-    /// The first resource that a new instance of the group can begin with.
+    /// Returns the first resource that can begin a new instance of the group.
     fn next_anchor(&self, items: &[Item], inside: &[usize], outer: &[usize]) -> Option<usize> {
         for item in items {
             let found = match item {
                 Item::Resource(item) => {
                     let all = (0..self.back.resources.len()).filter(|own| self.is_of(*own, item));
-                    // What can be tied to this instance is not taken from one around it.
+                    // A resource that can be linked to this instance is not taken from an enclosing
+                    // one.
                     let nearest = if inside.iter().any(|other| self.could_tie(item, *other)) {
                         inside
                     } else {
@@ -274,7 +276,7 @@ impl<'i> Writer<'_, '_, 'i> {
         None
     }
 
-    /// Does a link of either lead to the other?
+    /// Returns whether a link of either resource leads to the other.
     fn is_tied(&self, own: usize, item: &ResourceItem, others: &[usize]) -> bool {
         others.iter().any(|other| {
             let to = item.links.iter().any(|link| self.leads(own, link, *other));
@@ -324,8 +326,8 @@ impl<'i> Writer<'_, '_, 'i> {
         })
     }
 
-    /// Writes one resource; gives where its segments begin. The first of an item shares the segments of
-    /// its group instance.
+    /// Writes one resource and returns where its segments begin. The first resource of an item
+    /// shares the segments of its group instance.
     fn resource(
         &mut self,
         item: &'i ResourceItem,
@@ -375,7 +377,7 @@ impl<'i> Writer<'_, '_, 'i> {
     }
 }
 
-/// The message's bytes; what the standard asks of a header is filled in.
+/// Returns the message's bytes and completes the header as the standard requires.
 fn finish(mut segments: Vec<OutSegment>, structure: &str, target: &Target) -> Vec<u8> {
     let at = segments.iter().position(|segment| &segment.name == b"MSH");
     let mut header = match at {
@@ -402,7 +404,7 @@ fn finish(mut segments: Vec<OutSegment>, structure: &str, target: &Target) -> Ve
     if bytes.is_ascii() {
         return bytes;
     }
-    // 2.14.9.18: without MSH-18 the characters are those of ASCII.
+    // 2.14.9.18: without MSH-18 the character set is ASCII.
     if let Some(set) = header.repeat_mut(18, 1) {
         *set = OutCell::of(UTF_8);
     }
@@ -422,7 +424,7 @@ fn written(header: &OutSegment, segments: &[OutSegment]) -> Vec<u8> {
     bytes
 }
 
-/// Reads the message forward and says which elements of the resources did not come back.
+/// Reads the message forward and returns the elements of the resources that did not come back.
 fn lost(program: &Arc<Program>, back: &Back<'_>, bytes: &[u8], target: &Target) -> Vec<Loss> {
     let source = Source {
         authorities: target.authorities.clone(),
@@ -437,7 +439,7 @@ fn lost(program: &Arc<Program>, back: &Back<'_>, bytes: &[u8], target: &Target) 
             .iter()
             .enumerate()
             .filter(|(_, made)| made.resource_type() == resource.resource_type());
-        // The one that says most of it.
+        // Take the resource that matches best.
         let best = same_type
             .map(|(at, made)| (differences(resource, made), at))
             .min_by_key(|(differences, _)| differences.len());

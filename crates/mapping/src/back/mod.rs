@@ -1,8 +1,8 @@
-//! From resources to a message.
+//! Converts resources to a message.
 //!
 //! Invariants:
-//! - a row is taken only if its resource side holds, and what its message side asks for is written;
-//! - what was written is read forward again, and every element that does not come back the same is
+//! - a row is used only if its resource side holds, and what its message side requires is written;
+//! - what was written is read forward again, and every element that does not come back unchanged is
 //!   reported as lost (law 2b): nothing is guessed.
 
 mod compare;
@@ -24,7 +24,7 @@ pub(crate) use compare::differences;
 pub(crate) use message::message;
 pub(crate) use rows::resource_holds;
 
-/// What is known of the receiver of a message.
+/// The known facts about the receiver of a message.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// MSH-7.
@@ -33,34 +33,34 @@ pub struct Target {
     pub control_id: String,
     /// MSH-12.
     pub version: String,
-    /// Assigning authorities: name and URI.
+    /// The assigning authorities: name and URI.
     pub authorities: Vec<(String, String)>,
-    /// The dialect; none is the base.
+    /// The dialect; `None` means the base maps.
     pub dialect: Option<String>,
 }
 
-/// An element that the message does not say.
+/// An element that the message does not carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// The resource's full url, or its type where it has none.
+    /// The resource's full URL, or its type if it has none.
     pub resource: String,
     /// The element: `name[0].family`.
     pub element: String,
 }
 
-/// A message made of resources.
+/// A message made from resources.
 #[derive(Clone)]
 pub struct Backward {
     /// The message; segments end in CR.
     pub message: Vec<u8>,
-    /// What of the resources it does not say.
+    /// The parts of the resources that the message does not carry.
     pub lost: Vec<Loss>,
 }
 
 pub(crate) struct Back<'p> {
     pub(crate) program: &'p Arc<Program>,
     pub(crate) authorities: Vec<(String, String)>,
-    /// Full url and resource.
+    /// The full URL of each resource, and the resource.
     pub(crate) resources: Vec<(String, &'p Value)>,
 }
 
@@ -88,7 +88,7 @@ impl<'p> Back<'p> {
         by_url.or_else(by_id).map(|(_, resource)| *resource)
     }
 
-    /// The segments that the maps of a type make of one resource: for tests and laws.
+    /// Returns the segments that the maps of a type make of one resource. Used by tests and laws.
     pub(crate) fn segments(&self, resource: &Value, maps: &[usize]) -> Vec<Vec<u8>> {
         let mut out = OutScope::default();
         for map in maps
@@ -120,7 +120,7 @@ impl Default for Target {
 }
 
 impl std::fmt::Debug for Backward {
-    /// Without the message: it is PHI.
+    /// Omits the message, which is PHI.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,

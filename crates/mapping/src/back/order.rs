@@ -5,13 +5,13 @@ use crate::program::SegmentPlace;
 use hl7v2::dictionary::Slot;
 use hl7v2::{Dictionary, Version};
 
-/// A message structure of a version.
+/// A message structure in a version.
 pub(super) struct Order {
     dictionary: Dictionary,
     structure: String,
 }
 
-/// What stands in a group, in its order.
+/// The contents of a group, in order.
 pub(super) struct Slots(Vec<(usize, Slot)>);
 
 // === impl Order ===
@@ -24,7 +24,7 @@ impl Order {
         }
     }
 
-    /// The name of the outermost group: the structure's own.
+    /// Returns the name of the outermost group, which is that of the structure.
     pub(super) fn root(&self) -> String {
         self.structure.clone()
     }
@@ -37,7 +37,7 @@ impl Order {
 // === impl Slots ===
 
 impl Slots {
-    /// Ranks the segments of one resource. If it is one of several of a kind its segments stay
+    /// Ranks the segments of one resource. If it is one of several of its kind, its segments stay
     /// together: a comment belongs to the result before it.
     pub(super) fn rank(
         &self,
@@ -55,8 +55,8 @@ impl Slots {
         }
     }
 
-    /// Ranks the instances of a group, which are in order themselves: after what a resource around them
-    /// has in that group.
+    /// Ranks the instances of a group, which are already in order: after the segments that an
+    /// enclosing resource has in that group.
     pub(super) fn rank_group(&self, name: &str, segments: Option<&mut [OutSegment]>) {
         let begin = self.0.iter().position(|(_, slot)| slot.is_group(name));
         let own = begin.map(|begin| {
@@ -69,7 +69,8 @@ impl Slots {
         }
     }
 
-    /// Where the map puts a segment of that name. One that the group does not know stands at its end.
+    /// Returns where the map puts a segment of that name. A segment that the group does not know
+    /// goes to its end.
     fn place(&self, places: &[SegmentPlace], segment: &OutSegment) -> usize {
         let named = places.iter().find(|place| place.segment == segment.name);
         let groups = named.map(|place| place.groups.as_slice());
@@ -85,7 +86,7 @@ impl Slots {
         found.or_else(anywhere).unwrap_or(usize::MAX)
     }
 
-    /// The slot from there on at that depth, before what is around it goes on.
+    /// Finds the next slot at that depth, before the enclosing group continues.
     fn find(&self, from: usize, depth: usize, is: impl Fn(&Slot) -> bool) -> Option<usize> {
         let inside = self.0.iter().enumerate().skip(from);
         let mut inside = inside.take_while(|(_, (own, _))| depth <= *own);

@@ -1,4 +1,4 @@
-//! Segments being written.
+//! Segments under construction.
 
 use crate::program::SegmentName;
 use hl7v2::{Charset, Delimiters, Dictionary, escape};
@@ -13,9 +13,9 @@ pub(crate) struct OutCell {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OutSegment {
     pub(crate) name: SegmentName,
-    /// Repeats by field, field 1 first.
+    /// Repeats by field, starting with field 1.
     pub(crate) fields: Vec<Vec<OutCell>>,
-    /// Its place in the order of the group that it stands in.
+    /// The rank in the order of the enclosing group.
     pub(crate) rank: usize,
 }
 
@@ -33,7 +33,7 @@ impl OutCell {
         self.text.is_empty() && self.parts.iter().all(Self::is_empty)
     }
 
-    /// The text of the first part.
+    /// Returns the text of the first part.
     pub(crate) fn plain(&self) -> &str {
         match self.parts.first() {
             Some(first) => first.plain(),
@@ -56,7 +56,7 @@ impl OutCell {
         }
     }
 
-    /// Part `n`, made if it is not there; part 0 is the whole.
+    /// Returns part `n`, created if absent; part 0 is the whole.
     pub(crate) fn part_mut(&mut self, n: u8) -> &mut Self {
         if n == 0 {
             return self;
@@ -73,7 +73,7 @@ impl OutCell {
         &mut self.parts[place]
     }
 
-    /// Takes what the other has where this has nothing.
+    /// Takes the parts of `other` that are empty here.
     pub(crate) fn merge(&mut self, other: Self) {
         if self.is_empty() {
             *self = other;
@@ -116,7 +116,7 @@ impl OutCell {
     }
 }
 
-/// How to write.
+/// The delimiters and escapes used for writing.
 #[derive(Debug)]
 pub(crate) struct Pen {
     delimiters: Delimiters,
@@ -133,8 +133,8 @@ impl Pen {
         }
     }
 
-    /// Formatting commands are for formatted text (2.7.6); in any other type a line break is a character like
-    /// others that cannot stand for themselves.
+    /// Escapes a text. Formatting commands are for formatted text (2.7.6); in any other type a line
+    /// break is escaped like other characters that cannot stand for themselves.
     fn escape(&self, text: &str, formatted: bool) -> Vec<u8> {
         if formatted && text.contains('\n') {
             return escape::escape_formatted(text, &self.delimiters, Charset::UTF_8);
@@ -142,7 +142,7 @@ impl Pen {
         escape::escape(text, &self.delimiters, Charset::UTF_8)
     }
 
-    /// The segment without its terminator.
+    /// Writes the segment without its terminator.
     pub(crate) fn segment(&self, segment: &OutSegment) -> Vec<u8> {
         let mut out = segment.name.to_vec();
         let is_header = &segment.name == b"MSH";
@@ -191,7 +191,8 @@ impl OutSegment {
         }
     }
 
-    /// The OBX of a text of several lines as one OBX for each, as most senders write them.
+    /// Splits an OBX with a text of several lines into one OBX for each line, as most senders write
+    /// them.
     pub(super) fn in_lines(mut self) -> Vec<Self> {
         let is_text = |cell: &OutCell| matches!(cell.plain(), "TX" | "FT");
         let lines = match self.fields.get_mut(4) {
@@ -210,7 +211,7 @@ impl OutSegment {
             for (number, field) in (1..).zip(&mut own.fields) {
                 match number {
                     5 => *field = vec![line.clone()],
-                    // What makes it a line of the same text, and its status.
+                    // The fields that make it a line of the same text, and its status.
                     2 | 3 | 4 | 11 | 14 => {}
                     _ if place == 0 => {}
                     _ => field.clear(),
@@ -238,7 +239,7 @@ impl OutSegment {
         repeats.get_mut(at)
     }
 
-    /// The type of the field, by the newest version that has it; that of OBX-5 by OBX-2.
+    /// Returns the type of the field in the newest version that has it; OBX-2 gives that of OBX-5.
     fn datatype(&self, field: usize) -> Option<&str> {
         let name = std::str::from_utf8(&self.name).ok()?;
         match Dictionary::newest_field(name, field)?.datatype {

@@ -11,7 +11,7 @@ use crate::syntax::Place;
 use fhir::build::Value;
 use std::collections::HashSet;
 
-/// Elements that rows of this body have taken: the element and the type map that took it.
+/// Elements that rows of this body have claimed: the element and the type map that claimed it.
 pub(super) type Claims = HashSet<(*const Value, Option<usize>)>;
 
 // === impl Back ===
@@ -31,7 +31,7 @@ impl Back<'_> {
         constants(body, out);
     }
 
-    /// True if the row wrote something.
+    /// Runs one row and returns whether it wrote something.
     pub(super) fn map_row(
         &self,
         body: &Body,
@@ -49,7 +49,7 @@ impl Back<'_> {
         let Some(first) = row.sources.first() else {
             return false;
         };
-        // One line is no text of lines where another row takes it.
+        // One line is not a text of lines if another row takes it.
         let is_line = |row: &MapRow| {
             let mut texts = elements(here, &row.target.hops).into_iter();
             texts.all(|text| !text.as_str().unwrap_or_default().contains('\n'))
@@ -114,7 +114,8 @@ impl Back<'_> {
         0 < repeat
     }
 
-    /// The resource that a reference leads to: by its type map, then by the rows below.
+    /// Returns the resource that a reference leads to, determined by its type map, then by the rows
+    /// below.
     fn referred(
         &self,
         spec: &ReferenceSpec,
@@ -197,7 +198,7 @@ impl Back<'_> {
     }
 }
 
-/// Another row takes the same element.
+/// Returns whether another row takes the same element.
 fn has_rival(body: &Body, own: &MapRow) -> bool {
     let names = |row: &MapRow| row.target.hops.iter().map(Hop::name).collect::<Vec<_>>();
     body.rows.iter().any(|row| match row {
@@ -206,7 +207,7 @@ fn has_rival(body: &Body, own: &MapRow) -> bool {
     })
 }
 
-/// Does the resource have what the rows below always set?
+/// Returns whether the resource has what the rows below always set.
 fn has_constants(spec: &ReferenceSpec, resource: &Value) -> bool {
     spec.body.rows.iter().all(|row| match row {
         Row::Set(row) if row.when.is_none() => {
@@ -218,7 +219,7 @@ fn has_constants(spec: &ReferenceSpec, resource: &Value) -> bool {
     })
 }
 
-/// Writes the constants of a body into segments that its rows have made, where nothing stands yet.
+/// Writes the constants of a body into the empty places of segments that its rows made.
 pub(super) fn constants(body: &Body, out: &mut OutScope<'_>) {
     for constant in &body.written {
         let when = constant.when.as_ref();
@@ -238,7 +239,7 @@ fn type_of(convert: Convert) -> Option<usize> {
     }
 }
 
-/// Everything that the hops lead to.
+/// Returns everything that the hops lead to.
 pub(super) fn elements<'v>(here: &'v Value, hops: &[Hop]) -> Vec<&'v Value> {
     let mut found = vec![here];
     for hop in hops {
@@ -259,7 +260,7 @@ pub(super) fn elements<'v>(here: &'v Value, hops: &[Hop]) -> Vec<&'v Value> {
     found
 }
 
-/// Writes what the condition says must stand there; false if something else does.
+/// Writes what the condition requires; returns false if something else is there.
 fn assign(row: &MapRow, cell: &mut OutCell, out: &mut OutScope<'_>) -> bool {
     let Some(when) = &row.when else { return true };
     let conjuncts = when.conjuncts();
@@ -273,7 +274,7 @@ fn assign(row: &MapRow, cell: &mut OutCell, out: &mut OutScope<'_>) -> bool {
             continue;
         };
         let relative = matches!(source, Source::Cell { .. } | Source::This);
-        // The very source that the row writes is judged by what is written.
+        // The source that the row writes is judged by what is written.
         let itself = row.sources.contains(source);
         let text = if itself {
             cell.plain().to_owned()
@@ -306,7 +307,7 @@ fn assign(row: &MapRow, cell: &mut OutCell, out: &mut OutScope<'_>) -> bool {
     true
 }
 
-/// Can a test of emptiness or of other values still hold, as far as its place is written?
+/// Returns whether a test of emptiness or of other values can still hold, given what is written.
 fn allows(row: &MapRow, source: Source, op: &Op, cell: &OutCell, out: &OutScope<'_>) -> bool {
     let relative = matches!(source, Source::Cell { .. } | Source::This);
     let at = if row.sources.contains(&source) {
@@ -320,7 +321,7 @@ fn allows(row: &MapRow, source: Source, op: &Op, cell: &OutCell, out: &OutScope<
     match op {
         Op::Empty => text.is_empty(),
         Op::NotIn(values) => !values.iter().any(|value| **value == *text),
-        // Going back no null is written.
+        // No null is written going back.
         Op::Null => false,
         Op::Valued
         | Op::HasTime
@@ -340,7 +341,7 @@ fn part_of(source: Source, cell: &OutCell) -> Option<&OutCell> {
     }
 }
 
-/// Does the condition hold of the element?
+/// Returns whether the condition holds for the element.
 pub(crate) fn resource_holds(condition: &ResourceCondition, base: &Value) -> bool {
     match condition {
         ResourceCondition::All(parts) => parts.iter().all(|part| resource_holds(part, base)),

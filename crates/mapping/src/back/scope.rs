@@ -1,15 +1,15 @@
-//! Where the rows of a body write, and what they read of it again.
+//! The place where the rows of a body write, and what they read back from it.
 
 use super::out::{OutCell, OutSegment};
 use crate::program::{Condition, Op, Repeat, SegmentName, Source};
 
-/// Where rows write.
+/// The output of rows.
 #[derive(Debug, Default)]
 pub(crate) struct OutScope<'a> {
     pub(crate) segments: Vec<OutSegment>,
-    /// In an `each` over segments: the place of the one at hand.
+    /// The index of the current segment, in an `each` over segments.
     pub(crate) current: Option<usize>,
-    /// In a type map or an `each` over repeats.
+    /// The value being written, in a type map or an `each` over repeats.
     pub(crate) cell: OutCell,
     pub(crate) members: &'a [Source],
 }
@@ -30,7 +30,7 @@ impl OutScope<'_> {
         })
     }
 
-    /// Adds to what stands at the source; `repeat` counts from one where the source says each.
+    /// Adds to the content at the source; `repeat` counts from 1 if the source means each repeat.
     pub(crate) fn write(&mut self, source: Source, repeat: u16, cell: OutCell) {
         match source {
             Source::Field {
@@ -72,7 +72,7 @@ impl OutScope<'_> {
         }
     }
 
-    /// What stands at the source.
+    /// Returns the content at the source.
     pub(crate) fn read(&self, source: Source) -> Option<&OutCell> {
         match source {
             Source::Field {
@@ -105,12 +105,12 @@ impl OutScope<'_> {
         self.read(source).is_some_and(|cell| !cell.is_empty())
     }
 
-    /// The segment of the `each` at hand.
+    /// Returns the current segment of the `each`.
     pub(crate) fn at_hand(&self) -> Option<&OutSegment> {
         self.segments.get(self.current?)
     }
 
-    /// Has a row made the segment that the source names?
+    /// Returns whether a row has made the segment that the source names.
     pub(crate) fn has_segment(&self, source: Source) -> bool {
         match source {
             Source::Field { segment, .. } => {
@@ -122,7 +122,7 @@ impl OutScope<'_> {
         }
     }
 
-    /// One more than the greatest number that stands at that place of the segments of its name.
+    /// Returns one more than the greatest number at that place in the segments of its name.
     pub(crate) fn next_number(&self, source: Source) -> u32 {
         let Source::Field {
             segment,
@@ -140,7 +140,7 @@ impl OutScope<'_> {
         numbers.max().unwrap_or(0).saturating_add(1)
     }
 
-    /// Does the condition hold of what is written so far?
+    /// Returns whether the condition holds for what is written so far.
     pub(crate) fn holds(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Is(truth) => *truth,

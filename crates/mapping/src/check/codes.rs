@@ -1,4 +1,4 @@
-//! Code tables against the HL7 tables and the value sets.
+//! Checks code tables against the HL7 tables and the value sets.
 
 use super::{Checker, source_text};
 use crate::program::{Body, CodeTable, Convert, Hop, MapRow, Row};
@@ -66,7 +66,7 @@ impl Checker<'_> {
                 self.error(row.id, message, "a code of that value set");
             }
         }
-        // A required code must not stay empty for a code that the standard knows.
+        // A required code must not stay empty for a code that the standard defines.
         if 0 < element.min && only_code && row.otherwise.is_none() && row.target.hops.len() == 1 {
             let number = table.table.strip_prefix("HL7").unwrap_or_default();
             let dictionary = Dictionary::of(Version::nearest("2.8.2"));
@@ -107,7 +107,7 @@ impl Checker<'_> {
     }
 }
 
-/// Every mapping row with the type that its path starts from.
+/// Returns every mapping row with the type that its path starts from.
 fn rows_with_base(body: &Body) -> Vec<(&'static str, &MapRow)> {
     let mut found = Vec::new();
     for row in &body.rows {

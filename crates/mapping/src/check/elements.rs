@@ -1,4 +1,4 @@
-//! The right side: required elements, keys.
+//! Checks the right side: required elements and keys.
 
 use super::Checker;
 use crate::program::{Body, Item, KeyPart, ResourceItem, Row, Source, Target};
@@ -30,7 +30,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Required elements that no row, constant or link of the resource writes.
+    /// Reports required elements that no row, constant or link of the resource writes.
     fn required(&mut self, item: &ResourceItem) {
         let Some(def) = type_named(item.resource_type) else {
             return;
@@ -116,7 +116,7 @@ fn firsts<'t>(body: &'t Body, written: &mut Vec<&'t str>) {
     }
 }
 
-/// `_status` says of a status why it is absent.
+/// Returns the first element of the path. `_status` counts as `status`: it says why that is absent.
 fn first(target: &Target) -> Option<&'static str> {
     let name = target.hops.first().map(crate::program::Hop::name)?;
     Some(name.strip_prefix('_').unwrap_or(name))

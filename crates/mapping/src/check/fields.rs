@@ -1,11 +1,11 @@
-//! The left side against the v2 dictionary.
+//! Checks the left side against the v2 dictionary.
 
 use super::{Checker, source_text};
 use crate::program::{Body, Condition, Over, Row, RowId, SegmentName, Source};
 use hl7v2::{Dictionary, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Fields that are read, by segment.
+/// The fields that are read, by segment.
 type Read = BTreeMap<SegmentName, (RowId, BTreeSet<u16>)>;
 
 // === impl Checker ===
@@ -70,7 +70,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Is there such a field, and such a component of its type, in any version?
+    /// Reports a field, or a component of its type, that exists in no version.
     fn known(&mut self, id: RowId, source: Source) {
         let Source::Field {
             segment,
@@ -145,7 +145,7 @@ impl Checker<'_> {
         let _ = id;
     }
 
-    /// Fields that no row accounts for.
+    /// Reports fields that no row accounts for.
     fn unread(&mut self, read: &Read) {
         let dictionary = Dictionary::of(Version::nearest("2.5.1"));
         for (segment, (id, fields)) in read {

@@ -1,7 +1,8 @@
-//! The guards of the rows on one field: together they should leave no case out.
+//! Checks the guards of the rows on one field: together they should leave no case out.
 //!
-//! The guards are tried on every case that they tell apart: for each place that they test, every value
-//! they name, another one, and none. Where that would be too many cases nothing is said.
+//! The guards are tried on every case that they distinguish: for each place that they test, every
+//! value that they name, one other value, and none. If there are too many cases, nothing is
+//! reported.
 
 use super::{Checker, absolute, source_text};
 use crate::program::{Body, Condition, Op, Over, Row, RowId, SegmentName, Source};
@@ -9,22 +10,22 @@ use std::collections::BTreeMap;
 
 const MAX_CASES: usize = 20_000;
 
-/// A row that takes a field where all of its conditions hold.
+/// A row that takes a field if all of its conditions hold.
 #[derive(Clone)]
 struct Taker<'p> {
     id: RowId,
-    /// What `.n` in its conditions belongs to.
+    /// The source that `.n` in its conditions refers to.
     source: Source,
     guards: Vec<&'p Condition>,
 }
 
-/// A value that a test can tell from others.
+/// A value that a test can distinguish from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Told<'p> {
     None,
     Named(&'p str),
     Other,
-    /// A time of day is in it.
+    /// The value contains a time of day.
     Timed,
     Number,
     Checked,
@@ -32,7 +33,7 @@ enum Told<'p> {
     Many(u32),
 }
 
-/// A place that guards test, with the values that they tell apart. Counts are places of their own.
+/// A place that guards test, with the values that they distinguish. Counts are places of their own.
 struct Tested<'p> {
     source: Source,
     counts: bool,
@@ -42,7 +43,7 @@ struct Tested<'p> {
 // === impl Checker ===
 
 impl Checker<'_> {
-    /// Fields whose rows all have guards, of which none may hold.
+    /// Reports fields whose rows are all guarded and may all be skipped.
     pub(super) fn guards(&mut self) {
         let program = self.program;
         let mut fields: BTreeMap<(SegmentName, u16), Vec<Taker<'_>>> = BTreeMap::new();
@@ -93,7 +94,7 @@ fn takers<'p>(
                 inner.extend(row.when.as_ref());
                 inner.extend(row.filter.as_ref());
                 let own = match &row.over {
-                    // What stands within a repeat is its own matter.
+                    // Rows within a repeat are checked by themselves.
                     Over::Repeats(source) => vec![*source],
                     Over::Segment(_) => {
                         takers(&row.body, &inner, fields);
@@ -127,7 +128,8 @@ fn note<'p>(
     }
 }
 
-/// The places that the guards test. The field itself is never empty: it is there to be taken.
+/// Returns the places that the guards test. The field itself is never empty: it is there to be
+/// taken.
 fn tested<'p>(takers: &[Taker<'p>], whole: Source) -> Vec<Tested<'p>> {
     let mut found: Vec<Tested<'p>> = Vec::new();
     for taker in takers {
@@ -195,7 +197,7 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
     }
 }
 
-/// The first case in which no row takes the field, in words.
+/// Describes the first case in which no row takes the field.
 fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>], whole: Source) -> Option<String> {
     let n_cases = tested.iter().try_fold(1_usize, |all, place| {
         all.checked_mul(place.values.len())
@@ -211,7 +213,8 @@ fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>], whole: Source) -> Optio
     None
 }
 
-/// The values of one case: its number, read as digits whose base is the number of values of each place.
+/// Returns the values of one case: its number, read as digits whose base is the number of values of
+/// each place.
 fn case<'p>(tested: &[Tested<'p>], mut number: usize) -> Vec<Told<'p>> {
     let mut values = Vec::new();
     for place in tested {
@@ -261,7 +264,7 @@ fn tells(op: &Op, value: &Told<'_>) -> bool {
     match op {
         Op::Empty => *value == Told::None,
         Op::Valued => *value != Told::None,
-        // No case of these is a null.
+        // No case here contains a null.
         Op::Null => false,
         Op::HasTime => *value == Told::Timed,
         Op::HasNumber => *value == Told::Number,
@@ -282,7 +285,7 @@ fn tells(op: &Op, value: &Told<'_>) -> bool {
     }
 }
 
-/// Says only what matters: a place of which every value leads to nothing is passed over.
+/// Describes only what matters: a place is skipped if none of its values leads to a row.
 fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: Source) -> String {
     let mut said = Vec::new();
     for (at, (place, value)) in tested.iter().zip(case).enumerate() {

@@ -1,4 +1,4 @@
-//! Rows that take one another's elements, and rows that cannot run back.
+//! Checks for rows that claim one another's elements, and for rows that cannot run back.
 
 use super::{Checker, absolute, source_text};
 use crate::program::{Body, Condition, Convert, Hop, MapRow, Op, Row, Source};
@@ -81,7 +81,7 @@ impl Checker<'_> {
         }
         let into_new = matches!(one.target.hops.last(), Some(Hop::Many(..)));
         let both_back = one.arrow.back() && other.arrow.back();
-        // Several lines are told from one line.
+        // Several lines are distinguished from one line.
         let lines = [one, other].map(|row| row.convert == Convert::Lines);
         let apart_back = one.when_resource.is_some()
             || other.when_resource.is_some()
@@ -127,7 +127,7 @@ fn places(row: &MapRow) -> String {
     format!("{:?}", row.target.hops)
 }
 
-/// Can their conditions never hold together? Said only where it is plain.
+/// Returns whether the rows' conditions can never hold together. True only if that is evident.
 pub(super) fn exclude(one: &MapRow, other: &MapRow) -> bool {
     let (Some(first), Some(second)) = (&one.when, &other.when) else {
         return same_source_splits(one, other);
@@ -149,7 +149,8 @@ pub(super) fn exclude(one: &MapRow, other: &MapRow) -> bool {
     })
 }
 
-/// A row on a field and another on the same one without a condition: the later one is a refinement.
+/// Returns whether one row on a field has a condition and the other has none: the later one is a
+/// refinement.
 fn same_source_splits(one: &MapRow, other: &MapRow) -> bool {
     one.sources == other.sources && (one.when.is_some() || other.when.is_some())
 }

@@ -1,6 +1,7 @@
-//! What can be known of maps without a message (law 6).
+//! Checks maps without a message (law 6).
 //!
-//! What the compiler finds while it binds (paths, types, converters, labels) is not repeated here.
+//! Errors that the compiler finds while binding (paths, types, converters, labels) are not repeated
+//! here.
 
 mod codes;
 mod elements;
@@ -13,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Spot};
 use crate::program::{Body, MapRow, Program, Repeat, Row, RowId, Source};
 use std::sync::Arc;
 
-/// Everything that is doubtful about a program.
+/// Returns everything that is doubtful about a program.
 pub(crate) fn check(program: &Program) -> Vec<Diagnostic> {
     let mut checker = Checker {
         program,
@@ -70,7 +71,7 @@ impl Checker<'_> {
     }
 }
 
-/// Every mapping row of a body and of the `each` rows in it.
+/// Returns every mapping row of a body and of the `each` rows in it.
 pub(super) fn map_rows(body: &Body) -> Vec<&MapRow> {
     let mut found = Vec::new();
     for row in &body.rows {
@@ -88,7 +89,7 @@ pub(super) fn map_rows(body: &Body) -> Vec<&MapRow> {
     found
 }
 
-/// A source as a map writes it.
+/// Formats a source as a map writes it.
 pub(super) fn source_text(source: Source) -> String {
     match source {
         Source::Field {
@@ -114,7 +115,8 @@ pub(super) fn source_text(source: Source) -> String {
     }
 }
 
-/// A place in a condition of a row on `own`: `.3` of a row on OBX-5 is OBX-5.3. The repeat is of no matter.
+/// Resolves a place in a condition of a row on `own`: `.3` of a row on OBX-5 is OBX-5.3. The repeat
+/// does not matter.
 pub(super) fn absolute(own: Source, source: Source) -> Source {
     let (segment, field, component, sub) = match (own, source) {
         (Source::Field { segment, field, .. }, Source::Cell { component, sub })

@@ -1,7 +1,8 @@
-//! Slices of one list: an element may belong to one only.
+//! Checks the slices of one list: an element may belong to only one of them.
 //!
-//! What one row makes by its data type may hold what tells another row's element apart: `identifier[*] : CX` makes an
-//! identifier of any type, so that a row on `identifier{type = SS}` would write into it. See [`intruders`].
+//! The data type of one row may write the values by which another row's elements are distinguished:
+//! `identifier[*] : CX` makes an identifier of any type, so that a row on `identifier{type = SS}`
+//! would write into it. See [`intruders`].
 
 mod intruders;
 
@@ -9,7 +10,7 @@ use super::{Checker, source_text};
 use crate::program::{Body, Hop, Literal, Row, RowId, Slice, Target, Told};
 use std::collections::BTreeMap;
 
-/// A slice, where it is told and by what.
+/// A slice, its row and what distinguishes it.
 struct Own<'p> {
     id: RowId,
     name: String,
@@ -77,7 +78,7 @@ fn collect<'p>(body: &'p Body, found: &mut Vec<Own<'p>>) {
     }
 }
 
-/// The first list on the way that the row tells apart.
+/// Returns the first sliced list on the row's path.
 fn sliced(target: &Target) -> Option<(String, &Slice)> {
     let mut list = String::new();
     for hop in &target.hops {
@@ -95,7 +96,8 @@ fn sliced(target: &Target) -> Option<(String, &Slice)> {
     None
 }
 
-/// What two slices that are told by the same paths both take. Equal slices are one slice.
+/// Returns what two slices that are distinguished by the same paths both take. Equal slices count
+/// as one slice.
 fn shared(one: &[Told], other: &[Told]) -> Option<String> {
     if one.len() != other.len() || same(one, other) {
         return None;

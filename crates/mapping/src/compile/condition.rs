@@ -1,4 +1,4 @@
-//! Conditions against the definitions.
+//! Binds conditions to the definitions.
 
 use super::{Binder, source};
 use crate::program::{Condition, Hop, Op, ResourceCondition, ResourceOp};

@@ -1,4 +1,4 @@
-//! Converters: by name, or by the element's own type.
+//! Binds converters: by name, or by the element's own type.
 
 use super::Binder;
 use crate::diagnostic::Spot;
@@ -10,7 +10,7 @@ use fhir::definitions::{TypeKind, type_named};
 // === impl Binder ===
 
 impl Binder<'_> {
-    /// The converter of a row that ends at that type.
+    /// Returns the converter of a row whose path ends at that type.
     pub(super) fn convert(
         &mut self,
         spot: Spot,
@@ -77,7 +77,8 @@ impl Binder<'_> {
         None
     }
 
-    /// A `type` map by its name and the element's type or what that specialises.
+    /// Returns the index of a `type` map by its name and the element's type or the type that it
+    /// specializes.
     pub(super) fn type_map(&self, name: &str, fhir_type: &'static str) -> Option<usize> {
         let mut at = type_named(fhir_type);
         while let Some(def) = at {

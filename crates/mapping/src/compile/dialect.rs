@@ -1,4 +1,4 @@
-//! What a dialect changes before its rows are bound.
+//! Applies a dialect's changes before its rows are bound.
 
 use super::Binder;
 use crate::diagnostic::Spot;
@@ -7,13 +7,13 @@ use crate::values::number::Decimals;
 use crate::visits::Visits;
 use std::sync::Arc;
 
-/// The one base there is.
+/// The name of the only base.
 const BASE: &str = "v2";
 
 // === impl Binder ===
 
 impl Binder<'_> {
-    /// Zone, authorities and code systems.
+    /// Applies the zone, the authorities and the code systems.
     pub(super) fn settings(&mut self, dialect: &DialectBlock) {
         if dialect.extends != BASE {
             let message = format!("there is no base {}", dialect.extends);

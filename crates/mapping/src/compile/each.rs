@@ -1,4 +1,4 @@
-//! `each` rows.
+//! Binds `each` rows.
 
 use super::{Binder, segment_name, source};
 use crate::program::{EachRow, Hop, Over, Source};
@@ -15,7 +15,7 @@ impl Binder<'_> {
         of_type: bool,
     ) -> Option<EachRow> {
         let target = self.target(base, &row.target)?;
-        // One of many may also fill an element that is there once: `where` says which.
+        // One of many may also fill an element that occurs once: `where` says which.
         let one = row.filter.is_some() && row.by.is_none();
         if !one && !matches!(target.hops.last(), Some(Hop::Many(..))) {
             self.error_with(
@@ -62,7 +62,7 @@ impl Binder<'_> {
         })
     }
 
-    /// `by` stands after a segment and names one of its fields.
+    /// Checks that `by` follows a segment and names one of its fields.
     fn groups_segments(&mut self, row: &syntax::EachRow, over: &Over, by: Source) -> Option<()> {
         let own = match (over, by) {
             (Over::Segment(name), Source::Field { segment, .. }) => *name == segment,

@@ -1,4 +1,4 @@
-//! Functions of a dialect, and rows that call them.
+//! Binds functions of a dialect, and rows that call them.
 
 use super::Binder;
 use crate::diagnostic::Spot;
@@ -7,7 +7,7 @@ use crate::script::Script;
 use crate::syntax::{FunctionRow, Quoted};
 use std::sync::Arc;
 
-/// A function before a row calls it.
+/// A function that no row has called yet.
 #[derive(Clone)]
 pub(super) struct Declared {
     forward: Arc<Script>,
@@ -80,7 +80,7 @@ impl Binder<'_> {
         self.functions.contains_key(name)
     }
 
-    /// The converter of a row that calls that function.
+    /// Returns the converter of a row that calls the function.
     pub(super) fn call(
         &mut self,
         spot: Spot,

@@ -1,4 +1,4 @@
-//! Lists of a message map, bound.
+//! Binds the lists of a message map.
 
 use super::Binder;
 use crate::program::{End, Hop, Key, ListSpec};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 // === impl Binder ===
 
 impl Binder<'_> {
-    /// The list of an item; none where it has none, or where it is wrong.
+    /// Returns the list of an item; `None` if it has none or an invalid one.
     pub(super) fn list(
         &mut self,
         base: &'static str,

@@ -1,4 +1,4 @@
-//! Message maps.
+//! Binds message maps.
 
 use super::{Binder, segment_name, source};
 use crate::program::{
@@ -125,7 +125,7 @@ impl Binder<'_> {
         })
     }
 
-    /// Every segment map of the type whose segments are among those of the item.
+    /// Returns every segment map of the type whose segments are among those of the item.
     fn maps_for(&self, places: &[SegmentPlace], fhir_type: &str) -> Vec<usize> {
         let has = |segment: &SegmentName| places.iter().any(|place| place.segment == *segment);
         let maps = self.program.segments.iter().enumerate();

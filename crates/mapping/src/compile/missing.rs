@@ -1,4 +1,4 @@
-//! `missing` blocks against the definitions.
+//! Binds `missing` blocks to the definitions.
 
 use super::{Binder, intern};
 use crate::missing::{Leaf, Missing, Reach, Step};

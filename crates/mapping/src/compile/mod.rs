@@ -3,7 +3,7 @@
 //! Invariants:
 //! - every path, converter, code table and label of the program is bound; a row that cannot be
 //!   bound is left out and has a diagnostic;
-//! - a dialect is the base with its rows exchanged before binding, so that it is checked alike.
+//! - a dialect is the base with its rows replaced before binding, so it is checked in the same way.
 
 mod condition;
 mod convert;
@@ -28,7 +28,7 @@ use function::Declared;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Binds the files; with a dialect its changes are made first.
+/// Binds the files; a dialect's changes are applied first.
 pub(crate) fn compile(
     files: &[File],
     dialect: Option<(&Arc<str>, &DialectBlock)>,
@@ -67,7 +67,7 @@ pub(crate) fn compile(
     binder.program
 }
 
-/// What is known while binding.
+/// The state while binding.
 pub(super) struct Binder<'d> {
     pub(super) program: Program,
     pub(super) file: Arc<str>,
@@ -76,7 +76,7 @@ pub(super) struct Binder<'d> {
     tables: HashMap<String, usize>,
     functions: HashMap<String, Declared>,
     types: HashMap<(String, &'static str), usize>,
-    /// How resources are found again that a type map makes.
+    /// The keys by which resources that a type map makes are found again.
     keys: HashMap<usize, syntax::KeyClause>,
     /// Types still to be bound, in order of registration.
     diagnostics: &'d mut Vec<Diagnostic>,
@@ -209,7 +209,7 @@ impl<'d> Binder<'d> {
         self.program.tables.push(table);
     }
 
-    /// Every `type` map gets its place first: rows may name maps that stand below them.
+    /// Registers every `type` map first, because rows may name maps defined below them.
     fn register_types(&mut self, maps: &[(Arc<str>, MapBlock)]) {
         for (file, map) in maps {
             let MapKind::Type(name) = &map.kind else {
@@ -272,7 +272,7 @@ impl<'d> Binder<'d> {
         }
     }
 
-    /// A number for the row at that place of the current file.
+    /// Returns an ID for the row at that position of the current file.
     pub(super) fn row_id(&mut self, spot: Spot) -> RowId {
         let id = RowId(self.program.rows.len() as u32);
         self.program.rows.push(RowInfo {
@@ -298,7 +298,7 @@ impl<'d> Binder<'d> {
         self.diagnostics.push(found);
     }
 
-    /// The place of a code table.
+    /// Returns the index of a code table.
     pub(super) fn table(&mut self, spot: Spot, name: &str) -> Option<usize> {
         let found = self.tables.get(name).copied();
         if found.is_none() {
@@ -374,7 +374,7 @@ pub(super) fn source(source: &syntax::Source) -> Source {
     }
 }
 
-/// One `&'static str` for each name that a map makes (`_birthDate`): made once and kept.
+/// Returns one `&'static str` for each name that a map makes (`_birthDate`): made once and kept.
 pub(super) fn intern(name: &str) -> &'static str {
     static NAMES: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
     let mut guard = NAMES.lock().unwrap_or_else(PoisonError::into_inner);

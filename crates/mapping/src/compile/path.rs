@@ -1,4 +1,4 @@
-//! Paths against the FHIR definitions.
+//! Binds paths to the FHIR definitions.
 
 use super::{Binder, intern};
 use crate::diagnostic::Spot;
@@ -9,7 +9,7 @@ use fhir::definitions::{TypeDef, TypeKind, type_named};
 const CORE_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
 const US_CORE_EXTENSION: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";
 
-/// Where a path has got to.
+/// The point that a path has reached.
 struct At {
     def: &'static TypeDef,
     target: Target,
@@ -18,7 +18,7 @@ struct At {
 // === impl Binder ===
 
 impl Binder<'_> {
-    /// Binds a path from a type.
+    /// Binds a path that starts from a type.
     pub(super) fn target(&mut self, base: &'static str, path: &Path) -> Option<Target> {
         let def = type_named(base)?;
         let target = Target {
@@ -134,7 +134,7 @@ impl Binder<'_> {
         if let Some(url) = self.extensions.get(name) {
             return url.clone();
         }
-        // The parts of a complex extension have bare words for urls (`ombCategory`, `text`).
+        // The parts of a complex extension have plain words as URLs (`ombCategory`, `text`).
         if !name.contains('-') {
             return name.to_owned();
         }
@@ -210,7 +210,7 @@ impl Binder<'_> {
         })
     }
 
-    /// A constant for an element of type `def` that `owner` has.
+    /// Returns a constant for the element of type `def` that `owner` has.
     pub(super) fn literal(
         &mut self,
         spot: Spot,

@@ -1,4 +1,4 @@
-//! Rows of segment, type and `each` bodies.
+//! Binds the rows of segment, type and `each` bodies.
 
 use super::{Binder, source};
 use crate::diagnostic::Spot;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 // === impl Binder ===
 
 impl Binder<'_> {
-    /// Binds the rows of a body of that type. `of_type` is a `type` map: it has no segments.
+    /// Binds the rows of a body of that type. `of_type` means a `type` map, which has no segments.
     pub(super) fn body(
         &mut self,
         fhir_type: &'static str,
@@ -58,7 +58,7 @@ impl Binder<'_> {
         match row {
             syntax::Row::Map(row) => self.map_row(base, row, of_type).map(Row::Map),
             syntax::Row::Set(row) => self.set_row(base, row).map(Row::Set),
-            // It stands beside the rows of its body.
+            // A field constant is kept beside the rows of its body.
             syntax::Row::SetField { .. } => None,
             syntax::Row::Drop {
                 spot,
@@ -169,7 +169,8 @@ impl Binder<'_> {
         })
     }
 
-    /// A text of several places is made of fields, by `words` or `lines`, and goes one way.
+    /// Checks that a text of several places is made of fields, by `words` or `lines`, and goes one
+    /// way.
     fn joins(&mut self, row: &syntax::MapRow, sources: &[Source]) -> Option<()> {
         let how = matches!(row.convert.name.as_deref(), Some("words" | "lines"));
         let fields = !sources.is_empty() && sources.iter().all(|source| source.is_field());
@@ -185,7 +186,8 @@ impl Binder<'_> {
         None
     }
 
-    /// `first` and its like stand on a list of primitives; repeats do not go into one element.
+    /// Checks that `first` and the like are used on a list of primitives, and that repeats do not
+    /// go into one element.
     fn place_fits(&mut self, row: &syntax::MapRow, target: &mut Target) -> Option<()> {
         let primitive =
             type_named(target.fhir_type).is_some_and(|def| def.kind == TypeKind::Primitive);
@@ -294,7 +296,7 @@ impl Binder<'_> {
         })
     }
 
-    /// The type map that makes a resource.
+    /// Returns the type map that makes a resource.
     fn made_by(&mut self, spot: Spot, name: &str, resource_type: &'static str) -> Option<usize> {
         let found = self.type_map(name, resource_type);
         if found.is_none() {
@@ -304,7 +306,7 @@ impl Binder<'_> {
         found
     }
 
-    /// `Some(None)` without a condition, `None` if it could not be bound.
+    /// Returns `Some(None)` without a condition, `None` if it could not be bound.
     #[expect(
         clippy::option_option,
         reason = "absent and wrong are different answers"
@@ -319,8 +321,8 @@ impl Binder<'_> {
         }
     }
 
-    /// The condition and how many hops lead to what it reads: the row's element, or what holds it
-    /// where it is a primitive.
+    /// Returns the condition and the number of hops to what it reads: the row's element, or its
+    /// parent if it is a primitive.
     pub(super) fn optional_resource(
         &mut self,
         base: &'static str,
@@ -361,7 +363,7 @@ fn pieces(group: &[syntax::Piece]) -> Vec<Piece> {
     pieces.collect()
 }
 
-/// `assigner.display` beside the `system` that a row ends at.
+/// Returns `assigner.display` beside the `system` that a row ends at.
 fn beside(target: &Target) -> Target {
     let mut hops = target.hops.clone();
     hops.pop();

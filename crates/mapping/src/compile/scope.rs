@@ -1,17 +1,17 @@
-//! What rows of one resource or data type mean to each other: which elements another row tells
-//! apart, and which row is the first on a place.
+//! Determines how the rows of one resource or data type affect each other: which elements other
+//! rows distinguish, and which row is the first for a place.
 
 use crate::program::{Body, Hop, Program, Row, Target, Told};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A list by its path.
+/// A list, identified by its path.
 type Place = String;
 
-/// What is told apart, by list.
+/// The distinguishing values of each list.
 type Apart = HashMap<Place, Vec<Vec<Told>>>;
 
-/// The places that rows before have written to, by the path that leads there.
+/// The places to which earlier rows have written, by path.
 type Seen = HashMap<Place, Vec<Arc<Target>>>;
 
 pub(super) fn settle(program: &mut Program) {
@@ -102,7 +102,8 @@ fn apply(body: &mut Body, apart: &Apart, seen: &mut Seen) {
     body.settle();
 }
 
-/// Tells each slice of the target what rows tell apart in its list; the path of the target.
+/// Adds to each slice of the target the values that other rows distinguish in its list, and returns
+/// the target's path.
 fn others(target: &mut Target, apart: &Apart) -> Place {
     let mut place = Place::new();
     for hop in &mut target.hops {

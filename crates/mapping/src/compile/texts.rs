@@ -1,26 +1,28 @@
-//! Which rows read a text that has no parts, by the dictionary: in one place for all maps.
+//! Determines from the dictionary which rows read a text that has no parts, in one place for all
+//! maps.
 //!
-//! Invariant: a row whose source is a text (ST, TX, FT) and whose element is one loses no word of it, whatever
-//! separators a sender left unescaped in it (HL7 v2 2.5.3: only what has components is divided).
+//! Invariant: a row whose source is a text (ST, TX, FT) and whose element is a text loses no word,
+//! whatever separators a sender left unescaped in it (HL7 v2 2.5.3: only a type with components is
+//! divided).
 
 use crate::program::{Body, Convert, MapRow, Over, Piece, Program, Row, Source, TextPart};
 use hl7v2::Dictionary;
 
-/// What the `.n` and `this` of a body belong to.
+/// The owner that the `.n` and `this` of a body refer to.
 #[derive(Clone, Copy, Debug)]
 enum Owner<'a> {
-    /// A segment's rows name fields.
+    /// None: a segment's rows name fields.
     Nothing,
-    /// A data type by its name in the dictionary; a map's own name where there is none (`unit`).
+    /// A data type by its name in the dictionary; a map's own name if there is none (`unit`).
     Type(&'a str),
-    /// Groups of the components of one.
+    /// Groups of the components of a data type.
     Groups(&'a str, &'a [Source]),
 }
 
 pub(super) fn settle(program: &mut Program) {
     for map in &mut program.types {
         map.joins_powers = map.name == "unit";
-        // A unit is a CWE in which a power may stand.
+        // A unit is a CWE that may contain a power.
         let name = if map.joins_powers { "CWE" } else { &map.name };
         walk(&mut map.body, Owner::Type(name));
     }
@@ -71,7 +73,7 @@ fn map_row(row: &mut MapRow, owner: Owner<'_>) {
         row.convert,
         Convert::Text | Convert::Words | Convert::Code | Convert::Uri
     );
-    // A component of a type that no version knows is taken for a text: nothing of it is lost then.
+    // A component of an unknown type is treated as a text, so that nothing of it is lost.
     let level = row.sources.first().map_or(2, |source| level(*source));
     row.text = match own {
         _ if !reads_text => TextPart::None,
@@ -84,7 +86,7 @@ fn map_row(row: &mut MapRow, owner: Owner<'_>) {
     };
 }
 
-/// 0 for a field, 1 for a component, 2 for a subcomponent.
+/// Returns 0 for a field, 1 for a component, 2 for a subcomponent.
 fn level(source: Source) -> u8 {
     match source {
         Source::Field { component, sub, .. } | Source::Cell { component, sub } => {
@@ -95,7 +97,7 @@ fn level(source: Source) -> u8 {
     }
 }
 
-/// The data type of what a source leads to.
+/// Returns the data type of what a source leads to.
 fn datatype(source: Source, owner: Owner<'_>) -> Option<&str> {
     match (source, owner) {
         (

@@ -1,4 +1,4 @@
-//! Joins a draft with what exists.
+//! Merges a draft into the existing resource.
 
 use super::{Applied, Draft, Lineage, husk, path_text};
 use crate::forward::build::{Seg, Touch, merge, one};
@@ -10,7 +10,7 @@ use crate::syntax::Ownership;
 use fhir::build::{Name, Value};
 use std::collections::HashSet;
 
-/// Where a list's element went: list, place in the draft, place in the resource.
+/// A list element's new position: list, index in the draft, index in the resource.
 type Move = (Vec<Seg>, u32, u32);
 
 pub(super) fn apply(
@@ -50,7 +50,7 @@ pub(super) fn apply(
             withheld.insert(touch.row);
             continue;
         }
-        // What stands there as the row says is its own still.
+        // An element that still matches the row belongs to the row.
         let is_other = || {
             let names: Vec<_> = touch.target.hops.iter().map(Hop::name).collect();
             crate::program::walk(existing, &names) != crate::program::walk(&new, &names)
@@ -88,7 +88,7 @@ pub(super) fn apply(
     } else {
         Vec::new()
     };
-    // Only news makes another resource: what was filled in before stays as it stands.
+    // Only new data changes a resource: elements filled in earlier stay as they are.
     let changed = value != *existing;
     if changed {
         missing::fill(draft.missing(), &mut value);
@@ -118,7 +118,7 @@ fn withheld_places(draft: &Draft, rows: &HashSet<RowId>, may_change: bool) -> Ve
         .collect()
 }
 
-/// Lineage of every trace, with list places as they came to be.
+/// Returns the lineage of every trace, with the final list indices.
 pub(super) fn lineage(draft: &Draft, moves: &[Move], skipped: &[RowId]) -> Vec<Lineage> {
     let mut found = Vec::with_capacity(draft.build.traces.len());
     for trace in &draft.build.traces {
@@ -158,7 +158,7 @@ fn moved(path: &[Seg], moves: &[Move]) -> String {
     path_text(&out)
 }
 
-/// Is nothing there where the hops lead?
+/// Returns whether nothing exists where the hops lead.
 fn is_gap(value: &Value, hops: &[Hop]) -> bool {
     let Some((hop, rest)) = hops.split_first() else {
         return value.is_empty();
@@ -253,7 +253,7 @@ fn join_hops(value: &mut Value, new: Option<&Value>, hops: &[Hop], touch: &Touch
     }
 }
 
-/// A whole element, or only the parts that came when the row is not the first of its place.
+/// Sets a whole element, or only the new parts if the row is not the first for its place.
 fn leaf(value: &mut Value, new: Option<&Value>, target: &Target) {
     match new {
         None => *value = Value::Null,
@@ -263,7 +263,7 @@ fn leaf(value: &mut Value, new: Option<&Value>, target: &Target) {
 }
 
 fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch: &Touch) {
-    // In place: the order of the fields stays.
+    // Edit in place to keep the order of the fields.
     let mut list = match std::mem::take(value.entry(name)) {
         Value::Array(items) => items,
         Value::Null => Vec::new(),
@@ -271,12 +271,12 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
     };
     let own: Vec<&Value> = new.iter().filter(|item| slice.holds(item)).collect();
     let strays: Vec<&Value> = new.iter().filter(|item| !slice.holds(item)).collect();
-    // What stands there in this order stays among what others have put between.
+    // Elements already in this order stay where they are, between those that others added.
     let stands = list.iter().filter(|item| slice.holds(item));
     if touch.delete || !stands.eq(own.iter().copied()) {
         put_own(&mut list, &own, slice, touch);
     }
-    // What the row made for another row's slice takes that slice's place.
+    // An element that the row made for another row's slice replaces that slice's element.
     let mut replaced: Vec<usize> = Vec::new();
     for stray in strays {
         let apart = slice.others.iter().enumerate();
@@ -310,7 +310,7 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
     }
 }
 
-/// The row's own elements in the place of those that were its before.
+/// Puts the row's own elements in place of its earlier ones.
 fn put_own(list: &mut Vec<Value>, own: &[&Value], slice: &Slice, touch: &Touch) {
     let mut at = list.len();
     if !touch.adds {
@@ -326,7 +326,7 @@ fn put_own(list: &mut Vec<Value>, own: &[&Value], slice: &Slice, touch: &Touch) 
     }
 }
 
-/// Takes the elements away and gives the place of the first of them.
+/// Removes the matching elements and returns the index of the first of them.
 fn replace(list: &mut Vec<Value>, gone: impl Fn(&Value) -> bool) -> usize {
     let first = list.iter().position(&gone).unwrap_or(list.len());
     list.retain(|item| !gone(item));
@@ -345,7 +345,7 @@ fn is_replaced(item: &Value, new: &[&Value], merge_by: &[Hop]) -> bool {
     new.iter().any(|other| key(other) == own)
 }
 
-/// Notes where the draft's elements are in the resource.
+/// Records where the draft's elements are in the resource.
 fn find_moves(
     value: &Value,
     new: &Value,
@@ -393,7 +393,7 @@ fn find_moves(
     path.truncate(depth);
 }
 
-/// A copy in which each `reference` that `resolve` knows is replaced.
+/// Returns a copy in which each `reference` known to `resolve` is replaced.
 fn resolved_copy(
     value: &Value,
     reference: &Name,

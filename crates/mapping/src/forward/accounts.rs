@@ -1,4 +1,4 @@
-//! What became of each field: the books from which the report is made.
+//! Accounts for each field of a message: the basis of the report.
 
 use super::cell::{Cell, Origin, Reading};
 use crate::program::{RowId, bit};
@@ -7,7 +7,7 @@ use crate::report::{Entry, Report, Unusable};
 use hl7v2::Message;
 use std::sync::Arc;
 
-/// Segments that each make or change something: one that no row takes is lost.
+/// Segments that each make or change something: one that no row reads is lost.
 const FACTS: [&str; 16] = [
     "AL1", "DG1", "FT1", "IAM", "OBR", "OBX", "ODS", "ORC", "PR1", "RXA", "RXD", "RXE", "RXG",
     "RXO", "SCH", "TXA",
@@ -25,14 +25,14 @@ enum State {
 struct Account {
     state: State,
     row: RowId,
-    /// Repeats that were read: bit 0 for the first, all bits for each.
+    /// A bit for each repeat that was read: bit 0 is the first, all bits mean every repeat.
     repeats: u64,
-    /// Components that were read by name; zero is the whole.
+    /// A bit for each component that was read by name; zero means the whole.
     components: u64,
     whole: bool,
 }
 
-/// A value that a `type` map took apart: which parts it has and which were used.
+/// A value that a `type` map split: which parts it has and which were used.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     origin: Origin,
@@ -42,13 +42,13 @@ struct Taken {
 
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    /// The fields of all segments, one after the other; each segment has a place for a field 0.
+    /// The fields of all segments, one after the other; each segment has an entry for field 0.
     fields: Vec<Account>,
-    /// Where the fields of each segment begin, and the end of the last.
+    /// The start of each segment's fields, and the end of the last.
     starts: Vec<u32>,
     taken: Vec<Taken>,
     pub(crate) unusable: Vec<Unusable>,
-    /// What is to be said of whole segments.
+    /// Issues of whole segments.
     pub(crate) issues: Vec<base::Issue>,
     reasons: Vec<(RowId, Arc<str>)>,
 }
@@ -70,7 +70,7 @@ impl Accounts {
         }
     }
 
-    /// Where the fields of a segment stand.
+    /// Returns the range of a segment's fields.
     fn span(&self, segment: u32) -> Option<std::ops::Range<usize>> {
         let at = segment as usize;
         let (start, end) = (self.starts.get(at)?, self.starts.get(at + 1)?);
@@ -87,7 +87,7 @@ impl Accounts {
         self.fields.get_mut(own)?.get_mut(usize::from(origin.field))
     }
 
-    /// A row took the value.
+    /// Records that a row took the value.
     pub(crate) fn mapped(&mut self, origin: Origin, row: RowId) {
         let Some(account) = self.account(origin) else {
             return;
@@ -113,7 +113,7 @@ impl Accounts {
         }
     }
 
-    /// Is a value of the segment lost?
+    /// Returns whether a value of the segment is lost.
     pub(crate) fn has_error(&self, received: &Received, index: u32) -> bool {
         let own = received.place(super::cell::Origin {
             segment: index,
@@ -126,7 +126,8 @@ impl Accounts {
         })
     }
 
-    /// The second segment is accounted for as the first, where it says the same or the first is not read.
+    /// Accounts for the second segment as for the first, where it has the same content or the first
+    /// is not read.
     pub(crate) fn follow(&mut self, message: &Message, (first, second): (u32, u32)) {
         let known = self.fields_of(first).to_vec();
         let segments = [first, second].map(|index| message.segment_at(index as usize));
@@ -144,7 +145,7 @@ impl Accounts {
         }
     }
 
-    /// A value was taken apart, using these of its parts.
+    /// Records that a value was split and which of its parts were used.
     pub(crate) fn taken(&mut self, cell: Cell<'_>, used: u64, reading: &Reading) {
         if used == u64::MAX {
             return self.all_taken(cell);
@@ -157,7 +158,7 @@ impl Accounts {
         });
     }
 
-    /// A value was taken apart, and all parts that are there were used.
+    /// Records that a value was split and that all parts present were used.
     pub(crate) fn used_up(&mut self, cell: Cell<'_>, used: u64) {
         self.taken.push(Taken {
             origin: cell.origin,
@@ -166,7 +167,7 @@ impl Accounts {
         });
     }
 
-    /// A value was taken as a whole.
+    /// Records that a value was used as a whole.
     pub(crate) fn all_taken(&mut self, cell: Cell<'_>) {
         self.used_up(cell, u64::MAX);
     }
@@ -175,7 +176,7 @@ impl Accounts {
         self.unusable.push(unusable);
     }
 
-    /// The report: every field of every segment once, and the parts that nobody took.
+    /// Builds the report: every field of every segment once, and the parts that no row used.
     pub(crate) fn report(
         mut self,
         message: &Message,
@@ -208,7 +209,8 @@ impl Accounts {
                     ..Origin::default()
                 };
                 let cell = Cell::new(raw, origin);
-                // A set id numbers, and `""` empties a list: neither says anything of its own.
+                // A set ID only counts, and `""` empties a list: neither carries information of its
+                // own.
                 says |= 1 < number && !cell.is_null();
                 is_taken |= account.state != State::Untouched;
                 self.enter(&mut report, received, *account, cell, reading);
@@ -288,7 +290,7 @@ impl Accounts {
         }
     }
 
-    /// Repeats that no row read, components that no row named.
+    /// Returns the repeats that no row read and the components that no row named.
     fn unread(
         report: &mut Report,
         received: &Received,

@@ -1,4 +1,4 @@
-//! A resource being made, and where each of its values came from.
+//! A resource under construction, and the origin of each of its values.
 
 use super::cell::Origin;
 use crate::program::{Element, Hop, RowId, Slice, Target};
@@ -13,31 +13,31 @@ pub(crate) enum Seg {
     Index(u32),
 }
 
-/// One value and its source.
+/// A value and its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     pub(crate) start: u32,
     pub(crate) len: u16,
     pub(crate) origin: Origin,
     pub(crate) row: RowId,
-    /// The bytes in the message; nothing for constants.
+    /// The span in the message; empty for constants.
     pub(crate) raw: Span,
 }
 
-/// A stretch of a message's bytes.
+/// A range of a message's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) len: u32,
 }
 
-/// What a row did to its place.
+/// The effect of a row on its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Touch {
     pub(crate) target: Arc<Target>,
     pub(crate) row: RowId,
     pub(crate) delete: bool,
-    /// Add to the list, take nothing away (`+=`).
+    /// Append to the list and remove nothing (`+=`).
     pub(crate) adds: bool,
 }
 
@@ -49,14 +49,14 @@ pub(crate) struct Build {
     pub(crate) touches: Vec<Touch>,
 }
 
-/// Another row has set another type of the same choice.
+/// The error that another row has set another type of the same choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rivalled;
 
 // === impl Build ===
 
 impl Build {
-    /// With room for what a resource usually has.
+    /// Creates a build with the capacity that a resource usually needs.
     pub(crate) fn for_resource() -> Self {
         Self {
             trail: Vec::with_capacity(8),
@@ -66,7 +66,7 @@ impl Build {
         }
     }
 
-    /// Notes where the value at the current trail came from.
+    /// Records the origin of the value at the current trail.
     pub(crate) fn trace(&mut self, origin: Origin, row: RowId, raw: Span) {
         let start = self.segs.len() as u32;
         self.segs.extend_from_slice(&self.trail);
@@ -80,7 +80,7 @@ impl Build {
         });
     }
 
-    /// Notes it for the values below the trail that a constant has.
+    /// Records the origin of a constant's values below the trail.
     pub(crate) fn trace_at(&mut self, below: &[Seg], origin: Origin, row: RowId, raw: Span) {
         let before = self.trail.len();
         self.trail.extend_from_slice(below);
@@ -95,7 +95,7 @@ impl Build {
             .unwrap_or_default()
     }
 
-    /// Walks the hops without changing anything; the trail grows by what [`put`] will do.
+    /// Walks the hops without changing anything; the trail grows as [`put`] will extend it.
     pub(crate) fn walk(&mut self, here: &Value, hops: &[Hop]) {
         let mut at = Some(here);
         for (place, hop) in hops.iter().enumerate() {
@@ -126,7 +126,7 @@ impl Build {
     }
 }
 
-/// Puts a value where the hops lead, making what is missing on the way.
+/// Puts a value where the hops lead and creates what is missing on the way.
 pub(crate) fn put(here: &mut Value, target: &Target, leaf: Value) -> Result<(), Rivalled> {
     put_hops(here, &target.hops, &target.rivals, leaf)
 }
@@ -172,7 +172,7 @@ fn has_any(here: &Value, names: &[Element]) -> bool {
         .any(|element| here.get_named(&element.name).is_some())
 }
 
-/// The element of the slice, made if there is none.
+/// Returns the element of the slice, created if absent.
 pub(crate) fn one<'v>(list: &'v mut Value, slice: &Slice) -> Option<&'v mut Value> {
     if !matches!(list, Value::Array(_)) {
         *list = Value::Array(Vec::new());
@@ -189,7 +189,7 @@ pub(crate) fn one<'v>(list: &'v mut Value, slice: &Slice) -> Option<&'v mut Valu
     list.as_array_mut()?.get_mut(place)
 }
 
-/// Adds texts to a list of primitives.
+/// Appends texts to a list of primitives.
 pub(crate) fn append(
     here: &mut Value,
     hops: &[Hop],
@@ -222,7 +222,7 @@ pub(crate) fn append(
     items.len() - before
 }
 
-/// Fields of the new object are set one by one; anything else takes the old value's place.
+/// Merges a new value: an object's fields are set one by one, anything else replaces the old value.
 pub(crate) fn merge(old: &mut Value, new: Value) {
     match new {
         Value::Object(fields) => match old {

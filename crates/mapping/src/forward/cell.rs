@@ -1,4 +1,5 @@
-//! A value of the message at hand: a repeat, a component or a subcomponent, as bytes and a place.
+//! The current value of the message: a repeat, a component or a subcomponent, as bytes and a
+//! position.
 
 use super::build::Span;
 use crate::program::part_bit;
@@ -6,10 +7,10 @@ use crate::values::number::Decimals;
 use hl7v2::{Charset, Delimiters, escape};
 use std::borrow::Cow;
 
-/// Where in the message a value stood. Zero stands for the whole.
+/// The position of a value in the message. Zero means the whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// Place of the segment in the message, from zero; [`Origin::NOWHERE`] for constants.
+    /// The segment's index in the message, from zero; [`Origin::NOWHERE`] for constants.
     pub(crate) segment: u32,
     pub(crate) field: u16,
     pub(crate) repeat: u16,
@@ -17,12 +18,12 @@ pub(crate) struct Origin {
     pub(crate) sub: u8,
 }
 
-/// How to read bytes.
+/// The settings for reading bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) delimiters: Delimiters,
     pub(crate) charset: Charset,
-    /// What a comma in a number means.
+    /// The meaning of a comma in a number.
     pub(crate) decimals: Decimals,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Reading {
 pub(crate) struct Cell<'m> {
     pub(crate) raw: &'m [u8],
     pub(crate) origin: Origin,
-    /// Bits of the parts that a row leaves out (`this without (.3)`): they read as absent.
+    /// A bit for each part that a row leaves out (`this without (.3)`): such parts read as absent.
     pub(crate) hidden: u64,
 }
 
@@ -45,7 +46,8 @@ impl Origin {
         sub: 0,
     };
 
-    /// 0 for a repeat of a field, 1 for a component, 2 for a subcomponent: the separators differ.
+    /// Returns 0 for a repeat of a field, 1 for a component, 2 for a subcomponent: the separators
+    /// differ.
     pub(crate) fn level(self) -> u8 {
         u8::from(self.component != 0) + u8::from(self.sub != 0)
     }
@@ -58,12 +60,12 @@ impl Origin {
 // === impl Reading ===
 
 impl Reading {
-    /// Does it divide a value into parts?
+    /// Returns whether the byte divides a value into parts.
     fn divides(&self, byte: u8) -> bool {
         byte == self.delimiters.component || byte == self.delimiters.subcomponent
     }
 
-    /// A code without what stands behind it: `NM` of `NM^Numeric`, `TS~`.
+    /// Returns a code without what follows it: `NM` of `NM^Numeric`, `TS~`.
     pub(crate) fn first_part<'m>(&self, raw: &'m [u8]) -> &'m [u8] {
         let is_end = |byte: &u8| self.divides(*byte) || *byte == self.delimiters.repeat;
         let end = raw.iter().position(is_end).unwrap_or(raw.len());
@@ -74,7 +76,7 @@ impl Reading {
 // === impl Cell ===
 
 impl<'m> Cell<'m> {
-    /// The separator between the parts of this value; none inside a subcomponent.
+    /// Returns the separator between the parts of this value; `None` inside a subcomponent.
     fn separator(self, reading: &Reading) -> Option<u8> {
         match (self.origin.component, self.origin.sub) {
             (0, _) => Some(reading.delimiters.component),
@@ -91,7 +93,7 @@ impl<'m> Cell<'m> {
         }
     }
 
-    /// The value without some of its parts.
+    /// Returns the value without some of its parts.
     pub(crate) fn without(self, parts: u64) -> Self {
         Self {
             hidden: self.hidden | parts,
@@ -103,7 +105,7 @@ impl<'m> Cell<'m> {
         self.hidden != 0 && self.hidden & part_bit(n) != 0
     }
 
-    /// Part `n` from one; of a value without parts the first is the value itself.
+    /// Returns part `n`, from 1; the first part of an undivided value is the value itself.
     pub(crate) fn part(self, n: u8, reading: &Reading) -> Self {
         let origin = self.place_of(n);
         let raw: &'m [u8] = match self.separator(reading) {
@@ -144,7 +146,7 @@ impl<'m> Cell<'m> {
         })
     }
 
-    /// Bits of the parts that hold something: bit 0 for part 1.
+    /// Returns a bit for each part that has a value: bit 0 for part 1.
     pub(crate) fn valued_parts(self, reading: &Reading) -> u64 {
         let mut mask = 0;
         for (place, part) in self.parts(reading).enumerate().take(64) {
@@ -160,7 +162,7 @@ impl<'m> Cell<'m> {
             .is_some_and(|separator| self.raw.contains(&separator))
     }
 
-    /// Nothing but separators.
+    /// Returns whether there is nothing but separators.
     pub(crate) fn is_empty(self, reading: &Reading) -> bool {
         let Delimiters {
             component,
@@ -179,7 +181,7 @@ impl<'m> Cell<'m> {
         self.raw == b"\"\""
     }
 
-    /// The first component's first subcomponent, as bytes.
+    /// Returns the bytes of the first component's first subcomponent.
     fn plain_raw(self, reading: &Reading) -> &'m [u8] {
         if self.hides(1) {
             return &[];
@@ -198,7 +200,7 @@ impl<'m> Cell<'m> {
             .unwrap_or_default()
     }
 
-    /// The text of the first part.
+    /// Returns the text of the first part.
     pub(crate) fn plain(self, reading: &Reading) -> Cow<'m, str> {
         let raw = self.plain_raw(reading);
         if raw == b"\"\"" {
@@ -207,7 +209,8 @@ impl<'m> Cell<'m> {
         decode(raw, reading)
     }
 
-    /// Is the text of the first part one of these? Text without escapes is not decoded for it.
+    /// Returns whether the text of the first part is one of these. Text without escapes is not
+    /// decoded.
     pub(crate) fn is_one_of(self, values: &[Box<str>], reading: &Reading) -> bool {
         let raw = self.plain_raw(reading);
         let escape = reading.delimiters.escape;
@@ -219,23 +222,25 @@ impl<'m> Cell<'m> {
         values.iter().any(|value| **value == *text)
     }
 
-    /// The text with the separators inside.
+    /// Returns the text including its separators.
     pub(crate) fn whole(self, reading: &Reading) -> Cow<'m, str> {
         decode(self.raw, reading)
     }
 
-    /// Does a byte in it divide values, be it at an end?
+    /// Returns whether the value contains a separator, even at an end.
     pub(crate) fn has_separators(self, reading: &Reading) -> bool {
         self.raw.iter().any(|byte| reading.divides(*byte))
     }
 
-    /// Separators stand between its words: parts to who expects a composite, text to who expects a text.
+    /// Returns whether separators stand between words: parts to a reader that expects a composite,
+    /// text to one that expects a text.
     pub(crate) fn is_divided(self, reading: &Reading) -> bool {
         let raw = self.trimmed(reading);
         raw.iter().any(|byte| reading.divides(*byte))
     }
 
-    /// The value of a text without the empty parts around it; what stands between its words stays.
+    /// Returns a text's value without the empty parts around it; what stands between its words
+    /// stays.
     pub(crate) fn trimmed(self, reading: &Reading) -> &'m [u8] {
         let mut raw = self.raw;
         while let [first, rest @ ..] = raw
@@ -251,12 +256,12 @@ impl<'m> Cell<'m> {
         raw
     }
 
-    /// The text of a value that has no parts.
+    /// Returns the text of a value that has no parts.
     pub(crate) fn joined(self, reading: &Reading) -> Cow<'m, str> {
         decode(self.trimmed(reading), reading)
     }
 
-    /// Where its bytes are in the message.
+    /// Returns the range of the value's bytes in the message.
     pub(crate) fn span(self, message: &hl7v2::Message) -> Span {
         let base = message.body().as_ptr() as usize;
         let start = (self.raw.as_ptr() as usize).checked_sub(base);
@@ -267,7 +272,7 @@ impl<'m> Cell<'m> {
         })
     }
 
-    /// The bytes as text, escapes and all: for lineage and reports.
+    /// Returns the bytes as text, including escape sequences: for lineage and reports.
     pub(crate) fn raw_text(self, reading: &Reading) -> Box<str> {
         match std::str::from_utf8(self.raw) {
             Ok(text) => text.into(),

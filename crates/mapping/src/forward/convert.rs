@@ -1,4 +1,4 @@
-//! From a field's text to an element's value.
+//! Converts a field's text to an element's value.
 
 use super::Run;
 use super::build::{Build, Seg, Span};
@@ -17,7 +17,8 @@ use std::borrow::Cow;
 // === impl Run ===
 
 impl<'m> Run<'_, 'm> {
-    /// The value, with its traces noted; none if the text cannot be used (which is noted too).
+    /// Converts the value and records its traces; `None` if the text cannot be used, which is
+    /// recorded too.
     pub(super) fn convert(
         &mut self,
         row: &MapRow,
@@ -46,7 +47,7 @@ impl<'m> Run<'_, 'm> {
             Convert::Endpoint | Convert::Names | Convert::Function(_) => {
                 self.accounts.taken(cell, u64::MAX, scope.reading);
             }
-            // Most values have no parts: nothing of them can be left over.
+            // Most values have no parts, so nothing can be left over.
             _ if !cell.has_separators(scope.reading) => {}
             _ if text_cell(row, cell, scope.reading).is_some() => {
                 self.joined(row, cell, scope.reading);
@@ -85,7 +86,7 @@ impl<'m> Run<'_, 'm> {
         self.made(row, convert, &text, cell, scope)
     }
 
-    /// What a function of the dialect makes of the value, read as the element's own type.
+    /// Applies a function of the dialect and reads its result as the element's own type.
     fn call(
         &mut self,
         row: &MapRow,
@@ -176,7 +177,7 @@ impl<'m> Run<'_, 'm> {
         }
     }
 
-    /// Says what is odd about a time that went through.
+    /// Reports what is odd about an accepted time.
     fn doubts(
         &mut self,
         row: &MapRow,
@@ -247,7 +248,7 @@ impl<'m> Run<'_, 'm> {
         })
     }
 
-    /// Runs a type map on the value; `start` holds what stands there already.
+    /// Runs a type map on the value; `start` holds what exists already.
     pub(super) fn typed(
         &mut self,
         (row, map): (RowId, usize),
@@ -259,7 +260,7 @@ impl<'m> Run<'_, 'm> {
         let program = self.program;
         let map = program.type_map(map)?;
         let body = &map.body;
-        // A bed lies in a room, in a ward, on a floor …: two levels each.
+        // A bed is in a room, in a ward, on a floor, and so on: two levels each.
         if 24 < self.depth {
             return None;
         }
@@ -285,7 +286,7 @@ impl<'m> Run<'_, 'm> {
         self.depth += 1;
         let used = self.rows(body, &inner, build, &mut value, Level::Inner);
         self.depth -= 1;
-        // What rows need counts from bit 1, what they have used from bit 0.
+        // Needs count parts from bit 1, usage from bit 0.
         if power {
             let why = "a separator stands unescaped in a unit: the unit was kept whole";
             self.warn(cell, row, "structure", why, scope.reading);
@@ -308,7 +309,8 @@ impl<'m> Run<'_, 'm> {
         Some(value)
     }
 
-    /// A CodeableConcept or Coding: the translated code first, the sender's own beside it.
+    /// Converts to a CodeableConcept or Coding: the translated code first, the sender's own beside
+    /// it.
     fn coded(
         &mut self,
         row: &MapRow,
@@ -404,7 +406,8 @@ impl<'m> Run<'_, 'm> {
     }
 }
 
-/// The text that the row reads, where separators stand in it. Who knows that none do need not ask.
+/// Returns the text that the row reads, if it contains separators. A caller that knows that the
+/// value has none can skip this.
 pub(super) fn text_cell<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Option<Cell<'m>> {
     let text = match row.text {
         TextPart::None => return None,
@@ -414,7 +417,7 @@ pub(super) fn text_cell<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> 
     text.is_divided(reading).then_some(text)
 }
 
-/// The text of the first part, or of the whole where the row reads a text.
+/// Returns the text of the first part, or of the whole if the row reads a text.
 pub(super) fn text_of<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Cow<'m, str> {
     if row.text == TextPart::None || !cell.has_separators(reading) {
         return cell.plain(reading);
@@ -425,9 +428,9 @@ pub(super) fn text_of<'m>(row: &MapRow, cell: Cell<'m>, reading: &Reading) -> Co
     }
 }
 
-/// The text of a key; none where its first part is empty.
+/// Returns the text of a key; `None` if its first part is empty.
 fn key_of(parts: &[ReferenceKeyPart], place: usize, scope: &Scope<'_, '_>) -> Option<String> {
-    // A name is not the number that reads the same.
+    // A name is not the same as a number with the same digits.
     let mut key = match place {
         0 => String::new(),
         place => format!("{place}:"),

@@ -1,4 +1,5 @@
-//! Runs `each`: one element of a list for each repeat, segment, group of segments or of components.
+//! Runs `each`: one list element for each repeat, segment, group of segments or group of
+//! components.
 
 use super::Run;
 use super::build::{Build, Touch, put};
@@ -106,7 +107,7 @@ impl<'m> Run<'_, 'm> {
         }
     }
 
-    /// One element of an `each`.
+    /// Converts one element of an `each`.
     fn element(
         &mut self,
         row: &EachRow,
@@ -131,7 +132,8 @@ impl<'m> Run<'_, 'm> {
         !value.is_empty() && put(here, &row.target, value).is_ok()
     }
 
-    /// Rows of segments with one key write into one element, which is put in at the end.
+    /// Converts segments that share a key: their rows write into one element, which is added at the
+    /// end.
     fn grouped(
         &mut self,
         row: &EachRow,

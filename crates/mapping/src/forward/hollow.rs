@@ -1,12 +1,12 @@
-//! Elements that say nothing: what kind of name it would be, but no name (`^^^^^^L` in PID-5), of which authority
-//! a number would be, but no number (`^^^HOSP^MR` in PID-3).
+//! Finds elements without content: a name type but no name (`^^^^^^L` in PID-5), an authority but no
+//! number (`^^^HOSP^MR` in PID-3).
 //!
-//! Facts: FHIR R4 datatypes.html, HumanName, Address, ContactPoint and Identifier: which elements are the thing itself and
-//! which only say what it is for.
+//! Facts: FHIR R4 datatypes.html, HumanName, Address, ContactPoint and Identifier: which elements
+//! carry the content and which only qualify it.
 
 use fhir::build::Value;
 
-/// The elements that are the thing itself; none where every element is one.
+/// Returns the elements that carry the content; empty if every element does.
 fn substance(fhir_type: &str) -> &'static [&'static str] {
     match fhir_type {
         "HumanName" => &["text", "family", "_family", "given", "prefix", "suffix"],
@@ -26,7 +26,7 @@ fn substance(fhir_type: &str) -> &'static [&'static str] {
     }
 }
 
-/// Why the element is left out; none where it says something.
+/// Returns the reason for leaving the element out; `None` if it has content.
 pub(super) fn why(fhir_type: &str, value: &Value) -> Option<&'static str> {
     let substance = substance(fhir_type);
     if substance.is_empty() || substance.iter().any(|name| is_said(value, name)) {

@@ -1,7 +1,9 @@
-//! The words of several places as one text: `RXE-2.2 + (RXE-25 RXE-26) -> medicationCodeableConcept.text : words`.
+//! Joins the words of several places into one text: `RXE-2.2 + (RXE-25 RXE-26) ->
+//! medicationCodeableConcept.text : words`.
 //!
-//! A group stands or falls with its first field: a unit without its number says nothing. What the text says already is not
-//! said again, so that `Metformin 500 MG` stays as it is beside a strength of 500 MG.
+//! A group is omitted if its first field is empty: a unit without its number says nothing. A phrase
+//! that the text already contains is not repeated, so that `Metformin 500 MG` stays unchanged
+//! beside a strength of 500 MG.
 
 use super::Run;
 use super::build::{Build, put};
@@ -13,13 +15,13 @@ use fhir::build::Value;
 /// The parts of a coded field that name it: code, text and system, and the original text.
 const NAMING: u64 = 0b1_0000_0111;
 
-/// What was read, and whether it has no parts.
+/// The cells that were read, and whether each has no parts.
 type Read<'m> = Vec<(Cell<'m>, bool)>;
 
 // === impl Run ===
 
 impl<'m> Run<'_, 'm> {
-    /// Was something set, was something deleted?
+    /// Runs the row and returns whether something was set and whether something was deleted.
     pub(super) fn join_row(
         &mut self,
         row: &MapRow,
@@ -76,7 +78,8 @@ impl<'m> Run<'_, 'm> {
     }
 }
 
-/// What a group says: one phrase, or one for each repeat where it is nothing but a field with all of them.
+/// Returns the phrases of a group: one, or one for each repeat if the group is only a field with
+/// all its repeats.
 fn phrases<'m>(group: &[Piece], scope: &Scope<'_, 'm>, read: &mut Read<'m>) -> Vec<String> {
     if let [Piece::Source { source, whole }] = group {
         return words_of((*source, *whole), scope, read);
@@ -110,7 +113,7 @@ fn phrases<'m>(group: &[Piece], scope: &Scope<'_, 'm>, read: &mut Read<'m>) -> V
     vec![phrase]
 }
 
-/// The words of each value of a source that has some.
+/// Returns the words of each non-empty value of a source.
 fn words_of<'m>(
     (source, whole): (Source, bool),
     scope: &Scope<'_, 'm>,
@@ -138,7 +141,8 @@ fn words_of<'m>(
     found
 }
 
-/// Does the text say the phrase already, whatever its case and blanks? `5 MG` is not said by `25 MG` nor by `5 MGX`.
+/// Returns whether the text already contains the phrase, ignoring case and blanks. `25 MG` and `5
+/// MGX` do not contain `5 MG`.
 fn says(text: &str, phrase: &str) -> bool {
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let sought = phrase.to_lowercase();
@@ -156,7 +160,7 @@ fn says(text: &str, phrase: &str) -> bool {
     })
 }
 
-/// Where the match that begins there ends; blanks inside are passed over.
+/// Returns the end of the match that begins at `from`; blanks inside are skipped.
 fn matched(text: &[char], from: usize, sought: &[char]) -> Option<usize> {
     let mut at = from;
     for wanted in sought {
@@ -171,7 +175,7 @@ fn matched(text: &[char], from: usize, sought: &[char]) -> Option<usize> {
     Some(at)
 }
 
-/// Is it no part of a longer number or word before it?
+/// Returns whether the match is not the tail of a longer number or word.
 fn begins_apart(before: char, first: char) -> bool {
     if first.is_numeric() {
         !before.is_numeric() && !matches!(before, '.' | ',' | '/' | '-')
@@ -180,7 +184,7 @@ fn begins_apart(before: char, first: char) -> bool {
     }
 }
 
-/// Does no number, word or "per …" go on behind it?
+/// Returns whether no number, word or "per …" continues after the match.
 fn ends_apart(last: char, after: &[char]) -> bool {
     let (Some(next), then) = (after.first(), after.get(1)) else {
         return true;

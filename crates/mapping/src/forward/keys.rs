@@ -1,4 +1,4 @@
-//! Once all drafts of a message are there: what ties them, and how they are found again.
+//! Sets links and business keys once all drafts of a message exist.
 
 use super::Run;
 use super::build::{Seg, Span, Touch, put};
@@ -14,7 +14,7 @@ use fhir::build::Value;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Sets links and keys.
+/// Sets the links and keys of all drafts.
 pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Made<'_>]) {
     let reading = reading(run.message);
     let around = Around::new(contexts, made);
@@ -28,13 +28,13 @@ pub(super) fn settle(run: &mut Run<'_, '_>, contexts: &[Context<'_>], made: &[Ma
     }
 }
 
-/// Places of drafts: mostly one.
+/// Indices of drafts, usually one.
 type Places = SmallVec<[usize; 4]>;
 
-/// What was made in the message, by label.
+/// The drafts made from the message, by label.
 struct Around<'s> {
     contexts: &'s [Context<'s>],
-    /// A map has few labels: looking through them costs less than hashing.
+    /// A map has few labels: scanning them costs less than hashing.
     by_label: Vec<(&'s str, Vec<&'s Made<'s>>)>,
 }
 
@@ -46,7 +46,7 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
             continue;
         }
         let found = around.labelled(own, &link.label);
-        // Which of several it is would be a guess.
+        // Choosing one of several would be a guess.
         let n_taken = if link.is_list || found.len() == 1 {
             found.len()
         } else {
@@ -63,7 +63,7 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
         };
         let wrote = !urls.is_empty();
         if !wrote && link.required && !draft.is_bare() {
-            // Without a touch: what exists keeps what it has.
+            // Without a touch, an existing resource keeps what it has.
             let _ = put(&mut draft.value, &link.target, reason());
         }
         if link.pairs && pair(draft, link, &urls) {
@@ -94,7 +94,8 @@ fn links(run: &mut Run<'_, '_>, around: &Around<'_>, own: &Made<'_>) {
     }
 }
 
-/// The n-th reference into the n-th element that rows have made. False if they are not as many.
+/// Puts the n-th reference into the n-th element that rows made. Returns false if the counts
+/// differ.
 fn pair(draft: &mut Draft, link: &Link, urls: &[String]) -> bool {
     let Some((first @ Hop::Many(..), rest)) = link.target.hops.split_first() else {
         return false;
@@ -152,7 +153,7 @@ impl<'s> Around<'s> {
         Self { contexts, by_label }
     }
 
-    /// The drafts of a label that are nearest, looking outward. What lies in another repeat of the
+    /// Returns the nearest drafts of a label, searching outward. A draft in another repeat of the
     /// same group belongs to that repeat.
     fn labelled(&self, own: &Made<'_>, label: &str) -> Places {
         let contexts = self.contexts;
@@ -179,7 +180,8 @@ impl<'s> Around<'s> {
     }
 }
 
-/// Does it lie in another repeat of the group `from`, which is right below `around`?
+/// Returns whether the draft is in another repeat of the group `from`, which is directly below
+/// `around`.
 fn is_in_sibling(
     contexts: &[Context<'_>],
     inner: usize,
@@ -197,7 +199,7 @@ fn is_in_sibling(
     false
 }
 
-/// Is that context the outer one or below it?
+/// Returns whether the context is the outer one or below it.
 fn is_within(contexts: &[Context<'_>], inner: usize, outer: usize) -> bool {
     let mut at = Some(inner);
     while let Some(place) = at {
@@ -237,7 +239,7 @@ fn keys(
             continue;
         }
         let read = Parts::read(parts, (run, around, own), scope);
-        // A key within a resource that is not there would hold everywhere.
+        // A key within a resource that does not exist would match everywhere.
         let says_nothing = read.texts.iter().all(String::is_empty);
         let is_whose = key.any_of && read.texts.is_empty() && read.within.is_some();
         // Equals without a code are told apart as other equals are, and only within their report: a patient has too many.
@@ -247,7 +249,7 @@ fn keys(
         if read.is_lost || says_nothing && !is_whose && !is_among {
             continue;
         }
-        // What stands beside a number tells services and isolates apart; it is no number.
+        // The value beside a number distinguishes services and isolates; it is not a number.
         if key.any_of && read.texts.first().is_some_and(String::is_empty) {
             continue;
         }
@@ -276,8 +278,8 @@ fn is_visit(item: &ResourceItem) -> bool {
     item.resource_type == "Encounter"
 }
 
-/// The segment of a visit that its source knows by nothing: it has no number, and nothing that its
-/// source's dialect lets stand for one.
+/// Returns the segment of a visit that cannot be identified: it has no number, and nothing that its
+/// source's dialect accepts instead.
 pub(super) fn unknown_visit(
     run: &Run<'_, '_>,
     item: &ResourceItem,
@@ -305,13 +307,13 @@ pub(super) fn unknown_visit(
     })
 }
 
-/// What the parts of one key say.
+/// The values of the parts of one key.
 #[derive(Default)]
 struct Parts {
     texts: Vec<String>,
     authority: String,
     within: Option<usize>,
-    /// The resource that it holds within is not there.
+    /// The resource within which the key is unique does not exist.
     is_lost: bool,
 }
 
@@ -357,7 +359,8 @@ impl Parts {
     }
 }
 
-/// The code of a system in a coded field, in whichever triplet it stands; else the first code.
+/// Returns the code of a system in a coded field, in whichever triplet it stands; otherwise the
+/// first code.
 fn coded(
     scope: &Scope<'_, '_>,
     source: Source,
@@ -376,7 +379,8 @@ fn coded(
     entity(scope, source, run)
 }
 
-/// The identity of a field: an EI's or CX's value and authority, a code with its system, a text.
+/// Returns the identity of a field: an EI's or CX's value and authority, a code with its system, or
+/// a text.
 fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, String) {
     let cell = scope.cell(source.first_repeat());
     let Some(cell) = cell.filter(|cell| !cell.is_null()) else {
@@ -400,7 +404,7 @@ fn entity(scope: &Scope<'_, '_>, source: Source, run: &Run<'_, '_>) -> (String, 
     (value, authority.into_owned())
 }
 
-/// The numbers that a Patient has.
+/// Returns the business keys of a Patient's identifiers.
 pub fn identifier_keys(patient: &Value) -> Vec<BusinessKey> {
     let identifiers = patient.each("identifier");
     identifiers.filter_map(identifier_key).collect()
@@ -430,7 +434,7 @@ fn identifier_key(identifier: &Value) -> Option<BusinessKey> {
     })
 }
 
-/// The raw status of a result or order.
+/// Returns the raw status of a result or order.
 pub(super) fn status_code(resource_type: &str, scope: &Scope<'_, '_>) -> Option<String> {
     let (segment, field) = match resource_type {
         "Observation" => (*b"OBX", 11),

@@ -1,8 +1,9 @@
-//! Which OBX are lines of one text.
+//! Determines which OBX segments are lines of one text.
 //!
-//! Senders of narrative write each line into an OBX of its own: same OBX-3, same OBX-4 (HL7 v2 7.4.2.4: OBX-4 tells
-//! apart what OBX-3 does not); some leave OBX-3 out of all of them. Together they are one result. Serial results are not: a number is no line, nor is a
-//! value with another time (OBX-14).
+//! Senders of narrative write each line into its own OBX with the same OBX-3 and the same OBX-4
+//! (HL7 v2 7.4.2.4: OBX-4 distinguishes what OBX-3 does not); some leave OBX-3 out of all of them.
+//! Together they are one result. Serial results are not: a number is not a line, nor is a value with
+//! another time (OBX-14).
 
 use super::cell::{Cell, Origin, Reading};
 use super::scope::Bound;
@@ -10,7 +11,7 @@ use crate::values::number;
 use crate::values::observed::Observed;
 use hl7v2::{Message, Segment};
 
-/// The lines of the texts of a message: the place of a line, and that of the first line of its text.
+/// The lines of a message's texts: the index of a line, and that of its text's first line.
 #[derive(Debug, Default)]
 pub(super) struct Texts(Vec<(u32, u32)>);
 
@@ -30,7 +31,7 @@ impl Texts {
                     lines.extend(first.map(|first| (index, first)));
                     before = Some((segment, first.unwrap_or(index)));
                 }
-                // What stands with a line does not end the text.
+                // A segment that accompanies a line does not end the text.
                 Some(b"NTE" | b"PRT" | [b'Z', ..]) => {}
                 _ => before = None,
             }
@@ -38,19 +39,19 @@ impl Texts {
         Self(lines)
     }
 
-    /// Is it a line behind the first of a text?
+    /// Returns whether the segment is a later line of a text.
     pub(super) fn is_further(&self, index: u32) -> bool {
         self.0.iter().any(|(line, _)| *line == index)
     }
 
-    /// The lines behind the first.
+    /// Returns the lines after the first.
     pub(super) fn further(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
         let own = self.0.iter().filter(move |(_, own)| *own == first);
         own.map(|(line, _)| *line)
     }
 }
 
-/// Is the second a line behind the first?
+/// Returns whether the second segment is a line of the first one's text.
 fn continues(one: Segment<'_>, other: Segment<'_>, reading: &Reading) -> bool {
     let [a, b] = [one, other].map(|segment| move |n| segment.field_bytes(n).0);
     let may_differ = |n| a(n) == b(n) || a(n).is_empty() || b(n).is_empty();
@@ -67,7 +68,8 @@ fn continues(one: Segment<'_>, other: Segment<'_>, reading: &Reading) -> bool {
     (first != b"ST" && second != b"ST") || are_bare()
 }
 
-/// A string (ST) may also be a result by itself: one that has a unit, a range or a flag, and a number.
+/// Returns whether a string (ST) has no unit, range or flag and is not a number. A string that has
+/// one of these may be a result by itself.
 fn is_bare(segment: Segment<'_>, reading: &Reading) -> bool {
     let value = segment.field_bytes(5).0;
     let text = Cell::new(value, Origin::default()).whole(reading);
@@ -83,7 +85,8 @@ fn withdrawn(status: &[u8]) -> bool {
     matches!(status, b"D" | b"W")
 }
 
-/// Adds the further lines of a text to what its first line has, with what stands behind each of them.
+/// Adds the later lines of a text to what its first line has, with the segments that follow each of
+/// them.
 pub(super) fn bind(
     bound: &mut Bound,
     message: &Message,

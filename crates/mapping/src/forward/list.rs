@@ -1,4 +1,4 @@
-//! Lists: that a message has one, what each draft is in it, and entries that name nothing.
+//! Lists: which ones a message has, each draft's role in them, and entries that name nothing.
 
 use super::Run;
 use super::cell::{Origin, Reading};
@@ -8,10 +8,11 @@ use crate::list::{List, Listed, Part};
 use crate::program::{Condition, ListSpec, ResourceItem};
 use std::sync::Arc;
 
-/// Why the fields of an entry that names nothing go nowhere.
+/// The reason that the fields of an entry that names nothing are not mapped.
 const NAMES_NOTHING: &str = "the entry names nothing: what is in the list stands in the others";
 
-/// The message has a segment of this list, so it says what is in it, be that nothing.
+/// Records that the message has a segment of this list and so states its content, even if that is
+/// nothing.
 pub(super) fn begin(
     run: &mut Run<'_, '_>,
     item: &ResourceItem,
@@ -33,7 +34,7 @@ pub(super) fn begin(
     });
 }
 
-/// What a draft of an item is in the item's list.
+/// Returns the role of an item's draft in the item's list.
 pub(super) fn listed(lists: &[List], item: &ResourceItem, scope: &Scope<'_, '_>) -> Option<Listed> {
     let spec = item.list.as_ref()?;
     let list = lists.iter().position(|list| list.label == item.label)?;
@@ -51,7 +52,7 @@ pub(super) fn listed(lists: &[List], item: &ResourceItem, scope: &Scope<'_, '_>)
     Some(Listed { list, part })
 }
 
-/// Accounts for a segment that holds nothing but its number and `""`: it made no draft.
+/// Accounts for a segment that has only its number and `""`: it made no draft.
 pub(super) fn account_for_null(run: &mut Run<'_, '_>, spec: &ListSpec, segment: u32) {
     let Some(own) = run.message.segment_at(segment as usize) else {
         return;

@@ -18,11 +18,11 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// An instance of a group, and the one around it.
+/// An instance of a group, and its enclosing instance.
 pub(super) struct Context<'s> {
     pub(super) parent: Option<usize>,
     group: Group<'s>,
-    /// Its own segments: they are asked for with every resource that lies within.
+    /// The instance's own segments: every resource inside it asks for them.
     own: Vec<(SegmentName, u32)>,
 }
 
@@ -48,7 +48,7 @@ impl<'s> Context<'s> {
 
 type Places = SmallVec<[u32; 2]>;
 
-/// Places of contexts.
+/// Indices of contexts.
 type Instances = SmallVec<[usize; 2]>;
 
 /// Converts a whole message. Without a map for its structure everything is unmapped.
@@ -87,7 +87,8 @@ pub(crate) fn convert(program: &Arc<Program>, message: &Message, source: &Source
     conversion
 }
 
-/// Runs the segment maps of one type over a message without looking at its structure: for tests.
+/// Runs the segment maps of one type over a message without looking at its structure. Used by
+/// tests.
 pub(crate) fn segments(
     program: &Arc<Program>,
     message: &Message,
@@ -151,7 +152,7 @@ fn finish(run: Run<'_, '_>, reading: &Reading) -> Conversion {
     }
 }
 
-/// Leaves out drafts that say nothing; keys keep pointing to the drafts that they lie within.
+/// Removes drafts without content; keys keep pointing to the drafts that they are within.
 fn without_bare(drafts: Vec<Draft>) -> Vec<Draft> {
     if !drafts.iter().any(Draft::is_bare) {
         return drafts;
@@ -206,7 +207,7 @@ struct Walk<'w, 'a, 'm, 's, 'i> {
 // === impl Walk ===
 
 impl<'i> Walk<'_, '_, '_, '_, 'i> {
-    /// `there`: the message has the group that the items stand in.
+    /// Runs the items. `there` is true if the message has their group.
     fn items(&mut self, items: &'i [Item], context: usize, there: bool) {
         for item in items {
             match item {
@@ -222,7 +223,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         }
     }
 
-    /// The instances that the names lead to; a group that is not there is passed over.
+    /// Returns the instances that the names lead to; an absent group is skipped.
     fn groups(&mut self, context: usize, names: &'i [String]) -> Instances {
         let mut at = Instances::from_slice(&[context]);
         for name in names {
@@ -266,7 +267,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
                 self.list(item, spec, (at, index));
             }
             if leading.is_empty() && !there {
-                // The order's own comment is no result.
+                // The order's own comment is not a result.
                 continue;
             }
             if leading.is_empty() {
@@ -302,7 +303,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         }
     }
 
-    /// Notes the list of an item of which the message has a segment.
+    /// Records the list of an item if the message has a segment of it.
     fn list(&mut self, item: &'i ResourceItem, spec: &Arc<ListSpec>, (at, index): (usize, u32)) {
         let is_known = self.run.lists.iter().any(|list| list.label == item.label);
         if let Some(first) = item.places.first().filter(|_| !is_known) {
@@ -321,8 +322,9 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         own.map(|(_, index)| *index).collect()
     }
 
-    /// Binds the segments of a place: in the same group, else where the place says, else around.
-    /// What an item lists a second time is only where that place says.
+    /// Binds the segments of a place: in the same group, else where the place says, else in the
+    /// enclosing groups. A segment that an item lists a second time is looked for only where that
+    /// place says.
     fn beside(
         &mut self,
         bound: &mut Bound,
@@ -353,7 +355,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
             for group in self.groups(outer, &place.groups) {
                 found.extend(self.own(group, place.segment));
             }
-            // Which of several specimens it is would be a guess.
+            // Choosing one of several specimens would be a guess.
             if 1 < found.len() {
                 return;
             }
@@ -432,13 +434,14 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
         });
     }
 
-    /// The segments of the groups around can be read too; nearer ones first. What the item names
-    /// itself was looked for already: the notes of an order are not those of its results.
+    /// Binds the segments of the enclosing groups, which can be read too; nearer ones first.
+    /// Segments that the item names itself were looked for already: the notes of an order are not
+    /// those of its results.
     fn around(&self, bound: &mut Bound, context: usize, item: &ResourceItem) {
         let named = |name| item.places.iter().any(|place| place.segment == name);
         let mut at = Some(context);
         while let Some(context) = at.and_then(|at| self.contexts.get(at)) {
-            // What is bound already lies nearer.
+            // Segments that are already bound are nearer.
             let n_nearer = bound.len();
             for &(name, index) in &context.own {
                 let known = bound.iter().position(|(own, _)| *own == name);
@@ -457,7 +460,7 @@ impl<'i> Walk<'_, '_, '_, '_, 'i> {
 // === impl Run ===
 
 impl Run<'_, '_> {
-    /// Runs the maps over the bound segments; none if nothing came of it.
+    /// Runs the maps over the bound segments; `None` if they produced nothing.
     fn resource(
         &mut self,
         (fhir_type, lines): (&'static str, bool),
@@ -476,7 +479,7 @@ impl Run<'_, '_> {
         (!bare || !build.touches.is_empty()).then_some((value, build))
     }
 
-    /// A document that nobody can open: its content was not read, or was not sent.
+    /// Reports a document that cannot be opened: its content was not read, or was not sent.
     fn without_content(
         &mut self,
         item: &ResourceItem,
@@ -507,7 +510,7 @@ impl Run<'_, '_> {
         self.lost(cell, item.id, why, reading);
     }
 
-    /// The further lines of a text say what the first says but for their own words.
+    /// Accounts for the later lines of a text: they repeat the first except for their own words.
     fn account_lines(&mut self, bound: &Bound) {
         let lines = bound.iter().find(|(name, _)| name == b"OBX");
         let Some([first, further @ ..]) = lines.map(|(_, places)| places.as_slice()) else {
@@ -518,7 +521,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// A draft that nothing is known of but what it says.
+    /// Creates a draft with a value and nothing else.
     pub(super) fn draft(
         &self,
         resource_type: &'static str,
@@ -544,12 +547,12 @@ impl Run<'_, '_> {
     }
 }
 
-/// Notes what a link wrote.
+/// Records what a link wrote.
 pub(super) fn touch(draft: &mut Draft, touch: Touch) {
     draft.build.touches.push(touch);
 }
 
-/// What a group was called before version 2.4 named it as maps do.
+/// Returns the name that a group had before version 2.4. Maps use the later name.
 fn before_2_4(name: &str) -> &str {
     match name {
         "PATIENT_RESULT" => "RESPONSE",

@@ -1,9 +1,9 @@
-//! From a message to drafts of resources.
+//! Converts a message to drafts of resources.
 //!
 //! Invariants:
-//! - a run changes nothing outside of itself: the same message under the same map gives the same
-//!   drafts, and no row reads the clock;
-//! - a row that cannot use its value notes it and the others go on.
+//! - a run has no side effects: the same message with the same map gives the same drafts, and no
+//!   row reads the clock;
+//! - a row that cannot use its value records that, and the other rows continue.
 
 pub(crate) mod accounts;
 pub(crate) mod build;
@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 pub(crate) use message::{convert, segments};
 
-/// One message being converted.
+/// The conversion of one message.
 pub(crate) struct Run<'a, 'm> {
     pub(crate) program: &'a Arc<Program>,
     message: &'m Message,
@@ -51,13 +51,13 @@ pub(crate) struct Run<'a, 'm> {
     times: Times,
     authorities: Registered<'a>,
     drafts: Vec<Draft>,
-    /// Lists that the message has.
+    /// The lists that the message has.
     lists: Vec<List>,
     /// Resources made by `=>`, by type and key.
     referenced: HashMap<(&'static str, String), usize>,
-    /// The same by row, level and bytes, where the key is within the value.
+    /// Resources made by `=>`, by row, level and bytes, if the key is within the value.
     same: HashMap<(RowId, u8, &'m [u8]), usize>,
-    /// Bits of the fields of each segment that hold something.
+    /// A bit for each non-empty field of each segment.
     valued: Vec<u64>,
     fingerprint: u128,
     event_time: Option<DateTime>,
@@ -124,7 +124,7 @@ impl<'a, 'm> Run<'a, 'm> {
         });
     }
 
-    /// The full url of the resource that a `=>` leads to; equal keys make one resource.
+    /// Returns the full URL of the resource that a `=>` leads to; equal keys make one resource.
     fn referenced(
         &mut self,
         row: &MapRow,
@@ -148,7 +148,8 @@ impl<'a, 'm> Run<'a, 'm> {
             ..BusinessKey::default()
         }];
         let url = draft.full_url.clone();
-        // It takes its place before its own rows run: they may refer on.
+        // The draft takes its index before its own rows run, because they may refer to further
+        // resources.
         self.drafts.push(draft);
         self.referenced.insert(name, place);
         let mut build = Build::for_resource();
@@ -170,7 +171,7 @@ impl<'a, 'm> Run<'a, 'm> {
         Some(url)
     }
 
-    /// The same for a resource that was referred to before.
+    /// Returns the full URL of a resource that was referred to before.
     fn refer_again(
         &mut self,
         row: &MapRow,
@@ -180,7 +181,8 @@ impl<'a, 'm> Run<'a, 'm> {
         scope: &Scope<'_, 'm>,
     ) -> Option<String> {
         let url = self.drafts.get(place)?.full_url.clone();
-        // The same field was read to make it: its parts are accounted for alike.
+        // The resource was made from the same field, so its parts are accounted for in the same
+        // way.
         self.accounts.all_taken(cell);
         self.account_below(&spec.body, &scope.with_cell(Some(cell)));
         if spec.own_key {
@@ -191,7 +193,7 @@ impl<'a, 'm> Run<'a, 'm> {
     }
 }
 
-/// EVN-6, else EVN-2.
+/// Returns EVN-6, else EVN-2.
 fn event_time(message: &Message) -> Option<DateTime> {
     let event = message.first("EVN")?;
     [6, 2]
@@ -199,7 +201,7 @@ fn event_time(message: &Message) -> Option<DateTime> {
         .find_map(|field| time::read(&event.field(field).value()).ok())
 }
 
-/// `urn:uuid:…`, the same for the same message and place (a version 8 UUID).
+/// Returns `urn:uuid:…`, the same for the same message and index (a version 8 UUID).
 pub(crate) fn full_url(fingerprint: u128, place: usize) -> String {
     let mixed = mix(fingerprint as u64 ^ (place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let low = mix(mixed ^ (fingerprint >> 64) as u64);
@@ -228,7 +230,7 @@ fn mix(mut value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// A number for the bytes of a message, the same on every machine.
+/// Returns a number for the bytes of a message, the same on every machine.
 fn fingerprint(bytes: &[u8]) -> u128 {
     let (mut a, mut b) = (0x243F_6A88_85A3_08D3_u64, 0x1319_8A2E_0370_7344_u64);
     for chunk in bytes.chunks(8) {
@@ -248,7 +250,7 @@ fn fingerprint(bytes: &[u8]) -> u128 {
     u128::from(mix(a ^ length)) << 64 | u128::from(mix(b ^ length.rotate_left(17)))
 }
 
-/// How a message's bytes are read.
+/// Returns the settings for reading a message's bytes.
 pub(crate) fn reading(message: &Message) -> Reading {
     Reading {
         delimiters: *message.delimiters(),
@@ -257,7 +259,7 @@ pub(crate) fn reading(message: &Message) -> Reading {
     }
 }
 
-/// A scope without a value at hand.
+/// Creates a scope without a current value.
 pub(crate) fn scope<'a, 'm>(
     message: &'m Message,
     reading: &'a Reading,

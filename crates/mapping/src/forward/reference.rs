@@ -1,4 +1,4 @@
-//! The rows under a row with `=>`: they run on the resource that it makes.
+//! Runs the rows under a row with `=>` on the resource that it makes.
 
 use super::Run;
 use super::build::Build;
@@ -27,7 +27,7 @@ impl<'m> Run<'_, 'm> {
         self.accounts.taken(cell, used.parts, scope.reading);
     }
 
-    /// The resource is there already: what the rows would read is accounted for, nothing is made.
+    /// Accounts for what the rows would read, without making anything: the resource exists already.
     pub(super) fn account_below(&mut self, body: &Body, scope: &Scope<'_, 'm>) {
         for row in &body.rows {
             match row {

@@ -14,16 +14,16 @@ use fhir::build::Value;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Where the rows of a body stand.
+/// The level of a body's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    /// Of a resource: rows own places and delete.
+    /// Rows of a resource: they own places and delete.
     Top,
-    /// Of a data type or an `each`.
+    /// Rows of a data type or an `each`.
     Inner,
 }
 
-/// Which parts of the value at hand rows have read.
+/// The parts of the current value that rows have read.
 #[derive(Default)]
 pub(super) struct Used {
     pub(super) parts: u64,
@@ -107,7 +107,7 @@ impl<'m> Run<'_, 'm> {
         if let [source] = row.sources.as_slice()
             && !source.is_each()
         {
-            // One value of one source is the common case: no list is made.
+            // One value from one source is the common case: no list is made.
             if let Some(cell) = scope.cell(*source) {
                 let done = self.cell_row((row, cell), scope, build, here, (level, used));
                 touch(row, level, done, build);
@@ -139,7 +139,8 @@ impl<'m> Run<'_, 'm> {
         touch(row, level, (set, deleted), build);
     }
 
-    /// The row for one value: was something set, was something deleted?
+    /// Runs the row for one value and returns whether something was set and whether something was
+    /// deleted.
     fn cell_row(
         &mut self,
         (row, cell): (&MapRow, Cell<'m>),
@@ -165,7 +166,7 @@ impl<'m> Run<'_, 'm> {
                 | Convert::Phone
                 | Convert::Readable
                 | Convert::Place => {}
-                // Its own rows say which parts they read.
+                // The type map's own rows record which parts they read.
                 Convert::Type { .. } if *source == Source::This => {}
                 _ if *source == Source::This && row.reference.is_some() => {}
                 _ => used.read(*source),
@@ -185,14 +186,14 @@ impl<'m> Run<'_, 'm> {
             return (false, true);
         }
         let set = self.value(row, cell, scope, build, here);
-        // What is nothing but a null and its kind (`""^PRN^PH`) takes away what was known.
+        // A value with nothing but a null and its kind (`""^PRN^PH`) deletes what was known.
         let is_nulled = !set
             && matches!(row.convert, Convert::Type { .. })
             && cell.parts(scope.reading).any(Cell::is_null);
         (set, is_nulled)
     }
 
-    /// The values of the first source that has any; the mirrors beside it must agree.
+    /// Returns the values of the first source that has any; its mirrors must agree.
     fn source_cells(&mut self, row: &MapRow, scope: &Scope<'_, 'm>) -> Option<Cells<'m>> {
         let (first, mirrors) = row.sources.split_first()?;
         let mut cells = scope.cells(*first);
@@ -225,7 +226,7 @@ impl<'m> Run<'_, 'm> {
         Some(cells)
     }
 
-    /// Makes one value and puts it where it belongs. True if something was written.
+    /// Converts one value and puts it in its place. Returns whether something was written.
     fn value(
         &mut self,
         row: &MapRow,
@@ -270,7 +271,7 @@ impl<'m> Run<'_, 'm> {
         done
     }
 
-    /// The code beside a system has the leading zeros that its system writes.
+    /// Adds the leading zeros that the system requires to the code beside it.
     fn widen(&self, here: &mut Value, target: &Target) {
         let Some((last, before)) = target.hops.split_last() else {
             return;
@@ -315,7 +316,7 @@ impl<'m> Run<'_, 'm> {
         0 < n_items
     }
 
-    /// An HD as the URI of an identifier's system, the name beside it in `assigner`.
+    /// Writes an HD as the URI of an identifier's system, with the name beside it in `assigner`.
     fn authority(
         &mut self,
         row: &MapRow,
@@ -338,7 +339,7 @@ impl<'m> Run<'_, 'm> {
         }
         if let (Some(name), Some(target)) = (found.name, &row.assigner) {
             let outer = std::mem::take(&mut build.trail);
-            // The trail stands at the system; its parent's is what lies before this row's hops.
+            // The trail is at the system; its parent's trail is what precedes this row's hops.
             let kept = outer.len().saturating_sub(depth_of(&row.target.hops));
             build
                 .trail
@@ -350,14 +351,14 @@ impl<'m> Run<'_, 'm> {
             done |= put(here, target, Value::from(name)).is_ok();
             used |= 1;
         }
-        // Of an EI or a CNN the other parts are no parts of the HD: other rows read them.
+        // In an EI or a CNN, the other parts do not belong to the HD: other rows read them.
         let used = if first == 1 {
             used
         } else {
             used << (first - 1) | !(0b111 << (first - 1))
         };
         self.accounts.taken(cell, used, reading);
-        // A bare number without an authority is not at fault.
+        // A bare number without an authority is not an error.
         let before = (1_u64 << (first - 1)) - 1;
         if !done && cell.valued_parts(reading) & !before != 0 {
             let why = "no registered authority and no URI";
@@ -411,7 +412,8 @@ impl<'m> Run<'_, 'm> {
         build.trail.truncate(before);
     }
 
-    /// A primitive was read from a value that has parts: the first part of the first was used.
+    /// Records that a primitive was read from a value with parts: the first part of the first was
+    /// used.
     pub(super) fn plain_taken(&mut self, cell: Cell<'m>, reading: &Reading) {
         if cell.has_parts(reading) {
             self.accounts.taken(cell, 1, reading);
@@ -422,7 +424,7 @@ impl<'m> Run<'_, 'm> {
         }
     }
 
-    /// A text was read whole, with the separators that its sender left unescaped.
+    /// Reports that a text was read whole, with the separators that its sender left unescaped.
     pub(super) fn joined(&mut self, row: &MapRow, cell: Cell<'m>, reading: &Reading) {
         match row.text {
             TextPart::First => self.accounts.taken(cell, 1, reading),
@@ -443,7 +445,7 @@ impl<'m> Run<'_, 'm> {
         self.unusable((cell, reading), row, (Severity::Warning, code), why, false);
     }
 
-    /// What the sender meant to be kept is not: somebody has to look.
+    /// Reports that something the sender meant to be kept is lost and needs attention.
     pub(super) fn lost(
         &mut self,
         cell: Cell<'m>,
@@ -454,7 +456,7 @@ impl<'m> Run<'_, 'm> {
         self.unusable((cell, reading), row, (Severity::Error, "value"), why, false);
     }
 
-    /// The value went through, but not as it was.
+    /// Reports that the value was accepted, but not as it was.
     pub(super) fn note(
         &mut self,
         cell: Cell<'m>,
@@ -472,7 +474,7 @@ impl<'m> Run<'_, 'm> {
         );
     }
 
-    /// The value went through in another form than the sender's type has it.
+    /// Reports that the value was accepted in a form other than that of the sender's type.
     pub(super) fn warn(
         &mut self,
         cell: Cell<'m>,
@@ -485,7 +487,7 @@ impl<'m> Run<'_, 'm> {
     }
 }
 
-/// Notes what a row did to its place.
+/// Records the effect of a row on its place.
 fn touch(row: &MapRow, level: Level, (set, deleted): (bool, bool), build: &mut Build) {
     if level == Level::Top && (set || deleted) {
         let target = Arc::clone(&row.target);
@@ -498,14 +500,14 @@ fn touch(row: &MapRow, level: Level, (set, deleted): (bool, bool), build: &mut B
     }
 }
 
-/// How many steps of a trail the hops make.
+/// Returns how many steps of a trail the hops make.
 fn depth_of(hops: &[Hop]) -> usize {
     hops.iter()
         .map(|hop| if matches!(hop, Hop::Field(_)) { 1 } else { 2 })
         .sum()
 }
 
-/// A whole field where the source names no part of it.
+/// Returns the origin of a whole field if the source names no part of it.
 pub(super) fn whole(origin: Origin, source: Source) -> Origin {
     match source {
         Source::Field {

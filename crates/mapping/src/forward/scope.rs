@@ -1,4 +1,4 @@
-//! Which segments a row can read, and how conditions read them.
+//! The segments that a row can read, and how conditions read them.
 
 use super::cell::{Cell, Origin, Reading};
 use crate::program::{Condition, Op, Repeat, SegmentName, Source, bit};
@@ -7,26 +7,26 @@ use crate::values::observed::Observed;
 use hl7v2::Message;
 use smallvec::SmallVec;
 
-/// The segments of one name that belong to what is being made.
+/// The segments of one name that belong to the resource being made.
 pub(crate) type Bound = SmallVec<[(SegmentName, SmallVec<[u32; 2]>); 4]>;
 
-/// What a row sees.
+/// The part of a message that a row can read.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a, 'm> {
     pub(crate) message: &'m Message,
     pub(crate) reading: &'a Reading,
     pub(crate) bound: &'a Bound,
-    /// In an `each` over segments, the one at hand.
+    /// The current segment, in an `each` over segments.
     pub(crate) current: Option<(SegmentName, u32)>,
-    /// In a type map or an `each` over repeats, the value at hand.
+    /// The current value, in a type map or an `each` over repeats.
     pub(crate) cell: Option<Cell<'m>>,
-    /// Its parts, where they were split before.
+    /// The parts of the current value, if they were split already.
     pub(crate) parts: Option<&'a [&'m [u8]]>,
-    /// Bits of those of its parts that hold something; all where nobody looked.
+    /// A bit for each of those parts that has a value; all bits if nobody looked.
     pub(crate) valued: u64,
-    /// In an `each` over groups, the group at hand.
+    /// The current group, in an `each` over groups.
     pub(crate) members: &'a [Source],
-    /// How the first OBX is read, where that is known: its place in the message first.
+    /// How the first OBX is read, if known: its index in the message first.
     pub(crate) observed: Option<(u32, Observed<'m>)>,
 }
 
@@ -35,8 +35,8 @@ pub(crate) type Cells<'m> = SmallVec<[Cell<'m>; 2]>;
 // === impl Scope ===
 
 impl<'m> Scope<'_, 'm> {
-    /// The same scope, knowing how its OBX is read: many rows ask.
-    /// Several that are lines make a text.
+    /// Returns the same scope with the type of its OBX determined, because many rows ask. Several
+    /// OBX segments that are lines make a text.
     pub(crate) fn observing(self, lines: bool) -> Self {
         let all = self.places(*b"OBX");
         let observed = all.first().map(|&index| match all.len() {
@@ -46,7 +46,7 @@ impl<'m> Scope<'_, 'm> {
         Self { observed, ..self }
     }
 
-    /// How the OBX with that place is read.
+    /// Returns how the OBX with that index is read.
     pub(crate) fn observed(&self, index: u32) -> Observed<'m> {
         match self.observed {
             Some((known, observed)) if known == index => observed,
@@ -60,7 +60,7 @@ impl<'m> Scope<'_, 'm> {
         Observed::of(self.reading.first_part(bytes(2)), bytes(5), self.reading)
     }
 
-    /// What OBX-2 names.
+    /// Returns the type that OBX-2 names.
     pub(crate) fn declared(&self) -> &'m [u8] {
         let found = self.first_segment(*b"OBX");
         let segment = found.and_then(|index| self.message.segment_at(index as usize));
@@ -76,7 +76,7 @@ impl<'m> Scope<'_, 'm> {
         self.places(name).first().copied()
     }
 
-    /// The places of the segments of a name.
+    /// Returns the indices of the segments of a name.
     fn places(&self, name: SegmentName) -> &[u32] {
         match &self.current {
             Some((current, index)) if *current == name => std::slice::from_ref(index),
@@ -87,13 +87,13 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    /// The bits of all segments of a name together.
+    /// Combines the bits of all segments of a name.
     pub(crate) fn fold(&self, name: SegmentName, bits: impl Fn(u32) -> u64) -> u64 {
         let places = self.places(name);
         places.iter().fold(0, |all, index| all | bits(*index))
     }
 
-    /// The values of a source; empty ones are among them only if the source is one value.
+    /// Returns the values of a source; empty ones are included only if the source is one value.
     pub(crate) fn cells(&self, source: Source) -> Cells<'m> {
         match source {
             Source::Field {
@@ -132,7 +132,8 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    /// The lines of a text: all repeats in all segments that it stands in. An empty field is an empty line.
+    /// Returns the lines of a text: all repeats in all its segments. An empty field is an empty
+    /// line.
     pub(crate) fn lines(&self, source: Source) -> Cells<'m> {
         let Source::Field { segment, field, .. } = source else {
             return self.cells(source);
@@ -163,7 +164,7 @@ impl<'m> Scope<'_, 'm> {
         cells
     }
 
-    /// The one value of a source; the first repeat where it asks for all.
+    /// Returns the one value of a source; the first repeat if it asks for all.
     pub(crate) fn cell(&self, source: Source) -> Option<Cell<'m>> {
         match source {
             Source::Field {
@@ -183,12 +184,12 @@ impl<'m> Scope<'_, 'm> {
                     ..Origin::default()
                 };
                 if field == 2 && segment == *b"OBX" {
-                    // By OBX-2 rows choose how OBX-5 is read, and that its value decides.
+                    // Rows choose by OBX-2 how OBX-5 is read, and the value decides that.
                     return Some(Cell::new(self.observed(index).kind, origin));
                 }
                 let (whole, is_divided) = found.field_bytes(usize::from(field));
                 let is_one = || !is_divided || !whole.contains(&self.reading.delimiters.repeat);
-                // One repeat only is the common case: no search.
+                // A single repeat is the common case: no search.
                 let raw = if number == 1 && (is_one() || self.is_signed(whole, segment, field)) {
                     whole
                 } else {
@@ -209,12 +210,13 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    /// `~5` in OBX-5 is about five: the sign is no separator where nothing stands before it.
+    /// Returns whether the field starts with a sign: `~5` in OBX-5 means about five, and the
+    /// character separates nothing if nothing precedes it.
     fn is_signed(&self, whole: &[u8], segment: SegmentName, field: u16) -> bool {
         field == 5 && segment == *b"OBX" && whole.first() == Some(&self.reading.delimiters.repeat)
     }
 
-    /// A part of the value at hand.
+    /// Returns a part of the current value.
     fn own_part(&self, component: u8, sub: u8) -> Option<Cell<'m>> {
         let cell = self.cell?;
         let Some(parts) = self.parts else {
@@ -229,7 +231,7 @@ impl<'m> Scope<'_, 'm> {
         })
     }
 
-    /// Is it the value at hand?
+    /// Returns whether this is the current value.
     fn has_at_hand(&self, cell: Option<Cell<'m>>) -> bool {
         match (self.cell, cell) {
             (Some(own), Some(other)) => {
@@ -241,7 +243,7 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    /// The same scope with another value at hand.
+    /// Returns the same scope with another current value.
     pub(crate) fn with_cell(&self, cell: Option<Cell<'m>>) -> Self {
         if self.has_at_hand(cell) {
             return *self;
@@ -254,7 +256,7 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    /// Is there nothing to read, not even `""`?
+    /// Returns whether there is nothing to read, not even `""`.
     pub(crate) fn is_empty(&self, source: Source) -> bool {
         if let Source::Field {
             repeat,
@@ -286,7 +288,7 @@ impl<'m> Scope<'_, 'm> {
         }
     }
 
-    /// How many repeats hold something, or how many segments of a name there are.
+    /// Counts the non-empty repeats, or the segments of a name.
     fn count(&self, source: Source) -> u32 {
         self.cells(source.all_repeats())
             .iter()
@@ -294,7 +296,7 @@ impl<'m> Scope<'_, 'm> {
             .count() as u32
     }
 
-    /// Does the condition hold? `.n` and `this` in it read `base`.
+    /// Returns whether the condition holds. `.n` and `this` in it read `base`.
     pub(crate) fn holds(&self, condition: &Condition, base: Option<Cell<'m>>) -> bool {
         match condition {
             Condition::Is(truth) => *truth,
@@ -318,7 +320,7 @@ impl<'m> Scope<'_, 'm> {
         if let Op::Count(compare, number) = op {
             return compare.holds(self.count(source), *number);
         }
-        // A part that holds nothing is known by its bit.
+        // An empty part is known by its bit.
         if let Source::Cell { component, .. } = source
             && bit(u16::from(component)).is_some_and(|bit| self.valued & bit == 0)
         {
@@ -329,7 +331,7 @@ impl<'m> Scope<'_, 'm> {
             ..
         } = source
         {
-            // Of all repeats: one is enough, and none for what is said of none.
+            // Over all repeats, one match is enough; for a negative test, there must be none.
             let mut cells = self.cells(source).into_iter();
             return match op {
                 Op::Empty | Op::NotIn(_) => cells.all(|cell| self.tells(Some(cell), op)),
@@ -339,7 +341,7 @@ impl<'m> Scope<'_, 'm> {
         self.tells(self.cell(source), op)
     }
 
-    /// The test of one value.
+    /// Tests one value.
     fn tells(&self, cell: Option<Cell<'m>>, op: &Op) -> bool {
         let valued = cell.filter(|cell| !cell.is_empty(self.reading) && !cell.is_null());
         match op {

@@ -1,4 +1,4 @@
-//! Texts of several fields, and values that are read in another way than their type says.
+//! Texts made of several fields, and values that are read differently than their type says.
 
 use super::Run;
 use super::build::{Build, Span, put};
@@ -12,7 +12,8 @@ use fhir::build::Value;
 // === impl Run ===
 
 impl<'m> Run<'_, 'm> {
-    /// The repeats of a field as the lines of one text, where an empty repeat is an empty line, or as names in a row.
+    /// Joins the repeats of a field as the lines of one text, in which an empty repeat is an empty
+    /// line, or as a list of names.
     pub(super) fn lines(
         &mut self,
         row: &MapRow,
@@ -52,7 +53,7 @@ impl<'m> Run<'_, 'm> {
         let before = build.trail.len();
         build.walk(here, &row.target.hops);
         let done = put(here, &row.target, Value::from(text.trim_end())).is_ok();
-        // Each segment's field is a source of its own.
+        // Each segment's field is a separate source.
         for cells in cells.chunk_by(|one, other| one.origin.segment == other.origin.segment) {
             self.line_field(row, (cells, done), scope, build);
         }
@@ -91,8 +92,8 @@ impl<'m> Run<'_, 'm> {
         build.trace(origin, row.id, span);
     }
 
-    /// Says that a value was read in another way than OBX-2 says. Somebody looks at a final result whose value is
-    /// none of its type.
+    /// Reports that a value was not read as OBX-2 says. A final result whose value does not conform
+    /// to its type needs attention.
     pub(super) fn retyped(&mut self, row: &MapRow, cell: Cell<'m>, scope: &Scope<'_, 'm>) {
         let Some(why) = scope.observed(cell.origin.segment).why else {
             return;
@@ -107,7 +108,7 @@ impl<'m> Run<'_, 'm> {
         self.unusable((cell, scope.reading), row.id, found, why.text(), true);
     }
 
-    /// Is it the last word on the result (table 0085): final, or corrected after that?
+    /// Returns whether the status is final, or corrected after that (table 0085).
     fn is_final(&self, segment: u32) -> bool {
         let found = self.message.segment_at(segment as usize);
         let status = found.map(|segment| segment.field(11).value());

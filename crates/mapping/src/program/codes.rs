@@ -4,18 +4,19 @@ use super::systems::{LONGEST, fold};
 use super::table::Table;
 use std::collections::HashMap;
 
-/// `codes AdministrativeSex HL70001 <-> administrative-gender`.
+/// A code table: `codes AdministrativeSex HL70001 <-> administrative-gender`.
 #[derive(Debug, Default)]
 pub(crate) struct CodeTable {
     pub(crate) name: String,
-    /// `HL70001`.
+    /// The HL7 table: `HL70001`.
     pub(crate) table: String,
-    /// The system of its targets.
+    /// The code system of the targets.
     pub(crate) system: String,
     pub(crate) forward: Table<String, Translation>,
-    /// The codes by their letters and digits alone, in capitals, where that tells them apart: `CHECKED-IN` is `CheckedIn`.
+    /// The codes reduced to letters and digits, in upper case, where that is unambiguous:
+    /// `CHECKED-IN` is `CheckedIn`.
     pub(crate) folded: Table<String, String>,
-    /// The `<->` spelling of a target, or the first `<-`, or the first fold.
+    /// The `<->` spelling of a target, or the first `<-`, or the first folded match.
     pub(crate) back: HashMap<String, String>,
 }
 
@@ -25,14 +26,14 @@ pub(crate) struct Translation {
     pub(crate) code: String,
     pub(crate) system: Option<String>,
     pub(crate) display: Option<String>,
-    /// It comes back as the same code.
+    /// The target maps back to the same code.
     pub(crate) two_way: bool,
 }
 
 // === impl CodeTable ===
 
 impl CodeTable {
-    /// The row of a code: as it is written, else by its letters and digits.
+    /// Returns the row of a code: by its exact spelling, else by its letters and digits.
     pub(crate) fn translate(&self, code: &str) -> Option<&Translation> {
         if let Some(found) = self.forward.get(code) {
             return Some(found);
@@ -42,7 +43,7 @@ impl CodeTable {
         self.forward.get(own)
     }
 
-    /// Learns the spellings of its codes. Called once they are all there.
+    /// Indexes the spellings of the codes. Called once all codes are present.
     pub(crate) fn settle(&mut self) {
         let mut folded: HashMap<String, Option<String>> = HashMap::new();
         let mut codes: Vec<(&String, &Translation)> = self.forward.iter().collect();
@@ -69,7 +70,7 @@ impl CodeTable {
         translation.system.as_deref().unwrap_or(&self.system)
     }
 
-    /// The v2 code of a target; its system, where one is given, must be the row's.
+    /// Returns the v2 code of a target; its system, if given, must be the row's.
     pub(crate) fn back(&self, code: &str, system: Option<&str>) -> Option<&str> {
         let found = self.back.get(code)?;
         let agrees = match (system, self.forward.get(found)) {

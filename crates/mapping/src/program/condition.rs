@@ -1,4 +1,4 @@
-//! Conditions, bound.
+//! Bound conditions.
 
 use super::{Hop, Source};
 use crate::syntax::Compare;
@@ -22,7 +22,7 @@ pub(crate) enum Op {
     HasTime,
     HasNumber,
     HasCheckDigit,
-    /// The letters stand in it, in either case.
+    /// The text contains the letters, ignoring case.
     HasWord(Box<str>),
     In(Vec<Box<str>>),
     NotIn(Vec<Box<str>>),
@@ -51,7 +51,7 @@ pub(crate) enum ResourceOp {
 // === impl Condition ===
 
 impl Condition {
-    /// The tests that must all hold, where it is nothing but such.
+    /// Returns the tests that must all hold, if the condition consists only of such tests.
     pub(crate) fn conjuncts(&self) -> Vec<(&Source, &Op)> {
         match self {
             Self::All(parts) => parts.iter().flat_map(Self::conjuncts).collect(),
@@ -60,7 +60,7 @@ impl Condition {
         }
     }
 
-    /// Every source that it reads.
+    /// Collects every source that the condition reads.
     pub(crate) fn sources(&self, found: &mut Vec<Source>) {
         match self {
             Self::Is(_) => {}

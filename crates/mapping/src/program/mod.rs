@@ -1,9 +1,9 @@
 //! A map bound to the v2 dictionary and the FHIR definitions, ready to run.
 //!
 //! Invariants:
-//! - no name is looked up and no path is read at run time: elements are `&'static str` from the
-//!   definitions, types and tables are places in vectors of the program;
-//! - every row keeps the number under which its file and line are found.
+//! - no name is looked up and no path is parsed at run time: elements are `&'static str` from the
+//!   definitions, types and tables are indices into vectors of the program;
+//! - every row keeps the ID under which its file and line are found.
 
 mod codes;
 mod condition;
@@ -27,16 +27,16 @@ use crate::visits::Visits;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A row of a map: where lineage and reports point.
+/// The ID of a map's row, to which lineage and reports point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub(crate) u32);
 
 impl RowId {
-    /// No row: what HL7 itself says and no map has to.
+    /// No row: something that HL7 itself defines and no map has to.
     pub const NONE: Self = Self(u32::MAX);
 }
 
-/// Where a row stands.
+/// The position of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowInfo {
     /// The file: `v2/pid.map`.
@@ -50,7 +50,7 @@ pub struct RowInfo {
 /// A segment's name: three letters or digits.
 pub(crate) type SegmentName = [u8; 3];
 
-/// Everything of one dialect.
+/// The program of one dialect.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     pub(crate) rows: Vec<RowInfo>,
@@ -60,30 +60,30 @@ pub(crate) struct Program {
     pub(crate) functions: Vec<Function>,
     pub(crate) messages: HashMap<String, Arc<MessageMap>>,
     pub(crate) systems: Systems,
-    /// What is there with a reason where no field told it, by resource type.
+    /// The elements present with a reason if no field supplied them, by resource type.
     pub(crate) missing: Table<&'static str, Arc<[Missing]>>,
-    /// Assigning authorities: name and URI.
+    /// The assigning authorities: name and URI.
     pub(crate) authorities: Vec<(String, String)>,
     pub(crate) zone: Option<String>,
-    /// The types of PID-3 that name this source's patients, where its dialect says them.
+    /// The types of PID-3 that name this source's patients, if its dialect states them.
     pub(crate) patient_numbers: Option<Vec<String>>,
-    /// By what the source's visits without a number are known.
+    /// How the source's visits without a number are identified.
     pub(crate) visits: Visits,
-    /// What the source's comma in a number means.
+    /// The meaning of a comma in the source's numbers.
     pub(crate) decimals: Decimals,
 }
 
-/// A function where a row calls it.
+/// A function as a row calls it.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) forward: Arc<Script>,
     pub(crate) back: Option<Arc<Script>>,
-    /// What reads the text that it makes: the converter of the element's own type.
+    /// The converter that reads the function's result: that of the element's own type.
     pub(crate) then: Convert,
 }
 
-/// `segment PID <-> Patient`.
+/// A segment map: `segment PID <-> Patient`.
 #[derive(Debug)]
 pub(crate) struct SegmentMap {
     pub(crate) segments: Vec<SegmentName>,
@@ -91,12 +91,12 @@ pub(crate) struct SegmentMap {
     pub(crate) spot: RowId,
 }
 
-/// `type CX <-> Identifier`.
+/// A type map: `type CX <-> Identifier`.
 #[derive(Debug)]
 pub(crate) struct TypeMap {
     pub(crate) name: String,
     pub(crate) body: Body,
-    /// A unit: `10^3/uL` is one, not two components.
+    /// The type is a unit: `10^3/uL` is one unit, not two components.
     pub(crate) joins_powers: bool,
     pub(crate) spot: RowId,
 }
@@ -106,15 +106,15 @@ pub(crate) struct TypeMap {
 pub(crate) struct Body {
     pub(crate) fhir_type: &'static str,
     pub(crate) rows: Vec<Row>,
-    /// One for each row: see [`Body::settle`].
+    /// One need for each row: see [`Body::settle`].
     pub(crate) needs: Vec<Need>,
-    /// The segments that needs speak of.
+    /// The segments that the needs refer to.
     pub(crate) segments: Vec<SegmentName>,
-    /// Constants of the message, for going back.
+    /// Constants of the message, used going back.
     pub(crate) written: Vec<FieldConstant>,
 }
 
-/// `set OBX-11 = F when …`.
+/// A constant of the message: `set OBX-11 = F when …`.
 #[derive(Debug)]
 pub(crate) struct FieldConstant {
     pub(crate) id: RowId,
@@ -140,29 +140,31 @@ pub(crate) struct MapRow {
     pub(crate) place: Option<Place>,
     pub(crate) convert: Convert,
     pub(crate) text: TextPart,
-    /// Its source is a field whose type another field names: OBX-5.
+    /// The row's source is a field whose type is named by another field: OBX-5.
     pub(crate) varies: bool,
     pub(crate) when: Option<Condition>,
-    /// The condition reads fields only: it says the same of each value and is asked once.
+    /// The condition reads only fields, so it has the same result for each value and is evaluated
+    /// once.
     pub(crate) when_first: bool,
     pub(crate) when_resource: Option<ResourceCondition>,
-    /// How many hops lead to what `when_resource` reads: the element, or what holds a primitive.
+    /// The number of hops to what `when_resource` reads: the element, or the parent of a primitive.
     pub(crate) resource_base: usize,
     pub(crate) otherwise: Option<String>,
     pub(crate) report: bool,
     pub(crate) reference: Option<ReferenceSpec>,
-    /// `otherwise assigner`: where the name of an unregistered authority goes.
+    /// `otherwise assigner`: the place for the name of an unregistered authority.
     pub(crate) assigner: Option<Target>,
-    /// Bits of the components that the row does not see.
+    /// A bit for each component that the row does not see.
     pub(crate) hidden: u64,
-    /// The words of several places, in groups that stand or fall together. Empty where the row is no such.
+    /// The words of several places, in groups that are kept or omitted together. Empty if the row
+    /// joins nothing.
     pub(crate) joined: Vec<Vec<Piece>>,
 }
 
 /// A piece of a joined text.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece {
-    /// A field or a part of one; `whole` where the dictionary gives it no components.
+    /// A field or a part of one; `whole` if the dictionary gives it no components.
     Source {
         source: Source,
         whole: bool,
@@ -170,26 +172,26 @@ pub(crate) enum Piece {
     Text(Box<str>),
 }
 
-/// What of its source a row reads as a text: separators in a text belong to it.
+/// The part of its source that a row reads as a text: separators in a text belong to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum TextPart {
-    /// It reads no text.
+    /// The row reads no text.
     #[default]
     None,
-    /// The whole is one.
+    /// The whole source is a text.
     Whole,
-    /// Its first component is one.
+    /// The first component is a text.
     First,
 }
 
-/// `=> Practitioner : XCN` with its key.
+/// A reference with its key: `=> Practitioner : XCN`.
 #[derive(Debug)]
 pub(crate) struct ReferenceSpec {
     pub(crate) resource_type: &'static str,
-    /// None where the rows below say all.
+    /// The type map; `None` if the rows below are enough.
     pub(crate) type_map: Option<usize>,
     pub(crate) keys: Vec<Vec<ReferenceKeyPart>>,
-    /// The key is within the value at hand: equal values mean the same resource.
+    /// The key is within the current value: equal values mean the same resource.
     pub(crate) own_key: bool,
     pub(crate) ownership: Ownership,
     /// The rows below, which run on the resource.
@@ -241,7 +243,7 @@ pub(crate) enum Over {
     Groups(Vec<Vec<Source>>),
 }
 
-/// The left side of a row. Component and sub 0 stand for the whole.
+/// The left side of a row. Component 0 and sub 0 mean the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Field {
@@ -265,11 +267,11 @@ pub(crate) enum Repeat {
     At(u16),
 }
 
-/// How a field's value becomes an element's.
+/// How a field's value becomes an element's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Convert {
     Text,
-    /// The text with the separators that stand in it.
+    /// The text including its separators.
     Whole,
     Words,
     /// The number of an XTN that comes in parts: country, area, local, extension.
@@ -278,19 +280,19 @@ pub(crate) enum Convert {
     Readable,
     /// The comparator before a number: `<` of `<0.01`.
     Comparator,
-    /// The number behind a comparator.
+    /// The number after a comparator.
     Compared,
-    /// The bytes of an ED, in Base64 whatever its encoding.
+    /// The bytes of an ED, in Base64 whatever the original encoding.
     Content,
     /// A PL in words: point of care, room, bed.
     Place,
     /// The repeats of a field as the lines of one text.
     Lines,
-    /// The names of the concepts of all repeats, one after the other.
+    /// The names of the concepts of all repeats, in order.
     Names,
-    /// An id as a URN: `urn:oid:`, `urn:uuid:` before it where it is one.
+    /// An ID as a URN, prefixed with `urn:oid:` or `urn:uuid:` if it is one.
     Urn(crate::values::universal::Kind),
-    /// An ED's or RP's type of data and subtype as a MIME type.
+    /// The type of data and subtype of an ED or RP as a MIME type.
     Media,
     Code,
     Date,
@@ -310,7 +312,7 @@ pub(crate) enum Convert {
         first: u8,
     },
     Codes(usize),
-    /// A function of the dialect: a place in the program's functions.
+    /// A function of the dialect: an index into the program's functions.
     Function(usize),
     Type {
         map: usize,
@@ -318,7 +320,7 @@ pub(crate) enum Convert {
     },
 }
 
-/// `message ORU_R01 -> Bundle`.
+/// A message map: `message ORU_R01 -> Bundle`.
 #[derive(Debug)]
 pub(crate) struct MessageMap {
     pub(crate) items: Vec<Item>,
@@ -347,7 +349,7 @@ pub(crate) struct ResourceItem {
     pub(crate) list: Option<Arc<ListSpec>>,
 }
 
-/// `end status = cancelled else active`
+/// The change to an entry that is no longer listed: `end status = cancelled else active`.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) element: &'static str,
@@ -355,7 +357,7 @@ pub(crate) struct End {
     pub(crate) again: Option<Literal>,
 }
 
-/// `snapshot of encounter else patient` and the lines that belong to it.
+/// A list: `snapshot of encounter else patient` and the lines that belong to it.
 #[derive(Debug)]
 pub(crate) struct ListSpec {
     pub(crate) id: RowId,
@@ -376,7 +378,7 @@ pub(crate) struct SegmentPlace {
 pub(crate) struct Key {
     pub(crate) alternatives: Vec<Vec<KeyPart>>,
     pub(crate) any_of: bool,
-    /// From here on the alternatives count only where none before has a value.
+    /// The index from which the alternatives count only if no earlier one has a value.
     pub(crate) otherwise: Option<usize>,
     pub(crate) place_among_equals: bool,
 }
@@ -386,7 +388,7 @@ pub(crate) enum KeyPart {
     Identifier,
     Label(Arc<str>),
     Source(Source),
-    /// The first that has a value.
+    /// The first source that has a value.
     FirstOf(Vec<Source>),
     /// The code of a system, in whichever triplet of the field it stands.
     Coded(Source, Box<str>),
@@ -398,16 +400,17 @@ pub(crate) struct Link {
     pub(crate) id: RowId,
     pub(crate) target: Arc<Target>,
     pub(crate) is_list: bool,
-    /// `diagnosis[*].condition`: the first goes into the first element that is there, and so on.
+    /// `diagnosis[*].condition`: the first reference goes into the first existing element, and so
+    /// on.
     pub(crate) pairs: bool,
     pub(crate) adds: bool,
     pub(crate) label: Arc<str>,
     pub(crate) when: Option<Condition>,
-    /// FHIR asks for the element: where nothing is known, a new resource says that.
+    /// FHIR requires the element: if nothing is known, a new resource says so.
     pub(crate) required: bool,
 }
 
-/// The bit of part `n` in what accounts and cells keep: part 1 is bit 0.
+/// Returns the bit of part `n` in accounts and cells: part 1 is bit 0.
 pub(crate) fn part_bit(n: u8) -> u64 {
     let place = u32::from(n).wrapping_sub(1);
     1_u64.checked_shl(place).unwrap_or(0)
@@ -432,8 +435,8 @@ impl Program {
 // === impl MapRow ===
 
 impl MapRow {
-    /// Is its source a field? Then `.n` in its condition is a component of that field, else of the
-    /// value at hand.
+    /// Returns whether the row's source is a field. If so, `.n` in its condition is a component of
+    /// that field, otherwise of the current value.
     pub(crate) fn reads_field(&self) -> bool {
         matches!(self.sources.first(), Some(Source::Field { .. }))
     }
@@ -442,7 +445,7 @@ impl MapRow {
 // === impl Repeat ===
 
 impl Repeat {
-    /// The one that is read where one value is wanted.
+    /// Returns the repeat that is read if one value is wanted.
     pub(crate) fn first(self) -> u16 {
         match self {
             Self::All => 1,
@@ -454,7 +457,7 @@ impl Repeat {
 // === impl Source ===
 
 impl Source {
-    /// The same of every repeat of its field.
+    /// Returns the same source for every repeat of its field.
     pub(crate) fn all_repeats(mut self) -> Self {
         if let Self::Field { repeat, .. } = &mut self {
             *repeat = Repeat::All;
@@ -462,7 +465,7 @@ impl Source {
         self
     }
 
-    /// The same of the first repeat, where it asks for each.
+    /// Returns the same source for the first repeat, if it asks for each.
     pub(crate) fn first_repeat(mut self) -> Self {
         if let Self::Field {
             repeat: repeat @ Repeat::All,
@@ -478,7 +481,7 @@ impl Source {
         matches!(self, Self::Field { .. })
     }
 
-    /// Does it ask for each repeat of its field?
+    /// Returns whether the source asks for each repeat of its field.
     pub(crate) fn is_each(self) -> bool {
         matches!(
             self,
@@ -489,7 +492,7 @@ impl Source {
         )
     }
 
-    /// The component that it reads of the value at hand.
+    /// Returns the component of the current value that the source reads.
     pub(crate) fn cell_component(self) -> Option<u8> {
         match self {
             Self::Cell { component, .. } => Some(component),

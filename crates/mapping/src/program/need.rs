@@ -1,30 +1,30 @@
-//! What must be there before a row can do anything: most rows of most messages find nothing, and
-//! that is seen from one bit.
+//! Determines what a row needs before it can do anything: most rows of most messages find nothing,
+//! and one bit shows that.
 //!
-//! Invariant: a row that is passed over would have changed nothing and noted nothing.
+//! Invariant: a row that is skipped would have changed nothing and recorded nothing.
 
 use super::{Body, MapRow, Over, ReferenceKeyPart, Row, SegmentName, Source};
 use smallvec::SmallVec;
 
-/// Something that a row cannot do without: one of these bits at a place of its body.
+/// A row's precondition: one of these bits at an index of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
     place: u8,
     bits: u64,
 }
 
-/// What is there for the rows of a body: one bit that always is, the parts of the value at hand, then
-/// the fields of each of [`Body::segments`].
+/// The bits present for the rows of a body: one that is always set, the parts of the current value,
+/// then the fields of each of [`Body::segments`].
 pub(crate) struct There(SmallVec<[u64; 10]>);
 
 const ALWAYS: u8 = 0;
 const PARTS: u8 = 1;
 const FIRST_SEGMENT: usize = 2;
 
-/// Fields and parts with higher numbers have no bit.
+/// The highest field or part number that has a bit.
 const LAST: u16 = 63;
 
-/// The bit of a field or part by its number from one; none for those far out.
+/// Returns the bit of a field or part by its number, from 1; `None` for high numbers.
 pub(crate) fn bit(number: u16) -> Option<u64> {
     (1..=LAST).contains(&number).then(|| 1 << number)
 }
@@ -32,7 +32,7 @@ pub(crate) fn bit(number: u16) -> Option<u64> {
 // === impl Body ===
 
 impl Body {
-    /// Works out what its rows need. Called once they are all there.
+    /// Determines the needs of the rows. Called once all rows are present.
     pub(crate) fn settle(&mut self) {
         let mut segments = Vec::new();
         let needs = self.rows.iter().map(|row| Need::of(row, &mut segments));
@@ -61,13 +61,13 @@ impl Body {
 // === impl Need ===
 
 impl Need {
-    /// It runs in any case.
+    /// The row always runs.
     const NOTHING: Self = Self {
         place: ALWAYS,
         bits: 1,
     };
 
-    /// It runs whatever is there.
+    /// Returns whether the row runs whatever is present.
     pub(crate) fn is_nothing(self) -> bool {
         self.place == ALWAYS
     }
@@ -92,7 +92,7 @@ impl Need {
         if row.arrow.forward() {
             Self::any_of(&row.sources, segments)
         } else {
-            // No part has this bit: it never runs this way.
+            // No part has this bit, so the row never runs this way.
             Self::parts(0)
         }
     }
@@ -127,7 +127,8 @@ impl Need {
 // === impl There ===
 
 impl There {
-    /// `parts` of the value at hand; `fields` gives those of a segment.
+    /// Collects the bits. `parts` are those of the current value; `fields` returns those of a
+    /// segment.
     pub(crate) fn new(body: &Body, parts: u64, fields: impl Fn(SegmentName) -> u64) -> Self {
         let mut there = SmallVec::from_slice(&[1, parts]);
         for segment in &body.segments {

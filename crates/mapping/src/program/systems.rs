@@ -1,7 +1,7 @@
 //! Code systems by their v2 names.
 //!
-//! A name is found as it is written, else by its letters and digits alone: senders write `SNOMED CT`, `SNOMED-CT`, `RxNorm`
-//! and `icd10cm`, and table 0396 means one system by each.
+//! A name is looked up as written, then by its letters and digits alone: senders write `SNOMED CT`,
+//! `SNOMED-CT`, `RxNorm` and `icd10cm`, and table 0396 means one system by each.
 
 use super::table::Table;
 use crate::values::universal::{self, LOCAL, escape, unescape};
@@ -11,25 +11,25 @@ use std::collections::HashMap;
 const V2: &str = "http://terminology.hl7.org/CodeSystem/v2-";
 const V3: &str = "http://terminology.hl7.org/CodeSystem/v3-";
 const OID: &str = "urn:oid:";
-/// No name of a code system has more letters and digits.
+/// The maximum number of letters and digits in the name of a code system.
 pub(super) const LONGEST: usize = 40;
 
 /// Names and URIs of code systems.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Systems {
     uris: Table<String, String>,
-    /// The same by their letters and digits alone, in capitals.
+    /// The same names reduced to letters and digits, in upper case.
     folded: Table<String, String>,
     pub(crate) names: HashMap<String, String>,
     pub(crate) shorts: HashMap<String, String>,
-    /// Systems whose codes have a least width: leading zeros belong to them.
+    /// Systems whose codes have a minimum width: leading zeros belong to the code.
     widths: Vec<(String, usize)>,
 }
 
 // === impl Systems ===
 
 impl Systems {
-    /// A name and its URI; a later one replaces an earlier one.
+    /// Adds a name and its URI; a later one replaces an earlier one.
     pub(crate) fn learn(&mut self, name: &str, uri: &str) {
         self.uris.insert(name.to_owned(), uri.to_owned());
         let mut space = [0; LONGEST];
@@ -38,12 +38,12 @@ impl Systems {
         }
     }
 
-    /// The codes of that system have at least so many characters.
+    /// Sets the minimum number of characters of the system's codes.
     pub(crate) fn widen(&mut self, uri: &str, width: usize) {
         self.widths.push((uri.to_owned(), width));
     }
 
-    /// The URI of a v2 name such as `LN` or `HL70001`.
+    /// Returns the URI of a v2 name such as `LN` or `HL70001`.
     pub(crate) fn uri<'a>(&'a self, name: &'a str) -> Cow<'a, str> {
         let known = |name: &str| self.uris.get(name).map(|uri| Cow::Borrowed(uri.as_str()));
         if let Some(uri) = known(name) {
@@ -70,14 +70,14 @@ impl Systems {
         Cow::Owned(format!("{LOCAL}{}", escape(name)))
     }
 
-    /// The code with the leading zeros that its system writes; none where it has them.
+    /// Returns the code with the leading zeros that its system requires; `None` if it has them.
     pub(crate) fn widened(&self, system: &str, code: &str) -> Option<String> {
         let (_, width) = self.widths.iter().find(|(uri, _)| uri == system)?;
         let short = code.len() < *width && code.bytes().all(|byte| byte.is_ascii_digit());
         (short && !code.is_empty()).then(|| format!("{code:0>width$}"))
     }
 
-    /// The v2 name of a URI; a URI without one stands for itself.
+    /// Returns the v2 name of a URI; a URI without one is returned as it is.
     pub(crate) fn name<'a>(&'a self, uri: &'a str) -> Cow<'a, str> {
         if let Some(name) = self.names.get(uri) {
             return Cow::Borrowed(name);
@@ -97,7 +97,7 @@ impl Systems {
         }
     }
 
-    /// The URI of a short name in a map.
+    /// Returns the URI of a short name in a map.
     pub(crate) fn short(&self, name: &str) -> String {
         if name.contains(':') {
             return name.to_owned();
@@ -120,7 +120,7 @@ fn table_number(name: &str) -> Option<&str> {
     (digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
-/// Its letters and digits in capitals, if it has any and they are not too many.
+/// Returns the letters and digits in upper case, if there are any and not too many.
 pub(super) fn fold<'s>(name: &str, space: &'s mut [u8; LONGEST]) -> Option<&'s str> {
     let mut at = 0;
     for byte in name.bytes().filter(u8::is_ascii_alphanumeric) {
@@ -131,7 +131,7 @@ pub(super) fn fold<'s>(name: &str, space: &'s mut [u8; LONGEST]) -> Option<&'s s
     std::str::from_utf8(found).ok()
 }
 
-/// An OID of four arcs at least: what is shorter may be a version.
+/// Returns whether the name is an OID of at least four arcs: a shorter one may be a version.
 fn is_oid(name: &str) -> bool {
     4 <= name.split('.').count() && universal::is_oid(name)
 }

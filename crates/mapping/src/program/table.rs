@@ -1,19 +1,19 @@
 //! Tables that maps fill and messages are looked up in: names of code systems, codes.
 //!
-//! Invariant: no key comes from a message. The hash is quick and not keyed, so whoever chooses the keys could make a
-//! table slow; those who write maps have no reason to.
+//! Invariant: no key comes from a message. The hash is fast and unkeyed, so whoever chooses the
+//! keys could make a table slow; authors of maps have no reason to.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// From a text of a map to what it stands for.
+/// A table from a text of a map to its meaning.
 pub(crate) type Table<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
 
-/// Eight bytes a step.
+/// A hasher that takes eight bytes a step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Quick(u64);
 
-/// Odd, with bits all over.
+/// Odd, with bits spread over the word.
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
 // === impl Quick ===
@@ -35,7 +35,7 @@ impl Hasher for Quick {
         self.word(last ^ (bytes.len() as u64) << 56);
     }
 
-    /// The end of a text: its length is in already.
+    /// Ignores the end of a text: its length is already included.
     fn write_u8(&mut self, _: u8) {}
 
     fn finish(&self) -> u64 {
@@ -51,7 +51,7 @@ mod tests {
     use std::collections::HashSet;
     use std::hash::BuildHasher;
 
-    /// Codes and names as maps have them: alike, short, with a number at the end.
+    /// Codes and names as maps have them: similar, short, with a number at the end.
     #[test]
     fn like_texts_have_unlike_hashes() {
         let texts = (0..5_000).map(|n| format!("HL7{n:04}"));
@@ -62,7 +62,7 @@ mod tests {
         let hash = |text: &String| build.hash_one(text);
         let whole: HashSet<u64> = texts.iter().map(hash).collect();
         assert_eq!(whole.len(), texts.len());
-        // Chance would fill about 7,500 of the 16,384 places.
+        // Random values would fill about 7,500 of the 16,384 places.
         let places: HashSet<u64> = texts.iter().map(|text| hash(text) & 0x3FFF).collect();
         assert!(texts.len() * 3 / 5 < places.len(), "{}", places.len());
         let tops: HashSet<u64> = texts.iter().map(|text| hash(text) >> 57).collect();

@@ -1,4 +1,4 @@
-//! Where a row writes: hops through elements, slices of lists.
+//! The place where a row writes: hops through elements, slices of lists.
 
 use fhir::build::{Name, Value};
 use std::fmt;
@@ -8,19 +8,19 @@ use std::ops::Deref;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
     pub(crate) hops: Vec<Hop>,
-    /// The FHIR type at the end.
+    /// The FHIR type at the end of the path.
     pub(crate) fhir_type: &'static str,
     /// The other JSON names of the same choice: `valueString` beside `valueQuantity`.
     pub(crate) rivals: Vec<Element>,
-    /// Is this the first row of its map on this place? Others only add parts.
+    /// This is the first row of its map for this place. Other rows only add parts.
     pub(crate) principal: bool,
-    /// `merge by`: only elements whose value here is equal are replaced.
+    /// `merge by`: only elements with the same value at this place are replaced.
     pub(crate) merge_by: Vec<Hop>,
-    /// Of what exists only an absent element is set, whoever owns the resource.
+    /// In an existing resource, only an absent element is set, whoever owns the resource.
     pub(crate) fills_gap: bool,
 }
 
-/// The JSON name of an element, looked up when the map was read.
+/// The JSON name of an element, looked up when the map was parsed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Element {
     text: &'static str,
@@ -29,32 +29,32 @@ pub(crate) struct Element {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hop {
-    /// An element that is there once.
+    /// An element that occurs once.
     Field(Element),
-    /// The one element of a list that is told apart.
+    /// The one element of a list that the slice selects.
     One(Element, Slice),
     /// New elements of a list.
     Many(Element, Slice),
 }
 
-/// Which elements of a list belong to a row.
+/// Selects the elements of a list that belong to a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slice {
     pub(crate) told: Vec<Told>,
-    /// What rows tell apart in this list, this row among them.
+    /// The distinguishing values of every row on this list, including this one.
     pub(crate) others: Vec<Vec<Told>>,
 }
 
-/// `type = PLAC` or `use default home, also mobile, absent`.
+/// A distinguishing value: `type = PLAC` or `use default home, also mobile, absent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) path: Vec<&'static str>,
     pub(crate) values: Vec<Literal>,
     pub(crate) default: bool,
     pub(crate) absent: bool,
-    /// The element is a list: one of its items is the value.
+    /// The element is a list, and one of its items has the value.
     pub(crate) is_list: bool,
-    /// The words of a concept, which tell nothing apart.
+    /// The text of a concept, which distinguishes nothing.
     pub(crate) text: Option<Box<str>>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum Literal {
         system: Box<str>,
         code: Box<str>,
     },
-    /// `set … = absent`: what stands there goes.
+    /// `set … = absent`: removes what is there.
     Absent,
 }
 
@@ -138,7 +138,7 @@ impl Slice {
         self.told.iter().all(|told| told.holds(element))
     }
 
-    /// Writes what tells the row's elements apart.
+    /// Writes the values that distinguish the row's elements.
     pub(crate) fn mark(&self, element: &mut Value) {
         for told in &self.told {
             told.mark(element);
@@ -164,7 +164,7 @@ impl Told {
         value
     }
 
-    /// The words stand beside the code unless the sender has some of its own.
+    /// Adds the text beside the code unless the sender has a text.
     fn put_words(&self, element: &mut Value) {
         let Some(text) = &self.text else { return };
         let concept = match walk_mut(element, &self.path) {
@@ -192,7 +192,7 @@ impl Told {
                 return;
             }
             if let (Literal::Concept { system, code }, [name]) = (first, self.path.as_slice()) {
-                // A concept of the sender stays beside the one that tells the row.
+                // A concept of the sender stays beside the one that marks the row.
                 let coding = Literal::coding(system, code);
                 if let Some(Value::Array(codings)) = element
                     .get_mut(name)
@@ -217,7 +217,7 @@ impl Told {
     }
 }
 
-/// Follows names; of a list the first item counts.
+/// Follows the names; in a list, the first item counts.
 pub(crate) fn walk<'v>(value: &'v Value, path: &[&'static str]) -> Option<&'v Value> {
     let mut at = value;
     for name in path {

@@ -1,4 +1,4 @@
-//! Blocks: what begins at the left margin.
+//! Parses blocks, which begin at the left margin.
 
 use super::cursor::{Read, Stuck};
 use super::function::function;
@@ -27,7 +27,7 @@ const HEADS: [&str; 11] = [
     "test",
 ];
 
-/// The blocks of a file's lines.
+/// Parses a file's lines into blocks.
 pub(super) fn blocks(
     file: &Arc<str>,
     lines: Vec<Line<'_>>,
@@ -63,7 +63,8 @@ pub(super) fn blocks(
     blocks
 }
 
-/// Inside a dialect `choice NK1 = contact` and inside a message nothing but rows may follow.
+/// Returns whether the line starts a block. In a dialect, `choice NK1 = contact` is a row; in a
+/// message, only rows may follow.
 fn is_head(line: &Line<'_>, current: Option<&Line<'_>>) -> bool {
     let mut cursor = line.cursor();
     let Some(word) = cursor.word() else {
@@ -224,7 +225,7 @@ fn code(cursor: &mut Cursor<'_>) -> Read<CodeRow> {
     Ok(row)
 }
 
-/// Does another row follow on the same line?
+/// Returns whether another row follows on the same line.
 fn is_code_row(cursor: &Cursor<'_>) -> bool {
     let mut ahead = cursor.clone();
     ahead.value(&[]).is_ok() && arrow(&mut ahead).is_ok()
@@ -321,7 +322,7 @@ fn dialect(
     })
 }
 
-/// A code of table 0203 or the site's own; `""` is a number without a type.
+/// Parses a code of table 0203 or the site's own; `""` is a number without a type.
 fn number_type(cursor: &mut Cursor<'_>) -> Read<String> {
     if cursor.next_is("\"") {
         cursor.quoted()
@@ -395,7 +396,7 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
             text: cursor.take_rest(),
             children: Vec::new(),
         };
-        // The lines below belong to the row; they are read in place.
+        // The lines below belong to the row and are parsed in place.
         let row = row(&with_children(inner, line), stuck);
         return Ok(row.map(|row| DialectRow::Change {
             spot,

@@ -1,17 +1,17 @@
-//! What stands after `when`.
+//! Parses the condition after `when`.
 
 use super::cursor::Read;
 use super::path::{path, source};
 use super::{At, Compare, Condition, Cursor, Op};
 
-/// Which side of `|`.
+/// The side of `|`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Message,
     Resource,
 }
 
-/// Conditions nest at most so deep.
+/// The maximum nesting depth of conditions.
 const MAX_DEPTH: u8 = 16;
 
 pub(super) fn condition(cursor: &mut Cursor<'_>, side: Side) -> Read<Condition> {

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Spot;
 
-/// Where a line could not be read on, and why.
+/// The position at which a line could not be parsed further, and the reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Stuck {
     pub(crate) spot: Spot,
@@ -10,10 +10,10 @@ pub(crate) struct Stuck {
     pub(crate) remedy: Option<String>,
 }
 
-/// What reading gives.
+/// The result of parsing.
 pub(crate) type Read<T> = Result<T, Stuck>;
 
-/// A place in a line.
+/// A position in a line.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     text: &'a str,
@@ -34,7 +34,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The place of the next token.
+    /// Returns the position of the next token.
     pub(crate) fn spot(&mut self) -> Spot {
         self.skip_space();
         Spot {
@@ -69,7 +69,7 @@ impl<'a> Cursor<'a> {
         self.rest().is_empty()
     }
 
-    /// Everything that is left.
+    /// Returns the rest of the line.
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or("")
     }
@@ -89,13 +89,13 @@ impl<'a> Cursor<'a> {
         self.stuck(format!("nothing more was expected here, found `{rest}`"))
     }
 
-    /// The next characters without white space before them.
+    /// Returns whether the mark comes next, after optional white space.
     pub(crate) fn next_is(&mut self, mark: &str) -> bool {
         self.skip_space();
         self.rest().starts_with(mark)
     }
 
-    /// Is this very place the mark?
+    /// Returns whether the mark is at this exact position.
     pub(crate) fn touches(&self, mark: &str) -> bool {
         self.rest().starts_with(mark)
     }
@@ -117,16 +117,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Is the next word this one?
+    /// Returns whether this word comes next.
     pub(crate) fn next_word_is(&mut self, word: &str) -> bool {
         let mut ahead = self.clone();
         ahead.next_is(word) && ahead.word() == Some(word)
     }
 
-    /// Takes a keyword; a longer word that begins with it is another one.
+    /// Takes a keyword. A longer word that begins with it does not match.
     pub(crate) fn keyword(&mut self, word: &str) -> bool {
         let mut ahead = self.clone();
-        // Most keywords are asked for where another stands.
+        // Most keywords are tried where another one stands.
         let found = ahead.next_is(word) && ahead.word() == Some(word);
         if found {
             *self = ahead;
@@ -142,13 +142,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A word of letters, digits, `_` and `-` that begins with a letter or `_`.
+    /// Takes a word of letters, digits, `_` and `-` that begins with a letter or `_`.
     pub(crate) fn word(&mut self) -> Option<&'a str> {
         self.skip_space();
         let rest = self.rest();
         let is_end = |byte: u8| !(byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         let end = rest.bytes().position(is_end).unwrap_or(rest.len());
-        // `a->b`: the dash is the arrow's.
+        // `a->b`: the dash belongs to the arrow.
         let end = match rest.get(..end) {
             Some(word) if rest.get(end..).is_some_and(|more| more.starts_with('>')) => {
                 word.trim_end_matches('-').len()
@@ -170,7 +170,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Letters, digits and `_` only: an element or segment name.
+    /// Takes a word of letters, digits and `_` only: an element or segment name.
     pub(crate) fn plain_word(&mut self) -> Option<&'a str> {
         let rest = self.rest();
         let is_end = |byte: u8| !(byte.is_ascii_alphanumeric() || byte == b'_');
@@ -194,7 +194,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Text in quotes.
+    /// Takes a quoted text.
     pub(crate) fn quoted(&mut self) -> Read<String> {
         self.expect("\"")?;
         if let Some((text, _)) = self.rest().split_once('"')
@@ -222,7 +222,7 @@ impl<'a> Cursor<'a> {
         self.stuck_with("the quote is not closed", "\"…\"")
     }
 
-    /// Text in quotes, or characters up to white space or one of `stops`.
+    /// Takes a quoted text, or characters up to white space or one of `stops`.
     pub(crate) fn value(&mut self, stops: &[char]) -> Read<String> {
         if self.next_is("\"") {
             return self.quoted();

@@ -1,10 +1,10 @@
-//! Functions of a dialect.
+//! Parses functions of a dialect.
 
 use super::cursor::Read;
 use super::{Cursor, FunctionRow, Quoted};
 use crate::diagnostic::Spot;
 
-/// What stands after `function`: `room(text) = rhai "…" back "…"`.
+/// Parses the rest of a line after `function`: `room(text) = rhai "…" back "…"`.
 pub(super) fn function(cursor: &mut Cursor<'_>, spot: Spot) -> Read<FunctionRow> {
     let name = cursor.name("the function's name")?;
     cursor.expect("(")?;
@@ -47,7 +47,7 @@ fn quoted(cursor: &mut Cursor<'_>) -> Read<Quoted> {
 // === impl Quoted ===
 
 impl Quoted {
-    /// The place in the file of a character of the text, counted from one.
+    /// Returns the position in the file of a character of the text, counted from 1.
     pub(crate) fn place(&self, character: usize) -> Spot {
         let mut left = character.saturating_sub(1);
         let mut offset = 0;

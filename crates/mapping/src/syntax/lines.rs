@@ -1,4 +1,4 @@
-//! Lines, and which belong to which by their indent.
+//! Splits a text into lines and nests them by indentation.
 
 use super::Cursor;
 
@@ -11,7 +11,7 @@ pub(super) struct Line<'a> {
     pub(super) children: Vec<Line<'a>>,
 }
 
-/// The lines of a text as a tree. Empty and comment lines are left out.
+/// Parses the lines of a text into a tree. Empty lines and comments are left out.
 pub(super) fn tree(text: &str) -> Vec<Line<'_>> {
     let mut roots: Vec<Line<'_>> = Vec::new();
     for (place, raw) in text.lines().enumerate() {
@@ -32,7 +32,8 @@ pub(super) fn tree(text: &str) -> Vec<Line<'_>> {
     roots
 }
 
-/// Depth is capped: deeper indents than any map needs stay on the last level.
+/// Inserts a line. Depth is capped: lines indented deeper than any map needs stay on the last
+/// level.
 fn insert<'a>(siblings: &mut Vec<Line<'a>>, line: Line<'a>, depth: usize) {
     match siblings.last_mut() {
         Some(last) if last.indent < line.indent && depth < 16 => {
@@ -42,7 +43,7 @@ fn insert<'a>(siblings: &mut Vec<Line<'a>>, line: Line<'a>, depth: usize) {
     }
 }
 
-/// `#` at the start or after white space, outside of quotes.
+/// Removes a comment: `#` at the start or after white space, outside quotes.
 fn without_comment(line: &str) -> &str {
     let (mut quoted, mut escaped, mut after_space) = (false, false, true);
     for (offset, ch) in line.char_indices() {

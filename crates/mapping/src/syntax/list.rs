@@ -1,4 +1,4 @@
-//! Lists of a message map: what a sender lists anew in each message.
+//! Parses the lists of a message map: what a sender lists completely in each message.
 //!
 //! ```text
 //! AL1 -> AllergyIntolerance as allergies
@@ -15,15 +15,15 @@ use super::row::optional_when;
 use super::{Condition, Cursor, SetRow};
 use crate::diagnostic::Spot;
 
-/// What the lines of one item say of its list.
+/// The lines of one item about its list.
 #[derive(Debug, Default)]
 pub(crate) struct ListLines {
     pub(crate) snapshot: Option<Snapshot>,
-    /// What is set in an entry that is listed no more.
+    /// The values set in an entry that is no longer listed.
     pub(crate) ends: Vec<End>,
-    /// An entry that says that there is none.
+    /// The condition for an entry that says that there is none.
     pub(crate) none: Option<(Spot, Condition)>,
-    /// An entry that the message itself ends.
+    /// The condition for an entry that the message itself ends.
     pub(crate) ended: Option<(Spot, Condition)>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct ListLines {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) row: SetRow,
-    /// What it is where the entry is listed again.
+    /// The value set if the entry is listed again.
     pub(crate) again: Option<SetRow>,
 }
 
@@ -39,12 +39,12 @@ pub(crate) struct End {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) spot: Spot,
-    /// Whose list it is: the first of these that the message names.
+    /// The labels that may own the list: the first of them that the message names.
     pub(crate) within: Vec<(Spot, String)>,
     pub(crate) when: Option<Condition>,
 }
 
-/// What follows `snapshot`.
+/// Parses the rest of a line after `snapshot`.
 pub(super) fn snapshot(cursor: &mut Cursor<'_>, spot: Spot) -> Read<Snapshot> {
     cursor.expect_keyword("of")?;
     let mut within = Vec::new();
@@ -59,7 +59,7 @@ pub(super) fn snapshot(cursor: &mut Cursor<'_>, spot: Spot) -> Read<Snapshot> {
     Ok(Snapshot { spot, within, when })
 }
 
-/// A line of its own; false where it is none of these.
+/// Parses a line of a list; returns false if it is none of these.
 pub(super) fn line(cursor: &mut Cursor<'_>, lines: &mut ListLines) -> Read<bool> {
     let spot = cursor.spot();
     if cursor.next_word_is("end") {

@@ -1,4 +1,4 @@
-//! Message maps: groups, resources, what ties them.
+//! Parses message maps: groups, resources, links.
 
 use super::condition::{Side, condition};
 use super::cursor::{Read, Stuck};
@@ -88,7 +88,7 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
     Ok(Item::Resource(Box::new(item)))
 }
 
-/// `ORDER_OBSERVATION.OBR[*]`; a group without a segment comes back as the segment.
+/// Parses `ORDER_OBSERVATION.OBR[*]`; a group without a segment is returned as the segment.
 fn place(cursor: &mut Cursor<'_>) -> Read<SegmentPlace> {
     let spot = cursor.spot();
     let mut names = Vec::new();

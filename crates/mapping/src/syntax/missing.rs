@@ -1,4 +1,4 @@
-//! `missing TYPE`: elements that are there with a reason where no field told them.
+//! Parses `missing TYPE`: elements present with a reason if no field supplied them.
 
 use super::condition::{Side, condition};
 use super::cursor::{Read, Stuck};
@@ -14,11 +14,11 @@ pub(crate) struct MissingBlock {
     pub(crate) rows: Vec<MissingRow>,
 }
 
-/// `gender = unknown when …`.
+/// One row: `gender = unknown when …`.
 #[derive(Debug)]
 pub(crate) struct MissingRow {
     pub(crate) target: Path,
-    /// The code that says so where the element must have one.
+    /// The code for a missing value, if the element must have a code.
     pub(crate) code: Option<String>,
     /// A test of the resource.
     pub(crate) when: Option<Condition>,

@@ -1,7 +1,7 @@
-//! The text of a map as a tree.
+//! Parses the text of a map into a tree.
 //!
 //! Invariants:
-//! - reading never fails and never panics: it gives the tree of what it understood, and a
+//! - parsing never fails and never panics: it returns the tree of what it understood, and a
 //!   diagnostic with line and column for each line that it did not;
 //! - nothing is looked up here: names are text until the compiler binds them.
 
@@ -51,14 +51,14 @@ pub(crate) enum Block {
     Test(TestBlock),
 }
 
-/// `segment PID <-> Patient` or `type CX <-> Identifier`.
+/// A map: `segment PID <-> Patient` or `type CX <-> Identifier`.
 #[derive(Debug)]
 pub(crate) struct MapBlock {
     pub(crate) spot: Spot,
     pub(crate) kind: MapKind,
     pub(crate) arrow: Arrow,
     pub(crate) fhir_type: String,
-    /// How a resource that a type map makes is found again.
+    /// The key by which a resource that a type map makes is found again.
     pub(crate) key: Option<KeyClause>,
     pub(crate) rows: Vec<Row>,
 }
@@ -86,7 +86,7 @@ pub(crate) enum Row {
         when: Option<Condition>,
     },
     Set(SetRow),
-    /// `set OBX-11 = F`: written going back.
+    /// A constant of the message, written going back: `set OBX-11 = F`.
     SetField {
         spot: Spot,
         source: Source,
@@ -94,7 +94,8 @@ pub(crate) enum Row {
         when: Option<Condition>,
     },
     Each(EachRow),
-    /// A row that a dialect put among those of another file: its faults and lineage name its own.
+    /// A row that a dialect inserted among those of another file: its errors and lineage name its
+    /// own file.
     Foreign {
         file: Arc<str>,
         row: Box<Row>,
@@ -116,7 +117,7 @@ pub(crate) struct MapRow {
     pub(crate) without: Vec<u8>,
     /// Rows that run on the resource that `=>` leads to.
     pub(crate) rows: Vec<Row>,
-    /// `A + (B "/" C)`: the words of several places. Empty where the row is no such.
+    /// `A + (B "/" C)`: the words of several places. Empty if the row joins nothing.
     pub(crate) joined: Vec<Vec<Piece>>,
 }
 
@@ -127,7 +128,7 @@ pub(crate) enum Piece {
     Text(String),
 }
 
-/// Which items of a list of primitives.
+/// The items of a list of primitives that a row means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     At(u8),
@@ -148,7 +149,7 @@ pub(crate) struct Clauses {
     pub(crate) otherwise: Option<String>,
     pub(crate) report: bool,
     pub(crate) merge_by: Option<Path>,
-    /// `fills gap`: only where nothing stands.
+    /// `fills gap`: only if nothing is there.
     pub(crate) fills_gap: bool,
 }
 
@@ -246,7 +247,7 @@ pub(crate) struct Told {
     pub(crate) values: Vec<String>,
     pub(crate) default: bool,
     pub(crate) absent: bool,
-    /// The words of a concept: `type = REF "referrer"`.
+    /// The text of a concept: `type = REF "referrer"`.
     pub(crate) text: Option<String>,
 }
 
@@ -266,7 +267,7 @@ pub(crate) enum Condition {
     },
 }
 
-/// What a test looks at: a source left of `|`, a path right of it.
+/// The subject of a test: a source left of `|`, a path right of it.
 #[derive(Clone, Debug)]
 pub(crate) enum At {
     Source(Source),
@@ -301,10 +302,10 @@ pub(crate) enum Compare {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyClause {
     pub(crate) spot: Spot,
-    /// Alternatives, each of parts; of `any of` the one that weighs most is first.
+    /// The alternatives, each made of parts; with `any of`, in descending order of weight.
     pub(crate) alternatives: Vec<Vec<KeyPart>>,
     pub(crate) any_of: bool,
-    /// From here on the alternatives count only where none before has a value.
+    /// The index from which the alternatives count only if no earlier one has a value.
     pub(crate) otherwise: Option<usize>,
     pub(crate) place_among_equals: bool,
     pub(crate) ownership: Option<Ownership>,
@@ -321,18 +322,18 @@ pub(crate) enum KeyPart {
     Coded(Source, String),
     /// `RXA-3 to the day`.
     Day(Source),
-    /// A word that tells resources of one person or place apart: `"MDIR"`.
+    /// A word that distinguishes resources of one person or place: `"MDIR"`.
     Text(String),
 }
 
-/// Who may change what exists.
+/// The ownership: who may change an existing resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// Sets and deletes what its rows map.
+    /// Sets and deletes the elements that its rows map.
     Owns,
-    /// Sets only what is absent.
+    /// Sets only absent elements.
     FillsGaps,
-    /// Creates what nobody knows yet and changes nothing that exists.
+    /// Creates a resource that does not exist yet and changes nothing that exists.
     OnlyLinks,
 }
 
@@ -361,7 +362,7 @@ pub(crate) struct SystemRow {
     pub(crate) arrow: Arrow,
     pub(crate) uri: String,
     pub(crate) short: Option<String>,
-    /// The least number of characters of its codes.
+    /// The minimum number of characters of the system's codes.
     pub(crate) width: Option<usize>,
 }
 
@@ -428,13 +429,13 @@ pub(crate) struct DialectBlock {
 #[derive(Debug)]
 pub(crate) enum DialectRow {
     Zone(Spot, String),
-    /// Which mark stands before the fraction of a number.
+    /// The decimal mark of the source's numbers.
     Decimal(Spot, String),
     Authority(String, String),
     System(String, String),
     /// `patient numbers MR, EPI`: the types of PID-3 that name this source's patients.
     Numbers(Vec<String>),
-    /// `visits by account`: by what this source's visits without a number are known.
+    /// `visits by account`: how this source's visits without a number are identified.
     Visits(Spot, String),
     Means {
         spot: Spot,
@@ -455,7 +456,7 @@ pub(crate) enum DialectRow {
     },
 }
 
-/// `function room(text) = rhai "…" back "…"`.
+/// A function: `function room(text) = rhai "…" back "…"`.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionRow {
     pub(crate) spot: Spot,
@@ -465,13 +466,13 @@ pub(crate) struct FunctionRow {
     pub(crate) back: Option<Quoted>,
 }
 
-/// A text in quotes, and where it stands.
+/// A quoted text and its position.
 #[derive(Clone, Debug)]
 pub(crate) struct Quoted {
-    /// The place of its first character.
+    /// The position of the first character.
     pub(crate) spot: Spot,
     pub(crate) text: String,
-    /// As it stands between the quotes.
+    /// The text as written between the quotes.
     raw: String,
 }
 
@@ -491,7 +492,7 @@ pub(crate) enum Expectation {
     Back,
 }
 
-/// Reads one file.
+/// Parses one file.
 pub(crate) fn parse(name: &str, text: &str) -> (File, Vec<Diagnostic>) {
     let name: Arc<str> = name.into();
     let mut diagnostics = Vec::new();

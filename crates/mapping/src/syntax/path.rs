@@ -1,4 +1,4 @@
-//! Sources (left) and paths (right).
+//! Parses sources (left) and paths (right).
 
 use super::cursor::Read;
 use super::{Arrow, Cursor, Many, Path, Repeat, Source, Step, StepName, Told};
@@ -18,7 +18,7 @@ pub(super) fn arrow(cursor: &mut Cursor<'_>) -> Read<Arrow> {
     }
 }
 
-/// Does a source stand here?
+/// Returns whether a source comes next.
 pub(super) fn is_source(cursor: &mut Cursor<'_>) -> bool {
     source(&mut cursor.clone()).is_ok()
 }
@@ -105,7 +105,7 @@ fn small(cursor: &mut Cursor<'_>) -> Read<u8> {
     }
 }
 
-/// `name[*]{use default home}.given`, or `this`.
+/// Parses a path: `name[*]{use default home}.given`, or `this`.
 pub(super) fn path(cursor: &mut Cursor<'_>) -> Read<Path> {
     let spot = cursor.spot();
     if cursor.keyword("this") {
@@ -203,7 +203,7 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
         } else if ahead.next_is("}") {
             return ahead.stuck("expected `also`, `absent` or another element");
         } else {
-            // `also home, mobile, absent` may leave out the second `also`.
+            // `also home, mobile, absent` may omit the second `also`.
             let mut bare = ahead.clone();
             let value = bare.value(&[',', '}'])?;
             if !bare.next_is(",") && !bare.next_is("}") {

@@ -1,4 +1,4 @@
-//! Rows of segment and type maps.
+//! Parses rows of segment and type maps.
 
 use super::condition::{Side, condition};
 use super::cursor::Read;
@@ -9,7 +9,7 @@ use super::{
     Row, SetRow,
 };
 
-/// A row with the lines under it. Lines that could not be read go to `stuck`.
+/// Parses a row with the lines under it. Lines that could not be parsed go to `stuck`.
 pub(super) fn row(line: &Line<'_>, stuck: &mut Vec<super::cursor::Stuck>) -> Option<Row> {
     let mut cursor = line.cursor();
     let read = if cursor.next_word_is("each") {
@@ -32,7 +32,7 @@ pub(super) fn rows(lines: &[Line<'_>], stuck: &mut Vec<super::cursor::Stuck>) ->
     lines.iter().filter_map(|line| row(line, stuck)).collect()
 }
 
-/// A constant of the resource, or one of the message: a field stands after `set`.
+/// Parses a constant of the resource, or one of the message if a field follows `set`.
 fn set_row(cursor: &mut Cursor<'_>) -> Read<Row> {
     let mut ahead = cursor.clone();
     let spot = ahead.spot();
@@ -141,7 +141,7 @@ fn mapping(
     }))
 }
 
-/// `RXE-2.2 + (RXE-25 RXE-26) + "…"`; nothing where the row has one source or mirrors.
+/// Parses `RXE-2.2 + (RXE-25 RXE-26) + "…"`; empty if the row has one source or mirrors.
 fn joined(cursor: &mut Cursor<'_>) -> Read<Vec<Vec<Piece>>> {
     let mut ahead = cursor.clone();
     let begins = ahead.next_is("(") || ahead.next_is("\"");
@@ -182,7 +182,7 @@ fn sources_of(joined: &[Vec<Piece>]) -> Vec<super::Source> {
     sources.collect()
 }
 
-/// `without (.3 .9)`: components that the row does not see.
+/// Parses `without (.3 .9)`: components that the row does not see.
 fn without(cursor: &mut Cursor<'_>) -> Read<Vec<u8>> {
     let mut hidden = Vec::new();
     if !cursor.keyword("without") {
@@ -200,7 +200,7 @@ fn without(cursor: &mut Cursor<'_>) -> Read<Vec<u8>> {
     Ok(hidden)
 }
 
-/// The key line, which is the first if there is one, and the lines after it.
+/// Returns the key line, if the first line is one, and the lines after it.
 pub(super) fn keyed<'l, 'a>(lines: &'l [Line<'a>]) -> Read<(Option<KeyClause>, &'l [Line<'a>])> {
     match lines.split_first() {
         Some((first, below)) if first.cursor().next_word_is("key") => {
@@ -223,7 +223,7 @@ fn place(cursor: &mut Cursor<'_>) -> Option<Place> {
         .map(|(_, place)| place)
 }
 
-/// `: NAME [codes TABLE]`, `: codes TABLE`, or nothing.
+/// Parses `: NAME [codes TABLE]`, `: codes TABLE`, or nothing.
 pub(super) fn convert(cursor: &mut Cursor<'_>) -> Read<Convert> {
     if !cursor.take(":") {
         return Ok(Convert::default());
@@ -343,7 +343,7 @@ fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
     }
 }
 
-/// `key …, only links` under a reference row.
+/// Parses `key …, only links` under a reference row.
 fn key_line(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
     cursor.expect_keyword("key")?;
     let key = key(cursor)?;
@@ -351,7 +351,7 @@ fn key_line(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
     Ok(key)
 }
 
-/// What stands after `key`, and an ownership if one follows.
+/// Parses what follows `key`, and an ownership if one follows.
 pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
     let mut key = KeyClause {
         spot: cursor.spot(),
@@ -375,8 +375,8 @@ pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
     Ok(key)
 }
 
-/// `any of OBR-3 else ORC-3, OBR-2 with OBR-4, else any of (patient, PID-18), else its place among
-/// equals`.
+/// Parses `any of OBR-3 else ORC-3, OBR-2 with OBR-4, else any of (patient, PID-18), else its place
+/// among equals`.
 fn any_of(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
     key.any_of = true;
     numbers(cursor, key)?;
@@ -430,7 +430,7 @@ fn numbers(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
     Ok(())
 }
 
-/// One of `any of`; a key of several parts in parentheses is whole as it is.
+/// Parses one alternative of `any of`; a key of several parts in parentheses is complete by itself.
 fn number(cursor: &mut Cursor<'_>) -> Read<(Vec<KeyPart>, bool)> {
     if !cursor.take("(") {
         return Ok((vec![part(cursor)?], true));
@@ -473,7 +473,7 @@ fn parts(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
     }
 }
 
-/// `subject = patient` after a comma is no part of the key.
+/// Returns whether a link follows: `subject = patient` after a comma is not part of the key.
 fn is_link(cursor: &mut Cursor<'_>) -> bool {
     let mut ahead = cursor.clone();
     path(&mut ahead).is_ok() && (ahead.next_is("=") || ahead.next_is("+="))
@@ -496,7 +496,7 @@ fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
     }
 }
 
-/// A field of a key, and how it is read.
+/// Parses a field of a key and how it is read.
 fn field(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
     let first = source(cursor)?;
     if cursor.keyword("in") {

@@ -1,4 +1,4 @@
-//! Reading never fails: any text gives a tree and diagnostics with places.
+//! Parsing never fails: any text gives a tree and diagnostics with positions.
 
 use super::*;
 use proptest::prelude::*;

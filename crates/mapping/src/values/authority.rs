@@ -3,15 +3,15 @@
 use super::universal::Kind;
 use crate::forward::cell::{Cell, Reading};
 
-/// What an HD says in FHIR.
+/// The FHIR form of an HD.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) uri: Option<String>,
-    /// The name, where the URI does not say it.
+    /// The name, if the URI does not imply it.
     pub(crate) name: Option<String>,
-    /// Bits of the parts that the URI stands for.
+    /// A bit for each part that the URI represents.
     pub(crate) used: u64,
-    /// Why the URI is not one of the kind that HD.3 names.
+    /// The reason that the URI is not of the kind that HD.3 names.
     pub(crate) why: Option<&'static str>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Registered<'a> {
 // === impl Registered ===
 
 impl<'a> Registered<'a> {
-    /// The URI of a name.
+    /// Returns the URI of a name.
     pub(crate) fn uri(self, name: &str) -> Option<&'a str> {
         let mut all = self.program.iter().chain(self.source);
         let found = all.find(|(own, _)| own == name);
@@ -65,7 +65,7 @@ pub(crate) fn forward(
     }
 }
 
-/// Name, id and type of an HD, from a URI and a name.
+/// Returns the name, ID and type of an HD, from a URI and a name.
 pub(crate) fn back(
     uri: Option<&str>,
     name: Option<&str>,

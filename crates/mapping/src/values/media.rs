@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Base64 with or without its padding: senders leave it out.
+/// Base64 with or without padding, because senders omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -13,7 +13,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The first bytes of what is embedded, and its type.
+/// The first bytes of each known format, and its MIME type.
 const SIGNS: [(&[u8], &str); 9] = [
     (b"%PDF", "application/pdf"),
     (b"\x89PNG", "image/png"),
@@ -26,8 +26,9 @@ const SIGNS: [(&[u8], &str); 9] = [
     (b"<html", "text/html"),
 ];
 
-/// `application/pdf` of `AP^PDF`, `application^pdf` or `TEXT^PDF`: a subtype that is known says more than
-/// the type, into which senders write what they like. Empty where neither says anything.
+/// Returns the MIME type: `application/pdf` for `AP^PDF`, `application^pdf` or `TEXT^PDF`. A known
+/// subtype outweighs the type, which senders fill in freely. Returns an empty text if neither says
+/// anything.
 pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
     let part = |n| cell.part(n, reading).plain(reading).to_ascii_lowercase();
     let (kind, subtype) = (part(2), part(3));
@@ -51,7 +52,8 @@ pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
     format!("{known}/{subtype}")
 }
 
-/// The type by the first bytes where the sender names none; plain text where the bytes are such.
+/// Detects the MIME type by the first bytes if the sender names none; plain text if the bytes are
+/// text.
 fn of_content(cell: Cell<'_>, kind: &str, reading: &Reading) -> String {
     let Ok((bytes, is_text)) = bytes(cell, reading) else {
         return String::new();
@@ -64,7 +66,7 @@ fn of_content(cell: Cell<'_>, kind: &str, reading: &Reading) -> String {
     }
 }
 
-/// The part that holds the data: ED.5, or all of a value without parts.
+/// Returns the part that holds the data: ED.5, or the whole of a value without parts.
 fn data<'m>(cell: Cell<'m>, reading: &Reading) -> Cell<'m> {
     let fifth = cell.part(5, reading);
     if fifth.is_empty(reading) && !cell.is_divided(reading) {
@@ -73,7 +75,7 @@ fn data<'m>(cell: Cell<'m>, reading: &Reading) -> Cell<'m> {
     fifth
 }
 
-/// Does a value that is called otherwise hold a document?
+/// Returns whether a value declared as another type holds a document.
 pub(crate) fn is_document(cell: Cell<'_>, reading: &Reading) -> bool {
     let raw = data(cell, reading).raw;
     let is_named = || {
@@ -83,14 +85,15 @@ pub(crate) fn is_document(cell: Cell<'_>, reading: &Reading) -> bool {
     raw.starts_with(b"JVBERi0") || raw.starts_with(b"%PDF-") || is_named()
 }
 
-/// The data of an ED in Base64.
+/// Returns the data of an ED in Base64.
 pub(crate) fn content(cell: Cell<'_>, reading: &Reading) -> Result<String, &'static str> {
     let (bytes, _) = bytes(cell, reading)?;
     Ok(BASE64.encode(bytes))
 }
 
-/// The bytes, and whether they are what was sent as a text. Table 0299: A, Hex, Base64; where ED.4 is empty or something
-/// else, or the data are not in the encoding that it names, the data themselves say it or nobody does.
+/// Decodes the data. The flag is true if they were sent as plain text. The encoding is from table
+/// 0299: A, Hex, Base64. If ED.4 is empty or unknown, or the data are not in the encoding that it
+/// names, the encoding is detected from the data, if possible.
 fn bytes(cell: Cell<'_>, reading: &Reading) -> Result<(Vec<u8>, bool), &'static str> {
     let text = data(cell, reading).joined(reading);
     if text.trim().is_empty() {
@@ -128,7 +131,7 @@ fn bytes(cell: Cell<'_>, reading: &Reading) -> Result<(Vec<u8>, bool), &'static 
     }
 }
 
-/// Words with blanks between them.
+/// Returns whether the text is words separated by blanks.
 fn is_prose(text: &str) -> bool {
     text.trim().contains(' ')
 }

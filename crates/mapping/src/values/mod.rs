@@ -1,4 +1,4 @@
-//! Primitive values, both ways.
+//! Primitive values, in both directions.
 
 pub(crate) mod authority;
 pub(crate) mod media;
@@ -9,5 +9,5 @@ pub(crate) mod time;
 pub(crate) mod unit;
 pub(crate) mod universal;
 
-/// What a converter says of a text that it cannot use. It never repeats the text.
+/// A converter's result; the error says why a text cannot be used and never repeats the text.
 pub(crate) type Made<T> = Result<T, &'static str>;

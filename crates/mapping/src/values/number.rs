@@ -1,14 +1,14 @@
-//! Numbers: the digits stay, and which mark divides whole and fraction is never guessed.
+//! Numbers: digits are preserved, and the decimal mark is never guessed.
 
 use super::Made;
 use base::Decimal;
 use fhir::build::Value;
 use std::borrow::Cow;
 
-/// What a source's comma in a number means; HL7 v2 (2A, NM) has the point alone.
+/// The meaning of a comma in a source's numbers; HL7 v2 (2A, NM) allows only the point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Decimals {
-    /// The source has not said it: a number with a comma is a text.
+    /// The source has not declared it: a number with a comma is a text.
     #[default]
     Standard,
     /// `decimal point`: `1,234.5` is 1234.5.
@@ -17,7 +17,7 @@ pub(crate) enum Decimals {
     Comma,
 }
 
-/// The number as HL7 v2 writes it; none where it could be another.
+/// Returns the number as HL7 v2 writes it; `None` if it is ambiguous.
 fn plain(text: &str, decimals: Decimals) -> Option<Cow<'_, str>> {
     let text = text.trim();
     let (group, mark) = match decimals {
@@ -49,7 +49,8 @@ fn plain(text: &str, decimals: Decimals) -> Option<Cow<'_, str>> {
         .next()
         .is_some_and(|first| (1..=3).contains(&first.len()));
     let grouped = first && groups.all(|group| group.len() == 3);
-    // `1.5` of a source with commas can only be HL7's own spelling; `1.500` could be either.
+    // From a source with decimal commas, `1.5` can only be HL7's own notation; `1.500` could be
+    // either.
     if !grouped {
         let standard = decimals == Decimals::Comma && fraction.is_none();
         return standard.then_some(Cow::Borrowed(text));
@@ -69,7 +70,7 @@ fn parse(text: &str, decimals: Decimals) -> Option<Decimal> {
     plain(text, decimals)?.parse().ok()
 }
 
-/// Is it a number?
+/// Returns whether the text is a number.
 pub(crate) fn reads(text: &str, decimals: Decimals) -> bool {
     plain(text, decimals).is_some_and(|text| Decimal::is_valid(&text))
 }
@@ -79,7 +80,7 @@ pub(crate) fn decimal(text: &str, decimals: Decimals) -> Made<Value> {
     Ok(Value::from(&number))
 }
 
-/// The comparator before a number, and the text of the number: `<0.01`, `>= 5`, `≤3`.
+/// Splits a number into its comparator and its text: `<0.01`, `>= 5`, `≤3`.
 pub(crate) fn compared(text: &str, decimals: Decimals) -> Option<(&'static str, &str)> {
     const MARKS: [(&str, &str); 8] = [
         ("<=", "<="),
@@ -111,7 +112,8 @@ pub(crate) fn integer(text: &str, fhir_type: &str) -> Made<Value> {
     Ok(Value::from(i64::from(number)))
 }
 
-/// Digits, a hyphen and their check digit (modulus 10), as LOINC and the CDC's race and ethnicity codes have it: `2106-3`.
+/// Returns whether a code is digits, a hyphen and a modulus-10 check digit, as in LOINC and the
+/// CDC's race and ethnicity codes: `2106-3`.
 pub(crate) fn has_check_digit(code: &str) -> bool {
     let Some((number, &[b'-', check])) = code.as_bytes().split_last_chunk() else {
         return false;

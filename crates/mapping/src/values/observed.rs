@@ -1,47 +1,48 @@
-//! How OBX-5 is read: by the type that OBX-2 names where the value is one of that type, else by what stands there.
+//! Determines how OBX-5 is read: by the type that OBX-2 names if the value conforms to it,
+//! otherwise by its content.
 //!
-//! Facts: HL7 v2 7.4.2.2 (OBX-2), 7.4.2.5 (OBX-5), 2A (the types). Invariants: a value that was sent is read in one
-//! way or another, never not at all; a text is never made a number by guess.
+//! Facts: HL7 v2 7.4.2.2 (OBX-2), 7.4.2.5 (OBX-5), 2A (the types). Invariants: every value that was
+//! sent is read in some way; a text is never turned into a number by guessing.
 
 use super::number;
 use super::time;
 use crate::forward::cell::{Cell, Origin, Reading};
 use hl7v2::Dictionary;
 
-/// A number with a comparator before it in one text: `<0.01`.
+/// A comparator and a number in one text: `<0.01`.
 pub(crate) const COMPARED: &[u8] = b"compared";
-/// Parts that no element takes one by one: they are written in the order in which they are read.
+/// Parts that have no element of their own and are joined in reading order.
 pub(crate) const WORDS: &[u8] = b"words";
 const TEXT: &[u8] = b"ST";
 
-/// The type of a value.
+/// The type as which a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed<'m> {
-    /// The type that its conditions read as OBX-2.
+    /// The type that conditions see as OBX-2.
     pub(crate) kind: &'m [u8],
-    /// Why it is not the one that OBX-2 names.
+    /// The reason that the type differs from OBX-2, if it does.
     pub(crate) why: Option<Why>,
 }
 
-/// Why a value is read in another way than OBX-2 says.
+/// The reason that a value is not read as OBX-2 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// A comparator stands before a number.
+    /// A comparator precedes a number.
     Compared,
-    /// The value is none of that type.
+    /// The value does not conform to the declared type.
     Misfit,
-    /// A document is in a text.
+    /// A text contains a document.
     Document,
     /// OBX-2 is empty or names no type.
     Unnamed,
-    /// FHIR has no value of that type.
+    /// FHIR has no such value type.
     NoElement,
 }
 
 // === impl Why ===
 
 impl Why {
-    /// In words.
+    /// Describes the reason.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Compared => "a comparator stands before the number: read as both",
@@ -70,7 +71,7 @@ impl<'m> Observed<'m> {
         Self::new(TEXT, Some(Why::Misfit))
     }
 
-    /// Of a whole OBX-2 and a whole OBX-5.
+    /// Determines the type from a whole OBX-2 and a whole OBX-5.
     pub(crate) fn of(declared: &'m [u8], field: &'m [u8], reading: &Reading) -> Self {
         let value = Values { field, reading };
         if value.is_empty() {
@@ -96,13 +97,13 @@ impl<'m> Observed<'m> {
     }
 }
 
-/// A type that has components.
+/// Returns whether the type has components.
 fn has_parts(declared: &[u8]) -> bool {
     let name = std::str::from_utf8(declared).unwrap_or_default();
     Dictionary::newest_component(name, 1).is_some()
 }
 
-/// A type of one part that FHIR keeps as a text.
+/// Returns whether the type is a single-part type that FHIR keeps as a text.
 fn is_type(declared: &[u8]) -> bool {
     matches!(declared, b"TN" | b"GTS" | b"NUL" | b"STRING")
 }
@@ -117,7 +118,8 @@ struct Values<'a, 'm> {
 // === impl Values ===
 
 impl<'m> Values<'_, 'm> {
-    /// The repeats; where the first is empty the sign stands before a number (`~5`) and is text.
+    /// Returns the repeats. If the first is empty, the repeat separator precedes a number (`~5`)
+    /// and is text.
     fn repeats(self) -> impl Iterator<Item = Cell<'m>> {
         let repeat = self.reading.delimiters.repeat;
         let is_text = self.field.first() == Some(&repeat);
@@ -134,7 +136,7 @@ impl<'m> Values<'_, 'm> {
         self.field == b"\"\"" || self.valued().next().is_none()
     }
 
-    /// The value where it is there once.
+    /// Returns the value if there is exactly one.
     fn single(self) -> Option<Cell<'m>> {
         let mut all = self.valued();
         let first = all.next()?;
@@ -161,7 +163,7 @@ impl<'m> Values<'_, 'm> {
         }
     }
 
-    /// A document may hide in a text: who sends one means it to be opened.
+    /// Reads a text, which may contain a document: a sender who embeds one expects it to be opened.
     fn text(self, declared: &'m [u8]) -> Observed<'m> {
         match self.single() {
             Some(cell) if super::media::is_document(cell, self.reading) => {
@@ -240,7 +242,7 @@ impl<'m> Values<'_, 'm> {
         }
     }
 
-    /// OBX-2 says nothing.
+    /// Determines the type when OBX-2 says nothing.
     fn unnamed(self) -> Observed<'m> {
         let why = Some(Why::Unnamed);
         let Some(cell) = self.single() else {
@@ -260,14 +262,14 @@ impl<'m> Values<'_, 'm> {
         if matches!(self.structured(), Observed { kind: b"SN", .. }) {
             return Observed::new(b"SN", why);
         }
-        // A code, its words and their system.
+        // A code, its text and its coding system.
         let coded = [1, 2, 3].map(|n| !cell.part(n, self.reading).is_empty(self.reading));
         let coded = matches!(coded, [true, _, true] | [false, true, true]);
         Observed::new(if coded { b"CWE" } else { TEXT }, why)
     }
 }
 
-/// The parts of a value as words, in the order in which they are read.
+/// Joins the parts of a value in reading order.
 pub(crate) fn words(declared: &[u8], cell: Cell<'_>, reading: &Reading) -> String {
     let (order, between): (&[u8], &str) = match declared {
         b"SN" => (&[1, 2, 3, 4], ""),
@@ -279,7 +281,7 @@ pub(crate) fn words(declared: &[u8], cell: Cell<'_>, reading: &Reading) -> Strin
     };
     let mut said: Vec<String> = Vec::new();
     let mut say = |part: Cell<'_>| {
-        // A part that has parts of its own is their words.
+        // A part that has subparts is the join of those.
         let texts = part.parts(reading).map(|part| part.plain(reading));
         let texts: Vec<String> = texts
             .filter(|text| !text.is_empty())

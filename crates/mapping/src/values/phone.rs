@@ -1,8 +1,8 @@
-//! Words made of parts: telephone numbers, places, names of concepts.
+//! Texts composed of parts: telephone numbers, places, names of concepts.
 
 use crate::forward::cell::{Cell, Reading};
 
-/// `+1 555 5550100 X12` (HL7 v2-to-FHIR, XTN[ContactPoint]).
+/// Formats a telephone number: `+1 555 5550100 X12` (HL7 v2-to-FHIR, XTN[ContactPoint]).
 pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
     let part = |n| cell.part(n, reading).joined(reading);
     let (country, area, local, extension) = (part(5), part(6), part(7), part(8));
@@ -24,14 +24,15 @@ pub(crate) fn forward(cell: Cell<'_>, reading: &Reading) -> String {
     text
 }
 
-/// What a CWE is called: its text, else its code, else the original text.
+/// Returns the display name of a CWE: its text, else its code, else the original text.
 pub(crate) fn name(cell: Cell<'_>, reading: &Reading) -> String {
     let parts = [2, 1, 9].map(|n| cell.part(n, reading).joined(reading));
     let found = parts.into_iter().find(|text| !text.is_empty());
     found.map(Into::into).unwrap_or_default()
 }
 
-/// `ICU 101 A`: the point of care, the room, the bed; the facility where there is nothing else.
+/// Formats a place: `ICU 101 A` is the point of care, the room and the bed; the facility if there
+/// is nothing else.
 pub(crate) fn place(cell: Cell<'_>, reading: &Reading) -> String {
     let words = |numbers: &[u8]| {
         let parts = numbers

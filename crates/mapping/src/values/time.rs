@@ -1,15 +1,15 @@
-//! Dates and times: as precise as they were, with an offset where FHIR asks for one.
+//! Dates and times: precision is preserved, and an offset is added where FHIR requires one.
 
 use super::Made;
 use base::{DateTime, Precision, TimeReading, UtcOffset, Zone};
 use fhir::build::Value;
 
-/// Where an offset comes from when the value has none.
+/// The sources of the offset for a value that has none.
 #[derive(Clone, Debug)]
 pub(crate) struct Times {
     /// The offset of MSH-7.
     pub(crate) header: Option<UtcOffset>,
-    /// The source's zone.
+    /// The source's time zone.
     pub(crate) zone: Zone,
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn read(text: &str) -> Made<DateTime> {
     Ok(time)
 }
 
-/// What is wrong with the spelling of a time that went through.
+/// Returns what is wrong with the notation of an accepted time.
 pub(crate) fn slip(text: &str) -> Option<&'static str> {
     let (_, reading) = DateTime::read_hl7(text.trim()).ok()?;
     match reading {
@@ -52,7 +52,7 @@ pub(crate) fn instant(text: &str, times: &Times) -> Made<Value> {
     Ok(Value::from(with_offset(time, times).to_fhir(&times.zone)))
 }
 
-/// `HHMM[SS[.S…]]`; an offset cannot be said by a FHIR time.
+/// Converts `HHMM[SS[.S…]]`; a FHIR time cannot carry an offset.
 pub(crate) fn time(text: &str) -> Made<Value> {
     let stamp = format!("20000101{}", text.trim());
     let parsed = DateTime::parse_hl7(&stamp).map_err(|_| "not a time of day")?;
@@ -67,7 +67,7 @@ pub(crate) fn time(text: &str) -> Made<Value> {
     time.map(Value::from).ok_or("not a time of day")
 }
 
-/// What is doubtful about a value that went through.
+/// Returns what is doubtful about an accepted value.
 pub(crate) fn doubt(text: &str, times: &Times) -> Option<&'static str> {
     let time = read(text).ok()?;
     if time.precision() == Precision::Hour {
@@ -85,12 +85,12 @@ fn with_offset(time: DateTime, times: &Times) -> DateTime {
     }
 }
 
-/// The v2 text of a FHIR date, dateTime or instant.
+/// Formats a FHIR date, dateTime or instant as HL7 v2.
 pub(crate) fn back(text: &str) -> Option<String> {
     DateTime::parse_fhir(text).ok().map(|time| time.to_hl7())
 }
 
-/// The v2 text of a FHIR time.
+/// Formats a FHIR time as HL7 v2.
 pub(crate) fn time_back(text: &str) -> Option<String> {
     let time = DateTime::parse_fhir(&format!("2000-01-01T{text}Z"))
         .ok()?

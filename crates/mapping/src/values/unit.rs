@@ -1,13 +1,14 @@
-//! Units that a sender wrote with the component separator in them: `10^3/uL`, `m^2`.
+//! Units in which the sender wrote the component separator: `10^3/uL`, `m^2`.
 //!
-//! A coded unit (`mL^milliliter^UCUM`) has a code, a name and a coding system; a power has an exponent behind the
-//! separator. So two components are one unit where the second begins with a number and either there is no coding
-//! system or the first is a power's base, ten: no coded unit has that code.
+//! A coded unit (`mL^milliliter^UCUM`) has a code, a name and a coding system; a power has an
+//! exponent after the separator. So two components are one unit if the second begins with a number
+//! and either there is no coding system or the first is the base of a power, ten: no coded unit has
+//! that code.
 
 use smallvec::SmallVec;
 
-/// Joins the base and the exponent of a power, also where the unit's name is the power again
-/// (`10^9/L^10^9/L^UCUM`); true if there was one. `parts` are those of `raw`.
+/// Joins the base and the exponent of a power, also if the unit's name repeats the power
+/// (`10^9/L^10^9/L^UCUM`), and returns whether there was one. `parts` are the parts of `raw`.
 pub(crate) fn join_power<'m, const N: usize>(
     raw: &'m [u8],
     parts: &mut SmallVec<[&'m [u8]; N]>,
@@ -26,14 +27,14 @@ pub(crate) fn join_power<'m, const N: usize>(
         Some([base, exponent]) if is_ten(base) && is_exponent(exponent) => join_at(1, raw, parts),
         _ => false,
     };
-    // `10^3/uL^UCUM`: the name is left out.
+    // `10^3/uL^UCUM`: the name is omitted.
     if system && !named && parts.len() == 2 {
         parts.insert(1, &[]);
     }
     true
 }
 
-/// Makes one part of the one at that place and the next, with the separator between them.
+/// Joins the part at that index with the next one, with the separator between them.
 fn join_at<'m, const N: usize>(
     place: usize,
     raw: &'m [u8],
@@ -56,7 +57,7 @@ fn join_at<'m, const N: usize>(
     true
 }
 
-/// `3/uL`, `-1`.
+/// Returns whether the part starts with an exponent: `3/uL`, `-1`.
 fn is_exponent(part: &[u8]) -> bool {
     let digits = part.strip_prefix(b"-").or(part.strip_prefix(b"+"));
     digits
@@ -65,7 +66,7 @@ fn is_exponent(part: &[u8]) -> bool {
         .is_some_and(u8::is_ascii_digit)
 }
 
-/// `10`, `x10`, `X 10`, `*10`.
+/// Returns whether the part is ten: `10`, `x10`, `X 10`, `*10`.
 fn is_ten(part: &[u8]) -> bool {
     let sign = part.strip_suffix(b"10").map(<[u8]>::trim_ascii);
     matches!(sign, Some(b"" | b"x" | b"X" | b"*"))

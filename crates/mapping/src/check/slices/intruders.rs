@@ -1,8 +1,9 @@
-//! Rows that write into an element which another row makes and owns.
+//! Checks for rows that write into an element that another row makes and owns.
 //!
-//! A row on the one element of a list that is told apart (`identifier{type = SS}.value`) fills the first element that fits, and
-//! makes one only where none does. If another row makes elements of that list (`identifier[*] : CX`) and its data type can
-//! write what tells them apart, the first row overwrites a fact of the second.
+//! A row on one distinguished element of a list (`identifier{type = SS}.value`) fills the first
+//! element that matches, and makes one only if none does. If another row makes elements of that
+//! list (`identifier[*] : CX`) and its data type can write the distinguishing values, the first row
+//! overwrites a fact of the second.
 
 use super::super::inverse::exclude;
 use super::super::{Checker, source_text};
@@ -11,24 +12,24 @@ use crate::program::{
 };
 use std::collections::BTreeSet;
 
-/// A row that reaches into a list, from the map at that place of the program.
+/// A row that reaches into a list, and the index of its map in the program.
 struct Reach<'p> {
     map: usize,
     id: RowId,
     name: String,
     list: String,
     slice: &'p Slice,
-    /// It fills the one element that fits.
+    /// The row fills the one element that matches.
     fills: bool,
     row: Option<&'p MapRow>,
     content: Content<'p>,
 }
 
-/// What a row writes into the element besides what tells it apart.
+/// The content that a row writes into the element besides the distinguishing values.
 enum Content<'p> {
-    /// By a type map or the rows of an `each`.
+    /// Content written by a type map or by the rows of an `each`.
     Body(&'p Body),
-    /// One element below it.
+    /// One element below the list element.
     Below(Vec<&'static str>),
 }
 
@@ -74,7 +75,7 @@ impl Checker<'_> {
     }
 }
 
-/// Do their conditions never hold together?
+/// Returns whether the rows' conditions never hold together.
 fn apart(filler: &Reach<'_>, maker: &Reach<'_>) -> bool {
     let guarded = |row: &&MapRow| row.when.is_some();
     match (filler.row.filter(guarded), maker.row.filter(guarded)) {
@@ -83,7 +84,7 @@ fn apart(filler: &Reach<'_>, maker: &Reach<'_>) -> bool {
     }
 }
 
-/// Maps that run on one resource of some message, in both orders.
+/// Returns the pairs of maps that run on one resource of some message, in both orders.
 fn together(program: &Program) -> BTreeSet<(usize, usize)> {
     let mut found = BTreeSet::new();
     for message in program.messages.values() {
@@ -151,16 +152,16 @@ fn reaches<'p>(program: &'p Program, map: usize, body: &'p Body, found: &mut Vec
     }
 }
 
-/// A list on the way of a row.
+/// A list on a row's path.
 struct At<'p> {
     list: String,
     slice: &'p Slice,
     fills: bool,
-    /// How many steps lead to its elements.
+    /// The number of steps that lead to the list's elements.
     depth: usize,
 }
 
-/// Every list on the way, by its path; elements below an extension are told apart by it.
+/// Returns every list on the path; elements below an extension are distinguished by it.
 fn lists(target: &Target) -> Vec<At<'_>> {
     let mut found = Vec::new();
     let mut list = String::new();
@@ -187,7 +188,7 @@ fn lists(target: &Target) -> Vec<At<'_>> {
     found
 }
 
-/// Can the row make an element that is told apart so?
+/// Returns whether the row can make an element with these distinguishing values.
 fn makes(program: &Program, maker: &Reach<'_>, told: &[Told]) -> bool {
     let same = |one: &Told, other: &Told| one.path == other.path && one.values == other.values;
     let own = &maker.slice.told;
@@ -224,12 +225,12 @@ fn writes(program: &Program, content: &Content<'_>, told: &Told) -> bool {
     }
 }
 
-/// Does one of the paths lead into the other?
+/// Returns whether one of the paths leads into the other.
 fn leads(one: &[&str], other: &[&str]) -> bool {
     one.iter().zip(other).all(|(one, other)| one == other)
 }
 
-/// Can a code table lead to the value?
+/// Returns whether a code table can lead to the value.
 fn can_be(program: &Program, convert: Convert, told: &Told) -> bool {
     let Convert::Codes(table) = convert else {
         return true;
