@@ -1,38 +1,39 @@
-//! What a person has to look at in a message, written beside it in the ledger.
+//! Concerns: what a person has to look at in a message, stored beside it in the ledger.
 //!
 //! ```text
 //! unusable_value; OBX[2]-5: no number; identity_changed; PID-5: name, birth date and sex differ
 //! ```
 //!
 //! Invariants:
-//! - no PHI: reasons are codes, places are paths, and what is said is the map's or the chart's own;
-//! - what [`write`] wrote, [`read`] reads; a text of another origin (`held by admin: …`) is none.
+//! - no PHI: reasons are codes, places are paths, and the text comes from the map or the chart;
+//! - [`read`] parses what [`write`] wrote; text of another origin (`held by admin: …`) yields no
+//!   concern.
 
 use super::Attention;
 use std::fmt;
 use store::chart::Contradiction;
 
-/// One thing about a message that a person has to look at.
+/// A concern: one thing about a message that a person has to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Concern {
-    /// What kind.
+    /// Kind of concern.
     pub reason: Attention,
-    /// Where in the message, as a path (`OBX[2]-5`); empty for the whole.
+    /// Path in the message (`OBX[2]-5`); empty for the whole message.
     pub place: String,
-    /// What is wrong, without PHI; empty where the reason says it.
+    /// Description of the problem, without PHI; empty where the reason says it.
     pub why: String,
 }
 
-/// So many are written beside a message. A message may have thousands of them, all alike.
+/// Maximum number of concerns stored per message. A message may have thousands, all alike.
 const WRITTEN: usize = 20;
 
-/// What stands between two entries.
+/// Separator between two entries.
 const BETWEEN: &str = "; ";
 
 // === impl Concern ===
 
 impl Concern {
-    /// A concern at a place.
+    /// Creates a concern at a place.
     pub fn new(reason: Attention, place: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             reason,
@@ -41,7 +42,7 @@ impl Concern {
         }
     }
 
-    /// Two records that share an identifier and are kept apart.
+    /// Creates a concern about two records that share an identifier and are kept apart.
     pub fn of_contradiction(found: &Contradiction) -> Self {
         let [one, other] = &found.records;
         let kind = match found.kind.as_str() {
@@ -67,7 +68,7 @@ impl Concern {
 
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An entry must not look like two.
+        // One entry must not look like two.
         let why = self.why.replace(BETWEEN, ", ");
         match (self.place.as_str(), why.as_str()) {
             ("", why) => f.write_str(why),
@@ -77,7 +78,7 @@ impl fmt::Display for Concern {
     }
 }
 
-/// As the ledger has it; none where there is nothing to look at.
+/// Formats concerns for the ledger; none where there are no concerns.
 pub fn write<'c>(concerns: impl IntoIterator<Item = &'c Concern>) -> Option<String> {
     let mut text = String::new();
     let mut last = None;
@@ -101,11 +102,12 @@ fn push(text: &mut String, entry: &str) {
     text.push_str(entry);
 }
 
-/// What the ledger says of a message that needs attention: the reasons and their entries. Empty
-/// where the text is none of a flow's reasons.
+/// Parses the ledger's text about a message that needs attention: the reasons and their entries.
+/// Empty
+/// where the text contains no reason known here.
 pub fn read(text: &str) -> Vec<Concern> {
     let mut concerns: Vec<Concern> = Vec::new();
-    // A reason without an entry stands for itself.
+    // A reason without an entry becomes a concern of its own.
     let mut bare = None;
     for entry in text.split(BETWEEN) {
         match (
@@ -128,7 +130,7 @@ pub fn read(text: &str) -> Vec<Concern> {
     concerns
 }
 
-/// True where the ledger's text says that the message is in the chart.
+/// Returns true where the ledger's text says that the message is in the chart.
 pub fn in_chart(text: &str) -> bool {
     let code = text.split(BETWEEN).next().unwrap_or_default();
     Attention::parse(code).is_some_and(Attention::in_chart)
@@ -154,7 +156,7 @@ mod tests {
         fn what_is_written_is_read(concerns in prop::collection::vec(concern(), 0..12)) {
             let text = write(&concerns);
             let read = text.as_deref().map(read).unwrap_or_default();
-            // A bare reason beside entries of the same adds nothing, and is not kept.
+            // A bare reason beside entries with the same reason adds nothing and is dropped.
             let reasons = |of: &[Concern]| {
                 let mut reasons: Vec<_> = of.iter().map(|concern| concern.reason).collect();
                 reasons.dedup();

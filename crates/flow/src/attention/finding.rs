@@ -1,7 +1,8 @@
-//! What is odd about a message, for people: each finding with its place, its reason and what helps.
+//! Findings about a message, for people: each with its place, its reason and its remedy.
 //!
-//! The message itself is read again, by the maps as they are now; what only the chart could know
-//! (a number that another patient has) stands in the ledger beside the message.
+//! The message itself is read again with the current maps; what only the chart could know (a number
+//! that
+//! belongs to another patient) is in the ledger beside the message.
 
 use super::{Attention, Concern};
 use crate::engine::Engine;
@@ -11,16 +12,16 @@ use hl7v2::Message;
 use mapping::{Report, Source};
 use store::journal::Stored;
 
-/// One thing about a message. Free of PHI: places and reasons.
+/// A finding about a message. Free of PHI: places and reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity of the finding.
     pub severity: Severity,
-    /// A path, such as `OBX[2]-5`; empty for the whole.
+    /// Path in the message, such as `OBX[2]-5`; empty for the whole message.
     pub place: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub why: String,
-    /// What helps.
+    /// Remedy.
     pub remedy: &'static str,
 }
 
@@ -29,8 +30,9 @@ const LEFT_OUT: &str =
 const REPLACED: &str =
     "It is in the chart in another form. If that is not what is meant, mend the map and replay.";
 
-/// What the message's own flow says of its source: its dialect, zone and authorities. A flow that is
-/// configured no more gets the plain maps.
+/// Returns what the message's flow knows about its source: dialect, zone and authorities. A flow
+/// that is no
+/// longer configured gets the plain maps.
 pub fn source_of(engine: &Engine, stored: &Stored) -> Source {
     engine.config(&stored.summary.flow).map_or_else(
         || Source {
@@ -42,14 +44,14 @@ pub fn source_of(engine: &Engine, stored: &Stored) -> Source {
     )
 }
 
-/// What the maps report of a message, as they are now.
+/// Returns the report of the current maps on a message.
 pub fn report(engine: &Engine, maps: &LiveMaps, stored: &Stored, message: &Message) -> Report {
     maps.current()
         .forward(message, &source_of(engine, stored))
         .report
 }
 
-/// What maps and chart found, the worst first.
+/// Returns the findings of maps and chart, the most severe first.
 pub fn of(stored: &Stored, report: &Report) -> Vec<Finding> {
     let unusable = report.unusable.iter().map(|unusable| Finding {
         severity: unusable.severity,
@@ -91,7 +93,7 @@ pub fn of(stored: &Stored, report: &Report) -> Vec<Finding> {
     findings
 }
 
-/// What the ledger says that a person has to look at.
+/// Returns the concerns that the ledger has for the message.
 fn concerns(stored: &Stored) -> Vec<Concern> {
     let reason = stored.summary.reason.as_deref().unwrap_or_default();
     super::read(reason)

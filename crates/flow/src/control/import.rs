@@ -1,10 +1,12 @@
-//! Messages that no socket brings: a system's history, from files.
+//! Import of messages from files, such as the history of another system.
 //!
 //! Invariants:
-//! - they go the way of messages that come over a wire: the same door, journal, order, chart and
-//!   states; only nobody waits for an acknowledgement;
-//! - a message that the flow has in its journal, byte for byte, is not taken again, whenever it came:
-//!   an import that was broken off is run again from its beginning.
+//! - imported messages take the same path as those received over a network: the same checks,
+//!   journal, order,
+//!  chart and states; only nobody waits for an acknowledgement;
+//! - import is idempotent: a message that the flow already has in its journal, byte for byte, is
+//!   not taken
+//!  again, whenever it came, so an interrupted import is run again from its beginning.
 
 use super::ControlError;
 use crate::attention::Attention;
@@ -23,56 +25,56 @@ use std::time::{Duration, Instant};
 use store::journal::{Appended, Entry, Filter, Header, Page, Sequence, State, WriteError};
 use tokio::sync::oneshot;
 
-/// What became of one piece of a file.
+/// The result of importing one piece of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Import {
-    /// Its messages, in order, and what stands outside of them where an envelope does not fit.
+    /// Messages in order, and lines outside of all messages where an envelope does not match.
     pub messages: Vec<Imported>,
 }
 
-/// What became of one message.
+/// The result of importing one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// Its place in the journal.
+    /// Position in the journal.
     pub sequence: Sequence,
-    /// It was there before, and nothing was done now.
+    /// True where the message was in the journal before and nothing was done now.
     pub known: bool,
-    /// Where it stands.
+    /// Current state.
     pub state: State,
-    /// Why.
+    /// Reason for the state.
     pub reason: Option<String>,
 }
 
-/// A message on its way.
+/// A message in progress.
 enum Waiting {
     Known(Sequence),
     New {
         kept: oneshot::Receiver<Result<Appended, WriteError>>,
         finished: Option<oneshot::Receiver<Finished>>,
-        /// What the door said: it stands in the ledger a moment later.
+        /// Refusal on receipt, which reaches the ledger a moment later.
         shown: Option<Attention>,
     },
 }
 
-/// A message that is not kept yet, or the lines of an envelope, which are no message.
+/// A message that is not journaled yet, or the lines of an envelope, which are not a message.
 struct Coming {
     entry: Entry,
-    /// What the door says.
+    /// Refusal on receipt.
     refusal: Option<Attention>,
     message: Option<Message>,
 }
 
-/// Such messages have this place in their order where a flow keeps the order of connections.
+/// Connection name of imported messages, for a flow that keeps the order of connections.
 const CONNECTION: &str = "import";
-/// How long the outcome of a piece is waited for; what takes longer goes on by itself.
+/// Time limit for the outcome of a piece; work that takes longer continues in the background.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// So many messages of one control id are compared.
+/// Maximum number of messages with one control id that are compared.
 const MAX_ALIKE: usize = 50;
 
 // === impl Engine ===
 
 impl Engine {
-    /// Takes the messages of a piece of a file, in order, and waits for what becomes of them. Blocks.
+    /// Imports the messages of a piece of a file, in order, and waits for their outcomes. Blocks.
     pub fn import(&self, flow: &str, body: Bytes, by: &str) -> Result<Import, ControlError> {
         let flow = self.flow(flow)?;
         if self.is_draining() {
@@ -106,12 +108,12 @@ impl Engine {
         self.settle_all(waiting.collect())
     }
 
-    /// For each entry the message of the journal that is it, byte for byte.
+    /// Finds, for each entry, the byte-identical message in the journal.
     pub(super) fn known(&self, entries: &[&Entry]) -> Result<Vec<Option<Sequence>>, ControlError> {
         let mut known = self.work.journal.same_as(entries)?;
         for (entry, known) in entries.iter().zip(&mut known) {
             *known = match *known {
-                // What the disk has lost since then is taken again.
+                // Messages that the disk has lost since then are taken again.
                 Some(found) => Some(found).filter(|found| self.is_body(*found, &entry.body)),
                 None if entry.header.control_id.is_empty() => self.known_by_patient(entry)?,
                 None => None,
@@ -120,7 +122,7 @@ impl Engine {
         Ok(known)
     }
 
-    /// Without a control id its patient leads to it.
+    /// Finds a message without a control id by its patient.
     fn known_by_patient(&self, entry: &Entry) -> Result<Option<Sequence>, ControlError> {
         let header = &entry.header;
         let Some(patient) = header.patients.first() else {
@@ -158,7 +160,7 @@ impl Engine {
             &flow.config,
             &*self.work.destination,
         );
-        // A copy: a message that waits must not hold the whole piece.
+        // A copy: a message that waits must not retain the whole piece.
         let body = Bytes::copy_from_slice(bytes);
         let mut entry = entry(flow, (header, body), by);
         entry.no_message = (!is_message).then(|| CloseReason::Noise.word().to_owned());
@@ -169,7 +171,7 @@ impl Engine {
         }
     }
 
-    /// Keeps one and lets it go its way.
+    /// Journals one message and starts its processing.
     fn begin(&self, flow: &Arc<Flow>, coming: Coming) -> Waiting {
         let Coming {
             entry,
@@ -222,7 +224,7 @@ impl Engine {
             });
         }
         let ledger = self.work.journal.ledger();
-        // The states are noted behind the work; they can be read once this is written.
+        // States are recorded asynchronously; once this write is done they can be read.
         ledger.record(Vec::new()).wait()?;
         let mut messages = Vec::with_capacity(sequences.len());
         for (sequence, known, shown) in sequences {
@@ -249,7 +251,7 @@ impl Engine {
     }
 }
 
-/// The lines outside of all messages, for a person to see.
+/// Builds an entry for the lines outside of all messages, for a person to see.
 fn envelope(flow: &Flow, lines: Bytes, by: &str) -> Coming {
     let reason = Attention::BatchEnvelope;
     let header = decode::envelope_header(&Message::parse(lines.clone()));
@@ -262,7 +264,7 @@ fn envelope(flow: &Flow, lines: Bytes, by: &str) -> Coming {
     }
 }
 
-/// A message as the journal keeps it.
+/// Builds a journal entry for a message.
 pub(super) fn entry(flow: &Flow, (header, body): (Header, Bytes), by: &str) -> Entry {
     Entry {
         flow: flow.name().to_owned(),
@@ -275,7 +277,7 @@ pub(super) fn entry(flow: &Flow, (header, body): (Header, Bytes), by: &str) -> E
     }
 }
 
-/// Waits for an outcome, for a while. What it is stands in the ledger.
+/// Waits for an outcome until a deadline. The outcome itself is in the ledger.
 fn wait(mut finished: oneshot::Receiver<Finished>, until: Instant) {
     while let Err(oneshot::error::TryRecvError::Empty) = finished.try_recv() {
         if until < Instant::now() {

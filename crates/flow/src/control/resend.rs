@@ -1,11 +1,13 @@
-//! A changed copy of a message, or a copy for another flow.
+//! Resending: a changed copy of a message, or a copy for another flow.
 //!
 //! Invariants:
-//! - the copy is a journal entry of its own, and says in that entry whose copy it is, who made it
-//!   and why: the two cannot come apart;
-//! - a copy that the flow would refuse at its door is not made;
+//! - the copy is a journal entry of its own, which records the original, who made it and why: the
+//!   two
+//!  cannot come apart;
+//! - a copy that the flow would refuse on receipt is not made;
 //! - an original that waits for a person is set aside only once its copy is on disk; where others
-//!   wait behind it, only once the copy is applied, so that nobody overtakes it.
+//!   wait
+//!  behind it, only once the copy is applied, so that no message overtakes it.
 
 use super::{ControlError, said};
 use crate::engine::Engine;
@@ -22,51 +24,52 @@ use std::time::{Duration, Instant};
 use store::journal::{Appended, Entry, Sequence, State, Stored};
 use tokio::sync::oneshot;
 
-/// What is to be sent again.
+/// A request to resend a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Resend<'a> {
-    /// The original.
+    /// Original message.
     pub of: Sequence,
-    /// The changed bytes; none to send the original's.
+    /// Changed bytes; none to send the original's.
     pub body: Option<&'a [u8]>,
-    /// Another flow; none for the original's own.
+    /// Target flow; none for the original's own.
     pub flow: Option<&'a str>,
-    /// Who asks.
+    /// User who asks.
     pub by: &'a str,
-    /// Why; it stands in the journal.
+    /// Reason, which is stored in the journal.
     pub why: &'a str,
 }
 
-/// What became of it.
+/// The result of a resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resented {
-    /// The copy.
+    /// Position of the copy.
     pub sequence: Sequence,
-    /// The same copy was made before; nothing was done now.
+    /// True where the same copy was made before and nothing was done now.
     pub repeated: bool,
 }
 
-/// Whose copy a message is: the journal keeps it where other messages have their connection.
+/// The origin of a copy: the journal keeps it where other messages have their connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resent {
-    /// The original.
+    /// Original message.
     pub of: Sequence,
-    /// Its bytes were changed; else it was only sent to another flow.
+    /// True where the bytes were changed; false where the message was only sent to another flow.
     pub is_edited: bool,
-    /// Who made it.
+    /// User who made the copy.
     pub by: String,
-    /// Why.
+    /// Reason.
     pub why: String,
 }
 
-/// How long a copy is waited for that others wait behind.
+/// Time limit for a copy to be applied where other messages wait behind the original.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 // === impl Engine ===
 
 impl Engine {
-    /// Makes a copy of a message and sends it on its way. Blocks for an fsync, and until the copy
-    /// is applied where others wait behind the original.
+    /// Copies a message and starts processing the copy. Blocks for an fsync and, where others wait
+    /// behind the
+    /// original, until the copy is applied.
     pub fn resend(&self, wanted: &Resend<'_>) -> Result<Resented, ControlError> {
         let stored = self
             .work
@@ -162,7 +165,7 @@ impl Engine {
         })
     }
 
-    /// An original that waits for a person is done with: its copy goes on in its place.
+    /// Closes an original that waits for a person: its copy takes its place.
     fn replace(&self, stored: &Stored, reason: &str) -> Result<(), ControlError> {
         match stored.summary.state {
             State::Held | State::Parked | State::Dead | State::NeedsAttention => {
@@ -174,7 +177,7 @@ impl Engine {
     }
 }
 
-/// Waits for the outcome of a copy, for a while.
+/// Waits for a copy to be applied, up to a time limit.
 fn is_applied(mut finished: oneshot::Receiver<Finished>) -> bool {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -183,7 +186,7 @@ fn is_applied(mut finished: oneshot::Receiver<Finished>) -> bool {
             Err(oneshot::error::TryRecvError::Empty) if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            // Too late, or nobody is left to say it: the original stays where it is.
+            // Too late, or the sender is gone: the original stays where it is.
             Err(_) => return false,
         }
     }
@@ -213,7 +216,7 @@ impl fmt::Display for Resent {
     }
 }
 
-/// This is no mark of a copy; most messages have a peer's address there.
+/// The text does not mark a copy; most messages have a peer's address there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a copy of a message")]
 pub struct NoCopy;

@@ -1,9 +1,9 @@
-//! Stopping and starting a flow by hand.
+//! Manual stop and start of a flow.
 //!
 //! Invariants:
-//! - a stopped flow listens nowhere, so a sender is refused at once and keeps its messages;
-//! - what a stopped flow has taken is finished: stopping takes nothing back;
-//! - the wish is on disk before it is done, and holds over a restart.
+//! - a stopped flow listens nowhere, so a sender is refused immediately and keeps its messages;
+//! - messages that a stopped flow has accepted are finished: stopping undoes nothing;
+//! - the command is on disk before it takes effect, and survives a restart.
 
 use super::ControlError;
 use crate::engine::Engine;
@@ -15,24 +15,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::journal::{Change, StoppedFlow};
 
-/// How long a socket is waited for that was given up a moment ago.
+/// Time to wait for a socket that was released a moment ago.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Who stopped a flow, why, and when.
+/// A record of who stopped a flow, why, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// Who.
+    /// User who stopped the flow.
     pub by: String,
-    /// Why; empty where nothing was said.
+    /// Reason; empty where none was given.
     pub why: String,
-    /// When.
+    /// Time of the stop.
     pub since: Timestamp,
 }
 
 // === impl Stopped ===
 
 impl Stopped {
-    /// As the ledger has it: name and reason in one text.
+    /// Converts the ledger's record, which has name and reason in one text.
     pub(crate) fn of(stopped: StoppedFlow) -> Self {
         let (by, why) = match stopped.by.split_once(": ") {
             Some((by, why)) => (by.to_owned(), why.to_owned()),
@@ -46,7 +46,7 @@ impl Stopped {
     }
 }
 
-/// `admin: the interface engine is replaced`
+/// Formats user and reason: `admin: the interface engine is replaced`.
 fn said(by: &str, why: &str) -> String {
     match why.trim() {
         "" => by.to_owned(),
@@ -57,8 +57,9 @@ fn said(by: &str, why: &str) -> String {
 // === impl Engine ===
 
 impl Engine {
-    /// Takes no more messages by this flow until somebody starts it; those that came are answered
-    /// and applied. Blocks for an fsync.
+    /// Stops accepting messages on this flow until somebody starts it; messages already received
+    /// are
+    /// acknowledged and applied. Blocks for an fsync.
     pub fn stop_flow(&self, name: &str, by: &str, why: &str) -> Result<(), ControlError> {
         let flow = self.running(name)?;
         let stopped = Change::FlowStopped {
@@ -71,7 +72,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes messages again. Blocks for an fsync.
+    /// Starts accepting messages again. Blocks for an fsync.
     pub fn start_flow(&self, name: &str, by: &str) -> Result<(), ControlError> {
         let flow = self.running(name)?;
         if flow.valve.is_open() {

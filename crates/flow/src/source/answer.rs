@@ -1,10 +1,11 @@
-//! What a sender is answered, and when.
+//! Acknowledgements: their content and the time at which they are sent.
 //!
 //! Invariants:
-//! - nothing positive is said before the journal said that the message is on disk;
-//! - a repeat gets the stored answer of the message that it repeats; where that is not decided
-//!   yet, it waits for it like the first one;
-//! - what is answered is kept with the message.
+//! - nothing positive is sent before the journal reports that the message is on disk;
+//! - a duplicate gets the stored answer of the message that it repeats; where that message is
+//!   undecided,
+//!  the duplicate waits for it as well;
+//! - each answer is stored with its message.
 
 mod blame;
 
@@ -26,57 +27,57 @@ use std::time::{Duration, Instant};
 use store::journal::{Acknowledgement, Appended, Sequence, State, WriteError};
 use tokio::sync::oneshot;
 
-/// Writes answers.
+/// A writer of answers.
 #[derive(Debug)]
 pub(crate) struct Desk {
     work: Arc<Work>,
-    /// Makes our own MSH-10: the start in milliseconds, then a counter.
+    /// Prefix of our own MSH-10: the start time in milliseconds; a counter follows.
     run: String,
     last: AtomicU64,
 }
 
-/// An answer that is owed.
+/// An answer that is owed to a sender.
 pub(crate) struct Answer {
     pub(crate) message: Message,
     pub(crate) kept: oneshot::Receiver<Result<Appended, WriteError>>,
-    /// Where the outcome comes, for a flow that acknowledges what is mapped.
+    /// Channel for the outcome, in a flow that acknowledges mapped messages.
     pub(crate) finished: Option<oneshot::Receiver<Finished>>,
     pub(crate) prepared: Prepared,
     pub(crate) since: Instant,
-    /// The memory that the message takes, given back once it is answered.
+    /// Memory that the message takes, released once it is answered.
     pub(crate) memory: Option<Held>,
 }
 
-/// What can be said as soon as a message is on disk.
+/// The acknowledgements that are known as soon as a message is on disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prepared {
-    /// The accept acknowledgement of enhanced mode, where the sender wants one.
+    /// Accept acknowledgement of enhanced mode, where the sender wants one.
     pub(crate) accept: Option<Acknowledgement>,
-    /// The application acknowledgement.
+    /// Application acknowledgement.
     pub(crate) application: Application,
 }
 
-/// What is said for the application.
+/// The application acknowledgement: none, known, or pending.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Application {
-    /// Nothing: the sender does not want it, or has had a refusal.
+    /// None: the sender does not want one, or has received a refusal.
     #[default]
     Silent,
-    /// This.
+    /// Known now.
     Known(Acknowledgement),
-    /// What the outcome decides.
+    /// Decided by the outcome.
     Outcome,
 }
 
-/// How long a sender waits for an outcome before it is told to come back.
+/// Time that a sender waits for an outcome before it is told to ask again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How often an outcome is looked for that somebody else waits for.
+/// Interval between checks for an outcome that another connection waits for.
 const GLANCE: Duration = Duration::from_millis(50);
 
 // === impl Prepared ===
 
 impl Prepared {
-    /// What is stored with the message: the answer that a repeat gets again.
+    /// Returns the answer to store with the message; a duplicate gets it again.
     pub(crate) fn stored(&self) -> Option<&Acknowledgement> {
         match &self.application {
             Application::Known(known) => Some(known),
@@ -98,7 +99,7 @@ impl Desk {
         }
     }
 
-    /// What can be said as soon as the message is on disk.
+    /// Prepares the acknowledgements that are known as soon as the message is on disk.
     pub(crate) fn prepare(
         &self,
         flow: &Flow,
@@ -113,7 +114,8 @@ impl Desk {
             };
         };
         let (outcome, errors) = blame::of(flow, &Refused::at_the_door(reason));
-        // 2.9.3.2: a refused receipt ends the matter, no application acknowledgement follows.
+        // 2.9.3.2: a refusing accept acknowledgement is final; no application acknowledgement
+        // follows.
         if let Some(code) = ack::accept_code(message, outcome) {
             let accept = Some(self.write(message, code, &errors));
             return Prepared {
@@ -146,8 +148,9 @@ impl Desk {
         Reply::new(self.work.clock.now(), self.next_id())
     }
 
-    /// Waits until the answer may be given, for an outcome no longer than `patience`: what to send,
-    /// in order.
+    /// Waits until the answer may be sent, but no longer than `patience` for an outcome. Returns
+    /// the
+    /// acknowledgements to send, in order.
     pub(crate) async fn settle(
         &self,
         flow: &Flow,
@@ -177,7 +180,7 @@ impl Desk {
                 self.decided(flow, &answer.message, sequence, outcome.as_ref())
             }
         };
-        // A stored accept acknowledgement takes the place of the one just made.
+        // A stored accept acknowledgement replaces the one just made.
         let accept = answer
             .prepared
             .accept
@@ -195,7 +198,8 @@ impl Desk {
             .collect())
     }
 
-    /// The application acknowledgement of what became of a message, kept with it once it is final.
+    /// Returns the application acknowledgement for an outcome, and stores it with the message once
+    /// it is final.
     fn decided(
         &self,
         flow: &Flow,
@@ -211,7 +215,7 @@ impl Desk {
                 let (outcome, errors) = blame::of(flow, refused);
                 (outcome, errors, true)
             }
-            // It is safe here and goes on by itself; the sender may ask again.
+            // The message is safe here and continues; the sender may ask again.
             Some(Finished::Waits) | None => {
                 let text = "the message is kept and not decided yet; ask again";
                 (
@@ -244,7 +248,7 @@ impl Desk {
         self.look_up(sequence, until).await
     }
 
-    /// The outcome of a message that another connection sent, or that an earlier run took.
+    /// Looks up the outcome of a message that another connection sent or an earlier run received.
     async fn look_up(&self, sequence: Sequence, until: Instant) -> Option<Finished> {
         loop {
             let progress = self.work.journal.ledger().progress(sequence).ok()?;
@@ -280,7 +284,7 @@ impl Desk {
         }
     }
 
-    /// The time.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> Timestamp {
         self.work.clock.now()
     }
@@ -321,7 +325,7 @@ impl Desk {
 
     fn not_kept(&self, flow: &Flow, error: &WriteError) -> CloseReason {
         match error {
-            // The sender has no answer and sends it again when there is room.
+            // The sender gets no answer and sends the message again once there is room.
             WriteError::Overloaded => CloseReason::Overloaded,
             WriteError::TooLarge(_) => CloseReason::TooLong,
             WriteError::Stopped(_) | WriteError::Closed(_) | WriteError::Retention(_) => {

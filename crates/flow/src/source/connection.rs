@@ -1,13 +1,16 @@
 //! One MLLP connection: frames in, acknowledgements out, in the same order.
 //!
 //! Invariants:
-//! - an acknowledgement is written only after the journal answered for its message;
-//! - answers go out in the order in which their messages came;
-//! - a peer holds no more memory than one frame up to the cap and `max_pipelined` messages, and its
-//!   address no more than its share ([`super::room`]): beyond that nothing is read from it until the
-//!   journal and the peer have caught up;
-//! - bytes that are no frame are kept up to the cap, and the connection is closed; so is a frame that
-//!   can be no message, as soon as its peer falls silent.
+//! - an acknowledgement is written only after the journal has answered for its message;
+//! - acknowledgements go out in the order in which their messages arrived;
+//! - a peer holds no more memory than one frame up to the limit and `max_pipelined` messages, and
+//!   its
+//!  address no more than its share ([`super::room`]): beyond that, backpressure applies and nothing
+//! is read
+//!  from it until the journal and the peer have caught up;
+//! - bytes that are not a frame are kept up to the limit and the connection is closed; the same
+//!   holds for a
+//!  frame that cannot be a message, as soon as its peer falls silent.
 
 mod batch;
 
@@ -33,7 +36,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,
@@ -53,23 +56,23 @@ struct Reader<'a> {
     n_messages: u64,
     /// Bytes outside of frames since the last good frame.
     noise: Vec<u8>,
-    /// What the peer's address may take of the flow's memory.
+    /// Share of the flow's memory for the peer's address.
     share: Arc<Share>,
-    /// Room for the larger frame that is being read.
+    /// Memory reserved for the larger frame that is being read.
     memory: Option<(Class, Held)>,
 }
 
-/// How long a peer that sent noise may take to begin a frame, or to go on with one that is no message.
+/// Time in which a peer that sent noise must begin a frame, or continue one that is not a message.
 const NOISE_GRACE: Duration = Duration::from_secs(1);
-/// A frame of so many bytes without a header is taken for noise.
+/// Number of bytes after which a frame without a header counts as noise.
 const HEADLESS: usize = 256;
-/// The same where noise came before it.
+/// The same limit where noise preceded the frame.
 const HEADLESS_AFTER_NOISE: usize = 8;
-/// More noise than this is not the dirt on a line.
+/// Maximum noise that is tolerated on a line.
 const MAX_NOISE: usize = 64 << 10;
-/// The retention class of messages.
+/// Retention class of messages.
 pub(crate) const RETENTION: &str = "messages";
-/// How an HTTP request begins.
+/// Prefixes of HTTP requests.
 const HTTP: [&[u8]; 7] = [
     b"GET ",
     b"POST ",
@@ -79,11 +82,12 @@ const HTTP: [&[u8]; 7] = [
     b"OPTIONS ",
     b"PRI * ",
 ];
-/// After an answer to bytes that we do not take, how long the rest is read and thrown away, so that
-/// the answer is not lost with the connection.
+/// Time during which remaining input is read and discarded after an answer to bytes that we do not
+/// accept,
+/// so that the answer is not lost with the connection.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves one connection to its end: why it ended, and how many messages came.
+/// Serves one connection to its end. Returns why it ended and how many messages arrived.
 pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
@@ -91,7 +95,7 @@ pub(crate) async fn serve(
     config: &MllpConfig,
     shared: &Shared,
 ) -> (CloseReason, u64) {
-    // Acknowledgements are small and awaited; without this they wait for more to send.
+    // Acknowledgements are small and awaited; Nagle's algorithm would delay them.
     let _ = stream.set_nodelay(true);
     let (mut read, write) = stream.into_split();
     let (queue, answers) = mpsc::channel(config.max_pipelined);
@@ -119,7 +123,7 @@ pub(crate) async fn serve(
     match writer.await {
         Ok(Err(of_writer)) => reason = of_writer,
         Ok(Ok(mut write)) => {
-            // The peer reads our last answers, then the end.
+            // The peer reads our last answers, then the end of the stream.
             let _ = write.shutdown().await;
             if reason.throws_away() {
                 let _ = timeout(LINGER, throw_away(&mut read)).await;
@@ -178,18 +182,18 @@ impl Reader<'_> {
         }
     }
 
-    /// Until when to wait for more bytes, and what it means if none come.
+    /// Returns the deadline for more bytes, and the close reason if none arrive.
     fn patience(&self, frame_began: Option<Instant>) -> (Instant, CloseReason) {
         let seconds = Duration::from_secs;
         match frame_began {
             Some(began) => {
                 let late = began + seconds(self.config.frame_timeout_seconds);
-                // Not closed at once: what still comes is kept too, and shows what the peer is.
+                // Not closed immediately: later bytes are kept too and show what the peer is.
                 let silent = Instant::now() + NOISE_GRACE;
                 if silent < late && self.is_hopeless() {
                     (silent, CloseReason::Noise)
                 } else if silent < late && self.decoder.is_at_end_block() {
-                    // Its CR does not come: the frame is taken as it is.
+                    // The final CR does not arrive: the frame is accepted as it is.
                     (silent, CloseReason::FrameTimeout)
                 } else {
                     (late, CloseReason::FrameTimeout)
@@ -203,8 +207,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the frame that began is no message, as far as its beginning tells: a start block may be
-    /// any byte of binary data.
+    /// Returns true where the beginning of the frame shows that it is not a message: a start block
+    /// may be any
+    /// byte of binary data.
     fn is_hopeless(&self) -> bool {
         let n_bytes = if self.noise.is_empty() {
             HEADLESS
@@ -234,9 +239,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Notes bytes that lie outside of frames.
+    /// Records bytes outside of frames.
     fn hear(&mut self, bytes: &[u8]) -> Option<CloseReason> {
-        // Line ends between frames are the habit of some senders, and say nothing.
+        // Some senders write line ends between frames; these mean nothing.
         if self.noise.is_empty()
             && bytes
                 .iter()
@@ -259,7 +264,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Keeps what lay outside of frames.
+    /// Journals the bytes outside of frames.
     async fn keep_noise(&mut self, queue: &mpsc::Sender<Turn>) {
         let noise = std::mem::take(&mut self.noise);
         if !noise.is_empty() {
@@ -268,7 +273,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The end of the connection: keeps what is unfinished.
+    /// Ends the connection: journals what is unfinished.
     async fn leave(&mut self, queue: &mpsc::Sender<Turn>, reason: CloseReason) -> CloseReason {
         let noisy = !self.noise.is_empty();
         self.keep_noise(queue).await;
@@ -279,14 +284,14 @@ impl Reader<'_> {
             (CloseReason::PeerClosed, None) if noisy => CloseReason::Noise,
             (reason, _) => reason,
         };
-        // A frame that the drain cut off is no fault of the sender's: it sends it again.
+        // A frame cut off by the drain is not the sender's fault: the sender sends it again.
         if let Some(rest) = unfinished.filter(|_| reason != CloseReason::Draining) {
             self.message(rest, Some(reason), queue).await;
         }
         reason
     }
 
-    /// Takes what one frame holds. Says why to close, if so.
+    /// Takes the contents of one frame. Returns why to close, if so.
     async fn message(
         &mut self,
         body: Bytes,
@@ -305,11 +310,12 @@ impl Reader<'_> {
         why
     }
 
-    /// Takes one message, or what should have been one, and why its bytes are none.
+    /// Takes one message, or bytes that are not one and the reason.
     fn take(&mut self, body: Bytes, broken: Option<CloseReason>) -> (Answer, Option<CloseReason>) {
         let since = std::time::Instant::now();
-        // Of what is no whole message, or one that is too large to be translated, the beginning tells
-        // who sent it and how it is answered.
+        // For an incomplete message, or one too large to be translated, the beginning tells who
+        // sent it
+        // and how it is answered.
         let too_large = decode::too_large(body.len(), &self.flow.config);
         let told = if broken.is_some() || too_large.is_some() {
             body.slice(..body.len().min(SMALL))
@@ -369,7 +375,7 @@ impl Reader<'_> {
         (answer, why)
     }
 
-    /// Waits for room for a whole frame. One that is cut off has what it has.
+    /// Waits for room for a whole frame. A truncated frame has its room already.
     async fn memory_of(&mut self, n_bytes: usize, is_whole: bool) -> Option<Held> {
         let held = self.memory.take().map(|(_, held)| held);
         match held {
@@ -385,7 +391,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Before more of a larger frame is read: waits for room for it.
+    /// Waits for room before more of a larger frame is read.
     async fn reserve(&mut self) {
         let buffered = self.decoder.buffer().len();
         let class = Class::of(buffered);

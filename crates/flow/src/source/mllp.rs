@@ -1,4 +1,4 @@
-//! The MLLP listener: takes connections, within bounds, until it is told to stop.
+//! The MLLP listener: accepts connections, up to a limit, until it is told to stop.
 
 use super::connection::{self, Shared};
 use crate::engine::StartError;
@@ -28,8 +28,9 @@ pub(crate) async fn bind(flow: &Flow) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// Serves until the engine drains; then waits until every connection has got its answers. While a
-/// person has stopped the flow nothing listens: a sender is refused and keeps what it has.
+/// Serves until the engine drains, then waits until every connection has its answers. While a
+/// person has
+/// stopped the flow, nothing listens: a sender is refused and keeps its messages.
 pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared) {
     let mut connections = JoinSet::new();
     let mut stop = shared.stop.clone();
@@ -50,7 +51,7 @@ pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared
                 flow.valve.close();
                 None
             }
-            // It was closed again before we came to it.
+            // The flow was stopped again before we took the listener.
             None => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 None
@@ -60,7 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared
     while connections.join_next().await.is_some() {}
 }
 
-/// Takes connections until the engine drains or a person stops the flow.
+/// Accepts connections until the engine drains or a person stops the flow.
 async fn accept(
     listener: &TcpListener,
     flow: &Arc<Flow>,
@@ -88,7 +89,7 @@ async fn accept(
                 connections.spawn(one);
             }
             Err(error) => {
-                // Out of file descriptors, most likely: the next try comes when some are free.
+                // Most likely out of file descriptors: retry when some are free.
                 tracing::warn!(flow = flow.name(), %error, "could not accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

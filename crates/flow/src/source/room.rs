@@ -1,28 +1,31 @@
-//! The memory that frames take until they are answered: each flow has its own, and of that each
-//! address a share.
+//! Memory budgets for frames until they are answered: each flow has its own, and each address has a
+//! share
+//! of its flow's budget.
 //!
-//! Invariants:
-//! - what one flow's senders hold, no other flow waits for; what one address holds, no other address
-//!   of the flow waits for as long as there is room beyond its share;
-//! - a message of the usual size waits for no large frame that is unfinished;
-//! - a frame that has room has it to its end: two never hold half of what each needs.
+//! - no flow waits for memory that another flow's senders hold; no address waits for memory that
+//!   another
+//!  address of the flow holds while there is room beyond that one's share;
+//! - a message of the usual size does not wait for an unfinished large frame;
+//! - a frame that has room keeps it to its end, so there is no deadlock of two frames that each
+//!   hold half.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A frame up to this size takes room when it is whole; a larger one before more of it is read.
+/// Maximum size of a small frame: it takes room when it is complete; a larger one before more of it
+/// is read.
 pub(super) const SMALL: usize = 64 << 10;
-/// A frame that grows beyond this takes the room of the largest.
+/// Maximum size of a medium frame: one that grows beyond takes the room of the largest.
 pub(super) const MEDIUM: usize = 1 << 20;
 
-/// What a flow has for small frames, and as much again for medium ones.
+/// Budget of a flow for small frames, and as much again for medium ones.
 const OF_FLOW: usize = 32 << 20;
-/// For large frames: three of the default size, or two of the largest where it is larger.
+/// Budget for large frames: three of the default size, or two of the largest where that is larger.
 const OF_FLOW_LARGE: usize = 48 << 20;
 
-/// One flow's memory for frames.
+/// The memory budget of one flow for frames.
 #[derive(Debug)]
 pub(crate) struct Room {
     all: [Arc<Semaphore>; 3],
@@ -31,14 +34,14 @@ pub(crate) struct Room {
     largest: usize,
 }
 
-/// Kilobytes.
+/// A budget in kilobytes.
 #[derive(Clone, Copy, Debug)]
 struct Limit {
     flow: usize,
     address: usize,
 }
 
-/// What one address may take of a flow's room.
+/// The part of a flow's budget that one address may take.
 #[derive(Debug)]
 pub(super) struct Share {
     own: [Arc<Semaphore>; 3],
@@ -46,14 +49,14 @@ pub(super) struct Share {
     largest: usize,
 }
 
-/// Room that a frame has.
+/// Memory reserved for a frame.
 #[derive(Debug)]
 pub(crate) struct Held {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
 }
 
-/// A frame's size class; each has room of its own.
+/// The size class of a frame; each class has its own budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Small,
@@ -64,7 +67,7 @@ pub(super) enum Class {
 // === impl Room ===
 
 impl Room {
-    /// For frames of at most `largest` bytes.
+    /// Creates a budget for frames of at most `largest` bytes.
     pub(crate) fn new(largest: usize) -> Self {
         let large = OF_FLOW_LARGE.max(2 * largest);
         let even = Limit {
@@ -76,7 +79,7 @@ impl Room {
             even,
             Limit {
                 flow: kilobytes(large),
-                // Some is left for the others, and one frame always fits.
+                // Some is left for other addresses, and one frame always fits.
                 address: kilobytes(largest.max(large / 3 * 2)).min(kilobytes(large)),
             },
         ];
@@ -88,7 +91,7 @@ impl Room {
         }
     }
 
-    /// The share of an address; its connections have one together.
+    /// Returns the share of an address; its connections use one together.
     pub(super) fn of(&self, address: IpAddr) -> Arc<Share> {
         let mut addresses = self
             .addresses
@@ -104,7 +107,7 @@ impl Room {
             all: self.all.clone(),
             largest: self.largest,
         });
-        // Those whose last connection has gone.
+        // Drops shares whose last connection is gone.
         addresses.retain(|_, share| 0 < share.strong_count());
         addresses.insert(address, Arc::downgrade(&share));
         share
@@ -114,12 +117,12 @@ impl Room {
 // === impl Share ===
 
 impl Share {
-    /// Waits for room for a whole frame of so many bytes.
+    /// Waits for room for a whole frame of this many bytes.
     pub(super) async fn take(&self, n_bytes: usize) -> Option<Held> {
         self.hold(Class::of(n_bytes), n_bytes).await
     }
 
-    /// Waits for room in which a frame that has grown so far can grow on to the end of its class.
+    /// Waits for room in which a frame of this size can grow to the end of its class.
     pub(super) async fn grow(&self, n_bytes: usize) -> Option<Held> {
         match Class::of(n_bytes) {
             Class::Small => None,
@@ -128,11 +131,11 @@ impl Share {
         }
     }
 
-    /// First of its own: who waits for that keeps nothing from the others.
+    /// Reserves from the address's own share first: waiting for it blocks no other address.
     async fn hold(&self, class: Class, n_bytes: usize) -> Option<Held> {
         let place = class as usize;
         let (own, all) = (self.own.get(place)?, self.all.get(place)?);
-        // A frame is a little more than its message where it is handed out in pieces.
+        // A frame is a little larger than its message where it is handed out in pieces.
         let wanted = kilobytes(n_bytes.min(self.largest.max(MEDIUM))) as u32;
         // The semaphores are never closed.
         let own = Arc::clone(own).acquire_many_owned(wanted).await.ok()?;
@@ -148,7 +151,7 @@ impl Held {
         kilobytes(n_bytes) <= self.all.num_permits()
     }
 
-    /// Gives back what the frame did not need.
+    /// Releases the part that the frame did not need.
     pub(super) fn shrink(&mut self, n_bytes: usize) {
         let spare = self.all.num_permits().saturating_sub(kilobytes(n_bytes));
         drop((self.own.split(spare), self.all.split(spare)));
@@ -185,7 +188,7 @@ mod tests {
         IpAddr::from([10, 0, 0, n])
     }
 
-    /// What is there without waiting.
+    /// Returns a result that is available without waiting.
     fn now(future: impl Future<Output = Option<Held>>) -> Option<Held> {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(held) => held,
@@ -234,8 +237,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and goes: no address has more than its share, and when all have gone
-        /// everything is there again.
+        /// In any sequence of frames, no address has more than its share, and once all are gone the
+        /// whole budget is
+        /// free again.
         #[test]
         fn shares_hold(asked in prop::collection::vec((0..4_u8, 1..20_000_000_usize, any::<bool>()), 1..80)) {
             let room = Room::new(16 * MIB);

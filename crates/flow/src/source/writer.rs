@@ -1,10 +1,11 @@
-//! The half of a connection that answers.
+//! The write half of a connection.
 //!
 //! Invariants:
-//! - what goes out is in the order in which it came in;
+//! - answers go out in the order in which their messages came in;
 //! - a message alone gets a frame for each of its acknowledgements, a batch one frame with all;
-//! - an answer is written in a piece; only one that is larger than [`STREAMED`] goes out while the
-//!   rest of its batch is still awaited, and its frame stays open until then.
+//! - an answer is written in one piece; only one larger than [`STREAMED`] is sent while the rest of
+//!   its
+//!  batch is still awaited, and its frame stays open until then.
 
 use super::answer::{Answer, Desk, PATIENCE};
 use crate::events::CloseReason;
@@ -19,34 +20,34 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// What is owed next.
+/// The next answer to write.
 pub(crate) enum Turn {
-    /// The answer to a message that came alone.
+    /// Answer to a message that arrived alone.
     Alone(Box<Answer>),
-    /// A batch begins.
+    /// Beginning of a batch.
     BatchBegins,
-    /// A part of its envelope.
+    /// Part of a batch's envelope.
     Envelope(Part),
-    /// The answer to one of its messages.
+    /// Answer to one message of a batch.
     Member(Box<Answer>),
-    /// It ends.
+    /// End of a batch.
     BatchEnds(BatchEnd),
 }
 
 /// The end of a batch.
 pub(crate) struct BatchEnd {
-    /// The envelope, where it is kept because it does not fit: it must be on disk too.
+    /// Envelope that is kept because it does not match: it must be on disk too.
     pub(crate) fault: Option<Box<Answer>>,
-    /// The memory that the frame took.
+    /// Memory reserved for the frame.
     pub(crate) memory: Option<Held>,
 }
 
-/// Writes what is owed.
+/// A writer of answers.
 pub(crate) struct Writer {
     write: OwnedWriteHalf,
     flow: Arc<Flow>,
     desk: Arc<Desk>,
-    /// How long the peer may take to read.
+    /// Time in which the peer must read.
     reading: Duration,
     out: Vec<u8>,
     batch: Option<Batch>,
@@ -57,15 +58,15 @@ struct Batch {
     reply: Reply,
     n_messages: usize,
     n_answers: usize,
-    /// The frame's beginning is written.
+    /// True once the beginning of the frame is written.
     begun: bool,
-    /// How long an outcome is waited for: no longer at all once one did not come in time.
+    /// Time limit for an outcome: zero once one did not arrive in time.
     patience: Duration,
 }
 
-/// So much is gathered before it is written while more is there to write.
+/// Number of bytes gathered before they are written while more are ready.
 const GATHERED: usize = 64 << 10;
-/// The answer to a batch waits in memory up to this size.
+/// Size up to which the answer to a batch waits in memory.
 const STREAMED: usize = 1 << 20;
 
 // === impl Writer ===
@@ -87,14 +88,14 @@ impl Writer {
         }
     }
 
-    /// Writes until nothing more is owed; gives the socket back to be closed.
+    /// Writes until no more answers are owed; returns the socket to be closed.
     pub(crate) async fn run(
         mut self,
         mut turns: mpsc::Receiver<Turn>,
     ) -> Result<OwnedWriteHalf, CloseReason> {
         while let Some(turn) = turns.recv().await {
             self.turn(turn).await?;
-            // Answers that are there already go out in one write.
+            // Answers that are already there go out in one write.
             if turns.is_empty() || GATHERED <= self.out.len() {
                 self.flush().await?;
             }
@@ -105,7 +106,7 @@ impl Writer {
     async fn turn(&mut self, turn: Turn) -> Result<(), CloseReason> {
         match turn {
             Turn::Alone(mut answer) => {
-                // Given back once the message is answered.
+                // Released once the message is answered.
                 let _memory = answer.memory.take();
                 let settled = self.desk.settle(&self.flow, *answer, PATIENCE).await?;
                 for said in settled {
@@ -148,7 +149,8 @@ impl Writer {
             return Ok(());
         };
         batch.reply.close("the trailer is missing");
-        // Where no message wants an answer, there is none; a batch without any message gets its own.
+        // Where no message wants an answer, there is none; a batch without any message gets its
+        // own.
         if batch.n_answers > 0 || batch.n_messages == 0 {
             batch.move_to(&mut self.out);
             self.out.extend(frame_end());
@@ -200,7 +202,7 @@ impl Batch {
     }
 }
 
-/// What the trailer's comment says of a wrong count.
+/// Formats the remark on the trailer about a wrong count.
 fn remark(what: &str, trailer: &Trailer) -> String {
     if trailer.fits() {
         return String::new();

@@ -1,7 +1,9 @@
-//! The schedule and the parked partitions as threads see them: a worker waits here for the next job.
+//! The schedule and the parked partitions, shared between threads: a worker waits here for the next
+//! job.
 //!
-//! Invariant: whether a job is parked is decided in the moment in which it is taken, under the lock
-//! under which a release puts the parked ones back; so no later message slips in between.
+//! Invariant: a job is found to be parked at the moment it is taken, under the same lock under
+//! which a
+//! release returns the parked jobs; so no later message slips in between.
 
 use super::parking::{Lot, Parking};
 use super::schedule::{Key, Schedule};
@@ -16,25 +18,25 @@ pub(crate) struct Board<J> {
     started: Instant,
 }
 
-/// What a worker got.
+/// The result of taking a job.
 #[derive(Debug)]
 pub(crate) enum Taken<J> {
-    /// Run it, then [`Board::finish`] it.
+    /// Run the job, then [`Board::finish`] it.
     Run(u64, J),
-    /// It waits behind a failing head and is off the schedule; write that down.
+    /// The job waits behind a failing head and is off the schedule; record that.
     Parked {
         /// The job's number.
         number: u64,
         /// The job.
         job: J,
-        /// The failing head.
+        /// Sequence of the failing head.
         head: u64,
     },
 }
 
 /// A job that may be parked.
 pub(crate) trait Park {
-    /// What it waits for when parked: its patient, or its partition.
+    /// Returns the keys that block the job when parked: its patient, or its partition.
     fn parking_keys(&self) -> &[Key];
 }
 
@@ -86,7 +88,7 @@ impl<J: Park> Board<J> {
                 self.wake(n_moved_up);
                 return Some(Taken::Parked { number, job, head });
             }
-            // A retry may fall due without anybody to wake us.
+            // A retry may become due with nobody to wake us.
             let next = state.schedule.next_due();
             let wait = next.map_or(60_000, |due| due.saturating_sub(now).max(1));
             let waited = self
@@ -109,14 +111,14 @@ impl<J: Park> Board<J> {
         self.wake(n_moved_up);
     }
 
-    /// Takes a job off that does not run yet; false where it runs or is not there.
+    /// Withdraws a job that is not running; false where it runs or is absent.
     pub(crate) fn withdraw(&self, number: u64) -> bool {
         let withdrawn = self.lock().schedule.withdraw(number).is_some();
         self.changed.notify_all();
         withdrawn
     }
 
-    /// From now on everything with one of `keys` waits behind `head`; `behind` waits already.
+    /// Parks everything with one of `keys` behind `head` from now on; `behind` is parked already.
     pub(crate) fn park(&self, head: u64, keys: &[Key], behind: &[(u64, Vec<Key>)]) {
         let mut state = self.lock();
         state.parking.park(head, keys);
@@ -125,7 +127,7 @@ impl<J: Park> Board<J> {
         }
     }
 
-    /// Lets everything behind `head` go, and puts `jobs`, made from it, back at their old places.
+    /// Releases everything behind `head`, and puts `jobs`, made from it, back at their old places.
     pub(crate) fn release(&self, head: u64, jobs: impl FnOnce(&Lot) -> Vec<(u64, Vec<Key>, J)>) {
         let mut state = self.lock();
         let lot = state.parking.release(head).unwrap_or_default();
@@ -136,41 +138,41 @@ impl<J: Park> Board<J> {
         self.changed.notify_all();
     }
 
-    /// What waits behind `head`.
+    /// Returns the messages that wait behind `head`.
     pub(crate) fn behind(&self, head: u64) -> Option<Vec<u64>> {
         self.lock().parking.lot(head).map(|lot| lot.behind.clone())
     }
 
-    /// The number of jobs not finished.
+    /// Returns the number of unfinished jobs.
     pub(crate) fn len(&self) -> usize {
         self.lock().schedule.len()
     }
 
-    /// True where a job of this number is not finished.
+    /// Returns true where a job with this number is unfinished.
     pub(crate) fn contains(&self, number: u64) -> bool {
         self.lock().schedule.contains(number)
     }
 
-    /// Lets every worker go home after its job.
+    /// Ends every worker after its current job.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Wakes one worker a job: waking everybody for a job or two costs more than the jobs.
+    /// Wakes one worker per job: waking all for a job or two costs more than the jobs.
     fn wake(&self, n_jobs: usize) {
         for _ in 0..n_jobs {
             self.changed.notify_one();
         }
     }
 
-    /// Milliseconds since the board was made.
+    /// Returns the milliseconds since the board was created.
     fn now(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
-        // A worker that panicked holds no lock while it works, so the state is whole.
+        // A worker that panics holds no lock while it works, so the state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
-//! What a message says of itself: enough to index, partition and answer it, without a map.
+//! Decoding: the header fields with which a message is indexed, partitioned and answered, without a
+//! map.
 //!
-//! Invariant: the first thing that keeps a message out of the chart is named; nothing is guessed.
+//! Invariant: the first reason that keeps a message out of the chart is named; nothing is guessed.
 
 use super::schedule::Key;
 use super::work::Keys;
@@ -12,11 +13,12 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use store::journal::Header;
 
-/// A message is found by so many numbers of patients, and of orders; one with more is found by its
-/// first ones, its control id, and its text.
+/// Maximum number of patient and order numbers indexed per message; one with more is found by its
+/// first
+/// numbers, its control id and its text.
 const MAX_NUMBERS: usize = 1_000;
 
-/// The fields that the journal indexes.
+/// Extracts the fields that the journal indexes.
 pub fn header(message: &Message) -> Header {
     let Some(msh) = message.first("MSH") else {
         return Header::default();
@@ -48,7 +50,7 @@ pub fn header(message: &Message) -> Header {
     }
 }
 
-/// The same of a batch's envelope: FHS and BHS number their fields alike.
+/// Extracts the same fields from a batch envelope: FHS and BHS number their fields alike.
 pub(crate) fn envelope_header(envelope: &Message) -> Header {
     let first = envelope.segment_at(0);
     let Some(first) = first.filter(|first| matches!(first.name(), "FHS" | "BHS")) else {
@@ -63,7 +65,7 @@ pub(crate) fn envelope_header(envelope: &Message) -> Header {
     }
 }
 
-/// What keeps the message out of the chart, as far as its header tells.
+/// Returns the reason in the header that keeps the message out of the chart, if any.
 pub(crate) fn refusal(header: &Header, is_message: bool, flow: &FlowConfig) -> Option<Attention> {
     if !is_message {
         return Some(Attention::NoMessage);
@@ -83,8 +85,8 @@ pub(crate) fn refusal(header: &Header, is_message: bool, flow: &FlowConfig) -> O
     }
 }
 
-/// What keeps a message out that comes now, by whatever way: asked before it is kept, answered with
-/// it, and shown by a dry run.
+/// Returns the reason to refuse a newly received message, however it arrives: checked before it is
+/// journaled, sent in its answer, and shown by a dry run.
 pub(crate) fn at_the_door(
     (message, header, is_message): (&Message, &Header, bool),
     flow: &FlowConfig,
@@ -95,7 +97,7 @@ pub(crate) fn at_the_door(
         .or_else(|| destination.refuses(message))
 }
 
-/// Whether the message has more parts than the flow takes.
+/// Returns a reason if the message has more parts than the flow accepts.
 pub(crate) fn oversize(message: &Message, flow: &FlowConfig) -> Option<Attention> {
     if let Some(reason) = too_large(message.raw().len(), flow) {
         return Some(reason);
@@ -105,15 +107,17 @@ pub(crate) fn oversize(message: &Message, flow: &FlowConfig) -> Option<Attention
     (!fits).then_some(Attention::TooManyParts)
 }
 
-/// A message takes several times its size on its way into the chart.
+/// Returns a reason if the message is too large: it takes several times its size on its way into
+/// the chart.
 pub(crate) fn too_large(n_bytes: usize, flow: &FlowConfig) -> Option<Attention> {
     (flow.max_translated_bytes < n_bytes).then_some(Attention::TooLarge)
 }
 
-/// What the message waits for, and what waits for it.
+/// Returns the keys that order the message.
 pub(crate) fn keys(message: &Message, connection: &str, flow: &FlowConfig) -> Keys {
-    // Two flows do not wait for each other: their sources are ordered by nobody. Where they meet in
-    // one resource, the chart says so and the work is done again.
+    // Two flows do not wait for each other: nothing orders their sources. Where they meet in one
+    // resource,
+    // the chart detects it and the work is repeated.
     let of_connection = vec![hash(&(&flow.name, connection))];
     let mut of_patient: Vec<Key> = patients(message)
         .map(|(id, authority)| hash(&(&flow.name, "patient", id, authority)))
@@ -134,7 +138,7 @@ pub(crate) fn keys(message: &Message, connection: &str, flow: &FlowConfig) -> Ke
     Keys { lines, parking }
 }
 
-/// Every number that PID and MRG give the patients of a message, with its authority.
+/// Returns every number that PID and MRG give the patients of a message, with its authority.
 fn patients(message: &Message) -> impl Iterator<Item = (String, String)> {
     let fields = message.segments().flat_map(|segment| match segment.name() {
         "PID" => vec![segment.field(3)],
@@ -169,7 +173,7 @@ fn accessions(message: &Message) -> Vec<String> {
     distinct(numbers.filter(|number| !number.is_empty()))
 }
 
-/// Each once, in order, up to what one message may put into the index.
+/// Removes duplicates, keeps the order, and limits the length to the index limit per message.
 fn distinct(numbers: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
     let fresh = numbers.filter(|number| seen.insert(number.clone()));
@@ -190,7 +194,7 @@ fn first_of(message: &Message, segment: &str, field: usize) -> String {
         .unwrap_or_default()
 }
 
-/// A field as the sender wrote it, with its escapes.
+/// Returns a field as the sender wrote it, with its escapes.
 fn whole(segment: &Segment<'_>, field: usize) -> String {
     let charset = segment.message().charset();
     charset.decode(segment.field(field).raw()).into_owned()

@@ -1,7 +1,8 @@
-//! Who waits behind a failing head.
+//! Parking: messages that wait behind a failing head.
 //!
-//! Invariant: what waits is a set of keys that only grows until the head is released; a message
-//! that touches one of them waits too and brings its own keys, so nobody overtakes a merge.
+//! Invariant: the set of parked keys only grows until the head is released; a message that touches
+//! one
+//! of them waits too and adds its own keys, so no message overtakes a merge.
 
 use super::schedule::Key;
 use std::collections::{BTreeMap, HashMap};
@@ -13,25 +14,25 @@ pub(crate) struct Parking {
     keys: HashMap<Key, u64>,
 }
 
-/// What waits behind one head.
+/// The keys and messages that wait behind one head.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lot {
-    /// The keys that wait.
+    /// Parked keys.
     pub(crate) keys: Vec<Key>,
-    /// The messages that wait, in order.
+    /// Waiting messages, in order.
     pub(crate) behind: Vec<u64>,
 }
 
 // === impl Parking ===
 
 impl Parking {
-    /// From now on everything with one of `keys` waits behind `head`.
+    /// Parks everything with one of `keys` behind `head` from now on.
     pub(crate) fn park(&mut self, head: u64, keys: &[Key]) {
         self.heads.entry(head).or_default();
         self.claim(head, keys);
     }
 
-    /// The head that `keys` wait behind, if any; then `number` waits there too.
+    /// Returns the head that blocks `keys`, if any; `number` then waits there too.
     pub(crate) fn stand_behind(&mut self, number: u64, keys: &[Key]) -> Option<u64> {
         let head = keys.iter().find_map(|key| self.keys.get(key).copied())?;
         if head == number {
@@ -46,14 +47,14 @@ impl Parking {
         Some(head)
     }
 
-    /// Lets everything behind `head` go.
+    /// Releases everything behind `head`.
     pub(crate) fn release(&mut self, head: u64) -> Option<Lot> {
         let lot = self.heads.remove(&head)?;
         self.keys.retain(|_, other| *other != head);
         Some(lot)
     }
 
-    /// What waits behind `head`; none where it is no failing head.
+    /// Returns the keys and messages behind `head`; none where it is not a failing head.
     pub(crate) fn lot(&self, head: u64) -> Option<&Lot> {
         self.heads.get(&head)
     }

@@ -1,12 +1,14 @@
-//! What may run next: messages stand in one line per key, by number, and run when first in all.
+//! The schedule: messages queue in one line per key, by number, and run when first in every line.
 //!
 //! Invariants:
-//! - of two waiting jobs that share a key the one with the lower number runs first and finishes
-//!   before the other begins: this is *order in a partition*; a merge, which has the keys of both
-//!   patients, is a barrier on both;
-//! - a job that comes back (a release, a replay) gets its old place before all that still wait;
+//! - of two waiting jobs that share a key, the one with the lower number runs first and finishes
+//!   before
+//!  the other begins: this is *order in a partition*; a merge, which has the keys of both patients,
+//! is a
+//!  barrier on both;
+//! - a job that returns (a release, a replay) gets its old place before all that still wait;
 //! - jobs without a common key never wait for one another;
-//! - there is no deadlock: the lowest number of all is first in every line of its own.
+//! - there is no deadlock: the lowest number of all is first in each of its lines.
 //!
 //! Pure: no thread, no clock. Two lines, with `m` the merge of `a` and `b`:
 //!
@@ -17,15 +19,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What a line is about: a hash of a patient's identifier or of a connection.
+/// A line's key: a hash of a patient's identifier or of a connection.
 pub(crate) type Key = u64;
 
-/// Every job that is not finished.
+/// All unfinished jobs.
 #[derive(Debug)]
 pub(crate) struct Schedule<J> {
     jobs: BTreeMap<u64, Entry<J>>,
     lines: HashMap<Key, Line>,
-    /// Those that may have come to the head of their lines; looked at again when taken.
+    /// Jobs that may have reached the head of their lines; checked again when taken.
     candidates: BTreeSet<u64>,
     delayed: BTreeSet<(u64, u64)>,
 }
@@ -33,7 +35,7 @@ pub(crate) struct Schedule<J> {
 #[derive(Debug)]
 struct Entry<J> {
     keys: Box<[Key]>,
-    /// None while it runs.
+    /// Job; none while it runs.
     job: Option<J>,
 }
 
@@ -57,7 +59,7 @@ impl<J> Default for Schedule<J> {
 }
 
 impl<J> Schedule<J> {
-    /// Puts a job into its lines, at the place of its number; false where it is there already.
+    /// Queues a job in its lines, at the place of its number; false where it is there already.
     pub(crate) fn push(&mut self, number: u64, mut keys: Vec<Key>, job: J) -> bool {
         if self.jobs.contains_key(&number) {
             return false;
@@ -78,7 +80,7 @@ impl<J> Schedule<J> {
         true
     }
 
-    /// The oldest job that may run; its lines wait for it until [`Self::finish`].
+    /// Takes the oldest job that may run; its lines wait for it until [`Self::finish`].
     pub(crate) fn take(&mut self, now: u64) -> Option<(u64, J)> {
         while let Some((due, number)) = self.delayed.first().copied()
             && due <= now
@@ -100,8 +102,9 @@ impl<J> Schedule<J> {
         None
     }
 
-    /// Runs a candidate, if it is first in all its lines. If not, whoever stands before it makes it
-    /// a candidate again on finishing.
+    /// Runs a candidate if it is first in all its lines. If not, the job before it makes it a
+    /// candidate
+    /// again on finishing.
     fn start(&mut self, number: u64) -> Option<J> {
         let entry = self.jobs.get_mut(&number)?;
         for key in &entry.keys {
@@ -119,7 +122,7 @@ impl<J> Schedule<J> {
         Some(job)
     }
 
-    /// Lets a job that ran keep its lines, and run again from `due` on.
+    /// Returns a job that ran to the schedule: it keeps its lines and runs again from `due` on.
     pub(crate) fn retry(&mut self, number: u64, job: J, due: u64) {
         if let Some(entry) = self.jobs.get_mut(&number) {
             entry.job = Some(job);
@@ -127,13 +130,14 @@ impl<J> Schedule<J> {
         }
     }
 
-    /// The moment of the next retry.
+    /// Returns the time of the next retry.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.delayed.first().map(|(due, _)| *due)
     }
 
-    /// Takes a job out of its lines, run or not; whoever stood behind it moves up. How many may run
-    /// now at most.
+    /// Removes a job from its lines, run or not; those behind it move up. Returns the maximum
+    /// number of jobs
+    /// that may now run.
     pub(crate) fn finish(&mut self, number: u64) -> usize {
         let Some(entry) = self.jobs.remove(&number) else {
             return 0;
@@ -163,19 +167,19 @@ impl<J> Schedule<J> {
         n_moved_up
     }
 
-    /// Takes a job off that waits; none where it runs or is not there.
+    /// Withdraws a waiting job; none where it runs or is absent.
     pub(crate) fn withdraw(&mut self, number: u64) -> Option<J> {
         let job = self.jobs.get_mut(&number)?.job.take()?;
         self.finish(number);
         Some(job)
     }
 
-    /// The number of jobs not finished.
+    /// Returns the number of unfinished jobs.
     pub(crate) fn len(&self) -> usize {
         self.jobs.len()
     }
 
-    /// True where a job of this number is not finished.
+    /// Returns true where a job with this number is unfinished.
     pub(crate) fn contains(&self, number: u64) -> bool {
         self.jobs.contains_key(&number)
     }

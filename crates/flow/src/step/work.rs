@@ -1,9 +1,9 @@
-//! The workers: they take what may run, hand it to the destination, and write down what became
-//! of it.
+//! The workers: they take runnable jobs, hand them to the destination, and record the outcomes.
 //!
 //! Invariants:
-//! - the chart's transaction decides what was applied; the states written here are only shown, may
-//!   be lost in a crash, and are then found again by doing the work again;
+//! - the chart's transaction decides what was applied; the states recorded here are for display,
+//!   may be lost
+//!  in a crash, and are then restored by repeating the work;
 //! - a parked partition is on disk before the next message of it is looked at;
 //! - a message that makes a worker panic is set aside like any other that cannot be applied.
 
@@ -24,56 +24,56 @@ use std::time::Duration;
 use store::journal::{Change, Journal, Progress, ReadError, Sequence, State};
 use tokio::sync::oneshot;
 
-/// Where the outcome is awaited, by a flow that acknowledges what is mapped.
+/// The channel for an outcome, in a flow that acknowledges mapped messages.
 pub(crate) type Reply = oneshot::Sender<Finished>;
 
-/// How the work on a message ended, for its acknowledgement.
+/// The outcome of a message, for its acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finished {
-    /// It is in the chart; what a person has to look at all the same.
+    /// The message is in the chart, with the concerns that a person still has to look at.
     Applied(Vec<Concern>),
-    /// A person has to look.
+    /// The message is refused and a person has to look.
     Refused(Refused),
-    /// It waits behind another one, or for a person.
+    /// The message waits behind another one, or for a person.
     Waits,
 }
 
-/// Why a message is not in the chart.
+/// The reason a message is not in the chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) reason: Attention,
-    /// What could not be used, as far as it is told: places and reasons, without PHI.
+    /// Unusable values, as far as they are reported: places and reasons, without PHI.
     pub(crate) issues: Vec<String>,
 }
 
-/// A message on its way.
+/// A message in progress.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) flow: Arc<Flow>,
     received: Timestamp,
     keys: Keys,
-    /// None where memory is short: read back from the journal.
+    /// Bytes; none where memory is short and they are read back from the journal.
     body: Option<Bytes>,
     reply: Option<Reply>,
-    /// The map version that a person asked for.
+    /// Map version that a person asked for.
     replay: Option<String>,
-    /// A person let it go on as it is.
+    /// True where a person released the message as it is.
     is_confirmed: bool,
     n_attempts: u32,
-    /// An earlier run left it.
+    /// True where an earlier run left the message.
     is_taken_up: bool,
 }
 
-/// What a message waits for.
+/// The keys that order a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keys {
-    /// Its partition: the lines that it stands in.
+    /// Keys of its partition: the lines in which it queues.
     pub(crate) lines: Vec<Key>,
-    /// What later messages wait for if it fails and parks them.
+    /// Keys that later messages wait for if this one fails and parks them.
     pub(crate) parking: Vec<Key>,
 }
 
-/// What the workers share.
+/// The state that the workers share.
 pub(crate) struct Work {
     pub(crate) board: Board<Job>,
     pub(crate) journal: Journal,
@@ -84,16 +84,16 @@ pub(crate) struct Work {
     max_waiting: usize,
 }
 
-/// Bodies of waiting messages beyond this are read back from the journal.
+/// Limit in bytes for waiting messages' bodies; those beyond are read back from the journal.
 const MAX_BYTES_IN_MEMORY: usize = 64 << 20;
 
 // === impl Refused ===
 
 impl Refused {
-    /// So many issues are told.
+    /// Maximum number of issues that are reported.
     pub(crate) const TOLD: usize = 3;
 
-    /// Before anything was made of it.
+    /// Creates a refusal on receipt, before the message is processed.
     pub(crate) fn at_the_door(reason: Attention) -> Self {
         Self {
             reason,
@@ -106,7 +106,7 @@ impl Refused {
         Self { reason, issues }
     }
 
-    /// Reads what stands in the ledger beside the message.
+    /// Parses the ledger's text about the message.
     pub(crate) fn parse(text: &str) -> Self {
         let mut parts = text.split("; ");
         let code = parts.next().unwrap_or_default();
@@ -150,39 +150,39 @@ impl Job {
         }
     }
 
-    /// Left by an earlier run, and counted until it is done.
+    /// Marks the job as left by an earlier run, to be counted until it is done.
     pub(crate) fn taken_up(mut self) -> Self {
         self.flow.taken_up.fetch_add(1, Ordering::Relaxed);
         self.is_taken_up = true;
         self
     }
 
-    /// Asked for again, under this map version.
+    /// Marks the job as a replay under this map version.
     pub(crate) fn replay(mut self, map_version: String) -> Self {
         self.replay = Some(map_version);
         self
     }
 
-    /// A person looked at it and let it go on.
+    /// Marks the job as reviewed and released by a person.
     pub(crate) fn confirmed(mut self) -> Self {
         self.is_confirmed = true;
         self
     }
 
-    /// Goes past what is parked: it takes the place of the head that the others wait for.
+    /// Lets the job bypass parking: it takes the place of the head that others wait for.
     pub(crate) fn past_the_parked(mut self) -> Self {
         self.keys.parking.clear();
         self
     }
 
-    /// The lines that it stands in.
+    /// Returns the lines in which the job queues.
     pub(crate) fn lines(&self) -> Vec<Key> {
         self.keys.lines.clone()
     }
 
     fn answer(&mut self, finished: Finished) {
         if let Some(reply) = self.reply.take() {
-            // The sender may have gone; its message is safe all the same.
+            // The sender may be gone; its message is safe all the same.
             let _ = reply.send(finished);
         }
     }
@@ -239,12 +239,12 @@ impl Work {
             job.body.as_ref().map_or(0, Bytes::len),
         );
         if !self.board.push(sequence.get(), keys, job) {
-            // It is on its way already.
+            // The message is already in progress.
             self.bytes_in_memory.fetch_sub(counted, Ordering::Relaxed);
         }
     }
 
-    /// What a worker thread does until the board closes.
+    /// Runs a worker thread until the board closes.
     pub(crate) fn run(&self) {
         while let Some(taken) = self.board.take() {
             match taken {
@@ -357,7 +357,7 @@ impl Work {
         let replay = self.replay_done(sequence, job, (&applied.map_version, &what));
         let concerns = job.flow.config.attention.told(applied.concerns);
         let mut changes = Vec::new();
-        // Asked for again and not done again: what a person settled stays settled.
+        // Replayed but not applied again: what a person settled stays settled.
         if !(applied.already && self.is_settled(sequence, job)) {
             let reason = attention::write(&concerns);
             let state = reason
@@ -401,7 +401,7 @@ impl Work {
         }
     }
 
-    /// True for a replay of what stands in the chart with nothing left to look at.
+    /// Returns true for a replay of a message that is in the chart and needs no attention.
     fn is_settled(&self, sequence: Sequence, job: &Job) -> bool {
         job.replay.is_some()
             && matches!(
@@ -428,7 +428,7 @@ impl Work {
         })];
         let map_version = self.destination.map_version();
         changes.extend(self.replay_done(sequence, job, (&map_version, &text)));
-        // A replay stands outside the order, so nothing waits for it.
+        // A replay is outside the order, so nothing waits for it.
         let parks = job.replay.is_none() && reason.blocks() && !hold;
         if parks {
             self.park(sequence, job, reason, changes);
@@ -444,14 +444,14 @@ impl Work {
         job.answer(Finished::Refused(refused));
     }
 
-    /// How a replay went: under which version of the maps, what came of it, and the version before.
+    /// Records a replay: the version of the maps it ran under, its outcome, and the version before.
     fn replay_done(
         &self,
         sequence: Sequence,
         job: &Job,
         (ran_under, what): (&str, &str),
     ) -> Option<Change> {
-        // The wish is known by the version that was in use when it was made.
+        // The request is identified by the version that was in use when it was made.
         let asked = job.replay.clone()?;
         let progress = self.journal.ledger().progress(sequence).ok().flatten();
         let before = progress.and_then(|progress| progress.map_version);
@@ -475,7 +475,7 @@ impl Work {
             reason: reason.code().to_owned(),
         });
         if let Err(error) = self.journal.ledger().record(changes).wait() {
-            // In memory it holds until the end of this run; after it the head fails again.
+            // It holds in memory until the end of this run; after that, the head fails again.
             tracing::error!(%error, "a parked partition could not be written down");
         }
     }
@@ -498,7 +498,7 @@ impl Work {
         job.answer(Finished::Waits);
     }
 
-    /// Sets a message aside that was refused at the door.
+    /// Sets aside a message that was refused on receipt.
     pub(crate) fn show(&self, flow: &Flow, sequence: Sequence, reason: Attention) {
         let shown = Progress {
             sequence,
@@ -509,7 +509,8 @@ impl Work {
             n_issues: 1,
             map_version: None,
         };
-        // Bytes that are no message are not taken up after a crash, so this is not left to chance.
+        // Bytes that are not a message are not recovered after a crash, so this is recorded at
+        // once.
         drop(self.journal.ledger().record(vec![Change::Progress(shown)]));
         let flow = flow.name();
         self.events.emit(Event::NeedsAttention {
@@ -535,7 +536,8 @@ impl std::fmt::Debug for Work {
     }
 }
 
-/// The name of what waits behind `head`, in the ledger. It tells nothing of the patient.
+/// Returns the ledger's name for what waits behind `head`. The name reveals nothing about the
+/// patient.
 pub(crate) fn partition_of(head: Sequence) -> String {
     format!("behind-{head}")
 }
@@ -552,8 +554,8 @@ fn progress(sequence: Sequence, job: &Job, state: State, reason: Option<String>)
     }
 }
 
-/// How long a message waits before it is tried again.
+/// Returns the delay before a message is tried again.
 fn backoff(n_attempts: u32) -> Duration {
-    // Capped at half a minute: a chart that comes back should not find everybody asleep.
+    // Capped at half a minute: workers should notice soon when the chart comes back.
     Duration::from_millis((50 << n_attempts.min(10)).min(30_000))
 }

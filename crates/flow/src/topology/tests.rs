@@ -1,4 +1,4 @@
-//! What [`check`] finds, and what TOML says.
+//! Tests of [`check`] and of parsing TOML.
 
 use super::*;
 

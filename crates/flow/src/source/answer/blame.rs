@@ -1,4 +1,4 @@
-//! Why a message was refused, in the words of table 0357 and at its places.
+//! The reason for a refusal, as table 0357 conditions at their places.
 
 use crate::attention::{Attention, Concern};
 use crate::flow::Flow;
@@ -9,12 +9,13 @@ use hl7v2::path::Which;
 use hl7v2::{Message, Path, Place, Version};
 use std::num::NonZeroU32;
 
-/// Who is to blame, by the flow's policy, and what for: the reason, then the values that led to it.
+/// Returns the acknowledgement code under the flow's policy, and its errors: the reason, then the
+/// values that led to it.
 pub(super) fn of(flow: &Flow, refused: &Refused) -> (Outcome, Vec<AckError>) {
     let (outcome, error) = reason(flow, refused.reason);
     let values = match refused.reason {
         Attention::MapFailed | Attention::ChartRefused => refused.issues.as_slice(),
-        // What else could not be used is not why it was refused.
+        // Other unusable values are not the reason for the refusal.
         _ => &[],
     };
     let condition = error.condition;
@@ -22,8 +23,10 @@ pub(super) fn of(flow: &Flow, refused: &Refused) -> (Outcome, Vec<AckError>) {
     (outcome, std::iter::once(error).chain(values).collect())
 }
 
-/// What somebody has to look at here in a message that was taken, for its sender. Only from 2.5 on:
-/// before, an error has no severity (ERR-4), and what comes beside AA would be taken for a refusal.
+/// Returns warnings for the sender about an accepted message that somebody here has to look at.
+/// Only from
+/// 2.5 on: before, an error has no severity (ERR-4), and an error beside AA would be taken for a
+/// refusal.
 pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError> {
     if message.version() < Version::V2_5 {
         return Vec::new();
@@ -46,7 +49,7 @@ pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError>
         .collect()
 }
 
-/// The condition of table 0357 that comes nearest to what somebody has to look at.
+/// Returns the closest condition of table 0357.
 fn condition(reason: Attention) -> Condition {
     match reason {
         Attention::UnusableValue => Condition::DataType,
@@ -58,7 +61,7 @@ fn condition(reason: Attention) -> Condition {
     }
 }
 
-/// The error of one value, from `OBX[2]-5: no number`.
+/// Parses the error of one value from `OBX[2]-5: no number`.
 fn value(condition: Condition, issue: &str) -> Option<AckError> {
     let (path, why) = issue.split_once(": ")?;
     at(condition, path, why)
@@ -93,7 +96,7 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         Attention::NoMessage | Attention::BatchEnvelope => {
             (by(refusals.header), Condition::SegmentSequence, None)
         }
-        // MSH-14 also where DSC-1 says it: the field is of the message that the sender knows.
+        // MSH-14 also where DSC-1 says it: the field refers to the message that the sender knows.
         Attention::Fragment => (
             by(refusals.no_map),
             Condition::UnsupportedMessageType,
@@ -133,14 +136,14 @@ fn reason(flow: &Flow, reason: Attention) -> (Outcome, AckError) {
         Attention::MapFailed | Attention::ChartRefused => {
             (Outcome::Error, Condition::DataType, None)
         }
-        // No condition of table 0357 says that a message is too large; the text does.
+        // No condition of table 0357 means that a message is too large; the text does.
         Attention::TooManyParts | Attention::TooLarge => {
             (by(refusals.header), Condition::InternalError, None)
         }
         Attention::TooManyAttempts | Attention::Damaged => {
             (Outcome::Rejected, Condition::InternalError, None)
         }
-        // Such a message is in the chart: see `warnings`.
+        // Messages with these reasons are in the chart: see `warnings`.
         Attention::NumberOfAnother
         | Attention::NamelessPatient
         | Attention::SharedIdentifier

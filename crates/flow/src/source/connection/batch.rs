@@ -1,9 +1,11 @@
-//! A frame with more than one message: an FHS/BHS envelope (2.8.2 chapter 2.10.3), or messages one
-//! after the other.
+//! Frames with more than one message: an FHS/BHS envelope (2.8.2 chapter 2.10.3), or several
+//! messages in
+//! sequence.
 //!
 //! Invariants:
-//! - each message is journaled, applied and answered as if it had come alone, in order;
-//! - the envelope refuses nothing: where it does not fit, it is kept beside its messages and shown;
+//! - each message is journaled, applied and answered in order as if it had arrived alone;
+//! - the envelope causes no refusal: where it does not match, it is kept beside its messages and
+//!   shown;
 //! - the answers travel in one frame, whose end is written only after all messages are on disk.
 
 use super::{RETENTION, Reader};
@@ -22,7 +24,7 @@ use store::journal::Entry;
 use tokio::sync::mpsc;
 
 impl Reader<'_> {
-    /// Takes the messages of a batch. Says why to close, if so.
+    /// Takes the messages of a batch. Returns why to close, if so.
     pub(super) async fn batch(
         &mut self,
         frame: Bytes,
@@ -38,7 +40,7 @@ impl Reader<'_> {
             }
             turn = match parts.next() {
                 Some(Part::Message(member)) => {
-                    // A copy: a message that waits for its patient must not hold the whole frame.
+                    // A copy: a message that waits for its patient must not retain the whole frame.
                     let bytes = Bytes::copy_from_slice(&member.bytes);
                     Turn::Member(Box::new(self.take(bytes, None).0))
                 }
@@ -60,7 +62,7 @@ impl Reader<'_> {
             .then_some(CloseReason::Network)
     }
 
-    /// Keeps the lines that stand outside of all messages, for a person to see.
+    /// Journals the lines outside of all messages, for a person to see.
     fn keep_envelope(&mut self, lines: Bytes) -> Answer {
         let since = Instant::now();
         let message = Message::parse(lines.clone());
