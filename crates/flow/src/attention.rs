@@ -137,10 +137,8 @@ impl Attention {
     }
 
     /// Returns true where later messages of the partition build on this one, so the flow's policy
-    /// for a
-    /// failing head applies. A message rejected on receipt, or a merge that makes no sense, leaves
-    /// nothing
-    /// behind that later messages could miss.
+    /// for a failing head applies. A message rejected on receipt, or a merge that makes no sense,
+    /// leaves nothing behind that later messages could miss.
     pub fn blocks(self) -> bool {
         match self {
             Self::MapFailed | Self::ChartRefused | Self::Ambiguous | Self::TooManyAttempts => true,

@@ -1,6 +1,5 @@
 //! Commands of a person: replay, release, hold, dismiss, settle, edit, send to another flow or
-//! dry-run a
-//! message; stop and start a flow.
+//! dry-run a message; stop and start a flow.
 //!
 //! Invariant: nothing in the journal changes. An edited copy is a message of its own that names its
 //! original; the original stays as it was received.
@@ -138,8 +137,7 @@ impl Engine {
     }
 
     /// Sets a message aside that is not applied yet, until it is released. Others continue. Blocks
-    /// for
-    /// an fsync.
+    /// for an fsync.
     pub fn hold(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (_, stored) = self.find(sequence)?;
         if !self.work.board.withdraw(sequence.get()) {
@@ -175,8 +173,7 @@ impl Engine {
     }
 
     /// Returns what `body` would change if `flow` received it now, including rejection on receipt
-    /// or by
-    /// the chart. Nothing is stored.
+    /// or by the chart. Nothing is stored.
     pub fn dry_run(&self, flow: &str, body: &[u8]) -> Result<DryRun, ControlError> {
         let flow = self.flow(flow)?;
         let body = Bytes::copy_from_slice(body);

@@ -13,13 +13,11 @@ use store::journal::Sequence;
 /// A receiver of messages: one at a time per partition, many partitions at once.
 pub trait Destination: Send + Sync {
     /// Returns why a message would be refused, judged by its type and version alone. Called on
-    /// receipt,
-    /// before the acknowledgement.
+    /// receipt, before the acknowledgement.
     fn refuses(&self, message: &Message) -> Option<Attention>;
 
     /// Applies a message. Idempotent: the same message under the same maps changes nothing the
-    /// second
-    /// time. Blocks until the result is on disk.
+    /// second time. Blocks until the result is on disk.
     fn apply(&self, task: &Task<'_>) -> Outcome;
 
     /// Returns what the message would change. Nothing is stored.
@@ -87,8 +85,7 @@ pub struct DryRun {
     /// Concerns that a person would have to look at.
     pub concerns: Vec<Concern>,
     /// The same message in the journal: while the deduplication window is open, the stored answer
-    /// would be
-    /// sent and nothing would be done.
+    /// would be sent and nothing would be done.
     pub repeats: Option<Sequence>,
     /// Reason for which the message would be refused, if any.
     pub refused: Option<Attention>,

@@ -2,8 +2,7 @@
 //!
 //! Invariants:
 //! - messages that an earlier run journaled and did not apply are on the board before a socket is
-//!   bound,
-//!  so they precede every new message of their partition;
+//!   bound, so they precede every new message of their partition;
 //! - stopping undoes nothing: work left at the deadline is done after the next start.
 
 use crate::control::ControlError;

@@ -2,10 +2,9 @@
 //!
 //! Invariants:
 //! - a name is what the senders call themselves (MSH-3 and MSH-4), most recent first, unless the
-//!  configuration has one; never a port;
+//!   configuration has one; never a port;
 //! - a feed that is not behaving as usual shows it, with the time since when: "running" only means
-//!   that
-//!  the port is open.
+//!   that the port is open.
 
 use crate::events::CloseReason;
 use base::Timestamp;
@@ -32,8 +31,7 @@ pub enum Feed {
     /// No message has come yet.
     NoneYet,
     /// Nobody is connected and nothing has arrived since then. A sender that opens a connection for
-    /// each
-    /// message looks like this between two messages if they are a minute apart.
+    /// each message looks like this between two messages if they are a minute apart.
     Away(Timestamp),
     /// The sender had a long-lived connection, which ended then.
     Gone(Timestamp),
@@ -163,8 +161,8 @@ impl Feed {
     ///
     /// A silence is unusual where messages arrived in the same hours a week ago; where the flow is
     /// younger, in the same hours yesterday; where it is younger still, where the silence is three
-    /// times as
-    /// long as any in the last hour. Nights and weekends are therefore quiet without configuration.
+    /// times as long as any in the last hour. Nights and weekends are therefore quiet without
+    /// configuration.
     pub(crate) fn judge(known: &Known, now: Timestamp) -> Self {
         let Some(last) = known.last else {
             return Self::NoneYet;

@@ -2,8 +2,7 @@
 //!
 //! Invariants:
 //! - messages reach the board in sequence order: append and queueing happen under one lock, and one
-//!   task
-//!  awaits the results in that order;
+//!   task awaits the results in that order;
 //! - an appended message reaches the board even if its connection is gone by then.
 
 use crate::attention::Attention;

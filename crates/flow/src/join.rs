@@ -2,11 +2,9 @@
 //! remember.
 //!
 //! A disk may be replaced, one file restored from a backup, or a file deleted. Each store therefore
-//! has an
-//! identity and a position, and remembers those of the others. They are compared here before
-//! anything is
-//! processed. What can be rebuilt is rebuilt, what is lost is reported, and no store passes for
-//! another.
+//! has an identity and a position, and remembers those of the others. They are compared here before
+//! anything is processed. What can be rebuilt is rebuilt, what is lost is reported, and no store
+//! passes for another.
 //!
 //! | lost or older | detected by | action |
 //! |---|---|---|
@@ -26,8 +24,7 @@ use store::journal::{Doubt, Journal, Reconciled, Sequence, WriteError};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
     /// Losses found in the stores, for a person to read. Empty where everything is as it was left.
-    /// The
-    /// ledger keeps the notices until somebody has seen them.
+    /// The ledger keeps the notices until somebody has seen them.
     pub notices: Vec<String>,
     /// Messages that the chart lacks and that are applied again.
     pub n_again: u64,
@@ -62,8 +59,7 @@ struct Found<'a> {
 }
 
 /// Compares the three stores, repairs what can be repaired, and reports losses. Call it once, after
-/// all
-/// stores are opened and before anything is processed.
+/// all stores are opened and before anything is processed.
 pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
     let mut found = Found::look(chart, journal)?;
     let journal_lost = found.journal_lost()?;
@@ -246,8 +242,7 @@ impl<'a> Found<'a> {
     }
 
     /// Detects a chart that is another one, is older than others remember, or lacks messages that
-    /// the ledger
-    /// has as mapped.
+    /// the ledger has as mapped.
     fn chart_lost(&mut self) -> Result<bool, JoinError> {
         let now = self.chart.position();
         let memories = [

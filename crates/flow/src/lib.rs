@@ -3,7 +3,7 @@
 //! Invariants:
 //! - a positive acknowledgement goes out only after the journal's fsync returned;
 //! - the chart's own transaction decides whether a message was applied, so applying a message again
-//!  after a crash is idempotent;
+//!   after a crash is idempotent;
 //! - messages of one partition reach the chart in journal order;
 //! - every message ends either applied or in a state that a person sees.
 

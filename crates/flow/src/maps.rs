@@ -2,11 +2,9 @@
 //!
 //! Invariants:
 //! - a message goes through one edition from beginning to end: a worker takes the edition once and
-//!   keeps
-//!  it, and the mark for the applied message names its version;
+//!   keeps it, and the mark for the applied message names its version;
 //! - editions change as a whole: refused maps leave those in use unchanged, and the reasons are
-//!   kept for
-//!  display.
+//!   kept for display.
 
 use base::{Clock, SystemClock, Timestamp};
 use mapping::MapSet;
@@ -148,9 +146,8 @@ impl LiveMaps {
     }
 
     /// Reloads the maps and uses them unless there is a reason against it. Messages already in
-    /// progress
-    /// finish under the maps with which they began. Reads files; do not call it on an async task's
-    /// thread.
+    /// progress finish under the maps with which they began. Reads files; do not call it on an
+    /// async task's thread.
     pub fn reload(&self, by: &str, now: Timestamp) -> Result<Reloaded, MapsRefused> {
         let mut last = self.attempts();
         let outcome = self.exchange(now);

@@ -47,14 +47,12 @@ pub struct FlowConfig {
     #[serde(default)]
     pub attention: AttentionPolicy,
     /// Maximum number of segments and field repetitions together; a message with more is kept and
-    /// not
-    /// translated. This bounds the memory of one message on its way into the chart, up to 20 kB for
-    /// each.
+    /// not translated. This bounds the memory of one message on its way into the chart, up to 20 kB
+    /// for each.
     #[serde(default = "ten_thousand")]
     pub max_parts: usize,
     /// Maximum size in bytes; a larger message is kept and not translated, since translation takes
-    /// several
-    /// times its size.
+    /// several times its size.
     #[serde(default = "thirty_two_mib")]
     pub max_translated_bytes: usize,
 }
@@ -128,8 +126,7 @@ pub enum AckPolicy {
     /// The message was accepted into the chart; errors are reported to the sender.
     Mapped,
     /// The flow's destination answered. The chart's answer is its commit, so for the chart this
-    /// equals
-    /// [`AckPolicy::Mapped`].
+    /// equals [`AckPolicy::Mapped`].
     Delivered,
 }
 
@@ -195,8 +192,7 @@ pub enum Refusal {
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionPolicy {
     /// Reasons for which a message that is in the chart is not shown as needing attention: they are
-    /// only
-    /// counted among its issues.
+    /// only counted among its issues.
     pub count_only: Vec<CountedReason>,
 }
 
@@ -216,8 +212,7 @@ pub struct EngineConfig {
     #[serde(default = "yes")]
     pub production: bool,
     /// Number of messages on their way into the chart at once. They share its commits (group
-    /// commit); no
-    /// more of them are translated at once than there are processors.
+    /// commit); no more of them are translated at once than there are processors.
     #[serde(default = "workers")]
     pub workers: usize,
     /// Maximum number of journaled messages that wait in memory; others are read back from the

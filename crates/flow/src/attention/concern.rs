@@ -103,8 +103,7 @@ fn push(text: &mut String, entry: &str) {
 }
 
 /// Parses the ledger's text about a message that needs attention: the reasons and their entries.
-/// Empty
-/// where the text contains no reason known here.
+/// Empty where the text contains no reason known here.
 pub fn read(text: &str) -> Vec<Concern> {
     let mut concerns: Vec<Concern> = Vec::new();
     // A reason without an entry becomes a concern of its own.

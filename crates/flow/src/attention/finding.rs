@@ -1,8 +1,7 @@
 //! Findings about a message, for people: each with its place, its reason and its remedy.
 //!
 //! The message itself is read again with the current maps; what only the chart could know (a number
-//! that
-//! belongs to another patient) is in the ledger beside the message.
+//! that belongs to another patient) is in the ledger beside the message.
 
 use super::{Attention, Concern};
 use crate::engine::Engine;
@@ -31,8 +30,7 @@ const REPLACED: &str =
     "It is in the chart in another form. If that is not what is meant, mend the map and replay.";
 
 /// Returns what the message's flow knows about its source: dialect, zone and authorities. A flow
-/// that is no
-/// longer configured gets the plain maps.
+/// that is no longer configured gets the plain maps.
 pub fn source_of(engine: &Engine, stored: &Stored) -> Source {
     engine.config(&stored.summary.flow).map_or_else(
         || Source {

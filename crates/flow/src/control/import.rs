@@ -2,11 +2,9 @@
 //!
 //! Invariants:
 //! - imported messages take the same path as those received over a network: the same checks,
-//!   journal, order,
-//!  chart and states; only nobody waits for an acknowledgement;
+//!   journal, order, chart and states; only nobody waits for an acknowledgement;
 //! - import is idempotent: a message that the flow already has in its journal, byte for byte, is
-//!   not taken
-//!  again, whenever it came, so an interrupted import is run again from its beginning.
+//!   not taken again, whenever it came, so an interrupted import is run again from its beginning.
 
 use super::ControlError;
 use crate::attention::Attention;

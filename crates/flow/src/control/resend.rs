@@ -2,12 +2,10 @@
 //!
 //! Invariants:
 //! - the copy is a journal entry of its own, which records the original, who made it and why: the
-//!   two
-//!  cannot come apart;
+//!   two cannot come apart;
 //! - a copy that the flow would refuse on receipt is not made;
 //! - an original that waits for a person is set aside only once its copy is on disk; where others
-//!   wait
-//!  behind it, only once the copy is applied, so that no message overtakes it.
+//!   wait behind it, only once the copy is applied, so that no message overtakes it.
 
 use super::{ControlError, said};
 use crate::engine::Engine;
@@ -68,8 +66,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Copies a message and starts processing the copy. Blocks for an fsync and, where others wait
-    /// behind the
-    /// original, until the copy is applied.
+    /// behind the original, until the copy is applied.
     pub fn resend(&self, wanted: &Resend<'_>) -> Result<Resented, ControlError> {
         let stored = self
             .work

@@ -58,8 +58,7 @@ fn said(by: &str, why: &str) -> String {
 
 impl Engine {
     /// Stops accepting messages on this flow until somebody starts it; messages already received
-    /// are
-    /// acknowledged and applied. Blocks for an fsync.
+    /// are acknowledged and applied. Blocks for an fsync.
     pub fn stop_flow(&self, name: &str, by: &str, why: &str) -> Result<(), ControlError> {
         let flow = self.running(name)?;
         let stopped = Change::FlowStopped {

@@ -1,12 +1,13 @@
-//! The chart as a destination: a message becomes drafts, drafts become one batch.
+//! The chart as a destination: a message becomes drafts, and drafts become one batch.
 //!
 //! Invariants:
-//! - one message is one batch, and the batch marks the message as applied: after a crash the same
-//!   message under the same maps finds the mark and writes nothing;
-//! - every change expects the version that it was worked out from; where another message was
-//!   quicker the whole work is done again on what is there now;
-//! - ids are random; a resource is found again by its business keys, which are told apart by whose
-//!   record it is.
+//! - one message is one batch, and the batch marks the message as applied: applying it again after
+//!   a crash is idempotent, since the same message under the same maps finds the mark and writes
+//!   nothing;
+//! - every change expects the version from which it was computed (optimistic concurrency); where
+//!   another message committed first, the whole computation is repeated on the current state;
+//! - ids are random; a resource is found again by its business keys, which are scoped to the owner
+//!   of the record.
 
 mod apart;
 mod cancel;
@@ -43,7 +44,7 @@ use std::time::Instant;
 use store::chart::{ApplyError, Batch, Chart, Lane};
 use turns::Turns;
 
-/// Applies messages to the chart.
+/// The destination that applies messages to the chart.
 pub struct ChartDestination {
     chart: Chart,
     maps: LiveMaps,
@@ -51,21 +52,21 @@ pub struct ChartDestination {
     events: Events,
     sources: Mutex<HashMap<String, Arc<Source>>>,
     turns: Turns,
-    /// Held over a message of many segments: two at once would take twice the memory.
+    /// Held while a message of many segments is computed: two at once would take twice the memory.
     large: Mutex<()>,
-    /// Troubles that last, for the log.
+    /// Throttle for the log of lasting faults.
     unreadable: LogThrottle,
     unwritable: LogThrottle,
 }
 
-/// How often the work is done again at once because another message was quicker.
+/// Maximum number of immediate repetitions after a write conflict with another message.
 const MAX_CONFLICTS: usize = 20;
 
-/// A message with more segments is worked out while no other such message is. Each takes about
-/// 20 kB on its way into the chart.
+/// Number of segments above which a message is computed while no other such message is. Each
+/// segment takes about 20 kB on its way into the chart.
 const MANY_SEGMENTS: usize = 1_000;
 
-/// A message worked out.
+/// A message with its changes computed.
 struct Ready {
     batch: Batch,
     n_issues: u32,
@@ -76,7 +77,7 @@ struct Ready {
 // === impl ChartDestination ===
 
 impl ChartDestination {
-    /// Applies to `chart` by the maps in use.
+    /// Creates a destination that applies messages to `chart` with the maps in use.
     pub fn new(chart: Chart, maps: impl Into<LiveMaps>, events: Events) -> Self {
         let permit = Permit::system(SystemCaller::Flow);
         Self {
@@ -93,7 +94,7 @@ impl ChartDestination {
     }
 
     fn convert(&self, task: &Task<'_>, maps: &Edition) -> Result<Conversion, Outcome> {
-        // A replay comes here without asking first.
+        // A replay arrives here without that check.
         if let Some(reason) = decode::oversize(task.message, task.flow) {
             let issues = Vec::new();
             return Err(Outcome::Refused { reason, issues });
@@ -119,7 +120,7 @@ impl ChartDestination {
         planned.unwrap_or_else(|error| Err(Unfit::Read(error)))
     }
 
-    /// What a flow's configuration says of its source, made once.
+    /// Returns the source facts from a flow's configuration, built once per flow.
     fn source(&self, flow: &str, config: &MapConfig) -> Arc<Source> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = sources.get(flow) {
@@ -130,7 +131,7 @@ impl ChartDestination {
         source
     }
 
-    /// What the message changes, ready to be written.
+    /// Computes what the message changes, ready to be written.
     fn prepare(
         &self,
         task: &Task<'_>,
@@ -139,7 +140,7 @@ impl ChartDestination {
         let plan = match self.plan(task, conversion) {
             Ok(plan) => plan,
             Err(Unfit::Refused(reason)) => return Err(refused(reason, conversion)),
-            // It would fail again: what the message builds on is damaged on disk.
+            // A retry would fail again: data that the message builds on is damaged on disk.
             Err(Unfit::Read(error)) if error.is_damage() => {
                 let issues = vec![error.to_string()];
                 let reason = Attention::ChartRefused;
@@ -169,7 +170,7 @@ impl ChartDestination {
         }
     }
 
-    /// Writes it and waits for the disk; none where another message was quicker.
+    /// Writes the changes and waits for the disk; none where another message committed first.
     fn write(&self, task: &Task<'_>, conversion: &Conversion, ready: Ready) -> Option<Outcome> {
         let Ready {
             batch,
@@ -189,7 +190,8 @@ impl ChartDestination {
                     .filter(|written| is_change(written))
                     .count();
                 let already = receipt.already_applied;
-                // What the chart could only see before it changed was written down with the mark.
+                // Contradictions that only the chart sees as it changes were recorded with the
+                // mark.
                 let kept = receipt.concerns.as_deref().map(attention::read);
                 let mut concerns = kept.unwrap_or(concerns);
                 let apart = receipt.contradictions.iter();
@@ -223,7 +225,8 @@ impl ChartDestination {
     }
 }
 
-/// The header and what it names: of a message that holds nothing else, nothing reaches the chart.
+/// Returns true for the header and what it names: if a message holds nothing else, nothing reaches
+/// the chart.
 fn says_who_sent_it(draft: &Draft) -> bool {
     matches!(
         draft.resource_type,
@@ -240,7 +243,7 @@ impl Destination for ChartDestination {
         if !version.is_empty() && !version.trim_start().starts_with("2.") {
             return Some(Attention::UnknownVersion);
         }
-        // The event names the structure as a rule, and the groups need not be looked at for it.
+        // The event usually names the structure, so the groups need not be examined for it.
         let by_event = message
             .dictionary()
             .structure_of(&message.code(), &message.event());
@@ -295,7 +298,7 @@ impl Destination for ChartDestination {
         match self.plan(task, &conversion) {
             Ok(plan) => {
                 let (changes, concerns) = (plan.changes(), plan.all_concerns(&conversion));
-                // What could not be written is refused here as it would be there.
+                // A batch that could not be written is refused here as it would be there.
                 let mark = crate::join::mark(&self.chart, task.sequence, &maps.version);
                 let batch = plan.batch(task, &conversion, mark, &self.permit);
                 DryRun {
@@ -352,7 +355,7 @@ fn n_issues(conversion: &Conversion) -> u32 {
     u32::try_from(report.unusable.len() + report.issues.len()).unwrap_or(u32::MAX)
 }
 
-/// What the map could not use, without PHI: places and reasons.
+/// Formats the values that the map could not use, without PHI: places and reasons.
 fn issues(conversion: &Conversion) -> Vec<String> {
     let unusable = conversion.report.unusable.iter();
     unusable

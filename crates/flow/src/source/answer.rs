@@ -3,8 +3,7 @@
 //! Invariants:
 //! - nothing positive is sent before the journal reports that the message is on disk;
 //! - a duplicate gets the stored answer of the message that it repeats; where that message is
-//!   undecided,
-//!  the duplicate waits for it as well;
+//!   undecided, the duplicate waits for it as well;
 //! - each answer is stored with its message.
 
 mod blame;
@@ -149,8 +148,7 @@ impl Desk {
     }
 
     /// Waits until the answer may be sent, but no longer than `patience` for an outcome. Returns
-    /// the
-    /// acknowledgements to send, in order.
+    /// the acknowledgements to send, in order.
     pub(crate) async fn settle(
         &self,
         flow: &Flow,

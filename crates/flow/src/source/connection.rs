@@ -4,13 +4,10 @@
 //! - an acknowledgement is written only after the journal has answered for its message;
 //! - acknowledgements go out in the order in which their messages arrived;
 //! - a peer holds no more memory than one frame up to the limit and `max_pipelined` messages, and
-//!   its
-//!  address no more than its share ([`super::room`]): beyond that, backpressure applies and nothing
-//! is read
-//!  from it until the journal and the peer have caught up;
+//!   its address no more than its share ([`super::room`]): beyond that, backpressure applies and
+//!   nothing is read from it until the journal and the peer have caught up;
 //! - bytes that are not a frame are kept up to the limit and the connection is closed; the same
-//!   holds for a
-//!  frame that cannot be a message, as soon as its peer falls silent.
+//!   holds for a frame that cannot be a message, as soon as its peer falls silent.
 
 mod batch;
 
@@ -83,8 +80,7 @@ const HTTP: [&[u8]; 7] = [
     b"PRI * ",
 ];
 /// Time during which remaining input is read and discarded after an answer to bytes that we do not
-/// accept,
-/// so that the answer is not lost with the connection.
+/// accept, so that the answer is not lost with the connection.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves one connection to its end. Returns why it ended and how many messages arrived.
@@ -208,8 +204,7 @@ impl Reader<'_> {
     }
 
     /// Returns true where the beginning of the frame shows that it is not a message: a start block
-    /// may be any
-    /// byte of binary data.
+    /// may be any byte of binary data.
     fn is_hopeless(&self) -> bool {
         let n_bytes = if self.noise.is_empty() {
             HEADLESS
@@ -314,8 +309,7 @@ impl Reader<'_> {
     fn take(&mut self, body: Bytes, broken: Option<CloseReason>) -> (Answer, Option<CloseReason>) {
         let since = std::time::Instant::now();
         // For an incomplete message, or one too large to be translated, the beginning tells who
-        // sent it
-        // and how it is answered.
+        // sent it and how it is answered.
         let too_large = decode::too_large(body.len(), &self.flow.config);
         let told = if broken.is_some() || too_large.is_some() {
             body.slice(..body.len().min(SMALL))

@@ -29,8 +29,7 @@ pub(crate) async fn bind(flow: &Flow) -> Result<TcpListener, StartError> {
 }
 
 /// Serves until the engine drains, then waits until every connection has its answers. While a
-/// person has
-/// stopped the flow, nothing listens: a sender is refused and keeps its messages.
+/// person has stopped the flow, nothing listens: a sender is refused and keeps its messages.
 pub(crate) async fn serve(listener: TcpListener, flow: Arc<Flow>, shared: Shared) {
     let mut connections = JoinSet::new();
     let mut stop = shared.stop.clone();

@@ -1,10 +1,8 @@
 //! Memory budgets for frames until they are answered: each flow has its own, and each address has a
-//! share
-//! of its flow's budget.
+//! share of its flow's budget.
 //!
 //! - no flow waits for memory that another flow's senders hold; no address waits for memory that
-//!   another
-//!  address of the flow holds while there is room beyond that one's share;
+//!   another address of the flow holds while there is room beyond that one's share;
 //! - a message of the usual size does not wait for an unfinished large frame;
 //! - a frame that has room keeps it to its end, so there is no deadlock of two frames that each
 //!   hold half.
@@ -238,8 +236,7 @@ mod tests {
 
     proptest! {
         /// In any sequence of frames, no address has more than its share, and once all are gone the
-        /// whole budget is
-        /// free again.
+        /// whole budget is free again.
         #[test]
         fn shares_hold(asked in prop::collection::vec((0..4_u8, 1..20_000_000_usize, any::<bool>()), 1..80)) {
             let room = Room::new(16 * MIB);

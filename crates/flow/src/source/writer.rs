@@ -4,8 +4,7 @@
 //! - answers go out in the order in which their messages came in;
 //! - a message alone gets a frame for each of its acknowledgements, a batch one frame with all;
 //! - an answer is written in one piece; only one larger than [`STREAMED`] is sent while the rest of
-//!   its
-//!  batch is still awaited, and its frame stays open until then.
+//!   its batch is still awaited, and its frame stays open until then.
 
 use super::answer::{Answer, Desk, PATIENCE};
 use crate::events::CloseReason;

@@ -2,8 +2,7 @@
 //! job.
 //!
 //! Invariant: a job is found to be parked at the moment it is taken, under the same lock under
-//! which a
-//! release returns the parked jobs; so no later message slips in between.
+//! which a release returns the parked jobs; so no later message slips in between.
 
 use super::parking::{Lot, Parking};
 use super::schedule::{Key, Schedule};

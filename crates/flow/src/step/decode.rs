@@ -14,8 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use store::journal::Header;
 
 /// Maximum number of patient and order numbers indexed per message; one with more is found by its
-/// first
-/// numbers, its control id and its text.
+/// first numbers, its control id and its text.
 const MAX_NUMBERS: usize = 1_000;
 
 /// Extracts the fields that the journal indexes.
@@ -116,8 +115,7 @@ pub(crate) fn too_large(n_bytes: usize, flow: &FlowConfig) -> Option<Attention> 
 /// Returns the keys that order the message.
 pub(crate) fn keys(message: &Message, connection: &str, flow: &FlowConfig) -> Keys {
     // Two flows do not wait for each other: nothing orders their sources. Where they meet in one
-    // resource,
-    // the chart detects it and the work is repeated.
+    // resource, the chart detects it and the work is repeated.
     let of_connection = vec![hash(&(&flow.name, connection))];
     let mut of_patient: Vec<Key> = patients(message)
         .map(|(id, authority)| hash(&(&flow.name, "patient", id, authority)))

@@ -1,8 +1,7 @@
 //! Parking: messages that wait behind a failing head.
 //!
 //! Invariant: the set of parked keys only grows until the head is released; a message that touches
-//! one
-//! of them waits too and adds its own keys, so no message overtakes a merge.
+//! one of them waits too and adds its own keys, so no message overtakes a merge.
 
 use super::schedule::Key;
 use std::collections::{BTreeMap, HashMap};

@@ -2,10 +2,8 @@
 //!
 //! Invariants:
 //! - of two waiting jobs that share a key, the one with the lower number runs first and finishes
-//!   before
-//!  the other begins: this is *order in a partition*; a merge, which has the keys of both patients,
-//! is a
-//!  barrier on both;
+//!   before the other begins: this is *order in a partition*; a merge, which has the keys of both
+//!   patients, is a barrier on both;
 //! - a job that returns (a release, a replay) gets its old place before all that still wait;
 //! - jobs without a common key never wait for one another;
 //! - there is no deadlock: the lowest number of all is first in each of its lines.
@@ -103,8 +101,7 @@ impl<J> Schedule<J> {
     }
 
     /// Runs a candidate if it is first in all its lines. If not, the job before it makes it a
-    /// candidate
-    /// again on finishing.
+    /// candidate again on finishing.
     fn start(&mut self, number: u64) -> Option<J> {
         let entry = self.jobs.get_mut(&number)?;
         for key in &entry.keys {
@@ -136,8 +133,7 @@ impl<J> Schedule<J> {
     }
 
     /// Removes a job from its lines, run or not; those behind it move up. Returns the maximum
-    /// number of jobs
-    /// that may now run.
+    /// number of jobs that may now run.
     pub(crate) fn finish(&mut self, number: u64) -> usize {
         let Some(entry) = self.jobs.remove(&number) else {
             return 0;

@@ -2,8 +2,7 @@
 //!
 //! Invariants:
 //! - the chart's transaction decides what was applied; the states recorded here are for display,
-//!   may be lost
-//!  in a crash, and are then restored by repeating the work;
+//!   may be lost in a crash, and are then restored by repeating the work;
 //! - a parked partition is on disk before the next message of it is looked at;
 //! - a message that makes a worker panic is set aside like any other that cannot be applied.
 

@@ -1,28 +1,31 @@
-//! What tells two records of one number apart.
+//! Discrimination between two records with the same number.
 //!
-//! A number is a place to look; what stands there may be something else. Where HL7 v2 gives nothing
-//! more (OBX-4 is empty, one placer's number stands over two orders), what the records say decides:
+//! A number is only a place to look; the record there may be a different one. Where HL7 v2 gives
+//! nothing more (OBX-4 is empty, one placer number is on two orders), the content of the records
+//! decides:
 //!
-//! | type | told apart by | clause |
+//! | type | discriminator | clause |
 //! |---|---|---|
-//! | Observation | the time of the observation, where the line has one of its own | HL7 v2.5.1, 7.4.2.14 |
-//! | `DiagnosticReport` | the time of the specimen, where several are there | 7.4.1.7 |
-//! | `AllergyIntolerance`, Condition, Procedure | the text, where the code is the sender's own | 3.4.6.3 |
-//! | `MedicationRequest`, Immunization | the medicine, the vaccine, where several are there | 4A.4.4.2, 4A.4.7.5 |
+//! | Observation | the time of the observation, where the line has its own | HL7 v2.5.1, 7.4.2.14 |
+//! | `DiagnosticReport` | the time of the specimen, where there are several | 7.4.1.7 |
+//! | `AllergyIntolerance`, Condition, Procedure | the text, where the code is local to the sender |
+//! 3.4.6.3 |
+//! | `MedicationRequest`, Immunization | the medication, the vaccine, where there are several |
+//! 4A.4.4.2, 4A.4.7.5 |
 //! | Encounter without a number | the time of admission | 3.4.3.44 |
 
 use base::{DateTime, Timestamp, Zone};
 use fhir::build::Value;
 use mapping::{Draft, Visits, lifecycle};
 
-/// How what a draft says fits a record that has its number.
+/// The match between a draft and a record that has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// They say the same thing of what tells them apart.
+    /// The discriminator is the same in both.
     Same,
-    /// Nothing speaks against it, and nothing for it.
+    /// Nothing speaks for or against a match.
     Open,
-    /// It is another thing, unless it is the only one there and the draft corrects it.
+    /// The record is a different one, unless it is the only one there and the draft corrects it.
     Other,
 }
 
@@ -52,8 +55,8 @@ pub(super) fn fit(draft: &Draft, existing: &Value) -> Fit {
     }
 }
 
-/// A visit that no number names, beside one that is there. Admissions, arrivals and pre-admissions
-/// open a visit; all other events speak of the one that is open, or was last (HL7 v2.5.1, 3.3).
+/// Compares a visit without a number with an existing one. Admissions, arrivals and pre-admissions
+/// open a visit; all other events refer to the open visit or the last one (HL7 v2.5.1, 3.3).
 pub(super) fn visit(draft: &Draft, existing: &Value, (opens, by): (bool, Visits)) -> Fit {
     let is_open = !matches!(
         existing.text("status"),
@@ -64,7 +67,7 @@ pub(super) fn visit(draft: &Draft, existing: &Value, (opens, by): (bool, Visits)
         Some(time.bounds(&Zone::utc()))
     };
     let starts = match by {
-        // Where accounts tell visits apart, another time of admission is a correction.
+        // Where accounts distinguish visits, a different time of admission is a correction.
         Visits::Account => (None, None),
         Visits::Either | Visits::Admission | Visits::None => {
             (start(draft.value()), start(existing))
@@ -79,7 +82,7 @@ pub(super) fn visit(draft: &Draft, existing: &Value, (opens, by): (bool, Visits)
 }
 
 impl Fit {
-    /// The same, where another text or medicine may be a correction.
+    /// Returns the match to use where a different text or medication may be a correction.
     pub(super) fn softened(self) -> Self {
         match self {
             Self::Other => Self::Open,
@@ -88,8 +91,9 @@ impl Fit {
     }
 }
 
-/// Whether the draft goes on with a result: a correction, a withdrawal, or the final result of what
-/// was preliminary (HL7 table 0085). Such a one may carry another time than the result that it means.
+/// Returns true where the draft continues a result: a correction, a withdrawal, or the final result
+/// after a preliminary one (HL7 table 0085). Such a draft may carry a different time than the
+/// result it refers to.
 pub(super) fn goes_on(draft: &Draft, existing: &Value) -> bool {
     let Some(new) = draft.status_code.as_deref().and_then(lifecycle::stage) else {
         return false;
@@ -102,7 +106,7 @@ pub(super) fn goes_on(draft: &Draft, existing: &Value) -> bool {
     corrects || was_open && lifecycle::Stage::Final <= new
 }
 
-/// The time of a result in the form that crowded numbers are found by.
+/// Returns the time of a result in the form by which results under a crowded key are found.
 pub(super) fn time_key(draft: &Draft) -> Option<String> {
     if draft.resource_type != "Observation" {
         return None;
@@ -111,10 +115,10 @@ pub(super) fn time_key(draft: &Draft) -> Option<String> {
     Some(format!("@{}", start.micros().div_euclid(60_000_000)))
 }
 
-/// None where one of them has no time.
+/// Compares two times; none where one of them has no time.
 fn same_time(one: &Value, other: &Value) -> Option<bool> {
     let (one, other) = (bounds(one)?, bounds(other)?);
-    // `202401051015` and `20240105101507` are one time, told less and more exactly.
+    // `202401051015` and `20240105101507` are the same time at different precision.
     Some(one.0 < other.1 && other.0 < one.1)
 }
 
@@ -127,7 +131,7 @@ fn bounds(value: &Value) -> Option<(Timestamp, Timestamp)> {
     Some(time.bounds(&Zone::utc()))
 }
 
-/// The line says when it was observed, and not only the order around it.
+/// Returns true where the line has its own time of observation, besides the time of its order.
 fn has_own_time(draft: &Draft) -> bool {
     draft.lineage().iter().any(|line| {
         line.element.starts_with("effective")
@@ -162,12 +166,13 @@ fn concept(one: Option<&Value>, other: Option<&Value>) -> Fit {
     }
 }
 
-/// A code of a system that everybody shares says what it is; a sender's own may be `OTHER`.
+/// Returns true for a shared code system, whose codes identify the thing; a local code may be
+/// `OTHER`.
 fn is_standard(system: &str) -> bool {
     !system.starts_with("urn:x-hl7v2:") && !system.contains("CodeSystem/v2-")
 }
 
-/// The words of a concept, without case and spacing.
+/// Returns the text of a concept, ignoring case and spacing.
 fn words(concept: &Value) -> Option<String> {
     let display = || {
         concept
@@ -179,8 +184,9 @@ fn words(concept: &Value) -> Option<String> {
     Some(words.join(" ")).filter(|words| !words.is_empty())
 }
 
-/// Numbers of one kind that both have, and that differ: the record is another one's, whatever number
-/// of lesser weight they share (HL7 v2.5.1, 4.5.1.3: ORC-3 tells the filler's orders apart).
+/// Returns true where both have a number of one kind and the numbers differ: the record is another
+/// one, whatever number of lower precedence they share (HL7 v2.5.1, 4.5.1.3: ORC-3 distinguishes
+/// the filler's orders).
 pub(super) fn contradicts(draft: &Draft, up_to: u8, existing: &Value) -> bool {
     let value = draft.value();
     draft
@@ -188,7 +194,7 @@ pub(super) fn contradicts(draft: &Draft, up_to: u8, existing: &Value) -> bool {
         .iter()
         .filter(|key| key.rank <= up_to)
         .any(|key| {
-            // What stands beside the number is part of the key's text.
+            // The text next to the number is part of the key's text.
             let number = key.value.split('|').next().unwrap_or_default();
             let Some(own) = value
                 .each("identifier")
@@ -206,7 +212,7 @@ pub(super) fn contradicts(draft: &Draft, up_to: u8, existing: &Value) -> bool {
         })
 }
 
-/// The record has a number of that kind, and another one.
+/// Returns true where the record has a number of that kind that differs.
 pub(super) fn has_other_number(existing: &Value, kind: &str, number: &str) -> bool {
     let mut theirs = existing
         .each("identifier")

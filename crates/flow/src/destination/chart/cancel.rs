@@ -1,11 +1,11 @@
-//! Orders that a message ends by their numbers alone.
+//! Orders that a message ends by number alone.
 //!
-//! A sender that cancels or discontinues an order may leave its detail out (HL7 v2.5.1, 4.5.1.1: ORC-1
-//! says what becomes of the order that ORC-2 and ORC-3 name). No row makes a resource of such an ORC, so
-//! the order is looked for here, within its patient.
+//! A sender that cancels or discontinues an order may omit its detail (HL7 v2.5.1, 4.5.1.1: ORC-1
+//! gives the new state of the order that ORC-2 and ORC-3 identify). No row makes a resource of such
+//! an ORC, so the order is looked up here, within its patient.
 //!
-//! Invariant: an order that nobody finds is not made up; the segment stays among what no row took, and
-//! the message needs attention.
+//! Invariant: an order that is not found is not invented; the segment stays among those that no row
+//! handled, and the message needs attention.
 
 use super::apart;
 use super::find::Hit;
@@ -17,7 +17,8 @@ use hl7v2::{Message, Segment};
 use mapping::{FieldPlace, Lineage, RowId};
 use store::chart::BusinessKey;
 
-/// Codes of table 0119 that end an order: what an order and what a prescription becomes.
+/// Codes of table 0119 that end an order, with the resulting status of an order and of a
+/// prescription.
 const ENDS: [(&str, &str, &str); 6] = [
     ("CA", "revoked", "cancelled"),
     ("OC", "revoked", "cancelled"),
@@ -27,21 +28,21 @@ const ENDS: [(&str, &str, &str); 6] = [
     ("DR", "revoked", "stopped"),
 ];
 
-/// Segments that say what is ordered.
+/// Segments that carry the detail of an order.
 const DETAILS: [&str; 9] = [
     "OBR", "RXO", "RXE", "RXD", "RXG", "RXA", "ODS", "ODT", "RQD",
 ];
 
-/// What is looked for: the type and the label of its keys.
+/// Resource types to search, with the label of their keys.
 const ORDERS: [(&str, &str); 2] = [
     ("ServiceRequest", "order"),
     ("MedicationRequest", "prescription"),
 ];
 
-/// So many orders of one number are ended by one segment.
+/// Maximum number of orders with one number that one segment ends.
 const MOST: usize = 64;
 
-/// Ends what the message's orders without a detail name.
+/// Ends the orders named by the message's ORC segments without a detail.
 pub(super) fn settle(
     planner: &mut Planner<'_>,
     message: &Message,
@@ -81,7 +82,7 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Ends what one segment names; false where there is nothing of that number.
+/// Ends the orders that one segment names; false where there is none with that number.
 fn end(
     planner: &mut Planner<'_>,
     orc: &Segment<'_>,
@@ -90,10 +91,10 @@ fn end(
 ) -> Result<bool, Unfit> {
     let patient = planner.patients();
     if patient.len() != 1 {
-        // Which of several is meant, nothing says.
+        // Nothing says which patient is meant.
         return Ok(false);
     }
-    // The filler's number decides where there is one (4.5.1.3).
+    // The filler's number takes precedence where there is one (4.5.1.3).
     for field in [3, 2] {
         let mut found = false;
         for (resource_type, label) in ORDERS {
@@ -144,7 +145,7 @@ fn end(
     Ok(false)
 }
 
-/// What has the number of a field, alone or beside a service.
+/// Returns the resources that have the number in a field, alone or next to a service.
 fn named(
     planner: &Planner<'_>,
     orc: &Segment<'_>,
@@ -156,7 +157,7 @@ fn named(
     if value.is_empty() || value == "\"\"" {
         return Ok(Vec::new());
     }
-    // A number beside a service has no authority in its key.
+    // A number next to a service has no authority in its key.
     let mut authorities = vec![String::new(), name];
     if id.contains(['.', ':']) {
         authorities.push(id);

@@ -1,7 +1,8 @@
-//! What the keys of a draft lead to.
+//! Candidates: the records to which the keys of a draft lead.
 //!
 //! Invariants:
-//! - what is another patient's, or contradicts a weightier number, is no candidate;
+//! - a record of another patient, or one that contradicts a number of higher precedence, is not a
+//!   candidate;
 //! - however many records share a key, a message reads no more than twice [`CROWD`] of them.
 
 use super::apart::{self, Fit};
@@ -13,64 +14,65 @@ use super::whose::Whose;
 use mapping::{Draft, Ownership};
 use store::chart::BusinessKey;
 
-/// From so many on the records of one key are found by their time.
+/// Number of records from which on the records of one key are found by their time.
 const CROWD: u32 = 8;
 
-/// One of its keys.
+/// One of a draft's keys.
 pub(super) struct Key {
     pub(super) own: BusinessKey,
     pub(super) rank: u8,
     pub(super) is_shared: bool,
-    /// It names no number, only whose the resource is.
+    /// True where the key has no number and only names the resource's owner.
     pub(super) is_whose: bool,
-    /// It is the account number that stands for the number of a visit.
+    /// True for an account number that stands for the visit number.
     pub(super) is_account: bool,
-    /// It is the number of the very thing (DG1-20, OBX-21): another text or time corrects it.
+    /// True for the number of the item itself (DG1-20, OBX-21): a different text or time corrects
+    /// the item.
     pub(super) is_number: bool,
 }
 
-/// A record that a key leads to.
+/// A record to which a key leads.
 pub(super) struct Candidate {
     pub(super) fit: Fit,
     pub(super) goes_on: bool,
     pub(super) found: Found,
 }
 
-/// Where it is.
+/// The location of a candidate.
 pub(super) enum Found {
-    /// Another line of this message spoke of it.
+    /// Another line of this message referred to the record.
     Slot(usize),
-    /// It is in the chart.
+    /// The record is in the chart.
     Chart(Box<Existing>),
 }
 
-/// What the keys lead to.
+/// The result of a search by keys.
 #[derive(Default)]
 pub(super) struct Candidates {
     pub(super) all: Vec<Candidate>,
-    /// A record of another patient has the number.
+    /// True where a record of another patient has the number.
     pub(super) is_anothers: bool,
-    /// The first free place of each key.
+    /// First free place of each key.
     pub(super) free: Vec<BusinessKey>,
-    /// A resource that the keys name and that was deleted.
+    /// Deleted resource that the keys name.
     pub(super) gone: Option<String>,
 }
 
 enum Named {
     Slot(usize),
-    /// And whether it is there.
+    /// Id, and true if the resource exists.
     Id(String, bool),
 }
 
 // === impl Planner ===
 
 impl Planner<'_> {
-    /// Reads what the keys lead to, as far as it may be meant.
+    /// Reads the records to which the keys lead, as far as they may be meant.
     pub(super) fn candidates(&self, placing: &Placing<'_>) -> Result<Candidates, Unfit> {
         let mut found = Candidates::default();
         for (place, key) in placing.keys.iter().enumerate() {
             self.walk(placing, key, &mut found)?;
-            // The weightiest number that leads to a record decides.
+            // The number of highest precedence that leads to a record decides.
             if !found.all.is_empty() {
                 self.free_places(placing, place + 1, &mut found)?;
                 break;
@@ -79,7 +81,7 @@ impl Planner<'_> {
         Ok(found)
     }
 
-    /// The records of one key, in their order.
+    /// Reads the records of one key in order.
     fn walk(&self, placing: &Placing<'_>, key: &Key, found: &mut Candidates) -> Result<(), Unfit> {
         let mut n = 1;
         loop {
@@ -102,7 +104,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Where many records have one key: the one of the draft's time, and the newest.
+    /// Reads, where many records share a key, the one at the draft's time and the newest.
     fn walk_crowd(
         &self,
         placing: &Placing<'_>,
@@ -142,7 +144,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What has a key: of this message, or of the chart.
+    /// Returns the record that has a key, in this message or in the chart.
     fn named(&self, key: &BusinessKey, draft: &Draft) -> Result<Option<Named>, Unfit> {
         if let Some(slot) = self.known_slot(key) {
             return Ok(Some(Named::Slot(slot)));
@@ -156,7 +158,7 @@ impl Planner<'_> {
         }))
     }
 
-    /// Whether what has the key may be meant.
+    /// Checks if the record that has the key may be meant.
     fn look(
         &self,
         placing: &Placing<'_>,
@@ -168,12 +170,13 @@ impl Planner<'_> {
         match named {
             Named::Slot(slot) => Ok(self.look_at_slot(placing, key, slot)?),
             Named::Id(id, is_live) => {
-                // Who only links needs no body of what is nobody's.
+                // A draft that only links needs no body of a record without an owner.
                 let only_links = draft.ownership == Ownership::OnlyLinks;
                 let by_name = is_live && only_links && placing.patients.is_empty();
                 let existing = self.finder.one(draft.resource_type, &id, by_name);
                 let Some(existing) = existing.map_err(Unfit::Read)? else {
-                    // What was deleted comes back only where it cannot have been another patient's.
+                    // A deleted record is restored only where it cannot have been another
+                    // patient's.
                     if placing.patients.is_empty() {
                         found.gone.get_or_insert(id);
                     }
@@ -211,13 +214,13 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether an account number stands for that visit's number.
+    /// Returns true where an account number stands for that visit's number.
     fn has_account(&self, visit: &Existing) -> Result<bool, Unfit> {
         let mark = keys::account(&self.scope, &visit.id);
         Ok(self.finder.id_of(&mark).map_err(Unfit::Read)?.is_some())
     }
 
-    /// The same of what another line of this message spoke of.
+    /// Checks the same for a record to which another line of this message referred.
     fn look_at_slot(
         &self,
         placing: &Placing<'_>,
@@ -231,7 +234,7 @@ impl Planner<'_> {
             None => true,
         };
         let fit = said.map_or(Fit::Open, |other| apart::fit(draft, other.value()));
-        // An allergy that is listed twice is one; other lines of one key are each their own.
+        // An allergy listed twice is one allergy; other lines with one key are separate records.
         let is_twin = fit == Fit::Same && draft.resource_type == "AllergyIntolerance";
         if !is_whose || (key.is_shared && self.taken.contains(&slot) && !is_twin) {
             return Ok(None);
@@ -249,7 +252,7 @@ impl Planner<'_> {
         }))
     }
 
-    /// The places of the keys that were not walked: what they lead to is known.
+    /// Returns the free places of the keys that were not walked: their records are known.
     fn free_places(
         &self,
         placing: &Placing<'_>,
@@ -284,7 +287,7 @@ impl Planner<'_> {
 // === impl Key ===
 
 impl Key {
-    /// The key with a place: the first record has the key itself.
+    /// Returns the key with a place: the first record has the key itself.
     fn at(&self, n: u32) -> BusinessKey {
         if n < 2 {
             return self.own.clone();
@@ -294,7 +297,7 @@ impl Key {
 
     fn marked(&self, mark: &str) -> BusinessKey {
         let value = &self.own.value;
-        // What it holds within stands last, as in charts of earlier builds.
+        // The containing resource comes last, as in charts of earlier builds.
         let value = match value.find("|in ") {
             Some(end) => {
                 let (number, within) = value.split_at(end);
@@ -324,7 +327,7 @@ impl Candidate {
 // === impl Candidates ===
 
 impl Candidates {
-    /// The one that says the same.
+    /// Returns the candidate with the same discriminator.
     pub(super) fn same(&self, placing: &Placing<'_>) -> Option<usize> {
         let is_shared = placing.keys.iter().any(|key| key.is_shared);
         let same = |candidate: &Candidate| candidate.fit == Fit::Same;

@@ -1,14 +1,14 @@
-//! What a person has to look at in a message that goes into the chart.
+//! Concerns about a message that goes into the chart.
 //!
-//! The map tells how bad each finding is: an error is something that the chart now lacks, a warning
-//! something that stands there in another form. Only errors are concerns. What only the chart can
-//! know (a number that another patient has) comes with the plan.
+//! The map rates each finding: an error is something that the chart now lacks, a warning something
+//! that is there in another form. Only errors are concerns. Problems that only the chart can detect
+//! (a number that belongs to another patient) come with the plan.
 
 use crate::attention::{Attention, Concern};
 use base::Severity;
 use mapping::Conversion;
 
-/// What the map could not bring into the chart.
+/// Returns concerns for what the map could not bring into the chart.
 pub(super) fn of_map(conversion: &Conversion) -> impl Iterator<Item = Concern> {
     let report = &conversion.report;
     let unusable = report

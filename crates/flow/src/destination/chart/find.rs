@@ -1,4 +1,4 @@
-//! From business keys to what is in the chart.
+//! Lookup of chart resources by business key.
 
 use super::keys;
 use super::plan::Slot;
@@ -10,10 +10,10 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use store::chart::{BusinessKey, ListName, Moment, Read, ReadError, SenderList};
 
-/// Reads the chart for one message.
+/// A reader of the chart for one message.
 pub(super) struct Finder<'a> {
     chart: &'a Moment<'a>,
-    /// Who replaced whom in the end: a message of many merges walks a long chain once.
+    /// Final replacements of merged patients: a message with many merges walks a long chain once.
     ends: RefCell<HashMap<String, String>>,
 }
 
@@ -22,27 +22,27 @@ pub(super) struct Finder<'a> {
 pub(super) struct Existing {
     pub(super) id: String,
     pub(super) version: u32,
-    /// The latest event that it has news of.
+    /// Latest event whose news it contains.
     pub(super) event: Option<Timestamp>,
-    /// Without what the store puts in.
+    /// Body without the elements that the store adds.
     pub(super) value: Value,
-    /// Only its id was looked for; the rest is not read.
+    /// True where only the id was looked up and the body is not read.
     pub(super) is_name: bool,
 }
 
-/// What the keys of one draft lead to.
+/// The result of looking up the keys of one draft.
 #[derive(Debug, Default)]
 pub(super) struct Hit {
     pub(super) existing: Option<Existing>,
-    /// A resource that the keys name and that was deleted.
+    /// Deleted resource that the keys name.
     pub(super) gone: Option<String>,
-    /// The keys are those of a patient that was merged into this one.
+    /// True where the keys are those of a patient that was merged into this one.
     pub(super) is_alias: bool,
     /// Keys that name nothing yet, to be claimed.
     pub(super) unclaimed: Vec<BusinessKey>,
 }
 
-/// Why nothing can be found.
+/// The reason a lookup fails.
 #[derive(Debug)]
 pub(super) enum FindError {
     Ambiguous,
@@ -73,7 +73,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The resource as it is now; none where it is not there or deleted.
+    /// Reads the current resource; none where it is absent or deleted.
     pub(super) fn read(
         &self,
         resource_type: &str,
@@ -96,8 +96,8 @@ impl<'a> Finder<'a> {
         }))
     }
 
-    /// The resource of that id, or of the patient that replaced it; only its name where its body is
-    /// not asked for. None where it was deleted.
+    /// Reads the resource with that id, or the patient that replaced it; without its body where
+    /// that is not requested. None where it was deleted.
     pub(super) fn one(
         &self,
         resource_type: &str,
@@ -110,17 +110,17 @@ impl<'a> Finder<'a> {
         self.current(resource_type, id)
     }
 
-    /// Whether two Patients belong to one person.
+    /// Returns true where two Patients belong to one person.
     pub(super) fn is_one_person(&self, one: &str, other: &str) -> Result<bool, ReadError> {
         self.chart.is_one_person(one, other)
     }
 
-    /// What has a key's value, alone or followed by more parts.
+    /// Returns the resources that have a key's value, alone or followed by more parts.
     pub(super) fn all_of(&self, key: &BusinessKey, most: usize) -> Result<Vec<String>, ReadError> {
         self.chart.lookup_all(key, most)
     }
 
-    /// What one key names, and whether it is there.
+    /// Returns the resource that one key names, and true if it exists.
     pub(super) fn named(&self, key: &BusinessKey) -> Result<Option<(String, bool)>, ReadError> {
         let named = self.chart.lookup(key)?;
         Ok(named.map(|named| (named.id, named.is_live)))
@@ -140,7 +140,7 @@ impl<'a> Finder<'a> {
         self.chart.lists_with(resource_type, id)
     }
 
-    /// The patients that were merged into this one, and those that were merged into them.
+    /// Returns the patients that were merged into this one, directly or transitively.
     pub(super) fn merged_into(&self, slot: &Slot) -> Result<Vec<String>, ReadError> {
         let mut found = slot.now().map(replaces).unwrap_or_default();
         let mut at = 0;
@@ -157,19 +157,20 @@ impl<'a> Finder<'a> {
         Ok(found)
     }
 
-    /// The resource that one key names.
+    /// Returns the resource that one key names.
     pub(super) fn id_of(&self, key: &BusinessKey) -> Result<Option<String>, ReadError> {
         Ok(self.chart.lookup(key)?.map(|named| named.id))
     }
 
-    /// The one resource that keys name. A patient that was merged into another is that other.
+    /// Finds the one resource that keys name. A merged patient resolves to its survivor.
     pub(super) fn find(
         &self,
         resource_type: &str,
         own: &[BusinessKey],
         ownership: Ownership,
     ) -> Result<Hit, FindError> {
-        // Who only links needs no body, but for a patient that another one may have replaced.
+        // A draft that only links needs no body, except for a patient that another may have
+        // replaced.
         let by_name = ownership == Ownership::OnlyLinks && resource_type != "Patient";
         let mut hit = Hit::default();
         for key in own {
@@ -199,8 +200,8 @@ impl<'a> Finder<'a> {
         Ok(hit)
     }
 
-    /// Looks where all sources look: for those who only link, and for an owner who may adopt what
-    /// others only spoke of.
+    /// Finds a resource in the common scope: for drafts that only link, and for an owner that may
+    /// adopt a record that others only referred to.
     pub(super) fn find_common(
         &self,
         resource_type: &str,
@@ -224,7 +225,7 @@ impl<'a> Finder<'a> {
         })
     }
 
-    /// The resource itself, or the one that it was merged into.
+    /// Returns the resource itself, or the one into which it was merged.
     pub(super) fn current(
         &self,
         resource_type: &str,
@@ -232,7 +233,7 @@ impl<'a> Finder<'a> {
     ) -> Result<Option<Existing>, ReadError> {
         let end_of = |id: String| self.ends.borrow().get(&id).cloned().unwrap_or(id);
         let mut existing = self.read(resource_type, &end_of(id.to_owned()))?;
-        // However long the chain is, its end is who lives on; a circle, which no merge of ours makes,
+        // However long the chain, its end is the survivor; a cycle, which no merge of ours creates,
         // is walked once.
         let mut passed = HashSet::from([id.to_owned()]);
         while let Some(next) = existing
@@ -271,7 +272,7 @@ impl From<FindError> for super::plan::Unfit {
     }
 }
 
-/// The patient that this one was merged into.
+/// Returns the patient into which this one was merged.
 pub(super) fn replaced_by(patient: &Value) -> Option<String> {
     let link = patient
         .each("link")
@@ -280,7 +281,7 @@ pub(super) fn replaced_by(patient: &Value) -> Option<String> {
     reference.strip_prefix("Patient/").map(str::to_owned)
 }
 
-/// The patients that were merged into this one.
+/// Returns the patients that were merged into this one.
 fn replaces(patient: &Value) -> Vec<String> {
     let links = patient
         .each("link")
@@ -292,7 +293,7 @@ fn replaces(patient: &Value) -> Vec<String> {
     ids.collect()
 }
 
-/// Takes out what the store puts in, so that an unchanged body is seen to be one.
+/// Removes the elements that the store adds, so that an unchanged body compares equal.
 fn strip(value: &mut Value) {
     value.remove("id");
     if let Some(meta) = value.get_mut("meta") {

@@ -1,10 +1,10 @@
-//! Business keys as the chart keeps them.
+//! Business keys as stored in the chart.
 //!
 //! Invariants:
-//! - a key says whose record it names: `scope|authority`, so that two sources that give one number
-//!   to two records do not overwrite each other;
-//! - the key of the *common* scope is claimed by the first record that has a number of a known
-//!   authority; those who only link find it there.
+//! - a key includes the owner of the record: `scope|authority`, so that two sources that give one
+//!   number to two records do not overwrite each other;
+//! - the key in the *common* scope is claimed by the first record that has a number of a known
+//!   authority; drafts that only link find it there.
 //!
 //! ```text
 //! system            kind            value
@@ -21,14 +21,14 @@ use hl7v2::Message;
 use mapping::Names;
 use store::chart::BusinessKey;
 
-/// The scope that all sources share.
+/// Scope that all sources share.
 const COMMON: &str = "*";
 
-/// What messages of one source say of another's records: a laboratory of a clinic's patient, visit
-/// and order.
+/// Resource types of another source's records to which a message may refer: a laboratory mentions a
+/// clinic's patient, visit and order.
 const SHARED: [&str; 3] = ["Patient", "Encounter", "ServiceRequest"];
 
-/// Whose records the message speaks of.
+/// Returns the scope that owns the records in the message.
 pub(super) fn scope_of(flow: &FlowConfig, message: &Message) -> String {
     match flow.map.records {
         RecordScope::Flow => flow.name.clone(),
@@ -44,8 +44,9 @@ pub(super) fn scope_of(flow: &FlowConfig, message: &Message) -> String {
     }
 }
 
-/// The numbers that a Patient is found by: the source's record numbers; where it gives none, what
-/// names the person with everybody; where it gives none of these, a type of its own.
+/// Selects the numbers by which a Patient is found: the source's record numbers; if there are none,
+/// numbers that identify the person everywhere; if there are none of these, numbers of a type of
+/// its own.
 pub(super) fn naming(keys: &[mapping::BusinessKey]) -> Vec<mapping::BusinessKey> {
     let of = |wanted: Names| -> Vec<mapping::BusinessKey> {
         let keys = keys.iter().filter(|key| key.names == wanted);
@@ -58,7 +59,7 @@ pub(super) fn naming(keys: &[mapping::BusinessKey]) -> Vec<mapping::BusinessKey>
         .unwrap_or_default()
 }
 
-/// The key in one source's scope.
+/// Returns the key in one source's scope.
 pub(super) fn own(
     scope: &str,
     resource_type: &str,
@@ -69,8 +70,8 @@ pub(super) fn own(
         Some(within) => format!("{}|in {within}", key.value),
         None => key.value.clone(),
     };
-    // Senders leave the type of a record number out as they like: MRG-1 without it means PID-3 with
-    // it. The authority and the number say enough.
+    // Senders omit the type of a record number at will: MRG-1 without it means PID-3 with it.
+    // Authority and number suffice.
     let by_type = resource_type != "Patient" || key.names == Names::Person;
     let kind = if by_type {
         format!("{resource_type}.{}", key.kind)
@@ -84,14 +85,14 @@ pub(super) fn own(
     }
 }
 
-/// The key in the common scope; none where nobody knows who gave the number.
+/// Returns the key in the common scope; none where the authority of the number is unknown.
 pub(super) fn common(resource_type: &str, key: &mapping::BusinessKey) -> Option<BusinessKey> {
     let shared =
         SHARED.contains(&resource_type) && !key.authority.is_empty() && key.within.is_none();
     shared.then(|| own(COMMON, resource_type, key, None))
 }
 
-/// Marks a resource as owned by a source.
+/// Returns the key that marks a resource as owned by a source.
 pub(super) fn owner(resource_type: &str, id: &str) -> BusinessKey {
     BusinessKey {
         system: "!owner".to_owned(),
@@ -100,7 +101,7 @@ pub(super) fn owner(resource_type: &str, id: &str) -> BusinessKey {
     }
 }
 
-/// Marks a visit that an account number stands for.
+/// Returns the key that marks a visit identified by an account number.
 pub(super) fn account(scope: &str, visit: &str) -> BusinessKey {
     BusinessKey {
         system: format!("{scope}|"),
@@ -109,12 +110,12 @@ pub(super) fn account(scope: &str, visit: &str) -> BusinessKey {
     }
 }
 
-/// True where resources of the type have an owner.
+/// Returns true where resources of the type have an owner.
 pub(super) fn has_owner(resource_type: &str) -> bool {
     SHARED.contains(&resource_type)
 }
 
-/// A key for what no field names: its content, within its source.
+/// Returns a key for a resource that no field identifies: its content, within its source.
 pub(super) fn content(scope: &str, resource_type: &str, body: &[u8]) -> BusinessKey {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(body);
@@ -126,7 +127,7 @@ pub(super) fn content(scope: &str, resource_type: &str, body: &[u8]) -> Business
     }
 }
 
-/// Bytes in lower-case hexadecimal.
+/// Formats bytes in lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes

@@ -1,4 +1,4 @@
-//! How an entry says that a list names it no more.
+//! Marks on entries that are no longer in a list.
 //!
 //! ```text
 //! extension  url urn:causeway:no-longer-listed
@@ -11,10 +11,10 @@
 use base::Timestamp;
 use fhir::build::Value;
 
-/// The url of the extension.
+/// Url of the extension.
 pub(super) const URL: &str = "urn:causeway:no-longer-listed";
 
-/// Why an entry is ended.
+/// The reason an entry was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Because {
     Unlisted,
@@ -32,7 +32,7 @@ impl Because {
     }
 }
 
-/// Marks an entry; once for each sender and cause.
+/// Marks an entry, once for each sender and cause.
 pub(super) fn put(entry: &mut Value, sender: &str, because: Because, since: Option<Timestamp>) {
     if has(entry, |mark| is(mark, sender, because)) {
         return;
@@ -47,19 +47,19 @@ pub(super) fn put(entry: &mut Value, sender: &str, because: Because, since: Opti
     entry.entry("extension").push(mark);
 }
 
-/// Takes the marks of a sender away.
+/// Removes a sender's marks.
 pub(super) fn take(entry: &mut Value, sender: &str) {
     remove(entry, |mark| is(mark, sender, Because::Unlisted));
 }
 
-/// Takes away the marks of whatever superseded it; true where there was one.
+/// Removes the marks of superseding entries; true where there was one.
 pub(super) fn take_superseded(entry: &mut Value) -> bool {
     remove(entry, |mark| {
         because(mark) == Some(Because::Superseded.code())
     })
 }
 
-/// True where anything ended it.
+/// Returns true where the entry carries any mark.
 pub(super) fn is_marked(entry: &Value) -> bool {
     has(entry, |_| true)
 }

@@ -1,11 +1,11 @@
-//! Merges: PID says who stays, MRG who was merged into them (HL7 v2.5.1, 3.3.40 and 3.6.2).
+//! Merges: PID names the survivor, MRG the record merged into it (HL7 v2.5.1, 3.3.40 and 3.6.2).
 //!
 //! Invariants:
 //! - a merge changes links, never what a source said of the merged record, so it can be undone;
-//! - a retired number stays an alias for ever: its record points to the one that replaced it, and
-//!   whoever looks for it is led there;
-//! - a merge with itself or in a circle changes nothing and is shown to a person; one that is there
-//!   already changes nothing and is fine; one of a number that nobody told of is kept, and noted.
+//! - a retired number stays an alias for ever: its record points to the one that replaced it, and a
+//!   lookup of the number leads there;
+//! - a merge with itself or in a cycle changes nothing and is shown to a person; repeating an
+//!   existing merge changes nothing and is fine; a merge of an unknown number is kept and noted.
 
 use super::find::{Existing, Finder, Hit};
 use super::keys;
@@ -16,16 +16,16 @@ use hl7v2::{Field, Message};
 use mapping::{BusinessKey, Draft, Names};
 use std::collections::{HashMap, HashSet};
 
-/// Two records of one plan, one of which replaces the other.
+/// A merge of two records in one plan, one of which replaces the other.
 pub(super) struct Merge {
     survivor: usize,
-    /// None where nobody told of it and the map makes nothing of MRG: only its number is known.
+    /// None where the record is unknown and the map makes nothing of MRG: only its number is known.
     retired: Option<usize>,
-    /// Nobody told of the retired number before.
+    /// True where the retired number was unknown before.
     is_unknown: bool,
 }
 
-/// A number as PID-3 or MRG-1 gives it.
+/// A number as given in PID-3 or MRG-1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Number {
     value: String,
@@ -39,7 +39,7 @@ struct Told {
     going: Vec<Number>,
 }
 
-/// Events that give one patient another number, rather than join two (3.3.46 to 3.3.49).
+/// Events that give one patient another number instead of joining two patients (3.3.46 to 3.3.49).
 const RENUMBERINGS: [&str; 4] = ["A46", "A47", "A48", "A49"];
 
 /// Places the patients of every merge in the message.
@@ -96,7 +96,7 @@ pub(super) fn find(
     Ok(merges)
 }
 
-/// Ties the two records; how many notes that is worth.
+/// Links the two records and returns the number of notes.
 pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
     if let Some(retired) = merge.retired {
         let name =
@@ -117,8 +117,8 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
     u32::from(merge.is_unknown)
 }
 
-/// A record with another number replaces nobody: the link that the map makes for a merge leads to no
-/// record.
+/// Drops the link that the map makes for a merge: a renumbered record replaces no other, so the
+/// link leads to no record.
 fn renumbered(slot: &mut Slot) {
     let leads = |link: &&Value| !other(link).is_some_and(|url| url.starts_with("urn:uuid:"));
     let Some(now) = slot.now() else { return };
@@ -133,8 +133,7 @@ fn renumbered(slot: &mut Slot) {
     keep_replaced(slot);
 }
 
-/// What was merged into the record before is still merged into it: a message tells of its own merges
-/// and takes none back.
+/// Keeps earlier merges into the record: a message carries its own merges and undoes none.
 fn keep_replaced(slot: &mut Slot) {
     let is_replaced = |link: &&Value| link.text("type") == Some("replaces");
     let Some(before) = &slot.before else { return };
@@ -173,7 +172,8 @@ fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
 // === impl Merge ===
 
 impl Merge {
-    /// Notes who goes where; refuses what closes a circle with an earlier merge of the message.
+    /// Records the direction of the merge; fails if it closes a cycle with an earlier merge of the
+    /// message.
     fn follow(&self, into: &mut HashMap<usize, usize>) -> Result<(), Unfit> {
         let Some(retired) = self.retired else {
             return Ok(());
@@ -253,7 +253,7 @@ impl Pair {
         planner.know(kept, survivor);
         planner.assign(self.survivor, survivor);
         if is_renumbered || (is_unknown && self.retired.is_none()) {
-            // Only the number is known: it is another name of the one who stays.
+            // Only the number is known: it becomes an alias of the survivor.
             planner.claim(going.unclaimed, survivor);
             planner.claim(unclaimed_common(planner.finder, &self.gone)?, survivor);
             planner.know(gone, survivor);
@@ -285,7 +285,8 @@ impl Pair {
     }
 }
 
-/// The slot of what is there, or of what an earlier merge of the message told of first.
+/// Returns the slot of the existing record, or of the one that an earlier merge of the message
+/// created.
 fn slot(
     planner: &mut Planner<'_>,
     keys: &[store::chart::BusinessKey],
@@ -298,7 +299,7 @@ fn slot(
     }
 }
 
-/// What the keys name themselves, whoever replaced it.
+/// Returns the resource that the keys name directly, without following replacements.
 fn raw(finder: &Finder<'_>, keys: &[store::chart::BusinessKey]) -> Result<Hit, Unfit> {
     let mut hit = Hit::default();
     for key in keys {
@@ -313,7 +314,7 @@ fn raw(finder: &Finder<'_>, keys: &[store::chart::BusinessKey]) -> Result<Hit, U
     Ok(hit)
 }
 
-/// The keys under which other sources will look for it, as far as nobody has them.
+/// Returns the common keys by which other sources will look for the record, where still unclaimed.
 fn unclaimed_common(
     finder: &Finder<'_>,
     keys: &[BusinessKey],
@@ -325,9 +326,9 @@ fn unclaimed_common(
     Ok(raw(finder, &common)?.unclaimed)
 }
 
-/// Each MRG with the PID that it follows. A number that names no person (an account that both share,
-/// a placeholder) takes no part; a merge of which nothing else is left would retire somebody into
-/// nobody, and is refused.
+/// Pairs each MRG with the PID that it follows. A number that identifies no person (an account that
+/// both share, a placeholder) is ignored; a merge with nothing left on one side would retire a
+/// patient into nobody, and is refused.
 fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<Told>, Unfit> {
     let mut pairs = Vec::new();
     let mut staying = Vec::new();
@@ -352,7 +353,8 @@ fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<Told>, Unfit> {
     Ok(pairs)
 }
 
-/// Those that name a person: as the map read them, or by table 0203 where it makes nothing of them.
+/// Keeps numbers that identify a person: as the map read them, or by table 0203 where it makes
+/// nothing of them.
 fn naming(numbers: Vec<Number>, drafts: &[Draft]) -> Vec<Number> {
     let read = |number: &Number| {
         let patients = drafts
@@ -395,7 +397,8 @@ impl Number {
         self.value == other.value && same_authority
     }
 
-    /// Its key, for a map that makes nothing of MRG: as the numbers of PID with its authority have.
+    /// Returns a key for a map that makes nothing of MRG, in the form of the PID numbers with its
+    /// authority.
     fn key_like(&self, staying: &[Self], kept: &[BusinessKey]) -> BusinessKey {
         let like = staying
             .iter()

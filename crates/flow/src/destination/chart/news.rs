@@ -1,16 +1,16 @@
-//! Whether what a message says of a resource is news.
+//! Ordering of updates: which messages are newer than the stored resource.
 //!
 //! Invariants:
 //! - older news never overwrites newer;
-//! - a result goes on through P, F, C, X, D, W whatever the order in which its messages come, and
-//!   never back from final to preliminary.
+//! - a result advances through P, F, C, X, D, W in whatever order its messages arrive, and never
+//!   returns from final to preliminary.
 
 use super::find::Existing;
 use base::Timestamp;
 use mapping::lifecycle::{self, Stage};
 use mapping::{Draft, Ownership};
 
-/// May `draft`, of an event at `at`, change what is there?
+/// Returns true where `draft`, from an event at `at`, may change the existing resource.
 pub(super) fn is_news(draft: &Draft, existing: &Existing, at: Option<Timestamp>) -> bool {
     if draft.ownership != Ownership::Owns {
         // Gaps are filled and links made at any time; neither overwrites.
@@ -27,7 +27,7 @@ pub(super) fn is_news(draft: &Draft, existing: &Existing, at: Option<Timestamp>)
     }
 }
 
-/// The OBX-11 that stands for a status of Observation or DiagnosticReport, as the maps write it.
+/// Returns the OBX-11 code for a status of Observation or DiagnosticReport, as the maps write it.
 fn raw_status(status: &str) -> Option<&'static str> {
     let code = match status {
         "registered" => "I",

@@ -1,11 +1,11 @@
-//! Whom a PID speaks of.
+//! Patient matching: from a PID to a Patient.
 //!
 //! Invariants:
-//! - a patient is found by numbers that name a person, and by no other ([`fhir::identifier`]);
-//! - a message that says another name, birth date and sex under a known number changes nothing
-//!   before a person has looked: either the number was given to somebody else, or the message has the
+//! - a patient is found by numbers that identify a person, and by no other ([`fhir::identifier`]);
+//! - a message with a different name, birth date and sex under a known number changes nothing until
+//!   a person has looked: either the number was given to somebody else, or the message has the
 //!   wrong number;
-//! - a message whose patient has no such number makes a record of its own, and is shown.
+//! - a message whose patient has no such number creates a record of its own, and is shown.
 
 use super::find::{FindError, Hit};
 use super::keys;
@@ -21,7 +21,7 @@ impl<'a> Planner<'a> {
     pub(super) fn place_patient(&mut self, idx: usize, draft: &'a Draft) -> Result<(), Unfit> {
         let naming = keys::naming(&draft.keys);
         if naming.is_empty() {
-            // It is placed by its content, with what else has no key.
+            // The draft is placed by its content, with the others that have no key.
             if let Some(visited) = self.visited.get_mut(idx) {
                 *visited = false;
             }
@@ -58,12 +58,12 @@ impl<'a> Planner<'a> {
                 .filter_map(|key| keys::common("Patient", key))
                 .collect();
             let elsewhere = match self.finder.find_common("Patient", &common, draft.ownership) {
-                // Others do not agree whose number it is: this source keeps its own record.
+                // Others disagree about the owner of the number: this source keeps its own record.
                 Err(FindError::Ambiguous) => Hit::default(),
                 found => found?,
             };
             match (&elsewhere.existing, owns) {
-                // A record of another source's, which keeps its names to itself.
+                // A record of another source, which does not share its names.
                 (Some(_), false) => claims.clear(),
                 (Some(_), true) | (None, _) => claims.extend(elsewhere.unclaimed),
             }
@@ -75,7 +75,7 @@ impl<'a> Planner<'a> {
         Ok(slot)
     }
 
-    /// Refuses a message that speaks of somebody else than the record of its number does.
+    /// Refuses a message about a different person than the record with its number.
     fn must_fit(&self, draft: &Draft, slot: usize) -> Result<(), Unfit> {
         let Some(before) = self.before(slot).filter(|before| !before.is_name) else {
             return Ok(());
@@ -86,7 +86,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Notes a patient whom nothing names.
+    /// Records a concern about a patient without an identifying number.
     pub(super) fn note_nameless(&mut self, draft: &Draft, slot: usize) {
         if draft.resource_type != "Patient" || self.before(slot).is_some() {
             return;
@@ -99,14 +99,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Name, birth date and sex are all told by both, and all differ. One or two of them change when a
-/// person marries, is registered in a hurry or is corrected.
+/// Returns true where both have a name, birth date and sex, and all three differ. One or two of
+/// them change when a person marries, is registered in a hurry or is corrected.
 pub(super) fn contradicts(told: &Value, known: &Value) -> bool {
     let births = (told.text("birthDate"), known.text("birthDate"));
     let (Some(born), Some(was_born)) = births else {
         return false;
     };
-    // A year alone may be the same birth date, told less exactly.
+    // A year alone may be the same birth date at lower precision.
     if born.starts_with(was_born) || was_born.starts_with(born) {
         return false;
     }
@@ -132,7 +132,7 @@ pub(super) fn contradicts(told: &Value, known: &Value) -> bool {
     }
 }
 
-/// Family and first given name of each name, in lower case.
+/// Returns family and first given name of each name, in lower case.
 fn spelled(patient: &Value) -> Vec<(String, String)> {
     let names = patient.each("name").map(|name| {
         let family = name.text("family").unwrap_or_default().to_lowercase();

@@ -1,9 +1,9 @@
-//! A number without a name beside it.
+//! Practitioner numbers that come without a name.
 //!
-//! The map names a person behind a number by number, authority and family name, because one number
-//! with two names is two people. A mention that leaves the name out is the one named person of that
-//! number, where exactly one is known in the message or the chart; where there are two, or none, it
-//! stays a person of its own: whom it means would be a guess.
+//! The map identifies a person by number, authority and family name, because one number with two
+//! names is two people. A mention without a name refers to the one named person with that number,
+//! where exactly one is known in the message or the chart; where there are two or none, it stays a
+//! separate person, since any match would be a guess.
 //!
 //! ```text
 //! kind                    value        names
@@ -17,18 +17,19 @@ use store::chart::BusinessKey;
 
 const PERSON: &str = "Practitioner";
 
-/// The number of a person and who gave it, and whether a name stands beside it.
+/// A person's number with its authority, and if a name accompanies it.
 struct Number<'a> {
     text: &'a str,
     has_name: bool,
 }
 
-/// The number that a draft's key begins with; none where the draft is no person or has none.
+/// Returns the number with which a draft's key begins; none where the draft is not a person or has
+/// none.
 fn number(draft: &Draft) -> Option<Number<'_>> {
     let [key] = draft.keys.as_slice() else {
         return None;
     };
-    // The key that is a name alone is marked by its place among the alternatives.
+    // A key with a name alone is marked by its position among the alternatives.
     if draft.resource_type != PERSON || key.kind != PERSON || key.value.starts_with("1:") {
         return None;
     }
@@ -42,7 +43,7 @@ fn number(draft: &Draft) -> Option<Number<'_>> {
     })
 }
 
-/// True where a draft is a number alone: it is placed when all that have names are.
+/// Returns true where a draft is a number alone: it is placed after all drafts with names.
 pub(super) fn is_number_alone(draft: &Draft) -> bool {
     number(draft).is_some_and(|number| !number.has_name)
 }
@@ -50,7 +51,7 @@ pub(super) fn is_number_alone(draft: &Draft) -> bool {
 // === impl Planner ===
 
 impl Planner<'_> {
-    /// Remembers who has a number, so that the number alone leads there.
+    /// Records the owner of a number, so that the number alone leads to it.
     pub(super) fn note_name(&mut self, draft: &Draft, slot: usize) -> Result<(), Unfit> {
         let Some(number) = number(draft).filter(|number| number.has_name) else {
             return Ok(());
@@ -74,7 +75,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The one person with a name whom a number alone means.
+    /// Returns the one named person to whom a number alone refers.
     pub(super) fn person_of(&mut self, draft: &Draft) -> Result<Option<usize>, Unfit> {
         let Some(number) = number(draft).filter(|number| !number.has_name) else {
             return Ok(None);
@@ -101,7 +102,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The id of the resource that a mark names, in this message or in the chart.
+    /// Returns the id of the resource that a mark names, in this message or in the chart.
     fn named_by(&self, mark: &BusinessKey) -> Result<Option<String>, Unfit> {
         if let Some(slot) = self.known_slot(mark) {
             return Ok(self.id_of_slot(slot).map(str::to_owned));

@@ -1,7 +1,7 @@
-//! From a draft to the resource that it speaks of.
+//! Placement of drafts: from a draft to the resource it describes.
 //!
-//! A key leads to candidates: the first record that was given the number has the key itself, later
-//! ones (another patient's, another line of the same code) have it with their place.
+//! A key leads to candidates: the first record with the number has the key itself, later ones
+//! (another patient's, another line with the same code) have it with their place.
 //!
 //! ```text
 //! lab|   DiagnosticReport.report   F1|24323-8        Ann's report
@@ -12,9 +12,9 @@
 //!
 //! Invariants:
 //! - a record is found only for its own patient ([`super::whose`]);
-//! - a number of lesser weight counts only where the record or the message lacks the weightier one;
-//! - two lines of one message whose key is shared are two records; what the records say
-//!   ([`super::apart`]) tells which is which, whatever the order of the lines.
+//! - a number of lower precedence counts only where the record or the message lacks the higher one;
+//! - two lines of one message that share a key are two records; their content ([`super::apart`])
+//!   decides which is which, whatever the order of the lines.
 
 use super::apart::Fit;
 use super::candidates::{Candidate, Candidates, Found, Key};
@@ -26,22 +26,22 @@ use crate::attention::{Attention, Concern};
 use mapping::{Draft, Ownership, Visits};
 use store::chart::BusinessKey;
 
-/// A message with more lines of one key takes them in their order.
+/// Number of lines with one key above which they are matched in order.
 const MANY_LINES: usize = 64;
 
-/// A draft on its way to its resource.
+/// A draft that is being placed.
 pub(super) struct Placing<'a> {
     idx: usize,
     pub(super) draft: &'a Draft,
     pub(super) keys: Vec<Key>,
-    /// The slots of the patients whom it speaks of.
+    /// Slots of the patients to whom it refers.
     pub(super) patients: Vec<usize>,
 }
 
 // === impl Placing ===
 
 impl Placing<'_> {
-    /// The account number of the message stands for the visit's number.
+    /// Returns true where the account number of the message stands for the visit number.
     pub(super) fn has_account(&self) -> bool {
         self.keys.iter().any(|key| key.is_account)
     }
@@ -50,7 +50,7 @@ impl Placing<'_> {
 // === impl Planner ===
 
 impl<'a> Planner<'a> {
-    /// Finds the resource that a draft speaks of, by its keys.
+    /// Finds the resource that a draft describes, by its keys.
     pub(super) fn place(&mut self, idx: usize) -> Result<(), Unfit> {
         let Some(draft) = self.take_draft(idx) else {
             return Ok(());
@@ -93,7 +93,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// The draft, where it is to be placed by its keys and was not yet.
+    /// Returns the draft if it is to be placed by its keys and has not been.
     fn take_draft(&mut self, idx: usize) -> Option<&'a Draft> {
         let draft = self.drafts.get(idx)?;
         let visited = self.visited.get_mut(idx)?;
@@ -106,7 +106,7 @@ impl<'a> Planner<'a> {
         Some(draft)
     }
 
-    /// The drafts of the message that have one of its keys.
+    /// Returns the drafts of the message that have one of its keys.
     fn lines_of(&self, draft: &Draft) -> Vec<usize> {
         let mut lines: Vec<usize> = draft
             .keys
@@ -150,12 +150,12 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Takes what may be meant; a new resource where there is nothing.
+    /// Chooses among the candidates; creates a resource where there is none.
     fn decide(&mut self, placing: &Placing<'_>, found: Candidates) -> Result<(), Unfit> {
         let open = |candidate: &Candidate| candidate.fit != Fit::Other;
         let mut choice = found.all.iter().position(open);
         if placing.keys.iter().any(|key| key.is_whose) {
-            // The newest visit is the one that is spoken of.
+            // The newest visit is the one meant.
             choice = found.all.iter().rposition(open);
         }
         if choice.is_none() && found.all.iter().any(|candidate| candidate.goes_on) {
@@ -215,7 +215,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// What no key of this source names: known to all sources, or new.
+    /// Places a draft that no key of this source names: known to all sources, or new.
     fn elsewhere(
         &mut self,
         placing: &Placing<'_>,
@@ -232,7 +232,7 @@ impl<'a> Planner<'a> {
             .finder
             .find_common(draft.resource_type, &common, draft.ownership)
         {
-            // Others do not agree whose number it is: this source keeps its own record.
+            // Others disagree about the owner of the number: this source keeps its own record.
             Err(FindError::Ambiguous) => Hit::default(),
             found => found?,
         };
@@ -251,7 +251,7 @@ impl<'a> Planner<'a> {
             }
         }
         match (&hit.existing, draft.ownership) {
-            // A record of another source's, which keeps its names to itself.
+            // A record of another source, which does not share its names.
             (Some(_), Ownership::FillsGaps | Ownership::OnlyLinks) => claims.clear(),
             (Some(_), Ownership::Owns) | (None, _) => {
                 claims.extend(std::mem::take(&mut hit.unclaimed));
@@ -261,7 +261,7 @@ impl<'a> Planner<'a> {
         self.slot(draft.resource_type, hit)
     }
 
-    /// Marks what a draft owns as its source's, if nobody else owns it.
+    /// Marks a resource that a draft owns as its source's, unless it has another owner.
     pub(super) fn mark_owner(
         &self,
         draft: &Draft,
@@ -299,7 +299,8 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Reads what only somebody who links was looking for, for somebody who changes it.
+    /// Reads the body of a resource that was only looked up for a link, for a draft that changes
+    /// it.
     pub(super) fn complete(&mut self, slot: usize, ownership: Ownership) -> Result<(), Unfit> {
         let Some(slot) = self.slots.get_mut(slot) else {
             return Ok(());
@@ -313,7 +314,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Where in the message an element of the draft came from.
+/// Returns the place in the message from which an element of the draft came.
 fn place_of(draft: &Draft, element: &str) -> String {
     let lineage = draft.lineage();
     let place = |wanted: &str| {

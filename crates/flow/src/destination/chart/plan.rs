@@ -1,8 +1,8 @@
-//! From the drafts of one message to one batch.
+//! The plan of a message: from its drafts to one batch.
 //!
 //! Invariants:
-//! - one resource is changed once, however many drafts speak of it;
-//! - drafts that refer to one another refer literally, by the ids that they have or get;
+//! - a resource is changed once, however many drafts describe it;
+//! - references between drafts are literal, by the ids that the resources have or get;
 //! - only an owner's news moves the event time of a resource.
 
 use super::find::{Existing, Finder, Hit};
@@ -22,69 +22,69 @@ use store::chart::{
     PrepareError, Prepared, ReadError,
 };
 
-/// What one message changes.
+/// The changes of one message.
 pub(super) struct Plan {
     slots: Vec<Slot>,
     claims: Vec<(BusinessKey, usize)>,
     event: Option<Timestamp>,
-    /// What a person may want to know: late news, a merge of a number that nobody knew.
+    /// Number of notes that may interest a person: late news, a merge of an unknown number.
     pub(super) n_notes: u32,
-    /// What a person has to look at, beside what the map could not use.
+    /// Concerns besides the values that the map could not use.
     pub(super) concerns: Vec<Concern>,
     answered: Vec<FieldPlace>,
     lists: Vec<ListChange>,
 }
 
-/// Why there is no plan.
+/// The reason there is no plan.
 #[derive(Debug)]
 pub(super) enum Unfit {
-    /// The message cannot go in.
+    /// The message cannot be applied.
     Refused(Attention),
     /// The chart could not be read.
     Read(ReadError),
 }
 
-/// One resource.
+/// One resource of the plan.
 pub(super) struct Slot {
     pub(super) resource_type: &'static str,
     pub(super) id: String,
     pub(super) before: Option<Existing>,
-    /// What it is to be, where that may be something else.
+    /// New body, where it may differ.
     pub(super) value: Option<Value>,
     pub(super) lineage: Vec<mapping::Lineage>,
     pub(super) owned: bool,
-    /// It must be as it was seen, also where nothing of it changes.
+    /// True where the version must be as read, even if nothing of the resource changes.
     pub(super) is_held: bool,
-    /// Reached by the number of a patient that was merged into it: its own numbers stay.
+    /// True where it was found by the number of a patient merged into it: its own numbers stay.
     is_alias: bool,
 }
 
-/// Makes a plan.
+/// A builder of plans.
 pub(super) struct Planner<'a> {
     pub(super) finder: &'a Finder<'a>,
     pub(super) scope: String,
     pub(super) drafts: &'a [Draft],
-    /// The drafts of each key that several may have.
+    /// Drafts of each key that several may have.
     pub(super) lines: HashMap<&'a mapping::BusinessKey, Vec<usize>>,
     by_url: HashMap<&'a str, usize>,
-    /// Where each draft went; none for what is not kept as a resource.
+    /// Slot of each draft; none for a draft that is not kept as a resource.
     slot_of: Vec<Option<usize>>,
     pub(super) visited: Vec<bool>,
     pub(super) passed: Vec<usize>,
-    /// Drafts that only mention whom another draft or the chart tells more of.
+    /// Drafts that only mention a person whom another draft or the chart describes.
     pub(super) mentions: Vec<usize>,
     pub(super) slots: Vec<Slot>,
     pub(super) known: HashMap<BusinessKey, usize>,
-    /// Slots of lines whose key is shared: each line has its own.
+    /// Slots of lines with a shared key: each line has its own.
     pub(super) taken: HashSet<usize>,
-    /// The event opens a visit.
+    /// True where the event opens a visit.
     pub(super) opens_visit: bool,
-    /// By what its source's visits without a number are known.
+    /// Identification of the source's visits without a number.
     pub(super) visits: Visits,
-    /// A person looked at the message and said that it is right.
+    /// True where a person reviewed the message and confirmed it.
     pub(super) is_confirmed: bool,
     pub(super) n_notes: u32,
-    /// Segments that no row took and that were obeyed all the same.
+    /// Segments that no row handled and that were carried out all the same.
     pub(super) answered: Vec<FieldPlace>,
     claims: Vec<(BusinessKey, usize)>,
     pub(super) concerns: Vec<Concern>,
@@ -93,7 +93,7 @@ pub(super) struct Planner<'a> {
 // === impl Plan ===
 
 impl Plan {
-    /// Reads what is there and works out what is to be there.
+    /// Reads the current state and computes the new one.
     pub(super) fn make(
         finder: &Finder<'_>,
         task: &Task<'_>,
@@ -125,7 +125,7 @@ impl Plan {
             concerns: Vec::new(),
         };
         let merges = merge::find(&mut planner, task.message, drafts)?;
-        // A number alone may mean somebody whom a later draft names.
+        // A number alone may mean a person whom a later draft names.
         for alone in [false, true] {
             for (idx, draft) in drafts.iter().enumerate() {
                 if people::is_number_alone(draft) == alone {
@@ -163,7 +163,7 @@ impl Plan {
         })
     }
 
-    /// What a person has to look at: in the message as in the chart.
+    /// Returns the concerns from the message and from the chart.
     pub(super) fn all_concerns(&self, conversion: &Conversion) -> Vec<Concern> {
         let of_map = concern::of_map(conversion);
         let is_answered = |concern: &Concern| {
@@ -176,7 +176,7 @@ impl Plan {
             .collect()
     }
 
-    /// The batch that writes it.
+    /// Builds the batch that writes the plan.
     pub(super) fn batch(
         self,
         task: &Task<'_>,
@@ -212,7 +212,7 @@ impl Plan {
             let Some(value) = slot.now().filter(|_| slot.is_changed(self.event)) else {
                 continue;
             };
-            // What we built is JSON; were it not, it could not be stored either.
+            // Our own output is JSON; if it were not, it could not be stored either.
             let document =
                 Document::parse(value.to_bytes()).map_err(|_| PrepareError::UnknownType)?;
             let expect = slot
@@ -235,7 +235,7 @@ impl Plan {
         Ok(batch)
     }
 
-    /// What it changes, to be shown.
+    /// Returns the changes for display.
     pub(super) fn changes(&self) -> Vec<Shown> {
         let changed = self.slots.iter().filter(|slot| slot.differs());
         changed
@@ -295,13 +295,13 @@ impl Slot {
         }
     }
 
-    /// What it is to be.
+    /// Returns the new body.
     pub(super) fn now(&self) -> Option<&Value> {
         let before = self.before.as_ref().map(|before| &before.value);
         self.value.as_ref().or(before)
     }
 
-    /// What it is to be, to change.
+    /// Returns the new body to change.
     pub(super) fn now_mut(&mut self) -> &mut Value {
         let before = self.before.as_ref().map(|before| &before.value);
         let resource_type = self.resource_type;
@@ -328,7 +328,7 @@ impl Slot {
         self.lineage.extend(applied.lineage);
     }
 
-    /// Also where only the time of the news moves: what is older than a repeat is older still.
+    /// Returns true also where only the event time moves: news older than a repeat is older still.
     fn is_changed(&self, event: Option<Timestamp>) -> bool {
         let known = self.before.as_ref().and_then(|before| before.event);
         let holds = self.is_held && self.before.is_some();
@@ -347,19 +347,19 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Marks a new record as its source's own.
+    /// Marks a new record as owned by its source.
     pub(super) fn own_if_new(&mut self, slot: usize) {
         let new = self.slots.get(slot).filter(|slot| slot.before.is_none());
         let owner = new.map(|slot| keys::owner(slot.resource_type, &slot.id));
         self.claim(owner.into_iter().collect(), slot);
     }
 
-    /// From now on these keys mean that slot.
+    /// Makes these keys resolve to that slot from now on.
     pub(super) fn know(&mut self, keys: Vec<BusinessKey>, slot: usize) {
         self.known.extend(keys.into_iter().map(|key| (key, slot)));
     }
 
-    /// The slot that a key of this message means.
+    /// Returns the slot to which a key of this message resolves.
     pub(super) fn known_slot(&self, key: &BusinessKey) -> Option<usize> {
         self.known.get(key).copied()
     }
@@ -368,7 +368,7 @@ impl<'a> Planner<'a> {
         self.slots.get(slot).map(|slot| slot.id.as_str())
     }
 
-    /// The slot of what was found, or one for a new resource.
+    /// Returns the slot of an existing resource, or one for a new resource.
     pub(super) fn slot(&mut self, resource_type: &'static str, hit: Hit) -> Result<usize, Unfit> {
         if let Some(existing) = &hit.existing {
             let same = |slot: &Slot| slot.resource_type == resource_type && slot.id == existing.id;
@@ -394,8 +394,8 @@ impl<'a> Planner<'a> {
         Ok(self.slots.len() - 1)
     }
 
-    /// The time of the event. One that lies in the future is a clock's fault, and would make all
-    /// later news old: the time of arrival counts instead.
+    /// Returns the time of the event. A time in the future is a clock error and would make all
+    /// later news old: the time of arrival is used instead.
     fn event(&mut self, told: Option<Timestamp>, received: Timestamp) -> Option<Timestamp> {
         let latest = Timestamp::from_micros(received.micros().saturating_add(A_DAY_MICROS));
         if told.is_none_or(|told| told <= latest) {
@@ -409,7 +409,7 @@ impl<'a> Planner<'a> {
         Some(received)
     }
 
-    /// Finds what has no key by what is in it, so that a repeat makes no second one.
+    /// Finds a draft without keys by its content, so that a repeat creates no duplicate.
     fn place_by_content(&mut self, idx: usize) -> Result<(), Unfit> {
         let drafts = self.drafts;
         let Some(draft) = drafts.get(idx) else {
@@ -441,7 +441,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Works out the new bodies; how many drafts came too late to be news.
+    /// Computes the new bodies and returns how many drafts were too late to be news.
     fn apply(&mut self, event: Option<Timestamp>) -> u32 {
         let mut n_late = 0;
         for (idx, draft) in self.drafts.iter().enumerate() {
@@ -464,7 +464,7 @@ impl<'a> Planner<'a> {
             }
             let now = slot.now();
             if now.is_some() && draft.ownership == Ownership::OnlyLinks {
-                // It was only looked for.
+                // The draft was only looked up.
                 continue;
             }
             let applied = draft.apply_resolved(now, &|url| self.resolve(url));
@@ -476,7 +476,7 @@ impl<'a> Planner<'a> {
         n_late
     }
 
-    /// Sets the status of a resource that no draft speaks of.
+    /// Sets the status of a resource that no draft describes.
     pub(super) fn set_status(&mut self, slot: usize, status: &str, line: mapping::Lineage) {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.now_mut().set("status", status);
@@ -494,17 +494,17 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Says that a draft is not kept as a resource.
+    /// Marks a draft as not kept as a resource.
     pub(super) fn pass_over(&mut self, idx: usize) {
         self.passed.push(idx);
     }
 
-    /// The draft that a reference of another means.
+    /// Returns the draft to which a reference from another draft points.
     pub(super) fn draft_at(&self, url: &str) -> Option<usize> {
         self.by_url.get(url).copied()
     }
 
-    /// The drafts that speak of a slot's resource.
+    /// Returns the drafts that describe a slot's resource.
     pub(super) fn drafts_at(&self, slot: usize) -> impl Iterator<Item = &'a Draft> {
         let drafts = self.drafts.iter().zip(&self.slot_of);
         drafts.filter_map(move |(draft, place)| (*place == Some(slot)).then_some(draft))
@@ -518,13 +518,13 @@ impl<'a> Planner<'a> {
         self.slots.get(slot).map(|slot| slot.resource_type)
     }
 
-    /// The slot of what is in the chart under that id.
+    /// Returns the slot of the chart resource with that id.
     pub(super) fn slot_with(&self, resource_type: &str, id: &str) -> Option<usize> {
         let same = |slot: &Slot| slot.resource_type == resource_type && slot.id == id;
         self.slots.iter().position(same)
     }
 
-    /// What was there before the message.
+    /// Returns the resource as it was before the message.
     pub(super) fn before(&self, slot: usize) -> Option<&Existing> {
         self.slots.get(slot)?.before.as_ref()
     }
@@ -545,14 +545,15 @@ impl Merge {
     }
 }
 
-/// Events of a visit's beginning (HL7 v2.5.1, 3.3): admission, registration, pre-admission, arrival,
+/// Events that begin a visit (HL7 v2.5.1, 3.3): admission, registration, pre-admission, arrival,
 /// change of class, pending admission.
 const OPENING_EVENTS: [&str; 7] = ["A01", "A04", "A05", "A06", "A07", "A10", "A14"];
 
-/// A day. Clocks and zones of senders are off by hours.
+/// One day, since senders' clocks and zones are off by hours.
 const A_DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// What is somebody's or nothing: a fact of no patient can be seen by nobody whom it is about.
+/// Resource types that need a patient: a fact without one could not be shown to the person it
+/// concerns.
 const SOMEBODYS: [&str; 12] = [
     "AllergyIntolerance",
     "Condition",
@@ -588,7 +589,7 @@ fn by_url(drafts: &[Draft]) -> HashMap<&str, usize> {
         .collect()
 }
 
-/// 128 random bits: an id must tell nothing of the number that it stands for.
+/// Generates 128 random bits: an id must reveal nothing about the number that it stands for.
 fn random_id() -> Result<String, Unfit> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Unfit::Refused(Attention::ChartRefused))?;

@@ -1,9 +1,9 @@
-//! What a report names as its results: all that belong to it and were not withdrawn.
+//! Results of a report: all that belong to it and were not withdrawn.
 //!
-//! Laboratories send the results of one order as they come, and a correction with the corrected
-//! result alone. So a message adds to `DiagnosticReport.result` (`+=` in the map), whether it is news
-//! of the report itself or not, and a result leaves it that ends cancelled or entered in error
-//! (OBX-11 `X`, `D`, `W`; HL7 v2 table 0085), by what the chart says of it in the end.
+//! Laboratories send the results of one order as they become available, and a correction with the
+//! corrected result alone. So a message adds to `DiagnosticReport.result` (`+=` in the map), even
+//! if it is not news for the report itself, and a result is removed once it is cancelled or entered
+//! in error (OBX-11 `X`, `D`, `W`; HL7 v2 table 0085), judged by its final state in the chart.
 
 use super::plan::{Planner, Slot};
 use fhir::build::Value;
@@ -11,7 +11,7 @@ use mapping::{Draft, Lineage};
 
 const RESULT: &str = "result";
 
-/// Puts the results of the message's reports right, once all bodies are worked out.
+/// Corrects the results of the message's reports, once all bodies are computed.
 pub(super) fn settle(planner: &mut Planner<'_>, drafts: &[Draft]) {
     for (at, draft) in drafts.iter().enumerate() {
         if draft.resource_type != "DiagnosticReport" {
@@ -46,7 +46,7 @@ fn is_withdrawn(result: &Value) -> bool {
     matches!(status, Some("entered-in-error" | "cancelled"))
 }
 
-/// Adds what is not there, takes away what is withdrawn.
+/// Adds missing results and removes withdrawn ones.
 fn put_right(report: &mut Slot, reference: &str, (stands, draft): (bool, &Draft)) {
     let is_it = |item: &Value| item.text("reference") == Some(reference);
     let has = |report: &Slot| {

@@ -1,14 +1,17 @@
-//! Lists of senders (HL7 v2 2.10.4.1): what one lists anew replaces what it listed before.
+//! Senders' lists in snapshot mode (HL7 v2 2.10.4.1): a new list replaces the sender's previous
+//! one.
 //!
 //! Invariants:
-//! - a message changes the lists of its own sender (MSH-3 and MSH-4 within a flow) and nobody else's;
-//!   one without a segment of a list says nothing about it;
-//! - what no sender lists any more is ended as the map says, and marked with whose list left it out
-//!   ([`super::mark`]); it is never deleted, and comes back where it is listed again;
-//! - an older list ends nothing of a newer one, and what it alone lists is ended at once;
-//! - an entry that says that there is nothing (no known allergy) stands beside no other;
-//! - whoever enters a list holds the version that it saw, so that another who ends the same entry at
-//!   that moment is noticed.
+//! - a message changes the lists of its own sender (MSH-3 and MSH-4 within a flow) and no other's;
+//!   a message without a segment of a list says nothing about it;
+//! - an entry that no sender lists any more is ended as the map says, and marked with the sender
+//!   whose list omitted it ([`super::mark`]); it is never deleted, and returns when it is listed
+//!   again;
+//! - an older list ends no entry of a newer one, and an entry that it alone lists is ended
+//!   immediately;
+//! - an entry that states an absence (no known allergy) is not active beside another entry;
+//! - a message that adds to a list holds the version that it saw, so that a concurrent change that
+//!   ends the same entry is detected.
 //!
 //! ```text
 //! allergies|Patient/9f…     adt|REG|NORTH    AllergyIntolerance/1, AllergyIntolerance/2
@@ -26,28 +29,28 @@ use mapping::{Conversion, Draft, FieldPlace, Lineage, List, Part};
 use std::collections::HashSet;
 use store::chart::{ListChange, ListName, SenderList};
 
-/// Who lists.
+/// The sender of a list.
 struct Sender {
-    /// As lists have it.
+    /// Name as stored in lists.
     name: String,
-    /// As people read it.
+    /// Name as shown to people.
     words: String,
 }
 
-/// One list of a message at work.
+/// One list of a message in progress.
 struct Work<'a> {
     list: &'a List,
     sender: &'a Sender,
     event: Option<Timestamp>,
-    /// Whose lists it replaces: first the patient's or visit's own, then those of patients that were
-    /// merged into this one.
+    /// Lists that it replaces: first the patient's or visit's own, then those of patients merged
+    /// into this one.
     of: Vec<String>,
-    /// What the message lists, by slot.
+    /// Entries that the message lists, by slot.
     now: Vec<(usize, Part)>,
     drafts: Vec<(usize, &'a Draft)>,
 }
 
-/// The lists that the message changes; ends and reopens entries among the slots.
+/// Applies the lists that the message changes; ends and reopens entries among the slots.
 pub(super) fn settle(
     planner: &mut Planner<'_>,
     (task, event): (&Task<'_>, Option<Timestamp>),
@@ -84,7 +87,7 @@ pub(super) fn settle(
     Ok(changes)
 }
 
-/// The names of the lists: of the first resource that the map names and the message has.
+/// Returns the names of the lists: of the first resource that the map names and the message has.
 fn whose(
     planner: &Planner<'_>,
     list: &List,
@@ -210,7 +213,8 @@ impl Work<'_> {
         self.now.iter().any(held)
     }
 
-    /// What leaves the list: what a snapshot does not name, and what the message ends by name.
+    /// Returns entries that leave the list: those a snapshot omits, and those the message ends
+    /// explicitly.
     fn gone(&self, planner: &Planner<'_>, entries: &[Name]) -> Vec<Name> {
         let leaves = |entry: &&Name| {
             let slot = planner.slot_named(entry);
@@ -223,8 +227,8 @@ impl Work<'_> {
         entries.iter().filter(leaves).cloned().collect()
     }
 
-    /// A message comes late: what it lists and its sender's newer list does not name is ended, where
-    /// nobody else lists it.
+    /// Handles a late message: an entry that its sender's newer list omits is ended, unless another
+    /// sender lists it.
     fn end_late(&self, planner: &mut Planner<'_>, own: Option<&SenderList>) -> Result<(), Unfit> {
         let Some(own) = own.filter(|_| self.list.is_snapshot) else {
             return Ok(());
@@ -241,7 +245,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// It is listed: what ended it is taken back.
+    /// Reopens a listed entry: whatever ended it is undone.
     fn reopen(&self, planner: &mut Planner<'_>, slot: usize, enters: bool) {
         let draft = self.drafts.iter().find(|(own, _)| *own == slot);
         let listed = draft.map(|(_, draft)| draft.value());
@@ -256,7 +260,7 @@ impl Work<'_> {
         }
     }
 
-    /// It left one of its lists: ended where no other has it.
+    /// Handles an entry that left one of its lists: it is ended where no other list has it.
     fn leave(
         &self,
         planner: &mut Planner<'_>,
@@ -278,7 +282,7 @@ impl Work<'_> {
                     .any(|(left, own)| left == *other && *own == name)
         };
         let remaining: Vec<&ListName> = lists.iter().filter(stays).collect();
-        // In another list of its sender, say of another visit, it is listed still.
+        // The sender still lists it in another list, for example of another visit.
         if remaining
             .iter()
             .all(|other| other.sender != self.sender.name)
@@ -289,7 +293,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Marks it, and ends it where nobody lists it.
+    /// Marks an entry, and ends it where no sender lists it.
     fn end(
         &self,
         planner: &mut Planner<'_>,
@@ -303,7 +307,7 @@ impl Work<'_> {
         let resource_type = slot.resource_type;
         let value = slot.now_mut();
         mark::put(value, &self.sender.words, because, since);
-        // Who entered it in error has said more, and FHIR has no clinical status beside that.
+        // Entered in error says more, and FHIR allows no clinical status beside it.
         let is_error = ["verificationStatus.coding.code", "status"]
             .iter()
             .any(|path| {
@@ -332,7 +336,7 @@ impl Work<'_> {
             }));
     }
 
-    /// An entry that says that there is nothing is active where no other entry is listed.
+    /// Activates an entry that states an absence only where no other entry is listed.
     fn settle_nothing(
         &self,
         planner: &mut Planner<'_>,
@@ -401,7 +405,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// True where anybody lists something.
+    /// Returns true where any sender lists something.
     fn is_known(
         &self,
         planner: &Planner<'_>,
@@ -430,7 +434,8 @@ impl Work<'_> {
 // === impl Planner ===
 
 impl Planner<'_> {
-    /// The slot of an entry, read where the message does not speak of it; none where it is deleted.
+    /// Returns the slot of an entry, read where the message does not mention it; none where it is
+    /// deleted.
     fn slot_of_entry(&mut self, name: &Name) -> Result<Option<usize>, Unfit> {
         if let Some(slot) = self.slot_named(name) {
             return Ok(Some(slot));
@@ -446,23 +451,23 @@ impl Planner<'_> {
         self.slot(name.0, hit).map(Some)
     }
 
-    /// Type and id of a slot.
+    /// Returns type and id of a slot.
     pub(super) fn name_of(&self, slot: usize) -> Option<Name> {
         let slot = self.slots.get(slot)?;
         Some((slot.resource_type, slot.id.clone()))
     }
 
-    /// The slot of that type and id.
+    /// Returns the slot with that type and id.
     pub(super) fn slot_named(&self, (resource_type, id): &Name) -> Option<usize> {
         let is_it = |slot: &Slot| slot.resource_type == *resource_type && slot.id == *id;
         self.slots.iter().position(is_it)
     }
 }
 
-/// Stands before the name of a list of entries that say that there is nothing.
+/// Prefix of the name of a list whose entries state an absence.
 const NOTHING: &str = "!";
 
-/// Type and id.
+/// The type and id of a resource.
 pub(super) type Name = (&'static str, String);
 
 fn pairs(change: &ListChange, names: Vec<Name>) -> Vec<(ListName, Name)> {

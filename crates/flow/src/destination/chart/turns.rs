@@ -1,19 +1,20 @@
-//! Turns at computing: many messages are on their way into the chart, few are worked out at once.
+//! A limit on concurrent computation: many messages are on their way into the chart, few compute at
+//! once.
 //!
-//! A message waits longest for the disk. So that one commit carries many messages there are many
-//! workers; so that the acknowledgements find a free processor no more of them compute than there
-//! are processors.
+//! A message spends most of its time waiting for the disk. There are many workers so that one
+//! commit carries many messages (group commit); no more of them compute at once than there are
+//! processors, so that acknowledgements find a free one.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// As many turns as there are processors.
+/// A semaphore with as many turns as processors.
 #[derive(Debug)]
 pub(super) struct Turns {
     free: Mutex<usize>,
     returned: Condvar,
 }
 
-/// The right to compute, until it is dropped.
+/// The right to compute, held until it is dropped.
 pub(super) struct Turn<'a>(&'a Turns);
 
 // === impl Turns ===

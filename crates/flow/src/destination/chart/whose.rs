@@ -1,8 +1,8 @@
-//! Whose a record is.
+//! Ownership of records by patients.
 //!
-//! Invariant: a record that is one patient's is never found for another, whatever number they share
-//! (HL7 v2.5.1, 4.5.1.2: a placer's number is unique among the placer's orders only, and senders
-//! reset their counters). A merge, and an identifier that both have, explain two ids for one patient.
+//! Invariant: a record of one patient is never found for another, whatever number they share (HL7
+//! v2.5.1, 4.5.1.2: a placer's number is unique among the placer's orders only, and senders reset
+//! their counters). A merge or a shared identifier explains two ids for one patient.
 
 use super::find::Existing;
 use super::place::Placing;
@@ -10,15 +10,15 @@ use super::plan::{Planner, Unfit};
 use fhir::build::Value;
 use mapping::{Draft, Names};
 
-/// How a record's patient stands to the patient whom a draft speaks of.
+/// The relation of a record's patient to the patient of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// The same, or one of them is not said.
+    /// The patient is the same, or one of the two is not given.
     Fits,
     Anothers,
 }
 
-/// The references to patients in a resource: whose it is.
+/// Returns the references to patients in a resource, which identify its owner.
 pub(super) fn patients(value: &Value) -> Vec<&str> {
     let of = |name: &str| {
         value
@@ -41,7 +41,7 @@ pub(super) fn patients(value: &Value) -> Vec<&str> {
 // === impl Planner ===
 
 impl Planner<'_> {
-    /// The slots of the patients whom a draft speaks of; they are placed if they were not.
+    /// Returns the slots of the patients to whom a draft refers; places them if needed.
     pub(super) fn patients_of(&mut self, draft: &Draft) -> Result<Vec<usize>, Unfit> {
         if draft.resource_type == "Patient" {
             return Ok(Vec::new());
@@ -58,12 +58,12 @@ impl Planner<'_> {
         Ok(slots)
     }
 
-    /// Whether the record may be one of the patients' of whom a draft speaks.
+    /// Compares the record's patient with the patients of a draft.
     pub(super) fn whose(&self, placing: &Placing<'_>, existing: &Existing) -> Result<Whose, Unfit> {
         self.whose_of(&placing.patients, existing)
     }
 
-    /// The slots of the patients whom the message speaks of.
+    /// Returns the slots of the patients to whom the message refers.
     pub(super) fn patients(&self) -> Vec<usize> {
         let slots = self.slots.iter().enumerate();
         slots
@@ -72,7 +72,7 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Whether the record may be one of these patients'.
+    /// Compares the record's patient with these patients.
     pub(super) fn whose_of(
         &self,
         patients_here: &[usize],
@@ -100,7 +100,7 @@ impl Planner<'_> {
         })
     }
 
-    /// Whether two drafts of the message speak of one patient, or one of them of none.
+    /// Returns true where two drafts of the message refer to one patient, or one of them to none.
     pub(super) fn share_patients(&self, placing: &Placing<'_>, other: &Draft) -> bool {
         let mut others = patients(other.value())
             .into_iter()
@@ -111,7 +111,7 @@ impl Planner<'_> {
             || others.any(|slot| placing.patients.contains(&slot))
     }
 
-    /// Whether a slot's patient and the one of that id are one.
+    /// Returns true where a slot's patient and the one with that id are the same.
     fn is_patient(&self, slot: usize, id: &str) -> Result<bool, Unfit> {
         let Some(own) = self.id_of_slot(slot) else {
             return Ok(false);

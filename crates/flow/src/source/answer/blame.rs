@@ -24,9 +24,8 @@ pub(super) fn of(flow: &Flow, refused: &Refused) -> (Outcome, Vec<AckError>) {
 }
 
 /// Returns warnings for the sender about an accepted message that somebody here has to look at.
-/// Only from
-/// 2.5 on: before, an error has no severity (ERR-4), and an error beside AA would be taken for a
-/// refusal.
+/// Only from 2.5 on: before, an error has no severity (ERR-4), and an error beside AA would be
+/// taken for a refusal.
 pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError> {
     if message.version() < Version::V2_5 {
         return Vec::new();

@@ -1,6 +1,5 @@
 //! Frames with more than one message: an FHS/BHS envelope (2.8.2 chapter 2.10.3), or several
-//! messages in
-//! sequence.
+//! messages in sequence.
 //!
 //! Invariants:
 //! - each message is journaled, applied and answered in order as if it had arrived alone;
