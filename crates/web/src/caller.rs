@@ -56,25 +56,32 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// Neither a cookie nor a token was sent.
-    #[error("log in, or send a bearer token (`causeway token` makes one)")]
+    #[error("log in, or send a bearer token (`causeway token` creates one)")]
     Missing,
     /// The token is not valid.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The token's scopes cannot be read.
-    #[error("the token's scopes cannot be read; make another with `causeway token --scope`")]
+    #[error(
+        "the token's scopes cannot be parsed; create another token with `causeway token \
+     --scope`"
+    )]
     Scopes,
     /// The stated purpose of use is not a known code.
     #[error(
-        "`X-Purpose-Of-Use` is none of TREAT, ETREAT, HOPERAT, PATRQT, PUBHLTH; without it, it is TREAT"
+        "`X-Purpose-Of-Use` must be TREAT, ETREAT, HOPERAT, PATRQT or PUBHLTH; without the header, \
+         the purpose is TREAT"
     )]
     Purpose,
     /// A write came with a cookie but without the page's CSRF token.
-    #[error("the page's token is missing or old; reload the page and try again")]
+    #[error("the page's CSRF token is missing or out of date; reload the page and try again")]
     Csrf,
     /// The session was opened with the first-login secret, which permits nothing but choosing a
     /// password.
-    #[error("choose your password first, at /password; the first-login secret opens nothing else")]
+    #[error(
+        "choose your password first, at /password; the first-login secret gives access to \
+     nothing else"
+    )]
     ChooseFirst,
 }
 

@@ -88,7 +88,8 @@ impl Failure {
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "no-store",
-            "the server's disk is full; nothing was stored, reads go on. The operator has to free space",
+            "the server's disk is full; nothing was stored, reads continue. The operator has to \
+             free space",
         )
     }
 
@@ -104,14 +105,14 @@ impl Failure {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "exception",
-            "the server could not do this; the operator finds the cause in the log",
+            "the server could not process this request; the operator finds the cause in the log",
         )
     }
 
     /// Creates the failure for damaged data on disk. The data is not returned, and the operator is
     /// told what to do.
     pub fn damaged(error: &dyn std::error::Error) -> Self {
-        tracing::error!(%error, "a request needs what is damaged");
+        tracing::error!(%error, "a request needs damaged data");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "exception",
@@ -225,15 +226,16 @@ impl From<RecordError> for Failure {
         tracing::error!(%error, "an access could not be audited, so it was not answered");
         let text = match error {
             RecordError::Full => {
-                "the disk is full, and so is the audit log's reserve for ordinary reads, so this is \
-                 not answered; in an emergency send `X-Purpose-Of-Use: ETREAT`. The operator has to \
-                 free space"
+                "the disk is full and the audit log's reserve for ordinary reads is used up, so \
+                 this request is not answered; in an emergency send `X-Purpose-Of-Use: ETREAT`. \
+                 The operator has to free space"
             }
             RecordError::Stopped(_)
             | RecordError::Overloaded
             | RecordError::TooLarge
             | RecordError::Closed(_) => {
-                "the audit log cannot be written, so nothing is answered; the operator has to look"
+                "the audit log cannot be written, so no request is answered; the operator has to \
+                 find the cause"
             }
         };
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "transient", text)
@@ -247,7 +249,7 @@ impl From<ReadError> for Failure {
                 StatusCode::BAD_REQUEST,
                 "value",
                 "_cursor",
-                "the page link is not one of this search; start again from the first page",
+                "the page link does not belong to this search; start again from the first page",
             ),
             ReadError::UnknownType(_) => {
                 Self::new(StatusCode::NOT_FOUND, "not-supported", error.to_string())
@@ -284,9 +286,9 @@ impl From<ApplyError> for Failure {
                 "conflict",
                 match found {
                     Some(version) => {
-                        format!("the resource is in version {version} now; read it and try again")
+                        format!("the resource is now at version {version}; read it and try again")
                     }
-                    None => "the resource is not there".to_owned(),
+                    None => "the resource does not exist".to_owned(),
                 },
             ),
             ApplyError::Conflict(Conflict::Condition { n_matches, .. }) => Self::new(
@@ -312,7 +314,7 @@ impl From<ApplyError> for Failure {
                 Self::new(
                     StatusCode::INSUFFICIENT_STORAGE,
                     "no-store",
-                    "the server cannot write to its disk; nothing was stored, reads go on",
+                    "the server cannot write to its disk; nothing was stored, reads continue",
                 )
             }
             ApplyError::Closed(_) => Self::new(

@@ -23,7 +23,8 @@ pub struct Listener {
 pub enum ServeError {
     /// The address could not be bound.
     #[error(
-        "could not listen on {address} for HTTP; is another program there? Give another address with --http or [http] listen"
+        "could not listen on {address} for HTTP; is another program using it? Choose another \
+         address with --http or [http] listen"
     )]
     Bind {
         /// The address.

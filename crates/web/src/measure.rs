@@ -78,12 +78,12 @@ impl Measures {
         );
         metrics.register(
             "http_request_seconds",
-            "From a request's head to its answer's head",
+            "Time from a request's head to its response's head",
             &measures.seconds,
         );
         metrics.register(
             "chart_resources",
-            "Resources in the chart, by type; deleted ones not counted",
+            "Resources in the chart, by type, without deleted ones",
             &measures.resources,
         );
         metrics.register(
@@ -98,27 +98,27 @@ impl Measures {
         );
         metrics.register(
             "chart_batches_waiting",
-            "Batches that wait for the chart's writer",
+            "Batches waiting for the chart's writer",
             &measures.waiting,
         );
         metrics.register(
             "journal_text_lag",
-            "Messages that the search over their text does not know yet",
+            "Messages that are not in the text search index yet",
             &measures.unindexed,
         );
         metrics.register(
             "process_resident_memory_bytes",
-            "Memory of the process; 0 where the system does not tell",
+            "Resident memory of the process; 0 if the system does not report it",
             &measures.memory,
         );
         metrics.register(
             "store_damage_met",
-            "How often reading met data that is not as it was written, since the start, by store",
+            "Reads that found damaged data, since the start, by store",
             &measures.damaged,
         );
         metrics.register(
             "store_notices",
-            "What befell the stores and nobody has seen yet",
+            "Store incidents that nobody has acknowledged yet",
             &measures.notices,
         );
         measures

@@ -34,7 +34,7 @@ impl Searching {
             .on_thread_start(|| Priority::Behind.take())
             .build();
         if let Err(error) = &runtime {
-            tracing::error!(%error, "searches get no threads of their own");
+            tracing::error!(%error, "the thread pool for searches could not be started");
         }
         Self {
             runtime: runtime.ok(),
