@@ -25,14 +25,14 @@ async fn ready(State(app): State<App>) -> Response {
     let mut wrong = Vec::new();
     if let Some(error) = app.audit.stopped() {
         wrong.push(format!(
-            "audit log: {error}; nothing is answered. Repair the disk, then start again"
+            "audit log: {error}; no request is answered. Repair the disk, then restart"
         ));
     }
     if let Some(reserve) = app.audit.reserve() {
         wrong.push(format!(
-            "audit log: the disk is full; writes and messages are refused. The reserve has room for \
-             about {} reads, or {} with the purpose of use ETREAT. Free space, and everything goes \
-             on by itself",
+            "audit log: the disk is full; writes and messages are refused. The reserve has room \
+             for about {} reads, or {} with the purpose of use ETREAT. Free space; everything \
+             then resumes on its own",
             reserve.n_ordinary_left(),
             reserve.n_emergency_left()
         ));
@@ -45,13 +45,13 @@ async fn ready(State(app): State<App>) -> Response {
     }
     if let Some(error) = app.journal.ledger().stopped() {
         let remedy = if error.is_disk_full() {
-            "free some space, and it goes on by itself"
+            "free some space; it then resumes on its own"
         } else {
-            "repair the disk, then start again"
+            "repair the disk, then restart"
         };
         wrong.push(format!(
-            "ledger: `flow.db` takes no more notes of what becomes of messages after a failed write \
-             ({}); {remedy}",
+            "ledger: `flow.db` no longer records the states of messages after a failed write ({}); \
+             {remedy}",
             cause(&error)
         ));
     }
@@ -61,7 +61,8 @@ async fn ready(State(app): State<App>) -> Response {
     let n_left = app.engine.n_taken_up();
     if !troubles.is_empty() && 0 < n_left {
         wrong.push(format!(
-            "chart: {n_left} messages of an earlier run are still to be applied; it goes on by itself"
+            "chart: {n_left} messages of an earlier run are still to be applied; this continues on \
+             its own"
         ));
     }
     if wrong.is_empty() && troubles.is_empty() {
@@ -98,7 +99,7 @@ fn troubles(app: &App) -> Vec<String> {
         };
         let n = damage.n_met();
         troubles.push(format!(
-            "{store}: damaged data was met {n} times since the start, the last time: {last}"
+            "{store}: damaged data was found {n} times since the start, most recently: {last}"
         ));
     }
     troubles

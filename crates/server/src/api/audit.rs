@@ -60,7 +60,7 @@ fn parse_query(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
                 StatusCode::BAD_REQUEST,
                 "value",
                 name.as_str(),
-                format!("`{value}` is no value for `{name}`; accepted: {accepted}"),
+                format!("`{value}` is not a valid value for `{name}`; accepted: {accepted}"),
             )
         };
         let time = || -> Result<Option<Timestamp>, Failure> {

@@ -72,7 +72,7 @@ fn render(done: &Reloaded) -> Value {
 
 fn failure(refused: &MapsRefused) -> Failure {
     let issue = |reason: &String| {
-        let text = format!("the maps are refused, those in use stay: {reason}");
+        let text = format!("the maps are refused, and those in use stay: {reason}");
         Issue::error("processing", "", text)
     };
     let issues = refused.reasons.iter().map(issue).collect();

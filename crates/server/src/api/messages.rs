@@ -70,7 +70,9 @@ pub(super) async fn show(
         Failure::new(
             StatusCode::NOT_FOUND,
             "not-found",
-            format!("the journal has no message {sequence}; it never had, or its day was pruned"),
+            format!(
+                "the journal has no message {sequence}; it never existed, or its day was pruned"
+            ),
         )
     })?;
     let journal = app.journal.clone();
@@ -142,7 +144,8 @@ pub(super) async fn act(
                     StatusCode::NOT_FOUND,
                     "not-supported",
                     format!(
-                        "`{other}` is no action; replay, release, hold, skip, settle, edit and redirect are"
+                        "`{other}` is not an action; the actions are replay, release, hold, skip, \
+                         settle, edit and redirect"
                     ),
                 ));
             }
@@ -175,7 +178,10 @@ fn parse_query(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
     };
     for (at, (name, value)) in pairs.iter().enumerate() {
         if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
-            let text = format!("`{name}` stands twice; give one, states with commas between them");
+            let text = format!(
+                "`{name}` is given twice; give it once, with states separated by \
+             commas"
+            );
             return Err(Failure::at(
                 StatusCode::BAD_REQUEST,
                 "value",
@@ -188,7 +194,7 @@ fn parse_query(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
                 StatusCode::BAD_REQUEST,
                 "value",
                 name.as_str(),
-                format!("`{value}` is no value for `{name}`; accepted: {accepted}"),
+                format!("`{value}` is not a valid value for `{name}`; accepted: {accepted}"),
             )
         };
         match name.as_str() {
@@ -237,7 +243,7 @@ fn check_flow(app: &App, filter: &Filter) -> Result<(), Failure> {
         return Ok(());
     }
     let text = format!(
-        "`{asked}` is no value for `flow`; accepted: {}",
+        "`{asked}` is not a valid value for `flow`; accepted: {}",
         known.join(", ")
     );
     Err(Failure::at(StatusCode::BAD_REQUEST, "value", "flow", text))
