@@ -21,7 +21,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not-supported",
-            format!("a body in {coding:?} is not taken; send it uncompressed"),
+            format!("a body in {coding:?} is not accepted; send it uncompressed"),
         ));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else {
@@ -34,7 +34,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not-supported",
-            "only FHIR R4 is taken: fhirVersion=4.0",
+            "only FHIR R4 is accepted: fhirVersion=4.0",
         ));
     }
     let charset = parts.find_map(|part| part.strip_prefix("charset="));
@@ -42,7 +42,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not-supported",
-            format!("charset `{charset}` is not taken; JSON is sent in UTF-8"),
+            format!("charset `{charset}` is not accepted; send JSON in UTF-8"),
         ));
     }
     if matches!(
@@ -54,7 +54,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "not-supported",
-        format!("`{media}` is not taken; send application/fhir+json"),
+        format!("`{media}` is not accepted; send application/fhir+json"),
     ))
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn check_references(
                     severity: Severity::Error,
                     code: "not-supported",
                     location: document.path_of(node),
-                    text: "a conditional reference is resolved in a transaction only".into(),
+                    text: "a conditional reference is resolved only in a transaction".into(),
                 });
                 continue;
             }
@@ -146,7 +146,10 @@ pub(crate) fn check_references(
                 severity: Severity::Error,
                 code: "not-found",
                 location: document.path_of(node),
-                text: format!("refers to {resource_type}/{id}, which is not here").into(),
+                text: format!(
+                    "refers to {resource_type}/{id}, which does not exist on this server"
+                )
+                .into(),
             });
         }
     }

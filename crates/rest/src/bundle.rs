@@ -95,7 +95,7 @@ fn notes(query: &Query, page: &Page) -> Vec<Issue> {
             code: "not-supported",
             location: String::new(),
             text: format!(
-                "`{}` is not a search parameter here and was left out",
+                "`{}` is not a supported search parameter and was ignored",
                 unknown.name
             )
             .into(),
@@ -106,7 +106,7 @@ fn notes(query: &Query, page: &Page) -> Vec<Issue> {
             severity: Severity::Information,
             code: "too-costly",
             location: String::new(),
-            text: format!("counting stopped at {n}: there may be more").into(),
+            text: format!("counting stopped at {n}; there may be more").into(),
         });
     }
     if page.includes_cut {

@@ -99,7 +99,7 @@ async fn as_outcome(request: Request, next: Next) -> Response {
         _ => Failure::new(
             status,
             "invalid",
-            "the request cannot be read; address and form fields are UTF-8",
+            "the request cannot be read; address and form fields must be UTF-8",
         )
         .into_response(),
     };
@@ -122,7 +122,7 @@ async fn no_such_route() -> Failure {
     Failure::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "there is no such address; /fhir/metadata says what there is",
+        "there is no such address; /fhir/metadata lists what is supported",
     )
 }
 
@@ -130,7 +130,7 @@ async fn no_such_method() -> Failure {
     Failure::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "not-supported",
-        "this address does not take this method; /fhir/metadata says what there is",
+        "this address does not support this method; /fhir/metadata lists what is supported",
     )
 }
 
@@ -138,7 +138,7 @@ async fn no_such_method() -> Failure {
 pub(crate) fn known_type(name: &str) -> Result<&'static str, Failure> {
     if name.starts_with(['$', '_']) {
         return Err(Failure::not_supported(format!(
-            "`{name}` is not supported on the whole system; /fhir/metadata says what there is"
+            "`{name}` is not supported on the whole system; /fhir/metadata lists what is supported"
         )));
     }
     search_registry().resource_type(name).ok_or_else(|| {

@@ -53,7 +53,8 @@ impl Once {
                 StatusCode::BAD_REQUEST,
                 "value",
                 "Causeway-Import",
-                "this header is not understood; write `Causeway-Import: once`, or leave it out",
+                "the value of this header is not understood; send `Causeway-Import: once`, or omit \
+                 it",
             )),
         }
     }

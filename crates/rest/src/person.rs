@@ -97,7 +97,9 @@ pub(crate) fn restored(
                 "business-rule",
                 document.path_of(holder),
                 format!(
-                    "the extension {SOURCE_REFERENCE} names a record that is not one of the person referred to; leave it as it came, or take it out and refer to the patient that you mean"
+                    "the extension {SOURCE_REFERENCE} names a record that does not belong to the \
+                     person referred to; leave it unchanged, or remove it and refer to the \
+                     intended patient"
                 ),
             )),
             None => bare.extend(patient_id(&reference).map(str::to_owned)),
@@ -153,7 +155,9 @@ fn lost(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     "business-rule",
                     format!(
-                        "the stored resource refers to several records of the person Patient/{id}, and the body to the person alone; keep the extension {SOURCE_REFERENCE}, or refer to the records"
+                        "the stored resource refers to several records of the person Patient/{id}, \
+                         and the body only to the person; keep the extension {SOURCE_REFERENCE}, \
+                         or refer to the records"
                     ),
                 ));
             }
@@ -216,7 +220,8 @@ fn refuse_person(document: &Document) -> Result<(), Failure> {
         StatusCode::CONFLICT,
         "business-rule",
         "Patient.meta.tag",
-        "a person is made by linking the records of sources and is not written to; write the record that is wrong, or take the tag out to store a record of your own",
+        "a person is created by linking the sources' records and cannot be written; correct the \
+         record that is wrong, or remove the tag to store a record of your own",
     ))
 }
 

@@ -66,15 +66,15 @@ impl Precondition {
         if !is_met {
             return Err(refused(match current {
                 Some(version) => {
-                    format!("the resource is in version {version} now; read it and try again")
+                    format!("the resource is now at version {version}; read it and try again")
                 }
-                None => "the resource is not there".to_owned(),
+                None => "the resource does not exist".to_owned(),
             }));
         }
         if self.has(current) {
             let version = current.unwrap_or_default();
             return Err(refused(format!(
-                "the resource is there, in version {version}, which If-None-Match rules out"
+                "the resource exists at version {version}, which If-None-Match rules out"
             )));
         }
         Ok(Some(current.map_or(Expect::Absent, Expect::Version)))
@@ -158,7 +158,7 @@ fn malformed(name: &'static str) -> Failure {
         "value",
         name,
         format!(
-            "{name} takes versions, such as {} or {}, {}, or *",
+            "{name} accepts versions, such as {} or {}, {}, or *",
             answer::etag(3),
             answer::etag(3),
             answer::etag(4)

@@ -21,7 +21,7 @@ pub(crate) fn check_format(headers: &HeaderMap, format: Option<&str>) -> Result<
         Err(Failure::new(
             StatusCode::NOT_ACCEPTABLE,
             "not-supported",
-            format!("`{what}` is not served; ask for application/fhir+json"),
+            format!("`{what}` is not served; request application/fhir+json"),
         ))
     };
     if let Some(format) = format {

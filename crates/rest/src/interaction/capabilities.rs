@@ -52,11 +52,15 @@ pub fn statement(base: &str) -> Value {
             "security",
             Value::object().with(
                 "description",
-                "A bearer token (`causeway token`) or a console session. Without one only this statement answers.",
+                "A bearer token (`causeway token`) or a console session. Without one, only this \
+                 statement is served.",
             ),
         )
         .with("resource", resources)
-        .with("interaction", codes(&["transaction", "batch", "history-system"]))
+        .with(
+            "interaction",
+            codes(&["transaction", "batch", "history-system"]),
+        )
         .with("searchParam", vec![person_view()]);
     Value::resource("CapabilityStatement")
         .with("status", "active")
@@ -156,7 +160,11 @@ fn person_view() -> Value {
         .with("type", "token")
         .with(
             "documentation",
-            "`true`: every source's Patient stands as the person that it belongs to, in what is asked and in what is answered. A search that names a person (`patient=`, `Patient?_id=`) is answered so without it. Each reference keeps the source's own in the extension urn:causeway:source-reference; Patient/[id]/$person leads from a record to its person.",
+            "`true`: in requests and responses, every source's Patient is replaced by the person \
+             that it belongs to. A search that names a person (`patient=`, `Patient?_id=`) is \
+             answered this way without it. Each reference keeps the source's own in the \
+             extension urn:causeway:source-reference; Patient/[id]/$person leads from a record \
+             to its person.",
         )
 }
 

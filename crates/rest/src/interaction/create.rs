@@ -62,7 +62,8 @@ fn refuse_criteria(pairs: &[(String, String)]) -> Result<(), Failure> {
             StatusCode::BAD_REQUEST,
             "not-supported",
             name,
-            "a create takes no parameters; send a condition in the header If-None-Exist, or PUT [type]?…",
+            "a create accepts no parameters; send a condition in the header If-None-Exist, or PUT \
+             [type]?…",
         )),
     }
 }

@@ -213,7 +213,8 @@ fn page(pairs: &[(String, String)]) -> Result<HistoryPage, Failure> {
                     "not-supported",
                     other,
                     format!(
-                        "`{other}` is not supported on history; _since, _count and _format are"
+                        "`{other}` is not supported on history; _since, _count and _format are \
+                         supported"
                     ),
                 ));
             }

@@ -133,7 +133,7 @@ fn shape(resource_type: &'static str, query: Option<&str>) -> Result<Option<Quer
             StatusCode::BAD_REQUEST,
             "value",
             "_summary",
-            "`_summary=count` is for searches; a read takes true, text, data and false",
+            "`_summary=count` is for searches; a read accepts true, text, data and false",
         ));
     }
     Ok(Some(query))

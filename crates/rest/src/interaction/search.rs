@@ -54,7 +54,7 @@ pub(crate) async fn by_post(
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not-supported",
-            "_search takes application/x-www-form-urlencoded",
+            "_search accepts application/x-www-form-urlencoded",
         ));
     }
     let mut pairs = parse(query.as_deref().unwrap_or(""));
@@ -63,7 +63,8 @@ pub(crate) async fn by_post(
             StatusCode::BAD_REQUEST,
             "too-costly",
             format!(
-                "a search has at most {MAX_PARAMETERS} parameters; ask with commas for one of several values"
+                "a search may have at most {MAX_PARAMETERS} parameters; separate alternative \
+                 values with commas"
             ),
         )
     })?);
@@ -73,7 +74,7 @@ pub(crate) async fn by_post(
 /// Refuses `GET ?…` across all types.
 pub(crate) async fn system(_caller: Caller) -> Failure {
     Failure::not_supported(
-        "search over all types is not supported; search one type, such as /fhir/Patient?name=…",
+        "search across all types is not supported; search one type, such as /fhir/Patient?name=…",
     )
 }
 

@@ -67,7 +67,8 @@ async fn answer_bundle(
             StatusCode::BAD_REQUEST,
             "invalid",
             "Bundle.type",
-            "the base takes a Bundle of type transaction or batch; single resources go to [base]/[type]",
+            "the base URL accepts a Bundle of type transaction or batch; send single resources to \
+             [base]/[type]",
         ));
     };
     check_size(app, &document)?;
@@ -98,7 +99,8 @@ fn check_size(app: &App, document: &Document) -> Result<(), Failure> {
         "too-costly",
         "Bundle.entry",
         format!(
-            "the bundle has {n_entries} entries and at most {most} are taken; send it in parts, or raise `http.max_bundle_entries`"
+            "the bundle has {n_entries} entries and at most {most} are accepted; send it in parts, \
+             or raise `http.max_bundle_entries`"
         ),
     ))
 }
@@ -180,7 +182,9 @@ impl Answers {
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-costly",
             format!(
-                "the answer to the bundle has no room left: its entries may ask for {} MB together. Ask for less at once (_count, _elements, fewer entries), or raise `http.max_bundle_answer_mb`",
+                "the response to the bundle is full: its entries may return {} MB together. \
+                 Request less at once (_count, _elements, fewer entries), or raise \
+                 `http.max_bundle_answer_mb`",
                 self.most >> 20
             ),
         )
@@ -323,7 +327,7 @@ async fn check_get(
             }
         }
         (Some(_), Some(_)) => Err(Failure::not_supported(
-            "in a bundle, GET takes [type]/[id] or [type]?…",
+            "in a bundle, GET accepts [type]/[id] or [type]?…",
         )),
     }
 }
@@ -542,7 +546,7 @@ async fn get(
             })
         }
         (Some(_), Some(_)) => Err(Failure::not_supported(
-            "in a bundle, GET takes [type]/[id] or [type]?…",
+            "in a bundle, GET accepts [type]/[id] or [type]?…",
         )),
     }
 }

@@ -131,7 +131,7 @@ pub(crate) fn conditional_id(own: Option<&str>, found: Option<&str>) -> Result<S
             StatusCode::BAD_REQUEST,
             "invalid",
             "id",
-            "the id in the body is not that of the resource that matches",
+            "the id in the body is not that of the matching resource",
         )),
         (Some(own), _) if fhir::reference::is_id(own) => Ok(own.to_owned()),
         (_, Some(found)) => Ok(found.to_owned()),
@@ -152,7 +152,7 @@ pub(crate) fn refuse_taken(
             StatusCode::CONFLICT,
             "conflict",
             "id",
-            format!("{resource_type}/{id} is there and does not match the condition"),
+            format!("{resource_type}/{id} exists and does not match the condition"),
         )),
         Read::Gone { .. } | Read::Missing => Ok(()),
     }
@@ -267,7 +267,7 @@ fn check_address(id: &str) -> Result<(), Failure> {
     Err(Failure::new(
         StatusCode::BAD_REQUEST,
         "value",
-        "the id in the address is no FHIR id: 1 to 64 letters, digits, `-` or `.`",
+        "the id in the address is not a FHIR id: 1 to 64 letters, digits, `-` or `.`",
     ))
 }
 

@@ -122,7 +122,7 @@ fn page(pairs: &[(String, String)]) -> Result<EverythingPage, Failure> {
             "_count" => {
                 let count = value
                     .parse::<u32>()
-                    .map_err(|_| wrong(name, "takes a whole number"))?;
+                    .map_err(|_| wrong(name, "accepts a whole number"))?;
                 page.count = count.clamp(1, MAX_COUNT);
             }
             "_cursor" => page.cursor = Some(value.clone()),

@@ -25,7 +25,8 @@ pub(super) async fn on_resource(
     super::preference::check_format(&headers, None)?;
     if !operation.starts_with('$') {
         return Err(Failure::not_supported(format!(
-            "there is no search in compartments; a search parameter does that, such as {operation}?patient={id}"
+            "compartment search is not supported; use a search parameter, such as \
+             {operation}?patient={id}"
         )));
     }
     let mut pairs = web::parameters::parse(query.as_deref().unwrap_or(""));
@@ -73,7 +74,7 @@ fn in_body(document: &Document) -> Result<Vec<(String, String)>, Failure> {
                     StatusCode::BAD_REQUEST,
                     "value",
                     document.path_of(parameter),
-                    format!("`{name}` has no value that is a text or a number"),
+                    format!("`{name}` has no string or number as its value"),
                 )),
             }
         })

@@ -284,7 +284,7 @@ impl Work<'_> {
                 Ok(self.change(permit, change))
             }
             (Ask::Get { .. }, _) => get(entry),
-            (Ask::Create { .. }, Named::None) => Err(at(place, "exception", "the entry got no id")),
+            (Ask::Create { .. }, Named::None) => Err(at(place, "exception", "the entry has no id")),
         }
     }
 
@@ -376,8 +376,10 @@ impl Work<'_> {
                                 self.chart.read(permit, target.resource_type, target.id)?,
                                 Read::Found(_)
                             );
-                    (!is_there)
-                        .then_some("refers to a resource that is neither here nor in the bundle")
+                    (!is_there).then_some(
+                        "refers to a resource that exists neither on this server nor in \
+                         the bundle",
+                    )
                 }
                 Ok(Reference::Urn(_)) => {
                     Some("refers to a fullUrl that no entry of the bundle has")
@@ -472,7 +474,7 @@ fn get(entry: &Planned<'_>) -> Result<Intent, Failure> {
     match &entry.ask {
         Ask::Get { url, precondition } => Ok(Intent::Get(url.clone(), precondition.clone())),
         Ask::Create { .. } | Ask::Update { .. } | Ask::Delete { .. } => {
-            Err(at(entry.place, "exception", "the entry got no permit"))
+            Err(at(entry.place, "exception", "the entry has no permit"))
         }
     }
 }

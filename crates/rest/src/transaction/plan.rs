@@ -96,7 +96,7 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
                 return Err(wrong(
                     place,
                     "invalid",
-                    "the resource's id is not the one of request.url",
+                    "the resource's id is not the one in request.url",
                 ));
             }
             Ask::Update {
@@ -168,7 +168,7 @@ fn body<'a>(place: usize, entry: Entry<'a>, wanted: &str) -> Result<Body<'a>, Fa
         wrong(
             place,
             "structure",
-            "the entry's resource is of no type that FHIR R4 has",
+            "the entry's resource has a type that FHIR R4 does not define",
         )
     })?;
     if wanted == resource_type {
