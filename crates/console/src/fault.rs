@@ -70,8 +70,8 @@ impl Fault {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The disk is full, so nothing was changed",
-            "Messages and changes are refused until there is room; reading goes on.",
-            "The operator has to free space. Then do it again: nothing of it was begun.",
+            "Messages and changes are refused until there is space; reads continue.",
+            "The operator has to free space. Then try again: nothing has been started.",
         )
     }
 
@@ -97,20 +97,20 @@ impl Fault {
         tracing::error!(error = %chain, "a page could not be shown");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "This page could not be made",
+            "This page could not be rendered",
             "The store or the server failed; the log has the cause.",
-            "Try again; if it stays, tell the operator.",
+            "Try again; if the error persists, tell the operator.",
         )
     }
 
     /// Creates the fault for damaged data on disk.
     fn damaged(error: &dyn std::error::Error) -> Self {
-        tracing::error!(%error, "a page needs what is damaged");
+        tracing::error!(%error, "a page needs damaged data");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "What this page needs is damaged on disk",
+            "The data for this page is damaged on disk",
             error.to_string(),
-            "Nothing that may be wrong is shown. Tell the operator.",
+            "Data that may be wrong is not shown. Tell the operator.",
         )
     }
 
@@ -193,16 +193,16 @@ impl From<RecordError> for Fault {
             return Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The disk is full, and so is the audit log's reserve",
-                "No patient's data is shown without a trace of it in the audit log.",
-                "The operator has to free space. In an emergency, say why and go on.",
+                "No patient data is shown without an entry in the audit log.",
+                "The operator has to free space. In an emergency, give a reason and continue.",
             )
             .with_way("/emergency", "Emergency access");
         }
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The audit log cannot be written",
-            "No patient's data is shown without a trace of it in the audit log.",
-            "The operator has to free space or repair the disk, then start again.",
+            "No patient data is shown without an entry in the audit log.",
+            "The operator has to free space or repair the disk, then restart.",
         )
     }
 }
@@ -266,7 +266,7 @@ impl From<ControlError> for Fault {
                 StatusCode::CONFLICT,
                 "This was not done",
                 why,
-                "Reload the message: somebody or something was quicker.",
+                "Reload the message: it has changed in the meantime.",
             ),
             ControlError::Write(error) if error.is_disk_full() => Self::disk_full(),
             ControlError::Read(_) | ControlError::Write(_) => Self::internal(&error),

@@ -205,7 +205,7 @@ pub(super) async fn switch(
     let starts = form.get("action") == "start";
     let why = form.get("why").trim().to_owned();
     if !starts && why.is_empty() {
-        let notice = Some("The flow runs on: say why it is to be stopped.");
+        let notice = Some("The flow is still running: give a reason for stopping it.");
         return stop_page(&app, visitor, &name, notice).await;
     }
     let target = match why.as_str() {

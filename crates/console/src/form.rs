@@ -39,10 +39,10 @@ pub(super) async fn large(request: Request, app: &App) -> Result<Pairs, Rejected
     let body = Bytes::from_request(request, app).await.map_err(|error| {
         Rejected::page(Fault::new(
             error.status(),
-            "The form was not taken",
+            "The form was not accepted",
             error.body_text(),
             format!(
-                "A form has at most {} MB; send less at once.",
+                "A form may have at most {} MB; send less at once.",
                 LARGEST >> 20
             ),
         ))
@@ -54,7 +54,7 @@ pub(super) async fn large(request: Request, app: &App) -> Result<Pairs, Rejected
     pairs.ok_or_else(|| {
         Rejected::page(Fault::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The form was not taken",
+            "The form was not accepted",
             format!("It has more than {MAX_FIELDS} fields."),
             "Send fewer at once.",
         ))
@@ -69,8 +69,8 @@ async fn gather(body: Body) -> Result<Vec<u8>, Fault> {
         let chunk = chunk.map_err(|_| {
             Fault::new(
                 StatusCode::BAD_REQUEST,
-                "The form was not taken",
-                "It ended before it was whole.",
+                "The form was not accepted",
+                "It ended before it was complete.",
                 "Send it again.",
             )
         })?;
@@ -88,8 +88,8 @@ async fn gather(body: Body) -> Result<Vec<u8>, Fault> {
     }
     Err(Fault::new(
         StatusCode::PAYLOAD_TOO_LARGE,
-        "The form was not taken",
-        format!("Before the login a form has at most {} kB.", SMALL >> 10),
-        "Send name and password, and nothing else.",
+        "The form was not accepted",
+        format!("Before login, a form may have at most {} kB.", SMALL >> 10),
+        "Send only the name and the password.",
     ))
 }

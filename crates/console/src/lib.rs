@@ -131,7 +131,7 @@ async fn no_such_page() -> fault::Fault {
     fault::Fault::new(
         axum::http::StatusCode::NOT_FOUND,
         "There is no such page",
-        "The address leads nowhere: it was mistyped, or it is of another version.",
+        "The address was mistyped, or it belongs to another version.",
         "Choose a page from the menu, or search above.",
     )
 }

@@ -78,7 +78,10 @@ pub(super) async fn log_in(
 
     let wait = app.throttle.wait_secs(origin.address, app.clock.now());
     if 0 < wait {
-        let wrong = format!("Too many wrong tries from this address. Try again in {wait} seconds.");
+        let wrong = format!(
+            "Too many failed attempts from this address. Try again in {wait} \
+         seconds."
+        );
         return try_again(StatusCode::TOO_MANY_REQUESTS, wrong);
     }
     let login = check(&app, &verifier, name.clone(), password)

@@ -65,7 +65,7 @@ pub(super) async fn choose(
         return again(&form.visitor, &next, wrong);
     }
     if password != form.get("again") {
-        let wrong = "The two are not the same; type it twice.".to_owned();
+        let wrong = "The two passwords differ; type the same one twice.".to_owned();
         return again(&form.visitor, &next, wrong);
     }
     let account = app.clone();
@@ -108,7 +108,10 @@ async fn current_is_wrong(
     let address = visitor.caller.origin.address;
     let wait = app.throttle.wait_secs(address, app.clock.now());
     if 0 < wait {
-        let wrong = format!("Too many wrong tries from this address. Try again in {wait} seconds.");
+        let wrong = format!(
+            "Too many failed attempts from this address. Try again in {wait} \
+         seconds."
+        );
         return Ok(Some(wrong));
     }
     let (work, current) = (app.clone(), form.get("current").to_owned());

@@ -34,14 +34,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 /// Creates the fault for a parameter value that is not accepted.
 pub(super) fn unreadable(name: &str, value: &str, accepted: &str) -> Fault {
     not_understood(&format!(
-        "`{value}` is no value for `{name}`; accepted: {accepted}"
+        "`{value}` is not a valid value for `{name}`; accepted: {accepted}"
     ))
 }
 
 fn not_understood(why: &str) -> Fault {
     Fault::new(
         StatusCode::BAD_REQUEST,
-        "This address asks for something that the page does not know",
+        "The page does not understand this address",
         format!("In the address: {why}."),
         "Nothing was looked up and nothing was done. Correct the address, or choose the filter on the page.",
     )
@@ -100,7 +100,7 @@ mod tests {
         assert!(
             fault
                 .why
-                .contains("`1w` is no value for `since`; accepted: 1h")
+                .contains("`1w` is not a valid value for `since`; accepted: 1h")
         );
     }
 }

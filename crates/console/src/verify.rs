@@ -56,8 +56,8 @@ impl Verifier {
 fn too_many() -> Fault {
     Fault::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "Too many are logging in at once",
-        "Passwords are compared one after the other, and so many wait already.",
+        "Too many people are logging in at once",
+        "Passwords are checked one at a time, and too many checks are waiting already.",
         "Try again in a few seconds.",
     )
 }

@@ -108,14 +108,14 @@ fn the_log_is_narrowed_and_sorted() {
     assert_eq!(client.get(&format!("/messages/{number}")).status, 200);
     let all = eventually(|| {
         let page = client.get("/audit?who=all").text;
-        (page.contains("put into the chart") && page.contains("opened")).then_some(page)
+        (page.contains("applied to the chart") && page.contains("opened")).then_some(page)
     });
     assert!(all.contains("the flows"));
     // People first: what the flows do would bury it.
     let people = client.get("/audit").text;
-    assert!(people.contains("logged in") && !people.contains("put into the chart"));
+    assert!(people.contains("logged in") && !people.contains("applied to the chart"));
     let message = client.get(&format!("/audit?who=all&message={number}")).text;
-    assert!(message.contains("put into the chart") && !message.contains("logged in"));
+    assert!(message.contains("applied to the chart") && !message.contains("logged in"));
     for (sort, first) in [("who", "the flows"), ("-who", "admin")] {
         let page = client.get(&format!("/audit?who=all&sort={sort}")).text;
         let rows = page.split("<tbody>").nth(1).unwrap();
@@ -179,7 +179,7 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
     let last = last.split('"').next().unwrap().to_owned();
     form.extend([("n", "9"), ("last", &last)]);
     let unsaid = client.post("/messages/batch", &form);
-    assert!(unsaid.text.contains("say why"), "{}", unsaid.text);
+    assert!(unsaid.text.contains("give a reason"), "{}", unsaid.text);
     // Fewer than match were shown: the new number is shown first.
     let mut fewer = form.clone();
     fewer.retain(|(name, _)| *name != "n");

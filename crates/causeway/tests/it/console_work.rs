@@ -228,7 +228,7 @@ fn a_flow_is_stopped_and_started() {
     browser.script("document.getElementById('why').required = false");
     browser.click("button[value=stop]");
     browser.wait_for("the notice", "document.querySelector('[role=alert]')");
-    assert!(browser.text("main").contains("The flow runs on"));
+    assert!(browser.text("main").contains("The flow is still running"));
     browser.write("#why", "the interface engine is replaced");
     browser.click("button[value=stop]");
     browser.wait_for(

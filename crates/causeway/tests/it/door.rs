@@ -143,7 +143,8 @@ fn a_stranger_s_large_form_is_refused_in_words_and_costs_nothing() {
         let answer = thread.join().unwrap();
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
         assert!(
-            answer.contains("at most 64 kB") && answer.contains("Send name and password"),
+            answer.contains("at most 64 kB")
+                && answer.contains("Send only the name and the password"),
             "{answer}"
         );
     }

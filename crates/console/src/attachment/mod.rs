@@ -95,7 +95,7 @@ impl Attachment {
         match text.char_indices().nth(MAX_TEXT) {
             Some((end, _)) => Reading::Text(
                 text.get(..end).unwrap_or_default().to_owned(),
-                "This is the beginning; the download has all of it.",
+                "Only the beginning is shown; the download has all of it.",
             ),
             None => Reading::Text(text, note),
         }
@@ -133,8 +133,8 @@ impl Attachment {
         let Some(media) = self.true_media() else {
             return Err(Fault::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "This is not shown in place",
-                "Only PDF, PNG, JPEG and GIF are, and these bytes begin like none of them.",
+                "This attachment cannot be shown in the page",
+                "Only PDF, PNG, JPEG and GIF can be shown, and these bytes start like none of them.",
                 "Download it.",
             ));
         };

@@ -102,7 +102,7 @@ const WHAT: [(&str, &str, &[&str]); 5] = [
     ),
     (
         "worked",
-        "messages and flows worked on",
+        "actions on messages and flows",
         &[
             "replay", "release", "dismiss", "skip", "settle", "hold", "edit", "redirect",
             "dry-run", "stop", "start",
@@ -246,7 +246,7 @@ impl Asked {
                 format!(
                     "by {}{}",
                     word.to_lowercase(),
-                    if descending { ", from the end" } else { "" }
+                    if descending { ", descending" } else { "" }
                 )
             }
         }
@@ -398,7 +398,7 @@ mod tests {
             (order.as_str(), when.as_str(), who.as_str()),
             ("by who", "/audit", "/audit?sort=%2Dwho")
         );
-        assert_eq!(sorted("-who").0, "by who, from the end");
+        assert_eq!(sorted("-who").0, "by who, descending");
         assert_eq!(sorted("nonsense").0, "newest first");
     }
 }

@@ -39,9 +39,9 @@ impl Trial {
         let conversion = app.maps.current().forward(&message, &source_of(app, flow));
         let tally = Tally::of(&conversion);
         let refused = match (message.first("MSH").is_some(), conversion.supported) {
-            (false, _) => Some("This is no message: it does not begin with MSH.".to_owned()),
+            (false, _) => Some("This is not a message: it does not begin with MSH.".to_owned()),
             (true, false) => Some(format!(
-                "No map takes {} messages.",
+                "No map reads {} messages.",
                 match conversion.structure {
                     "" => "such",
                     structure => structure,

@@ -62,22 +62,23 @@ impl Act {
     pub(super) fn effect(self) -> &'static str {
         match self {
             Self::Replay => {
-                "Each goes to the chart again, oldest first, under the maps as they are now. One that \
-                 these maps have applied already changes nothing."
+                "Each message is applied to the chart again, oldest first, with the current maps. \
+                 A message that these maps have already applied changes nothing."
             }
             Self::Release => {
-                "Each that waits goes on to the chart, oldest first, and what waits behind it."
+                "Each waiting message goes on to the chart, oldest first, together with the \
+                 messages behind it."
             }
             Self::Hold => {
-                "Each that is not in the chart yet is set aside until somebody releases it."
+                "Each message that is not in the chart yet is held until somebody releases it."
             }
             Self::Skip => {
-                "Each that waits is set aside for good: nothing of it is applied, and what waits \
-                 behind it goes on."
+                "Each waiting message is skipped for good: nothing of it is applied, and the \
+                 messages behind it go on."
             }
             Self::Settle => {
-                "Each that is in the chart and needs attention is taken as looked at. Nothing in the \
-                 chart changes."
+                "Each message that is in the chart and needs attention is marked as reviewed. \
+                 Nothing in the chart changes."
             }
         }
     }
@@ -178,7 +179,7 @@ fn unknown(what: &str) -> Fault {
     Fault::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "This was not done",
-        format!("The form names no {what} that there is."),
+        format!("The form names a {what} that does not exist."),
         "Reload the page and try again.",
     )
 }

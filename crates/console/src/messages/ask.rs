@@ -148,9 +148,13 @@ impl Question {
         match shown {
             None => Answer::Ask(None),
             Some(shown) if shown.n < n_now => Answer::Ask(Some(
-                "More messages match by now than you were shown, so nothing was done. Look again.",
+                "More messages match now than you were shown, so nothing was done. Check the new \
+                 number.",
             )),
-            Some(_) if why.is_empty() => Answer::Ask(Some("Nothing was done yet: say why.")),
+            Some(_) if why.is_empty() => Answer::Ask(Some(
+                "Nothing has been done yet: give a \
+             reason.",
+            )),
             Some(_) => Answer::Go,
         }
     }

@@ -75,7 +75,7 @@ impl Batches {
     pub(crate) fn resume(self: &Arc<Self>, app: &App) {
         match app.journal.ledger().bulks_open() {
             Ok(open) => open.into_iter().for_each(|bulk| self.start(app, bulk)),
-            Err(error) => tracing::error!(%error, "bulk actions of before are not taken up"),
+            Err(error) => tracing::error!(%error, "interrupted bulk actions could not be resumed"),
         }
     }
 
@@ -104,7 +104,7 @@ impl Batches {
                 Outcome::Interrupted => {}
             }
             if let Err(error) = app.journal.ledger().record(changes).wait() {
-                tracing::error!(%error, "the end of a bulk action is not written down");
+                tracing::error!(%error, "the end of a bulk action could not be recorded");
             }
             batches.all().remove(&bulk.id);
         });
@@ -156,7 +156,7 @@ impl AtWork {
     /// Processes the remaining messages.
     fn run(&self, app: &App, bulk: &Bulk) -> Outcome {
         let Some(act) = Act::named(&bulk.act) else {
-            return Outcome::Stopped("this version knows no such action".to_owned());
+            return Outcome::Stopped("this version has no such action".to_owned());
         };
         let messages = match app.journal.ledger().bulk_messages(&bulk.id) {
             Ok(messages) => messages,
@@ -228,7 +228,7 @@ impl Shown {
         let n_failed = self.bulk.progress.n_failed;
         (0 < n_failed).then(|| {
             format!(
-                "{} could not be {}: their state does not allow it, or somebody was quicker",
+                "{} could not be {}: their state does not allow it, or changed in the meantime",
                 count(n_failed, "message", "messages"),
                 self.done()
             )
@@ -239,7 +239,7 @@ impl Shown {
         match (&self.bulk.stopped, self.is_over()) {
             (Some(why), _) => ("hold", why),
             (None, true) => ("good", "done"),
-            (None, false) => ("wait", "at work"),
+            (None, false) => ("wait", "running"),
         }
     }
 }

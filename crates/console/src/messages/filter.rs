@@ -304,7 +304,8 @@ fn forgotten() -> Fault {
     Fault::new(
         axum::http::StatusCode::GONE,
         "This search has ended",
-        "What was typed is kept in memory only, so that no address names a patient; it is forgotten after a restart.",
+        "Search text is kept in memory only, so that no address names a patient; it is forgotten \
+         after a restart.",
         "Go to the list and search again.",
     )
 }

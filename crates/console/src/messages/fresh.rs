@@ -63,7 +63,7 @@ fn rows(text: &str) -> Result<Vec<Sequence>, Fault> {
         let number: Result<u64, _> = number.parse();
         number
             .map(Sequence::new)
-            .map_err(|_| unreadable("rows", text, "numbers of messages with commas between them"))
+            .map_err(|_| unreadable("rows", text, "message numbers separated by commas"))
     };
     text.split(',')
         .filter(|number| !number.is_empty())

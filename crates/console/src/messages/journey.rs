@@ -45,7 +45,7 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
         steps.push(Step {
             at: Some(*at),
             class: "off",
-            what: "The same message came again".to_owned(),
+            what: "The same message arrived again".to_owned(),
             detail: "its stored acknowledgement was sent again".to_owned(),
             text: None,
         });
@@ -74,13 +74,13 @@ pub(super) fn steps(app: &App, stored: &Stored) -> Result<Vec<Step>, Fault> {
             } else {
                 "wait"
             },
-            what: format!("Replay asked for by {}", replay.by),
+            what: format!("Replay requested by {}", replay.by),
             detail: match replay.done {
                 Some((_, detail)) if detail.is_empty() => {
                     format!("done, by maps {}", replay.map_version)
                 }
                 Some((_, detail)) => detail,
-                None => "on its way".to_owned(),
+                None => "in progress".to_owned(),
             },
             text: None,
         });
@@ -116,7 +116,7 @@ fn delivery(delivery: Delivery) -> (&'static str, &'static str) {
         Delivery::Queued => ("wait", "queued"),
         Delivery::Sending => ("wait", "being sent"),
         Delivery::Accepted => ("good", "accepted"),
-        Delivery::Deferred { .. } => ("wait", "to be tried again"),
+        Delivery::Deferred { .. } => ("wait", "to be retried"),
         Delivery::Rejected => ("bad", "rejected"),
         Delivery::Held => ("hold", "held for a person"),
     }
@@ -130,7 +130,7 @@ fn ack_meaning(code: &str) -> &'static str {
         "CA" => "commit accept: it is safe here",
         "CE" => "commit error",
         "CR" => "commit reject",
-        _ => "a code that HL7 does not know",
+        _ => "a code that HL7 does not define",
     }
 }
 
@@ -142,7 +142,7 @@ fn meaning(state: State) -> &'static str {
         State::Filtered => "set aside for good",
         State::Held => "waits for a person",
         State::Parked => "waits behind an earlier message of the same patient",
-        State::Dead => "given up after its attempts",
-        State::NeedsAttention => "a person has to look",
+        State::Dead => "given up after the last attempt",
+        State::NeedsAttention => "a person has to review it",
     }
 }

@@ -252,7 +252,7 @@ fn how_many(
             count(n_rows as u64, "message", "messages")
         ),
         (false, true) => format!("the last {n}, newest first"),
-        (true, _) => format!("{n} on this page and more, newest first"),
+        (true, _) => format!("{n} on this page, and more; newest first"),
     })
 }
 

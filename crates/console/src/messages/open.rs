@@ -205,7 +205,7 @@ fn copies(app: &App, stored: &Stored) -> Result<Vec<(Sequence, Resent)>, Fault> 
 
 fn title(message: &Message, stored: &Stored) -> String {
     if stored.summary.no_message.is_some() {
-        return "Bytes that are no message".to_owned();
+        return "Bytes that are not a message".to_owned();
     }
     let event = message.event();
     let meaning = message

@@ -20,7 +20,7 @@ pub(super) fn raw(message: &Message) -> Markup {
     if 0 < n_more {
         let _ = write!(
             html,
-            "<p class=\"quiet\">and {n_more} segments more, in the download</p>"
+            "<p class=\"quiet\">and {n_more} more segments, in the download</p>"
         );
     }
     if message.segments().len() == 0 {
@@ -69,7 +69,7 @@ fn cut(text: &str) -> (&str, String) {
     match text.char_indices().nth(MAX_FIELD_CHARS) {
         Some((end, _)) => {
             let shown = text.get(..end).unwrap_or(text);
-            (shown, format!(" … {} bytes more", text.len() - shown.len()))
+            (shown, format!(" … {} more bytes", text.len() - shown.len()))
         }
         None => (text, String::new()),
     }

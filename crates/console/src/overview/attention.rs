@@ -127,7 +127,7 @@ impl Group {
             State::NeedsAttention if self.is_senders_fault() => "once the sender knows",
             State::NeedsAttention => "once map or configuration is right",
             State::Dead => "the cause may have passed",
-            State::Held => "once somebody has looked",
+            State::Held => "once somebody has reviewed them",
             State::Parked => "They go on when the message before them is released",
             State::Received | State::Mapped | State::Delivered | State::Filtered => "",
         }

@@ -165,11 +165,12 @@ impl View {
         // The frame explains a full disk, once for every page.
         if app.audit.reserve().is_none() {
             let journal = app.journal.stopped();
-            stopped.extend(journal.map(|error| format!("The journal takes no messages: {error}.")));
+            stopped
+                .extend(journal.map(|error| format!("The journal accepts no messages: {error}.")));
             let chart = app.chart.stopped();
-            stopped.extend(chart.map(|error| format!("The chart takes no writes: {error}.")));
+            stopped.extend(chart.map(|error| format!("The chart accepts no writes: {error}.")));
             let ledger = app.journal.ledger().stopped();
-            stopped.extend(ledger.map(|error| format!("The ledger takes no changes: {error}.")));
+            stopped.extend(ledger.map(|error| format!("The ledger accepts no changes: {error}.")));
         }
         stopped.extend(notice::damage(app));
         Ok(Self {
@@ -248,7 +249,7 @@ fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec
     let attention = total(|flow| flow.needs_attention);
     let compared = |all: u64, before: u64| {
         format!(
-            "{} {}, {} in all",
+            "{} {}, {} in total",
             thousands(before),
             span.before,
             thousands(all)

@@ -15,7 +15,8 @@ pub(super) fn damage(app: &App) -> Vec<String> {
         let last = damage.last().filter(|_| 0 < damage.n_met())?;
         let n = damage.n_met();
         Some(format!(
-            "Damaged data was met in the {store} {n} times since the start and not given out. The last time: {last}."
+            "Damaged data was found in the {store} {n} times since the start and was not returned. \
+             Most recently: {last}."
         ))
     });
     told.collect()

@@ -143,7 +143,7 @@ fn waiting(flow: &FlowSnapshot) -> String {
         }
     }
     if parts.is_empty() {
-        "nothing waits".to_owned()
+        "nothing waiting".to_owned()
     } else {
         parts.join(", ")
     }

@@ -228,7 +228,7 @@ fn attach(
         .into_owned();
     let Some(data) = attachment.text("data") else {
         if let Some(url) = attachment.text("url") {
-            let text = format!("It lies elsewhere, at {url}, and is not opened from here.");
+            let text = format!("It is stored elsewhere, at {url}, and is not opened from here.");
             document.texts.push(record.said(entry, &element, text));
         }
         return;

@@ -80,7 +80,7 @@ pub(crate) async fn list(
             Fault::new(
                 axum::http::StatusCode::GONE,
                 "This search has ended",
-                "What was typed is kept in memory only, so that no address names a patient.",
+                "Search text is kept in memory only, so that no address names a patient.",
                 "Search again.",
             )
         })?),

@@ -317,7 +317,7 @@ fn status(root: Node<'_>, is_error: bool) -> Option<(&'static str, &'static str)
         Some("amended") => Some(("warn", "amended")),
         Some("preliminary") => Some(("warn", "preliminary")),
         Some("cancelled") => Some(("bad", "cancelled")),
-        Some("registered") => Some(("warn", "not yet there")),
+        Some("registered") => Some(("warn", "not available yet")),
         _ => None,
     }
 }

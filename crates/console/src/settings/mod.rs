@@ -146,7 +146,7 @@ fn listeners(app: &App, snapshot: &Snapshot) -> Vec<Listens> {
         http("/metrics", "metrics for Prometheus, with a token"),
         http(
             "/readyz",
-            "whether everything can be written; /healthz whether it runs",
+            "readiness: everything can be written; liveness is at /healthz",
         ),
     ];
     listeners.extend(snapshot.flows.iter().map(|flow| Listens {

@@ -45,7 +45,7 @@ impl Storage {
             ),
             (
                 "Journal",
-                "every message as it came",
+                "every message as received",
                 size_of(&data.join("journal"), MAX_DEPTH),
             ),
             (
