@@ -1,4 +1,4 @@
-//! Puts the maps of `maps/` into the program: one list, made at build time.
+//! Embeds the maps of `maps/` in the program: one list, generated at build time.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
-//! Messages to the JSON of their resources, in memory on one thread: bytes → message → drafts → JSON.
+//! Measures the conversion of messages to the JSON of their resources, in memory on one thread:
+//! bytes → message → drafts → JSON.
 //!
-//! Goals (docs/BENCHMARKS.md): 10,000 ADT and 3,000 ORU of 20 OBX a second and core.
+//! Goals (docs/BENCHMARKS.md): 10,000 ADT and 3,000 ORU of 20 OBX per second and core.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use hl7v2::Message;
@@ -102,7 +103,7 @@ fn back_oru_20_obx(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
-/// Reading and binding every built-in map: what the first message waits for.
+/// Parses and binds every built-in map: the first message waits for this.
 #[divan::bench]
 fn load_builtin() -> usize {
     MapSet::read(MapSet::builtin_files().iter().copied())

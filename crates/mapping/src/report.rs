@@ -8,16 +8,16 @@ use base::Severity;
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a message. Zero stands for the whole.
+/// A place in a message. Zero means the whole.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldPlace {
     /// The segment's name.
     pub segment: [u8; 3],
-    /// Which of the segments of that name, from one.
+    /// The number of the segment among those of its name, from 1.
     pub occurrence: u16,
     /// The field.
     pub field: u16,
-    /// The repeat, from one.
+    /// The repeat, from 1.
     pub repeat: u16,
     /// The component.
     pub component: u8,

@@ -129,7 +129,7 @@ impl Script {
             || made.is_bool();
         if !is_plain {
             return Err(Fault::new(
-                "gave neither a text nor a number",
+                "returned neither a text nor a number",
                 Position::NONE,
             ));
         }
@@ -143,18 +143,18 @@ fn scope(parameter: &str, text: &str) -> Scope<'static> {
     scope
 }
 
-const UNKNOWN_FUNCTION: &str = "calls a function that does not exist for such values";
+const UNKNOWN_FUNCTION: &str = "calls a function that does not exist for these values";
 const TOO_LARGE: &str = "works on a value that is too large";
 
 fn syntax(error: &rhai::ParseError) -> &'static str {
     use rhai::ParseErrorType as Kind;
     match &*error.0 {
-        Kind::UnexpectedEOF => "ends too early",
+        Kind::UnexpectedEOF => "ends unexpectedly",
         Kind::VariableUndefined(_) => "reads a variable that does not exist",
         Kind::ExprTooDeep => "nests too deep",
         Kind::TooManyFunctions => "has too many functions",
         Kind::LiteralTooLarge(..) => "holds a value that is too large",
-        Kind::Reserved(_) | Kind::BadInput(_) => "uses a word or a sign that is not allowed",
+        Kind::Reserved(_) | Kind::BadInput(_) => "uses a word or a symbol that is not allowed",
         _ => "is not Rhai",
     }
 }
@@ -164,12 +164,12 @@ fn runtime(error: &EvalAltResult) -> Fault {
     let why = match inner {
         EvalAltResult::ErrorTooManyOperations(_) => "takes too many steps",
         EvalAltResult::ErrorDataTooLarge(..) => TOO_LARGE,
-        EvalAltResult::ErrorStackOverflow(_) => "calls itself too often",
+        EvalAltResult::ErrorStackOverflow(_) => "recurses too deeply",
         EvalAltResult::ErrorTooManyVariables(_) => "has too many variables",
         EvalAltResult::ErrorFunctionNotFound(..) => UNKNOWN_FUNCTION,
-        EvalAltResult::ErrorArithmetic(..) => "counts beyond what a number holds",
+        EvalAltResult::ErrorArithmetic(..) => "fails in an arithmetic operation",
         EvalAltResult::ErrorArrayBounds(..) | EvalAltResult::ErrorStringBounds(..) => {
-            "reads a place that is not there"
+            "reads an index that does not exist"
         }
         EvalAltResult::ErrorRuntime(..) => "gave up",
         _ => "failed",
@@ -241,7 +241,7 @@ mod tests {
             ("let s = \"\"; s.pad(1000000000, \"x\"); s", TOO_LARGE),
             (
                 "let m = #{}; m",
-                "uses a word or a sign that is not allowed",
+                "uses a word or a symbol that is not allowed",
             ),
             ("blob(1000000000, 0)", UNKNOWN_FUNCTION),
             (
@@ -262,19 +262,19 @@ mod tests {
             ),
             ("let a = [1, 2]; loop { a.append(a); }", TOO_LARGE),
             ("let a = [1, 2]; loop { a += a; }", TOO_LARGE),
-            ("fn f(n) { f(n + 1) } f(0)", "calls itself too often"),
+            ("fn f(n) { f(n + 1) } f(0)", "recurses too deeply"),
             (
                 "fn f(n) { g(n) } fn g(n) { f(n) } f(0)",
-                "calls itself too often",
+                "recurses too deeply",
             ),
-            ("let f = |x| x; f", "gave neither a text nor a number"),
+            ("let f = |x| x; f", "returned neither a text nor a number"),
             (
                 "9223372036854775807 + 1",
-                "counts beyond what a number holds",
+                "fails in an arithmetic operation",
             ),
-            ("1 / 0", "counts beyond what a number holds"),
-            ("text[99]", "reads a place that is not there"),
-            ("[][0]", "reads a place that is not there"),
+            ("1 / 0", "fails in an arithmetic operation"),
+            ("text[99]", "reads an index that does not exist"),
+            ("[][0]", "reads an index that does not exist"),
             ("throw text", "gave up"),
             ("sleep(60)", UNKNOWN_FUNCTION),
             ("exit(text)", UNKNOWN_FUNCTION),
@@ -282,15 +282,15 @@ mod tests {
             ("open_file(\"/etc/passwd\")", UNKNOWN_FUNCTION),
             (
                 "eval(\"loop {}\")",
-                "uses a word or a sign that is not allowed",
+                "uses a word or a symbol that is not allowed",
             ),
             (
                 "import \"os\" as os; 1",
-                "uses a word or a sign that is not allowed",
+                "uses a word or a symbol that is not allowed",
             ),
-            ("print(text)", "uses a word or a sign that is not allowed"),
+            ("print(text)", "uses a word or a symbol that is not allowed"),
             ("other", "reads a variable that does not exist"),
-            ("text +", "ends too early"),
+            ("text +", "ends unexpectedly"),
         ];
         for (script, why) in rows {
             let begin = Instant::now();

@@ -128,7 +128,7 @@ impl MapSet {
             let Some(resource_type) = resource_type else {
                 return vec![(
                     test.spot,
-                    "it is not said which resource is meant: begin the expectation with its type \
+                    "the resource is ambiguous: begin the expectation with its type \
                      (`then Patient.name…`), give a whole message (MSH), or put the test under \
                      its segment map"
                         .to_owned(),
@@ -241,7 +241,7 @@ fn unmapped(fields: &[String], conversion: &Conversion, whole: bool) -> Option<S
     let mut wanted = fields.to_vec();
     found.sort();
     wanted.sort();
-    (found != wanted).then(|| format!("unmapped are: {}", found.join(", ")))
+    (found != wanted).then(|| format!("unmapped: {}", found.join(", ")))
 }
 
 fn came_back(made: &[Vec<u8>], given: &[String]) -> Option<String> {
@@ -255,7 +255,7 @@ fn came_back(made: &[Vec<u8>], given: &[String]) -> Option<String> {
     });
     missing
         .next()
-        .map(|_| "it comes back as another message".to_owned())
+        .map(|_| "it comes back as a different message".to_owned())
 }
 
 /// Removes field 1, which in most segments is a counter that no row maps.

@@ -310,12 +310,12 @@ fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: 
                 Told::Checked => format!("{name} has a check digit"),
                 Told::Worded(word) => format!("{name} has the word {word}"),
                 Told::Timed => format!("{name} has a time"),
-                Told::Many(many) => format!("{name} is there {many} times"),
+                Told::Many(many) => format!("{name} occurs {many} times"),
             });
         }
     }
     if said.is_empty() {
-        return "anything stands there: the conditions never hold".to_owned();
+        return "it has any value: the conditions never hold".to_owned();
     }
     said.join(" and ")
 }

@@ -36,7 +36,7 @@ impl Binder<'_> {
                     op: message_op(op)?,
                 },
                 At::Path(path) => {
-                    self.error(path.spot, "a path stands right of `|`");
+                    self.error(path.spot, "a path belongs right of `|`");
                     return None;
                 }
             },
@@ -66,7 +66,7 @@ impl Binder<'_> {
                 ResourceCondition::Not(Box::new(self.resource_condition(base, part)?))
             }
             Text::Choice { spot, .. } => {
-                self.error(*spot, "a choice stands left of `|`");
+                self.error(*spot, "a choice belongs left of `|`");
                 return None;
             }
             Text::Test {
@@ -81,7 +81,7 @@ impl Binder<'_> {
                 at: At::Source(source),
                 ..
             } => {
-                self.error(source.spot(), "a field stands left of `|`");
+                self.error(source.spot(), "a field belongs left of `|`");
                 return None;
             }
         })

@@ -116,11 +116,11 @@ impl Binder<'_> {
             "uri" | "url" | "canonical" | "oid" | "uuid" => Convert::Uri,
             "base64Binary" => Convert::Base64,
             "boolean" => {
-                self.error_with(spot, "a boolean comes by a code table", ": codes YesNo");
+                self.error_with(spot, "a boolean needs a code table", ": codes YesNo");
                 return None;
             }
             other => {
-                let message = format!("say by which data type a {other} is made");
+                let message = format!("a {other} needs the data type that makes it");
                 self.error_with(spot, message, ": CWE, : XPN, …");
                 return None;
             }

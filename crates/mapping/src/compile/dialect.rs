@@ -34,7 +34,11 @@ impl Binder<'_> {
                 DialectRow::Decimal(spot, mark) => match mark.as_str() {
                     "comma" => self.program.decimals = Decimals::Comma,
                     "point" => self.program.decimals = Decimals::Point,
-                    _ => self.error_with(*spot, "a number has a comma or a point", "decimal comma"),
+                    _ => self.error_with(
+                        *spot,
+                        "the decimal mark is a comma or a point",
+                        "decimal comma",
+                    ),
                 },
                 DialectRow::Authority(name, uri) => {
                     self.program.authorities.push((name.clone(), uri.clone()));
@@ -61,7 +65,7 @@ impl Binder<'_> {
             Some((_, visits)) => self.program.visits = visits,
             None => self.error_with(
                 spot,
-                format!("a visit without a number is not known by {word}"),
+                format!("a visit without a number cannot be identified by {word}"),
                 "visits by account, visits by admission, visits by either or visits by none",
             ),
         }

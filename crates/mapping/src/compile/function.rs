@@ -46,7 +46,7 @@ impl Binder<'_> {
         if TAKEN.contains(&name.as_str()) || self.functions.contains_key(name) {
             return self.error_with(
                 row.spot,
-                format!("there is a converter {name} already"),
+                format!("a converter {name} exists already"),
                 "another name",
             );
         }

@@ -47,7 +47,7 @@ impl Binder<'_> {
         if key.alternatives.is_empty() {
             self.error_with(
                 snapshot.spot,
-                "an entry of a list is found again by its key, and this item has none",
+                "an entry of a list is identified by its key, and this item has none",
                 "key patient, AL1-3",
             );
             return None;
@@ -55,7 +55,7 @@ impl Binder<'_> {
         if lines.ends.is_empty() {
             self.error_with(
                 snapshot.spot,
-                "nothing says what becomes of an entry that is listed no more",
+                "nothing says what happens to an entry that is no longer listed",
                 "end clinicalStatus = allergyintolerance-clinical|inactive",
             );
             return None;

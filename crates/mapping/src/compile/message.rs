@@ -150,7 +150,10 @@ impl Binder<'_> {
                     }
                     syntax::KeyPart::Day(from) => KeyPart::Day(source(from)),
                     syntax::KeyPart::Text(_) => {
-                        self.error(clause.spot, "a text tells references apart, no resources");
+                        self.error(
+                            clause.spot,
+                            "a text distinguishes references, not resources",
+                        );
                         return None;
                     }
                     syntax::KeyPart::Label(_, label) if labels.contains(label) => {
@@ -185,7 +188,10 @@ impl Binder<'_> {
             target.hops.push(Hop::Many(name, slice));
         }
         if target.fhir_type != "Reference" {
-            self.error(link.spot, format!("{base}: this element is no reference"));
+            self.error(
+                link.spot,
+                format!("{base}: this element is not a reference"),
+            );
             return None;
         }
         if !labels.contains(&link.label) {

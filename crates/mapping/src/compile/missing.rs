@@ -64,7 +64,10 @@ impl Binder<'_> {
                 code: row.code.as_deref().map(Into::into),
             },
             _ if row.code.is_some() => {
-                self.error(spot, "only a code has a code for what is unknown");
+                self.error(
+                    spot,
+                    "only an element of type code can have a code for unknown",
+                );
                 return None;
             }
             "CodeableConcept" => Leaf::Concept,

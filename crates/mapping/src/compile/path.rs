@@ -49,15 +49,12 @@ impl Binder<'_> {
                 Many::All | Many::New => Hop::Many(json_name.into(), slice),
             }
         } else if step.many != Many::One {
-            let message = format!(
-                "{}.{name} is there once and takes no [*] or [+]",
-                at.def.name
-            );
+            let message = format!("{}.{name} occurs once and takes no [*] or [+]", at.def.name);
             self.error_with(step.spot, message, name);
             return None;
         } else if !step.told.is_empty() {
             let message = format!(
-                "{}.{name} is there once: nothing to tell apart",
+                "{}.{name} occurs once: there is nothing to distinguish",
                 at.def.name
             );
             self.error_with(step.spot, message, name);
@@ -99,10 +96,7 @@ impl Binder<'_> {
         if at.def.kind == TypeKind::Primitive {
             // `_birthDate` holds the extensions of `birthDate`.
             let Some(Hop::Field(last)) = at.target.hops.last_mut() else {
-                self.error(
-                    step.spot,
-                    "an extension stands on an element that is there once",
-                );
+                self.error(step.spot, "an extension needs an element that occurs once");
                 return None;
             };
             *last = intern(&format!("_{last}")).into();
@@ -173,7 +167,7 @@ impl Binder<'_> {
         let mut is_list = false;
         for step in &told.path.steps {
             let StepName::Element(name) = &step.name else {
-                self.error(step.spot, "an extension cannot tell elements apart");
+                self.error(step.spot, "an extension cannot distinguish elements");
                 return None;
             };
             let Some((element, type_ref)) = at.element_for(name) else {
@@ -264,7 +258,7 @@ impl Binder<'_> {
         if owner.ends_with(".participant") {
             return Some(self.program.systems.short("v3-ParticipationType"));
         }
-        let message = format!("the system of the code {code} is not known here");
+        let message = format!("the code system of {code} is unknown here");
         self.error_with(spot, message, format!("SYSTEM|{code}"));
         None
     }

@@ -110,7 +110,7 @@ impl Binder<'_> {
                 .iter()
                 .any(|from| matches!(from, Source::Field { .. }))
         {
-            self.error_with(row.spot, "a type map has components, no fields", ".4");
+            self.error_with(row.spot, "a type map has components, not fields", ".4");
             return None;
         }
         self.place_fits(row, &mut target)?;
@@ -119,7 +119,7 @@ impl Binder<'_> {
             None if target.fhir_type == "Reference" && row.convert.name.is_none() => {
                 self.error_with(
                     row.spot,
-                    "a reference says what it leads to",
+                    "a reference must name its target",
                     "=> Practitioner : XCN",
                 );
                 return None;
@@ -194,7 +194,7 @@ impl Binder<'_> {
         match (row.place, target.hops.pop()) {
             (Some(_), Some(Hop::One(name, _))) if primitive => target.hops.push(Hop::Field(name)),
             (Some(Place::At(_) | Place::Rest), _) => {
-                self.error(row.spot, "`first` and `rest` stand after a list of texts");
+                self.error(row.spot, "`first` and `rest` follow a list of texts");
                 return None;
             }
             (None, Some(Hop::One(name, _))) if primitive => {
@@ -222,7 +222,7 @@ impl Binder<'_> {
         if repeats && !into_list && !as_lines && row.joined.is_empty() {
             self.error_with(
                 row.target.spot,
-                "each repeat of a field cannot go into one element",
+                "the repeats of a field cannot all go into one element",
                 "[*] or [+] on a list of the right side, or no [*] on the left",
             );
             return None;
@@ -240,7 +240,7 @@ impl Binder<'_> {
         if target.fhir_type != "Reference" {
             self.error(
                 row.target.spot,
-                "`=>` stands after an element that is a Reference",
+                "`=>` follows an element that is a Reference",
             );
             return None;
         }
@@ -259,7 +259,7 @@ impl Binder<'_> {
         };
         let usual = type_map.and_then(|map| self.keys.get(&map).cloned());
         let Some(clause) = row.key.clone().or(usual) else {
-            let message = format!("how is the {} found again?", def.name);
+            let message = format!("the {} has no key by which it is found again", def.name);
             self.error_with(row.spot, message, "a line below: key .1 + .9, only links");
             return None;
         };

@@ -236,7 +236,7 @@ fn join_hops(value: &mut Value, new: Option<&Value>, hops: &[Hop], touch: &Touch
             if let Some(element) = one(value.entry(name), slice) {
                 join_hops(element, source, rest, touch);
             }
-            // What was taken away leaves no gap in its list.
+            // A removed element leaves no gap in its list.
             if let Some(Value::Array(items)) = value.get_mut(name) {
                 items.retain(|item| !item.is_empty());
             }

@@ -1,12 +1,13 @@
-//! What is left of an element whose value was deleted: an extension of a URL alone, a coding of a system alone, an
-//! identifier of a type alone.
+//! Removes the remains of an element whose value was deleted: an extension with only a URL, a
+//! coding with only a system, an identifier with only a type.
 //!
-//! Facts: FHIR R4 extensibility.html (ext-1: an extension has a value or extensions); datatypes.html (Coding, Identifier,
-//! ContactPoint). Invariant: only what stands below the field that lost something is looked at.
+//! Facts: FHIR R4 extensibility.html (ext-1: an extension has a value or extensions);
+//! datatypes.html (Coding, Identifier, ContactPoint). Invariant: only content below the field that
+//! lost something is considered.
 
 use fhir::build::Value;
 
-/// Takes away what says nothing any more, in the field of that name and below it.
+/// Removes what no longer carries any content, in the field of that name and below it.
 pub(super) fn sweep(parent: &mut Value, name: &str) {
     let Some(child) = parent.get_mut(name) else {
         return;

@@ -281,8 +281,8 @@ impl<'m> Cell<'m> {
     }
 }
 
-/// The text that the bytes stand for. A string of FHIR has no control characters but the tabulator and line ends
-/// (R4 datatypes.html, string), so the others are left out: `\X000D\` is a line end.
+/// Decodes the bytes to text. A FHIR string has no control characters except tabs and line ends (R4
+/// datatypes.html, string), so the others are omitted: `\X000D\` is a line end.
 fn decode<'m>(raw: &'m [u8], reading: &Reading) -> Cow<'m, str> {
     let text = escape::unescape(raw, &reading.delimiters, reading.charset);
     let is_barred = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');

@@ -115,7 +115,7 @@ impl<'m> Run<'_, 'm> {
         cell: Cell<'m>,
         scope: &Scope<'_, 'm>,
     ) -> Option<Value> {
-        // FHIR R4 datatypes.html, string: blanks alone are none.
+        // FHIR R4 datatypes.html, string: a string of blanks is not a value.
         if text.trim().is_empty() {
             return None;
         }
@@ -226,7 +226,7 @@ impl<'m> Run<'_, 'm> {
                 found.code.as_str()
             }
             (None, Some(otherwise)) => {
-                let why = format!("no row of {} has this code: took {otherwise}", table.name);
+                let why = format!("no row of {} has this code: used {otherwise}", table.name);
                 if row.report {
                     self.note(cell, row.id, "code-invalid", &why, scope.reading);
                 }
@@ -288,7 +288,7 @@ impl<'m> Run<'_, 'm> {
         self.depth -= 1;
         // Needs count parts from bit 1, usage from bit 0.
         if power {
-            let why = "a separator stands unescaped in a unit: the unit was kept whole";
+            let why = "a unit contains an unescaped separator: the unit was kept whole";
             self.warn(cell, row, "structure", why, scope.reading);
             self.accounts.all_taken(cell);
         } else if inner.valued >> 1 & !used.parts == 0 {

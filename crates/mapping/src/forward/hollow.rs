@@ -33,13 +33,14 @@ pub(super) fn why(fhir_type: &str, value: &Value) -> Option<&'static str> {
         return None;
     }
     match fhir_type {
-        "HumanName" => Some("what kind of name it is, and no name"),
-        "Address" => Some("what kind of address it is, and no address"),
-        _ => Some("what kind of number it is, and no number"),
+        "HumanName" => Some("a name type only, without a name"),
+        "Address" => Some("an address type only, without an address"),
+        _ => Some("qualifiers only, without a number"),
     }
 }
 
-/// Blanks are no number, and FHIR has no text of blanks alone.
+/// Returns whether the element has a value: blanks are not a number, and FHIR has no text of blanks
+/// alone.
 fn is_said(value: &Value, name: &str) -> bool {
     let is_blank = || value.text(name).is_some_and(|text| text.trim().is_empty());
     value.get(name).is_some() && !is_blank()

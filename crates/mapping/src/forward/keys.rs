@@ -242,7 +242,8 @@ fn keys(
         // A key within a resource that does not exist would match everywhere.
         let says_nothing = read.texts.iter().all(String::is_empty);
         let is_whose = key.any_of && read.texts.is_empty() && read.within.is_some();
-        // Equals without a code are told apart as other equals are, and only within their report: a patient has too many.
+        // Equals without a code are distinguished like other equals, but only within their report:
+        // a patient has too many.
         let holder = read.within.and_then(|at| run.drafts.get(at));
         let is_among = key.place_among_equals
             && holder.is_some_and(|holder| holder.resource_type != "Patient");

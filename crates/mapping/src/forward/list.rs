@@ -9,7 +9,7 @@ use crate::program::{Condition, ListSpec, ResourceItem};
 use std::sync::Arc;
 
 /// The reason that the fields of an entry that names nothing are not mapped.
-const NAMES_NOTHING: &str = "the entry names nothing: what is in the list stands in the others";
+const NAMES_NOTHING: &str = "the entry names nothing: the other entries make up the list";
 
 /// Records that the message has a segment of this list and so states its content, even if that is
 /// nothing.

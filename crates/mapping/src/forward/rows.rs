@@ -218,7 +218,7 @@ impl<'m> Run<'_, 'm> {
             for (cell, other) in cells.iter().zip(&others) {
                 self.accounts.mapped(other.origin, row.id);
                 if cell.raw != other.raw {
-                    let why = "differs from its mirror, which was taken";
+                    let why = "differs from its mirror, which was used";
                     self.note(*other, row.id, "conflict", why, scope.reading);
                 }
             }
@@ -256,7 +256,7 @@ impl<'m> Run<'_, 'm> {
                     Some(Err(_)) => {
                         build.traces.truncate(traces);
                         build.segs.truncate(segs);
-                        let why = "another row has set this element in another type";
+                        let why = "another row has set this element as another type";
                         self.fail(cell, row.id, "conflict", why, scope.reading);
                         false
                     }
@@ -430,7 +430,7 @@ impl<'m> Run<'_, 'm> {
             TextPart::First => self.accounts.taken(cell, 1, reading),
             TextPart::None | TextPart::Whole => self.accounts.all_taken(cell),
         }
-        let why = "a separator stands unescaped in a text: the text was kept whole";
+        let why = "a text contains an unescaped separator: the text was kept whole";
         self.warn(cell, row.id, "structure", why, reading);
     }
 

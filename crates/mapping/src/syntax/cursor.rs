@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         let rest: String = self.rest().chars().take(24).collect();
-        self.stuck(format!("nothing more was expected here, found `{rest}`"))
+        self.stuck(format!("expected the end of the line, found `{rest}`"))
     }
 
     /// Returns whether the mark comes next, after optional white space.

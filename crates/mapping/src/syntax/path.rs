@@ -145,7 +145,7 @@ fn step(cursor: &mut Cursor<'_>) -> Read<Step> {
         } else {
             return cursor.stuck_with(
                 "a FHIR element takes no number",
-                "[*] for each, [+] for a new one, or {…} for the one that is told apart",
+                "[*] for each, [+] for a new one, or {…} for a distinguished one",
             );
         }
         cursor.expect("]")?;

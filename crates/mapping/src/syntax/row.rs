@@ -120,7 +120,7 @@ fn mapping(
     let (key, below) = keyed(&line.children)?;
     if let (None, Some(child)) = (&reference, line.children.first()) {
         return child.cursor().stuck_with(
-            "rows stand only under a row that makes a resource",
+            "rows are allowed only under a row that makes a resource",
             "FIELD -> element => TYPE",
         );
     }

@@ -121,13 +121,13 @@ fn bytes(cell: Cell<'_>, reading: &Reading) -> Result<(Vec<u8>, bool), &'static 
         return Ok((bytes, false));
     }
     match encoding.trim() {
-        "base64" => Err("the data are not Base64, as ED.4 says"),
-        "hex" => Err("the data are not hexadecimal, as ED.4 says"),
+        "base64" => Err("the data are not Base64, although ED.4 says so"),
+        "hex" => Err("the data are not hexadecimal, although ED.4 says so"),
         _ if is_prose(&text) => Ok(as_text()),
         _ => base64(&text)
             .filter(|bytes| 48 < bytes.len())
             .map(|bytes| (bytes, false))
-            .ok_or("ED.4 names no encoding and the data do not say it: send A, Hex or Base64"),
+            .ok_or("ED.4 names no encoding and none can be detected: send A, Hex or Base64"),
     }
 }
 

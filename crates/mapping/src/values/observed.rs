@@ -45,11 +45,11 @@ impl Why {
     /// Describes the reason.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Compared => "a comparator stands before the number: read as both",
-            Self::Misfit => "the value is none of the type that OBX-2 names: kept as it was sent",
-            Self::Document => "a document is in a text: read as one",
-            Self::Unnamed => "OBX-2 names no type: read by what stands there",
-            Self::NoElement => "no value of FHIR has the parts of this type: kept as words",
+            Self::Compared => "a comparator precedes the number: both were read",
+            Self::Misfit => "the value does not conform to the type in OBX-2: kept as it was sent",
+            Self::Document => "the text contains a document: read as a document",
+            Self::Unnamed => "OBX-2 names no type: read by its content",
+            Self::NoElement => "FHIR has no value with the parts of this type: kept as words",
         }
     }
 }

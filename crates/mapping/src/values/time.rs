@@ -25,11 +25,11 @@ pub(crate) fn slip(text: &str) -> Option<&'static str> {
     let (_, reading) = DateTime::read_hl7(text.trim()).ok()?;
     match reading {
         TimeReading::Whole => None,
-        TimeReading::Iso => {
-            Some("a time as ISO 8601 writes it: HL7 v2 has no marks between the digits")
+        TimeReading::Iso => Some("an ISO 8601 time: HL7 v2 has no marks between the digits"),
+        TimeReading::DateOnly => {
+            Some("the text after the date is not a time of day: the date was kept")
         }
-        TimeReading::DateOnly => Some("what follows the date is no time of day: the date was kept"),
-        TimeReading::ZerosForUnknown => Some("zeros for what is not known: the rest was kept"),
+        TimeReading::ZerosForUnknown => Some("zeros for unknown parts: the rest was kept"),
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn time(text: &str) -> Made<Value> {
     let stamp = format!("20000101{}", text.trim());
     let parsed = DateTime::parse_hl7(&stamp).map_err(|_| "not a time of day")?;
     if parsed.precision() < Precision::Minute || parsed.offset().is_some() {
-        return Err("not a time of day that FHIR can say");
+        return Err("not a time of day that FHIR can represent");
     }
     let whole = parsed.with_offset(UtcOffset::Zulu).to_fhir(&Zone::utc());
     let time = whole
@@ -71,11 +71,11 @@ pub(crate) fn time(text: &str) -> Made<Value> {
 pub(crate) fn doubt(text: &str, times: &Times) -> Option<&'static str> {
     let time = read(text).ok()?;
     if time.precision() == Precision::Hour {
-        return Some("an hour without minutes: FHIR has only the date");
+        return Some("an hour without minutes: FHIR keeps only the date");
     }
     let floating = time.has_time() && time.offset().is_none() && times.header.is_none();
     (floating && times.zone.offset_at(&time).1)
-        .then_some("a time that the change of summer time makes doubtful: took the earlier reading")
+        .then_some("a time made doubtful by a daylight saving change: the earlier reading was used")
 }
 
 fn with_offset(time: DateTime, times: &Times) -> DateTime {

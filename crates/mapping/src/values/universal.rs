@@ -1,29 +1,30 @@
-//! A universal id (HD.2, EI.3) of a kind (HD.3, EI.4, table 0301) as a URI, and back.
+//! Converts a universal ID (HD.2, EI.3) of a type (HD.3, EI.4, table 0301) to a URI and back.
 //!
-//! Invariants: what comes out is a URI as FHIR writes one (an OID of its arcs, a UUID in lower case, RFC 3986 elsewhere); two ids
-//! are never one URI because one of them is none of its kind: such an id is kept whole under `urn:x-hl7v2:KIND:`, and comes back.
+//! Invariants: the result is a URI as FHIR writes one (an OID by its arcs, a UUID in lower case,
+//! otherwise RFC 3986); two IDs never share a URI because one of them is malformed: such an ID is
+//! kept whole under `urn:x-hl7v2:KIND:` and comes back.
 
-/// Names that nobody registered: a URI that says only what the sender said.
+/// The prefix for unregistered names: a URI that carries only what the sender wrote.
 pub(crate) const LOCAL: &str = "urn:x-hl7v2:";
 
-/// The kinds of table 0301 whose ids are URIs.
+/// The types of table 0301 whose IDs are URIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// ISO: an object identifier.
     Oid,
     /// UUID, GUID.
     Uuid,
-    /// DNS: a name of a host or a domain.
+    /// DNS: the name of a host or a domain.
     Dns,
     /// URI, URL.
     Uri,
 }
 
-/// An id as a URI.
+/// An ID as a URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Universal {
     pub(crate) uri: String,
-    /// Why it is not the URI of its kind.
+    /// The reason that the URI is not the one of its type.
     pub(crate) why: Option<&'static str>,
 }
 
@@ -32,7 +33,7 @@ pub(crate) struct Universal {
 impl Kind {
     const ALL: [Self; 4] = [Self::Oid, Self::Uuid, Self::Dns, Self::Uri];
 
-    /// Of HD.3; none of a kind that has no URI.
+    /// Returns the type that HD.3 names; `None` for a type that has no URI.
     pub(crate) fn of(name: &str) -> Option<Self> {
         match name {
             "ISO" => Some(Self::Oid),
@@ -43,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// As HD.3 writes it.
+    /// Returns the name as HD.3 writes it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Oid => "ISO",
@@ -64,14 +65,14 @@ impl Kind {
 
     fn misfit(self) -> &'static str {
         match self {
-            Self::Oid => "the id is called an OID (ISO) and is none: kept as it was sent",
-            Self::Uuid => "the id is called a UUID and is none: kept as it was sent",
-            Self::Dns => "the id is called a name of the DNS and is none: kept as it was sent",
-            Self::Uri => "the id is called a URI and is none: kept as it was sent",
+            Self::Oid => "the ID is declared as an OID (ISO) but is not one: kept as it was sent",
+            Self::Uuid => "the ID is declared as a UUID but is not one: kept as it was sent",
+            Self::Dns => "the ID is declared as a DNS name but is not one: kept as it was sent",
+            Self::Uri => "the ID is declared as a URI but is not one: kept as it was sent",
         }
     }
 
-    /// The URI; the local one where the id is none of this kind.
+    /// Returns the URI; a local one if the ID is malformed for this type.
     pub(crate) fn uri(self, id: &str) -> Universal {
         let id = id.trim();
         match self.proper(id) {
@@ -84,7 +85,7 @@ impl Kind {
     }
 
     fn proper(self, id: &str) -> Option<String> {
-        // Senders write the URI where its id belongs.
+        // Senders write the URI in place of its ID.
         let bare = id.strip_prefix(self.prefix()).unwrap_or(id);
         match self {
             Self::Oid => is_oid(bare).then(|| format!("{}{bare}", self.prefix())),
@@ -100,7 +101,7 @@ impl Kind {
         }
     }
 
-    /// The id of a URI of this kind; all of it where it is of another.
+    /// Returns the ID of a URI of this type; the whole URI if it is of another.
     pub(crate) fn id(self, uri: &str) -> String {
         let local = uri
             .strip_prefix(LOCAL)
@@ -112,7 +113,7 @@ impl Kind {
     }
 }
 
-/// HD.2 and HD.3 of a URI.
+/// Returns HD.2 and HD.3 for a URI.
 pub(crate) fn back(uri: &str) -> (String, &'static str) {
     let is_of = |kind: &Kind| match uri.strip_prefix(LOCAL) {
         Some(rest) => rest
@@ -124,7 +125,8 @@ pub(crate) fn back(uri: &str) -> (String, &'static str) {
     (kind.id(uri), kind.name())
 }
 
-/// Arcs with dots between them; the first is 0, 1 or 2, and none has a leading zero (X.660; the `oid` of FHIR).
+/// Returns whether the text is arcs separated by dots; the first is 0, 1 or 2, and none has a
+/// leading zero (X.660; the `oid` of FHIR).
 pub(crate) fn is_oid(text: &str) -> bool {
     let is_arc = |arc: &str| {
         let digits = !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit());
@@ -137,7 +139,7 @@ pub(crate) fn is_oid(text: &str) -> bool {
     first && text.contains('.') && arcs.all(is_arc)
 }
 
-/// Five groups of hexadecimal digits (RFC 9562).
+/// Returns whether the text is five groups of hexadecimal digits (RFC 9562).
 fn is_uuid(text: &str) -> bool {
     let mut groups = text.split('-');
     let whole = [8, 4, 4, 4, 12].into_iter().all(|length| {
@@ -152,7 +154,7 @@ fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// A scheme and something behind it, of the characters of RFC 3986.
+/// Returns whether the text is a scheme and something after it, in the characters of RFC 3986.
 fn is_absolute(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
@@ -166,7 +168,7 @@ fn is_absolute(text: &str) -> bool {
         && rest.bytes().all(is_allowed)
 }
 
-/// Percent-encodes what a URI cannot hold.
+/// Percent-encodes the characters that a URI cannot contain.
 pub(crate) fn escape(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -188,7 +190,7 @@ fn hex(byte: u8) -> [char; 3] {
     ['%', digit(byte >> 4), digit(byte & 15)]
 }
 
-/// What [`escape`] was given.
+/// Reverses [`escape`].
 pub(crate) fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -273,11 +275,12 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the id is, a URI without a space comes out, and the id and its kind come back from it.
+        /// For any ID, the result is a URI without a space, and the ID and its type come back from
+        /// it.
         #[test]
         fn an_id_comes_back(kind in kinds(), id in ids()) {
             let id = id.trim();
-            // What is written as a URI of its kind comes back without what says so.
+            // A URI of its type comes back without its prefix.
             let bare = id.strip_prefix(kind.prefix()).unwrap_or(id);
             let made = kind.uri(id);
             prop_assert!(is_absolute(&made.uri), "{}", made.uri);

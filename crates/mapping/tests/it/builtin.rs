@@ -1,4 +1,4 @@
-//! The built-in maps hold together.
+//! The built-in maps are consistent.
 
 use mapping::{Diagnostic, MapSet};
 
@@ -53,7 +53,7 @@ fn keep_the_tests_beside_their_rows() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The program holds the maps of the folder, no more and no less.
+/// The program contains exactly the maps of the folder.
 #[test]
 fn are_all_in_the_program() {
     let files = files();
@@ -61,7 +61,7 @@ fn are_all_in_the_program() {
     assert_eq!(from_folder.version(), MapSet::builtin().version());
 }
 
-/// Every field of these segments is mapped or dropped with a reason (HL7 v2.5.1).
+/// Every field of these segments is mapped, or dropped with a reason (HL7 v2.5.1).
 #[test]
 fn leave_no_field_of_a_patient_a_visit_or_a_result_out() {
     let all = ["ADT_A01", "ORU_R01"].map(|structure| MapSet::builtin().coverage(structure));
@@ -76,7 +76,8 @@ fn leave_no_field_of_a_patient_a_visit_or_a_result_out() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// Fields that the maps take only in cases that mean something; in all others they are reported as unmapped.
+/// Fields that the maps read only in cases that carry meaning; in all others they are reported as
+/// unmapped.
 const OPEN: [&str; 27] = [
     "SCH-9", "SCH-10", "AIS-7", "DG1-18", "DG1-21", "ORC-28", "RXD-11", "MSH-6", "NK1-23", "OBX-6",
     "OBR-29", "PD1-12", "PID-4", "PR1-20", "PV2-22", "ROL-7", "ROL-8", "ROL-13", "ROL-14", "PRT-8",

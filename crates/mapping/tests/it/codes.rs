@@ -5,7 +5,8 @@ use crate::fields::one_of;
 use crate::laws::{back, forward, resource};
 use proptest::prelude::*;
 
-/// What senders write in CWE.3 (table 0396 and what is wide-spread beside it), and the system that is meant.
+/// The names that senders write in CWE.3 (table 0396 and other common ones), and the system that
+/// each means.
 const NAMES: [(&str, &str); 26] = [
     ("LN", "http://loinc.org"),
     ("LOINC", "http://loinc.org"),
@@ -76,7 +77,7 @@ fn numbers() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// Upper and lower case, blanks, hyphens, dots and underscores make no other system of a name.
+    /// Case, blanks, hyphens, dots and underscores do not change the system that a name means.
     #[test]
     fn however_a_name_is_spelled(
         (name, uri) in prop::sample::select(&NAMES[..24]),
@@ -92,7 +93,8 @@ proptest! {
         prop_assert_eq!(system_of(&spelled), uri, "{}", spelled);
     }
 
-    /// A CVX code has two digits at least; what has them, and codes of other systems, stay as they are.
+    /// A CVX code has at least two digits; a code that has them, and codes of other systems, stay
+    /// unchanged.
     #[test]
     fn a_vaccine_has_its_leading_zero(code in "[0-9]{1,3}", name in one_of(&["CVX", "cvx", "HL70292", "NDC", "99VAC"])) {
         let made = forward(&format!("RXA|0|1|20240105||{code}^x^{name}"), "Immunization");
@@ -103,7 +105,7 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// Each number goes back to the field that it came from, and none is lost on the way there.
+    /// Each number goes back to the field that it came from, and none is lost.
     #[test]
     fn identifiers_stay_their_own(segment in numbers()) {
         let conversion = forward(&segment, "Patient");
@@ -117,7 +119,7 @@ proptest! {
         prop_assert_eq!(back(&conversion, "Patient", "PID"), segment);
     }
 
-    /// What is no code of the CDC's is no detailed race; what is one of the OMB's is a category.
+    /// A code that is not the CDC's is not a detailed race; a code of the OMB is a category.
     #[test]
     fn a_race_is_a_code_of_the_cdc(code in one_of(&["U", "UNK", "W", "1", "2106-3", "2036-2", "2036-1", "9999-9"]), name in one_of(&["CDCREC", "HL70005", "99RACE"])) {
         let made = forward(&format!("PID|||1|||||||{code}^x^{name}"), "Patient");

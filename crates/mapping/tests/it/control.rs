@@ -1,12 +1,13 @@
-//! Order control: ORC-1 is what happened, ORC-5 what the sender knew (HL7 v2 4.5.1.1, table 0119). Appointments: SCH-25 as
-//! scheduling systems write it, days without a time, and no visit before somebody has come.
+//! Order control: ORC-1 is what happened, ORC-5 what the sender knew (HL7 v2 4.5.1.1, table 0119).
+//! Appointments: SCH-25 as scheduling systems write it, days without a time, and no visit before a
+//! patient has arrived.
 
 use crate::fields::one_of;
 use crate::messages::{always, forward};
 use fhir::build::Value;
 use proptest::prelude::*;
 
-/// Table 0119: these end an order or take it back.
+/// Table 0119: the codes that end or cancel an order.
 const ENDS: [&str; 11] = [
     "CA", "CR", "OC", "UA", "DC", "DR", "OD", "RP", "RQ", "RU", "DE",
 ];
@@ -61,7 +62,8 @@ fn what_ends_or_holds_an_order_never_leaves_it_active() {
     }
 }
 
-/// Two things stay two: each order of a message is one, in every version that has the message, with one number or three.
+/// Distinct orders stay distinct: each order of a message is one resource, in every version that
+/// has the message, with one number or three.
 #[test]
 fn three_orders_are_three() {
     for version in [
@@ -84,7 +86,7 @@ fn three_orders_are_three() {
     }
 }
 
-/// What scheduling systems write, and what FHIR calls it.
+/// The words that scheduling systems write, and the FHIR codes.
 const WORDS: [(&str, &str); 16] = [
     ("Booked", "booked"),
     ("CONFIRMED", "booked"),
@@ -146,8 +148,8 @@ proptest! {
         prop_assert_eq!(made.text("status"), Some(status), "{}", word);
     }
 
-    /// A day is kept as a day, a time as a start; a booked appointment has a start and an end, or the reason why not
-    /// (FHIR app-2, app-3).
+    /// A day is kept as a day, a time as a start; a booked appointment has a start and an end, or
+    /// the reason for its absence (FHIR app-2, app-3).
     #[test]
     fn a_day_is_kept(day in "202[0-9]0[1-9](1[0-9]|2[0-8])", time in one_of(&["", "0930-0600"]), field in one_of(&["SCH", "TQ1", "AIS"]), status in one_of(&["Booked", "Arrived", "Cancelled", ""])) {
         let at = format!("{day}{time}");

@@ -1,4 +1,5 @@
-//! Embedded documents (HL7 v2 2A ED and RP, table 0299): what was sent can be opened, or somebody is told.
+//! Embedded documents (HL7 v2 2A ED and RP, table 0299): what was sent can be opened, or the
+//! failure is reported.
 
 use crate::values::{convert, json, report};
 use base::Severity;
@@ -58,7 +59,7 @@ fn every_encoding_of_table_0299_and_none() {
             "application/pdf",
         ),
         ("ED|D^D^L||^TEXT^plain^A^Chest clear.", CLEAR, "text/plain"),
-        // No encoding, or a wrong one: the data say it.
+        // No encoding, or a wrong one: it is detected from the data.
         ("ED|D^D^L||^^^^JVBERi0xLjQ=", PDF, "application/pdf"),
         ("ED|D^D^L||^AP^PDF^^JVBERi0xLjQ=", PDF, "application/pdf"),
         ("ED|D^D^L||JVBERi0xLjQ=", PDF, "application/pdf"),
@@ -69,7 +70,7 @@ fn every_encoding_of_table_0299_and_none() {
             "application/pdf",
         ),
         ("ED|D^D^L||^TX^^^Chest clear.", CLEAR, "text/plain"),
-        // Called a text.
+        // Declared as a text.
         (
             "ST|D^D^L||^AP^PDF^Base64^JVBERi0xLjQ=",
             PDF,

@@ -1,4 +1,4 @@
-//! Faults of maps are found when they are loaded, with their place and a remedy (law 6).
+//! Errors in maps are found when they are loaded, with their position and a remedy (law 6).
 
 use mapping::MapSet;
 
@@ -40,7 +40,7 @@ fn paths_types_and_cardinalities() {
     check(
         "repeats",
         "segment PID <-> Patient\nPID-8[*] <-> gender : code",
-        "t.map:2:14 error: each repeat of a field cannot go into one element",
+        "t.map:2:14 error: the repeats of a field cannot all go into one element",
     );
     check(
         "converter",
@@ -65,7 +65,7 @@ fn paths_types_and_cardinalities() {
     check(
         "reference",
         "segment PV1 <-> Encounter\nPV1-7 -> participant[+].individual",
-        "t.map:2:1 error: a reference says what it leads to",
+        "t.map:2:1 error: a reference must name its target",
     );
     check(
         "told",
@@ -197,7 +197,7 @@ fn slices_and_guards() {
     );
 }
 
-/// A row that fills the one element that is told apart, where another row can make that element too.
+/// A row that fills one distinguished element, where another row can make that element too.
 #[test]
 fn rows_that_write_into_what_another_owns() {
     let types =
@@ -282,7 +282,7 @@ fn functions() {
     check(
         "the script's own place",
         &text("function f(text) = rhai \"text +\""),
-        "t.map:4:32 error: function f: the script ends too early",
+        "t.map:4:32 error: function f: the script ends unexpectedly",
     );
     check(
         "an escaped quote before it",
@@ -292,7 +292,7 @@ fn functions() {
     check(
         "a call into nowhere",
         &text("function f(text) = rhai \"open(text)\""),
-        "t.map:4:26 error: function f: the script calls a function that does not exist for such values",
+        "t.map:4:26 error: function f: the script calls a function that does not exist for these values",
     );
     check(
         "a name that is taken",
@@ -311,7 +311,7 @@ fn functions() {
     );
 }
 
-/// A list of a message map: whose it is, what its end says.
+/// A list of a message map: its owner and its end.
 #[test]
 fn lists_of_message_maps() {
     let with = |lines: &str| {
@@ -332,7 +332,7 @@ fn lists_of_message_maps() {
         (
             "no end",
             format!("{key}  owns, snapshot of patient\n"),
-            "t.map:10:9 error: nothing says what becomes of an entry that is listed no more",
+            "t.map:10:9 error: nothing says what happens to an entry that is no longer listed",
         ),
         (
             "no list",

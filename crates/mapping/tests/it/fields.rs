@@ -7,7 +7,7 @@ pub(crate) fn word() -> impl Strategy<Value = String> {
     "[A-Z][A-Za-z0-9&|^~\\\\ ü]{0,8}[a-z]".prop_map(|text| escape(&text))
 }
 
-/// A word without spaces: given names after the first are split at them.
+/// Generates a word without spaces: given names after the first are split at spaces.
 pub(crate) fn name() -> impl Strategy<Value = String> {
     "[A-Z][A-Za-z'ü-]{0,8}"
 }
@@ -207,7 +207,7 @@ pub(crate) fn segment(name: &str, fields: Vec<(usize, String)>) -> String {
     join(&all, '|')
 }
 
-/// A level of a place: a name, or a name with its universal id.
+/// Generates a level of a place: a name, or a name with its universal ID.
 fn level() -> BoxedStrategy<String> {
     prop_oneof![
         3 => name(),

@@ -1,4 +1,4 @@
-//! Functions of a dialect: a script's text becomes an element, or its failure stands in the report.
+//! Functions of a dialect: a script's text becomes an element, or its failure is in the report.
 
 use hl7v2::Message;
 use mapping::{Conversion, MapSet, Source, Target};
@@ -44,7 +44,7 @@ fn a_script_makes_a_text_and_the_element_reads_it() {
         "{}",
         json(&made)
     );
-    // Lineage and report as for any row.
+    // Lineage and report are the same as for any row.
     let applied = made.drafts[0].apply(None);
     let line = applied
         .lineage
@@ -69,10 +69,10 @@ fn a_script_that_fails_is_a_reported_field() {
             "let s = text; loop { s += s; }",
             "works on a value that is too large",
         ),
-        ("fn f(n) { f(n) } f(1)", "calls itself too often"),
+        ("fn f(n) { f(n) } f(1)", "recurses too deeply"),
         (
             "text.split(\\\"/\\\")[7]",
-            "reads a place that is not there",
+            "reads an index that does not exist",
         ),
         ("()", "gave nothing"),
         ("\\\"no date\\\"", ""),

@@ -1,4 +1,4 @@
-//! What a fuzzer does, with a seed, on every build.
+//! Runs the fuzz targets with a seed, on every build.
 
 use hl7v2::Message;
 use mapping::{MapSet, fuzz};
@@ -23,7 +23,7 @@ impl Chance {
         (self.0 % bound.max(1) as u64) as usize
     }
 
-    /// Some bytes changed, moved, doubled or gone.
+    /// Changes, moves, doubles or removes some bytes.
     fn change(&mut self, bytes: &mut Vec<u8>, signs: &[u8]) {
         for _ in 0..=self.below(8) {
             if bytes.is_empty() {
@@ -68,7 +68,7 @@ fn any_text_is_read_as_a_map() {
         let mut bytes = if round % 2 == 0 {
             dialect.as_bytes().to_vec()
         } else {
-            // One block of a built-in map, under a name that is free.
+            // One block of a built-in map, under an unused name.
             let (_, text) = files[chance.below(files.len())];
             let blocks: Vec<&str> = text.split("\n\n").collect();
             blocks[chance.below(blocks.len())].as_bytes().to_vec()

@@ -1,5 +1,6 @@
-//! Law 2 of the maps, for each segment: what goes forward comes back, what is applied twice is applied
-//! once. `messages` holds it for whole messages, `normal_form` tests other spellings than the normal.
+//! Law 2 of the maps, for each segment: a conversion forward and back returns the message, and
+//! applying a draft is idempotent. `messages` tests whole messages, `normal_form` tests spellings
+//! other than the normal form.
 
 use crate::segments::{obx, pid, pv1};
 use fhir::build::Value;
@@ -32,7 +33,7 @@ pub(crate) fn resource(conversion: &Conversion, resource_type: &str) -> Value {
         .clone()
 }
 
-/// Full urls come from the message's bytes: only what they lead to is compared.
+/// Removes full URLs, which come from the message's bytes: only what they lead to is compared.
 pub(crate) fn without_urls(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(without_urls),
@@ -51,7 +52,7 @@ fn holds(segment: &str, resource_type: &str) -> Result<(), TestCaseError> {
     let conversion = forward(segment, resource_type);
     let made = resource(&conversion, resource_type);
     let text = String::from_utf8(made.to_bytes()).unwrap();
-    // 2a: B(F(m)) = N(m). PV1's counters and OBX-2 of an empty value are nothing's source.
+    // 2a: B(F(m)) = N(m). No row reads PV1's counters and the OBX-2 of an empty value.
     let returned = back(&conversion, resource_type, name);
     prop_assert_eq!(&returned, segment, "law 2a, from {}", text);
     // 2b: F(B(r)) = r.

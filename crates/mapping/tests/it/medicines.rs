@@ -1,5 +1,5 @@
-//! Nothing of a prescription is cut: strengths, doses in words, every direction, every route, `as needed`. A refused vaccine
-//! is not done. HL7 v2 chapter 4A (RXE, RXC, RXD, RXO, TQ1), FHIR rat-1.
+//! No part of a prescription is lost: strengths, doses in words, every direction, every route, `as
+//! needed`. A refused vaccine is not done. HL7 v2 chapter 4A (RXE, RXC, RXD, RXO, TQ1), FHIR rat-1.
 
 use crate::fields::one_of;
 use crate::messages::{always, forward};
@@ -20,7 +20,7 @@ fn text(value: &Value) -> String {
     String::from_utf8(value.to_bytes()).unwrap()
 }
 
-/// Every quantity of the resource that has a unit and no number.
+/// Counts the quantities of the resource that have a unit and no number.
 fn bare_units(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(bare_units).sum(),
@@ -36,7 +36,7 @@ fn bare_units(value: &Value) -> usize {
     }
 }
 
-/// A word that stands nowhere else, by its number.
+/// Generates a word that occurs nowhere else, by its number.
 fn mark(which: &str) -> BoxedStrategy<String> {
     let which = which.to_owned();
     "[a-z]{2,6}( [a-z]{2,6})?"
@@ -44,7 +44,7 @@ fn mark(which: &str) -> BoxedStrategy<String> {
         .boxed()
 }
 
-/// A dose: numbers and what people write in their place.
+/// Generates a dose: numbers and what people write in their place.
 fn dose() -> BoxedStrategy<String> {
     prop_oneof!["[1-9]", "0\\.[1-9]", "[1-9]-[1-9]", "1/[2-9]", "one to two"].boxed()
 }
@@ -240,7 +240,7 @@ proptest! {
         prop_assert_eq!(bare_units(&mixture), 0, "{}", said);
     }
 
-    /// What was dispensed says its strength and its form.
+    /// A dispense states its strength and its form.
     #[test]
     fn a_dispense_says_its_strength(value in "[1-9]{3}", unit in mark("unit"), form in mark("form"), many in dose()) {
         let lines = format!("RXE||1^X^L|1||TAB\rRXD|1|1^X^L|20240105|{many}|TABS|{form}||||||||||{value}|{unit}\r");

@@ -1,5 +1,5 @@
-//! Laws 1, 2 and 4 over whole messages: generated ones in their normal form, and those of the synthetic
-//! town, which are as real senders write them.
+//! Laws 1, 2 and 4 over whole messages: generated ones in their normal form, and those of the
+//! synthetic town, which are written as real senders write them.
 
 use crate::fields::{
     cwe, date, name, number, one_of, optional, repeats, segment, stamp, word, xad, xcn, xpn, xtn,
@@ -102,7 +102,8 @@ fn adt() -> impl Strategy<Value = Lines> {
     })
 }
 
-/// Equal keys make one resource: a second allergy to the same, a relative of the same name.
+/// Removes duplicates, because equal keys make one resource: a second allergy to the same
+/// substance, a relative of the same name.
 fn distinct(lines: Lines) -> Lines {
     let mut kept: Lines = Vec::new();
     for line in lines {
@@ -168,13 +169,13 @@ fn order() -> BoxedStrategy<Lines> {
                     (7, at.clone()),
                     (16, doctor),
                     (22, issued),
-                    // Without a section it is the laboratory: the normal form says so.
+                    // Without a section it is the laboratory, which the normal form states.
                     (24, "LAB".to_owned()),
                     (25, status),
                 ];
                 let mut lines = vec![segment("ORC", orc), segment("OBR", obr)];
                 lines.extend(nte);
-                // The normal form says the time of each result: OBR-7 where OBX-14 is empty.
+                // The normal form states the time of each result: OBR-7 if OBX-14 is empty.
                 let results = results.into_iter().flatten();
                 lines.extend(results.map(|line| timed(line, &at)));
                 lines.extend(spm);
@@ -208,7 +209,7 @@ fn oru() -> impl Strategy<Value = Lines> {
     })
 }
 
-/// The lines of a dose as `B` writes them, numbered anew.
+/// Generates the OBX segments of a dose as `B` writes them, renumbered.
 fn about_the_dose() -> BoxedStrategy<Lines> {
     let statement = (name(), optional(date_of_day()), optional(date_of_day()));
     let dose = (1..9_u32, prop::option::of(1..9_u32));
@@ -264,7 +265,8 @@ fn dose() -> BoxedStrategy<Lines> {
         .prop_map(
             |((placer, filler, giver), (at, code, amount, lot, until), how, about, more)| {
                 let (status, reason, route) = how;
-                // A reason for a refusal is one: `medicines` has the messages that say both.
+                // A reason for refusal makes it a refusal: `medicines` has the messages that state
+                // both.
                 let status = if reason.is_empty() {
                     status
                 } else {
@@ -402,12 +404,12 @@ fn resources(conversion: &Conversion) -> Vec<Value> {
         .filter(|draft| &*draft.label != "header");
     let mut all: Vec<Value> = own.map(|draft| draft.value().clone()).collect();
     all.iter_mut().for_each(without_urls);
-    // A message in the standard's order makes them in another.
+    // A message in the standard's order makes them in a different order.
     all.sort_by_key(Value::to_bytes);
     all
 }
 
-/// Of a message in its normal form whose fields are all two-way.
+/// Checks a message in its normal form whose fields are all two-way.
 fn survives(lines: &[String]) -> Result<(), TestCaseError> {
     let text = format!("{}\r", lines.join("\r"));
     let (message, conversion) = forward(&text);
@@ -424,7 +426,7 @@ fn survives(lines: &[String]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Of any message.
+/// Checks what holds for any message.
 pub(crate) fn always(message: &Message, conversion: &Conversion) -> Result<(), TestCaseError> {
     adds_up(message, conversion)?;
     for draft in &conversion.drafts {
@@ -444,7 +446,7 @@ pub(crate) fn always(message: &Message, conversion: &Conversion) -> Result<(), T
     Ok(())
 }
 
-/// Law 1: every field that holds something is in exactly one of the report's lists.
+/// Law 1: every non-empty field is in exactly one of the report's lists.
 fn adds_up(message: &Message, conversion: &Conversion) -> Result<(), TestCaseError> {
     let report = &conversion.report;
     let lists = [
@@ -516,7 +518,7 @@ proptest! {
         survives(&lines)?;
     }
 
-    /// As senders write them: what comes back is a normal form, which stays.
+    /// Messages as senders write them come back in a normal form, which then stays the same.
     #[test]
     fn what_the_town_sends(seed in 0..1_000_u64) {
         for bytes in simulate::bench::mix(seed, 8) {
@@ -531,7 +533,7 @@ proptest! {
     }
 }
 
-/// HL7 v2 2.5.3: `""` names nothing. The message has the list all the same, so it is empty.
+/// HL7 v2 2.5.3: `""` names nothing. The message still has the list, so the list is empty.
 #[test]
 fn a_null_is_no_entry_of_a_list() {
     let head = "MSH|^~\\&|ADT|NORTH|EHR|HOSP|20240109101600-0600||ADT^A08^ADT_A01|1|P|2.5.1\r\
@@ -539,7 +541,7 @@ fn a_null_is_no_entry_of_a_list() {
     for (segment, label, n_unmapped) in [
         ("NK1|1|\"\"", "relatives", 0),
         ("AL1|1||\"\"", "allergies", 0),
-        // What else stands there is not passed over in silence.
+        // Other content there is reported.
         ("AL1|1|DA|\"\"^\"\"", "allergies", 3),
         ("DG1|1||\"\"", "diagnoses", 0),
         ("GT1|1||\"\"", "guarantors", 0),

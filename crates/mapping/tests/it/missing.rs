@@ -1,4 +1,5 @@
-//! What a profile asks for and no field told (`missing` blocks): there with its reason, and no news.
+//! Elements that a profile requires and no field supplied (`missing` blocks): present with a
+//! reason, and never new data.
 
 use fhir::build::Value;
 use hl7v2::Message;
@@ -62,7 +63,7 @@ fn is_no_news() {
     let draft = &sparse.drafts[at];
     let known = draft.apply(None).value;
     assert!(!draft.apply(Some(&known)).changed);
-    // A resource that stands without it is not changed for its sake alone.
+    // A resource that exists without the element is not changed for its sake alone.
     let bare = draft.value().clone();
     let again = draft.apply(Some(&bare));
     assert!(!again.changed);
@@ -84,7 +85,7 @@ fn goes_when_the_value_comes_and_comes_when_it_goes() {
     );
 }
 
-/// A result without a value says so; the value that comes later stands alone (FHIR, obs-6).
+/// A result without a value has a reason; a later value replaces it (FHIR, obs-6).
 #[test]
 fn a_result_that_comes_later() {
     let result = |value: &str, status: &str| {

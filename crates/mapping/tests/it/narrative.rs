@@ -179,7 +179,7 @@ pub(crate) fn back(made: &Conversion) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Text out is the lines in, in their order; and back they are the same lines.
+    /// The text is the lines in order, and going back gives the same lines.
     #[test]
     fn lines_in_text_out_and_back(
         lines in prop::collection::vec("( {0,4}[A-Za-z0-9.,:%()-]{1,12}( {1,3}[A-Za-z0-9.,]{1,8}){0,3}|)", 2..9),

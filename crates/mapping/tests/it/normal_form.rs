@@ -1,5 +1,5 @@
-//! Law 2d: the normal form N, which is what comes back: N(N(m)) = N(m), the resource stays the same, and N changes
-//! nothing but what the law lists. One row for each thing on the list.
+//! Law 2d: the normal form N, which is what comes back: N(N(m)) = N(m), the resource stays the
+//! same, and N changes only what the law lists. One row for each item of the list.
 
 use crate::laws::{back, forward, resource, without_urls};
 use crate::segments::{obx, pid, pv1};
@@ -165,10 +165,10 @@ fn each_thing_on_the_list() {
     }
 }
 
-/// Empty parts at the ends of fields, repeats and the segment.
+/// Adds empty parts at the ends of fields, repeats and the segment.
 fn untidy(segment: &str, at: usize, trailing: &str) -> String {
     let mut fields: Vec<String> = segment.split('|').map(str::to_owned).collect();
-    // What a text says at its end belongs to it.
+    // The end of a text belongs to it.
     let is_text = |n: usize| segment.starts_with("OBX") && [4, 5, 7].contains(&n);
     let valued: Vec<usize> = (1..fields.len())
         .filter(|n| !fields[*n].is_empty() && !is_text(*n))

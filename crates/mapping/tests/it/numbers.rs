@@ -1,4 +1,4 @@
-//! Whom the numbers of PID-3 name, by table 0203 and by a dialect.
+//! The persons whom the numbers of PID-3 name, by table 0203 and by a dialect.
 
 use hl7v2::Message;
 use mapping::{MapSet, Names, Source};

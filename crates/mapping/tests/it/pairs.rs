@@ -1,16 +1,17 @@
-//! Messages and bundles that others wrote (`$CAUSEWAY_SHARED/hl7v2-pairs`), as a score: how many of the standard
-//! elements that their conversion made do the built-in maps make too.
+//! Messages and bundles from another converter (`$CAUSEWAY_SHARED/hl7v2-pairs`), as a score: how
+//! many of the standard elements that it produced do the built-in maps produce too.
 //!
-//! It is a score and no truth: where the official tables or US Core say otherwise the maps follow those
-//! (docs/CONFORMANCE.md). Left out are ids, `meta`, the converter's own extensions, and Provenance with what
-//! only it refers to (the store's lineage says it). A reference counts by the type that it leads to.
+//! The score is not a truth: where the official tables or US Core differ, the maps follow those
+//! (docs/CONFORMANCE.md). Left out are IDs, `meta`, the converter's own extensions, and Provenance
+//! with what only it refers to (the store's lineage covers it). A reference counts by the type that
+//! it leads to.
 
 use fhir::build::Value;
 use mapping::{MapSet, Source};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// The share of elements found equal may not fall below this.
+/// The minimum share of elements found equal.
 const FLOOR_PERCENT: usize = 60;
 
 /// A path without numbers, and a value.
@@ -35,7 +36,7 @@ fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The messages of the folder, in order.
+/// Returns the messages of the folder, in order.
 fn files(test: &str) -> Option<(PathBuf, Vec<PathBuf>)> {
     let folder = testkit::shared(test, "hl7v2-pairs")?;
     let mut files = Vec::new();
@@ -56,8 +57,8 @@ fn converted(file: &Path) -> Value {
         .bundle()
 }
 
-/// Every resource has the shape that FHIR asks for. What a message does not say at all (a PID without a person) is all that may
-/// be missing.
+/// Every resource has the shape that FHIR requires. Only content that a message does not have at
+/// all (a PID without a person) may be missing.
 #[test]
 fn make_resources_of_the_right_shape() {
     let Some((folder, files)) = files("make_resources_of_the_right_shape") else {
@@ -223,7 +224,7 @@ impl Score {
     }
 }
 
-/// Which segment or data type an element is mostly made of.
+/// Returns the segment or data type that an element is mostly made of.
 fn segment(path: &str) -> &'static str {
     match path.split('.').next().unwrap_or_default() {
         "MessageHeader" => "MSH",
@@ -244,8 +245,8 @@ fn segment(path: &str) -> &'static str {
     }
 }
 
-/// The standard elements of a bundle's resources, and how many were left out with Provenance. `once` leaves out a resource that
-/// says what another has said.
+/// Returns the standard elements of a bundle's resources, and how many were left out with
+/// Provenance. `once` leaves out a resource that repeats another.
 fn elements(bundle: &Value, once: bool) -> (Vec<Element>, usize) {
     let mut seen: HashSet<Vec<Element>> = HashSet::new();
     let mut types: HashMap<String, String> = HashMap::new();
@@ -329,7 +330,7 @@ fn walk(path: String, value: &Value, types: &HashMap<String, String>, found: &mu
     }
 }
 
-/// The extensions that FHIR itself defines.
+/// Returns the extensions that FHIR itself defines.
 fn extensions(
     path: &str,
     value: &Value,

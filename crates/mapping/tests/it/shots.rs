@@ -1,9 +1,9 @@
-//! An immunization's lines: OBX told apart by OBX-3 and grouped by OBX-4, there and back.
+//! An immunization's OBX segments: distinguished by OBX-3 and grouped by OBX-4, forward and back.
 
 use hl7v2::Message;
 use mapping::{MapSet, Source, Target};
 
-/// As `B` writes them: in the order of the map's rows, numbered anew.
+/// The segments as `B` writes them: in the order of the map's rows, renumbered.
 const LINES: [&str; 9] = [
     "OBX||CE|64994-7^^LN||V02^VFC eligible - Medicaid^HL70064||||||F",
     "OBX||CE|30963-3^^LN||VXC50^Public^CDCPHINVS||||||F",

@@ -1,5 +1,5 @@
-//! No word is cut (HL7 v2 2.5.3: what has no components is not divided): wherever a row reads a text, every word of
-//! it comes into a resource, whatever separators its sender left unescaped in it.
+//! No word is lost (HL7 v2 2.5.3: a type without components is not divided): wherever a row reads a
+//! text, every word of it reaches a resource, whatever separators its sender left unescaped in it.
 
 use crate::values::{convert, json, observation, observations, report};
 use fhir::build::Value;
@@ -7,7 +7,7 @@ use hl7v2::{Dictionary, Message};
 use mapping::{Conversion, MapSet, Source};
 use proptest::prelude::*;
 
-/// Messages in which most segments of the maps stand.
+/// Messages that contain most of the segments of the maps.
 const MESSAGES: [(&str, &[&str]); 6] = [
     (
         "ADT^A01^ADT_A01",
@@ -76,7 +76,7 @@ const MESSAGES: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The segment with that text at a field's component; 0 is the field.
+/// Returns the segment with that text at a field's component; 0 is the field.
 fn with(line: &str, field: usize, component: usize, text: &str) -> String {
     let mut fields: Vec<String> = line.split('|').map(str::to_owned).collect();
     fields.resize(fields.len().max(field + 1), String::new());
@@ -92,7 +92,8 @@ fn with(line: &str, field: usize, component: usize, text: &str) -> String {
     fields.join("|")
 }
 
-/// Every field and component that the dictionary calls a text, with the separators that do not belong there.
+/// Returns every field and component that the dictionary declares as a text, with the separators
+/// that do not belong there.
 fn places(name: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for number in 1..=60 {
@@ -121,7 +122,8 @@ fn says(made: &Conversion, words: &[&str]) -> bool {
     words.iter().all(|word| all.contains(word))
 }
 
-/// The separators at which a text is cut in that field of the line; none where no row reads a text there.
+/// Returns the separators at which a text is cut in that field of the segment; empty if no row
+/// reads a text there.
 fn cut_at(
     kind: &str,
     lines: &[&str],
@@ -171,7 +173,7 @@ fn every_word_of_every_text_comes_through() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// The same of texts of any words: as sent, in one element, with a warning.
+    /// Texts of any words arrive as sent, in one element, with a warning.
     #[test]
     fn a_text_is_as_it_was_sent(
         words in prop::collection::vec("[A-Za-z0-9/%.,()-]{1,8}", 2..5),

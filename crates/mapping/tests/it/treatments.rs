@@ -1,5 +1,6 @@
-//! Laws 1, 2c and 4 over what only goes forward: timing, routes, ingredients and dispenses of a prescription, timing of an order,
-//! services, places, people and things of an appointment. No field of them is left over.
+//! Laws 1, 2c and 4 over what only goes forward: timing, routes, ingredients and dispenses of a
+//! prescription, timing of an order, services, places, people and things of an appointment. None of
+//! their fields is left over.
 
 use crate::fields::{cwe, name, number, one_of, optional, pl, segment, stamp, word, xcn};
 use crate::messages::{always, forward};
@@ -24,7 +25,7 @@ fn pattern() -> BoxedStrategy<String> {
     ])
 }
 
-/// A timing by its number; before 2.5 there is none.
+/// Generates a timing by its number; before 2.5 there is none.
 fn timing(which: &'static str) -> BoxedStrategy<String> {
     let how = (
         optional(amount()),
@@ -152,7 +153,7 @@ fn order() -> impl Strategy<Value = Lines> {
     )
 }
 
-/// Service, thing, place and person: the code, the start, how long, the status.
+/// Generates a service, thing, place or person: the code, the start, the duration, the status.
 fn resource(name: &'static str, what: BoxedStrategy<String>, at: usize) -> BoxedStrategy<String> {
     let status = one_of(&["Booked", "Pending", "Cancelled"]);
     (

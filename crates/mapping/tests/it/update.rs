@@ -1,4 +1,5 @@
-//! What a message may change: absent keeps, `""` deletes, a value sets; owns, fills gaps, only links.
+//! The changes that a message may make: absent keeps, `""` deletes, a value sets; owns, fills gaps,
+//! only links.
 
 use fhir::build::Value;
 use hl7v2::Message;

@@ -1,4 +1,5 @@
-//! What OBX-5 says is in the chart: no value is lost, none is changed by guess (HL7 v2 7.4.2.5, 2A).
+//! The value of OBX-5 is in the chart: no value is lost, none is changed by guessing (HL7 v2
+//! 7.4.2.5, 2A).
 
 use fhir::build::Value;
 use hl7v2::Message;
@@ -15,7 +16,7 @@ pub(crate) fn json(value: &Value) -> String {
     String::from_utf8(value.to_bytes()).unwrap()
 }
 
-/// The lines of a report on a person's specimen.
+/// Returns the segments of a report on a person's specimen.
 pub(crate) fn report(results: &[&str]) -> Vec<String> {
     let around = [
         "PID|1||T1^^^HOSP^MR||ZZTEST^JANE||19800102|F",
@@ -33,13 +34,13 @@ pub(crate) fn observations(made: &Conversion) -> Vec<Value> {
     own.map(mapping::Draft::whole_value).collect()
 }
 
-/// What one OBX in a report becomes.
+/// Returns the Observation that one OBX in a report becomes.
 pub(crate) fn observation(obx: &str) -> Value {
     let made = convert("ORU^R01^ORU_R01", &report(&[obx]));
     observations(&made).into_iter().next().unwrap()
 }
 
-/// The value as a clinician reads it.
+/// Formats the value as a clinician reads it.
 fn value(made: &Value) -> String {
     let number = |value: &Value| value.number_text().unwrap_or_default().to_owned();
     let quantity = |value: &Value| {
@@ -343,8 +344,8 @@ fn sent() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// Whatever a final result says, under whatever name of a type: it is there, every number and word of it, and
-    /// no reason for its absence beside it.
+    /// A final result is present whatever its value and its declared type: every number and word of
+    /// it, and no reason for its absence beside it.
     #[test]
     fn a_value_that_was_sent_is_there(kind in kinds(), sent in sent(), unit in prop::sample::select(vec!["", "mg/dL", "10^3/uL"])) {
         let obx = format!("OBX|1|{kind}|X^X^L||{sent}|{unit}|||||F");
@@ -360,7 +361,7 @@ proptest! {
         let is_unit_there = unit.is_empty() || text.contains(&format!("\"unit\":\"{unit}\""));
         prop_assert!(is_unit_there, "{} became {}", obx, text);
         if coded && told {
-            // A code has its nine parts; what more there is, is reported.
+            // A code has nine parts; any further ones are reported.
             return Ok(());
         }
         // The third component names a coding system, which becomes its URI.
@@ -400,8 +401,8 @@ fn a_unit_beside_a_text_comes_back() {
     }
 }
 
-/// What a laboratory of the synthetic town sends, words in numbers among it: each final result with a value has it, and
-/// its time.
+/// The results of a laboratory of the synthetic town, including words in numeric fields: each final
+/// result with a value has it, and its time.
 #[test]
 fn simulated_results_have_their_values() {
     let options = simulate::Options {
@@ -415,7 +416,7 @@ fn simulated_results_have_their_values() {
             continue;
         }
         let made = MapSet::builtin().forward(&message, &Source::default());
-        let in_words = |one: &&mapping::Unusable| one.why.contains("none of the type");
+        let in_words = |one: &&mapping::Unusable| one.why.contains("does not conform to the type");
         n_words += made.report.unusable.iter().filter(in_words).count();
         let sent = message.named("OBX").filter(|obx| !obx.field(5).is_empty());
         let n_sent = sent.count();

@@ -1,10 +1,10 @@
-//! What the events of a visit leave behind, one after the other.
+//! The visit that a sequence of events produces.
 
 use fhir::build::Value;
 use hl7v2::Message;
 use mapping::{MapSet, Source};
 
-/// The visit after these events: the event, PV1-2, PV1-44, PV1-45.
+/// Returns the visit after these events: the event, PV1-2, PV1-44, PV1-45.
 fn visit(events: &[(&str, &str, &str, &str)]) -> Value {
     let mut known: Option<Value> = None;
     for (event, class, start, end) in events {
@@ -26,7 +26,7 @@ fn visit(events: &[(&str, &str, &str, &str)]) -> Value {
     known.unwrap()
 }
 
-/// `visits by none`: a visit without a number is none, and the report says where and why.
+/// `visits by none`: a visit without a number makes no visit, and the report says where and why.
 #[test]
 fn without_a_number_and_known_by_nothing() {
     let dialect = "dialect SITE extends v2\nvisits by none\n";

@@ -1,4 +1,4 @@
-//! A whole message comes back with its groups, and what it does not say is listed.
+//! A whole message comes back with its groups, and what it does not carry is listed.
 
 use hl7v2::Message;
 use mapping::{MapSet, Source, Target};
