@@ -150,7 +150,7 @@ fn shown(visitor: &Visitor, next: &str, wrong: Option<String>) -> Result<Respons
         });
     }
     page(&PasswordPage {
-        frame: Frame::new(visitor, Place::Elsewhere, "Choose another password"),
+        frame: Frame::new(visitor, Place::Elsewhere, "Change password"),
         next: next.to_owned(),
         wrong,
         min_chars,

@@ -119,7 +119,7 @@ impl View {
         let held: usize = self.flows.iter().map(|flow| flow.held).sum();
         let parked: usize = self.flows.iter().map(|flow| flow.parked).sum();
         format!(
-            "{} on the way, {} held, {} parked behind {}",
+            "{} in progress, {} held, {} parked behind {}",
             thousands(waiting),
             thousands(held as u64),
             thousands(parked as u64),

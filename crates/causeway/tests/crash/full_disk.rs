@@ -105,7 +105,7 @@ fn emergency_at_the_console(person: &mut Client) {
     assert!(
         opened
             .text
-            .contains("Emergency access: the audit log says so")
+            .contains("Emergency access: the audit log records it")
     );
     let ended = person.post("/emergency", &[("csrf", &csrf), ("end", "yes")]);
     assert!(ended.cookie.contains("Max-Age=0"), "{}", ended.cookie);

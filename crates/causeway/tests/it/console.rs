@@ -136,7 +136,7 @@ fn nobody_gets_in_without_a_session() {
         found.to
     );
     let found = client.get(&found.to);
-    assert!(found.text.contains("ZZTEST") && found.text.contains("Nothing is found"));
+    assert!(found.text.contains("ZZTEST") && found.text.contains("Nothing found"));
     let found = client.post(
         "/messages/narrow",
         &[("csrf", &csrf), ("new-patient", "4711")],
@@ -266,7 +266,7 @@ fn messages(browser: &Browser, base: &str) -> String {
     browser.write("#pathbox", &format!("PID-5[1].1{ENTER}"));
     browser.wait_for("the value at the path", "document.querySelector('.found')");
     assert!(
-        !browser.text(".found").contains("Nothing stands"),
+        !browser.text(".found").contains("This message has nothing"),
         "{}",
         browser.text(".found")
     );

@@ -197,7 +197,7 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
         page.contains(">done<").then_some(page)
     });
     assert!(page.contains("9 of 9 messages replayed"), "{page}");
-    assert!(page.contains("asked for by admin") && page.contains("a test"));
+    assert!(page.contains("requested by admin") && page.contains("a test"));
     let queues = client.get("/queues").text;
     assert!(queues.contains(&address), "found again without its address");
     // The same nine messages, and the chart says what it said.
