@@ -1,4 +1,4 @@
-// Follows a bulk action: the page's own part is asked for again each second until it is over. Without
+// Follows a bulk action: fetches the page's own part again every second until the action ends. Without
 // this script the page reloads.
 async function follow() {
   const place = document.querySelector("[data-follow]");
@@ -11,7 +11,7 @@ async function follow() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const next = page.getElementById(place.id);
   if (!next) return;
-  // Nobody's button moves away under the hand.
+  // Do not replace the part while one of its controls has focus.
   const isHere = place.contains(document.activeElement);
   if (!isHere || next.dataset.follow === undefined) {
     place.replaceWith(next);

@@ -1,6 +1,6 @@
-// Lists that move. A list of messages says how many new ones match and shows them when asked; the states
-// of its lines change where they stand. A page of numbers (data-live-page) is asked for again. Neither
-// keeps a session alive, moves the page, or touches a part that somebody is working in.
+// Live lists. A list of messages shows how many new ones match and loads them on request; the states of
+// its rows change in place. A page of figures (data-live-page) is fetched again. Neither keeps a session
+// alive, scrolls the page, or changes a part that somebody is working in.
 const EVERY = 4000;
 
 async function ask(address) {
@@ -46,7 +46,7 @@ async function list(place) {
   note.querySelector("b").textContent = words;
 }
 
-// The newest messages take their place at the top; the open message and the rest of the page stay.
+// Inserts the newest messages at the top; the open message and the rest of the page stay.
 async function show(place) {
   const answer = await fetch(location.href, { credentials: "same-origin" });
   if (!answer.ok || answer.redirected) return location.reload();
@@ -76,7 +76,7 @@ async function turn() {
       const numbers = document.querySelector("[data-live-page]");
       if (numbers) await page(numbers);
     } catch {
-      // The server is away for a moment; the next turn asks again.
+      // The server is briefly unreachable; the next poll tries again.
     }
   }
   setTimeout(turn, EVERY);

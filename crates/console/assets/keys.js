@@ -1,4 +1,4 @@
-// The keyboard: / ? j k Esc and g with a letter. Enter is the link's own.
+// Keyboard shortcuts: / ? j k Esc, and g with a letter. Enter is handled by the link itself.
 const dialog = document.getElementById("keys");
 let goes = false;
 
@@ -62,7 +62,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The tab that is open can be seen where not all of them fit.
+// Scrolls the open tab into view when not all tabs fit.
 for (const tabs of document.querySelectorAll(".tabs")) {
   const here = tabs.querySelector("[aria-current]");
   if (here && tabs.clientWidth < tabs.scrollWidth) tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - 40;
@@ -70,7 +70,7 @@ for (const tabs of document.querySelectorAll(".tabs")) {
 
 document.querySelector("[data-keys]")?.addEventListener("click", () => dialog.showModal());
 
-// A menu closes when the focus or a click goes elsewhere.
+// Closes a menu when the focus or a click goes elsewhere.
 for (const kind of ["click", "focusin"]) {
   document.addEventListener(kind, (event) => {
     document.querySelectorAll("details[open].me, details.chip[open]").forEach((menu) => {

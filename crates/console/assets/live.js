@@ -1,4 +1,4 @@
-// Numbers that move: each server-sent event names texts, classes and attributes by their keys.
+// Live figures: each server-sent event names texts, classes and attributes by their keys.
 const note = document.getElementById("live-note");
 let digest = document.getElementById("attention")?.dataset.digest;
 
@@ -32,7 +32,7 @@ function put(change) {
 
 async function refresh(next) {
   const place = document.getElementById("attention");
-  // Nobody's button moves away under the hand.
+  // Do not replace the part while one of its controls has focus.
   if (!place || place.contains(document.activeElement)) return;
   const answer = await fetch("/console/attention", { headers: { "x-part": "attention", "x-live": "1" }, credentials: "same-origin" });
   if (!answer.ok) return;

@@ -1,5 +1,5 @@
-// Runs the rows on the message as it is typed, and marks those that ran. Without this script the
-// form's button does it.
+// Runs the rows on the message as it is typed, and marks those that ran. Without this script, the
+// form's button does so.
 const form = document.querySelector("form[data-trial]");
 const place = document.getElementById(form?.dataset.trial);
 let timer = 0;
@@ -22,7 +22,7 @@ async function run() {
     body: new URLSearchParams(new FormData(form)),
   });
   if (answer.status === 401) location.reload();
-  // A later text has overtaken this one.
+  // A newer text has superseded this one.
   if (!answer.ok || mine !== asked) return;
   place.innerHTML = await answer.text();
   mark();

@@ -1,5 +1,5 @@
-// Opens a link's page as a part of this one: <a data-part="id"> puts the answer into the element #id.
-// Without this script the link opens the whole page.
+// Opens a link's page as a part of this one: <a data-part="id"> loads the response into the element #id.
+// Without this script, the link opens the whole page.
 async function open(link, push) {
   const place = document.getElementById(link.dataset.part);
   if (!place) return false;
@@ -41,7 +41,7 @@ document.addEventListener("click", async (event) => {
   if (!(await open(link, true))) location.href = link.href;
 });
 
-// The tab of the part that is on the screen.
+// Marks the tab of the visible part.
 function mark() {
   const tabs = [...document.querySelectorAll('.opened > .tabs a[href^="#"]')];
   let here = tabs[0];
@@ -57,13 +57,13 @@ mark();
 
 window.addEventListener("popstate", () => location.reload());
 
-// Pointing at a field lights the values that came of it, and the other way round.
+// Pointing at a field highlights the values that came from it, and vice versa.
 function light(event) {
   const key = event.target.closest?.("[data-field]")?.dataset.field;
   document.querySelectorAll(".lit").forEach((lit) => lit.classList.remove("lit"));
   if (!key) return;
   document.querySelectorAll(`[data-field="${CSS.escape(key)}"]`).forEach((other) => other.classList.add("lit"));
-  // The raw text follows; what is under the pointer stays where it is.
+  // The raw text scrolls along; the element under the pointer stays in place.
   const raw = document.querySelector(".rawside .raw");
   const lit = raw?.querySelector(".lit");
   if (!lit || raw.contains(event.target)) return;

@@ -1,4 +1,4 @@
-// Shows times in the viewer's zone, lets ages grow, counts down to the logoff.
+// Shows times in the viewer's time zone, updates ages, and counts down to the logoff.
 const full = new Intl.DateTimeFormat("sv-SE", {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
 });
@@ -34,7 +34,7 @@ function show(element) {
       element.title = full.format(at);
       break;
     case "slice":
-      // A part of date and time, as an axis has it.
+      // Part of a date and time, as on an axis.
       put(element, full.format(at).slice(Number(element.dataset.from), Number(element.dataset.until)));
       element.title = full.format(at);
       break;
@@ -52,7 +52,7 @@ function show(element) {
       const rest = at - Date.now();
       put(element, left(rest));
       element.classList.toggle("soon", rest < 120000);
-      // The server has ended the session by itself; what is on the screen goes too.
+      // The server has ended the session; clear the screen too.
       if (rest < -2000) location.reload();
       break;
     }
@@ -63,19 +63,19 @@ function all(root = document) {
   root.querySelectorAll("time[data-as]").forEach(show);
 }
 
-// Forms that ask for a moment say in which zone it is meant.
+// Forms that ask for a time send its time zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.querySelectorAll("[data-zone]").forEach((field) => { field.value = zone; });
 document.querySelectorAll("[data-zone-name]").forEach((label) => put(label, zone));
 
-// One clock for every time on the page, and its name.
+// One time zone for every time on the page, with its name.
 const clock = document.querySelector("[data-clock]");
 const short = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 function tick() {
   if (!clock) return;
   const now = new Date();
   put(clock, `${short.format(now)}`);
-  clock.parentElement.title = `${zone}: every time on this page is of this zone`;
+  clock.parentElement.title = `${zone}: every time on this page is in this zone`;
 }
 tick();
 setInterval(tick, 1000);
