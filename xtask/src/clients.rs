@@ -1,11 +1,11 @@
-//! Clients and readers that were not written here, from the package registries: PyPI `hl7` and `hl7apy`, npm
+//! Third-party clients and readers from the package registries: PyPI `hl7` and `hl7apy`, npm
 //! `@medplum/hl7`, each installed once into a folder under `target`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One client: the variable that tells tests where it is, the program that runs and the one that
-/// installs it, and what stands in the folder once it is there.
+/// A client: the variable that tells tests where it is, the program that runs it, the program that
+/// installs it, and the file that exists once it is installed.
 struct Client {
     variable: &'static str,
     name: &'static str,
@@ -14,7 +14,7 @@ struct Client {
     installed: &'static str,
 }
 
-/// The versions are fixed: a new one is tried on purpose.
+/// Pinned client versions: an upgrade is a deliberate step.
 const CLIENTS: [Client; 3] = [
     Client {
         variable: "CAUSEWAY_TEST_PYTHON_HL7",
@@ -68,7 +68,7 @@ const CLIENTS: [Client; 3] = [
     },
 ];
 
-/// Adds the folders of the clients to the tests' environment. Without one its test is skipped.
+/// Adds the clients' folders to the tests' environment. A test whose client is missing is skipped.
 pub(crate) fn find_or_install(target: &Path, environment: &mut Vec<(String, String)>) {
     for client in &CLIENTS {
         if let Some(folder) = folder(client, target) {
@@ -87,7 +87,7 @@ fn folder(client: &Client, target: &Path) -> Option<PathBuf> {
         println!("== clients: installing {}", client.name);
         let (program, args) = client.install.split_first()?;
         std::fs::create_dir_all(&folder).ok()?;
-        // Where this fails, its test says that it was skipped.
+        // If this fails, the test reports that it was skipped.
         quiet(Command::new(program).args(args).arg(&folder));
     }
     (runs && folder.join(client.installed).is_file()).then_some(folder)

@@ -1,6 +1,6 @@
-//! Makes the FHIR tables of `crates/fhir/data` from the package `hl7.fhir.r4.core`.
+//! Generates the FHIR tables of `crates/fhir/data` from the package `hl7.fhir.r4.core`.
 //!
-//! Only facts go over: paths, cardinalities, types, bindings, codes, expressions. No definition
+//! Only facts are copied: paths, cardinalities, types, bindings, codes, expressions. No definition
 //! text, no narrative. The same package gives the same bytes.
 
 mod value_sets;
@@ -115,7 +115,7 @@ fn truth(value: &Value, name: &str) -> bool {
     value.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// Without tabs and line ends, which the tables use themselves.
+/// Removes tabs and line ends, which the tables use as separators.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -131,8 +131,8 @@ struct Types {
     names: BTreeSet<String>,
 }
 
-/// `T name kind base abstract regex`, then its elements `E name min max flags types binding`; the
-/// types of backbones follow as types of their own.
+/// Formats `T name kind base abstract regex`, then its elements `E name min max flags types
+/// binding`; the types of backbones follow as separate types.
 fn types(package: &Package) -> Types {
     let mut found = Types {
         rows: String::new(),
@@ -191,7 +191,7 @@ fn regex(value: &Value) -> &str {
         .map_or("", |e| text(e, "valueString"))
 }
 
-/// Has it elements of its own, and is it not the type itself?
+/// Returns true where the element has elements of its own and is not the type itself.
 fn is_backbone(element: &Value, elements: &[&Value]) -> bool {
     let path = text(element, "path");
     let inside = |other: &&Value| {
@@ -249,7 +249,7 @@ impl Types {
     }
 }
 
-/// `string`, `Reference(Patient,Group)`, `Patient.contact`.
+/// Formats the types of an element: `string`, `Reference(Patient,Group)`, `Patient.contact`.
 fn element_types(element: &Value, elements: &[&Value]) -> Vec<String> {
     let path = text(element, "path");
     if let Some(target) = text(element, "contentReference").strip_prefix('#') {
@@ -285,7 +285,7 @@ fn element_types(element: &Value, elements: &[&Value]) -> Vec<String> {
     types
 }
 
-/// A FHIRPath type is the FHIR type of the same meaning; only strings have no note of it.
+/// Maps a FHIRPath type to the FHIR type with the same meaning; only strings lack this annotation.
 fn plain_type(code: &str) -> &str {
     if code.ends_with("System.String") {
         "string"
@@ -311,20 +311,21 @@ fn binding(element: &Value) -> String {
     format!("{strength}{}", short(url, VALUE_SETS))
 }
 
-/// A url of the usual place without that place.
+/// Removes the usual prefix from a url.
 fn short<'u>(url: &'u str, place: &str) -> &'u str {
     url.strip_prefix(place).unwrap_or(url)
 }
 
 // --- search parameters ---
 
-/// `code bases kind url targets expression`, then `definition` and `expression` of each component.
+/// Formats `code bases kind url targets expression`, then `definition` and `expression` of each
+/// component.
 fn search_parameters(package: &Package) -> String {
     let mut rows = BTreeSet::new();
     for parameter in resources(package, "SearchParameter") {
         let id = text(parameter, "id");
         let expression = text(parameter, "expression");
-        // Examples, and what looks at extensions that no resource here has to know.
+        // Skips examples, and parameters on extensions that no resource here has to know.
         let foreign =
             id.starts_with("example") || id == "filter" || expression.contains(".extension('");
         let bases = words(parameter, "base");
@@ -361,7 +362,7 @@ fn words(value: &Value, name: &str) -> String {
 
 // --- compartments ---
 
-/// `compartment resource-type params`.
+/// Formats `compartment resource-type params`.
 fn compartments(package: &Package) -> String {
     let mut rows = BTreeSet::new();
     for definition in resources(package, "CompartmentDefinition") {

@@ -1,8 +1,8 @@
-//! Makes `crates/hl7v2/data/dictionary.gz` from PyPI `hl7apy` (segments, fields, data types, message
-//! groups) and npm `hl7-dictionary` (names, table values, events). Both are MIT.
+//! Generates `crates/hl7v2/data/dictionary.gz` from PyPI `hl7apy` (segments, fields, data types,
+//! message groups) and npm `hl7-dictionary` (names, table values, events). Both are MIT.
 //!
-//! The row format is described where it is read: `crates/hl7v2/src/dictionary/rows.rs`. A row that
-//! is the same in several versions is written once with the set of its versions.
+//! The row format is documented at its reader, `crates/hl7v2/src/dictionary/rows.rs`. A row that is
+//! the same in several versions is written once with the set of its versions.
 
 mod python;
 
@@ -23,15 +23,15 @@ const HL7_DICTIONARY: &str = "hl7-dictionary@1.0.1";
 const VERSIONS: [&str; 12] = [
     "2_1", "2_2", "2_3", "2_3_1", "2_4", "2_5", "2_5_1", "2_6", "2_7", "2_8", "2_8_1", "2_8_2",
 ];
-/// Versions of `hl7-dictionary`, newest first: its newest name wins.
+/// Versions of `hl7-dictionary`, newest first: the newest name wins.
 const NAMED_VERSIONS: [&str; 10] = [
     "2.7.1", "2.7", "2.6", "2.5.1", "2.5", "2.4", "2.3.1", "2.3", "2.2", "2.1",
 ];
 
-/// The place of 2.3.1 in [`VERSIONS`].
+/// Index of 2.3.1 in [`VERSIONS`].
 const FIRST_WITH_TABLE: usize = 3;
 
-/// A row's sort key and cells, and the versions it is true for.
+/// The rows: sort key and cells, with the versions in which each is valid.
 type Rows = BTreeMap<(u8, String, u32, String), u16>;
 
 pub(crate) fn run(root: &Path) -> Result<(), String> {
@@ -59,7 +59,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     write(&root.join("crates/hl7v2/data/dictionary.gz"), &text)
 }
 
-/// Gets the two packages through their own clients, once.
+/// Fetches the two packages through their own clients, once.
 fn fetch(work: &Path) -> Result<(), String> {
     std::fs::create_dir_all(work).map_err(|error| format!("{}: {error}", work.display()))?;
     if !work.join("py/hl7apy").exists() {
@@ -101,9 +101,9 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Names in words, and tables, from `hl7-dictionary`.
+/// The names in words, and the tables, from `hl7-dictionary`.
 struct Names {
-    /// By segment or data type and number: each name that some version has, newest first.
+    /// Names by segment or data type and number: each name that some version has, newest first.
     parts: HashMap<(String, usize), Vec<String>>,
     segments: HashMap<String, String>,
     tables: Value,
@@ -152,7 +152,7 @@ impl Names {
         }
     }
 
-    /// The name in words that says the same as `hl7apy`'s, else that one in small letters.
+    /// Returns the name in words that matches `hl7apy`'s, otherwise `hl7apy`'s in lower case.
     fn of(&self, key: &str, number: usize, shouted: &str) -> String {
         let same = |title: &&String| squeezed(title) == squeezed(shouted);
         let titles = self.parts.get(&(key.to_owned(), number));
@@ -161,7 +161,7 @@ impl Names {
     }
 }
 
-/// `var x = {…};` as JSON.
+/// Parses `var x = {…};` as JSON.
 fn javascript(path: &Path) -> Result<Value, String> {
     let text = read(path)?;
     let (start, end) = (
@@ -188,7 +188,7 @@ fn squeezed(title: &str) -> String {
         .to_uppercase()
 }
 
-/// `SET_ID___AFF` as `Set ID Aff`.
+/// Converts `SET_ID___AFF` to `Set ID Aff`.
 fn in_words(shouted: &str) -> String {
     let words = shouted
         .split('_')
@@ -273,7 +273,7 @@ impl Source {
         Ok(())
     }
 
-    /// Gives the structures by name.
+    /// Returns the structures by name.
     fn structures(&self, rows: &mut Rows) -> Result<HashMap<String, String>, String> {
         let groups = blocks(&read(&self.dir.join("groups.py"))?);
         let messages = blocks(&read(&self.dir.join("messages.py"))?);
@@ -300,8 +300,8 @@ impl Source {
     }
 }
 
-/// The items of a structure or group; its groups go to `inner`. The members of a choice stand in
-/// place of it, none of them required.
+/// Formats the items of a structure or group and adds its groups to `inner`. The members of a
+/// choice replace the choice, and none of them is required.
 fn body(
     root: &str,
     entries: &[Entry],
@@ -341,7 +341,7 @@ fn body(
                     }
                 }
             }
-            // `ANYHL7SEGMENT` and the like say nothing of order.
+            // `ANYHL7SEGMENT` and similar entries say nothing about order.
             None if name.len() == 3 => items.push(format!("{name}{how}")),
             None => {}
         }
@@ -350,7 +350,7 @@ fn body(
     items.join(" ")
 }
 
-/// `ORU_R01_PATIENT_RESULT` is PATIENT_RESULT within ORU_R01.
+/// Shortens a group name: `ORU_R01_PATIENT_RESULT` is PATIENT_RESULT within ORU_R01.
 fn short_name(root: &str, group: &str) -> String {
     let own = group
         .strip_prefix(root)
@@ -363,8 +363,8 @@ fn short_name(root: &str, group: &str) -> String {
     own.or_else(foreign).unwrap_or(group).to_owned()
 }
 
-/// Table 0354 says `ADT_A01: "A01, A04, A08, A13"`: rows for versions where ADT_A04 is
-/// no structure of its own.
+/// Adds events from table 0354, such as `ADT_A01: "A01, A04, A08, A13"`: rows for versions in which
+/// ADT_A04 is not a structure of its own.
 fn events(names: &Names, structures: &[HashMap<String, String>], rows: &mut Rows) {
     let values = names
         .tables
@@ -381,8 +381,8 @@ fn events(names: &Names, structures: &[HashMap<String, String>], rows: &mut Rows
             .filter(|event| event.len() == 3)
         {
             let name = format!("{code}_{event}");
-            // From 2.3.1 on MSH-9.3 names the structure and the table rules; before, an own
-            // structure counts unless it is the same in all but its name.
+            // From 2.3.1 on, MSH-9.3 names the structure and the table takes precedence; before, a
+            // separate structure counts unless only its name differs.
             let fits = |bit: usize, known: &HashMap<String, String>| match known.get(&name) {
                 None => known.contains_key(structure),
                 Some(_) if name == *structure => false,
@@ -402,7 +402,8 @@ fn events(names: &Names, structures: &[HashMap<String, String>], rows: &mut Rows
     }
 }
 
-/// The tables: values and meanings from `hl7-dictionary`, codes of newer versions from `hl7apy`.
+/// Formats the tables: values and meanings from `hl7-dictionary`, codes of newer versions from
+/// `hl7apy`.
 fn tables(names: &Names, work: &Path) -> Result<String, String> {
     let mut tables: BTreeMap<String, (String, Vec<(String, String)>)> = BTreeMap::new();
     for (number, table) in names.tables.as_object().into_iter().flatten() {
@@ -460,14 +461,14 @@ fn tables(names: &Names, work: &Path) -> Result<String, String> {
     Ok(out)
 }
 
-/// Some versions of the source leave out the table that others give for the same field or component;
-/// where those agree on one it holds for all.
+/// Completes tables: some versions of the source omit the table that others give for the same field
+/// or component; where the others agree on one, it applies to all.
 fn with_tables(rows: Rows) -> Rows {
     const TABLE: usize = 5;
     let without = |cells: &str| -> (String, String) {
         let mut parts: Vec<&str> = cells.split('\t').collect();
         let table = parts.get_mut(TABLE).map_or("", std::mem::take);
-        // The last cell of a field, its greatest length, may differ.
+        // The last cell of a field, its maximum length, may differ.
         (
             parts.get(..TABLE).unwrap_or_default().join("\t"),
             table.to_owned(),

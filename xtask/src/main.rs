@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test [--quick] | tidy | definitions`.
+//! Development tasks: `cargo xtask test [--quick] | tidy | definitions`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes the committed tables again from the packages beside the checkout.
+/// Regenerates the committed tables from the packages beside the checkout.
 fn definitions(which: Option<&str>) -> Result<(), String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     match which {

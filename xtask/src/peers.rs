@@ -1,13 +1,14 @@
-//! The programs that tests talk to for real: PostgreSQL and Chromium with its driver.
+//! External programs that tests use: PostgreSQL and Chromium with its driver.
 //!
-//! They are found where they lie; as root on Debian they are installed; elsewhere their tests say
-//! that they were skipped. Tests start and stop their own instances on free ports.
+//! Installed programs are used where they are found; as root on Debian, missing ones are installed;
+//! elsewhere their tests report that they were skipped. Tests start and stop their own instances on
+//! free ports.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One program: the variable that tells tests where it is, its names, where Debian hides it, and
-/// the packages that bring it.
+/// A program: the variable that tells tests where it is, its names, the folders where Debian puts
+/// it, and the packages that contain it.
 struct Peer {
     variable: &'static str,
     names: &'static [&'static str],
@@ -42,7 +43,7 @@ const PEERS: [Peer; 4] = [
     },
 ];
 
-/// Looks for each peer and installs what is missing where that is possible: the tests' environment.
+/// Finds each peer, installs missing ones where possible, and returns the tests' environment.
 pub(crate) fn find_or_install() -> Vec<(String, String)> {
     let wanted: Vec<&str> = PEERS
         .iter()
@@ -90,7 +91,7 @@ fn is_root() -> bool {
 }
 
 fn apt(args: &[&str]) {
-    // What fails here is said by the tests that are then skipped.
+    // A failure here is reported by the tests that are then skipped.
     let _ = Command::new("apt-get")
         .args(args)
         .env("DEBIAN_FRONTEND", "noninteractive")

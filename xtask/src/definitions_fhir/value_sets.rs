@@ -5,13 +5,13 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// Value sets with a weaker than required binding are listed up to this many codes.
+/// Number of codes up to which a value set with a weaker than required binding is listed.
 const SMALL_VALUE_SET: usize = 200;
 
 /// Codes in order: system, code, display.
 type Codes = Vec<(String, String, String)>;
 
-/// The url after two tabs, then its codes: a system after one tab, `code display`.
+/// Formats the url after two tabs, then its codes: a system after one tab, `code display`.
 pub(super) fn value_sets(package: &Package) -> (String, usize) {
     let by_url = |name| -> BTreeMap<&str, &Value> {
         resources(package, name)
@@ -65,7 +65,7 @@ struct Terms<'p> {
 }
 
 impl Terms<'_> {
-    /// All codes, if they can be listed.
+    /// Returns all codes, if they can be listed.
     fn expand(&self, url: &str, depth: usize) -> Option<Codes> {
         let compose = self.value_sets.get(without_version(url))?.get("compose")?;
         let mut codes = Codes::new();
@@ -157,7 +157,7 @@ struct Concept {
     ancestors: BTreeSet<String>,
 }
 
-/// All concepts of a code system with everything above each, by nesting or `subsumedBy`.
+/// Returns all concepts of a code system with their ancestors, by nesting or `subsumedBy`.
 fn concepts(code_system: &Value, system: &str) -> Vec<Concept> {
     let mut found = Vec::new();
     let mut open: Vec<(&Value, BTreeSet<String>)> = list(code_system, "concept")
@@ -212,5 +212,5 @@ fn close_over(concepts: &mut [Concept], system: &str) {
             return;
         }
     }
-    eprintln!("{system}: its hierarchy is too deep or in a circle");
+    eprintln!("{system}: its hierarchy is too deep or cyclic");
 }

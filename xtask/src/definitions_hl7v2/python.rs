@@ -1,18 +1,19 @@
-//! Reading `hl7apy`'s Python tables line by line: they are written by a program, one fact a line.
+//! A line-by-line reader of `hl7apy`'s Python tables, which are generated with one fact per line.
 
 use std::collections::BTreeMap;
 
-/// An entry of its structures: what, how often, segment or group.
+/// An entry of a structure: name, cardinality, and segment or group.
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) how: char,
     pub(super) is_group: bool,
 }
 
-/// The structures of a file: by name, whether it is a choice, and the entries.
+/// The structures of a file by name: true for a choice, and the entries.
 pub(super) type Blocks = BTreeMap<String, (bool, Vec<Entry>)>;
 
-/// Facts about a field or component: `'CX_4': ['sequence', None, 'HD', 'NAME', 'HL70363', -1],`.
+/// The facts about a field or component: `'CX_4': ['sequence', None, 'HD', 'NAME', 'HL70363',
+/// -1],`.
 pub(super) struct Fact {
     pub(super) datatype: String,
     pub(super) name: String,
@@ -36,7 +37,7 @@ impl Fact {
         let table = rest
             .first()
             .map(|table| table.trim_start_matches("HL7").to_owned());
-        // 9999 stands for no table.
+        // 9999 means no table.
         let table = table.filter(|table| table != "9999");
         let last = line.trim_end_matches([')', ']', ',']).rsplit(", ").next()?;
         let length: i64 = last.trim().parse().ok()?;
@@ -55,7 +56,7 @@ impl Fact {
     }
 }
 
-/// The structures of a file: by name, whether it is a choice, and the entries.
+/// Parses the structures of a file by name: true for a choice, and the entries.
 pub(super) fn blocks(text: &str) -> Blocks {
     let mut blocks = BTreeMap::new();
     let mut current = String::new();
@@ -89,7 +90,7 @@ pub(super) fn blocks(text: &str) -> Blocks {
     blocks
 }
 
-/// `CX_4` is number 4.
+/// Returns the number in a name: `CX_4` is number 4.
 pub(super) fn number_of(key: &str) -> usize {
     key.rsplit('_')
         .next()
@@ -97,7 +98,7 @@ pub(super) fn number_of(key: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// `(0, -1)` of a line.
+/// Parses the cardinality `(0, -1)` of a line.
 pub(super) fn cardinality(line: &str) -> Option<(i32, i32)> {
     let (_, rest) = line.rsplit_once('(')?;
     let (pair, _) = rest.split_once(')')?;
@@ -105,7 +106,7 @@ pub(super) fn cardinality(line: &str) -> Option<(i32, i32)> {
     Some((min.parse().ok()?, max.parse().ok()?))
 }
 
-/// The quoted texts of a line of Python.
+/// Returns the quoted texts of a line of Python.
 pub(super) fn quoted(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut chars = line.chars();
@@ -123,7 +124,8 @@ pub(super) fn quoted(line: &str) -> Vec<String> {
     found
 }
 
-/// `'SIU_S13': ('sequence',`: some of these lines have lost their indent in the source.
+/// Returns true for a line such as `'SIU_S13': ('sequence',`: some of these have lost their indent
+/// in the source.
 pub(super) fn begins_block(line: &str) -> bool {
     line.trim_start().starts_with('\'') && line.contains("': (")
 }

@@ -1,4 +1,4 @@
-//! Test binaries, built with the lints in the same pass where that is possible.
+//! Test binaries, built together with the lints in one pass where possible.
 
 use super::step;
 use serde_json::Value;
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What the default build leaves out and the full test run includes.
+/// Feature that the default build leaves out and the full test run includes.
 pub(super) const POSTGRES: &str = "--features=store/postgres";
 
-/// Where the lints come from.
+/// The source of the lints.
 pub(super) struct Lints {
-    /// The compiler with the lints added, where the toolchain has it.
+    /// Compiler with the lints added, where the toolchain has it.
     driver: Option<PathBuf>,
 }
 
-/// A test binary and what Cargo tells one that it runs.
+/// A test binary and the settings that Cargo gives to one it runs.
 #[derive(Clone, Debug)]
 pub(super) struct Binary {
     pub(super) package: String,
@@ -30,7 +30,7 @@ pub(super) struct Binary {
 /// The result of one build.
 pub(super) struct Build {
     pub(super) binaries: Vec<Binary>,
-    /// Packages whose examples in documentation are tests.
+    /// Packages whose documentation examples are tests.
     pub(super) with_doc_tests: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ impl Lints {
         self.driver.is_some()
     }
 
-    /// The lints as a step of their own.
+    /// Runs the lints as a separate step.
     pub(super) fn apart(arguments: &[&str]) -> Result<(), String> {
         let mut all = vec!["clippy", "--locked"];
         all.extend(arguments);
@@ -65,7 +65,7 @@ impl Lints {
 // === impl Binary ===
 
 impl Binary {
-    /// `flow it`, `flow lib`, `causeway bin`
+    /// Returns the name: `flow it`, `flow lib`, `causeway bin`.
     pub(super) fn name(&self) -> String {
         let target = match self.kind.as_str() {
             "test" => &self.target,
@@ -78,7 +78,7 @@ impl Binary {
         let executable = artifact.get("executable")?.as_str()?;
         let is_test = artifact.pointer("/profile/test")?.as_bool()?;
         let kind = artifact.pointer("/target/kind/0")?.as_str()?;
-        // Benchmarks are built, for the lints, and not run.
+        // Benchmarks are built for the lints, and not run.
         if !is_test || !["lib", "bin", "test"].contains(&kind) {
             return None;
         }
@@ -97,7 +97,7 @@ fn folder(artifact: &Value) -> Option<PathBuf> {
     Some(manifest.parent()?.to_owned())
 }
 
-/// Packages are named like their folders here.
+/// Returns the package's name, which is also the name of its folder here.
 fn package(artifact: &Value) -> Option<String> {
     Some(folder(artifact)?.file_name()?.to_str()?.to_owned())
 }
@@ -123,7 +123,7 @@ impl Build {
             .current_dir(crate::tidy::workspace_root())
             .stdout(Stdio::piped());
         if let Some(driver) = &lints.driver {
-            // As `cargo clippy` does it; the marker ends an argument.
+            // As `cargo clippy` does; the marker ends an argument.
             command
                 .env("RUSTC_WORKSPACE_WRAPPER", driver)
                 .env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
@@ -149,7 +149,7 @@ impl Build {
         }
     }
 
-    /// One line of Cargo's messages.
+    /// Handles one line of Cargo's messages.
     fn take(&mut self, line: &str) {
         let Ok(artifact) = serde_json::from_str::<Value>(line) else {
             return;
@@ -169,7 +169,7 @@ impl Build {
     }
 }
 
-/// Examples in documentation, of the packages that have not said `doctest = false`.
+/// Runs documentation examples of packages without `doctest = false`.
 pub(super) fn doc_tests(packages: &[String]) -> Result<(), String> {
     let mut packages: Vec<&str> = packages.iter().map(String::as_str).collect();
     packages.sort_unstable();

@@ -1,21 +1,22 @@
-//! What differs from the main branch, committed or not, and what of it the fast lane tests.
+//! Differences from the main branch, committed or not, and the tests that the fast lane runs for
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// The crates with changes, each with its integration binaries of which a file changed.
+/// The changed crates, each with those of its integration binaries of which a file changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
     crates: BTreeMap<String, BTreeSet<String>>,
-    /// Those without a library.
+    /// Crates without a library.
     programs: BTreeSet<String>,
     postgres: bool,
     /// Files that belong to no crate.
     beside: Vec<String>,
 }
 
-/// Asks Git.
+/// Asks Git for the differences.
 pub(super) fn since_main(root: &Path) -> Result<Changed, String> {
     let base = ["origin/main", "main"]
         .iter()
@@ -24,7 +25,7 @@ pub(super) fn since_main(root: &Path) -> Result<Changed, String> {
     let committed = git(root, &["diff", "--name-only", "--no-renames", base.trim()])?;
     let new = git(root, &["ls-files", "--others", "--exclude-standard"])?;
     let mut changed = of(committed.lines().chain(new.lines()));
-    // A crate that was taken away has nothing to test.
+    // A removed crate has nothing to test.
     changed
         .crates
         .retain(|name, _| folder(root, name).join("Cargo.toml").is_file());
@@ -106,7 +107,8 @@ impl Changed {
         );
     }
 
-    /// The arguments of each build: one for all unit tests, one for each integration binary.
+    /// Returns the arguments of each build: one for all unit tests, one for each integration
+    /// binary.
     pub(super) fn builds(&self) -> Vec<Vec<String>> {
         let mut builds = Vec::new();
         if self.crates.is_empty() {
@@ -117,7 +119,7 @@ impl Changed {
             units.extend(["-p".to_owned(), name.clone()]);
         }
         units.push("--bins".to_owned());
-        // Cargo refuses where none has one.
+        // Cargo fails where none has a library.
         if self.programs.len() < self.crates.len() {
             units.push("--lib".to_owned());
         }

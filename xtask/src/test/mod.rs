@@ -1,9 +1,9 @@
-//! `cargo xtask test`: everything that says whether the tree is right, in the order that fails
-//! fastest; and `--quick`, the part of it that concerns the crates that changed.
+//! `cargo xtask test`: every check of the tree, in the order that fails fastest; and `--quick`, the
+//! part that concerns changed crates.
 //!
 //! Invariants:
-//! - one build serves lints and tests: the workspace's crates are compiled by `clippy-driver`, which
-//!   is the compiler with the lints added, so what they depend on is built once;
+//! - one build serves lints and tests: the workspace's crates are compiled by `clippy-driver`,
+//!   which is the compiler with the lints added, so dependencies are built once;
 //! - the last lines say which tests did not run, why, and what would let them run.
 
 mod build;
@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<(), String> {
     crate::tidy::run()?;
     let root = crate::tidy::workspace_root();
     let target = root.join("target");
-    // Packages are fetched while the compiler works.
+    // Packages are fetched while the compiler runs.
     let clients_folder = target.clone();
     let peers = std::thread::spawn(move || {
         let mut environment = peers::find_or_install();
@@ -62,7 +62,7 @@ pub(crate) fn quick() -> Result<(), String> {
     finish(&tests, &target)
 }
 
-/// The last lines: what failed, once more, and what was skipped.
+/// Prints the last lines: the failures once more, and the skipped tests.
 fn finish(tests: &[run::Tested], target: &Path) -> Result<(), String> {
     let failed: Vec<&run::Tested> = tests.iter().filter(|test| !test.passed).collect();
     for test in &failed {

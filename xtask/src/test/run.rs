@@ -1,7 +1,8 @@
 //! Runs test binaries two at a time, the longest first.
 //!
-//! Most of the time of the long ones is spent waiting for disks, restarts and time limits, so two at a
-//! time keep two processors busy. What a binary prints is shown whole when it has ended.
+//! The long-running ones spend most of their time waiting for disks, restarts and timeouts, so two
+//! at a time keep two processors busy. The output of a binary is printed in one piece when it has
+//! ended.
 
 use super::build::Binary;
 use std::collections::VecDeque;
@@ -14,7 +15,7 @@ use std::time::Instant;
 
 const AT_ONCE: usize = 2;
 
-/// What takes longest begins first, or the end would be waiting for one alone.
+/// Binaries to start first, because otherwise the run would end waiting for one of them alone.
 const LONGEST_FIRST: [&str; 6] = [
     "flow crash",
     "causeway it",
@@ -31,12 +32,12 @@ pub(super) struct Tested {
     output: String,
 }
 
-/// The folder of what the tests printed and of what they skipped.
+/// Returns the folder for the output of the tests and the lists of skipped ones.
 pub(super) fn logs(target: &Path) -> PathBuf {
     target.join("tests")
 }
 
-/// Runs them all, whatever fails.
+/// Runs all binaries, even after a failure.
 pub(super) fn all(
     binaries: &[Binary],
     target: &Path,
@@ -53,7 +54,7 @@ pub(super) fn all(
         (place.unwrap_or(LONGEST_FIRST.len()), name)
     });
     let waiting = Mutex::new(VecDeque::from(ordered));
-    // A function, so that the lock is given back before the binary runs.
+    // A function, so that the lock is released before the binary runs.
     let next = || lock(&waiting).pop_front();
     let tested = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -74,7 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs one as Cargo would: in its package's folder, with its package's variables.
+/// Runs one binary as Cargo would: in its package's folder, with its package's variables.
 fn one(binary: &Binary, logs: &Path, environment: &[(String, String)]) -> Tested {
     let name = binary.name();
     let started = Instant::now();
@@ -102,7 +103,7 @@ fn one(binary: &Binary, logs: &Path, environment: &[(String, String)]) -> Tested
     if let Err(error) = &ran {
         let _ = writeln!(output, "{}: {error}", binary.executable.display());
     }
-    // In one piece, so that the other's lines stay out of it.
+    // In one piece, so that the other binary's lines do not mix with it.
     print!(
         "== {name}\n{}== {name}: {:.1} s\n",
         output.trim_start_matches('\n'),
@@ -118,7 +119,7 @@ fn one(binary: &Binary, logs: &Path, environment: &[(String, String)]) -> Tested
 // === impl Tested ===
 
 impl Tested {
-    /// What the harness says about failures, or the last lines where it did not come to that.
+    /// Returns the harness's failure report, or the last lines where there is none.
     pub(super) fn failures(&self) -> &str {
         if let Some(at) = self.output.find("\nfailures:\n") {
             return self.output.get(at..).unwrap_or_default().trim();

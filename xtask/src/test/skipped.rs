@@ -1,13 +1,13 @@
-//! Which tests did not run: what `testkit::skipped` wrote into the files of the binaries.
+//! Report of tests that did not run, from the files that `testkit::skipped` writes for each binary.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Binary, reason and remedy → the tests.
+/// The skipped tests by binary, reason and remedy.
 type Suites = BTreeMap<(String, String, String), Vec<String>>;
 
-/// Says how many suites were skipped, each by name with the reason and the remedy.
+/// Prints how many suites were skipped, each by name with the reason and the remedy.
 pub(super) fn print(folder: &Path) -> Result<(), String> {
     let mut suites = Suites::new();
     for path in crate::tidy::files(folder, &[".skipped"])? {

@@ -1,17 +1,17 @@
-//! Nothing is cited that is not here.
+//! Citations: every cited file and item must exist.
 //!
 //! Invariants:
 //! - a file that a page or a module header cites is in the tree: the target of a link, and a path in
 //!   backticks; `*` and `{a,b}` are expanded;
 //! - an item that a page cites as `krate::path::Item` is defined in that crate's sources;
-//! - what is no path of ours is let through: addresses, MIME types, files of a data directory or of a site, and
-//!   placeholders (a part in capitals, `<name>`, `$VARIABLE`).
+//! - text that is not one of our paths is ignored: addresses, MIME types, files of a data directory
+//!   or of a site, and placeholders (a part in capitals, `<name>`, `$VARIABLE`).
 
 use super::tree::Tree;
 use super::{Finding, files, read, shown};
 use std::path::{Path, PathBuf};
 
-/// The pages, and the module headers of the crates, cite files that exist.
+/// Checks that pages and module headers cite files that exist.
 pub(super) fn paths(root: &Path) -> Result<Vec<Finding>, String> {
     let tree = Tree::read(root)?;
     let mut findings = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn paths(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// Items that the pages cite by their crate are defined there.
+/// Checks that items cited with their crate are defined there.
 pub(super) fn items(root: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for page in pages(root)? {
@@ -90,7 +90,8 @@ fn missing(root: &Path, file: &Path, line: usize, cited: &str) -> Finding {
     )
 }
 
-/// What people read: the pages at the root that say how things are, `docs/` and the templates.
+/// Returns the pages people read: those at the root that describe the current state, `docs/` and
+/// the templates.
 pub(super) fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
     let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "RELEASING.md"]
         .iter()
@@ -103,12 +104,12 @@ pub(super) fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(pages)
 }
 
-/// Every source below a folder.
+/// Returns every source below a folder.
 pub(super) fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
     files(folder, &[".rs"])
 }
 
-/// The lines of a module header, each in its own place.
+/// Returns the lines of a module header, each at its own line number.
 fn header(source: &str) -> String {
     let lines = source.lines().take_while(|line| line.starts_with("//!"));
     lines
@@ -117,7 +118,7 @@ fn header(source: &str) -> String {
         .join("\n")
 }
 
-/// Each text in backticks outside of code blocks, with its line.
+/// Returns each text in backticks outside of code blocks, with its line.
 pub(super) fn spans(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut in_block = false;
@@ -132,7 +133,7 @@ pub(super) fn spans(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Each word outside of backticks and links that is the name of a page, with its line.
+/// Returns each word outside of backticks and links that is the name of a page, with its line.
 fn words(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -155,7 +156,7 @@ fn words(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The target of each Markdown link to a file, with its line.
+/// Returns the target of each Markdown link to a file, with its line.
 fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -173,7 +174,8 @@ fn is_path_of_item(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == ':'
 }
 
-/// Whether the code defines the name: as an item, as a file's module, as a variant or a function.
+/// Returns true where the code defines the name: as an item, a file's module, a variant or a
+/// function.
 fn defines(code: &str, name: &str) -> bool {
     let kinds = [
         "mod",

@@ -1,13 +1,13 @@
-//! A command of a page that runs a test by its name runs one.
+//! Test commands on pages: a command that runs a test by name must match one.
 //!
-//! `cargo test -p KRATE --test BINARY NAME…` and `cargo bench -p KRATE --bench NAME` are held to the sources: cargo itself
-//! says `0 tests` and succeeds where a filter matches nothing.
+//! `cargo test -p KRATE --test BINARY NAME…` and `cargo bench -p KRATE --bench NAME` are checked
+//! against the sources: cargo itself prints `0 tests` and succeeds where a filter matches nothing.
 
 use super::citations::{pages, spans};
 use super::{Finding, files, read, shown};
 use std::path::Path;
 
-/// Every cited test command names a test that exists.
+/// Checks that every cited test command names a test that exists.
 pub(super) fn tests(root: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for page in pages(root)? {
@@ -26,7 +26,7 @@ pub(super) fn tests(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// What is wrong with a command that runs tests by name.
+/// Returns the fault of a command that runs tests by name, if any.
 fn fault(root: &Path, command: &str) -> Result<Option<String>, String> {
     let command = command.split('#').next().unwrap_or("");
     let mut words = command.split_whitespace();
@@ -65,10 +65,10 @@ fn fault(root: &Path, command: &str) -> Result<Option<String>, String> {
     let unknown = filters
         .iter()
         .find(|filter| !names.iter().any(|name| name.contains(**filter)));
-    Ok(unknown.map(|filter| format!("no test of it has `{filter}` in its name")))
+    Ok(unknown.map(|filter| format!("none of its tests has `{filter}` in its name")))
 }
 
-/// `module::function` of every function below a folder.
+/// Returns `module::function` for every function below a folder.
 fn names(sources: &[std::path::PathBuf], folder: &Path) -> Result<Vec<String>, String> {
     let mut all = Vec::new();
     for source in sources {
@@ -84,7 +84,8 @@ fn names(sources: &[std::path::PathBuf], folder: &Path) -> Result<Vec<String>, S
     Ok(all)
 }
 
-/// `module::function` of the modules that a test binary declares, wherever their files lie.
+/// Returns `module::function` for the modules that a test binary declares, wherever their files
+/// are.
 fn names_of_binary(main: &Path) -> Result<Vec<String>, String> {
     let folder = main.parent().unwrap_or(main);
     let text = read(main)?;

@@ -1,4 +1,4 @@
-//! How many dependencies there are, from where, and under which licences.
+//! Dependencies: their number, sources and licences.
 
 use super::{Finding, read};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 const MAX_LOCK_ENTRIES: usize = 450;
 
-/// Permissive licences that need no name by name.
+/// Permissive licences, allowed for every dependency.
 const PERMISSIVE: [&str; 13] = [
     "MIT",
     "MIT-0",
@@ -24,10 +24,10 @@ const PERMISSIVE: [&str; 13] = [
     "Unicode-3.0",
 ];
 
-/// Crates under MPL-2.0, which asks only that changes to their own files stay open.
+/// Crates allowed under MPL-2.0, which only requires that changes to their own files stay open.
 const MPL_BY_NAME: [&str; 1] = ["smartstring"];
 
-/// Build time is the sum of what we depend on.
+/// Checks the number of dependencies, which determines the build time.
 pub(super) fn lock_size(root: &Path) -> Result<Vec<Finding>, String> {
     let lock = read(&root.join("Cargo.lock"))?;
     let n_entries = lock.lines().filter(|line| *line == "[[package]]").count();
@@ -39,7 +39,7 @@ pub(super) fn lock_size(root: &Path) -> Result<Vec<Finding>, String> {
     )])
 }
 
-/// Every dependency comes from crates.io under a licence that may ship with ours.
+/// Checks that every dependency comes from crates.io under a licence compatible with shipping ours.
 pub(super) fn licences(root: &Path) -> Result<Vec<Finding>, String> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -86,7 +86,7 @@ fn any_of(name: &str, words: &[&str], at: &mut usize) -> bool {
     let mut result = all_of(name, words, at);
     while words.get(*at) == Some(&"OR") {
         *at += 1;
-        // Both sides are read in any case, to move past them.
+        // Both sides are always parsed, to advance past them.
         result |= all_of(name, words, at);
     }
     result

@@ -1,7 +1,7 @@
-//! Checks that no compiler makes: walls, file sizes, names, citations, licences.
+//! Checks of the tree that no compiler makes: walls, file sizes, names, citations, licences.
 //!
-//! Each check looks at the tree as it is and returns its findings, one line each with file, what
-//! is wrong and the remedy. An empty list is a clean tree.
+//! Each check reads the current tree and returns its findings, one line each with file, problem and
+//! remedy. An empty list is a clean tree.
 
 mod citations;
 mod commands;
@@ -14,13 +14,13 @@ mod walls;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One finding: where, what, remedy.
+/// A finding: place, problem, remedy.
 pub(crate) type Finding = String;
 
-/// Looks at the tree and says what it found.
+/// A check of the tree that returns its findings.
 type Check = fn(&Path) -> Result<Vec<Finding>, String>;
 
-/// Runs every check and prints what it found.
+/// Runs every check and prints the findings.
 pub(crate) fn run() -> Result<(), String> {
     let root = workspace_root();
     let checks: [(&str, Check); 12] = [
@@ -56,13 +56,13 @@ pub(crate) fn run() -> Result<(), String> {
     }
 }
 
-/// The folder of the workspace's manifest.
+/// Returns the folder of the workspace's manifest.
 pub(crate) fn workspace_root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
-/// Every file below `folder` whose name ends in one of `endings`, sorted.
+/// Returns every file below `folder` whose name ends in one of `endings`, sorted.
 pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
@@ -89,12 +89,12 @@ pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Str
     Ok(found)
 }
 
-/// The file's text.
+/// Reads a file's text.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// The path as seen from the workspace's root.
+/// Formats a path relative to the workspace's root.
 pub(crate) fn shown(root: &Path, path: &Path) -> String {
     path.strip_prefix(root)
         .unwrap_or(path)

@@ -1,4 +1,4 @@
-//! A law or a promise that is cited by its number has that number on its page.
+//! Numbered citations: a law or promise cited by number must have that number on its page.
 
 use super::citations::{pages, sources};
 use super::{Finding, read, shown};
@@ -8,7 +8,7 @@ use std::path::Path;
 const LAWS: &str = "docs/reference/maps.md";
 const PROMISES: &str = "docs/PROMISES.md";
 
-/// `law 2a`, `Laws 1, 2 and 4`, `promise 1` name something.
+/// Checks citations such as `law 2a`, `Laws 1, 2 and 4`, `promise 1`.
 pub(super) fn cited(root: &Path) -> Result<Vec<Finding>, String> {
     let laws = numbered(&read(&root.join(LAWS))?, "## Laws");
     let promises = numbered(&read(&root.join(PROMISES))?, "# Promises");
@@ -31,7 +31,7 @@ pub(super) fn cited(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// The numbers below a heading: `1. **…`, `- **2a.** …` and `## 1. …`.
+/// Returns the numbers below a heading: `1. **…`, `- **2a.** …` and `## 1. …`.
 fn numbered(page: &str, heading: &str) -> BTreeSet<String> {
     page.lines()
         .skip_while(|line| *line != heading)
@@ -43,14 +43,14 @@ fn numbered(page: &str, heading: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Each number behind the word, in lists too, with its line.
+/// Returns each number after the word, in lists too, with its line.
 fn citations(text: &str, word: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let plural = format!("{word}s");
     for (at, line) in text.lines().enumerate() {
         let mut words = line.split_whitespace().peekable();
         while let Some(part) = words.next() {
-            // A colon behind the word is a field of that name.
+            // A colon after the word marks a field of that name.
             let part = part.trim_start_matches(|c: char| !c.is_alphanumeric());
             if part != word && part != plural {
                 continue;
@@ -68,12 +68,12 @@ fn citations(text: &str, word: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Without the marks around it.
+/// Removes the punctuation around a word.
 fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric())
 }
 
-/// `4` or `2a`.
+/// Returns true for numbers such as `4` or `2a`.
 fn is_number(text: &str) -> bool {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
     !digits.is_empty()

@@ -1,14 +1,14 @@
-//! What the text of the tree may not hold.
+//! Checks of the text of files.
 
 use super::{Finding, files, read, shown};
 use std::path::Path;
 
 const MAX_LINES: usize = 600;
 
-/// Generated tables, which nobody reads top to bottom.
+/// Generated tables, which nobody reads from top to bottom.
 const LONG_BY_DESIGN: [&str; 0] = [];
 
-/// Words that say nothing about what a file holds.
+/// Names that say nothing about the contents of a file.
 const EMPTY_NAMES: [&str; 9] = [
     "utils",
     "util",
@@ -21,7 +21,7 @@ const EMPTY_NAMES: [&str; 9] = [
     "core",
 ];
 
-/// A file has one idea.
+/// Checks that files are short enough to hold one idea.
 pub(super) fn file_sizes(root: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for path in sources(root)? {
@@ -36,7 +36,7 @@ pub(super) fn file_sizes(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// Files and folders are named by what they hold.
+/// Checks that files and folders are named after their contents.
 pub(super) fn names(root: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for path in sources(root)? {
@@ -52,7 +52,7 @@ pub(super) fn names(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// A lint exception says why; a test is never switched off.
+/// Checks that lint exceptions have a reason and that no test is ignored.
 pub(super) fn lint_exceptions(root: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for path in sources(root)? {
@@ -85,7 +85,7 @@ pub(super) fn lint_exceptions(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// No path of one machine in what everybody reads.
+/// Checks that no shared file contains a path of one machine.
 pub(super) fn machine_traces(root: &Path) -> Result<Vec<Finding>, String> {
     let traces = [
         concat!("/wo", "rk/"),
@@ -104,7 +104,7 @@ pub(super) fn machine_traces(root: &Path) -> Result<Vec<Finding>, String> {
             if let Some(at) = text.find(trace) {
                 let (file, line) = (shown(root, &path), line_of(&text, at));
                 findings.push(format!(
-                    "{file}:{line}: holds a path of one machine (`{trace}`)"
+                    "{file}:{line}: contains a path of one machine (`{trace}`)"
                 ));
             }
         }

@@ -1,38 +1,39 @@
-//! Which cited text is a path of the tree, and whether it is there.
+//! The tree of files: decides if cited text is one of its paths, and if the path exists.
 //!
-//! Invariant: what is no path of ours is let through: addresses, MIME types, scopes, files of a data
-//! directory or of a site, and placeholders.
+//! Invariant: text that is not one of our paths is ignored: addresses, MIME types, scopes, files of
+//! a data directory or of a site, and placeholders.
 
 use super::{files, shown};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Endings that only files of the tree have; what ends otherwise is a path of ours by its first part.
+/// Endings that only files of the tree have; text with another ending is recognized by its first
+/// part.
 const OUR_ENDINGS: [&str; 2] = [".rs", ".md"];
 
-/// What a crate's folder holds.
+/// Contents of a crate's folder.
 const IN_CRATE: [&str; 4] = ["src", "tests", "benches", "Cargo.toml"];
 
 /// First parts of SMART scopes such as `system/*.rs`.
 const SCOPES: [&str; 3] = ["patient", "user", "system"];
 
-/// Folders that a build or a run makes.
+/// Folders that a build or a run creates.
 const MADE: [&str; 1] = ["target/"];
 
 /// The files and folders of the tree.
 pub(super) struct Tree {
     root: PathBuf,
     paths: BTreeSet<String>,
-    /// First parts by which a path is known as one of ours.
+    /// First parts by which a path is recognized as ours.
     tops: BTreeSet<String>,
-    /// First parts that are also names of folders elsewhere: `security/token.key` lies in a data directory.
+    /// First parts that also name folders elsewhere: `security/token.key` is in a data directory.
     crates: BTreeSet<String>,
 }
 
 // === impl Tree ===
 
 impl Tree {
-    /// What lies below the root.
+    /// Reads the tree below the root.
     pub(super) fn read(root: &Path) -> Result<Self, String> {
         let mut paths = BTreeSet::new();
         for file in files(root, &[""])? {
@@ -52,8 +53,8 @@ impl Tree {
         })
     }
 
-    /// Whether the span is no path of ours, or one that exists: from the root, from `crates/`, or from
-    /// one of `bases`.
+    /// Returns true where the span is not one of our paths, or exists: from the root, from
+    /// `crates/`, or from one of `bases`.
     pub(super) fn has(&self, span: &str, bases: &[&Path]) -> bool {
         if !self.is_ours(span) {
             return true;
@@ -67,7 +68,7 @@ impl Tree {
             let path = path.trim_end_matches('/');
             let bare = !path.contains('/');
             self.paths.iter().any(|known| {
-                // A bare name such as `config.rs` may stand in any folder.
+                // A bare name such as `config.rs` may be in any folder.
                 (bare && matches(path, known.rsplit('/').next().unwrap_or("")))
                     || prefixes
                         .iter()
@@ -100,7 +101,8 @@ impl Tree {
     }
 }
 
-/// `NAME` and `NAME.rs` stand for a name to be chosen; pages such as `README.md` have capitals too.
+/// Returns true for placeholders: `NAME` and `NAME.rs` stand for a name to be chosen; pages such as
+/// `README.md` have capitals too.
 fn is_placeholder(part: &str) -> bool {
     let stem = match part.split_once('.') {
         Some((stem, ending)) if ending != "md" => stem,
@@ -109,7 +111,7 @@ fn is_placeholder(part: &str) -> bool {
     !stem.is_empty() && stem.chars().all(|c| c.is_ascii_uppercase())
 }
 
-/// `a/{b,c}` as `a/b` and `a/c`.
+/// Expands `a/{b,c}` to `a/b` and `a/c`.
 fn expanded(span: &str) -> Vec<String> {
     let parts = span
         .split_once('{')
@@ -123,7 +125,7 @@ fn expanded(span: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the pattern, in which `*` is any text within one part, is this path.
+/// Returns true where the pattern, in which `*` is any text within one part, matches this path.
 fn matches(pattern: &str, path: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else {
         return pattern == path;

@@ -1,10 +1,10 @@
-//! The may-import table of docs/ARCHITECTURE.md, and who may act as the system.
+//! Walls: the imports that docs/ARCHITECTURE.md allows, and the code that may act as the system.
 
 use super::{Finding, files, read, shown};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The only files that may ask for a system permit, each with its reason.
+/// Files that may ask for a system permit, each with its reason.
 const SYSTEM_PERMIT_CALLERS: [(&str, &str); 4] = [
     ("crates/access/src/", "defines it"),
     (
@@ -13,7 +13,7 @@ const SYSTEM_PERMIT_CALLERS: [(&str, &str); 4] = [
     ),
     (
         "crates/store/src/chart/mod.rs",
-        "a write may not replace what its permit does not show: only whether it is there is looked at",
+        "a write may not replace what its permit does not show: only existence is checked",
     ),
     (
         "crates/causeway/src/",
@@ -21,7 +21,8 @@ const SYSTEM_PERMIT_CALLERS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Every dependency between crates of the workspace stands in the table, and every crate has a row.
+/// Checks that every dependency between workspace crates is in the table, and every crate has a
+/// row.
 pub(super) fn imports(root: &Path) -> Result<Vec<Finding>, String> {
     let allowed = table(&read(&root.join("docs/ARCHITECTURE.md"))?);
     let mut findings = Vec::new();
@@ -76,7 +77,7 @@ pub(super) fn imports(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// The crate's code, without comments.
+/// Reads a crate's code, without comments.
 fn sources(folder: &Path) -> Result<String, String> {
     let mut code = String::new();
     for path in files(&folder.join("src"), &[".rs"])? {
@@ -90,7 +91,7 @@ fn sources(folder: &Path) -> Result<String, String> {
     Ok(code)
 }
 
-/// `Permit::system` is called only where the list says so.
+/// Checks that `Permit::system` is called only in listed files.
 pub(super) fn system_permits(root: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for path in files(&root.join("crates"), &[".rs"])? {
@@ -113,7 +114,7 @@ pub(super) fn system_permits(root: &Path) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// The text without its `#[cfg(test)]` items, wherever in the file they stand.
+/// Removes `#[cfg(test)]` items from a text, wherever they are.
 ///
 /// rustfmt closes an item at the indent of its first line, so the item ends with the first line of
 /// that indent that closes a brace or ends a statement.
@@ -139,7 +140,7 @@ fn without_tests(text: &str) -> String {
     code
 }
 
-/// Crate → what it may import, from the table under *Crates and walls*.
+/// Parses the table under *Crates and walls*: each crate and its allowed imports.
 fn table(page: &str) -> BTreeMap<String, Vec<String>> {
     page.lines()
         .skip_while(|line| !line.starts_with("## Crates and walls"))
@@ -160,14 +161,14 @@ fn table(page: &str) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// The names under every `[…dependencies]` heading of a manifest.
+/// Returns the names under every `[…dependencies]` heading of a manifest.
 fn dependencies(manifest: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut inside = false;
     for line in manifest.lines() {
         let line = line.trim();
         if let Some(heading) = line.strip_prefix('[') {
-            // Tests may look further than the code that they test.
+            // Tests may import more than the code that they test.
             inside = heading.trim_end_matches(']') == "dependencies";
         } else if inside && let Some((name, _)) = line.split_once(['=', '.']) {
             found.push(name.trim().to_owned());
