@@ -210,91 +210,103 @@ impl Attention {
     pub fn explain(self) -> &'static str {
         match self {
             Self::NoMessage => {
-                "These bytes are no whole message: they do not begin with MSH, or their frame is cut or too long. \
-                 Look at what the sender is."
+                "These bytes are not a complete message: they do not begin with MSH, or their frame \
+                 is truncated or too long. Find out what the sender is."
             }
             Self::BatchEnvelope => {
-                "The batch is not what its envelope says: a count is wrong or a segment is missing. \
-                 All messages that came were taken. Ask the sender whether there are more."
+                "The batch does not match its envelope: a count is wrong or a segment is missing. \
+                 All messages that arrived were accepted. Ask the sender if there are more."
             }
             Self::Fragment => {
-                "The sender cut a message into several (DSC, MSH-14) and this is one of them. \
-                 Parts are kept and not joined: the sender must send it whole."
+                "The sender split a message into several (DSC, MSH-14) and this is one of them. \
+                 Parts are kept and not joined: the sender must send the message whole."
             }
-            Self::NoMessageType => "MSH-9 is missing. The sender must say the message type.",
+            Self::NoMessageType => "MSH-9 is missing. The sender must give the message type.",
             Self::NoControlId => {
                 "MSH-10 is missing. The sender must give each message a control id."
             }
-            Self::NoProcessingId => "MSH-11 is missing. The sender must say P, T or D.",
+            Self::NoProcessingId => "MSH-11 is missing. The sender must send P, T or D.",
             Self::WrongProcessingId => {
-                "MSH-11 says that this is no production message, so it stays out of the chart."
+                "MSH-11 says that this is not a production message, so it stays out of the chart."
             }
             Self::TooManyParts => {
-                "It has more segments and repeats than the flow takes (`max_parts`), or more than 262,144 \
-                 separators, so it is kept and not translated. Let its sender send the parts as \
-                 messages of their own, or raise the limit and replay."
+                "The message has more segments and repetitions than the flow accepts (`max_parts`), \
+                 or more than 262,144 separators, so it is kept and not translated. Have the sender \
+                 send the parts as separate messages, or raise the limit and replay."
             }
             Self::TooLarge => {
-                "It has more bytes than the flow translates (`max_translated_bytes`), so it is kept and not \
-                 translated. Let its sender send documents by reference or in parts, or raise the limit and replay."
+                "The message has more bytes than the flow translates (`max_translated_bytes`), so \
+                 it is kept and not translated. Have the sender send documents by reference or in \
+                 parts, or raise the limit and replay."
             }
-            Self::NoMap => "No map takes this type of message. Write one, then replay.",
+            Self::NoMap => "No map handles this type of message. Write one, then replay.",
             Self::UnknownVersion => {
-                "MSH-12 is no version that the maps know. Correct it in a dialect, then replay."
+                "MSH-12 is not a version that the maps know. Correct it in a dialect, then replay."
             }
-            Self::MapFailed => "The map could make nothing of it. See its issues, then replay.",
+            Self::MapFailed => "The map could not use the message. See its issues, then replay.",
             Self::ChartRefused => {
-                "The chart refused what the map made. See its issues, then replay."
+                "The chart rejected what the map produced. See its issues, then replay."
             }
-            Self::Ambiguous => "Its numbers name two different records. Decide which is meant.",
+            Self::Ambiguous => {
+                "The message's numbers identify two different records. Decide which is meant."
+            }
             Self::MergeWithItself => {
-                "It merges a patient with the same patient. Nothing was changed."
+                "The message merges a patient with the same patient. Nothing was changed."
             }
-            Self::MergeCircle => "It would merge patients in a circle. Nothing was changed.",
+            Self::MergeCircle => {
+                "The message would merge patients in a cycle. Nothing was changed."
+            }
             Self::TooManyAttempts => {
-                "It was tried as often as the flow allows. Find the cause, then replay."
+                "The message was tried as often as the flow allows. Find the cause, then replay."
             }
             Self::NoPatient => {
-                "It is about no patient: PID is missing or says nothing, or a merge names no person on one \
-                 side. Nothing of it is in the chart. Add the patient's number and send it again."
+                "The message has no patient: PID is missing or empty, or a merge identifies no \
+                 person on one side. Nothing of it is in the chart. Add the patient's number and \
+                 send it again."
             }
             Self::AnotherPerson => {
-                "Name, birth date and sex are others than those of the record that has its number. Nothing \
-                 of it is in the chart. Release it if it is the same person; otherwise correct the \
-                 number and send it again."
+                "Name, birth date and sex differ from those of the record with this number. Nothing \
+                 of the message is in the chart. Release it if it is the same person; otherwise \
+                 correct the number and send it again."
             }
             Self::NumberOfAnother => {
-                "A number that it gives an order, a visit or a result belongs to another patient's record. \
-                 Both are kept apart. Ask the sender which patient the number is of; settle it if both are."
+                "The message gives an order, a visit or a result a number that belongs to another \
+                 patient's record. The two are kept apart. Ask the sender whose number it is; \
+                 settle the message if both are right."
             }
             Self::NamelessPatient => {
-                "No number in PID-3 names a person (a placeholder, an account, a policy), so its patient \
-                 is a record of its own. Merge the record with the right one, or settle it."
+                "No number in PID-3 identifies a person (each is a placeholder, an account or a \
+                 policy), so the patient has a separate record. Merge it with the right one, or \
+                 settle the message."
             }
             Self::SharedIdentifier => {
-                "An identifier that names a person (a national number, a record number) stands in two records \
-                 that cannot be one person's. They are kept apart. Ask the senders whose it is; correct the \
-                 wrong record, merge the two where they are one person after all, or settle it."
+                "Two records that cannot be one person's share an identifier of a person (a \
+                 national number, a record number). They are kept apart. Ask the senders whose it \
+                 is; correct the wrong record, merge the two if they are one person after all, or \
+                 settle the message."
             }
             Self::FutureDated => {
-                "Its event is dated in the future: the sender's clock is wrong. It counts as of its \
-                 arrival. Have the clock set, then settle it."
+                "The event is dated in the future: the sender's clock is wrong. The time of arrival \
+                 is used instead. Have the clock set, then settle the message."
             }
             Self::UnclearCorrection => {
-                "It corrects a result, but its time fits none of the several that have its code, so it \
-                 stands beside them. Withdraw the wrong one, or settle it."
+                "The message corrects a result, but its time matches none of the several with its \
+                 code, so it is stored beside them. Withdraw the wrong one, or settle the message."
             }
             Self::UnusableValue => {
-                "It is in the chart, but for a value that could not be used as it was sent. Correct the \
-                 message and send it again, or mend the map and replay; settle it if nothing is missed."
+                "The message is in the chart, except for a value that could not be used as sent. \
+                 Correct the message and send it again, or fix the map and replay; settle it if \
+                 nothing is missing."
             }
             Self::Incomplete => {
-                "It is in the chart, but something of it found no place there. Mend the map and replay, \
-                 or correct the message and send it again; settle it if nothing is missed."
+                "The message is in the chart, except for a part that has no place there. Fix the \
+                 map and replay, or correct the message and send it again; settle it if nothing is \
+                 missing."
             }
             Self::Damaged => {
-                "Its bytes in the journal are not as they were written: the disk lost them. Nothing of it is \
-                 applied. Let the sender send it again, or restore the journal's file of that day."
+                "The message's bytes in the journal are not as they were written: the disk damaged \
+                 them. Nothing of it is applied. Have the sender send it again, or restore the \
+                 journal file of that day."
             }
         }
     }

@@ -43,13 +43,13 @@ pub enum ControlError {
         wanted: &'static str,
     },
     /// The flow would reject the copy on receipt.
-    #[error("the flow would not take it: {}", .0.explain())]
+    #[error("the flow would refuse the message: {}", .0.explain())]
     Refused(Attention),
     /// The body has several messages where one is expected.
-    #[error("these are {0} messages under one envelope; a dry run takes one: give one of them")]
+    #[error("the input has {0} messages in one envelope; a dry run takes one: send one of them")]
     Batch(usize),
     /// The copy does not differ from the original.
-    #[error("nothing is changed; replay the message instead")]
+    #[error("the copy does not differ from the original; replay the message instead")]
     Unchanged,
     /// The flow's address could not be bound again.
     #[error(
@@ -164,7 +164,7 @@ impl Engine {
         if !is_in_chart(&stored) {
             return Err(ControlError::WrongState {
                 state: stored.summary.state.word(),
-                wanted: "settled: only what is in the chart and needs attention can be",
+                wanted: "settled: only a message in the chart that needs attention can be",
             });
         }
         let settled = Change::Progress(at_rest(&stored, State::Mapped, &said("settled", by, why)));

@@ -250,7 +250,7 @@ impl Engine {
         let _ = joined.await;
         // Once this is on disk, the states that the workers recorded asynchronously are too.
         if let Err(error) = self.work.journal.ledger().record(Vec::new()).await {
-            tracing::warn!(%error, "the last states are not written down; they are found again");
+            tracing::warn!(%error, "the last states were not recorded; they are recovered at the next start");
         }
         if n_left == 0 {
             Drained::Completely

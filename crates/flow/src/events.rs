@@ -247,7 +247,7 @@ fn log(event: Event<'_>) {
             );
         }
         Event::ControlIdReused { flow, sequence } => {
-            tracing::warn!(flow, sequence, "control id used again by another message");
+            tracing::warn!(flow, sequence, "control id reused by a different message");
         }
         Event::Acknowledged { flow, code } => tracing::debug!(flow, code, "acknowledged"),
         Event::MessageApplied {
@@ -278,16 +278,16 @@ fn log(event: Event<'_>) {
             wait,
         } => {
             let wait_ms = wait.as_millis();
-            tracing::warn!(flow, sequence, n_attempts, %wait_ms, "message will be tried again");
+            tracing::warn!(flow, sequence, n_attempts, %wait_ms, "message will be retried");
         }
         Event::Conflict { flow, sequence } => {
-            tracing::debug!(flow, sequence, "conflict, done again");
+            tracing::debug!(flow, sequence, "write conflict, applied again");
         }
         Event::Recovered { flow, n_messages } => {
-            tracing::info!(flow, n_messages, "messages of an earlier run taken up");
+            tracing::info!(flow, n_messages, "messages of an earlier run recovered");
         }
         Event::JournalFailed { flow } => {
-            tracing::error!(flow, "the journal cannot write: nothing is acknowledged");
+            tracing::error!(flow, "the journal cannot write: no message is acknowledged");
         }
     }
 }

@@ -34,13 +34,13 @@ pub struct Joined {
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// The journal or its ledger could not be read or written.
-    #[error("the journal could not be joined to the chart")]
+    #[error("the journal could not be reconciled with the chart")]
     Journal(#[from] store::journal::ReadError),
     /// The chart could not be read or written.
-    #[error("the chart could not be joined to the journal")]
+    #[error("the chart could not be reconciled with the journal")]
     Chart(#[from] store::chart::ReadError),
     /// The ledger could not be written.
-    #[error("the ledger could not be made to agree with journal and chart")]
+    #[error("the ledger could not be reconciled with journal and chart")]
     Ledger(#[from] WriteError),
 }
 
@@ -75,7 +75,7 @@ pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
         tracing::warn!("{notice}");
         // On a full disk the notice is repeated at the next start.
         if let Err(error) = journal.ledger().notice(notice.clone()).wait() {
-            tracing::warn!(%error, "a notice could not be written down");
+            tracing::warn!(%error, "could not record a notice");
         }
     }
     remember(chart, journal);
@@ -90,7 +90,7 @@ pub fn remember(chart: &Chart, journal: &Journal) {
     // If this fails, an older copy may pass for a newer one whose position was never recorded;
     // nothing worse.
     if let Err(error) = journal.remember(&chart.position()) {
-        tracing::debug!(%error, "the stores' positions could not be written down");
+        tracing::debug!(%error, "could not record the stores' positions");
     }
 }
 
@@ -152,9 +152,9 @@ impl<'a> Found<'a> {
         let ledger = self.journal.ledger().opened();
         for path in self.journal.set_aside() {
             self.notices.push(format!(
-                "The journal file `{}` could not be read and was set aside. Its messages are not in the journal any \
-                 more. Restore the file from a backup under its own name (without `.damaged-…`) while the \
-                 server is stopped, or let the senders send again.",
+                "The journal file `{}` could not be read and was set aside. Its messages are no longer in the \
+                 journal. Restore the file from a backup under its own name (without `.damaged-…`) while the \
+                 server is stopped, or have the senders send again.",
                 path.display()
             ));
         }
@@ -182,17 +182,17 @@ impl<'a> Found<'a> {
         }
         if last < own {
             self.notices.push(format!(
-                "The journal is older than chart and ledger remember: its last message is {last}, they know of \
-                 message {own}. What came in between is in the chart as far as it was applied, and its \
-                 original bytes are lost here. Restore the newest backup of `journal/`, or let the senders \
-                 send again what came since. New messages are numbered from {} on.",
+                "The journal is older than chart and ledger remember: its last message is {last}, but they know of \
+                 message {own}. Messages in between are in the chart if they were applied, but their \
+                 original bytes are lost here. Restore the newest backup of `journal/`, or have the senders \
+                 send these messages again. New messages are numbered from {} on.",
                 own.get() + 1
             ));
         } else if is_replaced {
             self.notices.push(format!(
                 "The journal is a new one: the journal whose messages the chart has (up to message {all}) is gone. \
-                 Messages that came and were not applied yet are lost; what was applied stays in the chart. \
-                 Stop the server and restore `journal/` from a backup, or let the senders send again. New \
+                 Messages that were received and not applied yet are lost; applied ones stay in the chart. \
+                 Stop the server and restore `journal/` from a backup, or have the senders send again. New \
                  messages are numbered from {} on.",
                 all.get() + 1
             ));
@@ -234,8 +234,8 @@ impl<'a> Found<'a> {
             "was lost"
         };
         self.notices.push(format!(
-            "The ledger (`flow.db`: where each message stands, what people held or skipped, stopped flows) {what}. It \
-             was made again from journal and chart. Look at the messages that are held now, and stop again \
+            "The ledger (`flow.db`: the state of each message, messages held or skipped, stopped flows) {what}. It \
+             was rebuilt from journal and chart. Review the messages that are held now, and stop again \
              the flows that were stopped."
         ));
         Some(Doubt::UpTo(applied))
@@ -266,9 +266,9 @@ impl<'a> Found<'a> {
                 "is older than journal and ledger remember"
             };
             self.notices.push(format!(
-                "The chart (`chart.db`) {what}. Messages that it lacks are applied to it again from the journal. What was \
+                "The chart (`chart.db`) {what}. Messages that it lacks are applied to it again from the journal. Data \
                  written through the API or imported as FHIR since, and messages whose journal days are \
-                 pruned, cannot be made again: restore the newest backup of `chart.db` where that matters."
+                 pruned, cannot be restored this way: restore the newest backup of `chart.db` where that matters."
             ));
             return Ok(true);
         }
@@ -282,13 +282,13 @@ impl<'a> Found<'a> {
         }
         if 0 < done.n_held {
             said.push(format!(
-                "{} messages are held because nobody knows whether a person had decided about them",
+                "{} messages are held because it is unknown if a person had decided about them",
                 done.n_held
             ));
         }
         if 0 < done.n_gone {
             said.push(format!(
-                "{} messages that the ledger knew are not in the journal any more",
+                "{} messages that the ledger knew are no longer in the journal",
                 done.n_gone
             ));
         }

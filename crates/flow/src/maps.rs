@@ -160,7 +160,7 @@ impl LiveMaps {
                     "maps reloaded"
                 );
             }
-            Ok(done) => tracing::info!(by, version = done.after, "maps read again, unchanged"),
+            Ok(done) => tracing::info!(by, version = done.after, "maps reloaded, unchanged"),
             Err(refused) => {
                 for reason in &refused.reasons {
                     tracing::error!(by, reason, "maps refused, those in use stay");

@@ -110,12 +110,12 @@ impl Metrics {
         );
         self.register(
             "flow_messages_repeated",
-            "Repeats answered with the stored acknowledgement",
+            "Duplicates answered with the stored acknowledgement",
             &self.repeated,
         );
         self.register(
             "flow_control_ids_reused",
-            "Control ids used again with another body",
+            "Control ids reused with a different body",
             &self.reused_ids,
         );
         self.register(
@@ -130,12 +130,12 @@ impl Metrics {
         );
         self.register(
             "flow_resources_changed",
-            "Resources made or changed",
+            "Resources created or changed",
             &self.changed,
         );
         self.register(
             "flow_needs_attention",
-            "Messages for a person to look at, by reason",
+            "Messages that need attention, by reason",
             &self.attention,
         );
         self.register(
@@ -145,19 +145,15 @@ impl Metrics {
         );
         self.register(
             "flow_retries",
-            "Applications tried again after an error that may pass",
+            "Retries after a transient error",
             &self.retried,
         );
         self.register(
             "flow_conflicts",
-            "Applications done again because another message was quicker",
+            "Applications repeated because another message committed first",
             &self.conflicts,
         );
-        self.register(
-            "flow_connections",
-            "Connections open now",
-            &self.connections,
-        );
+        self.register("flow_connections", "Open connections", &self.connections);
         self.register(
             "flow_connections_closed",
             "Connections closed, by reason",
@@ -165,17 +161,17 @@ impl Metrics {
         );
         self.register(
             "flow_messages_waiting",
-            "Messages on their way to the chart",
+            "Messages queued or in progress",
             &self.waiting,
         );
         self.register(
             "flow_journal_seconds",
-            "From a message's last byte to its fsync",
+            "Time from a message's last byte to its fsync",
             &self.journal_seconds,
         );
         self.register(
             "flow_applied_seconds",
-            "From receipt to the commit in the chart",
+            "Time from receipt to the commit in the chart",
             &self.applied_seconds,
         );
     }

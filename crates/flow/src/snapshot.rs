@@ -37,7 +37,7 @@ pub struct FlowSnapshot {
     pub senders: Vec<Sender>,
     /// Health of the source.
     pub feed: Feed,
-    /// Connections open now.
+    /// Open connections.
     pub connections: usize,
     /// Messages in the journal.
     pub received: u64,

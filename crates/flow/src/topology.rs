@@ -242,7 +242,11 @@ pub fn check(config: &EngineConfig) -> Vec<Problem> {
         check_flow(config, flow, &mut problems);
         let earlier = config.flows.iter().take(idx);
         if earlier.clone().any(|other| other.name == flow.name) {
-            problems.push(flow.problem("name", "two flows have this name", "Give each its own."));
+            problems.push(flow.problem(
+                "name",
+                "two flows have this name",
+                "Give each flow its own name.",
+            ));
         }
         let SourceConfig::Mllp(own) = &flow.source;
         if own.listen.port() != 0
@@ -278,13 +282,13 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
         problems.push(flow.problem(
             "processing_ids",
             "training and debugging messages never reach a production chart",
-            "Leave `T` and `D` out, or set `production = false` for a test system.",
+            "Remove `T` and `D`, or set `production = false` for a test system.",
         ));
     }
     if flow.processing_ids.is_empty() {
         problems.push(flow.problem(
             "processing_ids",
-            "no message would be taken",
+            "no message would be accepted",
             "Write [\"P\"].",
         ));
     }
@@ -300,8 +304,8 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
     if !(1..=usize::from(u16::MAX)).contains(&flow.max_parts) {
         problems.push(flow.problem(
             "max_parts",
-            "it must lie between 1 and 65,535: more segments are never split",
-            "Leave it out for 10,000.",
+            "the value must be between 1 and 65,535: the parser never splits more segments",
+            "Omit it for 10,000.",
         ));
     }
     let SourceConfig::Mllp(mllp) = &flow.source;
@@ -310,15 +314,15 @@ fn check_flow(config: &EngineConfig, flow: &FlowConfig, problems: &mut Vec<Probl
         ("source.mllp.max_frame_bytes", mllp.max_frame_bytes, "16"),
     ] {
         if !(1 << 10..=LARGEST_FRAME).contains(&n_bytes) {
-            let remedy = format!("Write 1 KiB to 256 MiB, or leave it out for {usual} MiB.");
-            problems.push(flow.problem(at, "it is too small or too large", &remedy));
+            let remedy = format!("Write 1 KiB to 256 MiB, or omit it for {usual} MiB.");
+            problems.push(flow.problem(at, "the value is out of range", &remedy));
         }
     }
     if mllp.max_connections == 0 || mllp.max_pipelined == 0 {
         problems.push(flow.problem(
             "source.mllp",
             "`max_connections` and `max_pipelined` must be at least 1",
-            "Leave them out.",
+            "Omit them.",
         ));
     }
 }

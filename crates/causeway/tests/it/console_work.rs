@@ -308,7 +308,11 @@ fn queues_show_what_waits_and_the_overview_its_span() {
         browser.go(&format!("{base}/queues"));
         (browser.count(".attention tbody tr") == 1).then_some(())
     });
-    assert!(browser.text(".attention").contains("no production message"));
+    assert!(
+        browser
+            .text(".attention")
+            .contains("not a production message")
+    );
     // What is counted is what opens, here and on the overview.
     for page in ["/queues", "/"] {
         browser.go(&format!("{base}{page}"));

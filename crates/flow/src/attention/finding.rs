@@ -25,9 +25,9 @@ pub struct Finding {
 }
 
 const LEFT_OUT: &str =
-    "It is left out. Mend the map and replay, or correct the message and send it again.";
+    "The value is left out. Fix the map and replay, or correct the message and send it again.";
 const REPLACED: &str =
-    "It is in the chart in another form. If that is not what is meant, mend the map and replay.";
+    "It is in the chart in another form. If that is not intended, fix the map and replay.";
 
 /// Returns what the message's flow knows about its source: dialect, zone and authorities. A flow
 /// that is no longer configured gets the plain maps.

@@ -76,7 +76,7 @@ impl Engine {
         if self.work.board.contains(wanted.of.get()) {
             return Err(ControlError::WrongState {
                 state: "on its way",
-                wanted: "sent again; hold it first",
+                wanted: "resent; hold it first",
             });
         }
         let target = self.flow(wanted.flow.unwrap_or(&stored.summary.flow))?;

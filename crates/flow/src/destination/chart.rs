@@ -209,7 +209,7 @@ impl ChartDestination {
             Err(ApplyError::Overloaded) => Some(Outcome::Unavailable),
             Err(error @ (ApplyError::Stopped { .. } | ApplyError::Closed(_))) => {
                 if let Some(n_unsaid) = self.unwritable.record(Instant::now()) {
-                    tracing::error!(sequence = task.sequence.get(), %error, n_unsaid, "the chart takes no writes");
+                    tracing::error!(sequence = task.sequence.get(), %error, n_unsaid, "the chart accepts no writes");
                 }
                 Some(Outcome::Unavailable)
             }

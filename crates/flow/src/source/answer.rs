@@ -215,7 +215,7 @@ impl Desk {
             }
             // The message is safe here and continues; the sender may ask again.
             Some(Finished::Waits) | None => {
-                let text = "the message is kept and not decided yet; ask again";
+                let text = "the message is stored and not processed yet; ask again";
                 (
                     Outcome::Rejected,
                     vec![AckError::new(Condition::InternalError, text)],

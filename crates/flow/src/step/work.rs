@@ -455,8 +455,8 @@ impl Work {
         let progress = self.journal.ledger().progress(sequence).ok().flatten();
         let before = progress.and_then(|progress| progress.map_version);
         let before = before.map_or_else(
-            || "in the chart by none before".to_owned(),
-            |before| format!("before by {before}"),
+            || "not applied before".to_owned(),
+            |before| format!("previously by {before}"),
         );
         Some(Change::ReplayDone {
             sequence,
@@ -475,7 +475,7 @@ impl Work {
         });
         if let Err(error) = self.journal.ledger().record(changes).wait() {
             // It holds in memory until the end of this run; after that, the head fails again.
-            tracing::error!(%error, "a parked partition could not be written down");
+            tracing::error!(%error, "could not record a parked partition");
         }
     }
 

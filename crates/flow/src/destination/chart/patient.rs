@@ -94,7 +94,7 @@ impl<'a> Planner<'a> {
         self.concerns.push(Concern::new(
             Attention::NamelessPatient,
             "PID-3",
-            "no number here names a person, so this message's patient is a record of its own",
+            "no number identifies a person, so the patient of this message has a separate record",
         ));
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Planner<'a> {
                 self.concerns.push(Concern::new(
                     Attention::UnclearCorrection,
                     place_of(placing.draft, "code"),
-                    "its time fits none of the results that have this code",
+                    "the time matches none of the results with this code",
                 ));
             }
         }
@@ -198,7 +198,7 @@ impl<'a> Planner<'a> {
             self.concerns.push(Concern::new(
                 Attention::NumberOfAnother,
                 place_of(draft, "identifier"),
-                "its number is that of another patient's record",
+                "the number belongs to another patient's record",
             ));
         }
         self.mark_owner(draft, slot, &mut claims)?;

@@ -404,7 +404,7 @@ impl<'a> Planner<'a> {
         self.concerns.push(Concern::new(
             Attention::FutureDated,
             "MSH-7",
-            "the event is dated more than a day ahead, so the time of arrival counts",
+            "the event is dated more than a day ahead, so the time of arrival is used",
         ));
         Some(received)
     }
