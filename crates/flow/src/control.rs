@@ -9,7 +9,7 @@ mod resend;
 mod switch;
 
 pub use import::{Import, Imported};
-pub use resend::{Resend, Resent, Resented};
+pub use resend::{Resend, ResendResult, Resent};
 pub use switch::Stopped;
 
 use crate::attention::{self, Attention};
@@ -131,7 +131,7 @@ impl Engine {
     /// fsync.
     pub fn release(&self, sequence: Sequence) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
-        self.must_wait(sequence, "released")?;
+        self.refuse_unless_waiting(sequence, "released")?;
         may_pass(&flow, &stored)?;
         self.let_go(&flow, &stored)
     }
@@ -141,7 +141,7 @@ impl Engine {
     pub fn hold(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (_, stored) = self.find(sequence)?;
         if !self.work.board.withdraw(sequence.get()) {
-            self.must_wait(sequence, "held")?;
+            self.refuse_unless_waiting(sequence, "held")?;
         }
         let held = Change::Progress(at_rest(&stored, State::Held, &said("held", by, why)));
         self.work.journal.ledger().record(vec![held]).wait()?;
@@ -152,7 +152,7 @@ impl Engine {
     /// waiting behind it continue. Blocks for an fsync.
     pub fn dismiss(&self, sequence: Sequence, by: &str, why: &str) -> Result<(), ControlError> {
         let (flow, stored) = self.find(sequence)?;
-        self.must_wait(sequence, "skipped")?;
+        self.refuse_unless_waiting(sequence, "skipped")?;
         self.set_aside(&flow, &stored, &said("skipped", by, why))
     }
 
@@ -183,7 +183,7 @@ impl Engine {
         let message = Message::parse(body);
         let header = decode::header(&message);
         let is_message = message.first("MSH").is_some();
-        let refused = decode::at_the_door(
+        let refused = decode::refusal_on_receipt(
             (&message, &header, is_message),
             &flow.config,
             &*self.work.destination,
@@ -256,8 +256,8 @@ impl Engine {
 
     fn go_on_behind(&self, flow: &Arc<Flow>, head: Sequence, job: Option<Job>) {
         let mut of_head = job;
-        self.work.board.release(head.get(), |lot| {
-            let behind = lot.behind.iter().filter_map(|number| {
+        self.work.board.release(head.get(), |parked| {
+            let behind = parked.behind.iter().filter_map(|number| {
                 let stored = self
                     .work
                     .journal
@@ -278,7 +278,11 @@ impl Engine {
     }
 
     /// Fails unless the message is at rest and not yet in the chart.
-    fn must_wait(&self, sequence: Sequence, wanted: &'static str) -> Result<(), ControlError> {
+    fn refuse_unless_waiting(
+        &self,
+        sequence: Sequence,
+        wanted: &'static str,
+    ) -> Result<(), ControlError> {
         let progress = self.work.journal.ledger().progress(sequence)?;
         let (state, reason) = progress.map_or((State::Received, None), |progress| {
             (progress.state, progress.reason)

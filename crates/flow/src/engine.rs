@@ -143,8 +143,8 @@ impl Engine {
                 flow.valve.close();
             }
         }
-        recovery::take_up(&work, &flows)?;
-        recovery::name_senders(&work, &flows)?;
+        recovery::recover(&work, &flows)?;
+        recovery::restore_senders(&work, &flows)?;
         let workers = start_workers(&work, config.workers)?;
         let (stop, stopped) = watch::channel(false);
         let intake = Intake::start(work.journal.clone(), Arc::clone(&work));
@@ -184,9 +184,10 @@ impl Engine {
 
     /// Returns how many recovered messages, left by an earlier run or missing from the chart, are
     /// still to be applied.
-    pub fn n_taken_up(&self) -> u64 {
+    pub fn n_recovering(&self) -> u64 {
         let left = self.flows.iter();
-        left.map(|flow| flow.taken_up.load(Ordering::Relaxed)).sum()
+        left.map(|flow| flow.recovered.load(Ordering::Relaxed))
+            .sum()
     }
 
     /// Returns each flow's name and the address it listens on.

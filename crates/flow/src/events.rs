@@ -316,7 +316,7 @@ impl CloseReason {
     }
 
     /// Returns true where the peer may still be sending data that nobody reads.
-    pub(crate) fn throws_away(self) -> bool {
+    pub(crate) fn discards_input(self) -> bool {
         matches!(
             self,
             Self::TooLong | Self::Noise | Self::Http | Self::Tls | Self::FrameTimeout

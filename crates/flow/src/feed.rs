@@ -109,7 +109,7 @@ impl fmt::Display for Sender {
 
 impl Senders {
     /// Records the sender of a message. Usually it is the sender of the previous one.
-    pub(crate) fn saw(&self, header: &Header) {
+    pub(crate) fn record(&self, header: &Header) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.iter().position(|sender| sender.is_of(header)) {
             Some(0) => {}
@@ -324,11 +324,11 @@ mod tests {
         };
         let senders = Senders::default();
         for n in 0..20 {
-            senders.saw(&header(&format!("APP{n}"), "F"));
+            senders.record(&header(&format!("APP{n}"), "F"));
         }
-        senders.saw(&header("LAB^1.2.3^ISO", "NORTH^4.5.6^ISO"));
-        senders.saw(&header("APP19", "F"));
-        senders.saw(&header("LAB", "NORTH"));
+        senders.record(&header("LAB^1.2.3^ISO", "NORTH^4.5.6^ISO"));
+        senders.record(&header("APP19", "F"));
+        senders.record(&header("LAB", "NORTH"));
         let names: Vec<String> = senders.all().iter().map(ToString::to_string).collect();
         assert_eq!(names.len(), MAX_SENDERS);
         assert_eq!(names[..2], ["LAB at NORTH", "APP19 at F"]);

@@ -22,7 +22,7 @@ pub(crate) struct Flow {
     /// Messages on the board.
     pub(crate) waiting: AtomicU64,
     /// Messages on the board that an earlier run left.
-    pub(crate) taken_up: AtomicU64,
+    pub(crate) recovered: AtomicU64,
     /// Number of the last connection, for the log.
     pub(crate) last_connection: AtomicU64,
     /// Memory budget for frames of its senders.
@@ -53,7 +53,7 @@ impl Flow {
             senders: Senders::default(),
             lost: Lost::default(),
             waiting: AtomicU64::new(0),
-            taken_up: AtomicU64::new(0),
+            recovered: AtomicU64::new(0),
             last_connection: AtomicU64::new(0),
             valve: Valve::default(),
             state: AtomicU8::new(0),

@@ -40,7 +40,7 @@ struct Ticket {
     body: Bytes,
     then: Then,
     pending: Pending<Appended, WriteError>,
-    told: oneshot::Sender<Result<Appended, WriteError>>,
+    reply_to: oneshot::Sender<Result<Appended, WriteError>>,
 }
 
 // === impl Intake ===
@@ -63,7 +63,7 @@ impl Intake {
         entry: Entry,
         then: Then,
     ) -> oneshot::Receiver<Result<Appended, WriteError>> {
-        let (told, answer) = oneshot::channel();
+        let (reply_to, answer) = oneshot::channel();
         let (flow, body) = (Arc::clone(flow), entry.body.clone());
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let pending = self.journal.append(entry);
@@ -73,7 +73,7 @@ impl Intake {
             body,
             then,
             pending,
-            told,
+            reply_to,
         });
         answer
     }
@@ -85,7 +85,7 @@ async fn follow(mut queue: mpsc::UnboundedReceiver<Ticket>, work: Arc<Work>) {
         body,
         then,
         pending,
-        told,
+        reply_to,
     }) = queue.recv().await
     {
         let appended = pending.await;
@@ -96,7 +96,7 @@ async fn follow(mut queue: mpsc::UnboundedReceiver<Ticket>, work: Arc<Work>) {
             Ok(Appended::Repeated { .. }) | Err(_) => None,
         };
         // The sender first: its acknowledgement waits for nothing else.
-        let _ = told.send(appended);
+        let _ = reply_to.send(appended);
         let Some((sequence, received)) = fresh else {
             continue;
         };

@@ -70,7 +70,7 @@ pub fn join(chart: &Chart, journal: &Journal) -> Result<Joined, JoinError> {
     if is_trouble || (journal.ledger().opened().is_empty && Sequence::ZERO < journal.last()) {
         done = reconcile(chart, journal, doubt.unwrap_or(Doubt::None))?;
     }
-    found.say_what_was_done(&done, chart_lost);
+    found.report_actions(&done, chart_lost);
     for notice in &found.notices {
         tracing::warn!("{notice}");
         // On a full disk the notice is repeated at the next start.
@@ -275,7 +275,7 @@ impl<'a> Found<'a> {
         Ok(false)
     }
 
-    fn say_what_was_done(&mut self, done: &Reconciled, chart_lost: bool) {
+    fn report_actions(&mut self, done: &Reconciled, chart_lost: bool) {
         let mut said = Vec::new();
         if chart_lost || 0 < done.n_again {
             said.push(format!("{} messages are applied again", done.n_again));

@@ -25,7 +25,7 @@ mod step;
 pub mod topology;
 
 pub use attention::{Attention, Concern};
-pub use control::{ControlError, Replayed, Resend, Resent, Resented};
+pub use control::{ControlError, Replayed, Resend, ResendResult, Resent};
 pub use control::{Import, Imported, Stopped};
 pub use destination::{Applied, Change, ChartDestination, Destination, DryRun, Outcome, Task};
 pub use engine::{Drained, Engine, Handles, Sources, StartError};

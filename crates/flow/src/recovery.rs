@@ -16,9 +16,9 @@ use store::journal::{Filter, Page, ReadError, Sequence, State, Stored};
 const SLICE: usize = 1024;
 
 /// Puts unfinished work onto the board.
-pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
+pub(crate) fn recover(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
     let by_name: HashMap<&str, &Arc<Flow>> = flows.iter().map(|flow| (flow.name(), flow)).collect();
-    take_up_parked(work, &by_name)?;
+    recover_parked(work, &by_name)?;
     let mut counted: HashMap<&str, u64> = HashMap::new();
     let mut after = Sequence::ZERO;
     loop {
@@ -41,7 +41,7 @@ pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError>
                 Err(other) => return Err(other),
             };
             *counted.entry(name).or_default() += 1;
-            work.take_up(flow, &stored);
+            work.recover(flow, &stored);
         }
     }
     for replay in work.journal.ledger().replays_open()? {
@@ -61,7 +61,7 @@ pub(crate) fn take_up(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError>
 }
 
 /// Restores each flow's senders from its newest messages, so that a restart forgets none.
-pub(crate) fn name_senders(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
+pub(crate) fn restore_senders(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadError> {
     for flow in flows {
         let filter = Filter {
             flow: Some(flow.name().to_owned()),
@@ -74,14 +74,14 @@ pub(crate) fn name_senders(work: &Work, flows: &[Arc<Flow>]) -> Result<(), ReadE
         for row in work.journal.list(&filter, page)?.rows.iter().rev() {
             // Bytes that are not a message name no sender, and a copy was made by a person.
             if row.no_message.is_none() {
-                flow.senders.saw(&row.header);
+                flow.senders.record(&row.header);
             }
         }
     }
     Ok(())
 }
 
-fn take_up_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), ReadError> {
+fn recover_parked(work: &Work, flows: &HashMap<&str, &Arc<Flow>>) -> Result<(), ReadError> {
     for parked in work.journal.ledger().parked()? {
         let Some(flow) = flows.get(parked.flow.as_str()) else {
             continue;
@@ -161,13 +161,13 @@ fn keys_of(flow: &Flow, stored: &Stored) -> crate::step::work::Keys {
 }
 
 impl Work {
-    fn take_up(&self, flow: &Arc<Flow>, stored: &Stored) {
+    fn recover(&self, flow: &Arc<Flow>, stored: &Stored) {
         let sequence = stored.summary.sequence;
         let summary = &stored.summary;
         // The state was lost in the crash; it is derived again from the bytes.
         match decode::refusal(&summary.header, summary.no_message.is_none(), &flow.config) {
             Some(reason) => self.show(flow, sequence, reason),
-            None => self.push(sequence, job_of(flow, stored).taken_up()),
+            None => self.push(sequence, job_of(flow, stored).recovered()),
         }
     }
 }

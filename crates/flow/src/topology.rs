@@ -405,13 +405,13 @@ impl Default for Refusals {
 
 impl AttentionPolicy {
     /// Returns true where somebody has to look at a message for this reason.
-    pub fn tells(&self, reason: Attention) -> bool {
+    pub fn applies_to(&self, reason: Attention) -> bool {
         !self.count_only.contains(&CountedReason(reason))
     }
 
     /// Keeps the concerns that somebody has to look at.
-    pub fn told(&self, mut concerns: Vec<Concern>) -> Vec<Concern> {
-        concerns.retain(|concern| self.tells(concern.reason));
+    pub fn filter(&self, mut concerns: Vec<Concern>) -> Vec<Concern> {
+        concerns.retain(|concern| self.applies_to(concern.reason));
         concerns
     }
 }

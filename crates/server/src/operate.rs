@@ -58,7 +58,7 @@ async fn ready(State(app): State<App>) -> Response {
     let asked = app.clone();
     let troubles = tokio::task::spawn_blocking(move || troubles(&asked)).await;
     let troubles = troubles.unwrap_or_else(|error| vec![error.to_string()]);
-    let n_left = app.engine.n_taken_up();
+    let n_left = app.engine.n_recovering();
     if !troubles.is_empty() && 0 < n_left {
         wrong.push(format!(
             "chart: {n_left} messages of an earlier run are still to be applied; this continues on \

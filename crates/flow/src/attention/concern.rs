@@ -25,10 +25,10 @@ pub struct Concern {
 }
 
 /// Maximum number of concerns stored per message. A message may have thousands, all alike.
-const WRITTEN: usize = 20;
+const MAX_WRITTEN: usize = 20;
 
 /// Separator between two entries.
-const BETWEEN: &str = "; ";
+const SEPARATOR: &str = "; ";
 
 // === impl Concern ===
 
@@ -69,7 +69,7 @@ impl Concern {
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One entry must not look like two.
-        let why = self.why.replace(BETWEEN, ", ");
+        let why = self.why.replace(SEPARATOR, ", ");
         match (self.place.as_str(), why.as_str()) {
             ("", why) => f.write_str(why),
             (place, "") => f.write_str(place),
@@ -82,7 +82,7 @@ impl fmt::Display for Concern {
 pub fn write<'c>(concerns: impl IntoIterator<Item = &'c Concern>) -> Option<String> {
     let mut text = String::new();
     let mut last = None;
-    for concern in concerns.into_iter().take(WRITTEN) {
+    for concern in concerns.into_iter().take(MAX_WRITTEN) {
         if last != Some(concern.reason) {
             push(&mut text, concern.reason.code());
             last = Some(concern.reason);
@@ -97,7 +97,7 @@ pub fn write<'c>(concerns: impl IntoIterator<Item = &'c Concern>) -> Option<Stri
 
 fn push(text: &mut String, entry: &str) {
     if !text.is_empty() {
-        text.push_str(BETWEEN);
+        text.push_str(SEPARATOR);
     }
     text.push_str(entry);
 }
@@ -108,7 +108,7 @@ pub fn read(text: &str) -> Vec<Concern> {
     let mut concerns: Vec<Concern> = Vec::new();
     // A reason without an entry becomes a concern of its own.
     let mut bare = None;
-    for entry in text.split(BETWEEN) {
+    for entry in text.split(SEPARATOR) {
         match (
             Attention::parse(entry),
             concerns.last().map(|concern| concern.reason),
@@ -131,7 +131,7 @@ pub fn read(text: &str) -> Vec<Concern> {
 
 /// Returns true where the ledger's text says that the message is in the chart.
 pub fn in_chart(text: &str) -> bool {
-    let code = text.split(BETWEEN).next().unwrap_or_default();
+    let code = text.split(SEPARATOR).next().unwrap_or_default();
     Attention::parse(code).is_some_and(Attention::in_chart)
 }
 

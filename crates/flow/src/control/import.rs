@@ -153,7 +153,7 @@ impl Engine {
         let message = Message::parse(bytes.clone());
         let header = decode::header(&message);
         let is_message = message.first("MSH").is_some();
-        let refusal = decode::at_the_door(
+        let refusal = decode::refusal_on_receipt(
             (&message, &header, is_message),
             &flow.config,
             &*self.work.destination,
@@ -177,7 +177,7 @@ impl Engine {
             message,
         } = coming;
         if message.is_some() {
-            flow.senders.saw(&entry.header);
+            flow.senders.record(&entry.header);
         }
         let (then, finished) = match (refusal, &message) {
             (None, Some(message)) => {

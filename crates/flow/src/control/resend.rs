@@ -39,7 +39,7 @@ pub struct Resend<'a> {
 
 /// The result of a resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resented {
+pub struct ResendResult {
     /// Position of the copy.
     pub sequence: Sequence,
     /// True where the same copy was made before and nothing was done now.
@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Engine {
     /// Copies a message and starts processing the copy. Blocks for an fsync and, where others wait
     /// behind the original, until the copy is applied.
-    pub fn resend(&self, wanted: &Resend<'_>) -> Result<Resented, ControlError> {
+    pub fn resend(&self, wanted: &Resend<'_>) -> Result<ResendResult, ControlError> {
         let stored = self
             .work
             .journal
@@ -94,7 +94,7 @@ impl Engine {
                 sequence, received, ..
             } => (sequence, received),
             Appended::Repeated { original, .. } => {
-                return Ok(Resented {
+                return Ok(ResendResult {
                     sequence: original,
                     repeated: true,
                 });
@@ -117,15 +117,15 @@ impl Engine {
         );
         let others_wait = self.work.board.behind(wanted.of.get()).is_some();
         if others_wait && target.name() == stored.summary.flow {
-            self.work.push(sequence, job.past_the_parked());
+            self.work.push(sequence, job.bypassing_parking());
             if !is_applied(finished) {
-                return Ok(Resented::new(sequence));
+                return Ok(ResendResult::new(sequence));
             }
         } else {
             self.work.push(sequence, job);
         }
         self.replace(&stored, &reason)?;
-        Ok(Resented::new(sequence))
+        Ok(ResendResult::new(sequence))
     }
 
     fn entry_of(
@@ -137,7 +137,7 @@ impl Engine {
     ) -> Result<Entry, ControlError> {
         let header = decode::header(message);
         let is_message = message.first("MSH").is_some();
-        let refusal = decode::at_the_door(
+        let refusal = decode::refusal_on_receipt(
             (message, &header, is_message),
             &target.config,
             &*self.work.destination,
@@ -189,9 +189,9 @@ fn is_applied(mut finished: oneshot::Receiver<Finished>) -> bool {
     }
 }
 
-// === impl Resented ===
+// === impl ResendResult ===
 
-impl Resented {
+impl ResendResult {
     fn new(sequence: Sequence) -> Self {
         Self {
             sequence,

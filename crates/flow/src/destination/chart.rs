@@ -107,7 +107,7 @@ impl ChartDestination {
         if !conversion.supported {
             return Err(refused(Attention::NoMap, &conversion));
         }
-        if conversion.drafts.iter().all(says_who_sent_it) {
+        if conversion.drafts.iter().all(names_sender) {
             return Err(refused(Attention::MapFailed, &conversion));
         }
         Ok(conversion)
@@ -227,7 +227,7 @@ impl ChartDestination {
 
 /// Returns true for the header and what it names: if a message holds nothing else, nothing reaches
 /// the chart.
-fn says_who_sent_it(draft: &Draft) -> bool {
+fn names_sender(draft: &Draft) -> bool {
     matches!(
         draft.resource_type,
         "MessageHeader" | "Organization" | "Practitioner"

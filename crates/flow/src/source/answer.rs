@@ -68,10 +68,10 @@ pub(crate) enum Application {
     Outcome,
 }
 
-/// Time that a sender waits for an outcome before it is told to ask again.
+/// Time that a sender waits for an outcome before it is outcome to ask again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Interval between checks for an outcome that another connection waits for.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 // === impl Prepared ===
 
@@ -112,7 +112,7 @@ impl Desk {
                 application: self.promise(flow, message),
             };
         };
-        let (outcome, errors) = blame::of(flow, &Refused::at_the_door(reason));
+        let (outcome, errors) = blame::of(flow, &Refused::on_receipt(reason));
         // 2.9.3.2: a refusing accept acknowledgement is final; no application acknowledgement
         // follows.
         if let Some(code) = ack::accept_code(message, outcome) {
@@ -239,9 +239,9 @@ impl Desk {
     ) -> Option<Finished> {
         let until = Instant::now() + patience;
         if let Some(finished) = finished
-            && let Ok(Ok(told)) = tokio::time::timeout(patience, finished).await
+            && let Ok(Ok(outcome)) = tokio::time::timeout(patience, finished).await
         {
-            return Some(told);
+            return Some(outcome);
         }
         self.look_up(sequence, until).await
     }
@@ -268,7 +268,7 @@ impl Desk {
                 }
                 State::Parked => return Some(Finished::Waits),
                 State::Received if until < Instant::now() => return None,
-                State::Received => tokio::time::sleep(GLANCE).await,
+                State::Received => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }

@@ -121,8 +121,8 @@ pub(crate) async fn serve(
         Ok(Ok(mut write)) => {
             // The peer reads our last answers, then the end of the stream.
             let _ = write.shutdown().await;
-            if reason.throws_away() {
-                let _ = timeout(LINGER, throw_away(&mut read)).await;
+            if reason.discards_input() {
+                let _ = timeout(LINGER, discard_input(&mut read)).await;
             }
         }
         Err(_) => reason = CloseReason::Network,
@@ -222,7 +222,7 @@ impl Reader<'_> {
                     self.keep_noise(queue).await;
                     self.message(body, None, queue).await
                 }
-                Step::Noise(bytes) => self.hear(&bytes),
+                Step::Noise(bytes) => self.record_noise(&bytes),
                 Step::TooLong { kept } => {
                     self.message(kept, Some(CloseReason::TooLong), queue).await
                 }
@@ -235,7 +235,7 @@ impl Reader<'_> {
     }
 
     /// Records bytes outside of frames.
-    fn hear(&mut self, bytes: &[u8]) -> Option<CloseReason> {
+    fn record_noise(&mut self, bytes: &[u8]) -> Option<CloseReason> {
         // Some senders write line ends between frames; these mean nothing.
         if self.noise.is_empty()
             && bytes
@@ -311,18 +311,18 @@ impl Reader<'_> {
         // For an incomplete message, or one too large to be translated, the beginning tells who
         // sent it and how it is answered.
         let too_large = decode::too_large(body.len(), &self.flow.config);
-        let told = if broken.is_some() || too_large.is_some() {
+        let readable = if broken.is_some() || too_large.is_some() {
             body.slice(..body.len().min(SMALL))
         } else {
             body.clone()
         };
-        let message = Message::parse(told);
+        let message = Message::parse(readable);
         let header = decode::header(&message);
         let is_message = broken.is_none() && message.first("MSH").is_some();
         if is_message {
-            self.flow.senders.saw(&header);
+            self.flow.senders.record(&header);
         }
-        let refusal = decode::at_the_door(
+        let refusal = decode::refusal_on_receipt(
             (&message, &header, is_message),
             &self.flow.config,
             &*self.shared.destination,
@@ -400,7 +400,7 @@ impl Reader<'_> {
     }
 }
 
-async fn throw_away(read: &mut OwnedReadHalf) {
+async fn discard_input(read: &mut OwnedReadHalf) {
     let mut chunk = vec![0; 64 << 10];
     while let Ok(n_bytes) = read.read(&mut chunk).await
         && n_bytes != 0

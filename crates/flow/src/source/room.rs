@@ -19,9 +19,9 @@ pub(super) const SMALL: usize = 64 << 10;
 pub(super) const MEDIUM: usize = 1 << 20;
 
 /// Budget of a flow for small frames, and as much again for medium ones.
-const OF_FLOW: usize = 32 << 20;
+const FLOW_BUDGET: usize = 32 << 20;
 /// Budget for large frames: three of the default size, or two of the largest where that is larger.
-const OF_FLOW_LARGE: usize = 48 << 20;
+const FLOW_BUDGET_LARGE: usize = 48 << 20;
 
 /// The memory budget of one flow for frames.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ pub(super) enum Class {
 impl Room {
     /// Creates a budget for frames of at most `largest` bytes.
     pub(crate) fn new(largest: usize) -> Self {
-        let large = OF_FLOW_LARGE.max(2 * largest);
+        let large = FLOW_BUDGET_LARGE.max(2 * largest);
         let even = Limit {
-            flow: kilobytes(OF_FLOW),
-            address: kilobytes(OF_FLOW / 2),
+            flow: kilobytes(FLOW_BUDGET),
+            address: kilobytes(FLOW_BUDGET / 2),
         };
         let limits = [
             even,

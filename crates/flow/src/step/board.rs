@@ -4,7 +4,7 @@
 //! Invariant: a job is found to be parked at the moment it is taken, under the same lock under
 //! which a release returns the parked jobs; so no later message slips in between.
 
-use super::parking::{Lot, Parking};
+use super::parking::{ParkedSet, Parking};
 use super::schedule::{Key, Schedule};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,7 +80,7 @@ impl<J: Park> Board<J> {
             }
             let now = self.now();
             if let Some((number, job)) = state.schedule.take(now) {
-                let Some(head) = state.parking.stand_behind(number, job.parking_keys()) else {
+                let Some(head) = state.parking.wait_behind(number, job.parking_keys()) else {
                     return Some(Taken::Run(number, job));
                 };
                 let n_moved_up = state.schedule.finish(number);
@@ -122,15 +122,19 @@ impl<J: Park> Board<J> {
         let mut state = self.lock();
         state.parking.park(head, keys);
         for (number, keys) in behind {
-            state.parking.stand_behind(*number, keys);
+            state.parking.wait_behind(*number, keys);
         }
     }
 
     /// Releases everything behind `head`, and puts `jobs`, made from it, back at their old places.
-    pub(crate) fn release(&self, head: u64, jobs: impl FnOnce(&Lot) -> Vec<(u64, Vec<Key>, J)>) {
+    pub(crate) fn release(
+        &self,
+        head: u64,
+        jobs: impl FnOnce(&ParkedSet) -> Vec<(u64, Vec<Key>, J)>,
+    ) {
         let mut state = self.lock();
-        let lot = state.parking.release(head).unwrap_or_default();
-        for (number, keys, job) in jobs(&lot) {
+        let set = state.parking.release(head).unwrap_or_default();
+        for (number, keys, job) in jobs(&set) {
             state.schedule.push(number, keys, job);
         }
         drop(state);
@@ -139,7 +143,10 @@ impl<J: Park> Board<J> {
 
     /// Returns the messages that wait behind `head`.
     pub(crate) fn behind(&self, head: u64) -> Option<Vec<u64>> {
-        self.lock().parking.lot(head).map(|lot| lot.behind.clone())
+        self.lock()
+            .parking
+            .parked_set(head)
+            .map(|set| set.behind.clone())
     }
 
     /// Returns the number of unfinished jobs.

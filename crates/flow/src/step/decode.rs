@@ -86,7 +86,7 @@ pub(crate) fn refusal(header: &Header, is_message: bool, flow: &FlowConfig) -> O
 
 /// Returns the reason to refuse a newly received message, however it arrives: checked before it is
 /// journaled, sent in its answer, and shown by a dry run.
-pub(crate) fn at_the_door(
+pub(crate) fn refusal_on_receipt(
     (message, header, is_message): (&Message, &Header, bool),
     flow: &FlowConfig,
     destination: &dyn Destination,

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 /// The parked partitions of all flows.
 #[derive(Debug, Default)]
 pub(crate) struct Parking {
-    heads: BTreeMap<u64, Lot>,
+    heads: BTreeMap<u64, ParkedSet>,
     keys: HashMap<Key, u64>,
 }
 
 /// The keys and messages that wait behind one head.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lot {
+pub(crate) struct ParkedSet {
     /// Parked keys.
     pub(crate) keys: Vec<Key>,
     /// Waiting messages, in order.
@@ -32,39 +32,39 @@ impl Parking {
     }
 
     /// Returns the head that blocks `keys`, if any; `number` then waits there too.
-    pub(crate) fn stand_behind(&mut self, number: u64, keys: &[Key]) -> Option<u64> {
+    pub(crate) fn wait_behind(&mut self, number: u64, keys: &[Key]) -> Option<u64> {
         let head = keys.iter().find_map(|key| self.keys.get(key).copied())?;
         if head == number {
             return None;
         }
-        if let Some(lot) = self.heads.get_mut(&head)
-            && let Err(place) = lot.behind.binary_search(&number)
+        if let Some(set) = self.heads.get_mut(&head)
+            && let Err(place) = set.behind.binary_search(&number)
         {
-            lot.behind.insert(place, number);
+            set.behind.insert(place, number);
         }
         self.claim(head, keys);
         Some(head)
     }
 
     /// Releases everything behind `head`.
-    pub(crate) fn release(&mut self, head: u64) -> Option<Lot> {
-        let lot = self.heads.remove(&head)?;
+    pub(crate) fn release(&mut self, head: u64) -> Option<ParkedSet> {
+        let set = self.heads.remove(&head)?;
         self.keys.retain(|_, other| *other != head);
-        Some(lot)
+        Some(set)
     }
 
     /// Returns the keys and messages behind `head`; none where it is not a failing head.
-    pub(crate) fn lot(&self, head: u64) -> Option<&Lot> {
+    pub(crate) fn parked_set(&self, head: u64) -> Option<&ParkedSet> {
         self.heads.get(&head)
     }
 
     fn claim(&mut self, head: u64, keys: &[Key]) {
         for key in keys {
             self.keys.entry(*key).or_insert(head);
-            if let Some(lot) = self.heads.get_mut(&head)
-                && !lot.keys.contains(key)
+            if let Some(set) = self.heads.get_mut(&head)
+                && !set.keys.contains(key)
             {
-                lot.keys.push(*key);
+                set.keys.push(*key);
             }
         }
     }
@@ -79,27 +79,27 @@ mod tests {
         let mut parking = Parking::default();
         parking.park(5, &[10]);
         assert_eq!(
-            parking.stand_behind(5, &[10]),
+            parking.wait_behind(5, &[10]),
             None,
             "the head itself may run"
         );
         assert_eq!(
-            parking.stand_behind(6, &[20]),
+            parking.wait_behind(6, &[20]),
             None,
             "another patient goes on"
         );
         assert_eq!(
-            parking.stand_behind(7, &[10, 20]),
+            parking.wait_behind(7, &[10, 20]),
             Some(5),
             "the merge waits"
         );
         assert_eq!(
-            parking.stand_behind(8, &[20]),
+            parking.wait_behind(8, &[20]),
             Some(5),
             "nobody overtakes the merge"
         );
-        let lot = parking.release(5).unwrap();
-        assert_eq!(lot.behind, [7, 8]);
-        assert_eq!(parking.stand_behind(9, &[10]), None);
+        let set = parking.release(5).unwrap();
+        assert_eq!(set.behind, [7, 8]);
+        assert_eq!(parking.wait_behind(9, &[10]), None);
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Job {
     is_confirmed: bool,
     n_attempts: u32,
     /// True where an earlier run left the message.
-    is_taken_up: bool,
+    is_recovered: bool,
 }
 
 /// The keys that order a message.
@@ -90,10 +90,10 @@ const MAX_BYTES_IN_MEMORY: usize = 64 << 20;
 
 impl Refused {
     /// Maximum number of issues that are reported.
-    pub(crate) const TOLD: usize = 3;
+    pub(crate) const MAX_REPORTED: usize = 3;
 
     /// Creates a refusal on receipt, before the message is processed.
-    pub(crate) fn at_the_door(reason: Attention) -> Self {
+    pub(crate) fn on_receipt(reason: Attention) -> Self {
         Self {
             reason,
             issues: Vec::new(),
@@ -101,7 +101,7 @@ impl Refused {
     }
 
     fn new(reason: Attention, issues: &[String]) -> Self {
-        let issues = issues.iter().take(Self::TOLD).cloned().collect();
+        let issues = issues.iter().take(Self::MAX_REPORTED).cloned().collect();
         Self { reason, issues }
     }
 
@@ -145,14 +145,14 @@ impl Job {
             replay: None,
             is_confirmed: false,
             n_attempts: 0,
-            is_taken_up: false,
+            is_recovered: false,
         }
     }
 
     /// Marks the job as left by an earlier run, to be counted until it is done.
-    pub(crate) fn taken_up(mut self) -> Self {
-        self.flow.taken_up.fetch_add(1, Ordering::Relaxed);
-        self.is_taken_up = true;
+    pub(crate) fn recovered(mut self) -> Self {
+        self.flow.recovered.fetch_add(1, Ordering::Relaxed);
+        self.is_recovered = true;
         self
     }
 
@@ -169,7 +169,7 @@ impl Job {
     }
 
     /// Lets the job bypass parking: it takes the place of the head that others wait for.
-    pub(crate) fn past_the_parked(mut self) -> Self {
+    pub(crate) fn bypassing_parking(mut self) -> Self {
         self.keys.parking.clear();
         self
     }
@@ -190,8 +190,8 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.flow.waiting.fetch_sub(1, Ordering::Relaxed);
-        if self.is_taken_up {
-            self.flow.taken_up.fetch_sub(1, Ordering::Relaxed);
+        if self.is_recovered {
+            self.flow.recovered.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -354,7 +354,7 @@ impl Work {
             n => format!("{n} resources changed"),
         };
         let replay = self.replay_done(sequence, job, (&applied.map_version, &what));
-        let concerns = job.flow.config.attention.told(applied.concerns);
+        let concerns = job.flow.config.attention.filter(applied.concerns);
         let mut changes = Vec::new();
         // Replayed but not applied again: what a person settled stays settled.
         if !(applied.already && self.is_settled(sequence, job)) {

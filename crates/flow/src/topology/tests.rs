@@ -49,7 +49,9 @@ fn what_is_in_the_chart_may_be_only_counted() {
     };
     let config = flow("['unusable_value']").unwrap();
     let policy = &config.flows[0].attention;
-    assert!(!policy.tells(Attention::UnusableValue) && policy.tells(Attention::Incomplete));
+    assert!(
+        !policy.applies_to(Attention::UnusableValue) && policy.applies_to(Attention::Incomplete)
+    );
     for (clause, reasons) in [
         ("it is not in the chart", "['no_map']"),
         ("no such reason", "['whatever']"),

@@ -49,8 +49,10 @@ pub(super) fn fit(draft: &Draft, existing: &Value) -> Fit {
             value.get("medicationCodeableConcept"),
             existing.get("medicationCodeableConcept"),
         )
-        .softened(),
-        "Immunization" => concept(value.get("vaccineCode"), existing.get("vaccineCode")).softened(),
+        .or_correction(),
+        "Immunization" => {
+            concept(value.get("vaccineCode"), existing.get("vaccineCode")).or_correction()
+        }
         _ => Fit::Open,
     }
 }
@@ -83,7 +85,7 @@ pub(super) fn visit(draft: &Draft, existing: &Value, (opens, by): (bool, Visits)
 
 impl Fit {
     /// Returns the match to use where a different text or medication may be a correction.
-    pub(super) fn softened(self) -> Self {
+    pub(super) fn or_correction(self) -> Self {
         match self {
             Self::Other => Self::Open,
             same => same,

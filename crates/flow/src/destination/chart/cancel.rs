@@ -40,7 +40,7 @@ const ORDERS: [(&str, &str); 2] = [
 ];
 
 /// Maximum number of orders with one number that one segment ends.
-const MOST: usize = 64;
+const MAX_ORDERS: usize = 64;
 
 /// Ends the orders named by the message's ORC segments without a detail.
 pub(super) fn settle(
@@ -104,8 +104,9 @@ fn end(
                     continue;
                 };
                 let filler = orc.field(3).repeat(1).component(1).text().into_owned();
-                let is_anothers = planner.whose_of(&patient, &existing)? == Whose::Anothers;
-                if is_anothers || apart::has_other_number(&existing.value, "FILL", &filler) {
+                let belongs_to_other =
+                    planner.whose_of(&patient, &existing)? == Whose::OtherPatient;
+                if belongs_to_other || apart::has_other_number(&existing.value, "FILL", &filler) {
                     continue;
                 }
                 found = true;
@@ -172,7 +173,10 @@ fn named(
             ..mapping::BusinessKey::default()
         };
         let own: BusinessKey = keys::own(&planner.scope, resource_type, &key, None);
-        let all = planner.finder.all_of(&own, MOST).map_err(Unfit::Read)?;
+        let all = planner
+            .finder
+            .all_of(&own, MAX_ORDERS)
+            .map_err(Unfit::Read)?;
         found.extend(all);
     }
     found.sort_unstable();

@@ -51,7 +51,7 @@ pub(super) enum Found {
 pub(super) struct Candidates {
     pub(super) all: Vec<Candidate>,
     /// True where a record of another patient has the number.
-    pub(super) is_anothers: bool,
+    pub(super) belongs_to_other: bool,
     /// First free place of each key.
     pub(super) free: Vec<BusinessKey>,
     /// Deleted resource that the keys name.
@@ -185,9 +185,9 @@ impl Planner<'_> {
                 if existing.is_name {
                     return Ok(Some(Candidate::of(Fit::Open, existing)));
                 }
-                if self.whose(placing, &existing)? == Whose::Anothers {
+                if self.whose(placing, &existing)? == Whose::OtherPatient {
                     let was_withdrawn = existing.value.text("status") == Some("entered-in-error");
-                    found.is_anothers |= !was_withdrawn && !key.is_whose;
+                    found.belongs_to_other |= !was_withdrawn && !key.is_whose;
                     return Ok(None);
                 }
                 if apart::contradicts(draft, key.rank, &existing.value) {
@@ -199,7 +199,7 @@ impl Planner<'_> {
                 let fit = if key.is_whose {
                     apart::visit(draft, &existing.value, (self.opens_visit, self.visits))
                 } else if key.is_number {
-                    apart::fit(draft, &existing.value).softened()
+                    apart::fit(draft, &existing.value).or_correction()
                 } else {
                     apart::fit(draft, &existing.value)
                 };
@@ -240,7 +240,7 @@ impl Planner<'_> {
             return Ok(None);
         }
         if let Some(existing) = self.before(slot).filter(|existing| !existing.is_name)
-            && (self.whose(placing, existing)? == Whose::Anothers
+            && (self.whose(placing, existing)? == Whose::OtherPatient
                 || apart::contradicts(draft, key.rank, &existing.value))
         {
             return Ok(None);

@@ -34,7 +34,7 @@ struct Number {
 }
 
 /// The numbers of one merge.
-struct Told {
+struct MergeNumbers {
     staying: Vec<Number>,
     going: Vec<Number>,
 }
@@ -51,7 +51,7 @@ pub(super) fn find(
     let renumbers = RENUMBERINGS.contains(&&*message.event());
     let mut merges = Vec::new();
     let mut into = HashMap::new();
-    for Told { staying, going } in pairs(message, drafts)? {
+    for MergeNumbers { staying, going } in pairs(message, drafts)? {
         if staying
             .iter()
             .any(|one| going.iter().any(|other| one.is(other)))
@@ -258,7 +258,7 @@ impl Pair {
             planner.claim(unclaimed_common(planner.finder, &self.gone)?, survivor);
             planner.know(gone, survivor);
             if let Some(idx) = self.retired {
-                planner.pass_over(idx);
+                planner.skip_draft(idx);
             }
             return Ok(Some(Merge {
                 survivor,
@@ -329,23 +329,23 @@ fn unclaimed_common(
 /// Pairs each MRG with the PID that it follows. A number that identifies no person (an account that
 /// both share, a placeholder) is ignored; a merge with nothing left on one side would retire a
 /// patient into nobody, and is refused.
-fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<Told>, Unfit> {
+fn pairs(message: &Message, drafts: &[Draft]) -> Result<Vec<MergeNumbers>, Unfit> {
     let mut pairs = Vec::new();
     let mut staying = Vec::new();
     for segment in message.segments() {
         match segment.name() {
             "PID" => staying = naming(numbers(segment.field(3)), drafts),
             "MRG" => {
-                let told = numbers(segment.field(1));
-                if told.is_empty() {
+                let retired = numbers(segment.field(1));
+                if retired.is_empty() {
                     continue;
                 }
-                let going = naming(told, drafts);
+                let going = naming(retired, drafts);
                 if going.is_empty() || staying.is_empty() {
                     return Err(Unfit::Refused(Attention::NoPatient));
                 }
                 let staying = staying.clone();
-                pairs.push(Told { staying, going });
+                pairs.push(MergeNumbers { staying, going });
             }
             _ => {}
         }

@@ -36,7 +36,7 @@ impl<'a> Planner<'a> {
             Some(slot) => slot,
             None => self.look_up_patient(draft, &naming, &own)?,
         };
-        self.must_fit(draft, slot)?;
+        self.refuse_other_person(draft, slot)?;
         self.know(own, slot);
         self.complete(slot, draft.ownership)?;
         self.assign(idx, slot);
@@ -76,7 +76,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Refuses a message about a different person than the record with its number.
-    fn must_fit(&self, draft: &Draft, slot: usize) -> Result<(), Unfit> {
+    fn refuse_other_person(&self, draft: &Draft, slot: usize) -> Result<(), Unfit> {
         let Some(before) = self.before(slot).filter(|before| !before.is_name) else {
             return Ok(());
         };

@@ -194,7 +194,7 @@ impl<'a> Planner<'a> {
             }
             None => self.elsewhere(placing, found.gone, &mut claims)?,
         };
-        if is_new && found.is_anothers {
+        if is_new && found.belongs_to_other {
             self.concerns.push(Concern::new(
                 Attention::NumberOfAnother,
                 place_of(draft, "identifier"),

@@ -188,7 +188,7 @@ impl Plan {
         let mut batch = Batch {
             applied: Some(Applied {
                 concerns: attention::write(
-                    &task.flow.attention.told(self.all_concerns(conversion)),
+                    &task.flow.attention.filter(self.all_concerns(conversion)),
                 ),
                 ..mark
             }),
@@ -495,7 +495,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Marks a draft as not kept as a resource.
-    pub(super) fn pass_over(&mut self, idx: usize) {
+    pub(super) fn skip_draft(&mut self, idx: usize) {
         self.passed.push(idx);
     }
 
@@ -554,7 +554,7 @@ const A_DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Resource types that need a patient: a fact without one could not be shown to the person it
 /// concerns.
-const SOMEBODYS: [&str; 12] = [
+const NEEDS_PATIENT: [&str; 12] = [
     "AllergyIntolerance",
     "Condition",
     "DiagnosticReport",
@@ -570,7 +570,7 @@ const SOMEBODYS: [&str; 12] = [
 ];
 
 fn is_nobodys(draft: &Draft) -> bool {
-    SOMEBODYS.contains(&draft.resource_type) && whose::patients(draft.value()).is_empty()
+    NEEDS_PATIENT.contains(&draft.resource_type) && whose::patients(draft.value()).is_empty()
 }
 
 fn lines(drafts: &[Draft]) -> HashMap<&mapping::BusinessKey, Vec<usize>> {

@@ -35,7 +35,7 @@ pub(super) fn settle(planner: &mut Planner<'_>, drafts: &[Draft]) {
             let reference = format!("{}/{}", slot.resource_type, slot.id);
             let stands = !slot.now().is_some_and(is_withdrawn);
             if let Some(report) = planner.slots.get_mut(report) {
-                put_right(report, &reference, (stands, draft));
+                correct_results(report, &reference, (stands, draft));
             }
         }
     }
@@ -47,7 +47,7 @@ fn is_withdrawn(result: &Value) -> bool {
 }
 
 /// Adds missing results and removes withdrawn ones.
-fn put_right(report: &mut Slot, reference: &str, (stands, draft): (bool, &Draft)) {
+fn correct_results(report: &mut Slot, reference: &str, (stands, draft): (bool, &Draft)) {
     let is_it = |item: &Value| item.text("reference") == Some(reference);
     let has = |report: &Slot| {
         let now = report.now();

@@ -15,7 +15,7 @@ use mapping::{Draft, Names};
 pub(super) enum Whose {
     /// The patient is the same, or one of the two is not given.
     Fits,
-    Anothers,
+    OtherPatient,
 }
 
 /// Returns the references to patients in a resource, which identify its owner.
@@ -81,7 +81,7 @@ impl Planner<'_> {
         if patients_here.is_empty() {
             return Ok(Whose::Fits);
         }
-        let mut is_anothers = false;
+        let mut belongs_to_other = false;
         for reference in patients(&existing.value) {
             let Some(id) = reference.strip_prefix("Patient/") else {
                 continue;
@@ -91,10 +91,10 @@ impl Planner<'_> {
                     return Ok(Whose::Fits);
                 }
             }
-            is_anothers = true;
+            belongs_to_other = true;
         }
-        Ok(if is_anothers {
-            Whose::Anothers
+        Ok(if belongs_to_other {
+            Whose::OtherPatient
         } else {
             Whose::Fits
         })

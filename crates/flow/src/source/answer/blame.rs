@@ -30,7 +30,7 @@ pub(super) fn warnings(message: &Message, concerns: &[Concern]) -> Vec<AckError>
     if message.version() < Version::V2_5 {
         return Vec::new();
     }
-    let concerns = concerns.iter().take(Refused::TOLD);
+    let concerns = concerns.iter().take(Refused::MAX_REPORTED);
     concerns
         .map(|concern| {
             let text = match concern.why.as_str() {
