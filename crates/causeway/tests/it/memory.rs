@@ -2,7 +2,7 @@
 //! keeps of it.
 
 use crate::process::{Running, stdout_of};
-use crate::site::{Site, eventually};
+use crate::site::{SMALL, Site, eventually};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -76,6 +76,59 @@ fn whatever_comes_takes_no_more_memory_than_a_few_frames() {
         // The frame, its way into the journal, and what its answer needs.
         assert!(taken < 6 * CAP, "{told}: {} MiB", taken / MIB);
     }
+}
+
+/// Letters that no compressor makes much of.
+fn noise(n_bytes: usize) -> String {
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        // None that separates or escapes.
+        char::from(b'0' + (state % 40) as u8)
+    };
+    (0..n_bytes).map(letter).collect()
+}
+
+#[test]
+fn the_largest_frame_is_in_memory_once() {
+    const FRAME: usize = 248 * MIB;
+    let folder = tempfile::tempdir().unwrap();
+    let config = SMALL.to_owned() + "max_frame_bytes = 268435456\n";
+    std::fs::write(folder.path().join("causeway.toml"), config).unwrap();
+    let mut site = Site {
+        folder,
+        running: None,
+    };
+    site.restart();
+    let Some(before) = high_water(site.running()) else {
+        println!("skipped: the system does not tell a process's memory");
+        return;
+    };
+    let sent = message(
+        "L1",
+        &("ZZZ|".to_owned() + &noise(4 * MIB).repeat(FRAME / 4 / MIB)),
+    );
+    let answer = exchange(&site, &sent);
+    assert!(answer.contains("MSA|AR|L1"), "{answer}");
+    // The text index reads it too.
+    let data = site.data();
+    let is_indexed = || {
+        data.join("journal").read_dir().unwrap().any(|file| {
+            let path = file.unwrap().path();
+            path.extension().is_some_and(|end| end == "text")
+        })
+    };
+    eventually(|| is_indexed().then_some(()));
+    std::thread::sleep(Duration::from_secs(1));
+    let taken = high_water(site.running()).unwrap() - before;
+    println!("{} MiB for a frame of {}", taken / MIB, FRAME / MIB);
+    // The frame, and what its way needs whatever its size.
+    assert!(taken < FRAME + FRAME / 2, "{} MiB", taken / MIB);
+    drop(site.running.take());
+    let found = stdout_of(&["verify", "--data", &data.display().to_string()]);
+    assert!(found.contains("nothing is damaged"), "{found}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::day::Term;
 use super::entry::{self, join};
+use super::large;
 use super::state::rated_code;
 use super::writer::{Order, Prepared};
 use super::{Acknowledgement, Appended, Entry, Rated, Sequence};
@@ -262,10 +263,7 @@ fn insert(
             sum,
         ])?;
     let bytes: &[u8] = prepared.compressed.as_deref().unwrap_or(&entry.body);
-    connection
-        .prepare_cached("INSERT INTO body(seq, coding, bytes) VALUES(?1,?2,?3)")?
-        .execute(params![sequence as i64, prepared.coding, bytes])?;
-    Ok(())
+    large::write(connection, sequence, prepared.coding, bytes)
 }
 
 fn acknowledge(

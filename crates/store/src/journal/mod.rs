@@ -18,6 +18,7 @@ mod days;
 mod entry;
 mod error;
 pub(crate) mod inbox;
+mod large;
 mod ledger;
 mod list;
 mod origin;
@@ -208,20 +209,14 @@ impl Journal {
                 let Some(summary) = search::one(connection, sequence)? else {
                     return Ok(None);
                 };
-                let body = connection
-                    .prepare_cached(
-                        "SELECT b.coding, b.bytes, e.hash FROM body b JOIN entry e USING(seq)
-                         WHERE seq = ?1",
-                    )?
-                    .query_row([sequence.get() as i64], |row| {
-                        Ok(body_of(
-                            row.get(0)?,
-                            row.get(1)?,
-                            row.get_ref(2)?.as_blob()?,
-                        ))
-                    })
-                    .optional()?
-                    .flatten();
+                let hash: Option<Vec<u8>> = connection
+                    .prepare_cached("SELECT hash FROM entry WHERE seq = ?1")?
+                    .query_row([sequence.get() as i64], |row| row.get(0))
+                    .optional()?;
+                let stored = large::read(connection, sequence.get())?;
+                let body = hash
+                    .zip(stored)
+                    .and_then(|(hash, (coding, bytes))| body_of(coding, bytes, &hash));
                 Ok(Some((
                     summary,
                     body,

@@ -5,7 +5,7 @@
 
 use super::day::{DayFile, checkpoint};
 use super::days::Days;
-use super::{error::ReadError, unpack};
+use super::{error::ReadError, large, unpack};
 use crate::wal;
 use rusqlite::{Connection, params};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,12 +118,13 @@ fn open_index(file: &DayFile) -> rusqlite::Result<Connection> {
 }
 
 fn texts_after(connection: &Connection, after: u64) -> rusqlite::Result<Vec<(u64, String)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, coding, bytes FROM body WHERE ?1 < seq ORDER BY seq LIMIT ?2",
-    )?;
+    let mut statement =
+        connection.prepare_cached("SELECT seq FROM body WHERE ?1 < seq ORDER BY seq LIMIT ?2")?;
     let rows = statement.query_map(params![after as i64, STEP as i64], |row| {
         let sequence = row.get::<_, i64>(0)? as u64;
-        let body = unpack(row.get(1)?, row.get(2)?).unwrap_or_default();
+        let stored = large::read_up_to(connection, sequence, MAX_TEXT)?;
+        let body = stored.and_then(|(coding, bytes)| unpack(coding, bytes));
+        let body = body.unwrap_or_default();
         let text = body.get(..body.len().min(MAX_TEXT)).unwrap_or_default();
         Ok((sequence, String::from_utf8_lossy(text).into_owned()))
     })?;

@@ -1,7 +1,7 @@
 //! What `verify` asks of one file of the journal.
 
 use super::day::Name;
-use super::{body_of, entry, origin, search};
+use super::{body_of, entry, large, origin, search};
 use crate::identity::Identity;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -37,8 +37,8 @@ pub(crate) fn check(
     let sql = format!(
         "SELECT e.seq, e.received, e.flow, e.connection, e.application, e.facility, e.type, e.structure,
            e.control, e.processing, e.version, e.patients, e.visit, e.accessions, e.n_bytes,
-           e.no_message, e.reused, 0, 0, 0, 0, {sum}, e.hash, b.coding, b.bytes
-         FROM entry e LEFT JOIN body b ON b.seq = e.seq WHERE ?1 < e.seq ORDER BY e.seq LIMIT ?2"
+           e.no_message, e.reused, 0, 0, 0, 0, {sum}, e.hash
+         FROM entry e WHERE ?1 < e.seq ORDER BY e.seq LIMIT ?2"
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(params![after, limit])?;
@@ -47,8 +47,8 @@ pub(crate) fn check(
         let sequence = row.get::<_, i64>(0)? as u64;
         let body = || {
             let hash = row.get_ref(22).ok()?.as_blob().ok()?;
-            let bytes = row.get::<_, Vec<u8>>(24).ok()?;
-            body_of(row.get(23).ok()?, bytes, hash)
+            let (coding, bytes) = large::read(conn, sequence).ok()??;
+            body_of(coding, bytes, hash)
         };
         checked.push(Checked {
             sequence,
