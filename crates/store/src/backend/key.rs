@@ -18,6 +18,7 @@
 //! in the posting set.
 
 use crate::backend::stored::{Res, Set, Stored, decode_value, sortable};
+use std::collections::HashSet;
 
 /// A row without its resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,50 @@ pub(crate) struct Difference {
 
 /// The rows of a set, sorted, without repeats.
 pub(crate) fn keys(set: &Set<'_>) -> Vec<Key> {
+    rows(set, set.postings())
+}
+
+/// The text as far as a row holds it.
+pub(crate) fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT))
+        .unwrap_or(text)
+}
+
+/// Postings from which on only those that differ are made into rows.
+const MANY: usize = 64;
+
+/// What an update of a resource has to delete and to insert.
+pub(crate) fn changed(old: Option<Set<'_>>, new: Option<Set<'_>>) -> Difference {
+    let of = |set: &Option<Set<'_>>| set.as_ref().map(keys).unwrap_or_default();
+    match (&old, &new) {
+        (Some(old), Some(new)) if MANY < old.postings().count() => changed_of_many(old, new),
+        _ => difference(of(&old), of(&new)),
+    }
+}
+
+/// The same where most is as it was.
+fn changed_of_many(old: &Set<'_>, new: &Set<'_>) -> Difference {
+    let had: HashSet<(u32, &[u8])> = old.postings().collect();
+    let has: HashSet<(u32, &[u8])> = new.postings().collect();
+    let gone = old.postings().filter(|posting| !has.contains(posting));
+    let come = new.postings().filter(|posting| !had.contains(posting));
+    let mut found = difference(rows(old, gone), rows(new, come));
+    // Two values may have one row: texts that are spelled alike, numbers of two units.
+    let params: HashSet<u32> = found.removed.iter().map(Key::param).collect();
+    if !params.is_empty() {
+        let stays = rows(
+            new,
+            new.postings().filter(|(param, _)| params.contains(param)),
+        );
+        found
+            .removed
+            .retain(|key| stays.binary_search(key).is_err());
+    }
+    found
+}
+
+/// The rows of some postings of a set, sorted, without repeats.
+fn rows<'a>(set: &Set<'a>, postings: impl Iterator<Item = (u32, &'a [u8])>) -> Vec<Key> {
     let mut keys: Vec<Key> = set
         .patients()
         .map(|patient| Key::Compartment {
@@ -78,18 +123,12 @@ pub(crate) fn keys(set: &Set<'_>) -> Vec<Key> {
             type_number: set.type_number,
         })
         .collect();
-    for (param, value) in set.postings() {
+    for (param, value) in postings {
         keys.extend(decode_value(value).map(|value| key(param, &value)));
     }
     keys.sort_unstable();
     keys.dedup();
     keys
-}
-
-/// The text as far as a row holds it.
-pub(crate) fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_TEXT))
-        .unwrap_or(text)
 }
 
 /// Compares two sorted lists in one pass.
@@ -106,6 +145,22 @@ pub(crate) fn difference(old: Vec<Key>, new: Vec<Key>) -> Difference {
             (Some(_), None) => found.removed.extend(old.next()),
             (_, Some(_)) => found.added.extend(new.next()),
             (None, None) => return found,
+        }
+    }
+}
+
+impl Key {
+    /// Its parameter; 0 of a compartment, which is none.
+    fn param(&self) -> u32 {
+        match self {
+            Self::Token { param, .. }
+            | Self::String { param, .. }
+            | Self::Date { param, .. }
+            | Self::Number { param, .. }
+            | Self::Reference { param, .. }
+            | Self::Uri { param, .. }
+            | Self::Composite { param, .. } => *param,
+            Self::Compartment { .. } => 0,
         }
     }
 }
@@ -159,6 +214,7 @@ fn key(param: u32, value: &Stored<'_>) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::stored;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -172,7 +228,39 @@ mod tests {
             .collect()
     }
 
+    /// A set of texts and numbers, some of which share a row.
+    fn set_of(values: &BTreeSet<(u8, u8)>) -> Vec<u8> {
+        let mut out = vec![0, 7, 1, 12];
+        for (n, variant) in values {
+            let folded = format!("t{n}");
+            let mut value = vec![2];
+            stored::put_text(&mut value, &folded);
+            stored::put_text(&mut value, &format!("T{n}{variant}"));
+            out.extend_from_slice(&u32::from(n % 3).to_le_bytes());
+            stored::put_number(&mut out, value.len() as u64);
+            out.extend_from_slice(&value);
+        }
+        out
+    }
+
     proptest! {
+        #[test]
+        fn the_change_of_many_is_that_of_all_rows(
+            both in proptest::collection::btree_set((any::<u8>(), 0..3_u8), 60..120),
+            old in proptest::collection::btree_set((any::<u8>(), 0..3_u8), 0..9),
+            new in proptest::collection::btree_set((any::<u8>(), 0..3_u8), 0..9),
+        ) {
+            let (old, new) = (set_of(&(&both | &old)), set_of(&(&both | &new)));
+            let read = |bytes| Set::read(bytes).unwrap();
+            let quick = changed(Some(read(&old)), Some(read(&new)));
+            let whole = difference(keys(&read(&old)), keys(&read(&new)));
+            prop_assert_eq!(&quick.removed, &whole.removed);
+            // A row that is there already may be written again.
+            let old = keys(&read(&old));
+            let added: Vec<Key> = quick.added.into_iter().filter(|key| !old.contains(key)).collect();
+            prop_assert_eq!(added, whole.added);
+        }
+
         #[test]
         fn a_difference_leads_from_old_to_new(
             old in proptest::collection::btree_set(any::<u8>(), 0..20),
