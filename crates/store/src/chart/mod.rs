@@ -12,6 +12,7 @@ pub(crate) mod batch;
 pub(crate) mod body;
 mod directory;
 mod error;
+pub(crate) mod golden;
 mod lists;
 mod moment;
 mod origin;

@@ -25,7 +25,7 @@ pub(crate) const TAG_SYSTEM: &str = "urn:causeway:tag";
 pub(crate) const TAG_CODE: &str = "person";
 
 /// The elements of a source record that its person is made from, besides its identifiers.
-const SHOWN: [&str; 6] = [
+pub(crate) const SHOWN: [&str; 6] = [
     "name",
     "telecom",
     "gender",
@@ -34,10 +34,17 @@ const SHOWN: [&str; 6] = [
     "address",
 ];
 
+/// The element whose items join records whatever they say.
+const LINK: &str = "link";
+
 /// What the person of a source Patient is made from: a JSON object of the elements that matter, as
-/// the source sent them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity(pub(crate) Vec<u8>);
+/// the source sent them, its links last.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    bytes: Vec<u8>,
+    /// Where the first link begins, where that is known.
+    links_at: Option<usize>,
+}
 
 /// Something that joins the records that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,23 +128,67 @@ impl Identity {
         if items(patient, "extension").any(|own| own.text("url").as_deref() == Some(ANIMAL)) {
             return None;
         }
-        let mut out = b"{".to_vec();
-        for name in SHOWN.into_iter().chain(["identifier", "link"]) {
+        let mut bytes = b"{".to_vec();
+        let mut links_at = None;
+        for name in SHOWN.into_iter().chain(["identifier", LINK]) {
             if let Some(element) = patient.get(name) {
-                if 1 < out.len() {
-                    out.push(b',');
+                if 1 < bytes.len() {
+                    bytes.push(b',');
                 }
-                out.extend_from_slice(format!("\"{name}\":").as_bytes());
-                out.extend_from_slice(element.raw());
+                bytes.extend_from_slice(format!("\"{name}\":").as_bytes());
+                if name == LINK && element.is_array() {
+                    links_at = Some(bytes.len() + 1);
+                }
+                bytes.extend_from_slice(element.raw());
             }
         }
-        out.push(b'}');
-        Some(Self(out))
+        bytes.push(b'}');
+        Some(Self { bytes, links_at })
+    }
+
+    /// As it lies in its row.
+    pub(crate) fn stored(bytes: Vec<u8>) -> Self {
+        let links_at = None;
+        Self { bytes, links_at }
+    }
+
+    /// To be kept in its row.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same but for its links, which may be many; with them where nobody knows where they begin.
+    pub(crate) fn without_links(&self) -> Cow<'_, [u8]> {
+        // `"link":[` stands before the first of them, behind a comma where it is not alone.
+        let end = self.links_at.map(|at| at - LINK.len() - 4);
+        match end.and_then(|end| self.bytes.get(..end)) {
+            Some(rest) => {
+                let mut bytes = rest.strip_suffix(b",").unwrap_or(rest).to_vec();
+                bytes.push(b'}');
+                bytes.into()
+            }
+            None => Cow::from(&self.bytes),
+        }
+    }
+
+    /// What the links join that stand behind those of an earlier state; `None` where anything else
+    /// differs as well. Who has a thousand links is not read anew for one more.
+    pub(crate) fn added_links(&self, earlier: &Self) -> Option<Vec<Joint>> {
+        let known = earlier.bytes.strip_suffix(b"]}")?;
+        let more = self.bytes.strip_prefix(known)?.strip_suffix(b"]}")?;
+        // What stands before is one text in both, so that the earlier one's links begin there too.
+        if known.len() <= self.links_at? {
+            return None;
+        }
+        let more = more.strip_prefix(b",")?;
+        let list = [b"[", more, b"]"].concat();
+        let document = Document::parse(&list).ok()?;
+        Some(document.root().items().filter_map(linked).collect())
     }
 
     /// When and how the record says that its person was born.
     pub(crate) fn born(&self) -> Born {
-        let Ok(document) = Document::parse(&self.0) else {
+        let Ok(document) = Document::parse(&self.bytes) else {
             return Born::default();
         };
         let root = document.root();
@@ -163,28 +214,32 @@ impl Identity {
     /// What joins the record `id` with others.
     pub(crate) fn joints(&self, id: &str) -> Vec<Joint> {
         let mut joints = self.all_joints(id);
-        joints.retain(|joint| {
-            joint.system.is_empty()
-                || fhir::identifier::joins(&joint.kind, &joint.system, &joint.value)
-        });
+        joints.retain(Joint::counts);
         joints
     }
 
-    /// The same, with what joins nobody by the rules of now and may have by those of earlier builds.
-    pub(crate) fn all_joints(&self, id: &str) -> Vec<Joint> {
-        let record = |id: &str| Joint {
-            system: String::new(),
-            kind: "Patient".to_owned(),
-            value: id.to_owned(),
+    /// Those of them that are numbers.
+    pub(crate) fn numbers(&self) -> Vec<Joint> {
+        let Ok(document) = Document::parse(&self.bytes) else {
+            return Vec::new();
         };
-        let mut joints = vec![record(id)];
-        if let Ok(document) = Document::parse(&self.0) {
+        let mut numbers: Vec<Joint> = items(document.root(), "identifier")
+            .filter_map(identifier)
+            .filter(Joint::counts)
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// The same as [`Self::joints`], with what joins nobody by the rules of now and may have by those
+    /// of earlier builds.
+    pub(crate) fn all_joints(&self, id: &str) -> Vec<Joint> {
+        let mut joints = vec![Joint::of_record(id)];
+        if let Ok(document) = Document::parse(&self.bytes) {
             let root = document.root();
             joints.extend(items(root, "identifier").filter_map(identifier));
-            joints.extend(items(root, "link").filter_map(|link| {
-                let reference = link.get("other")?.text("reference")?;
-                Some(record(reference.strip_prefix("Patient/")?))
-            }));
+            joints.extend(items(root, LINK).filter_map(linked));
         }
         joints.sort_unstable();
         joints.dedup();
@@ -196,6 +251,37 @@ impl Identity {
 pub(crate) fn differ(one: &Born, other: &Born) -> &'static str {
     let own = one.difference(other);
     own.unwrap_or("other records of their persons contradict each other")
+}
+
+// === impl Joint ===
+
+impl Joint {
+    /// The record itself, which a link names.
+    fn of_record(id: &str) -> Self {
+        Self {
+            system: String::new(),
+            kind: "Patient".to_owned(),
+            value: id.to_owned(),
+        }
+    }
+
+    /// True for a link, and for a number that names a person by the rules of now.
+    fn counts(&self) -> bool {
+        self.system.is_empty() || fhir::identifier::joins(&self.kind, &self.system, &self.value)
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Identity {}
+
+fn linked(link: Node<'_>) -> Option<Joint> {
+    let reference = link.get("other")?.text("reference")?;
+    Some(Joint::of_record(reference.strip_prefix("Patient/")?))
 }
 
 fn items<'a>(node: Node<'a>, name: &str) -> impl Iterator<Item = Node<'a>> {
@@ -329,43 +415,6 @@ fn find(leader: &mut [usize], mut idx: usize) -> usize {
     idx
 }
 
-/// The body of a person: demographics of the newest record that has them, all identifiers, a link to
-/// each record. `records` are id and identity, the newest first.
-pub(crate) fn golden(records: &[(String, Identity)]) -> Vec<u8> {
-    let mut shown: BTreeMap<usize, String> = BTreeMap::new();
-    let mut identifiers: Vec<String> = Vec::new();
-    let mut seen = HashSet::new();
-    for (_, identity) in records {
-        let Ok(document) = Document::parse(&identity.0) else {
-            continue;
-        };
-        for (place, name) in SHOWN.into_iter().enumerate() {
-            if let Some(element) = document.root().get(name) {
-                let field = || format!(",\"{name}\":{}", element.raw_str());
-                shown.entry(place).or_insert_with(field);
-            }
-        }
-        for item in items(document.root(), "identifier") {
-            let text = item.raw_str().to_owned();
-            if seen.insert(text.clone()) {
-                identifiers.push(text);
-            }
-        }
-    }
-    let mut body = head("true");
-    if !identifiers.is_empty() {
-        body = format!("{body},\"identifier\":[{}]", identifiers.join(","));
-    }
-    body.extend(shown.into_values());
-    let mut ids: Vec<&str> = records.iter().map(|(id, _)| id.as_str()).collect();
-    ids.sort_unstable();
-    let links: Vec<String> = ids
-        .into_iter()
-        .map(|id| format!(r#"{{"other":{{"reference":"Patient/{id}"}},"type":"seealso"}}"#))
-        .collect();
-    format!("{body},\"link\":[{}]}}", links.join(",")).into_bytes()
-}
-
 /// The ids of the records that a person's body links to.
 pub(crate) fn records_of(golden: &[u8]) -> Vec<String> {
     let Ok(document) = Document::parse(golden) else {
@@ -387,7 +436,8 @@ pub(crate) fn retired(survivor: &str) -> Vec<u8> {
     format!(r#"{head},"link":[{{"other":{other},"type":"replaced-by"}}]}}"#).into_bytes()
 }
 
-fn head(active: &str) -> String {
+/// What a person's body begins with.
+pub(crate) fn head(active: &str) -> String {
     format!(
         r#"{{"resourceType":"Patient","meta":{{"tag":[{{"system":"{TAG_SYSTEM}","code":"{TAG_CODE}"}}]}},"active":{active}"#
     )
@@ -516,29 +566,5 @@ mod tests {
         let text = format!(r#"{{"extension":[{{"url":"{ANIMAL}"}}]}}"#);
         let document = Document::parse(text).unwrap();
         assert_eq!(Identity::of(document.root()), None);
-    }
-
-    #[test]
-    fn the_newest_record_shows() {
-        let of = |text: &str| Identity(text.as_bytes().to_vec());
-        let records = [
-            (
-                "b".to_owned(),
-                of(r#"{"gender":"female","identifier":[{"value":"2"}]}"#),
-            ),
-            (
-                "a".to_owned(),
-                of(r#"{"gender":"male","birthDate":"1980","identifier":[{"value":"1"}]}"#),
-            ),
-        ];
-        let body = String::from_utf8(golden(&records)).unwrap();
-        assert!(
-            body.contains(
-                r#""identifier":[{"value":"2"},{"value":"1"}],"gender":"female","birthDate":"1980""#
-            ),
-            "{body}"
-        );
-        assert!(body.find("Patient/a") < body.find("Patient/b"), "{body}");
-        Document::parse(&body).unwrap();
     }
 }

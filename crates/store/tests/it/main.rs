@@ -16,6 +16,7 @@ mod chart_fixture;
 mod chart_joins;
 mod chart_lists;
 mod chart_person;
+mod chart_person_many;
 mod chart_person_view;
 mod chart_search;
 mod journal;

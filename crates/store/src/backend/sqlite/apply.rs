@@ -4,6 +4,7 @@
 //! leaves the transaction as it was and the next batch goes into the same commit.
 
 use super::face::Face;
+use super::gathered::Gathered;
 use super::numbers::{Names, WriterNumbers};
 use super::schema::{DELETED, LIVE, TypeNumbers};
 use super::session::SqliteSession;
@@ -31,6 +32,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) conn: &'a Connection,
     pub(crate) types: &'a TypeNumbers,
     pub(crate) names: &'a mut Names,
+    pub(crate) gathered: &'a mut Gathered,
     pub(crate) stage: &'a mut Stage,
     pub(crate) counters: &'a mut Counters,
     pub(crate) link_persons: bool,
@@ -273,12 +275,7 @@ impl Writing<'_> {
 
     fn replace_set(&mut self, res: Res, had: bool, new: Option<&[u8]>) -> Result<(), Fault> {
         let old = if had { self.set_of(res)? } else { Vec::new() };
-        let keys = |bytes: &[u8]| {
-            Set::read(bytes)
-                .map(|set| key::keys(&set))
-                .unwrap_or_default()
-        };
-        let difference = key::difference(keys(&old), keys(new.unwrap_or_default()));
+        let difference = key::changed(Set::read(&old), new.and_then(Set::read));
         self.stage.put(res, difference);
         match new {
             Some(new) if old != new => {

@@ -49,15 +49,14 @@ impl Writing<'_> {
             let Some(kept) = self.kept(patient)? else {
                 continue;
             };
-            let (_, id) = self.session().name(patient)?;
-            for joint in kept.identity.joints(&id) {
-                // Without a system it is a link, which always joins.
-                if joint.system.is_empty() {
-                    continue;
-                }
+            // A link, which is no number, always joins.
+            for joint in kept.identity.numbers() {
                 for holder in self.holders(&joint)? {
-                    let Some(other) = self.kept(holder)?.filter(|own| own.person != kept.person)
-                    else {
+                    let person = self.session().person_of(holder)?;
+                    if person.is_none_or(|person| person == kept.person) {
+                        continue;
+                    }
+                    let Some(other) = self.kept(holder)? else {
                         continue;
                     };
                     apart.push(Apart {

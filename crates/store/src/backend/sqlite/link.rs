@@ -5,16 +5,16 @@
 
 use super::apply::Writing;
 use super::contradiction::Apart;
+use super::gathered::Whole;
+use super::joints::MAX_HOLDERS;
 use crate::backend::stored::{Numbers, PERSON, RETIRED, Res, Set};
 use crate::backend::{Fault, Index, Session, persons};
 use crate::chart::batch::Prepared;
+use crate::chart::golden::{self, Part};
 use crate::chart::person::{self, Born, Group, Identity, Joint, Record};
 use fhir::json::Document;
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// An identifier that more records than this have is nobody's: `UNKNOWN`, `0000`.
-const MAX_HOLDERS: usize = 64;
 
 /// A record's row.
 pub(super) struct Kept {
@@ -33,6 +33,10 @@ pub(super) struct Moved {
     pub(super) joints: BTreeSet<Joint>,
     /// What joins each changed record and did not before.
     added: BTreeMap<Res, Vec<Joint>>,
+    /// Those that nothing but links were added to: the rest of what joins them is as it was.
+    linked: Vec<Res>,
+    /// What each changed record gives its person.
+    says: BTreeMap<Res, Part>,
     /// Something that joined is gone: records may part.
     parts: bool,
 }
@@ -62,7 +66,7 @@ impl Writing<'_> {
             self.take_identity(id, identity, &mut moved)?;
         }
         let mut touched: BTreeSet<Res> = moved.added.keys().copied().collect();
-        if moved.parts || !self.join(&moved.added)? {
+        if moved.parts || !self.join(&moved.added, &mut moved.says)? {
             touched = self.settle_all(moved)?;
         }
         self.kept_apart(&touched)
@@ -70,6 +74,14 @@ impl Writing<'_> {
 
     /// Groups all that a change may have joined or parted; gives these records.
     pub(super) fn settle_all(&mut self, mut moved: Moved) -> Result<BTreeSet<Res>, Fault> {
+        self.gathered.clear();
+        for &record in &moved.linked {
+            let (_, id) = self.session().name(record)?;
+            let kept = self.kept(record)?;
+            moved
+                .joints
+                .extend(kept.into_iter().flat_map(|kept| kept.identity.joints(&id)));
+        }
         let mut around = moved.records;
         for joint in &moved.joints {
             for holder in self.holders(joint)? {
@@ -101,28 +113,30 @@ impl Writing<'_> {
         let patient = self.numbers().resource("Patient", id)?;
         let kept = self.kept(patient)?;
         if kept.as_ref().map(|kept| &kept.identity) == identity {
+            if !self.gathered.is_empty() {
+                let (newest, _) = self.session().newest(patient)?;
+                self.gathered.renew(patient, newest);
+            }
             return Ok(());
         }
-        let joints_of = |identity: Option<&Identity>| {
-            identity
-                .map(|identity| identity.joints(id))
-                .unwrap_or_default()
-        };
-        let old = joints_of(kept.as_ref().map(|kept| &kept.identity));
-        let new = joints_of(identity);
-        let fresh = self.replace_joints(patient, &old, &new)?;
-        let born = |identity: Option<&Identity>| identity.map(Identity::born);
-        let was_born = born(kept.as_ref().map(|kept| &kept.identity));
-        moved.parts |= identity.is_none()
-            || old.len() + fresh.len() != new.len()
-            || was_born.is_some_and(|was| Some(was) != born(identity));
-        moved.added.insert(patient, fresh);
+        let added = kept
+            .as_ref()
+            .and_then(|kept| identity?.added_links(&kept.identity));
+        if let Some(added) = added {
+            let fresh = self.add_joints(patient, added)?;
+            moved.added.insert(patient, fresh);
+            moved.linked.push(patient);
+        } else {
+            let earlier = kept.as_ref().map(|kept| &kept.identity);
+            self.change_joints((patient, id), (earlier, identity), moved)?;
+        }
         let person = kept.map_or(0, |kept| kept.person);
         if let Some(identity) = identity {
             self.conn
                 .prepare_cached("INSERT OR REPLACE INTO record VALUES (?, ?, ?)")?
-                .execute(params![patient, person, identity.0])?;
+                .execute(params![patient, person, identity.bytes()])?;
             moved.records.insert(patient);
+            moved.says.insert(patient, Part::of(id, identity));
         } else {
             self.conn
                 .prepare_cached("DELETE FROM record WHERE patient = ?")?
@@ -131,6 +145,28 @@ impl Writing<'_> {
             moved.left.insert(person);
         }
         moved.persons.insert(person);
+        Ok(())
+    }
+
+    /// What joins a record, where it may differ in anything.
+    fn change_joints(
+        &self,
+        (patient, id): (Res, &str),
+        (earlier, now): (Option<&Identity>, Option<&Identity>),
+        moved: &mut Moved,
+    ) -> Result<(), Fault> {
+        let joints_of = |identity: Option<&Identity>| {
+            identity
+                .map(|identity| identity.joints(id))
+                .unwrap_or_default()
+        };
+        let (old, new) = (joints_of(earlier), joints_of(now));
+        let fresh = self.replace_joints(patient, &old, &new)?;
+        let born = earlier.map(Identity::born);
+        moved.parts |= now.is_none()
+            || old.len() + fresh.len() != new.len()
+            || born.is_some_and(|was| Some(was) != now.map(Identity::born));
+        moved.added.insert(patient, fresh);
         moved.joints.extend(new);
         Ok(())
     }
@@ -138,7 +174,11 @@ impl Writing<'_> {
     /// Where nothing parts, only persons can become one: their records need not be looked at one by
     /// one, so that the thousandth merge into a record costs what the first did. False where all must
     /// be grouped anew.
-    fn join(&mut self, added: &BTreeMap<Res, Vec<Joint>>) -> Result<bool, Fault> {
+    fn join(
+        &mut self,
+        added: &BTreeMap<Res, Vec<Joint>>,
+        says: &mut BTreeMap<Res, Part>,
+    ) -> Result<bool, Fault> {
         let mut reached = Vec::with_capacity(added.len());
         for (&patient, joints) in added {
             match self.reach(patient, joints, added.len())? {
@@ -154,7 +194,7 @@ impl Writing<'_> {
                 .filter(of_group)
                 .flat_map(|reach| reach.persons.iter().copied())
                 .collect();
-            self.join_persons(&group.patients, &persons)?;
+            self.join_persons(&group.patients, &persons, says)?;
         }
         Ok(true)
     }
@@ -166,11 +206,7 @@ impl Writing<'_> {
         joints: &[Joint],
         n_changed: usize,
     ) -> Result<Option<Reach>, Fault> {
-        let mut persons: BTreeSet<Res> = self
-            .kept(patient)?
-            .map(|kept| kept.person)
-            .into_iter()
-            .collect();
+        let mut persons: BTreeSet<Res> = self.session().person_of(patient)?.into_iter().collect();
         let mut usable = Vec::new();
         for joint in joints {
             // Without a system it is a link to a record, and joins however many have it.
@@ -230,10 +266,10 @@ impl Writing<'_> {
             }
         }
         for &person in persons.iter().filter(is_other) {
-            let members = self.members_of(person)?;
-            let said = members.iter().take(MAX_HOLDERS);
+            let said = self.said_of(person, MAX_HOLDERS)?;
             if said
-                .map(|(_, identity)| identity.born())
+                .iter()
+                .map(Identity::born)
                 .any(|other| other.contradicts(&born))
             {
                 return Ok(true);
@@ -243,7 +279,12 @@ impl Writing<'_> {
     }
 
     /// Records, and all records of some persons, under the oldest of these.
-    fn join_persons(&mut self, patients: &[Res], persons: &BTreeSet<Res>) -> Result<(), Fault> {
+    fn join_persons(
+        &mut self,
+        patients: &[Res],
+        persons: &BTreeSet<Res>,
+        says: &mut BTreeMap<Res, Part>,
+    ) -> Result<(), Fault> {
         let Some(&keeps) = persons.first() else {
             let group = Group {
                 person: None,
@@ -252,24 +293,49 @@ impl Writing<'_> {
             self.write_person(&group)?;
             return Ok(());
         };
-        for patient in patients {
+        let mut whole = self.whole(keeps)?;
+        for &retired in persons.iter().skip(1) {
+            whole.absorb(self.whole(retired)?);
+            self.conn
+                .prepare_cached("UPDATE record SET person = ? WHERE person = ?")?
+                .execute([keeps, retired])?;
+        }
+        for &patient in patients {
             self.conn
                 .prepare_cached(
                     "UPDATE record SET person = ?1 WHERE patient = ?2 AND person <> ?1",
                 )?
-                .execute([keeps, *patient])?;
+                .execute([keeps, patient])?;
+            if let Some(part) = says.remove(&patient) {
+                let (newest, _) = self.session().newest(patient)?;
+                whole.put(patient, newest, part);
+            }
         }
-        for retired in persons.iter().skip(1) {
-            self.conn
-                .prepare_cached("UPDATE record SET person = ? WHERE person = ?")?
-                .execute([keeps, *retired])?;
-        }
-        let members = self.members_of(keeps)?;
-        let survivor = self.put_person(Some(keeps), &members)?.0;
+        let survivor = self.put_person(Some(keeps), &whole.parts())?.0;
+        self.gathered.keep(keeps, whole);
         for &retired in persons.iter().skip(1) {
             self.retire(retired, &survivor)?;
         }
         Ok(())
+    }
+
+    /// All records of a person, as they were remembered or as they are read.
+    fn whole(&mut self, person: Res) -> Result<Whole, Fault> {
+        if let Some(whole) = self.gathered.take(person) {
+            return Ok(whole);
+        }
+        let mut select = self.conn.prepare_cached(
+            "SELECT record.patient, resource.rid, resource.id, record.identity FROM record \
+             JOIN resource ON resource.res = record.patient WHERE record.person = ?",
+        )?;
+        let mut rows = select.query([person])?;
+        let mut whole = Whole::default();
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(2)?;
+            let identity = Identity::stored(row.get(3)?);
+            whole.put(row.get(0)?, row.get(1)?, Part::of(&id, &identity));
+        }
+        Ok(whole)
     }
 
     fn retire(&mut self, person: Res, survivor: &str) -> Result<(), Fault> {
@@ -379,20 +445,15 @@ impl Writing<'_> {
 
     /// Writes the person of a group; gives its id.
     fn write_person(&mut self, group: &Group) -> Result<String, Fault> {
-        let mut members = Vec::with_capacity(group.patients.len());
+        let mut members = Whole::default();
         for &patient in &group.patients {
             if let Some(kept) = self.kept(patient)? {
                 let (_, id) = self.session().name(patient)?;
                 let (newest, _) = self.session().newest(patient)?;
-                members.push((newest, id, kept.identity));
+                members.put(patient, newest, Part::of(&id, &kept.identity));
             }
         }
-        members.sort_unstable_by_key(|(newest, ..)| std::cmp::Reverse(*newest));
-        let members: Vec<_> = members
-            .into_iter()
-            .map(|(_, id, identity)| (id, identity))
-            .collect();
-        let (id, person) = self.put_person(group.person, &members)?;
+        let (id, person) = self.put_person(group.person, &members.parts())?;
         for patient in &group.patients {
             self.conn
                 .prepare_cached("UPDATE record SET person = ? WHERE patient = ?")?
@@ -401,13 +462,9 @@ impl Writing<'_> {
         Ok(id)
     }
 
-    /// Writes a person from its records' ids and identities, the newest first; gives id and number.
-    fn put_person(
-        &mut self,
-        person: Option<Res>,
-        members: &[(String, Identity)],
-    ) -> Result<(String, Res), Fault> {
-        let body = prepare(&person::golden(members))?;
+    /// Writes a person from what its records say, the newest first; gives id and number.
+    fn put_person(&mut self, person: Option<Res>, parts: &[&Part]) -> Result<(String, Res), Fault> {
+        let body = golden::prepare(parts).ok_or(Fault::Damaged("a person's identity"))?;
         let (id, before) = match person {
             Some(person) => (self.session().name(person)?.1, self.before_of(person)?),
             None => (self.random_id()?, None),
@@ -416,14 +473,15 @@ impl Writing<'_> {
         Ok((id, person))
     }
 
-    /// Id and identity of each record of a person, the newest first.
-    fn members_of(&self, person: Res) -> Result<Vec<(String, Identity)>, Fault> {
+    /// What the records of a person say of it, the newest first; so many at most.
+    fn said_of(&self, person: Res, most: usize) -> Result<Vec<Identity>, Fault> {
         let mut select = self.conn.prepare_cached(
-            "SELECT resource.id, record.identity FROM record \
-             JOIN resource ON resource.res = record.patient \
-             WHERE record.person = ? ORDER BY resource.rid DESC",
+            "SELECT record.identity FROM record JOIN resource ON resource.res = record.patient \
+             WHERE record.person = ? ORDER BY resource.rid DESC LIMIT ?",
         )?;
-        let rows = select.query_map([person], |row| Ok((row.get(0)?, Identity(row.get(1)?))))?;
+        let rows = select.query_map(params![person, most as i64], |row| {
+            row.get(0).map(Identity::stored)
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -441,7 +499,7 @@ impl Writing<'_> {
         let found = select.query_row([patient], |row| {
             Ok(Kept {
                 person: row.get(0)?,
-                identity: Identity(row.get(1)?),
+                identity: Identity::stored(row.get(1)?),
             })
         });
         Ok(found.optional()?)
@@ -453,68 +511,6 @@ impl Writing<'_> {
         } else {
             self.session().members(person)
         }
-    }
-
-    /// Both are sorted. Gives what is new.
-    pub(super) fn replace_joints(
-        &self,
-        patient: Res,
-        old: &[Joint],
-        new: &[Joint],
-    ) -> Result<Vec<Joint>, Fault> {
-        let mut delete = self.conn.prepare_cached(
-            "DELETE FROM identity WHERE system = ? AND kind = ? AND value = ? AND patient = ?",
-        )?;
-        for joint in old.iter().filter(|joint| new.binary_search(joint).is_err()) {
-            delete.execute(params![joint.system, joint.kind, joint.value, patient])?;
-        }
-        let mut insert = self
-            .conn
-            .prepare_cached("INSERT OR IGNORE INTO identity VALUES (?, ?, ?, ?)")?;
-        let mut fresh = Vec::new();
-        for joint in new.iter().filter(|joint| old.binary_search(joint).is_err()) {
-            insert.execute(params![joint.system, joint.kind, joint.value, patient])?;
-            fresh.push(joint.clone());
-        }
-        Ok(fresh)
-    }
-
-    fn count_holders(&self, joint: &Joint, limit: usize) -> Result<usize, Fault> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM identity \
-             WHERE system = ? AND kind = ? AND value = ? LIMIT ?)",
-        )?;
-        let bound = params![joint.system, joint.kind, joint.value, limit as i64];
-        Ok(select.query_row(bound, |row| row.get::<_, i64>(0))? as usize)
-    }
-
-    /// The persons of those who have it. They are one but for what this batch changed, so a few
-    /// holders tell of all.
-    fn persons_with(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT DISTINCT record.person FROM (SELECT patient FROM identity \
-             WHERE system = ? AND kind = ? AND value = ? LIMIT ?) AS holder \
-             JOIN record ON record.patient = holder.patient",
-        )?;
-        let limit = MAX_HOLDERS as i64 + 1;
-        let bound = params![joint.system, joint.kind, joint.value, limit];
-        let rows = select.query_map(bound, |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Who has it; none where too many do.
-    pub(super) fn holders(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT patient FROM identity WHERE system = ? AND kind = ? AND value = ? LIMIT ?",
-        )?;
-        let limit = MAX_HOLDERS as i64 + 1;
-        let rows = select.query_map(
-            params![joint.system, joint.kind, joint.value, limit],
-            |row| row.get(0),
-        )?;
-        let found: Vec<Res> = rows.collect::<Result<_, _>>()?;
-        let shared_by_all = MAX_HOLDERS < found.len() && !joint.system.is_empty();
-        Ok(if shared_by_all { Vec::new() } else { found })
     }
 
     fn random_id(&self) -> Result<String, Fault> {

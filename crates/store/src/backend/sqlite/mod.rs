@@ -8,6 +8,8 @@ mod concerns;
 pub(crate) mod contradiction;
 mod everything;
 mod face;
+mod gathered;
+mod joints;
 mod link;
 mod lists;
 mod numbers;
@@ -86,6 +88,7 @@ impl Sqlite {
                 now: left.updated,
             },
             names,
+            gathered: gathered::Gathered::default(),
             stage: crate::backend::stage::Stage::default(),
             link_persons: options.link_persons,
         };

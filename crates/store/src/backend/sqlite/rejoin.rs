@@ -106,7 +106,7 @@ impl Writing<'_> {
         self.replace_joints(patient, &[], &joints)?;
         self.conn
             .prepare_cached("UPDATE record SET identity = ? WHERE patient = ?")?
-            .execute(params![identity.0, patient])?;
+            .execute(params![identity.bytes(), patient])?;
         moved.records.insert(patient);
         moved.persons.insert(kept.person);
         moved.joints.extend(joints);

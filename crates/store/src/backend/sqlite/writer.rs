@@ -10,6 +10,7 @@
 //! - an error that is not the disk's hurts only the batch that caused it.
 
 use super::apply::{Counters, Writing};
+use super::gathered::Gathered;
 use super::numbers::Names;
 use super::schema::{self, Origin, TypeNumbers};
 use crate::backend::Fault;
@@ -64,6 +65,7 @@ pub(crate) struct Writer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Counters,
     pub(crate) names: Names,
+    pub(crate) gathered: Gathered,
     pub(crate) stage: Stage,
     pub(crate) link_persons: bool,
 }
@@ -133,6 +135,7 @@ impl Writer {
             let _ = self.conn.execute_batch("ROLLBACK");
             let last_res = schema::left_at(&self.conn).map_or(i64::MAX / 2, |left| left.res);
             self.names.reset(last_res);
+            self.gathered.clear();
         }
         done
     }
@@ -178,6 +181,7 @@ impl Writer {
             conn: &self.conn,
             types: &self.types,
             names: &mut self.names,
+            gathered: &mut self.gathered,
             stage: &mut self.stage,
             counters: &mut self.counters,
             link_persons: self.link_persons,
