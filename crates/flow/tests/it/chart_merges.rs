@@ -142,3 +142,44 @@ fn another_number_is_no_merge_and_leads_nowhere() {
         );
     }
 }
+
+#[test]
+fn whoever_tells_of_the_survivor_leaves_the_merges_as_they_are() {
+    let dir = tempdir().unwrap();
+    let site = ChartSite::start(dir.path());
+    for n in 1..=20 {
+        let sent = site.send("adt", &merges(&format!("C{n}"), &[(90, n)]));
+        assert_eq!(sent, "AA");
+    }
+    let links = |site: &ChartSite| -> Vec<(String, String)> {
+        let survivor = site.patient("90");
+        let told = |link: &Value| {
+            let other = link.get("other")?.text("reference")?;
+            Some((link.text("type")?.to_owned(), other.to_owned()))
+        };
+        survivor.each("link").filter_map(told).collect()
+    };
+    let replaced: Vec<(String, String)> = (1..=20)
+        .map(|n| {
+            let old = id_of(&site.patient(&n.to_string()));
+            ("replaces".to_owned(), format!("Patient/{old}"))
+        })
+        .collect();
+    assert_eq!(links(&site), replaced, "in the order in which they came");
+    // News under its own number, under one that was retired, a repeat, and its own end.
+    subject_of_news(&site, 90);
+    let of_alias = site.send(
+        "adt",
+        "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|20240519100000||ADT^A08|N3|P|2.5.1\r\
+         EVN|A08|20240519100000\r\
+         PID|1||3^^^ZZHOSP^MR||TESTPATIENT^NEW||19800101|F\r",
+    );
+    assert_eq!(of_alias, "AA");
+    assert_eq!(site.send("adt", &merges("C90", &[(90, 7)])), "AA");
+    assert_eq!(links(&site), replaced);
+    assert_eq!(site.send("adt", &merges("C91", &[(91, 90)])), "AA");
+    let heir = id_of(&site.patient("91"));
+    let end = ("replaced-by".to_owned(), format!("Patient/{heir}"));
+    let all: Vec<_> = replaced.into_iter().chain([end]).collect();
+    assert_eq!(links(&site), all);
+}

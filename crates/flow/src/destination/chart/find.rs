@@ -1,7 +1,8 @@
 //! Lookup of chart resources by business key.
 
 use super::keys;
-use super::plan::Slot;
+use super::replaced;
+use super::slot::Slot;
 use crate::attention::Attention;
 use base::Timestamp;
 use fhir::build::Value;
@@ -24,9 +25,11 @@ pub(super) struct Existing {
     pub(super) version: u32,
     /// Latest event whose news it contains.
     pub(super) event: Option<Timestamp>,
-    /// Body without the elements that the store adds.
+    /// Without what the store puts in, and without what stands in `replaced`.
     pub(super) value: Value,
-    /// True where only the id was looked up and the body is not read.
+    /// The links to the patients that were merged into it ([`super::replaced`]).
+    pub(super) replaced: Vec<Value>,
+    /// Only its id was looked for; the rest is not read.
     pub(super) is_name: bool,
 }
 
@@ -58,6 +61,7 @@ impl Existing {
             version: 0,
             event: None,
             value: Value::Null,
+            replaced: Vec::new(),
             is_name: true,
         }
     }
@@ -86,12 +90,18 @@ impl<'a> Finder<'a> {
             what: "a body is no JSON".into(),
         })?;
         strip(&mut value);
+        let replaced = if resource_type == "Patient" {
+            replaced::take(&mut value)
+        } else {
+            Vec::new()
+        };
         let (id, version, event) = (resource.id, resource.version, resource.event);
         Ok(Some(Existing {
             id,
             version,
             event,
             value,
+            replaced,
             is_name: false,
         }))
     }
@@ -142,13 +152,15 @@ impl<'a> Finder<'a> {
 
     /// Returns the patients that were merged into this one, directly or transitively.
     pub(super) fn merged_into(&self, slot: &Slot) -> Result<Vec<String>, ReadError> {
-        let mut found = slot.now().map(replaces).unwrap_or_default();
+        let before = slot.before.iter().flat_map(|before| &before.replaced);
+        let now = slot.now().map(|now| now.each("link"));
+        let mut found: Vec<String> =
+            replaced::ids(before.chain(now.into_iter().flatten())).collect();
         let mut at = 0;
         while let Some(id) = found.get(at).cloned() {
             at += 1;
             let earlier = self.read("Patient", &id)?;
-            let earlier = earlier.map(|earlier| replaces(&earlier.value));
-            for id in earlier.into_iter().flatten() {
+            for id in earlier.iter().flat_map(Existing::replaces) {
                 if id != slot.id && !found.contains(&id) {
                     found.push(id);
                 }
@@ -281,19 +293,7 @@ pub(super) fn replaced_by(patient: &Value) -> Option<String> {
     reference.strip_prefix("Patient/").map(str::to_owned)
 }
 
-/// Returns the patients that were merged into this one.
-fn replaces(patient: &Value) -> Vec<String> {
-    let links = patient
-        .each("link")
-        .filter(|link| link.text("type") == Some("replaces"));
-    let ids = links.filter_map(|link| {
-        let reference = link.get("other")?.text("reference")?;
-        reference.strip_prefix("Patient/").map(str::to_owned)
-    });
-    ids.collect()
-}
-
-/// Removes the elements that the store adds, so that an unchanged body compares equal.
+/// Takes out what the store puts in, so that an unchanged body is seen to be one.
 fn strip(value: &mut Value) {
     value.remove("id");
     if let Some(meta) = value.get_mut("meta") {

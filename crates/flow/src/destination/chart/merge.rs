@@ -7,14 +7,16 @@
 //! - a merge with itself or in a cycle changes nothing and is shown to a person; repeating an
 //!   existing merge changes nothing and is fine; a merge of an unknown number is kept and noted.
 
-use super::find::{Existing, Finder, Hit};
+use super::find::{self, Existing, Finder, Hit};
 use super::keys;
-use super::plan::{Planner, Slot, Unfit};
+use super::plan::{Planner, Unfit};
+use super::replaced;
+use super::slot::Slot;
 use crate::attention::Attention;
 use fhir::build::Value;
 use hl7v2::{Field, Message};
 use mapping::{BusinessKey, Draft, Names};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// A merge of two records in one plan, one of which replaces the other.
 pub(super) struct Merge {
@@ -43,7 +45,7 @@ struct MergeNumbers {
 const RENUMBERINGS: [&str; 4] = ["A46", "A47", "A48", "A49"];
 
 /// Places the patients of every merge in the message.
-pub(super) fn find(
+pub(super) fn all(
     planner: &mut Planner<'_>,
     message: &Message,
     drafts: &[Draft],
@@ -107,8 +109,7 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
                 slot.now_mut().set("active", false);
             }
             if let Some(slot) = slots.get_mut(merge.survivor) {
-                keep_replaced(slot);
-                ensure_link(slot, "replaces", &old);
+                replaced::ensure(slot, &old);
             }
         }
     } else if let Some(slot) = slots.get_mut(merge.survivor) {
@@ -120,7 +121,8 @@ pub(super) fn link(merge: &Merge, slots: &mut [Slot]) -> u32 {
 /// Drops the link that the map makes for a merge: a renumbered record replaces no other, so the
 /// link leads to no record.
 fn renumbered(slot: &mut Slot) {
-    let leads = |link: &&Value| !other(link).is_some_and(|url| url.starts_with("urn:uuid:"));
+    let leads =
+        |link: &&Value| !replaced::other(link).is_some_and(|url| url.starts_with("urn:uuid:"));
     let Some(now) = slot.now() else { return };
     let links: Vec<Value> = now.each("link").filter(leads).cloned().collect();
     if links.len() == now.each("link").count() {
@@ -130,37 +132,14 @@ fn renumbered(slot: &mut Slot) {
     if !links.is_empty() {
         slot.now_mut().set("link", Value::Array(links));
     }
-    keep_replaced(slot);
 }
 
-/// Keeps earlier merges into the record: a message carries its own merges and undoes none.
-fn keep_replaced(slot: &mut Slot) {
-    let is_replaced = |link: &&Value| link.text("type") == Some("replaces");
-    let Some(before) = &slot.before else { return };
-    let links = before.value.each("link").filter(is_replaced);
-    let mut links: Vec<Value> = links.cloned().collect();
-    if links.is_empty() {
-        return;
-    }
-    let now = slot.now_mut();
-    let known: HashSet<&str> = links.iter().filter_map(other).collect();
-    let fresh = now.each("link");
-    let fresh = fresh
-        .filter(|link| !is_replaced(link) || !other(link).is_some_and(|id| known.contains(id)));
-    let fresh: Vec<Value> = fresh.cloned().collect();
-    links.extend(fresh);
-    now.set("link", Value::Array(links));
-}
-
-fn other(link: &Value) -> Option<&str> {
-    link.get("other")?.text("reference")
-}
-
-fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
+/// Adds a link, unless it is there.
+pub(super) fn ensure_link(slot: &mut Slot, kind: &str, reference: &str) {
     let value = slot.now_mut();
     let is_there = value
         .each("link")
-        .any(|link| link.text("type") == Some(kind) && other(link) == Some(reference));
+        .any(|link| link.text("type") == Some(kind) && replaced::other(link) == Some(reference));
     if !is_there {
         let other = Value::object().with("reference", reference);
         value
@@ -221,6 +200,9 @@ impl Pair {
             }
             (Some(new), Some(old)) => {
                 let current = |existing: Existing| -> Result<Existing, Unfit> {
+                    if find::replaced_by(&existing.value).is_none() {
+                        return Ok(existing);
+                    }
                     let found = planner
                         .finder
                         .current("Patient", &existing.id)
@@ -319,11 +301,13 @@ fn unclaimed_common(
     finder: &Finder<'_>,
     keys: &[BusinessKey],
 ) -> Result<Vec<store::chart::BusinessKey>, Unfit> {
-    let common = keys
-        .iter()
-        .filter_map(|key| keys::common("Patient", key))
-        .collect::<Vec<_>>();
-    Ok(raw(finder, &common)?.unclaimed)
+    let mut unclaimed = Vec::new();
+    for key in keys.iter().filter_map(|key| keys::common("Patient", key)) {
+        if finder.id_of(&key).map_err(Unfit::Read)?.is_none() {
+            unclaimed.push(key);
+        }
+    }
+    Ok(unclaimed)
 }
 
 /// Pairs each MRG with the PID that it follows. A number that identifies no person (an account that

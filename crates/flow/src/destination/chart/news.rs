@@ -69,6 +69,7 @@ mod tests {
                 version: 1,
                 event: at(known),
                 value,
+                replaced: Vec::new(),
                 is_name: false,
             };
             assert_eq!(is_news(&draft, &existing, at(event)), expected, "{clause}");
@@ -83,6 +84,7 @@ mod tests {
             version: 1,
             event: at(5),
             value: Value::resource("Patient"),
+            replaced: Vec::new(),
             is_name: false,
         };
         for (event, expected) in [(at(4), false), (at(5), true), (at(6), true), (None, true)] {

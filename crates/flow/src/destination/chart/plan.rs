@@ -7,7 +7,8 @@
 
 use super::find::{Existing, Finder, Hit};
 use super::merge::{self, Merge};
-use super::{cancel, concern, keys, news, people, results, snapshot, whose};
+use super::slot::Slot;
+use super::{cancel, concern, keys, news, people, replaced, results, snapshot, whose};
 use crate::attention::{self, Attention, Concern};
 use crate::destination::{Change as Shown, Task};
 use access::Permit;
@@ -44,22 +45,7 @@ pub(super) enum Unfit {
     Read(ReadError),
 }
 
-/// One resource of the plan.
-pub(super) struct Slot {
-    pub(super) resource_type: &'static str,
-    pub(super) id: String,
-    pub(super) before: Option<Existing>,
-    /// New body, where it may differ.
-    pub(super) value: Option<Value>,
-    pub(super) lineage: Vec<mapping::Lineage>,
-    pub(super) owned: bool,
-    /// True where the version must be as read, even if nothing of the resource changes.
-    pub(super) is_held: bool,
-    /// True where it was found by the number of a patient merged into it: its own numbers stay.
-    is_alias: bool,
-}
-
-/// A builder of plans.
+/// Makes a plan.
 pub(super) struct Planner<'a> {
     pub(super) finder: &'a Finder<'a>,
     pub(super) scope: String,
@@ -124,8 +110,8 @@ impl Plan {
             claims: Vec::new(),
             concerns: Vec::new(),
         };
-        let merges = merge::find(&mut planner, task.message, drafts)?;
-        // A number alone may mean a person whom a later draft names.
+        let merges = merge::all(&mut planner, task.message, drafts)?;
+        // A number alone may mean somebody whom a later draft names.
         for alone in [false, true] {
             for (idx, draft) in drafts.iter().enumerate() {
                 if people::is_number_alone(draft) == alone {
@@ -208,8 +194,9 @@ impl Plan {
                 moved_from: None,
             });
         }
-        for slot in self.slots {
-            let Some(value) = slot.now().filter(|_| slot.is_changed(self.event)) else {
+        for mut slot in self.slots {
+            let is_changed = slot.is_changed(self.event);
+            let Some(value) = slot.whole().filter(|_| is_changed) else {
                 continue;
             };
             // Our own output is JSON; if it were not, it could not be stored either.
@@ -241,11 +228,17 @@ impl Plan {
         changed
             .filter_map(|slot| {
                 let before = slot.before.as_ref();
+                let bytes = |value: &Value| {
+                    let mut value = value.clone();
+                    let replaced = before.map(|before| before.replaced.clone());
+                    replaced::put_back(&mut value, replaced.unwrap_or_default());
+                    value.to_bytes()
+                };
                 Some(Shown {
                     resource_type: slot.resource_type.to_owned(),
                     id: before.map(|before| before.id.clone()),
-                    before: before.map(|before| before.value.to_bytes()),
-                    after: slot.value.as_ref()?.to_bytes(),
+                    before: before.map(|before| bytes(&before.value)),
+                    after: bytes(slot.value.as_ref()?),
                 })
             })
             .collect()
@@ -281,58 +274,6 @@ fn origin(resource_type: &str, line: &mapping::Lineage, conversion: &Conversion)
         row: row
             .map(|row| format!("{}:{}", row.file, row.line))
             .unwrap_or_default(),
-    }
-}
-
-// === impl Slot ===
-
-impl Slot {
-    fn differs(&self) -> bool {
-        match (&self.before, &self.value) {
-            (Some(before), Some(value)) => before.value != *value,
-            (None, value) => value.is_some(),
-            (Some(_), None) => false,
-        }
-    }
-
-    /// Returns the new body.
-    pub(super) fn now(&self) -> Option<&Value> {
-        let before = self.before.as_ref().map(|before| &before.value);
-        self.value.as_ref().or(before)
-    }
-
-    /// Returns the new body to change.
-    pub(super) fn now_mut(&mut self) -> &mut Value {
-        let before = self.before.as_ref().map(|before| &before.value);
-        let resource_type = self.resource_type;
-        self.value.get_or_insert_with(|| {
-            before.map_or_else(|| Value::resource(resource_type), Clone::clone)
-        })
-    }
-
-    fn take(&mut self, mut applied: mapping::Applied) {
-        if self.is_alias {
-            match self
-                .before
-                .as_ref()
-                .and_then(|before| before.value.get("identifier"))
-            {
-                Some(own) => applied.value.set("identifier", own.clone()),
-                None => drop(applied.value.remove("identifier")),
-            }
-            applied
-                .lineage
-                .retain(|line| !line.element.starts_with("identifier"));
-        }
-        self.value = Some(applied.value);
-        self.lineage.extend(applied.lineage);
-    }
-
-    /// Returns true also where only the event time moves: news older than a repeat is older still.
-    fn is_changed(&self, event: Option<Timestamp>) -> bool {
-        let known = self.before.as_ref().and_then(|before| before.event);
-        let holds = self.is_held && self.before.is_some();
-        self.differs() || holds || (self.owned && known < event)
     }
 }
 

@@ -5,7 +5,8 @@
 //! if it is not news for the report itself, and a result is removed once it is cancelled or entered
 //! in error (OBX-11 `X`, `D`, `W`; HL7 v2 table 0085), judged by its final state in the chart.
 
-use super::plan::{Planner, Slot};
+use super::plan::Planner;
+use super::slot::Slot;
 use fhir::build::Value;
 use mapping::{Draft, Lineage};
 

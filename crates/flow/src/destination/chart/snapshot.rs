@@ -21,7 +21,8 @@
 
 use super::find::Hit;
 use super::mark::{self, Because};
-use super::plan::{Planner, Slot, Unfit};
+use super::plan::{Planner, Unfit};
+use super::slot::Slot;
 use crate::destination::Task;
 use base::Timestamp;
 use hl7v2::Message;
