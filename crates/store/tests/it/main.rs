@@ -22,6 +22,7 @@ mod chart_search;
 mod journal;
 mod journal_alike;
 mod journal_fixture;
+mod journal_large;
 mod journal_ledger;
 mod journal_list;
 #[cfg(feature = "postgres")]
