@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_can_be_read_on_every_ground() {
+    fn every_text_has_enough_contrast_on_every_background() {
         let css = include_str!("../assets/base.css");
         for (theme, at) in [("light", 0), ("dark", 1)] {
             // Matches a line such as `--text: light-dark(#14202b, #e3eaf0);`.

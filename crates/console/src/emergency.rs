@@ -26,7 +26,7 @@ struct EmergencyPage {
 
 /// The length limit of a reason: one or two lines.
 const MAX_REASON: usize = 500;
-const LASTS_SECONDS: u32 = 3600;
+const DURATION_SECONDS: u32 = 3600;
 
 /// Handles `GET /emergency`.
 pub(super) async fn show(visitor: Visitor) -> Result<Response, Fault> {
@@ -58,7 +58,7 @@ pub(super) async fn choose(State(app): State<App>, form: Form) -> Result<Respons
     let mut visitor = form.visitor.clone();
     visitor.caller.purpose = Purpose::EmergencyTreatment;
     visitor.record(&app, "emergency-access", touched).await?;
-    Ok(cookie(Purpose::EmergencyTreatment.code(), LASTS_SECONDS))
+    Ok(cookie(Purpose::EmergencyTreatment.code(), DURATION_SECONDS))
 }
 
 fn of(visitor: &Visitor, wrong: bool) -> EmergencyPage {

@@ -25,7 +25,7 @@ pub(super) const LARGEST: usize = 32 << 20;
 const MAX_FIELDS: usize = 10_000;
 /// The number of bytes of a refused form that are read and discarded, so that its sender receives
 /// the reason.
-const THROWN_AWAY: usize = 64 << 20;
+const MAX_DISCARDED: usize = 64 << 20;
 
 /// Reads the form of a person who is not logged in. Bytes that are not valid UTF-8 become
 /// replacement characters.
@@ -77,7 +77,7 @@ async fn gather(body: Body) -> Result<Vec<u8>, Fault> {
         n_bytes += chunk.len();
         if n_bytes <= SMALL {
             kept.extend_from_slice(&chunk);
-        } else if THROWN_AWAY < n_bytes {
+        } else if MAX_DISCARDED < n_bytes {
             break;
         } else {
             kept = Vec::new();

@@ -28,7 +28,7 @@ struct LoginPage {
 }
 
 #[derive(serde::Deserialize)]
-pub(super) struct Asked {
+pub(super) struct Parameters {
     #[serde(default)]
     next: String,
 }
@@ -36,7 +36,7 @@ pub(super) struct Asked {
 /// Handles `GET /login`.
 pub(super) async fn show(
     headers: HeaderMap,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     page(&LoginPage {
         theme: theme::of(&headers),
@@ -78,10 +78,8 @@ pub(super) async fn log_in(
 
     let wait = app.throttle.wait_secs(origin.address, app.clock.now());
     if 0 < wait {
-        let wrong = format!(
-            "Too many failed attempts from this address. Try again in {wait} \
-         seconds."
-        );
+        let wrong =
+            format!("Too many failed attempts from this address. Try again in {wait} seconds.");
         return try_again(StatusCode::TOO_MANY_REQUESTS, wrong);
     }
     let login = check(&app, &verifier, name.clone(), password)

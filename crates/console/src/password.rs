@@ -26,7 +26,7 @@ struct PasswordPage {
 }
 
 #[derive(serde::Deserialize)]
-pub(super) struct Asked {
+pub(super) struct Parameters {
     #[serde(default)]
     next: String,
 }
@@ -47,7 +47,7 @@ struct FirstPasswordPage<'a> {
 /// Handles `GET /password`.
 pub(super) async fn show(
     Newcomer(visitor): Newcomer,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     shown(&visitor, own_path(&asked.next).unwrap_or("/"), None)
 }
@@ -108,10 +108,8 @@ async fn current_is_wrong(
     let address = visitor.caller.origin.address;
     let wait = app.throttle.wait_secs(address, app.clock.now());
     if 0 < wait {
-        let wrong = format!(
-            "Too many failed attempts from this address. Try again in {wait} \
-         seconds."
-        );
+        let wrong =
+            format!("Too many failed attempts from this address. Try again in {wait} seconds.");
         return Ok(Some(wrong));
     }
     let (work, current) = (app.clone(), form.get("current").to_owned());

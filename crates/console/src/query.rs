@@ -67,22 +67,22 @@ mod tests {
 
     #[derive(Debug, Default, serde::Deserialize)]
     #[serde(default, deny_unknown_fields)]
-    struct Asked {
+    struct Parameters {
         state: String,
         before: Option<u64>,
     }
 
-    fn read(query: &str) -> Result<Asked, Fault> {
+    fn read(query: &str) -> Result<Parameters, Fault> {
         let request = Request::builder().uri(format!("/messages?{query}"));
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.build().unwrap();
-        let read = Query::<Asked>::from_request_parts(&mut parts, &());
+        let read = Query::<Parameters>::from_request_parts(&mut parts, &());
         runtime.block_on(read).map(|Query(asked)| asked)
     }
 
     #[test]
-    fn what_is_not_known_is_named() {
+    fn an_unknown_parameter_is_refused_by_name() {
         let asked = read("state=held&before=7").unwrap();
         assert_eq!((asked.state.as_str(), asked.before), ("held", Some(7)));
         for (query, named) in [

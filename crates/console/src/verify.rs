@@ -17,7 +17,7 @@ pub(super) struct Verifier {
 }
 
 /// The number of concurrent checks.
-const AT_ONCE: usize = 1;
+const MAX_CONCURRENT: usize = 1;
 /// The number of places, about two seconds' worth of checks; a further caller is asked to retry.
 const PLACES: usize = 64;
 
@@ -26,7 +26,7 @@ const PLACES: usize = 64;
 impl Default for Verifier {
     fn default() -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            turns: Arc::new(Semaphore::new(MAX_CONCURRENT)),
             places: Arc::new(Semaphore::new(PLACES)),
         }
     }
@@ -69,7 +69,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn one_at_a_time_also_where_the_caller_hangs_up_and_too_many_are_turned_away() {
+    fn one_at_a_time_even_if_the_caller_disconnects_and_too_many_are_refused() {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -106,7 +106,7 @@ mod tests {
             }
             refused
         });
-        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+        assert_eq!(most.load(Ordering::SeqCst), MAX_CONCURRENT);
         assert_eq!(refused, 6);
     }
 }

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_write_needs() {
+    fn a_precondition_becomes_what_the_write_expects() {
         let version = |n| Ok(Some(Expect::Version(n)));
         let absent = Ok(Some(Expect::Absent));
         for (matches, none, current, expected) in [

@@ -19,13 +19,13 @@ const VERSION: &[u8] = b"/_history/";
 
 /// The versions of one resource that the references on a page ask for.
 #[derive(Debug, Default)]
-struct Asked {
+struct Requested {
     versions: BTreeSet<u32>,
     current: bool,
 }
 
 /// Requested versions by type and id.
-type Targets = BTreeMap<(&'static str, String), Asked>;
+type Targets = BTreeMap<(&'static str, String), Requested>;
 
 /// A lookup of versions: the chart, the permit and the server's base URL.
 pub(crate) struct Versions<'a> {
@@ -47,38 +47,38 @@ impl Versions<'_> {
         if query.includes.is_empty() || !sources.any(names_version) {
             return Ok(());
         }
-        let mut asked = Targets::new();
+        let mut requested = Targets::new();
         for resource in &page.matches {
-            self.gather(query, resource, false, &mut asked);
+            self.gather(query, resource, false, &mut requested);
         }
         for resource in &page.included {
-            self.gather(query, resource, true, &mut asked);
+            self.gather(query, resource, true, &mut requested);
         }
         for resource in &page.matches {
             // The resource is on the page; another version of it is included too.
-            let asked = asked.get_mut(&(resource.resource_type, resource.id.clone()));
-            if let Some(asked) = asked {
-                asked.current = false;
-                asked.versions.remove(&resource.version);
+            let requested = requested.get_mut(&(resource.resource_type, resource.id.clone()));
+            if let Some(requested) = requested {
+                requested.current = false;
+                requested.versions.remove(&resource.version);
             }
         }
         let mut pinned = Vec::new();
         for resource in std::mem::take(&mut page.included) {
             let name = (resource.resource_type, resource.id.clone());
-            let Some(asked) = asked.remove(&name) else {
+            let Some(requested) = requested.remove(&name) else {
                 pinned.push(resource);
                 continue;
             };
-            let mut found = self.found(&name, &asked, resource.version)?;
-            let is_asked = asked.current || asked.versions.contains(&resource.version);
-            if is_asked || found.is_empty() {
+            let mut found = self.found(&name, &requested, resource.version)?;
+            let is_requested = requested.current || requested.versions.contains(&resource.version);
+            if is_requested || found.is_empty() {
                 pinned.push(resource);
             }
             pinned.append(&mut found);
         }
         // Versions of matches and of resources since deleted.
-        for (name, asked) in asked {
-            pinned.append(&mut self.found(&name, &asked, 0)?);
+        for (name, requested) in requested {
+            pinned.append(&mut self.found(&name, &requested, 0)?);
         }
         let most = Limits::default().max_included;
         page.includes_cut |= most < pinned.len();
@@ -89,7 +89,7 @@ impl Versions<'_> {
 
     /// Collects what the references of one resource ask for, along the parameters that the query
     /// follows.
-    fn gather(&self, query: &Query, resource: &Resource, included: bool, asked: &mut Targets) {
+    fn gather(&self, query: &Query, resource: &Resource, included: bool, requested: &mut Targets) {
         let includes = query.includes.iter().filter(|include| {
             include.source_type == resource.resource_type && (include.iterate || !included)
         });
@@ -105,12 +105,12 @@ impl Versions<'_> {
         for include in includes {
             let elements = places.iter().filter(|(key, _)| *key == include.param.key);
             for node in elements.filter_map(|(_, index)| document.node(*index)) {
-                self.note(node, include.target_type, asked);
+                self.note(node, include.target_type, requested);
             }
         }
     }
 
-    fn note(&self, element: Node<'_>, wanted: Option<&str>, asked: &mut Targets) {
+    fn note(&self, element: Node<'_>, wanted: Option<&str>, requested: &mut Targets) {
         let Some(text) = element.text("reference") else {
             return;
         };
@@ -123,11 +123,11 @@ impl Versions<'_> {
         let Ok(resource_type) = super::known_type(target.resource_type) else {
             return;
         };
-        let asked = asked.entry((resource_type, target.id.to_owned()));
-        let asked = asked.or_default();
+        let requested = requested.entry((resource_type, target.id.to_owned()));
+        let requested = requested.or_default();
         match target.version.map(str::parse) {
-            Some(Ok(version)) => drop(asked.versions.insert(version)),
-            Some(Err(_)) | None => asked.current = true,
+            Some(Ok(version)) => drop(requested.versions.insert(version)),
+            Some(Err(_)) | None => requested.current = true,
         }
     }
 
@@ -135,11 +135,15 @@ impl Versions<'_> {
     fn found(
         &self,
         (resource_type, id): &(&'static str, String),
-        asked: &Asked,
+        requested: &Requested,
         here: u32,
     ) -> Result<Vec<Resource>, ReadError> {
         let mut found = Vec::new();
-        for version in asked.versions.iter().filter(|version| **version != here) {
+        for version in requested
+            .versions
+            .iter()
+            .filter(|version| **version != here)
+        {
             let read = self.chart.vread(self.permit, resource_type, id, *version)?;
             if let Read::Found(resource) = read {
                 found.push(*resource);

@@ -1,7 +1,7 @@
 //! The state that every handler is given.
 
 use crate::measure::Measures;
-use crate::searching::Searching;
+use crate::searching::SearchPool;
 use base::{Clock, Timestamp};
 use flow::{Engine, LiveMaps};
 use security::{Administrator, Sessions, Throttle, Tokens};
@@ -65,7 +65,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    searching: Searching,
+    searching: SearchPool,
 }
 
 // === impl App ===
@@ -75,7 +75,7 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inner {
             parts,
-            searching: Searching::new(),
+            searching: SearchPool::new(),
         }))
     }
 

@@ -63,8 +63,7 @@ pub enum Unauthenticated {
     Token(#[from] TokenError),
     /// The token's scopes cannot be read.
     #[error(
-        "the token's scopes cannot be parsed; create another token with `causeway token \
-     --scope`"
+        "the token's scopes cannot be parsed; create another token with `causeway token --scope`"
     )]
     Scopes,
     /// The stated purpose of use is not a known code.

@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinError};
 
 /// The thread pool for searches.
 #[derive(Debug)]
-pub(crate) struct Searching {
+pub(crate) struct SearchPool {
     /// The pool's runtime, or none if the system gave no more threads; the caller's pool is used
     /// then.
     runtime: Option<Runtime>,
@@ -21,9 +21,9 @@ pub(crate) struct Searching {
 /// A guard that cancels queued work when its caller disconnects before it starts.
 struct AbortOnDrop(AbortHandle);
 
-// === impl Searching ===
+// === impl SearchPool ===
 
-impl Searching {
+impl SearchPool {
     /// Creates a pool with one thread per processor, at least two; they start with the first
     /// search.
     pub(crate) fn new() -> Self {
@@ -55,7 +55,7 @@ impl Searching {
     }
 }
 
-impl Drop for Searching {
+impl Drop for SearchPool {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             // The last handle may be dropped in an async task, where blocking on threads is not
@@ -81,14 +81,14 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn few_at_once_and_none_for_who_hung_up() {
+    fn few_run_at_once_and_none_for_callers_that_disconnected() {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
         let (now, most, done) = <(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-        let searching = Arc::new(Searching::new());
+        let searching = Arc::new(SearchPool::new());
         let ask = || {
             let (now, most, done) = (now.clone(), most.clone(), done.clone());
             let searching = searching.clone();

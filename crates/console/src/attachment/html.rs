@@ -1,7 +1,7 @@
 //! Plain text extracted from an HTML report. No markup survives; the page escapes the rest.
 
 /// The elements whose content is not text to read.
-const SILENT: [&str; 5] = ["script", "style", "head", "template", "noscript"];
+const SKIPPED: [&str; 5] = ["script", "style", "head", "template", "noscript"];
 /// The elements that start a new line.
 const BLOCKS: [&str; 23] = [
     "address",
@@ -63,7 +63,7 @@ fn after_tag<'a>(tag: &'a str, out: &mut String) -> &'a str {
         .take_while(char::is_ascii_alphanumeric)
         .collect::<String>()
         .to_ascii_lowercase();
-    if SILENT.contains(&name.as_str()) && !inside.starts_with('/') && !inside.ends_with('/') {
+    if SKIPPED.contains(&name.as_str()) && !inside.starts_with('/') && !inside.ends_with('/') {
         return after_end_of(&name, rest);
     }
     let is_cell = matches!(name.as_str(), "td" | "th") && !inside.starts_with('/');

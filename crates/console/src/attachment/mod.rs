@@ -54,7 +54,7 @@ pub(super) struct View {
 const MAX_TEXT: usize = 200_000;
 /// The policy for the bytes: nothing runs, nothing is fetched, and only our own pages may frame
 /// them.
-const SEALED: &str = "default-src 'none'; frame-ancestors 'self'; sandbox";
+const SANDBOX_POLICY: &str = "default-src 'none'; frame-ancestors 'self'; sandbox";
 
 // === impl Attachment ===
 
@@ -142,7 +142,7 @@ impl Attachment {
         let headers = [
             (CONTENT_TYPE, media.to_owned()),
             (CONTENT_DISPOSITION, name),
-            (CONTENT_SECURITY_POLICY, SEALED.to_owned()),
+            (CONTENT_SECURITY_POLICY, SANDBOX_POLICY.to_owned()),
             (X_FRAME_OPTIONS, "SAMEORIGIN".to_owned()),
         ];
         Ok((headers, self.bytes).into_response())
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_say_what_they_are() {
+    fn the_bytes_determine_the_media_type() {
         for (media, bytes, is_inline) in [
             ("application/pdf", &b"%PDF-1.4 x"[..], true),
             ("text/html", b"%PDF-1.4 x", true),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_as_text() {
+    fn readable_attachments_become_text() {
         for (media, bytes, expected) in [
             ("text/plain", &b"a\r\nb"[..], Some("a\nb")),
             ("text/html", b"<p>a</p><script>b</script>", Some("a")),

@@ -4,7 +4,7 @@
 use std::str::Chars;
 
 /// The groups that contain no text to read.
-const SILENT: [&str; 15] = [
+const SKIPPED: [&str; 15] = [
     "fonttbl",
     "colortbl",
     "stylesheet",
@@ -165,7 +165,7 @@ impl Reader<'_> {
                 self.put(c.unwrap_or('\u{fffd}'));
                 self.to_skip = self.now.n_fallback;
             }
-            name if SILENT.contains(&name) => self.now.is_silent = true,
+            name if SKIPPED.contains(&name) => self.now.is_silent = true,
             _ => {}
         }
     }

@@ -3,10 +3,10 @@
 //!
 //! Invariant: reading the log is itself audited, with the names of the filters.
 
-mod asked;
+mod filter;
 mod line;
 
-pub(super) use asked::{Heading, plain_headings};
+pub(super) use filter::{Heading, plain_headings};
 pub(super) use line::Line;
 
 use super::fault::Fault;
@@ -16,9 +16,9 @@ use super::query::Query;
 use super::visitor::Visitor;
 use access::Interaction;
 use askama::Template;
-use asked::{Asked, Menu};
 use axum::extract::State;
 use axum::response::Response;
+use filter::{Menu, Parameters};
 use store::audit::{Listing, Page, Position, SORTED_WINDOW, Sorted};
 use web::App;
 use web::trail::Touched;
@@ -49,7 +49,7 @@ const PAGE: usize = 100;
 pub(super) async fn show(
     State(app): State<App>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     visitor.permit(&app, Interaction::Audit, None).await?;
     asked.check()?;
@@ -93,7 +93,7 @@ pub(super) async fn show(
     })
 }
 
-fn listing(app: &App, asked: &Asked, now: base::Timestamp) -> Result<Listing, Fault> {
+fn listing(app: &App, asked: &Parameters, now: base::Timestamp) -> Result<Listing, Fault> {
     let filter = asked.filter(now);
     if asked.is_newest_first() {
         let page = Page {

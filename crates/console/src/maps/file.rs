@@ -74,7 +74,7 @@ const HEADS: [&str; 12] = [
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     name: String,
     /// The sequence of a journal message to try.
     message: Option<u64>,
@@ -85,7 +85,7 @@ pub(crate) async fn show(
     State(app): State<App>,
     Extension(tallies): Extension<Arc<Tallies>>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let (text, flow) = match asked.message {
         Some(sequence) => text_of(&app, &visitor, sequence).await?,

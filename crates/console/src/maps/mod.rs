@@ -44,7 +44,7 @@ struct MapsPage {
     n_messages: String,
     structures: Vec<Covered>,
     files: Vec<FileLine>,
-    unmapped: Vec<Unmapped>,
+    unmapped: Vec<UnmappedField>,
 }
 
 /// The coverage of a message structure's map.
@@ -73,7 +73,7 @@ struct FileLine {
 }
 
 /// A field that no row read.
-struct Unmapped {
+struct UnmappedField {
     path: String,
     title: &'static str,
     n: String,
@@ -245,13 +245,13 @@ fn dialects(app: &App, text: &str) -> Vec<(String, String)> {
     named.collect()
 }
 
-fn unmapped(tally: &Tally) -> Vec<Unmapped> {
+fn unmapped(tally: &Tally) -> Vec<UnmappedField> {
     let dictionary = Dictionary::of(Version::nearest("2.5.1"));
     let mut found: Vec<(&(String, u16), &u32)> = tally.unmapped.iter().collect();
     found.sort_by(|one, other| other.1.cmp(one.1));
     let lines = found.into_iter().take(30).map(|((segment, field), n)| {
         let def = dictionary.field(segment, usize::from(*field));
-        Unmapped {
+        UnmappedField {
             path: match field {
                 0 => segment.clone(),
                 field => format!("{segment}-{field}"),

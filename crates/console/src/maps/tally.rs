@@ -41,7 +41,7 @@ pub(crate) struct Tallies {
 }
 
 /// The time for which the statistics are kept.
-const KEPT_MICROS: i64 = 30_000_000;
+const CACHE_MICROS: i64 = 30_000_000;
 
 // === impl Tallies ===
 
@@ -56,7 +56,7 @@ impl Tallies {
         // Different maps have different rows.
         if let Some((made, of, tally)) = &*kept
             && *of == version
-            && now.micros() - made.micros() < KEPT_MICROS
+            && now.micros() - made.micros() < CACHE_MICROS
         {
             return Ok(Arc::clone(tally));
         }

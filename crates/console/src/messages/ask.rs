@@ -10,7 +10,7 @@ use super::super::frame::{Frame, Place, page};
 use super::super::markup::{Moment, count, thousands};
 use super::super::visitor::{Form, Visitor};
 use super::act::Act;
-use super::filter::{Chip, Wanted};
+use super::filter::{Chip, ListQuery};
 use super::list::check_flow;
 use super::state_class;
 use askama::Template;
@@ -21,7 +21,7 @@ use store::journal::{Filter, Page, Sequence, State};
 use web::App;
 
 /// The messages of a bulk action.
-pub(super) struct Chosen {
+pub(super) struct Selection {
     /// The messages, oldest first.
     pub(super) messages: Vec<Sequence>,
     oldest: Option<Timestamp>,
@@ -36,7 +36,7 @@ pub(super) struct Chosen {
 
 /// The number that was shown, carried back by the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WasShown {
+pub(super) struct ShownCount {
     pub(super) last: Sequence,
     pub(super) n: u64,
 }
@@ -44,9 +44,9 @@ pub(super) struct WasShown {
 /// A bulk action that waits for its reason.
 pub(super) struct Question {
     pub(super) act: Act,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: ListQuery,
     pub(super) chips: Vec<Chip>,
-    pub(super) chosen: Chosen,
+    pub(super) chosen: Selection,
     pub(super) why: String,
     /// The reason for asking again.
     pub(super) notice: Option<&'static str>,
@@ -73,9 +73,9 @@ struct AskPage {
 const MAX_MESSAGES: usize = 1_000_000;
 const SLICE: usize = 1_000;
 
-// === impl Chosen ===
+// === impl Selection ===
 
-impl Chosen {
+impl Selection {
     /// Returns everything that matches the filter, up to a message of the journal. Blocks, so async
     /// code must not call it on its own thread.
     pub(super) fn take(app: &App, filter: &Filter, last: Option<Sequence>) -> Result<Self, Fault> {
@@ -128,9 +128,9 @@ impl Chosen {
     }
 }
 
-// === impl WasShown ===
+// === impl ShownCount ===
 
-impl WasShown {
+impl ShownCount {
     /// Reads the number from the form; none if nothing has been shown yet.
     pub(super) fn of(form: &Form) -> Option<Self> {
         Some(Self {
@@ -144,17 +144,16 @@ impl WasShown {
 
 impl Question {
     /// Decides whether the action may run now.
-    pub(super) fn answer(shown: Option<WasShown>, n_now: u64, why: &str) -> Answer {
+    pub(super) fn answer(shown: Option<ShownCount>, n_now: u64, why: &str) -> Answer {
         match shown {
             None => Answer::Ask(None),
             Some(shown) if shown.n < n_now => Answer::Ask(Some(
                 "More messages match now than you were shown, so nothing was done. Check the new \
                  number.",
             )),
-            Some(_) if why.is_empty() => Answer::Ask(Some(
-                "Nothing has been done yet: give a \
-             reason.",
-            )),
+            Some(_) if why.is_empty() => {
+                Answer::Ask(Some("Nothing has been done yet: give a reason."))
+            }
             Some(_) => Answer::Go,
         }
     }
@@ -180,7 +179,7 @@ mod tests {
     #[test]
     fn nothing_is_done_unseen_or_without_a_reason() {
         let shown = |n| {
-            Some(WasShown {
+            Some(ShownCount {
                 last: Sequence::new(9),
                 n,
             })

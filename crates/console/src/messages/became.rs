@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_and_what_went() {
+    fn changed_and_removed_elements_are_shown() {
         let before =
             br#"{"resourceType":"Patient","id":"1","name":[{"family":"ZZTEST"}],"gender":"male"}"#;
         let after = br#"{"resourceType":"Patient","id":"1","name":[{"family":"ZZTEST","given":["A"]}],"active":true}"#;

@@ -11,8 +11,8 @@ use super::super::handles::Handles;
 use super::super::markup::{Moment, count, thousands};
 use super::super::visitor::{Form, Visitor};
 use super::act::{Act, wanted};
-use super::ask::{Answer, Chosen, Question, WasShown};
-use super::filter::{Wanted, of_visitor};
+use super::ask::{Answer, Question, Selection, ShownCount};
+use super::filter::{ListQuery, of_visitor};
 use access::Interaction;
 use askama::Template;
 use axum::Extension;
@@ -29,12 +29,12 @@ use web::trail::Touched;
 /// The running bulk actions, for stopping and watching them.
 #[derive(Default)]
 pub(crate) struct Batches {
-    at_work: Mutex<HashMap<String, Arc<AtWork>>>,
+    at_work: Mutex<HashMap<String, Arc<RunningAction>>>,
 }
 
 /// One running action.
 #[derive(Default)]
-struct AtWork {
+struct RunningAction {
     n_done: AtomicU64,
     n_failed: AtomicU64,
     /// The user who stopped it.
@@ -66,7 +66,7 @@ struct BatchPage {
 }
 
 /// The number of messages between progress updates in the ledger.
-const NOTE_EVERY: u64 = 20;
+const PROGRESS_EVERY: u64 = 20;
 
 // === impl Batches ===
 
@@ -81,10 +81,10 @@ impl Batches {
 
     /// Runs an action in the background.
     fn start(self: &Arc<Self>, app: &App, bulk: Bulk) {
-        let at_work = Arc::new(AtWork {
+        let at_work = Arc::new(RunningAction {
             n_done: AtomicU64::new(bulk.progress.n_done),
             n_failed: AtomicU64::new(bulk.progress.n_failed),
-            ..AtWork::default()
+            ..RunningAction::default()
         });
         self.all().insert(bulk.id.clone(), Arc::clone(&at_work));
         let (batches, app) = (Arc::clone(self), app.clone());
@@ -110,7 +110,7 @@ impl Batches {
         });
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<AtWork>>> {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<RunningAction>>> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,9 +150,9 @@ impl Batches {
     }
 }
 
-// === impl AtWork ===
+// === impl RunningAction ===
 
-impl AtWork {
+impl RunningAction {
     /// Processes the remaining messages.
     fn run(&self, app: &App, bulk: &Bulk) -> Outcome {
         let Some(act) = Act::named(&bulk.act) else {
@@ -183,7 +183,7 @@ impl AtWork {
                 }
             }
             let n_done = self.n_done.fetch_add(1, Ordering::Relaxed) + 1;
-            if n_done.is_multiple_of(NOTE_EVERY) {
+            if n_done.is_multiple_of(PROGRESS_EVERY) {
                 app.journal.ledger().note(vec![Change::BulkWent {
                     id: bulk.id.clone(),
                     progress: self.progress(bulk.progress.n_all),
@@ -255,12 +255,12 @@ pub(crate) async fn begin(
     let visitor = &form.visitor;
     let act = wanted(&form)?;
     visitor.permit(&app, Interaction::Operate, None).await?;
-    let asked = Wanted::of_form(&form).at(app.clock.now());
+    let asked = ListQuery::of_form(&form).at(app.clock.now());
     let filter = of_visitor(&asked, &handles, visitor, app.clock.now())?;
-    let shown = WasShown::of(&form);
+    let shown = ShownCount::of(&form);
     let why = form.get("why").trim().to_owned();
     let (work, last) = (app.clone(), shown.map(|shown| shown.last));
-    let chosen = tokio::task::spawn_blocking(move || Chosen::take(&work, &filter, last));
+    let chosen = tokio::task::spawn_blocking(move || Selection::take(&work, &filter, last));
     let chosen = chosen.await.map_err(|error| Fault::internal(&error))??;
     if let Answer::Ask(notice) = Question::answer(shown, chosen.n(), &why) {
         let chips = asked.chips(&handles, visitor.user());

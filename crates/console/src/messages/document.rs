@@ -6,7 +6,7 @@ use super::super::frame::{Frame, Place, page};
 use super::super::markup::encode;
 use super::super::query::Query;
 use super::super::visitor::Visitor;
-use super::filter::Wanted;
+use super::filter::ListQuery;
 use super::open::audited_open;
 use super::place::link_to_field;
 use askama::Template;
@@ -27,7 +27,7 @@ struct DocumentPage {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     /// The field, such as `OBX[3]-5`.
     path: String,
 }
@@ -42,7 +42,7 @@ pub(crate) async fn document_page(
     State(app): State<App>,
     visitor: Visitor,
     Path(sequence): Path<u64>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let (attachment, title) = found(&app, &visitor, sequence, &asked.path).await?;
     let address = |what: &str| format!("/messages/{sequence}/{what}?path={}", encode(&asked.path));
@@ -73,7 +73,7 @@ pub(crate) async fn inline(
     State(app): State<App>,
     visitor: Visitor,
     Path(sequence): Path<u64>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     found(&app, &visitor, sequence, &asked.path)
         .await?
@@ -86,7 +86,7 @@ pub(crate) async fn file(
     State(app): State<App>,
     visitor: Visitor,
     Path(sequence): Path<u64>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     Ok(found(&app, &visitor, sequence, &asked.path)
         .await?
@@ -101,7 +101,7 @@ async fn found(
     sequence: u64,
     path: &str,
 ) -> Result<(Attachment, String), Fault> {
-    audited_open(app, visitor, sequence, &Wanted::default()).await?;
+    audited_open(app, visitor, sequence, &ListQuery::default()).await?;
     let work = app.clone();
     let stored = tokio::task::spawn_blocking(move || work.journal.read(Sequence::new(sequence)))
         .await

@@ -12,7 +12,7 @@ use super::super::frame::{Frame, Place, page};
 use super::super::markup::hex;
 use super::super::visitor::{Form, Visitor};
 use super::fields::{place_of, words};
-use super::filter::Wanted;
+use super::filter::ListQuery;
 use super::open::audited_open;
 use access::Interaction;
 use askama::Template;
@@ -220,7 +220,7 @@ pub(crate) async fn text_of(
     visitor: &Visitor,
     sequence: u64,
 ) -> Result<(String, String), Fault> {
-    audited_open(app, visitor, sequence, &Wanted::default()).await?;
+    audited_open(app, visitor, sequence, &ListQuery::default()).await?;
     let stored = read(app, sequence).await?;
     let message = Message::parse(stored.body.clone());
     let text = message.charset().decode(&stored.body).into_owned();

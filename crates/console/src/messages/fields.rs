@@ -31,7 +31,7 @@ pub(super) struct FieldLine {
     pub(super) key: String,
     pub(super) path: String,
     pub(super) title: String,
-    pub(super) values: Vec<Valued>,
+    pub(super) values: Vec<FieldValue>,
     pub(super) issues: Vec<String>,
     /// The path of an embedded document that can be shown in the page.
     pub(super) document: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct FieldLine {
 }
 
 /// A value with its meaning, and its components if it has several.
-pub(super) struct Valued {
+pub(super) struct FieldValue {
     pub(super) text: String,
     pub(super) meaning: Option<&'static str>,
     pub(super) parts: Vec<Part>,
@@ -132,7 +132,7 @@ impl<'a> Tree<'a> {
             let def = self.dictionary.field(name, n);
             let is_separators = matches!(name, "MSH" | "FHS" | "BHS") && n <= 2;
             let values = if is_separators {
-                vec![Valued {
+                vec![FieldValue {
                     text: shown(&field.text()),
                     meaning: None,
                     parts: Vec::new(),
@@ -176,18 +176,18 @@ impl<'a> Tree<'a> {
         repeat: Repeat<'_>,
         segment: Segment<'_>,
         (number, def): (usize, Option<&FieldDef>),
-    ) -> Valued {
+    ) -> FieldValue {
         // OBX-2 gives the datatype of OBX-5.
-        let told = segment.field(2).value();
+        let datatype = segment.field(2).value();
         let datatype = match def.map_or("", |def| def.datatype) {
-            _ if segment.name() == "OBX" && number == 5 => told.as_ref(),
+            _ if segment.name() == "OBX" && number == 5 => datatype.as_ref(),
             datatype => datatype,
         };
         let components: Vec<_> = repeat.components().collect();
         let table = def.and_then(|def| def.table);
         if components.len() < 2 {
             let text = repeat.text();
-            return Valued {
+            return FieldValue {
                 meaning: self.meaning(table, &text),
                 text: shown(&text),
                 parts: Vec::new(),
@@ -210,7 +210,7 @@ impl<'a> Tree<'a> {
                 text: shown(&text),
             }
         });
-        Valued {
+        FieldValue {
             text: String::new(),
             meaning: None,
             parts: parts.collect(),

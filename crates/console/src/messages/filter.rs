@@ -29,7 +29,7 @@ pub(super) const SPANS: [(&str, &str, i64); 4] = [
 /// The query of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ListQuery {
     pub(crate) flow: String,
     #[serde(rename = "type")]
     pub(crate) kind: String,
@@ -71,9 +71,9 @@ pub(crate) struct Choice {
     pub(crate) is_on: bool,
 }
 
-// === impl Wanted ===
+// === impl ListQuery ===
 
-impl Wanted {
+impl ListQuery {
     /// Returns the query string without the page; empty without filters.
     pub(crate) fn query(&self) -> String {
         self.query_with("", "")
@@ -328,8 +328,8 @@ pub(crate) async fn narrow(
             .map(Timestamp::to_fhir)
             .ok_or_else(|| unreadable(name.trim_start_matches("new-"), text, MOMENT)),
     };
-    let earlier = Wanted::of_form(&form);
-    let wanted = Wanted {
+    let earlier = ListQuery::of_form(&form);
+    let wanted = ListQuery {
         control: match form.get("new-control").trim() {
             "" => earlier.control,
             control => control.to_owned(),
@@ -346,7 +346,7 @@ pub(crate) async fn narrow(
 
 /// Returns a page's filter for a visitor.
 pub(super) fn of_visitor(
-    wanted: &Wanted,
+    wanted: &ListQuery,
     handles: &Handles,
     visitor: &Visitor,
     now: Timestamp,
@@ -385,11 +385,12 @@ mod tests {
     #[test]
     fn a_wrong_filter_is_never_everything() {
         let handles = Handles::default();
-        let filter = |wanted: Wanted| wanted.filter(&handles, "admin", Timestamp::from_micros(0));
+        let filter =
+            |wanted: ListQuery| wanted.filter(&handles, "admin", Timestamp::from_micros(0));
         let of_state = |state: &str| {
-            filter(Wanted {
+            filter(ListQuery {
                 state: state.to_owned(),
-                ..Wanted::default()
+                ..ListQuery::default()
             })
         };
         for state in State::ALL {
@@ -400,14 +401,14 @@ mod tests {
             let fault = of_state(wrong).unwrap_err();
             assert!(fault.why.contains("`state`"), "{wrong}: {}", fault.why);
         }
-        let wrong: [fn(&mut Wanted) -> &mut String; 4] = [
+        let wrong: [fn(&mut ListQuery) -> &mut String; 4] = [
             |wanted| &mut wanted.from,
             |wanted| &mut wanted.until,
             |wanted| &mut wanted.since,
             |wanted| &mut wanted.issues,
         ];
         for (field, name) in wrong.into_iter().zip(["from", "until", "since", "issues"]) {
-            let mut wanted = Wanted::default();
+            let mut wanted = ListQuery::default();
             "2026-13-41".clone_into(field(&mut wanted));
             let fault = filter(wanted).unwrap_err();
             assert!(fault.why.contains(name), "{name}: {}", fault.why);
@@ -417,11 +418,11 @@ mod tests {
     #[test]
     fn an_address_holds_no_typed_words() {
         let handles = Handles::default();
-        let wanted = Wanted {
+        let wanted = ListQuery {
             flow: "lab".to_owned(),
             patient: handles.keep("admin", "ZZ-4711"),
             issues: "1".to_owned(),
-            ..Wanted::default()
+            ..ListQuery::default()
         };
         assert!(!wanted.query().contains("4711"), "{}", wanted.query());
         let filter = wanted

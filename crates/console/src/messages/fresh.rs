@@ -9,7 +9,7 @@ use super::super::fault::Fault;
 use super::super::handles::Handles;
 use super::super::query::{Query, unreadable};
 use super::super::visitor::peek;
-use super::filter::Wanted;
+use super::filter::ListQuery;
 use super::list::check_flow;
 use super::state_class;
 use axum::extract::State;
@@ -43,7 +43,7 @@ const MAX_ROWS: usize = 100;
 pub(crate) async fn fresh(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ListQuery>,
     parts: Parts,
 ) -> Result<Response, Fault> {
     let Some(session) = peek(&app, &parts) else {

@@ -8,7 +8,7 @@ use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::super::words as reasons;
 use super::fields::Line;
-use super::filter::{Chip, Choice, OPEN, SPANS, TYPES, Wanted, of_visitor};
+use super::filter::{Chip, Choice, ListQuery, OPEN, SPANS, TYPES, of_visitor};
 use super::open::Opened;
 use super::{readable, state_class};
 use access::Interaction;
@@ -36,8 +36,8 @@ pub(crate) struct Row {
 }
 
 /// One page of the list.
-pub(crate) struct Listed {
-    pub(crate) wanted: Wanted,
+pub(crate) struct ListPart {
+    pub(crate) wanted: ListQuery,
     pub(crate) chips: Vec<Chip>,
     pub(crate) flows: Vec<Choice>,
     pub(crate) types: Vec<Choice>,
@@ -56,7 +56,7 @@ pub(crate) struct Listed {
 #[template(path = "messages/page.html")]
 pub(super) struct MessagesPage {
     pub(super) frame: Frame,
-    pub(super) listed: Listed,
+    pub(super) listed: ListPart,
     pub(super) opened: Option<Opened>,
 }
 
@@ -88,9 +88,9 @@ impl Row {
     }
 }
 
-// === impl Listed ===
+// === impl ListPart ===
 
-impl Listed {
+impl ListPart {
     pub(crate) fn query(&self) -> String {
         self.wanted.query()
     }
@@ -126,7 +126,7 @@ impl Listed {
     /// Reads one page. Blocks, so async code must not call it on its own thread.
     pub(super) fn take(
         app: &App,
-        wanted: Wanted,
+        wanted: ListQuery,
         filter: &Filter,
         (handles, user): (&Handles, &str),
     ) -> Result<Self, Fault> {
@@ -226,7 +226,7 @@ pub(super) fn latency(micros: i64) -> String {
 fn how_many(
     app: &App,
     filter: &Filter,
-    wanted: &Wanted,
+    wanted: &ListQuery,
     n_rows: usize,
     has_more: bool,
 ) -> Result<String, Fault> {
@@ -261,7 +261,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
     visitor: Visitor,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ListQuery>,
 ) -> Result<Response, Fault> {
     let listed = audited_list(&app, &handles, &visitor, wanted).await?;
     page(&MessagesPage {
@@ -276,14 +276,14 @@ pub(super) async fn audited_list(
     app: &App,
     handles: &Arc<Handles>,
     visitor: &Visitor,
-    wanted: Wanted,
-) -> Result<Listed, Fault> {
+    wanted: ListQuery,
+) -> Result<ListPart, Fault> {
     visitor.permit(app, Interaction::Messages, None).await?;
     let filter = of_visitor(&wanted, handles, visitor, app.clock.now())?;
     let target = format!("messages?{}", wanted.names().join("&"));
     let (work, handles, user) = (app.clone(), Arc::clone(handles), visitor.user().to_owned());
     let taken = tokio::task::spawn_blocking(move || {
-        Listed::take(&work, wanted, &filter, (&handles, &user))
+        ListPart::take(&work, wanted, &filter, (&handles, &user))
     });
     let listed = taken.await.map_err(|error| Fault::internal(&error))??;
     let touched = Touched {

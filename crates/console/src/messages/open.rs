@@ -9,7 +9,7 @@ use super::super::visitor::Visitor;
 use super::super::words as reasons;
 use super::became::{Change, changes};
 use super::fields::{Line, Tree, place_of, words};
-use super::filter::Wanted;
+use super::filter::ListQuery;
 use super::journey::{Step, steps};
 use super::list::{MessagesPage, audited_list, flow_names};
 use super::{raw, state_class};
@@ -80,7 +80,7 @@ impl Opened {
         app: &App,
         permit: &Permit,
         sequence: Sequence,
-        (wanted, csrf): (&Wanted, String),
+        (wanted, csrf): (&ListQuery, String),
     ) -> Result<Self, Fault> {
         let stored = app
             .journal
@@ -293,7 +293,7 @@ pub(crate) async fn open(
     Extension(handles): Extension<Arc<Handles>>,
     visitor: Visitor,
     Path(sequence): Path<u64>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ListQuery>,
 ) -> Result<Response, Fault> {
     let opened = audited_open(&app, &visitor, sequence, &wanted).await?;
     if visitor.wants_part {
@@ -311,7 +311,7 @@ pub(super) async fn audited_open(
     app: &App,
     visitor: &Visitor,
     sequence: u64,
-    wanted: &Wanted,
+    wanted: &ListQuery,
 ) -> Result<Opened, Fault> {
     let permit = visitor.permit(app, Interaction::Messages, None).await?;
     let touched = |patients| Touched {
@@ -345,7 +345,7 @@ pub(crate) async fn download(
     visitor: Visitor,
     Path(sequence): Path<u64>,
 ) -> Result<Response, Fault> {
-    let opened = audited_open(&app, &visitor, sequence, &Wanted::default()).await?;
+    let opened = audited_open(&app, &visitor, sequence, &ListQuery::default()).await?;
     let work = app.clone();
     let stored = tokio::task::spawn_blocking(move || work.journal.read(opened.summary.sequence))
         .await

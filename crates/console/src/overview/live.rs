@@ -8,7 +8,7 @@
 use super::super::markup::thousands;
 use super::super::query::Query;
 use super::super::visitor::peek;
-use super::{Asked, Span, View};
+use super::{Parameters, Span, View};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -48,7 +48,7 @@ struct Events(mpsc::Receiver<Event>);
 /// Handles `GET /console/live`.
 pub(crate) async fn live(
     State(app): State<App>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
     parts: Parts,
 ) -> Response {
     if peek(&app, &parts).is_none() {

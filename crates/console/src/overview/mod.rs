@@ -117,13 +117,13 @@ const SPANS: [Span; 3] = [
 
 #[derive(serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct Parameters {
     span: String,
 }
 
-// === impl Asked ===
+// === impl Parameters ===
 
-impl Default for Asked {
+impl Default for Parameters {
     fn default() -> Self {
         Self {
             span: "24h".to_owned(),
@@ -131,7 +131,7 @@ impl Default for Asked {
     }
 }
 
-impl Asked {
+impl Parameters {
     /// Returns the requested span, or the last day by default.
     pub(super) fn span(&self) -> Result<&'static Span, Fault> {
         const TODAY: &Span = &SPANS[1];
@@ -159,8 +159,8 @@ impl View {
         // The current minute counts too.
         let soon = Timestamp::from_micros(at.micros() + 60_000_000);
         let back = |micros: i64| Timestamp::from_micros(at.micros() - micros);
-        let now = Sums::of(app, back(span.micros), soon)?;
-        let before = Sums::of(app, back(span.ago), back(span.ago - span.micros))?;
+        let now = Totals::of(app, back(span.micros), soon)?;
+        let before = Totals::of(app, back(span.ago), back(span.ago - span.micros))?;
         let mut stopped = Vec::new();
         // The frame explains a full disk, once for every page.
         if app.audit.reserve().is_none() {
@@ -214,14 +214,14 @@ impl View {
 
 /// The totals of a time span.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct Totals {
     received: u64,
     applied: u64,
 }
 
-// === impl Sums ===
+// === impl Totals ===
 
-impl Sums {
+impl Totals {
     fn of(app: &App, from: Timestamp, until: Timestamp) -> Result<Self, Fault> {
         let mut sums = Self::default();
         for rate in app.journal.rates(from, until)? {
@@ -243,7 +243,7 @@ impl Sums {
     }
 }
 
-fn numbers(snapshot: &Snapshot, now: Sums, (before, span): (Sums, &Span)) -> Vec<Number> {
+fn numbers(snapshot: &Snapshot, now: Totals, (before, span): (Totals, &Span)) -> Vec<Number> {
     let total = |of: fn(&flow::FlowSnapshot) -> u64| snapshot.total(of);
     let (waiting, held) = (total(|flow| flow.waiting), total(|flow| flow.held));
     let attention = total(|flow| flow.needs_attention);
@@ -353,7 +353,7 @@ pub(super) async fn show(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let kept = Some((handles, visitor.user().to_owned()));
     let view = take(&app, asked.span()?, kept).await?;
@@ -370,7 +370,7 @@ pub(super) async fn attention(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     let kept = Some((handles, visitor.user().to_owned()));
-    let view = take(&app, Asked::default().span()?, kept).await?;
+    let view = take(&app, Parameters::default().span()?, kept).await?;
     page(&AttentionPart {
         csrf: &visitor.session.csrf,
         view: &view,

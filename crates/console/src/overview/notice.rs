@@ -11,7 +11,7 @@ use web::trail::Touched;
 
 /// Describes the damage found while reading.
 pub(super) fn damage(app: &App) -> Vec<String> {
-    let told = damages(app).into_iter().filter_map(|(store, damage)| {
+    let texts = damages(app).into_iter().filter_map(|(store, damage)| {
         let last = damage.last().filter(|_| 0 < damage.n_met())?;
         let n = damage.n_met();
         Some(format!(
@@ -19,7 +19,7 @@ pub(super) fn damage(app: &App) -> Vec<String> {
              Most recently: {last}."
         ))
     });
-    told.collect()
+    texts.collect()
 }
 
 /// Handles `POST /console/notices/{id}`: hides the notice and audits who acknowledged it.

@@ -29,7 +29,7 @@ struct AccessPage {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     #[serde(default)]
     who: String,
 }
@@ -41,7 +41,7 @@ pub(crate) async fn access(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     visitor
         .permit(&app, ::access::Interaction::Audit, None)

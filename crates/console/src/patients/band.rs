@@ -1,7 +1,7 @@
 //! The patient band, which stays visible: who this is.
 
 use super::authorities::Authorities;
-use super::record::{Record, Said};
+use super::record::{LinkedText, Record};
 use super::value;
 use fhir::json::Node;
 
@@ -14,7 +14,7 @@ pub(super) struct Band {
     pub(super) sex: String,
     pub(super) died: Option<String>,
     pub(super) numbers: Vec<(String, String)>,
-    pub(super) allergies: Vec<Said>,
+    pub(super) allergies: Vec<LinkedText>,
     pub(super) sources: String,
     pub(super) tab: &'static str,
     pub(super) is_cut: bool,
@@ -108,8 +108,8 @@ fn hidden(number: &str) -> String {
     format!("···{}", end.chars().rev().collect::<String>())
 }
 
-fn allergies(record: &Record) -> Vec<Said> {
-    let mut found: Vec<Said> = Vec::new();
+fn allergies(record: &Record) -> Vec<LinkedText> {
+    let mut found: Vec<LinkedText> = Vec::new();
     for entry in record
         .of_type("AllergyIntolerance")
         .filter(|entry| !entry.is_error())

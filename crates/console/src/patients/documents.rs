@@ -7,7 +7,7 @@ use super::super::frame::{Frame, Place, page};
 use super::super::query::Query;
 use super::super::visitor::Visitor;
 use super::band::Band;
-use super::record::{Entry, Record, Said};
+use super::record::{Entry, LinkedText, Record};
 use super::value;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -17,13 +17,13 @@ use web::App;
 
 /// A document of the record.
 pub(super) struct Document {
-    pub(super) title: Said,
+    pub(super) title: LinkedText,
     pub(super) kind: &'static str,
     pub(super) when: String,
     pub(super) source: String,
     pub(super) status: Option<(&'static str, &'static str)>,
     /// The texts shown in the page, each with a link to its origin.
-    pub(super) texts: Vec<Said>,
+    pub(super) texts: Vec<LinkedText>,
     pub(super) files: Vec<File>,
 }
 
@@ -96,7 +96,7 @@ pub(super) fn all(record: &Record) -> Vec<Document> {
     found
 }
 
-fn document(record: &Record, entry: &Entry, title: Said, kind: &'static str) -> Document {
+fn document(record: &Record, entry: &Entry, title: LinkedText, kind: &'static str) -> Document {
     let when = entry.when(&["date", "effectiveDateTime", "effectivePeriod", "issued"]);
     let status = match entry.root().text("status").as_deref() {
         Some("entered-in-error") => Some(("bad", "withdrawn: entered in error")),
@@ -116,7 +116,7 @@ fn document(record: &Record, entry: &Entry, title: Said, kind: &'static str) -> 
     }
 }
 
-fn titled(record: &Record, entry: &Entry, element: &str, otherwise: &str) -> Said {
+fn titled(record: &Record, entry: &Entry, element: &str, otherwise: &str) -> LinkedText {
     let text = entry
         .root()
         .get(element)
@@ -265,7 +265,7 @@ fn attach(
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     element: String,
 }
 
@@ -286,7 +286,7 @@ pub(crate) async fn document_page(
     State(app): State<App>,
     visitor: Visitor,
     Path((id, resource_type, resource)): Way,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("document", &TYPES)).await?;
     let (attachment, title) = found(&record, (&resource_type, &resource), &asked.element)?;
@@ -322,7 +322,7 @@ pub(crate) async fn inline(
     State(app): State<App>,
     visitor: Visitor,
     Path((id, resource_type, resource)): Way,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("file", &TYPES)).await?;
     found(&record, (&resource_type, &resource), &asked.element)?
@@ -335,7 +335,7 @@ pub(crate) async fn download(
     State(app): State<App>,
     visitor: Visitor,
     Path((id, resource_type, resource)): Way,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let record = Record::open(&app, &visitor, &id, ("file", &TYPES)).await?;
     let (attachment, _) = found(&record, (&resource_type, &resource), &asked.element)?;

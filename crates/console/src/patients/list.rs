@@ -54,7 +54,7 @@ struct ListPage {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     /// The handle of the search text.
     #[serde(default)]
     find: String,
@@ -69,7 +69,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Extension(handles): Extension<Arc<Handles>>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let permit = visitor
         .permit(&app, Interaction::SearchType, Some("Patient"))
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_word_is() {
+    fn a_search_word_is_a_name_a_date_or_a_number() {
         let pairs = |text: &str| {
             wanted(text)
                 .into_iter()

@@ -27,13 +27,13 @@ struct Origin {
     /// The value and the elements below it, as they are in the resource now.
     values: Vec<Difference>,
     /// The messages that gave the value, newest first.
-    told: Vec<Told>,
+    mentions: Vec<Mention>,
     /// The other values that the message set in this resource.
     others: Vec<(String, String, String)>,
 }
 
 /// One message that gave the value.
-struct Told {
+struct Mention {
     field: String,
     raw: String,
     row: String,
@@ -62,19 +62,19 @@ struct OriginPart {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     #[serde(default)]
     element: String,
 }
 
-const MAX_TOLD: usize = 8;
+const MAX_MENTIONS: usize = 8;
 
 /// Handles `GET /patients/{person}/from/{type}/{id}?element=…`.
 pub(crate) async fn origin(
     State(app): State<App>,
     visitor: Visitor,
     Path((person, resource_type, id)): Path<(String, String, String)>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     let permit = visitor
         .permit(&app, Interaction::Lineage, Some(&resource_type))
@@ -122,7 +122,7 @@ fn take(
     }
     let lineage = app.chart.lineage(permit, resource_type, id, None)?;
     let path = format!("{resource_type}.{element}");
-    let mut told = Vec::new();
+    let mut mentions = Vec::new();
     let mut versions: Vec<u32> = lineage.iter().map(|traced| traced.version).collect();
     versions.sort_unstable_by_key(|version| std::cmp::Reverse(*version));
     versions.dedup();
@@ -146,9 +146,9 @@ fn take(
             fields.insert(source.split('.').next().unwrap_or(source))
         });
         for traced in matching.into_iter().take(4) {
-            told.push(tell(app, traced)?);
+            mentions.push(mention(app, traced)?);
         }
-        if MAX_TOLD <= told.len() {
+        if MAX_MENTIONS <= mentions.len() {
             break;
         }
     }
@@ -184,15 +184,15 @@ fn take(
         version: resource.version,
         updated: resource.updated,
         values,
-        told,
+        mentions,
         others,
     };
     Ok((origin, patients))
 }
 
-fn tell(app: &App, traced: &Traced) -> Result<Told, Fault> {
+fn mention(app: &App, traced: &Traced) -> Result<Mention, Fault> {
     let origin = &traced.origin;
-    let mut told = Told {
+    let mut mention = Mention {
         field: origin.source.clone(),
         raw: origin.value.clone(),
         row: origin.row.clone(),
@@ -206,21 +206,21 @@ fn tell(app: &App, traced: &Traced) -> Result<Told, Fault> {
         updated: traced.updated,
     };
     if let Some(sequence) = app.chart.message_of(&traced.message) {
-        told.link = link_to_field(sequence.get(), &origin.source);
+        mention.link = link_to_field(sequence.get(), &origin.source);
         // The message may be pruned; its lineage is kept.
         if let Some(stored) = readable(app, sequence)? {
             let header = stored.summary.header;
             let first = |text: &str| text.split('^').next().unwrap_or_default().to_owned();
-            told.sender = format!(
+            mention.sender = format!(
                 "{} at {}",
                 first(&header.sending_application),
                 first(&header.sending_facility)
             );
-            told.kind = header.message_type;
-            told.control = header.control_id;
-            told.flow = stored.summary.flow;
-            told.received = Some(stored.summary.received);
+            mention.kind = header.message_type;
+            mention.control = header.control_id;
+            mention.flow = stored.summary.flow;
+            mention.received = Some(stored.summary.received);
         }
     }
-    Ok(told)
+    Ok(mention)
 }

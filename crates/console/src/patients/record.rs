@@ -49,7 +49,7 @@ pub(super) struct Member {
 
 /// A value that links to its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct LinkedText {
     pub(super) text: String,
     pub(super) from: String,
 }
@@ -158,9 +158,9 @@ impl Record {
     }
 
     /// Creates a text that links to its origin. `element` is a path below the resource.
-    pub(super) fn said(&self, entry: &Entry, element: &str, text: impl Into<String>) -> Said {
+    pub(super) fn said(&self, entry: &Entry, element: &str, text: impl Into<String>) -> LinkedText {
         let resource = &entry.resource;
-        Said {
+        LinkedText {
             text: text.into(),
             from: format!(
                 "/patients/{}/from/{}/{}?element={}",

@@ -47,7 +47,7 @@ struct Row {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     #[serde(default)]
     test: String,
     #[serde(default)]
@@ -78,7 +78,7 @@ pub(crate) async fn results(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     known("span", &asked.span, SPANS.map(|(code, ..)| code))?;
     let record = Record::open(&app, &visitor, &id, ("results", &TYPES)).await?;

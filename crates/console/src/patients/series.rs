@@ -1,7 +1,7 @@
 //! Results of one kind over time: latest value, marks, reference range and sparkline.
 
 use super::super::markup::Markup;
-use super::record::{Entry, Record, Said};
+use super::record::{Entry, LinkedText, Record};
 use super::value;
 use fhir::json::Node;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(super) struct Point {
     pub(super) when: String,
     /// The time in microseconds, for the axis.
     pub(super) at: i64,
-    pub(super) said: Said,
+    pub(super) said: LinkedText,
     pub(super) number: Option<f64>,
     /// The number without its unit.
     pub(super) short: String,

@@ -5,7 +5,7 @@ use super::super::frame::{Frame, Place, page};
 use super::super::visitor::Visitor;
 use super::authorities::Authorities;
 use super::band::Band;
-use super::record::{Entry, Record, Said};
+use super::record::{Entry, LinkedText, Record};
 use super::value;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -29,7 +29,7 @@ struct SourcesPage {
 /// One element, as each source has it.
 struct Row {
     name: &'static str,
-    cells: Vec<Option<Said>>,
+    cells: Vec<Option<LinkedText>>,
     differs: bool,
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn sources(
 }
 
 fn row(record: &Record, patients: &[Option<&Entry>], name: &'static str, read: Reader) -> Row {
-    let cells: Vec<Option<Said>> = patients
+    let cells: Vec<Option<LinkedText>> = patients
         .iter()
         .map(|entry| {
             let entry = (*entry)?;

@@ -4,7 +4,7 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, Place, page};
 use super::super::visitor::Visitor;
 use super::band::Band;
-use super::record::{Entry, Record, Said};
+use super::record::{Entry, LinkedText, Record};
 use super::series::Series;
 use super::{documents, value};
 use askama::Template;
@@ -24,7 +24,7 @@ struct SummaryPage {
     documents: Vec<documents::Document>,
     many_sources: bool,
     /// The last visit; anything dated later is marked as new.
-    last_visit: Option<Said>,
+    last_visit: Option<LinkedText>,
     last_day: String,
 }
 
@@ -40,9 +40,9 @@ struct Section {
 
 /// One fact.
 struct Fact {
-    what: Said,
-    detail: Vec<Said>,
-    when: Option<Said>,
+    what: LinkedText,
+    detail: Vec<LinkedText>,
+    when: Option<LinkedText>,
     tags: Vec<(&'static str, String)>,
     source: String,
     is_error: bool,
@@ -171,7 +171,7 @@ impl Section {
 // === impl Fact ===
 
 impl Fact {
-    fn of(record: &Record, entry: &Entry, what: Said, when: &[&str]) -> Self {
+    fn of(record: &Record, entry: &Entry, what: LinkedText, when: &[&str]) -> Self {
         let at = entry.when(when).unwrap_or_default();
         let element = when.iter().find(|name| entry.root().get(name).is_some());
         let mut tags = Vec::new();
@@ -201,7 +201,7 @@ impl Fact {
     }
 }
 
-fn coded(record: &Record, entry: &Entry, element: &str) -> Said {
+fn coded(record: &Record, entry: &Entry, element: &str) -> LinkedText {
     let text = entry
         .root()
         .get(element)
@@ -483,9 +483,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_that_each_visit_tells_is_one_line() {
+    fn a_problem_repeated_at_each_visit_is_one_line() {
         let fact = |text: &str, at: &str, tags: &[(&'static str, String)]| Fact {
-            what: Said {
+            what: LinkedText {
                 text: text.to_owned(),
                 from: String::new(),
             },

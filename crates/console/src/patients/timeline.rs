@@ -6,7 +6,7 @@ use super::super::markup::{Markup, Moment, escape};
 use super::super::query::{Query, known};
 use super::super::visitor::Visitor;
 use super::band::Band;
-use super::record::{Entry, Record, Said};
+use super::record::{Entry, LinkedText, Record};
 use super::value;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -45,14 +45,14 @@ struct Event {
     start: i64,
     end: Option<i64>,
     when: Markup,
-    what: Said,
+    what: LinkedText,
     source: String,
     is_bad: bool,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     #[serde(default)]
     span: String,
     /// The end of the window, in seconds.
@@ -105,7 +105,7 @@ pub(crate) async fn timeline(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Fault> {
     known("span", &asked.span, SPANS.map(|(code, ..)| code))?;
     let record = Record::open(&app, &visitor, &id, ("timeline", &TYPES)).await?;
@@ -287,7 +287,7 @@ mod tests {
             start,
             end,
             when: Markup::default(),
-            what: Said::default(),
+            what: LinkedText::default(),
             source: String::new(),
             is_bad,
         };

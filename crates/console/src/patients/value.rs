@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_end_is_cut() {
+    fn an_overlong_name_is_cut() {
         let name = format!(r#"{{"name":[{{"family":"{}"}}]}}"#, "Ü".repeat(500));
         let document = Document::parse(name.as_str()).unwrap();
         assert_eq!(super::name(document.root()).chars().count(), 81);
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_list_ended_it() {
+    fn an_ended_entry_names_its_list() {
         let mark = |because: &str| {
             format!(
                 r#"{{"url":"urn:causeway:no-longer-listed","extension":[{{"url":"by","valueString":"REG at NORTH"}},
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn that_there_is_no_value_is_none() {
+    fn a_data_absent_code_is_no_value() {
         let document = Document::parse(
             r#"{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/data-absent-reason",
               "code":"unknown","display":"Unknown"}]}"#,

@@ -38,12 +38,12 @@ struct SettingsPage {
 /// The data read from the stores, the flows and the disk.
 struct Read {
     storage: Storage,
-    listeners: Vec<Listens>,
+    listeners: Vec<ListenAddress>,
     tokens: Vec<Token>,
 }
 
 /// A listening address.
-struct Listens {
+struct ListenAddress {
     address: String,
     what: String,
     /// The flow that receives the messages; empty for HTTP.
@@ -133,8 +133,8 @@ fn read(app: &App) -> Result<Read, Fault> {
     })
 }
 
-fn listeners(app: &App, snapshot: &Snapshot) -> Vec<Listens> {
-    let http = |path: &str, what: &str| Listens {
+fn listeners(app: &App, snapshot: &Snapshot) -> Vec<ListenAddress> {
+    let http = |path: &str, what: &str| ListenAddress {
         address: format!("{}{path}", app.base_url),
         what: what.to_owned(),
         flow: String::new(),
@@ -149,7 +149,7 @@ fn listeners(app: &App, snapshot: &Snapshot) -> Vec<Listens> {
             "readiness: everything can be written; liveness is at /healthz",
         ),
     ];
-    listeners.extend(snapshot.flows.iter().map(|flow| Listens {
+    listeners.extend(snapshot.flows.iter().map(|flow| ListenAddress {
         address: flow.address.map_or("not bound".to_owned(), |address| {
             format!("mllp://{address}")
         }),

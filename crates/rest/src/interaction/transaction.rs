@@ -5,7 +5,7 @@ use crate::body::check_content_type;
 use crate::once::Once;
 use crate::precondition::Precondition;
 use crate::transaction::{
-    Ask, Intent, Permits, Planned, Prepared, expression, plan, plan_all, prepare,
+    EntryAction, Intent, Permits, Planned, Prepared, expression, plan, plan_all, prepare,
 };
 use crate::{Failure, answer, known_type, preference};
 use access::{Action, Interaction, Permit, decide};
@@ -391,11 +391,11 @@ async fn permits(
 ) -> Result<Vec<Option<Permit>>, Failure> {
     let mut permits = Vec::with_capacity(planned.len());
     for entry in planned {
-        let (interaction, resource_type) = match &entry.ask {
-            Ask::Create { body, .. } => (Interaction::Create, body.resource_type),
-            Ask::Update { body, .. } => (Interaction::Update, body.resource_type),
-            Ask::Delete { resource_type, .. } => (Interaction::Delete, *resource_type),
-            Ask::Get { url, .. } => {
+        let (interaction, resource_type) = match &entry.action {
+            EntryAction::Create { body, .. } => (Interaction::Create, body.resource_type),
+            EntryAction::Update { body, .. } => (Interaction::Update, body.resource_type),
+            EntryAction::Delete { resource_type, .. } => (Interaction::Delete, *resource_type),
+            EntryAction::Get { url, .. } => {
                 let (path, _) = url.split_once('?').unwrap_or((url, ""));
                 let name = path.split('/').next().unwrap_or("");
                 let interaction = if path.contains('/') {

@@ -5,7 +5,7 @@
 mod plan;
 mod rewrite;
 
-pub(crate) use plan::{Ask, Body, Planned, Target, expression, plan, plan_all};
+pub(crate) use plan::{Body, EntryAction, Planned, Target, expression, plan, plan_all};
 
 use super::interaction::update;
 use super::precondition::Precondition;
@@ -69,7 +69,7 @@ pub(crate) fn prepare(
         chart,
         search: permits.search,
         base: permits.base,
-        asked: HashSet::new(),
+        unmatched: HashSet::new(),
         prepared: Prepared::default(),
         known: HashMap::new(),
         taken: HashSet::new(),
@@ -94,7 +94,7 @@ struct Work<'a> {
     search: &'a dyn Fn(&'static str) -> Result<Permit, Failure>,
     base: &'a str,
     /// The conditions that nothing matched.
-    asked: HashSet<(&'static str, String)>,
+    unmatched: HashSet<(&'static str, String)>,
     prepared: Prepared,
     /// Full URL → `Type/id`.
     known: HashMap<String, String>,
@@ -129,16 +129,16 @@ impl Work<'_> {
     fn name(&mut self, entries: &[Planned<'_>]) -> Result<Vec<Named>, Failure> {
         let mut ids = Vec::with_capacity(entries.len());
         for entry in entries {
-            let (resource_type, criteria) = match &entry.ask {
-                Ask::Create {
+            let (resource_type, criteria) = match &entry.action {
+                EntryAction::Create {
                     body,
                     if_none_exist,
                 } => (body.resource_type, if_none_exist.as_deref()),
-                Ask::Update { body, target, .. } => match target {
+                EntryAction::Update { body, target, .. } => match target {
                     Target::Criteria(criteria) => (body.resource_type, Some(&**criteria)),
                     Target::Id(_) => (body.resource_type, None),
                 },
-                Ask::Delete {
+                EntryAction::Delete {
                     resource_type,
                     target: Target::Id(id),
                     ..
@@ -147,7 +147,7 @@ impl Work<'_> {
                     ids.push(Named::None);
                     continue;
                 }
-                Ask::Delete { .. } | Ask::Get { .. } => {
+                EntryAction::Delete { .. } | EntryAction::Get { .. } => {
                     ids.push(Named::None);
                     continue;
                 }
@@ -156,16 +156,16 @@ impl Work<'_> {
                 Some(criteria) => self.existing(entry.place, resource_type, criteria)?,
                 None => None,
             };
-            let named = match (found, &entry.ask) {
+            let named = match (found, &entry.action) {
                 (Some((id, version)), _) => Named::Old { id, version },
                 (
                     None,
-                    Ask::Update {
+                    EntryAction::Update {
                         target: Target::Id(id),
                         ..
                     },
                 ) => Named::New(id.clone()),
-                (None, Ask::Update { body, .. }) => {
+                (None, EntryAction::Update { body, .. }) => {
                     let own = body.node.text("id");
                     Named::New(update::conditional_id(own.as_deref(), None)?)
                 }
@@ -197,13 +197,13 @@ impl Work<'_> {
     ) -> Result<Intent, Failure> {
         let place = entry.place;
         let full_url = entry.full_url.as_deref();
-        match (&entry.ask, named) {
-            (Ask::Create { body, .. }, Named::Old { id, version }) => Ok(Intent::Exists {
+        match (&entry.action, named) {
+            (EntryAction::Create { body, .. }, Named::Old { id, version }) => Ok(Intent::Exists {
                 resource_type: body.resource_type,
                 id,
                 version,
             }),
-            (Ask::Create { body, .. }, Named::New(id)) => {
+            (EntryAction::Create { body, .. }, Named::New(id)) => {
                 let put = Put {
                     place,
                     full_url,
@@ -214,7 +214,7 @@ impl Work<'_> {
                 self.put(permit, put, None)
             }
             (
-                Ask::Update {
+                EntryAction::Update {
                     body,
                     target,
                     precondition,
@@ -259,7 +259,7 @@ impl Work<'_> {
                 self.put(permit, put, current.as_ref().map(|(body, _)| &**body))
             }
             (
-                Ask::Delete {
+                EntryAction::Delete {
                     resource_type,
                     target,
                     precondition,
@@ -283,8 +283,10 @@ impl Work<'_> {
                 let change = change.expecting(expect.unwrap_or(otherwise));
                 Ok(self.change(permit, change))
             }
-            (Ask::Get { .. }, _) => get(entry),
-            (Ask::Create { .. }, Named::None) => Err(at(place, "exception", "the entry has no id")),
+            (EntryAction::Get { .. }, _) => get(entry),
+            (EntryAction::Create { .. }, Named::None) => {
+                Err(at(place, "exception", "the entry has no id"))
+            }
         }
     }
 
@@ -449,7 +451,7 @@ impl Work<'_> {
         match (matches.next(), matches.next()) {
             (None, _) => {
                 // Both would be created, and then two would match.
-                if !self.asked.insert((resource_type, criteria.to_owned())) {
+                if !self.unmatched.insert((resource_type, criteria.to_owned())) {
                     return Err(at(place, "invalid", "two entries have the same condition"));
                 }
                 self.prepared.batch.conditions.push(Condition {
@@ -471,9 +473,11 @@ impl Work<'_> {
 }
 
 fn get(entry: &Planned<'_>) -> Result<Intent, Failure> {
-    match &entry.ask {
-        Ask::Get { url, precondition } => Ok(Intent::Get(url.clone(), precondition.clone())),
-        Ask::Create { .. } | Ask::Update { .. } | Ask::Delete { .. } => {
+    match &entry.action {
+        EntryAction::Get { url, precondition } => {
+            Ok(Intent::Get(url.clone(), precondition.clone()))
+        }
+        EntryAction::Create { .. } | EntryAction::Update { .. } | EntryAction::Delete { .. } => {
             Err(at(entry.place, "exception", "the entry has no permit"))
         }
     }

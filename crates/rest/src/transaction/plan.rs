@@ -15,23 +15,23 @@ pub(crate) struct Planned<'a> {
     pub(crate) place: usize,
     /// The URL by which other entries may refer to this one.
     pub(crate) full_url: Option<String>,
-    pub(crate) ask: Ask<'a>,
+    pub(crate) action: EntryAction<'a>,
 }
 
 impl Planned<'_> {
     /// Returns true if the entry may create a resource under a new id.
     pub(crate) fn makes_id(&self) -> bool {
-        match &self.ask {
-            Ask::Create { .. } => true,
-            Ask::Update { target, .. } => matches!(target, Target::Criteria(_)),
-            Ask::Delete { .. } | Ask::Get { .. } => false,
+        match &self.action {
+            EntryAction::Create { .. } => true,
+            EntryAction::Update { target, .. } => matches!(target, Target::Criteria(_)),
+            EntryAction::Delete { .. } | EntryAction::Get { .. } => false,
         }
     }
 }
 
 /// The action that an entry requests.
 #[derive(Debug)]
-pub(crate) enum Ask<'a> {
+pub(crate) enum EntryAction<'a> {
     Create {
         body: Body<'a>,
         if_none_exist: Option<String>,
@@ -75,14 +75,14 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
     let request = entry
         .request()
         .ok_or_else(|| wrong(place, "required", "the entry has no request"))?;
-    let ask = match request.method.as_ref() {
+    let action = match request.method.as_ref() {
         "POST" => {
             let body = body(
                 place,
                 entry,
                 below_base(&request.url).split('?').next().unwrap_or(""),
             )?;
-            Ask::Create {
+            EntryAction::Create {
                 body,
                 if_none_exist: request.if_none_exist.map(std::borrow::Cow::into_owned),
             }
@@ -99,7 +99,7 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
                     "the resource's id is not the one in request.url",
                 ));
             }
-            Ask::Update {
+            EntryAction::Update {
                 body,
                 target,
                 precondition: precondition(place, &request)?,
@@ -107,13 +107,13 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
         }
         "DELETE" => {
             let (resource_type, target) = address(place, &request)?;
-            Ask::Delete {
+            EntryAction::Delete {
                 resource_type,
                 target,
                 precondition: precondition(place, &request)?,
             }
         }
-        "GET" => Ask::Get {
+        "GET" => EntryAction::Get {
             url: below_base(&request.url).to_owned(),
             precondition: precondition(place, &request)?,
         },
@@ -136,7 +136,7 @@ pub(crate) fn plan(place: usize, entry: Entry<'_>) -> Result<Planned<'_>, Failur
     Ok(Planned {
         place,
         full_url,
-        ask,
+        action,
     })
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 /// The reason for stopping or starting a flow.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Why {
+pub(super) struct Reason {
     #[serde(default)]
     reason: String,
 }
@@ -70,7 +70,7 @@ pub(super) async fn stop(
     State(app): State<App>,
     caller: Caller,
     Path(name): Path<String>,
-    Query(why): Query<Why>,
+    Query(why): Query<Reason>,
 ) -> Result<Json<Value>, Failure> {
     switch(app, caller, name, (false, why)).await
 }
@@ -80,7 +80,7 @@ pub(super) async fn start(
     State(app): State<App>,
     caller: Caller,
     Path(name): Path<String>,
-    Query(why): Query<Why>,
+    Query(why): Query<Reason>,
 ) -> Result<Json<Value>, Failure> {
     switch(app, caller, name, (true, why)).await
 }
@@ -89,7 +89,7 @@ async fn switch(
     app: App,
     caller: Caller,
     name: String,
-    (on, why): (bool, Why),
+    (on, why): (bool, Reason),
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     let word = if on { "start" } else { "stop" };

@@ -89,7 +89,7 @@ pub(super) async fn show(
 /// The reason given for an action.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Why {
+pub(super) struct Reason {
     #[serde(default)]
     reason: String,
 }
@@ -99,7 +99,7 @@ pub(super) async fn act(
     State(app): State<App>,
     caller: Caller,
     Path((sequence, action)): Path<(u64, String)>,
-    Query(why): Query<Why>,
+    Query(why): Query<Reason>,
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     record(
@@ -178,10 +178,8 @@ fn parse_query(pairs: &[(String, String)]) -> Result<(Filter, Page), Failure> {
     };
     for (at, (name, value)) in pairs.iter().enumerate() {
         if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
-            let text = format!(
-                "`{name}` is given twice; give it once, with states separated by \
-             commas"
-            );
+            let text =
+                format!("`{name}` is given twice; give it once, with states separated by commas");
             return Err(Failure::at(
                 StatusCode::BAD_REQUEST,
                 "value",

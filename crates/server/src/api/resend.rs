@@ -17,7 +17,7 @@ use web::permit;
 /// The query parameters of a copy.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct CopyQuery {
     /// The other flow, if the copy goes to one.
     flow: Option<String>,
     #[serde(default)]
@@ -29,10 +29,10 @@ pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
     Path(sequence): Path<u64>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CopyQuery>,
     body: Bytes,
 ) -> Result<Json<Value>, Failure> {
-    resend(app, caller, sequence, (asked, Some(body))).await
+    resend(app, caller, sequence, (query, Some(body))).await
 }
 
 /// Sends the same message to another flow.
@@ -40,16 +40,16 @@ pub(super) async fn redirect(
     State(app): State<App>,
     caller: Caller,
     Path(sequence): Path<u64>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<CopyQuery>,
 ) -> Result<Json<Value>, Failure> {
-    resend(app, caller, sequence, (asked, None)).await
+    resend(app, caller, sequence, (query, None)).await
 }
 
 async fn resend(
     app: App,
     caller: Caller,
     sequence: u64,
-    (asked, body): (Asked, Option<Bytes>),
+    (query, body): (CopyQuery, Option<Bytes>),
 ) -> Result<Json<Value>, Failure> {
     permit(&app, &caller, Interaction::Operate, None).await?;
     let what = if body.is_some() { "edit" } else { "redirect" };
@@ -65,9 +65,9 @@ async fn resend(
         let wanted = Resend {
             of: Sequence::new(sequence),
             body: body.as_deref(),
-            flow: asked.flow.as_deref(),
+            flow: query.flow.as_deref(),
             by: &by,
-            why: &asked.reason,
+            why: &query.reason,
         };
         let made = engine
             .resend(&wanted)

@@ -37,7 +37,7 @@ fn n_patients(site: &Site) -> Value {
 /// In each case the second entry fails in its own way: the first is not stored, and the outcome
 /// names the second.
 #[test]
-fn a_failing_entry_is_named_and_nothing_of_the_others_stays() {
+fn a_failing_entry_is_named_and_the_others_are_rolled_back() {
     let site = Site::start();
     let mut there = patient("there");
     there["id"] = json!("there");

@@ -13,7 +13,7 @@ fn put(site: &Site, query: &str, body: &Value) -> crate::site::Answer {
 
 /// http.html#cond-update: no match creates, one match updates, several are refused.
 #[test]
-fn a_conditional_update_finds_its_resource_or_makes_it() {
+fn a_conditional_update_finds_its_resource_or_creates_it() {
     let site = Site::start();
     let made = put(&site, "identifier=urn:zztest|1", &patient("1"))
         .expect(201)
@@ -52,7 +52,7 @@ fn a_conditional_update_finds_its_resource_or_makes_it() {
 
 /// http.html#cdelete.
 #[test]
-fn a_conditional_delete_takes_one_and_no_more() {
+fn a_conditional_delete_deletes_one_and_no_more() {
     let site = Site::start();
     for number in ["1", "2", "2"] {
         site.fhir("POST", "/Patient", Some(&patient(number)))
@@ -118,7 +118,7 @@ fn conditions_in_a_transaction() {
 
 /// Each row names the clause that it tests.
 #[test]
-fn what_a_client_may_rely_on() {
+fn clients_may_rely_on_the_clauses_of_the_standard() {
     let site = Site::start();
     let made = site
         .fhir("POST", "/Patient", Some(&patient("1")))

@@ -24,7 +24,7 @@ fn filled() -> Site {
 }
 
 #[test]
-fn a_bundle_has_no_more_entries_than_are_taken() {
+fn a_bundle_with_too_many_entries_is_refused() {
     let site = Site::start();
     for kind in ["batch", "transaction"] {
         let of = |n: usize| bundle(kind, &vec![get("Patient?_summary=count"); n]);
@@ -40,7 +40,7 @@ fn a_bundle_has_no_more_entries_than_are_taken() {
 }
 
 #[test]
-fn a_bundle_s_answer_is_bounded_and_what_did_not_fit_is_told() {
+fn a_bundle_response_is_bounded_and_reports_what_did_not_fit() {
     let site = filled();
     for kind in ["batch", "transaction"] {
         let mut entries = vec![get("Observation?_count=40"); 300];
@@ -73,7 +73,7 @@ fn a_bundle_s_answer_is_bounded_and_what_did_not_fit_is_told() {
 }
 
 #[test]
-fn a_search_by_post_has_no_more_parameters_than_say_something() {
+fn a_search_by_post_with_too_many_parameters_is_refused() {
     let site = Site::start();
     let ask = |n: usize| {
         let body = "gender=male&".repeat(n);

@@ -132,7 +132,7 @@ fn a_person_s_name_gives_all_of_all_sources() {
 }
 
 #[test]
-fn what_comes_back_of_the_view_is_stored_as_the_source_said_it() {
+fn a_write_from_the_person_view_is_stored_with_the_sources_reference() {
     let site = Site::start();
     let person = two_records(&site);
     let answer = site
@@ -244,7 +244,7 @@ fn a_person_is_not_written_to_nor_copied() {
 }
 
 #[test]
-fn a_retired_person_leads_to_the_one_of_today() {
+fn a_retired_person_leads_to_the_current_one() {
     let site = Site::start();
     let first = two_records(&site);
     put(

@@ -80,7 +80,7 @@ fn the_last_of_many_writers_wins_and_none_is_refused() {
 }
 
 #[test]
-fn a_condition_that_many_meet_at_once_makes_one_resource() {
+fn concurrent_conditional_creates_make_one_resource() {
     let site = Site::start();
     let created = at_once(|writer| {
         let headers = [("if-none-exist", "identifier=urn:zztest|post")];

@@ -41,7 +41,7 @@ fn ids(bundle: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_life_of_a_resource() {
+fn the_life_cycle_of_a_resource() {
     let site = Site::start();
     let answer = site
         .fhir("POST", "/Patient", Some(&patient("Zzalpha")))
@@ -106,7 +106,7 @@ fn the_life_of_a_resource() {
 }
 
 #[test]
-fn bodies_come_back_as_they_were_sent() {
+fn bodies_are_returned_as_sent() {
     let site = Site::start();
     let body = r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.00},"extension":[{"url":"http://example.org/unknown","valueString":"kept"}]}"#;
     let answer = site
@@ -117,7 +117,7 @@ fn bodies_come_back_as_they_were_sent() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_with_its_place_and_nothing_is_stored() {
+fn errors_are_refused_with_their_location_and_nothing_is_stored() {
     let site = Site::start();
     site.send("POST", "/fhir/Patient", &[], Some("{"))
         .refused(400, "structure");
@@ -300,7 +300,7 @@ fn pages_have_each_resource_once() {
 }
 
 #[test]
-fn unknown_parameters_are_never_ignored_in_silence() {
+fn unknown_parameters_are_never_ignored_silently() {
     let site = Site::start();
     created(&site, &patient("Zzalpha"));
     let strict = site.send(
@@ -425,7 +425,7 @@ fn everything_of_a_patient_and_of_a_person() {
 }
 
 #[test]
-fn nobody_gets_in_without_a_token_and_every_access_is_written_down() {
+fn access_requires_a_token_and_every_access_is_audited() {
     let site = Site::start();
     let id = created(&site, &patient("Zzalpha"));
     for path in [

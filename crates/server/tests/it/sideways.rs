@@ -158,7 +158,7 @@ const VIEWS: &[&str] = &[
 ];
 
 #[test]
-fn what_is_hidden_answers_as_what_is_not_there() {
+fn hidden_resources_respond_like_missing_ones() {
     let site = site();
     let token = site.token_for("patient/*.cruds", &["own"]);
     for template in READS {
@@ -205,7 +205,7 @@ fn what_is_hidden_answers_as_what_is_not_there() {
 }
 
 #[test]
-fn nothing_is_written_sideways_and_no_write_tells_what_is_hidden() {
+fn no_write_reaches_or_reveals_hidden_resources() {
     let site = site();
     let token = site.token_for("patient/*.cruds", &["own"]);
     let bundle = |entries: &str| {

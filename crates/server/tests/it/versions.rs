@@ -107,7 +107,7 @@ fn a_write_with_a_list_of_versions() {
 }
 
 #[test]
-fn what_is_not_there_matches_nothing() {
+fn a_missing_resource_matches_no_version() {
     let site = Site::start();
     for (m, way) in WAYS.into_iter().enumerate() {
         let id = format!("gone-{m}");
@@ -129,7 +129,7 @@ fn what_is_not_there_matches_nothing() {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_is_told_with_its_place() {
+fn a_malformed_list_is_reported_with_its_location() {
     let site = Site::start();
     in_versions(&site, "c", 1);
     for wrong in ["abc", "\"1", "\"1\" \"2\"", ","] {

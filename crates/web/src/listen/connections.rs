@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn one_connection_too_many_is_told_so_and_silent_ones_make_room() {
+    fn one_connection_too_many_gets_503_and_silent_ones_are_closed() {
         let site = start();
         let silent: Vec<_> = (0..3).map(|_| site.connect()).collect();
         std::thread::sleep(Duration::from_millis(50));

@@ -9,7 +9,7 @@ use store::audit::{ActorKind, Column, Filter};
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct Parameters {
     who: String,
     what: String,
     outcome: String,
@@ -151,9 +151,9 @@ pub(crate) fn plain_headings() -> Vec<Heading> {
     COLUMNS.iter().map(plain).collect()
 }
 
-// === impl Asked ===
+// === impl Parameters ===
 
-impl Asked {
+impl Parameters {
     pub(super) fn patient(&self) -> Option<&String> {
         (!self.patient.is_empty()).then_some(&self.patient)
     }
@@ -352,12 +352,12 @@ mod tests {
 
     #[test]
     fn an_address_keeps_what_was_asked_for() {
-        let asked = Asked {
+        let asked = Parameters {
             who: "people".to_owned(),
             actor: "user:ann".to_owned(),
             sort: "who".to_owned(),
             before: Some(7),
-            ..Asked::default()
+            ..Parameters::default()
         };
         assert_eq!(
             asked.with("since", "7d"),
@@ -375,11 +375,11 @@ mod tests {
     }
 
     #[test]
-    fn a_second_click_turns_the_order() {
+    fn a_second_click_reverses_the_order() {
         let sorted = |sort: &str| {
-            let asked = Asked {
+            let asked = Parameters {
                 sort: sort.to_owned(),
-                ..Asked::default()
+                ..Parameters::default()
             };
             let headings = asked.headings();
             (
