@@ -1,8 +1,10 @@
-//! How many messages a second: `throughput ack|chart CONNECTIONS MESSAGES [RATE]`.
+//! A throughput benchmark in messages per second: `throughput ack|chart CONNECTIONS MESSAGES
+//! [RATE]`.
 //!
-//! `ack` measures MLLP in, journal, fsync, acknowledgement, with a destination that does nothing.
-//! `chart` measures until everything is in the chart too. The load comes from a second process (this
-//! program again), so that its CPU is told apart. One line of JSON comes out.
+//! `ack` measures MLLP in, journal, fsync and acknowledgement, with a destination that does
+//! nothing. `chart` measures until everything is in the chart too. The load comes from a second
+//! process (this program again), so that its CPU time is measured separately. The output is one
+//! line of JSON.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -213,7 +215,7 @@ async fn one_connection(
     }
 }
 
-/// 60 % ADT, 40 % ORU with 4 to 12 OBX, over 2,000 synthetic patients.
+/// Generates 60 % ADT, 40 % ORU with 4 to 12 OBX, over 2,000 synthetic patients.
 fn message(n: u64) -> String {
     let patient = n.wrapping_mul(2_654_435_761) % 2_000;
     let at = format!(
@@ -259,7 +261,7 @@ fn message(n: u64) -> String {
     text
 }
 
-/// User and system time of a process in milliseconds.
+/// Returns the user and system time of a process in milliseconds.
 fn cpu_ms(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields: Vec<f64> = stat

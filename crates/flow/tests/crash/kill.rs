@@ -1,9 +1,9 @@
-//! kill -9 at any moment, under load, again and again: no acknowledged message is lost, none is
+//! kill -9 at random moments under load, repeatedly: no acknowledged message is lost, none is
 //! applied twice, none out of order in its partition.
 //!
-//! The child is this test binary run again, once with the chart, once with a destination that is a
-//! file: it takes one line per message in one write and is read at the start, so what it holds is
-//! seen without the chart's help.
+//! The child is this test binary run again, once with the chart, once with a file as destination:
+//! the file gets one line per message in one write and is read at the start, so it shows what was
+//! applied independently of the chart.
 
 use crate::chart_site::{ChartSite, id_of};
 use crate::client::{Client, adt, field, msa1};
@@ -23,7 +23,8 @@ const CHILD: &str = "CAUSEWAY_FLOW_CHILD";
 const CHART: &str = "CAUSEWAY_FLOW_CHART";
 const N_SENDERS: usize = 8;
 
-/// What one sender did: its acknowledged control ids in order, and the message without an answer.
+/// The state of one sender: its acknowledged control ids in order, and the message without an
+/// answer.
 #[derive(Default)]
 struct Sender {
     number: usize,
@@ -33,7 +34,8 @@ struct Sender {
 }
 
 impl Sender {
-    /// Sends until the connection breaks. What had no answer is sent again first, as senders do.
+    /// Sends until the connection breaks. The unanswered message is sent again first, as senders
+    /// do.
     fn run(&mut self, address: SocketAddr, stop: &AtomicBool) {
         let Ok(mut client) = Client::try_connect(address) else {
             return;
@@ -54,7 +56,7 @@ impl Sender {
         }
     }
 
-    /// Patients 0 to 3 come over every connection, the others over this one alone.
+    /// Patients 0 to 3 are sent over every connection, the others over this one alone.
     fn next(&mut self) -> (String, String) {
         self.n_sent += 1;
         let n = self.n_sent;
@@ -137,7 +139,8 @@ fn one_life(dir: &Path, with_chart: bool, senders: Vec<Sender>, alive: Duration)
         .collect()
 }
 
-/// Everything acknowledged is in the journal, once, in its connection's order; how much that is.
+/// Checks that everything acknowledged is in the journal, once, in its connection's order; returns
+/// the count.
 fn check_journal(rows: &[Summary], senders: &[Sender]) -> usize {
     assert!(rows.iter().all(|row| row.state == State::Mapped));
     let mut sequence_of: HashMap<&str, u64> = HashMap::new();
@@ -168,7 +171,7 @@ fn check_journal(rows: &[Summary], senders: &[Sender]) -> usize {
     n_acknowledged
 }
 
-/// The file has each journaled message once, each patient's in order.
+/// Checks that the file has each journaled message once, each patient's in order.
 fn check_file(dir: &Path) -> Vec<Summary> {
     let site = Site::start_with(dir, memory_in(dir), |_| {});
     site.settled();
@@ -204,7 +207,7 @@ fn rows_of_chart(dir: &Path) -> Vec<Summary> {
     rows
 }
 
-/// Each message names its patient anew, so the versions of a patient tell which messages were
+/// Each message gives its patient a new name, so the versions of a patient show which messages were
 /// applied, how often, and in which order.
 pub(crate) fn check_chart(dir: &Path) {
     let site = ChartSite::start(dir);
@@ -247,7 +250,7 @@ fn start_child(dir: &Path, with_chart: bool) -> (Child, SocketAddr) {
     (child, address)
 }
 
-/// The engine that is killed. Does nothing where nobody asked for it.
+/// The engine that is killed. Does nothing unless the parent asked for it.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(CHILD) else {

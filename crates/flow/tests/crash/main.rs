@@ -1,4 +1,4 @@
-//! An engine that is killed or loses power under load: a binary of its own, because each of these
+//! An engine that is killed or loses power under load. A separate binary, because each of these
 //! tests takes minutes.
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +20,6 @@ mod kill;
 #[allow(dead_code, reason = "the other binary uses the rest")]
 mod site;
 mod torn;
-// One model of a power cut for both: the store's own test uses it too.
+// One power-cut model for both: the store's own test uses it too.
 #[path = "../../../store/tests/crash/torn_writes_log.rs"]
 mod torn_writes_log;

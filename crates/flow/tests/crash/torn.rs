@@ -1,9 +1,9 @@
-//! A power cut under load, over everything that a site writes at once: journal, chart, `flow.db` and
-//! the audit log. The writes of a whole engine are recorded, cut at many moments, and what was not
-//! synced is taken out or torn; then the engine starts again on what is left.
+//! A power cut under load, across all files that a site writes at once: journal, chart, `flow.db`
+//! and the audit log. The writes of a whole engine are recorded, cut at many moments, and unsynced
+//! writes are removed or torn; then the engine starts again on the remaining data.
 //!
-//! Whatever was acknowledged on a socket before the cut is in the journal once and ends applied once,
-//! in order in its partition; whatever entry was promised is in the audit log.
+//! Each message acknowledged on a socket before the cut is in the journal once and ends applied
+//! once, in order in its partition; each promised audit entry is in the audit log.
 
 use crate::chart_site::ChartSite;
 use crate::client::{Client, adt, msa1};
@@ -20,12 +20,12 @@ use store::chart::Chart;
 use store::journal::State;
 
 const CHILD: &str = "CAUSEWAY_TORN_CHILD";
-/// How many cuts; `CAUSEWAY_CRASH_ROUNDS` asks for more.
+/// Number of cuts; `CAUSEWAY_CRASH_ROUNDS` asks for more.
 const CUTS: u64 = 20;
 const N_SENDERS: usize = 6;
 const PER_SENDER: usize = 25;
 
-/// What was said before the cut.
+/// The promises made before the cut.
 #[derive(Default)]
 struct Promises {
     /// Control ids, in the order of their acknowledgements.
@@ -90,7 +90,7 @@ fn record(directory: &Path) -> Log {
             scope.spawn(move || send(addresses[sender % 2], sender));
         }
     });
-    // What the last answers left to do is recorded too.
+    // Work that the last answers left to do is recorded too.
     std::thread::sleep(Duration::from_millis(800));
     Command::new("kill")
         .args(["-9", words[2]])
@@ -101,7 +101,7 @@ fn record(directory: &Path) -> Log {
     Log::read(&trace, &data)
 }
 
-/// Two patients come over every connection of a flow, the others over this one alone.
+/// Sends two patients over every connection of a flow, the others over this one alone.
 fn send(address: SocketAddr, sender: usize) {
     let mut client = Client::connect(address);
     for n in 0..PER_SENDER {
@@ -120,7 +120,7 @@ fn send(address: SocketAddr, sender: usize) {
 
 fn check(directory: &Path, promises: &Promises) {
     check_trail(&directory.join("audit"), promises);
-    // Starts the engine, lets it finish what is journaled, and compares with the versions.
+    // Starts the engine, lets it finish the journaled messages, and compares with the versions.
     check_chart(directory);
     let site = ChartSite::start(directory);
     let rows = site.rows();
@@ -155,7 +155,7 @@ fn check(directory: &Path, promises: &Promises) {
     assert_eq!(verdict, "ok");
 }
 
-/// Once the rest is carried over, each message's write has one entry in the log.
+/// Checks that each message's write has one entry in the log once the rest is carried over.
 fn check_relayed(directory: &Path, site: &ChartSite, of_control: &HashMap<&str, u64>) {
     let log = AuditLog::open(&directory.join("audit"), audit_options()).unwrap();
     while carry(&site.chart, &log).is_some() {}
@@ -169,7 +169,7 @@ fn check_relayed(directory: &Path, site: &ChartSite, of_control: &HashMap<&str, 
     );
 }
 
-/// As the server does it beside the flows.
+/// Does the same as the server beside the flows.
 fn carry(chart: &Chart, log: &AuditLog) -> Option<()> {
     let entries = chart.audit_relay(20).unwrap();
     let last = entries.last()?.0;
@@ -242,7 +242,7 @@ impl Promises {
     }
 }
 
-/// Not a test: the engine whose writes are recorded, when it is one.
+/// Not a test: the engine whose writes are recorded, when this process is the child.
 #[test]
 fn child() {
     let Some(directory) = std::env::var_os(CHILD) else {
@@ -274,7 +274,7 @@ fn child() {
     }
 }
 
-/// One write, so that nothing of another thread gets into it.
+/// Writes in one call, so that no other thread's output is interleaved.
 fn say(text: &str) {
     std::io::stdout().lock().write_all(text.as_bytes()).unwrap();
 }

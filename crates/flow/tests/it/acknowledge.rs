@@ -1,4 +1,4 @@
-//! `received`, `mapped`, `delivered`: what is true by the time an acknowledgement arrives.
+//! Policies `received`, `mapped`, `delivered`: what is true when an acknowledgement arrives.
 
 use crate::chart_site::ChartSite;
 use crate::client::{Client, adt, field, msa1};
@@ -12,7 +12,7 @@ use tempfile::tempdir;
 
 const AT: &str = "20240517120000";
 
-/// A merge of a patient with itself: nothing can be made of it.
+/// Builds a merge of a patient with itself, which cannot be applied.
 fn merge_with_itself(control: &str) -> String {
     format!(
         "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|{AT}||ADT^A40^ADT_A39|{control}|P|2.5.1\r\
@@ -28,7 +28,7 @@ fn mapped_and_delivered_wait_for_the_chart_and_tell_its_answer() {
         for n in 1..=5 {
             let message = adt("A01", &format!("C{n}"), &n.to_string(), "ANNA", AT);
             assert_eq!(site.send("adt", &message), "AA");
-            // No waiting: what is acknowledged is found.
+            // No waiting: an acknowledged message can be found immediately.
             assert_eq!(site.all("Patient").len(), n, "{policy:?}");
             assert_eq!(site.all("Encounter").len(), n, "{policy:?}");
         }
@@ -40,7 +40,7 @@ fn mapped_and_delivered_wait_for_the_chart_and_tell_its_answer() {
             ("AE", "205^Duplicate key identifier^HL70357".to_owned()),
             "{policy:?}"
         );
-        // Enhanced mode: CA says that it is on disk, AA what the chart answered.
+        // Enhanced mode: CA means that the message is on disk, AA gives the chart's answer.
         let plain = adt("A01", "E1", "9", "ANNA", AT);
         client.post(&plain.replacen("|P|2.5.1", "|P|2.5.1|||AL|AL", 1));
         let codes = [(); 2].map(|()| msa1(&client.answer().unwrap()));
@@ -49,8 +49,8 @@ fn mapped_and_delivered_wait_for_the_chart_and_tell_its_answer() {
     }
 }
 
-/// 2.9.3, table 0155: every value of MSH-15 and MSH-16, for a message that is taken, one that the
-/// destination refuses, and one that is refused at the door.
+/// 2.9.3, table 0155: every value of MSH-15 and MSH-16, for a message that is accepted, one that
+/// the destination refuses, and one that is refused on receipt.
 #[test]
 fn enhanced_mode_answers_as_msh_15_and_16_ask() {
     let dir = tempdir().unwrap();
@@ -82,7 +82,7 @@ fn enhanced_mode_answers_as_msh_15_and_16_ask() {
                 let original = accept.is_empty() && application.is_empty();
                 let commit =
                     asks(accept, at_the_door).then_some(if at_the_door { "CA" } else { "CR" });
-                // A refused receipt ends the matter.
+                // A refusing accept acknowledgement is final.
                 let more = at_the_door || commit.is_none();
                 let wanted = original || asks(application, answer == "AA");
                 let answer = (wanted && more).then_some(answer);
@@ -108,8 +108,8 @@ fn received_waits_for_the_disk_alone() {
     assert_eq!(site.seen(), Vec::<String>::new());
 }
 
-/// The engine stops between the journal and the destination's answer: no AA. The message is there, is
-/// applied by the next run, and the sender that asks again is told so.
+/// The engine stops between the journal and the destination's answer: no AA. The message is
+/// journaled, is applied by the next run, and the sender that asks again gets the outcome.
 #[test]
 fn an_engine_that_stops_in_between_acknowledges_nothing() {
     for policy in [AckPolicy::Mapped, AckPolicy::Delivered] {

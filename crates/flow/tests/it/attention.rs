@@ -1,4 +1,4 @@
-//! A message that is in the chart and that a person has to look at.
+//! Messages that are in the chart and still need attention.
 
 use crate::client::{Client, adt, field, msa1};
 use crate::site::{Memory, Site, concerns};
@@ -42,7 +42,7 @@ fn it_is_applied_and_its_state_tells() {
     }
 }
 
-/// A flow may say that a reason is only counted.
+/// A flow may configure a reason to be only counted.
 #[test]
 fn by_policy_it_is_only_counted() {
     for (counted, state, reason) in [
@@ -70,7 +70,7 @@ fn by_policy_it_is_only_counted() {
     }
 }
 
-/// 2.14.5.4 (ERR-4, from 2.5 on): what was taken and has to be looked at is a warning beside AA.
+/// 2.14.5.4 (ERR-4, from 2.5 on): a concern about an accepted message is a warning beside AA.
 #[test]
 fn the_sender_is_warned_where_an_error_has_a_severity() {
     for (version, n_warnings) in [("2.3", 0), ("2.4", 0), ("2.5", 2), ("2.5.1", 2), ("2.8", 2)] {
@@ -78,7 +78,7 @@ fn the_sender_is_warned_where_an_error_has_a_severity() {
         let site = site(dir.path(), |flow| flow.acknowledge = AckPolicy::Mapped);
         let message = adt("A08", "C1", "1", "ODD", AT);
         let message = message.replacen("|P|2.5.1", &format!("|P|{version}"), 1);
-        // The repeat is told the same.
+        // The duplicate gets the same answer.
         for clause in ["first", "repeated"] {
             let mut client = Client::connect(site.address);
             client.post(&message);
@@ -136,7 +136,7 @@ fn a_person_settles_it_or_a_better_map_does() {
     }
     let of = |idx: usize| site.settled()[idx].clone();
     let settled = of(0).sequence;
-    // It is in the chart: there is nothing to let go, to keep back or to leave out.
+    // The message is in the chart: there is nothing to release, hold or dismiss.
     for refused in [
         site.engine.release(settled),
         site.engine.hold(settled, "zztest", "why"),
@@ -163,7 +163,7 @@ fn a_person_settles_it_or_a_better_map_does() {
         site.engine.settle(settled, "zztest", "again").is_err(),
         "nothing is left to look at"
     );
-    // The same maps find the same again, but somebody has looked.
+    // The same maps find the same concern again, but somebody has reviewed it.
     site.engine.replay(settled, "zztest").unwrap();
     replays_done(&site);
     assert_eq!(
@@ -177,12 +177,12 @@ fn a_person_settles_it_or_a_better_map_does() {
         State::NeedsAttention,
         "nobody looked at this one"
     );
-    // A mended map has nothing to say against it.
+    // A corrected map has nothing to report about it.
     site.memory.fail.store(false, Ordering::SeqCst);
     site.engine.replay(of(1).sequence, "zztest").unwrap();
     replays_done(&site);
     assert_eq!((of(1).state, of(1).reason), (State::Mapped, None));
-    // Nor does anybody have to look at one whose mended copy went in.
+    // A message whose edited copy was applied needs no attention either.
     let right = adt("A08", "C3", "1", "FINE", AT);
     let copy = flow::Resend {
         of: of(2).sequence,
@@ -201,7 +201,7 @@ fn a_person_settles_it_or_a_better_map_does() {
     );
 }
 
-/// What is not in the chart is skipped, not settled.
+/// A message that is not in the chart is skipped, not settled.
 #[test]
 fn only_what_is_in_the_chart_is_settled() {
     let dir = tempdir().unwrap();

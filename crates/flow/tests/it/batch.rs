@@ -1,5 +1,5 @@
-//! Batches in one frame (2.8.2 chapter 2.10.3): each message is kept, applied and answered on its
-//! own; the answers travel as one batch.
+//! Batches in one frame (2.8.2 chapter 2.10.3): each message is journaled, applied and answered on
+//! its own; the answers travel as one batch.
 
 use crate::client::{Client, adt, field};
 use crate::site::Site;
@@ -22,7 +22,7 @@ fn messages(range: std::ops::Range<usize>) -> String {
     range.map(message).collect()
 }
 
-/// The acknowledgements of a reply: code and control id.
+/// Returns the acknowledgements of a reply: code and control id.
 fn acks(reply: &str) -> Vec<(AckCode, String)> {
     let batch = batch::read(reply.as_bytes().to_vec());
     assert_eq!(batch.issues, [], "{reply}");
@@ -73,7 +73,7 @@ fn a_batch_sent_again_gets_its_stored_answers() {
         client.answer().unwrap()
     };
     let first = reply(&format!("{BHS}{}BTS|3\r", messages(0..3)));
-    // The second one has a message more.
+    // The second batch has one more message.
     let again = reply(&format!("{BHS}{}BTS|4\r", messages(0..4)));
     assert_eq!(acks(&again), accepted(0..4));
     let stored = |reply: &str| -> Vec<String> {
@@ -136,7 +136,7 @@ fn a_wrong_envelope_loses_nothing_and_is_shown() {
             (State::NeedsAttention, Some("batch_envelope")),
             "{clause}"
         );
-        // Sent again, it needs attention no second time.
+        // A repeated batch does not need attention a second time.
         client.post(&body);
         assert_eq!(acks(&client.answer().unwrap()), accepted(0..2), "{clause}");
         assert_eq!(site.settled().len(), 3, "{clause}");
@@ -180,7 +180,7 @@ fn messages_of_a_batch_are_answered_each_for_itself() {
     ];
     let expected: Vec<_> = expected.map(|(code, n)| (code, format!("C{n}"))).into();
     assert_eq!(acks(&client.answer().unwrap()), expected);
-    // 2.9.3: who wants no acknowledgement gets none, also in a batch.
+    // 2.9.3: a sender that wants no acknowledgement gets none, also in a batch.
     let silent: String = (6..8).map(|n| enhanced(n, "ANNA", "NE|NE")).collect();
     client.post(&format!("{BHS}{silent}BTS|2\r"));
     client.post(&format!("{BHS}BTS|0\r"));
@@ -204,7 +204,7 @@ fn messages_without_an_envelope_are_told_apart() {
     assert_eq!(site.settled().len(), 3);
 }
 
-/// The text of a result may speak of MSH.
+/// The text of a result may mention MSH.
 #[test]
 fn text_with_line_feeds_is_no_batch() {
     let dir = tempdir().unwrap();
@@ -221,7 +221,7 @@ fn text_with_line_feeds_is_no_batch() {
     assert!(kinds.contains(&IssueKind::LineFeedInData), "{kinds:?}");
 }
 
-/// Their answers are larger than what is gathered before it is written.
+/// The answers are larger than the write buffer.
 #[test]
 fn a_frame_full_of_tiny_messages_is_answered_whole() {
     let dir = tempdir().unwrap();

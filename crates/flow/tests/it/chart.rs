@@ -1,4 +1,4 @@
-//! What a message may change (the table of bad input and the rules for news, keys, merges).
+//! Changes that a message may make (the table of bad input and the rules for news, keys, merges).
 
 use crate::chart_site::{ChartSite, id_of, permit};
 use crate::client::{Client, adt, field, msa1};
@@ -10,7 +10,7 @@ const T1: &str = "20240517100000";
 const T2: &str = "20240517110000";
 const T3: &str = "20240517120000";
 
-/// A result: one observation of a patient, with OBX-11 and the time of the message.
+/// Builds a result: one observation of a patient, with OBX-11 and the time of the message.
 fn oru(control: &str, patient: &str, value: &str, status: &str, at: &str) -> String {
     format!(
         "MSH|^~\\&|LAB|ZZLAB|CW|ZZ|{at}||ORU^R01^ORU_R01|{control}|P|2.5.1\r\
@@ -86,7 +86,7 @@ fn the_same_message_twice_changes_nothing() {
             .len(),
         1
     );
-    // The very same one, asked for again by a person, is known to be in.
+    // The very same message, replayed by a person, is recognized as applied.
     let first = site
         .journal
         .list(
@@ -146,7 +146,7 @@ fn late_old_news_does_not_overwrite() {
     site.send("adt", &adt("A08", "C1", "1", "NEW", T2));
     assert_eq!(site.send("adt", &adt("A08", "C2", "1", "OLD", T1)), "AA");
     assert_eq!(given(&site.patient("1")), "NEW");
-    // News that changes nothing still is the newest.
+    // News that changes nothing is still the newest.
     site.send("adt", &adt("A08", "C3", "1", "NEW", T3));
     site.send("adt", &adt("A08", "C4", "1", "BETWEEN", "20240517113000"));
     assert_eq!(given(&site.patient("1")), "NEW");
@@ -406,7 +406,7 @@ fn a_part_of_a_message_is_kept_and_shown() {
     assert_eq!(site.all("Patient").len(), 0);
 }
 
-/// Chapter 2.10.2.1, and a set that switches: what is read comes into the chart.
+/// Chapter 2.10.2.1, and a character set that switches: the text that was read reaches the chart.
 #[test]
 fn continued_segments_and_switched_sets_reach_the_chart() {
     let dir = tempdir().unwrap();

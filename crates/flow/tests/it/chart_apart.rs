@@ -1,4 +1,4 @@
-//! Two things stay two: groups of one message, serial results, allergies of one code.
+//! Two things stay two: groups of one message, serial results, allergies with one code.
 
 use crate::chart_site::ChartSite;
 use fhir::build::Value;
@@ -14,7 +14,7 @@ fn oru(control: &str, at: &str, results: &str) -> String {
     )
 }
 
-/// A glucose of some hour, without OBX-4.
+/// Builds a glucose result at some hour, without OBX-4.
 fn glucose(hour: u32, value: u32, status: &str) -> String {
     format!(
         "OBX|1|NM|2345-7^Glucose^LN||{value}|mg/dL|||||{status}|||202401{:02}{:02}0000\r",
@@ -38,9 +38,10 @@ fn values(site: &ChartSite) -> Vec<String> {
     values
 }
 
-/// HL7 v2.5.1, 7.4.2.4 and 7.4.2.14: without OBX-4 the time of the observation tells results of one
-/// code apart. However they come, one by one or together, again or corrected, the chart has the last
-/// value of each time. Thirty of them are more than a key is walked for.
+/// HL7 v2.5.1, 7.4.2.4 and 7.4.2.14: without OBX-4 the time of the observation distinguishes
+/// results of one code. In whatever order they arrive, one by one or together, repeated or
+/// corrected, the chart has the last value of each time. Thirty of them exceed the number up to
+/// which a key is walked.
 #[test]
 fn serial_results_are_told_apart_by_their_time() {
     let mut random = 3_u64;
@@ -117,8 +118,8 @@ fn a_correction_that_moves_the_time() {
     }
 }
 
-/// Every group of orders in one message is an order of its own, whatever numbers they share; the
-/// same message again changes nothing.
+/// Every group of orders in one message is a separate order, whatever numbers they share; repeating
+/// the message changes nothing.
 #[test]
 fn groups_of_one_message_are_never_one_record() {
     let numbers = ["|||", "|P1||", "||F1|", "|P1|F1|"];
@@ -148,7 +149,7 @@ fn groups_of_one_message_are_never_one_record() {
     }
 }
 
-/// A list of allergies whose local code says nothing: the text does, whatever their order.
+/// A list of allergies whose local code says nothing: the text distinguishes them, in any order.
 #[test]
 fn allergies_of_one_code_are_told_apart_by_their_text() {
     let adt = |control: u32, texts: &[&str]| {

@@ -1,10 +1,10 @@
-//! Chains of merges: in one message, over many, and closed to a circle.
+//! Chains of merges: in one message, over many, and closed to a cycle.
 
 use crate::chart_site::{ChartSite, id_of};
 use fhir::build::Value;
 use tempfile::tempdir;
 
-/// Merges of one message: who stays, who goes.
+/// Builds the merges of one message: survivor and retired.
 fn merges(control: &str, pairs: &[(u32, u32)]) -> String {
     let pair = |(stays, goes): &(u32, u32)| {
         format!("PID|1||{stays}^^^ZZHOSP^MR||TESTPATIENT^N{stays}\rMRG|{goes}^^^ZZHOSP^MR\r")
@@ -109,7 +109,7 @@ fn a_later_merge_takes_no_earlier_one_back() {
     assert_eq!(others, expected, "each once");
 }
 
-/// HL7 v2 3.3.46 to 3.3.49: A46 to A49 give a patient another number; nobody is replaced by anybody.
+/// HL7 v2 3.3.46 to 3.3.49: A46 to A49 give a patient another number; no record replaces another.
 #[test]
 fn another_number_is_no_merge_and_leads_nowhere() {
     for event in ["A46", "A47"] {

@@ -1,10 +1,10 @@
-//! A narrative corrected by fewer lines (HL7 v2 7.4.2.4): the correction replaces the whole text, and no line of the old one
-//! stays behind.
+//! A narrative corrected by fewer lines (HL7 v2 7.4.2.4): the correction replaces the whole text,
+//! and no line of the old one remains.
 
 use crate::chart_site::ChartSite;
 use tempfile::tempdir;
 
-/// A report of a text of so many lines.
+/// Builds a report with a text of this many lines.
 fn report(control: &str, at: &str, status: &str, kind: &str, lines: &[String]) -> String {
     let obx = (1..).zip(lines).map(|(n, line)| {
         format!("OBX|{n}|{kind}|18842-5^Summary^LN||{line}||||||{status}|||20240517090000\r")

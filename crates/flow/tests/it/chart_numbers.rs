@@ -1,5 +1,5 @@
 //! Numbers of orders, visits, prescriptions, doses and appointments: whatever senders reuse, a fact
-//! stays with the patient of whom it was told.
+//! stays with its patient.
 
 use crate::chart_site::ChartSite;
 use fhir::build::Value;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use store::journal::{Filter, State};
 use tempfile::tempdir;
 
-/// Synthetic patients, of whom none can be taken for another.
+/// Synthetic patients, none of whom can be taken for another.
 const PATIENTS: [(&str, &str, &str); 3] = [
     ("ALPHA^ANN", "19800101", "F"),
     ("BETA^BOB", "19500505", "M"),
@@ -28,7 +28,8 @@ fn pid(patient: usize) -> String {
     format!("PID|1||N{patient}^^^ZZHOSP^MR||ZZ{name}||{born}|{sex}\r")
 }
 
-/// One fact about a patient under a number, marked so that the chart tells whose it is.
+/// Builds one fact about a patient under a number, with a mark by which the chart shows whose it
+/// is.
 fn message(kind: usize, control: u32, patient: usize, number: u32, mark: &str) -> String {
     let pid = pid(patient);
     match kind {
@@ -68,7 +69,7 @@ fn message(kind: usize, control: u32, patient: usize, number: u32, mark: &str) -
     }
 }
 
-/// The type that a kind of message makes, and where its mark stands.
+/// The resource type that each kind of message makes, and the location of its mark.
 const KINDS: [(&str, &str); 7] = [
     ("Observation", "valueString"),
     ("Observation", "valueString"),
@@ -90,7 +91,7 @@ fn patient_of(value: &Value) -> String {
     direct.or_else(actor).unwrap_or_default().to_owned()
 }
 
-/// Some whole numbers that look random and are the same in each run.
+/// A generator of whole numbers that look random and are the same in each run.
 struct Chance(u64);
 
 impl Chance {
@@ -103,14 +104,14 @@ impl Chance {
     }
 }
 
-/// HL7 v2.5.1, 4.5.1.2, 4.5.1.3, 3.4.3.19, 10.6.1.1: a number is its giver's, and unique among
-/// what that giver has now.
+/// HL7 v2.5.1, 4.5.1.2, 4.5.1.3, 3.4.3.19, 10.6.1.1: a number belongs to its issuer, and is unique
+/// among the issuer's current numbers.
 #[test]
 fn a_number_never_moves_to_another_patient() {
     let dir = tempdir().unwrap();
     let site = ChartSite::start(dir.path());
     let mut chance = Chance(7);
-    // The latest mark under each number of each patient, by kind.
+    // Latest mark under each number of each patient, by kind.
     let mut told: BTreeMap<(usize, usize, u64), String> = BTreeMap::new();
     for control in 0..240 {
         let kind = chance.below(KINDS.len() as u64) as usize;
@@ -205,7 +206,7 @@ fn a_merge_explains_the_number() {
     assert_eq!(site.row(&Filter::default()).state, State::Mapped);
 }
 
-/// HL7 v2.5.1, 4.5.1.3: the filler's number tells the filler's orders apart.
+/// HL7 v2.5.1, 4.5.1.3: the filler's number distinguishes the filler's orders.
 #[test]
 fn the_weightier_number_decides() {
     let rde = |control: u32, placer: &str, filler: &str, drug: &str| {
@@ -245,7 +246,7 @@ fn the_weightier_number_decides() {
     }
 }
 
-/// HL7 v2.5.1, 4.5.1.1: ORC-1 says what becomes of the order; its detail may be left out.
+/// HL7 v2.5.1, 4.5.1.1: ORC-1 gives the new state of the order; its detail may be omitted.
 #[test]
 fn an_order_ends_by_its_number_alone() {
     let orm = |control: u32, patient: usize, orders: &str| {

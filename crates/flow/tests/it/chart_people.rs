@@ -1,4 +1,5 @@
-//! Whom a message is about: numbers that name nobody, a number given to somebody else, nobody at all.
+//! Patient identity: numbers that identify nobody, a number given to somebody else, no patient at
+//! all.
 
 use crate::chart_site::ChartSite;
 use flow::Attention;
@@ -15,7 +16,7 @@ fn adt(control: u32, numbers: &str, who: &str) -> String {
 const FRED: &str = "ZZALPHA^FRED||19700101|M";
 const DORA: &str = "ZZALPHA^DORA||20050505|F";
 
-/// HL7 table 0203: what numbers a policy, an account, a visit or a group is not a patient's.
+/// HL7 table 0203: the number of a policy, an account, a visit or a group is not a patient's.
 #[test]
 fn what_names_no_person_finds_none() {
     for kind in [
@@ -73,7 +74,7 @@ fn a_message_about_somebody_else_waits_for_a_person() {
             .to_owned()
     };
     assert_eq!(family(&site), "ZZALPHA");
-    // One of the three, or two, is a correction.
+    // A change of one or two of the three is a correction.
     assert_eq!(
         site.send(
             "adt",
@@ -81,7 +82,7 @@ fn a_message_about_somebody_else_waits_for_a_person() {
         ),
         "AA"
     );
-    // Others of the number go on meanwhile; who released the message said that it is right.
+    // Other messages with the number continue meanwhile; releasing the message confirms it.
     site.engine.release(row.sequence).unwrap();
     for _ in 0..200 {
         if family(&site) == "ZZBETA" {
@@ -89,13 +90,14 @@ fn a_message_about_somebody_else_waits_for_a_person() {
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    // Its news is older than the correction's, so what stands stays; it is applied all the same.
+    // Its news is older than the correction's, so the stored values stay; it is applied all the
+    // same.
     let row = site.journal.read(row.sequence).unwrap().unwrap().summary;
     assert_eq!(row.state, State::Mapped);
 }
 
 /// One national number in two records that cannot be one person's: each keeps its own person, and
-/// somebody is told, once.
+/// the conflict is reported once.
 #[test]
 fn contradicting_records_under_one_number_are_told_once() {
     const SSN: &str = "219-09-1234^^^USSSA&2.16.840.1.113883.4.1&ISO^SS";
@@ -126,7 +128,7 @@ fn contradicting_records_under_one_number_are_told_once() {
     };
     assert_ne!(person("A1"), person("B2"));
 
-    // Later messages about either say nothing new.
+    // Later messages about either report nothing new.
     assert_eq!(
         say(3, "B2", "ZZALPHA^DORA||20050506|F").state,
         State::Mapped
@@ -142,7 +144,7 @@ fn contradicting_records_under_one_number_are_told_once() {
     assert_eq!(person("C3"), person("B2"));
 }
 
-/// A result is somebody's, or it is not in the chart.
+/// A result has a patient, or it is not in the chart.
 #[test]
 fn facts_about_nobody_are_refused() {
     for (clause, message) in [
@@ -251,7 +253,8 @@ fn visits_without_a_number() {
     }
 }
 
-/// A merge of a number that names nobody would retire a patient into nobody (HL7 v2.5.1, 3.6.2).
+/// A merge of a number that identifies nobody would retire a patient into nobody (HL7 v2.5.1,
+/// 3.6.2).
 #[test]
 fn merges_are_of_people() {
     let merge = |control: u32, stays: &str, goes: &str| {

@@ -1,5 +1,5 @@
-//! What results and orders of real senders do to the chart: several reports of one number, doctors
-//! who are named here and only numbered there.
+//! Results and orders of real senders in the chart: several reports with one number, doctors named
+//! in one place and only numbered in another.
 
 use crate::chart_site::ChartSite;
 use fhir::build::Value;
@@ -51,7 +51,7 @@ fn two_antibiograms_of_one_number_do_not_overwrite_each_other() {
     );
 }
 
-/// A prescription: who attends (PV1-7) and who orders (ORC-12).
+/// Builds a prescription: attending doctor (PV1-7) and ordering doctor (ORC-12).
 fn rde(control: &str, number: &str, attends: &str, orders: &str) -> String {
     format!(
         "MSH|^~\\&|PHARM|ZZHOSP|CW|ZZ|20240517120000||RDE^O11^RDE_O11|{control}|P|2.5.1\r\
@@ -99,7 +99,7 @@ fn a_number_alone_is_the_one_who_is_named_in_the_message_or_the_chart() {
     let dir = tempdir().unwrap();
     let site = ChartSite::start(dir.path());
     assert_eq!(site.send("adt", &rde("C1", "1", NAMED, NUMBER)), "AA");
-    // Named after it was mentioned.
+    // Named after the mention.
     let other = |text: &str| text.replace("1234", "77");
     let (number, named) = (other(NUMBER), other(NAMED));
     assert_eq!(site.send("adt", &rde("C2", "2", &number, &named)), "AA");
@@ -195,7 +195,7 @@ fn a_transfer_taken_back_leaves_the_patient_where_he_was() {
 
 const PARTS_AT: [&str; 3] = ["20240517100000", "20240517110000", "20240517120000"];
 
-/// One message of a report: code and OBX-11 of its results.
+/// Builds one message of a report: code and OBX-11 of its results.
 fn part(control: &str, at: &str, status: &str, results: &[(&str, &str)]) -> String {
     let obx = (1..).zip(results).map(|(n, (code, status))| {
         let value = if matches!(*status, "D" | "X") {
@@ -214,7 +214,7 @@ fn part(control: &str, at: &str, status: &str, results: &[(&str, &str)]) -> Stri
     )
 }
 
-/// The codes of the results that the newest report names.
+/// Returns the codes of the results that the newest report names.
 fn named(site: &ChartSite, filler: &str) -> Vec<String> {
     let is_it = |report: &&Value| {
         report
@@ -244,7 +244,7 @@ fn named(site: &ChartSite, filler: &str) -> Vec<String> {
 }
 
 /// A report names all of its results that were not withdrawn (table 0085: D, W, X), in whatever
-/// parts and order they come.
+/// parts and order they arrive.
 #[test]
 fn a_report_names_what_belongs_to_it() {
     let [t1, t2, t3] = PARTS_AT;
@@ -312,8 +312,8 @@ fn a_report_names_what_belongs_to_it() {
     }
 }
 
-/// The law: however the results of a report are cut into messages, it names each that was not
-/// withdrawn by the last word about it, once.
+/// A law: however the results of a report are split into messages, it names each result once,
+/// unless the last status withdrew it.
 #[test]
 fn a_report_is_the_union_of_its_parts() {
     use proptest::prelude::*;
@@ -362,7 +362,8 @@ fn a_report_is_the_union_of_its_parts() {
     }
 }
 
-/// Lines of a report whose sender leaves OBX-3 out are one text, and a shorter correction replaces it whole.
+/// Lines of a report whose sender omits OBX-3 are one text, and a shorter correction replaces all
+/// of it.
 #[test]
 fn a_text_without_a_code_is_corrected_whole() {
     let dir = tempdir().unwrap();
@@ -394,7 +395,8 @@ fn a_text_without_a_code_is_corrected_whole() {
     }
 }
 
-/// A line end inside a field cuts the segment: its rest begins with no segment name and is read by nobody.
+/// A line end inside a field cuts the segment: the rest begins with no segment name and is not
+/// read.
 #[test]
 fn a_segment_that_a_line_end_cut_needs_attention() {
     let whole = "first line\\.br\\second line";

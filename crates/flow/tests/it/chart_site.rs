@@ -1,4 +1,4 @@
-//! A site with a chart: what a message became can be asked for.
+//! A site with a chart, which can be queried for the outcome of a message.
 
 use crate::client::{Client, msa1};
 use crate::site::patiently;
@@ -38,7 +38,7 @@ impl ChartSite {
     pub(crate) fn start_by(directory: &Path, maps: Maps, change: impl Fn(&mut FlowConfig)) -> Self {
         let chart = patiently(|| Chart::open(directory, store::chart::Options::default()));
         let journal = patiently(|| Journal::open(directory, store::journal::Options::default()));
-        // Kills and restarts leave nothing that a person has to be told.
+        // Kills and restarts leave no notice for a person.
         let joined = flow::join(&chart, &journal).unwrap();
         assert!(joined.notices.is_empty(), "{:?}", joined.notices);
         let metrics = Metrics::default();
@@ -81,14 +81,14 @@ impl ChartSite {
             .1
     }
 
-    /// Sends a message and gives MSA-1: what became of it.
+    /// Sends a message and returns MSA-1, its outcome.
     pub(crate) fn send(&self, flow: &str, message: &str) -> String {
         let mut client = Client::connect(self.address(flow));
         client.post(message);
         msa1(&client.answer().expect("an acknowledgement"))
     }
 
-    /// The newest line of the message list that fits, once its state is written down.
+    /// Returns the newest matching row of the message list, once its state is recorded.
     pub(crate) fn row(&self, filter: &Filter) -> Summary {
         for _ in 0..200 {
             let mut rows = self
@@ -114,7 +114,7 @@ impl ChartSite {
         crate::site::rows(&self.journal)
     }
 
-    /// Every current resource of a type that a source sent, oldest first.
+    /// Returns every current resource of a type that a source sent, oldest first.
     pub(crate) fn all(&self, resource_type: &str) -> Vec<Value> {
         let query = search::parse(resource_type, &[], Handling::Strict).unwrap();
         let limits = Limits {
@@ -136,7 +136,7 @@ impl ChartSite {
         all.remove(0)
     }
 
-    /// The patient with this record number.
+    /// Returns the patient with this record number.
     pub(crate) fn patient(&self, number: &str) -> Value {
         let has = |patient: &&Value| {
             patient
@@ -150,7 +150,7 @@ impl ChartSite {
             .clone()
     }
 
-    /// Every version of a resource, oldest first.
+    /// Returns every version of a resource, oldest first.
     pub(crate) fn versions(&self, resource_type: &str, id: &str) -> Vec<Value> {
         let of = HistoryOf::Resource { resource_type, id };
         let mut versions = Vec::new();
@@ -175,13 +175,13 @@ impl ChartSite {
     }
 
     pub(crate) fn drain(&self) -> flow::Drained {
-        // Acknowledging comes first, so fifty lives under load leave much to apply.
+        // Acknowledging comes first, so fifty kills under load leave many messages to apply.
         self.runtime
             .block_on(self.engine.drain(Duration::from_mins(5)))
     }
 }
 
-/// The built-in maps; with a merge of our own while they have none.
+/// Returns the built-in maps, with a merge of our own while they have none.
 fn maps() -> Maps {
     if MapSet::builtin().supports("ADT_A39") {
         return Maps::Builtin;

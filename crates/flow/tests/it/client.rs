@@ -29,7 +29,7 @@ impl Client {
         self.stream.write_all(bytes).unwrap();
     }
 
-    /// As much as the peer takes before it closes.
+    /// Sends as much as the peer accepts before it closes.
     pub(crate) fn raw_while_open(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(64 << 10) {
             if self.stream.write_all(chunk).is_err() {
@@ -38,7 +38,7 @@ impl Client {
         }
     }
 
-    /// As much as the peer takes before it makes us wait for so long.
+    /// Sends as much as the peer accepts before a write blocks for this long.
     pub(crate) fn raw_briefly(&mut self, bytes: &[u8], patience: Duration) {
         self.stream.set_write_timeout(Some(patience)).unwrap();
         self.raw_while_open(bytes);
@@ -52,7 +52,7 @@ impl Client {
         self.stream.write_all(&framed(message.as_bytes())).is_ok()
     }
 
-    /// The next acknowledgement; none where the peer closed.
+    /// Returns the next acknowledgement; none where the peer closed.
     pub(crate) fn answer(&mut self) -> Option<String> {
         let mut searched = 0;
         loop {
@@ -77,7 +77,7 @@ impl Client {
         }
     }
 
-    /// Sends a message and gives MSA-1 of its acknowledgement.
+    /// Sends a message and returns MSA-1 of its acknowledgement.
     pub(crate) fn send(&mut self, message: &str) -> String {
         self.post(message);
         msa1(&self.answer().expect("an acknowledgement"))
@@ -92,7 +92,7 @@ pub(crate) fn framed(bytes: &[u8]) -> Vec<u8> {
     [b"\x0b".as_slice(), bytes, b"\x1c\r"].concat()
 }
 
-/// A field of an acknowledgement: `field(ack, "MSA", 1)`.
+/// Returns a field of an acknowledgement: `field(ack, "MSA", 1)`.
 pub(crate) fn field(message: &str, segment: &str, n: usize) -> String {
     let line = message.split('\r').find(|line| line.starts_with(segment));
     line.and_then(|line| {
@@ -107,7 +107,7 @@ pub(crate) fn msa1(ack: &str) -> String {
     field(ack, "MSA", 1)
 }
 
-/// An admission or update of a synthetic patient.
+/// Builds an admission or update of a synthetic patient.
 pub(crate) fn adt(event: &str, control: &str, patient: &str, given: &str, at: &str) -> String {
     format!(
         "MSH|^~\\&|REG|ZZHOSP|CW|ZZ|{at}||ADT^{event}^ADT_A01|{control}|P|2.5.1\r\

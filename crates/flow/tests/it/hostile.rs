@@ -1,5 +1,5 @@
-//! Any bytes over a real socket: nothing dies, nothing hangs, everything that was journaled comes to
-//! rest, and the next sender is served.
+//! Arbitrary bytes over a real socket: nothing crashes, nothing hangs, every journaled message
+//! reaches a final state, and the next sender is served.
 
 use crate::chart_site::ChartSite;
 use crate::client::{Client, adt, framed};
@@ -58,7 +58,7 @@ fn mutated_messages_over_a_socket() {
         let mut client = Client::connect(site.address("adt"));
         client.raw_while_open(&bytes);
         client.half_close();
-        // Whatever is answered, the connection ends.
+        // Whatever the answer, the connection ends.
         while client.answer().is_some() {}
     }
     assert_eq!(

@@ -1,5 +1,6 @@
-//! Journal, ledger and chart: each may be gone, an older copy or emptied, alone or together. Whatever it is,
-//! a person is told, what can be made again is, and what comes afterwards reaches the chart.
+//! Journal, ledger and chart: each may be gone, an older copy or emptied, alone or together. In
+//! every case a person is notified, what can be rebuilt is rebuilt, and later messages reach the
+//! chart.
 
 use crate::chart_site::{ChartSite, permit};
 use flow::{
@@ -13,7 +14,7 @@ use std::path::Path;
 use store::chart::{Chart, Limits};
 use store::journal::{Appended, Change, Journal, Progress, Sequence, State};
 
-/// What befell a store.
+/// The fate of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Whole,
@@ -83,7 +84,7 @@ impl Stores {
         }
     }
 
-    /// Applies all that waits, as the engine does.
+    /// Applies everything that waits, as the engine does.
     fn process(&self) {
         for waiting in self.journal.unprocessed(Sequence::ZERO, 1_000).unwrap() {
             let stored = self.journal.read(waiting.sequence).unwrap().unwrap();
@@ -125,7 +126,7 @@ impl Stores {
         self.chart.close();
     }
 
-    /// The chart has exactly one glucose of this value.
+    /// Returns true where the chart has exactly one glucose with this value.
     fn has(&self, number: u32) -> bool {
         let pairs = [("value-quantity".to_owned(), number.to_string())];
         let query = search::parse("Observation", &pairs, Handling::Strict).unwrap();
@@ -189,7 +190,7 @@ fn befall(directory: &Path, older: &Path, store: &str, fate: Fate) {
     }
 }
 
-/// Nothing of the directory is left that could remember anything, or all of it is one older copy.
+/// Returns true where no store is left that remembers anything, or all stores are one older copy.
 fn nobody_can_know(fates: [Fate; 3]) -> bool {
     let is_nothing = |fate: Fate| matches!(fate, Fate::Gone | Fate::Emptied);
     let [journal, ledger, chart] = fates;
@@ -223,7 +224,7 @@ fn check(whole: &Path, older: &Path, fates: [Fate; 3]) {
     assert_eq!(&kept, told, "{fates:?}");
     let before = stores.states();
     stores.process();
-    // What the journal has is in the chart, or a person decides.
+    // Journaled messages are in the chart, or a person decides.
     for (sequence, state) in stores.states() {
         let is_in = !stores
             .chart
@@ -239,7 +240,7 @@ fn check(whole: &Path, older: &Path, fates: [Fate; 3]) {
     if fates[2] == Fate::Whole {
         assert!((1..9).all(|number| stores.has(number)), "{fates:?}");
     }
-    // What comes now is a message of its own, and reaches the chart.
+    // A new message is a message of its own, and reaches the chart.
     for number in 101..104 {
         let sequence = stores.receive(number);
         assert!(
@@ -298,7 +299,7 @@ fn whatever_befalls_the_stores_is_told_and_healed() {
         for ledger in FATES {
             for chart in FATES {
                 let fates = [journal, ledger, chart];
-                // An emptied database is one that is gone; once each is enough.
+                // An emptied database is equivalent to a missing one; once each is enough.
                 let n_whole = fates.iter().filter(|fate| **fate == Fate::Whole).count();
                 let is_double = [ledger, chart].contains(&Fate::Emptied) && n_whole < 2;
                 if !is_double {

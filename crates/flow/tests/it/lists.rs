@@ -1,4 +1,5 @@
-//! Lists of senders (HL7 v2 2.10.4.1): what one lists anew replaces what it listed before.
+//! Senders' lists in snapshot mode (HL7 v2 2.10.4.1): a new list replaces the sender's previous
+//! one.
 
 use crate::chart_site::{ChartSite, id_of, permit};
 use fhir::build::Value;
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::tempdir;
 
-/// The lists that an ADT has.
+/// The lists in an ADT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Allergies,
@@ -46,7 +47,7 @@ impl Kind {
         }
     }
 
-    /// Type, what names an entry, and whether it is active.
+    /// Returns type, identification of the entry, and true if it is active.
     fn entry(self, value: &Value) -> Option<(String, bool)> {
         let text = |path: &str| value.at(path).and_then(Value::as_str).map(str::to_owned);
         let status = text("clinicalStatus.coding[0].code");
@@ -77,7 +78,7 @@ impl Kind {
     }
 }
 
-/// An ADT of a sender: each list that it has, with its entries; an empty list is one null segment.
+/// Builds an ADT of a sender: each list in it, with its entries; an empty list is one null segment.
 fn adt(
     (control, sender): (&str, &str),
     (patient, visit): (&str, &str),
@@ -112,7 +113,7 @@ fn reference(patient: &Value) -> String {
     format!("Patient/{}", id_of(patient))
 }
 
-/// The entries of a patient, with whether each is active.
+/// Returns the entries of a patient, each true if active.
 fn entries(site: &ChartSite, kind: Kind, patient: &str) -> BTreeMap<String, bool> {
     let all = site.all(kind.resource_type());
     let own = all.iter().filter(|value| {
@@ -141,11 +142,11 @@ const T2: &str = "20240517110000";
 const T3: &str = "20240517120000";
 const T4: &str = "20240517130000";
 
-/// One message of the law.
+/// One generated message.
 #[derive(Clone, Debug)]
 struct Told {
     sender: usize,
-    /// Seconds; a message may come late.
+    /// Seconds; a message may be late.
     at: usize,
     lists: Vec<(Kind, BTreeSet<&'static str>)>,
 }
@@ -162,8 +163,8 @@ fn told() -> impl Strategy<Value = Told> {
     })
 }
 
-/// After any messages of two senders, what is active is what each listed in its latest message that
-/// had the list at all; "no known allergy" only where no allergy is.
+/// After any messages of two senders, the active entries are those that each sender listed in its
+/// latest message with that list; "no known allergy" is active only where no allergy is.
 #[test]
 fn what_is_active_is_what_each_sender_listed_last() {
     let dir = tempdir().unwrap();
@@ -265,7 +266,7 @@ fn absent_keeps_and_null_empties() {
     }
 }
 
-/// Which message ended an entry, whose list it was, and where the map says so.
+/// The lineage shows which message ended an entry, whose list it was, and where the map says so.
 #[test]
 fn the_end_of_an_entry_is_explained() {
     let dir = tempdir().unwrap();
@@ -312,7 +313,7 @@ fn the_end_of_an_entry_is_explained() {
         ("AL1", "no longer listed by REG at ZZHOSP")
     );
     assert!(origin.row.contains("message/adt.map:"), "{}", origin.row);
-    // Listed again, it bears no mark.
+    // Listed again, it has no mark.
     let message = adt(
         ("C3", "REG"),
         ("1", "V1"),
@@ -352,7 +353,7 @@ fn diagnoses_are_those_of_a_visit() {
     is(&["B", "D"]);
 }
 
-/// Two flows keep a record each: a list of one ends nothing of the other.
+/// Two flows keep separate records: a list of one ends nothing of the other.
 #[test]
 fn a_sender_ends_nobody_elses_entries() {
     let dir = tempdir().unwrap();
@@ -379,7 +380,7 @@ fn a_sender_ends_nobody_elses_entries() {
     assert_eq!(active, set(&["A", "B"]));
 }
 
-/// After a merge the survivor's list speaks for the record that was merged into it, too.
+/// After a merge, the survivor's list also covers the record that was merged into it.
 #[test]
 fn a_merge_joins_the_lists() {
     let dir = tempdir().unwrap();
@@ -407,7 +408,7 @@ fn a_merge_joins_the_lists() {
         set(&["B", "C"]),
         "a merge ends nothing"
     );
-    // The retired number still leads there.
+    // The retired number still leads to the survivor.
     send("C3", "2", T3, vec!["B", "C"]);
     assert_eq!(active(&site, Kind::Allergies, &staying), set(&["B", "C"]));
     assert_eq!(
@@ -417,7 +418,7 @@ fn a_merge_joins_the_lists() {
     );
 }
 
-/// A source of action codes tells of one entry at a time: what it does not name stays.
+/// A source in action-code mode sends one entry at a time: entries it does not name stay.
 #[test]
 fn action_codes_end_only_what_they_name() {
     let dir = tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! MLLP in, journal, acknowledgement: policies, repeats, and every row of bad input.
+//! MLLP in, journal, acknowledgement: policies, duplicates, and every row of bad input.
 
 use crate::client::{Client, adt, field, framed, msa1};
 use crate::site::Site;
@@ -191,7 +191,7 @@ fn what_the_flow_cannot_take_is_kept_answered_and_shown() {
     assert_eq!(client.send(&plain), "AA", "the connection goes on");
 }
 
-/// Sends bytes, and gives the answers until the peer closes.
+/// Sends bytes and returns the answers until the peer closes.
 fn closed_after(site: &Site, bytes: &[u8]) -> Vec<String> {
     let mut client = Client::connect(site.address);
     client.raw_while_open(bytes);
@@ -298,8 +298,8 @@ fn bytes_that_are_no_message_are_kept_and_the_connection_is_closed() {
     }
 }
 
-/// A start block in binary data does not hold the connection until the frame times out: the client's
-/// patience is 20 seconds, the frame's 60.
+/// A start block in binary data does not hold the connection until the frame times out: the
+/// client's timeout is 20 seconds, the frame's 60.
 #[test]
 fn a_frame_that_cannot_be_a_message_is_kept_and_its_silent_peer_sent_away() {
     let dir = tempdir().unwrap();
@@ -339,7 +339,8 @@ fn a_frame_that_cannot_be_a_message_is_kept_and_its_silent_peer_sent_away() {
     assert!(site.engine.render_metrics().contains(closed));
 }
 
-/// A sender that writes a frame in pieces, with something before its header, has the time of a frame.
+/// A sender that writes a frame in pieces, with something before its header, has the frame's full
+/// time.
 #[test]
 fn a_slow_and_sloppy_sender_is_waited_for() {
     let dir = tempdir().unwrap();

@@ -122,7 +122,7 @@ fn a_failing_head_holds_only_its_patient_until_it_is_released() {
             ]
         );
         assert_eq!(site.seen(), ["C3"]);
-        // A restart changes nothing of it.
+        // A restart changes nothing.
         let (memory, address) = (Arc::clone(&site.memory), site.address);
         site.drain();
         drop(site);

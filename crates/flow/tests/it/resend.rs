@@ -1,4 +1,4 @@
-//! Changed copies, copies for another flow, holding and skipping what is parked.
+//! Changed copies, copies for another flow, holding and skipping parked messages.
 
 use crate::client::{Client, adt};
 use crate::site::{Memory, Site};
@@ -63,7 +63,7 @@ fn an_edited_copy_is_a_message_of_its_own() {
         (original, true, "zztest", "the name was wrong")
     );
 
-    // The same again is the same copy.
+    // The same request yields the same copy.
     let again = site.engine.resend(&edit).unwrap();
     assert_eq!((again.sequence, again.repeated), (made.sequence, true));
     assert_eq!(site.rows().len(), 2);

@@ -1,4 +1,4 @@
-//! Frames that are never finished keep nobody else waiting, and the largest frame is taken.
+//! Unfinished frames block nobody else, and the largest frame is accepted.
 
 use crate::chart_site::ChartSite;
 use crate::client::{Client, adt, framed};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use store::journal::State;
 use tempfile::tempdir;
 
-/// A frame of so many bytes without its end.
+/// Builds a frame of this many bytes without its end.
 fn unfinished(n_bytes: usize) -> Vec<u8> {
     let mut frame = b"\x0bMSH|^~\\&|A|B|C|D|20240517||ADT^A01|X|P|2.5\rZZZ|".to_vec();
     frame.resize(n_bytes, b'a');
@@ -17,7 +17,7 @@ fn unfinished(n_bytes: usize) -> Vec<u8> {
 fn half_sent_frames_keep_nobody_waiting() {
     let dir = tempdir().unwrap();
     let site = ChartSite::start(dir.path());
-    // More than all the room that a flow has for large, and for middling frames.
+    // More than a flow's whole budget for large, and for medium frames.
     let mut held: Vec<Client> = Vec::new();
     for n_bytes in std::iter::repeat_n(15 << 20, 18).chain(std::iter::repeat_n(300 << 10, 60)) {
         let mut client = Client::connect(site.address("adt"));
@@ -29,11 +29,11 @@ fn half_sent_frames_keep_nobody_waiting() {
             let began = Instant::now();
             let message = adt("A01", &format!("{flow}{n}"), "7", "ANNA", "20240517120000");
             assert_eq!(site.send(flow, &message), "AA");
-            // Fifty-six seconds before each flow and each class of frames had room of its own.
+            // Fifty-six seconds before each flow and each class of frames had a budget of its own.
             assert!(began.elapsed() < Duration::from_secs(5), "{flow} {n}");
         }
     }
-    // A large frame of another flow has that flow's room.
+    // A large frame of another flow uses that flow's budget.
     let mut large = adt("A01", "LARGE", "8", "BERTA", "20240517120000");
     large.push_str("ZZZ|");
     large.push_str(&"x".repeat(12 << 20));
@@ -64,7 +64,7 @@ fn a_frame_that_is_too_large_to_translate_is_kept_answered_and_shown() {
     let answer = client.answer().unwrap();
     assert!(answer.contains("MSA|AR|L1"), "{answer}");
     assert!(answer.contains("max_translated_bytes"), "{answer}");
-    // The connection goes on, and what fits is translated.
+    // The connection continues, and messages within the limit are translated.
     client.raw(&framed(with("L2", 1 << 20).as_bytes()));
     assert!(client.answer().unwrap().contains("MSA|AA|L2"));
     site.drain();

@@ -1,4 +1,4 @@
-//! A small site: a journal in a directory, an engine, and a destination that only remembers.
+//! A small site: a journal in a directory, an engine, and a destination that only records.
 
 use base::SystemClock;
 use flow::{
@@ -16,19 +16,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::journal::{Filter, Journal, Options, Page, State, Summary};
 
-/// Remembers what it was given, by control id, in order. `FAIL` in PID-5 is refused and `ODD` needs
-/// attention while told so, `SLOW` takes its time.
+/// A destination that records messages by control id, in order. `FAIL` in PID-5 is refused, `ODD`
+/// needs attention while set to, `SLOW` takes its time.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) seen: Mutex<Vec<String>>,
     pub(crate) fail: AtomicBool,
     pub(crate) down: AtomicBool,
     known: Mutex<HashSet<u64>>,
-    /// Where it is written down, one line per message in one write.
+    /// File to record in, one line per message in one write.
     log: Option<File>,
 }
 
-/// One that outlives its process.
+/// Creates a destination that outlives its process.
 pub(crate) fn memory_in(dir: &Path) -> Arc<Memory> {
     let path = dir.join("applied.log");
     let written = std::fs::read_to_string(&path).unwrap_or_default();
@@ -48,7 +48,7 @@ pub(crate) fn memory_in(dir: &Path) -> Arc<Memory> {
     })
 }
 
-/// What is odd about a message of somebody called `ODD`.
+/// Returns the concerns about a message with a patient called `ODD`.
 pub(crate) fn concerns() -> Vec<Concern> {
     vec![
         Concern::new(Attention::UnusableValue, "OBX[2]-5", "no number"),
@@ -180,7 +180,7 @@ impl Site {
             .block_on(self.engine.drain(Duration::from_secs(20)))
     }
 
-    /// All messages, oldest first, once none waits any more.
+    /// Returns all messages, oldest first, once none waits any more.
     pub(crate) fn settled(&self) -> Vec<Summary> {
         for _ in 0..400 {
             let rows = self.rows();
@@ -201,7 +201,7 @@ impl Site {
     }
 }
 
-/// All messages, oldest first.
+/// Returns all messages, oldest first.
 pub(crate) fn rows(journal: &Journal) -> Vec<Summary> {
     let mut rows = Vec::new();
     let mut before = None;
@@ -224,8 +224,8 @@ pub(crate) fn rows(journal: &Journal) -> Vec<Summary> {
     }
 }
 
-/// Opens what another test's fork may hold for a moment: a lock goes with its last copy, and between
-/// fork and exec a child of the kill tests has one.
+/// Retries to open a store that another test's fork may hold for a moment: a lock is released with
+/// its last copy, and between fork and exec a child of the kill tests has one.
 pub(crate) fn patiently<T, E: std::fmt::Debug>(open: impl Fn() -> Result<T, E>) -> T {
     for _ in 0..100 {
         if let Ok(opened) = open() {

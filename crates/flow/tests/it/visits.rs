@@ -1,4 +1,4 @@
-//! Visits without a number, by what their source says that it knows them by.
+//! Visits without a number, identified as their source declares.
 
 use crate::chart_site::ChartSite;
 use flow::Maps;
@@ -33,7 +33,7 @@ fn message(n: usize, number: &str, (event, account, admitted): Event) -> String 
     )
 }
 
-/// The states of the visits that the stories leave behind.
+/// Returns the states of the visits after the events.
 fn visits(word: Option<&str>, number: &str, events: &[Event]) -> Vec<String> {
     let dir = tempdir().unwrap();
     let site = start(dir.path(), word);
@@ -76,7 +76,7 @@ fn the_source_says_what_its_visits_are_known_by() {
             [&[DONE], &[DONE], &[DONE], &[]],
         ),
         (
-            // An admission of the same visit opens it again, as under a number.
+            // An admission of the same visit reopens it, as with a number.
             "one account after the end",
             &[
                 ("A01", "ACC1", "20240101"),
@@ -114,12 +114,12 @@ fn the_source_says_what_its_visits_are_known_by() {
         for (word, expected) in WORDS.into_iter().zip(expected) {
             assert_eq!(visits(Some(word), "", events), expected, "{word}: {clause}");
         }
-        // Without a word it is `either`.
+        // The default is `either`.
         assert_eq!(visits(None, "", events), expected[0], "{clause}");
     }
 }
 
-/// PV1-19 decides whatever a source says of visits that have none.
+/// PV1-19 takes precedence whatever a source declares about visits without one.
 #[test]
 fn a_number_always_decides() {
     let events = [("A01", "ACC1", "20240101"), ("A03", "ACC2", "20240102")];
@@ -128,8 +128,8 @@ fn a_number_always_decides() {
     }
 }
 
-/// Who declares that nothing stands for a number is told of each message without one: it is in the
-/// chart with all else, and nobody has to look at what was declared.
+/// A source that declares that nothing stands for a number gets a report for each message without
+/// one: the message is in the chart with everything else, and needs no attention.
 #[test]
 fn a_visit_that_nothing_names_is_said() {
     let dir = tempdir().unwrap();
