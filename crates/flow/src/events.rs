@@ -47,7 +47,7 @@ pub enum Event<'a> {
         sequence: u64,
         /// The size on the wire.
         n_bytes: usize,
-        /// From the last byte read to the return of fsync.
+        /// Time from the last byte read to the return of fsync.
         took: Duration,
     },
     /// A duplicate message arrived; its stored acknowledgement was sent.
@@ -79,7 +79,7 @@ pub enum Event<'a> {
         sequence: u64,
         /// Resources created or changed.
         n_changed: usize,
-        /// From receipt to commit.
+        /// Time from receipt to commit.
         took: Duration,
     },
     /// A person has to look at a message.

@@ -25,7 +25,7 @@ pub struct FlowConfig {
     /// Rules for reading and translating messages.
     #[serde(default)]
     pub map: MapConfig,
-    /// Time at which the sender is told that its message is safe.
+    /// Point at which the sender is told that its message is safe.
     #[serde(default)]
     pub acknowledge: AckPolicy,
     /// Scope within which order is kept.
@@ -40,7 +40,7 @@ pub struct FlowConfig {
     /// Answers to messages that this flow cannot accept.
     #[serde(default)]
     pub refusals: Refusals,
-    /// Number of attempts after a transient error before a person must look.
+    /// Maximum number of attempts for a transient error before a person must look.
     #[serde(default = "eight")]
     pub max_attempts: u32,
     /// Policy for what a person is asked to look at.

@@ -308,7 +308,7 @@ impl Reader<'_> {
     /// Takes one message, or bytes that are not one and the reason.
     fn take(&mut self, body: Bytes, broken: Option<CloseReason>) -> (Answer, Option<CloseReason>) {
         let since = std::time::Instant::now();
-        // For an incomplete message, or one too large to be translated, the beginning tells who
+        // For an incomplete message, or one too large to be translated, the beginning shows who
         // sent it and how it is answered.
         let too_large = decode::too_large(body.len(), &self.flow.config);
         let readable = if broken.is_some() || too_large.is_some() {

@@ -64,7 +64,7 @@ impl<J> Default for Board<J> {
 }
 
 impl<J: Park> Board<J> {
-    /// See [`Schedule::push`].
+    /// Queues a job with [`Schedule::push`].
     pub(crate) fn push(&self, number: u64, keys: Vec<Key>, job: J) -> bool {
         let pushed = self.lock().schedule.push(number, keys, job);
         self.changed.notify_one();
@@ -97,14 +97,14 @@ impl<J: Park> Board<J> {
         }
     }
 
-    /// See [`Schedule::retry`].
+    /// Reschedules a job with [`Schedule::retry`].
     pub(crate) fn retry(&self, number: u64, job: J, wait: Duration) {
         let due = self.now() + wait.as_millis() as u64;
         self.lock().schedule.retry(number, job, due);
         self.changed.notify_one();
     }
 
-    /// See [`Schedule::finish`].
+    /// Removes a job with [`Schedule::finish`].
     pub(crate) fn finish(&self, number: u64) {
         let n_moved_up = self.lock().schedule.finish(number);
         self.wake(n_moved_up);

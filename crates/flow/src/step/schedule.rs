@@ -11,7 +11,7 @@
 //! Pure: no thread, no clock. Two lines, with `m` the merge of `a` and `b`:
 //!
 //! ```text
-//! a: 1 3 m 5      runs now: 1, 2 (first in every line of theirs)
+//! a: 1 3 m 5      runs now: 1, 2 (first in each of their lines)
 //! b: 2 m 4        then 3, then m, then 4 and 5 at once
 //! ```
 

@@ -67,7 +67,7 @@ enum Named {
 // === impl Planner ===
 
 impl Planner<'_> {
-    /// Reads the records to which the keys lead, as far as they may be meant.
+    /// Reads the records to which the keys lead, if they may match the draft.
     pub(super) fn candidates(&self, placing: &Placing<'_>) -> Result<Candidates, Unfit> {
         let mut found = Candidates::default();
         for (place, key) in placing.keys.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Planner<'_> {
         }))
     }
 
-    /// Checks if the record that has the key may be meant.
+    /// Checks if the record that has the key may match the draft.
     fn look(
         &self,
         placing: &Placing<'_>,

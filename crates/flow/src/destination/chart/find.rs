@@ -136,12 +136,12 @@ impl<'a> Finder<'a> {
         Ok(named.map(|named| (named.id, named.is_live)))
     }
 
-    /// See [`Moment::lists_of`].
+    /// Returns the list of each sender, see [`Moment::lists_of`].
     pub(super) fn lists_of(&self, of: &str) -> Result<Vec<SenderList>, ReadError> {
         self.chart.lists_of(of)
     }
 
-    /// See [`Moment::lists_with`].
+    /// Returns the lists that contain a resource, see [`Moment::lists_with`].
     pub(super) fn lists_with(
         &self,
         resource_type: &str,

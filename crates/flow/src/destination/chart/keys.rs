@@ -9,11 +9,11 @@
 //! ```text
 //! system            kind            value
 //! adt|urn:oid:1.2   Patient         123        the record that flow `adt` keeps
-//! *|urn:oid:1.2     Patient         123        whom `only links` of any flow means
+//! *|urn:oid:1.2     Patient         123        the target for `only links` in any flow
 //! adt|              Encounter.visit V7|in Patient/9f…
-//! adt|              Encounter.visit |in Patient/9f…    the visit that is open, where none has a number
+//! adt|              Encounter.visit |in Patient/9f…    the open visit, where none has a number
 //! adt|              Encounter.!account  7c…    an account number stands for that visit's number
-//! !owner            Patient         9f…        somebody owns it: no other source adopts it
+//! !owner            Patient         9f…        it has an owner: no other source adopts it
 //! ```
 
 use crate::topology::{FlowConfig, RecordScope};

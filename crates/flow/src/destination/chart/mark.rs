@@ -5,7 +5,7 @@
 //!   by       REG at NORTH
 //!   since    2024-01-02T10:00:00Z
 //!   because  unlisted    its sender's latest list does not name it
-//!            superseded  it says that there is nothing, and something of the kind is known
+//!            superseded  it states an absence, and an entry of the kind is known
 //! ```
 
 use base::Timestamp;

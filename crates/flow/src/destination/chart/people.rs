@@ -8,7 +8,7 @@
 //! ```text
 //! kind                    value        names
 //! Practitioner.named      1234|NORTH   the first person with a name who has that number
-//! Practitioner.another    1234|NORTH   a second one: from now on the number alone means nobody
+//! Practitioner.another    1234|NORTH   a second one: the number alone no longer identifies anybody
 //! ```
 
 use super::plan::{Planner, Unfit};

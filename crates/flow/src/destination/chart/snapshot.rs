@@ -15,7 +15,7 @@
 //!
 //! ```text
 //! allergies|Patient/9f…     adt|REG|NORTH    AllergyIntolerance/1, AllergyIntolerance/2
-//! !allergies|Patient/9f…    adt|REG|NORTH    AllergyIntolerance/2      it says that there is nothing
+//! !allergies|Patient/9f…    adt|REG|NORTH    AllergyIntolerance/2      an entry that states an absence
 //! diagnoses|Encounter/c3…   adt|REG|NORTH    Condition/7
 //! ```
 
