@@ -52,7 +52,7 @@ impl Diagnostic {
 
     /// Adds a remedy.
     #[must_use]
-    pub fn or_write(mut self, remedy: impl Into<String>) -> Self {
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }

@@ -38,7 +38,7 @@ impl Visits {
     ];
 
     /// Returns whether a key that replaces the visit number counts.
-    pub(crate) fn know_by(self, parts: &[KeyPart]) -> bool {
+    pub(crate) fn accepts_key(self, parts: &[KeyPart]) -> bool {
         let reads = |name: [u8; 3], number: u16| {
             parts.iter().any(|part| match part {
                 KeyPart::Source(source) => is_field(*source, (name, number)),

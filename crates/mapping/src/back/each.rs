@@ -66,7 +66,7 @@ impl Back<'_> {
     ) -> bool {
         let outer = std::mem::take(&mut out.cell);
         self.rows(&row.body, element, out);
-        let fits = !out.cell.is_empty() && fulfil(row.filter.as_ref(), out);
+        let fits = !out.cell.is_empty() && satisfy(row.filter.as_ref(), out);
         let cell = std::mem::replace(&mut out.cell, outer);
         if fits {
             out.write(source, repeat, cell);
@@ -86,7 +86,7 @@ impl Back<'_> {
         out.segments.push(OutSegment::new(name));
         self.rows(&row.body, element, out);
         let fits =
-            out.at_hand().is_some_and(|own| !own.is_empty()) && fulfil(row.filter.as_ref(), out);
+            out.at_hand().is_some_and(|own| !own.is_empty()) && satisfy(row.filter.as_ref(), out);
         if fits {
             constants(&row.body, out);
         } else {
@@ -133,7 +133,7 @@ impl Back<'_> {
         let mut fits = before < out.segments.len();
         for line in before..out.segments.len() {
             out.current = Some(line);
-            fits &= fulfil(row.filter.as_ref(), out);
+            fits &= satisfy(row.filter.as_ref(), out);
             constants(&row.body, out);
             out.write(by, 1, OutCell::of(key.to_string()));
         }
@@ -165,7 +165,7 @@ impl Back<'_> {
 }
 
 /// Writes what `where` requires; returns false if something else is there.
-fn fulfil(filter: Option<&Condition>, out: &mut OutScope<'_>) -> bool {
+fn satisfy(filter: Option<&Condition>, out: &mut OutScope<'_>) -> bool {
     let Some(filter) = filter else { return true };
     for (source, op) in filter.conjuncts() {
         if let Op::In(values) = op

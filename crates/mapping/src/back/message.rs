@@ -35,15 +35,15 @@ pub(crate) fn message(
     target: &Target,
 ) -> Option<Backward> {
     let map = program.messages.get(structure).cloned()?;
-    let told: Vec<(String, Value)> = bundle
+    let stated: Vec<(String, Value)> = bundle
         .each("entry")
         .filter_map(|entry| {
             let url = entry.text("fullUrl").unwrap_or_default().to_owned();
-            Some((url, told(program, entry.get("resource")?)))
+            Some((url, without_filled_in(program, entry.get("resource")?)))
         })
         .collect();
     let mut back = Back::new(program, &target.authorities);
-    let resources = told.iter().map(|(url, resource)| (url.clone(), resource));
+    let resources = stated.iter().map(|(url, resource)| (url.clone(), resource));
     back.resources.extend(resources);
     let segments = write(&back, &map, Order::new(structure, &target.version));
     let bytes = finish(segments, structure, target);
@@ -55,15 +55,15 @@ pub(crate) fn message(
 }
 
 /// Returns the resource without filled-in elements.
-fn told(program: &Program, resource: &Value) -> Value {
-    let mut told = resource.clone();
+fn without_filled_in(program: &Program, resource: &Value) -> Value {
+    let mut stripped = resource.clone();
     let rows = resource
         .resource_type()
         .and_then(|name| program.missing.get(name));
     if let Some(rows) = rows {
-        crate::missing::strip(rows, &mut told);
+        crate::missing::strip(rows, &mut stripped);
     }
-    told
+    stripped
 }
 
 fn write(back: &Back<'_>, map: &MessageMap, order: Order) -> Vec<OutSegment> {
@@ -78,7 +78,7 @@ fn write(back: &Back<'_>, map: &MessageMap, order: Order) -> Vec<OutSegment> {
     let mut items = Vec::new();
     flatten(&map.items, &mut items);
     writer.homes = (0..back.resources.len())
-        .map(|resource| writer.labels_that_lead_to(resource, &items))
+        .map(|resource| writer.linking_labels(resource, &items))
         .collect();
     let root = writer.order.root();
     writer.items((&root, &map.items), &[], None);
@@ -160,7 +160,7 @@ impl<'i> Writer<'_, '_, 'i> {
 
     /// Returns the labels, of items of the resource's type, by which other resources link to it. A
     /// result that a report lists is not an observation of the patient's own.
-    fn labels_that_lead_to(&self, resource: usize, items: &[&'i ResourceItem]) -> Vec<&'i str> {
+    fn linking_labels(&self, resource: usize, items: &[&'i ResourceItem]) -> Vec<&'i str> {
         let Some((_, value)) = self.back.resources.get(resource) else {
             return Vec::new();
         };
@@ -183,7 +183,7 @@ impl<'i> Writer<'_, '_, 'i> {
             }
         }
         if found.is_empty() {
-            self.labels_that_fit(value, items)
+            self.best_labels(value, items)
         } else {
             found
         }
@@ -192,12 +192,12 @@ impl<'i> Writer<'_, '_, 'i> {
     /// Returns the labels of the items of the resource's type that match it best by constants and
     /// links: an answer about a living will is not a finding, and a part of an immunization is not
     /// a fact about the person. Empty if no item of its type fits.
-    fn labels_that_fit(&self, value: &Value, items: &[&'i ResourceItem]) -> Vec<&'i str> {
+    fn best_labels(&self, value: &Value, items: &[&'i ResourceItem]) -> Vec<&'i str> {
         let of_type = items
             .iter()
             .filter(|item| value.resource_type() == Some(item.resource_type));
         let held: Vec<(usize, &'i str)> = of_type
-            .filter_map(|item| Some((self.n_fitting(item, value)?, &*item.label)))
+            .filter_map(|item| Some((self.count_matches(item, value)?, &*item.label)))
             .collect();
         let most = held.iter().map(|(n_held, _)| *n_held).max();
         let best = held.iter().filter(|(n_held, _)| Some(*n_held) == most);
@@ -206,7 +206,7 @@ impl<'i> Writer<'_, '_, 'i> {
 
     /// Counts the constants and links of the item that the resource has; it must have all constants
     /// that are always written.
-    fn n_fitting(&self, item: &ResourceItem, value: &Value) -> Option<usize> {
+    fn count_matches(&self, item: &ResourceItem, value: &Value) -> Option<usize> {
         let maps = item.maps.iter();
         let maps = maps.filter_map(|map| self.back.program.segments.get(*map));
         let mut n_held = 0;
@@ -235,7 +235,7 @@ impl<'i> Writer<'_, '_, 'i> {
         let tied_in: Vec<usize> = all
             .iter()
             .copied()
-            .filter(|own| self.is_tied(*own, item, inside))
+            .filter(|own| self.is_linked(*own, item, inside))
             .collect();
         if !tied_in.is_empty() {
             return tied_in;
@@ -243,7 +243,7 @@ impl<'i> Writer<'_, '_, 'i> {
         let known = inside
             .iter()
             .chain(around)
-            .any(|other| self.could_tie(item, *other));
+            .any(|other| self.can_link(item, *other));
         if known {
             return Vec::new();
         }
@@ -258,13 +258,13 @@ impl<'i> Writer<'_, '_, 'i> {
                     let all = (0..self.back.resources.len()).filter(|own| self.is_of(*own, item));
                     // A resource that can be linked to this instance is not taken from an enclosing
                     // one.
-                    let nearest = if inside.iter().any(|other| self.could_tie(item, *other)) {
+                    let nearest = if inside.iter().any(|other| self.can_link(item, *other)) {
                         inside
                     } else {
                         outer
                     };
-                    let tied = all.clone().find(|own| self.is_tied(*own, item, nearest));
-                    let free = !outer.iter().any(|other| self.could_tie(item, *other));
+                    let tied = all.clone().find(|own| self.is_linked(*own, item, nearest));
+                    let free = !outer.iter().any(|other| self.can_link(item, *other));
                     tied.or_else(|| if free { all.clone().next() } else { None })
                 }
                 Item::Group { items, .. } => self.next_anchor(items, inside, outer),
@@ -277,7 +277,7 @@ impl<'i> Writer<'_, '_, 'i> {
     }
 
     /// Returns whether a link of either resource leads to the other.
-    fn is_tied(&self, own: usize, item: &ResourceItem, others: &[usize]) -> bool {
+    fn is_linked(&self, own: usize, item: &ResourceItem, others: &[usize]) -> bool {
         others.iter().any(|other| {
             let to = item.links.iter().any(|link| self.leads(own, link, *other));
             to || self
@@ -292,7 +292,7 @@ impl<'i> Writer<'_, '_, 'i> {
         })
     }
 
-    fn could_tie(&self, item: &ResourceItem, other: usize) -> bool {
+    fn can_link(&self, item: &ResourceItem, other: usize) -> bool {
         self.placed
             .iter()
             .filter(|placed| placed.resource == other)

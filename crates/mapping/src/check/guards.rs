@@ -12,7 +12,7 @@ const MAX_CASES: usize = 20_000;
 
 /// A row that takes a field if all of its conditions hold.
 #[derive(Clone)]
-struct Taker<'p> {
+struct GuardedRow<'p> {
     id: RowId,
     /// The source that `.n` in its conditions refers to.
     source: Source,
@@ -21,7 +21,7 @@ struct Taker<'p> {
 
 /// A value that a test can distinguish from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told<'p> {
+enum CaseValue<'p> {
     None,
     Named(&'p str),
     Other,
@@ -37,7 +37,7 @@ enum Told<'p> {
 struct Tested<'p> {
     source: Source,
     counts: bool,
-    values: Vec<Told<'p>>,
+    values: Vec<CaseValue<'p>>,
 }
 
 // === impl Checker ===
@@ -46,12 +46,15 @@ impl Checker<'_> {
     /// Reports fields whose rows are all guarded and may all be skipped.
     pub(super) fn guards(&mut self) {
         let program = self.program;
-        let mut fields: BTreeMap<(SegmentName, u16), Vec<Taker<'_>>> = BTreeMap::new();
+        let mut fields: BTreeMap<(SegmentName, u16), Vec<GuardedRow<'_>>> = BTreeMap::new();
         for map in &program.segments {
-            takers(&map.body, &[], &mut fields);
+            guarded_rows(&map.body, &[], &mut fields);
         }
-        for ((segment, field), takers) in fields {
-            if takers.iter().any(|taker| taker.guards.is_empty()) {
+        for ((segment, field), guarded) in fields {
+            if guarded
+                .iter()
+                .any(|guarded_row| guarded_row.guards.is_empty())
+            {
                 continue;
             }
             let whole = Source::Field {
@@ -61,11 +64,11 @@ impl Checker<'_> {
                 component: 0,
                 sub: 0,
             };
-            let tested = tested(&takers, whole);
-            let Some(case) = left_out(&takers, &tested, whole) else {
+            let tested = tested(&guarded, whole);
+            let Some(case) = uncovered_case(&guarded, &tested, whole) else {
                 continue;
             };
-            if let Some(first) = takers.first() {
+            if let Some(first) = guarded.first() {
                 let message = format!("no row takes {} where {case}", source_text(whole));
                 self.warning(first.id, message);
             }
@@ -73,10 +76,10 @@ impl Checker<'_> {
     }
 }
 
-fn takers<'p>(
+fn guarded_rows<'p>(
     body: &'p Body,
     around: &[&'p Condition],
-    fields: &mut BTreeMap<(SegmentName, u16), Vec<Taker<'p>>>,
+    fields: &mut BTreeMap<(SegmentName, u16), Vec<GuardedRow<'p>>>,
 ) {
     for row in &body.rows {
         if let Row::Map(row) = row
@@ -84,7 +87,7 @@ fn takers<'p>(
         {
             let mut inner = around.to_vec();
             inner.extend(row.when.as_ref());
-            takers(&reference.body, &inner, fields);
+            guarded_rows(&reference.body, &inner, fields);
         }
         let (id, sources, when) = match row {
             Row::Map(row) if row.arrow.forward() => (row.id, row.sources.clone(), &row.when),
@@ -97,7 +100,7 @@ fn takers<'p>(
                     // Rows within a repeat are checked by themselves.
                     Over::Repeats(source) => vec![*source],
                     Over::Segment(_) => {
-                        takers(&row.body, &inner, fields);
+                        guarded_rows(&row.body, &inner, fields);
                         Vec::new()
                     }
                     Over::Groups(_) => Vec::new(),
@@ -118,28 +121,31 @@ fn takers<'p>(
 }
 
 fn note<'p>(
-    fields: &mut BTreeMap<(SegmentName, u16), Vec<Taker<'p>>>,
+    fields: &mut BTreeMap<(SegmentName, u16), Vec<GuardedRow<'p>>>,
     (id, source): (RowId, Source),
     guards: Vec<&'p Condition>,
 ) {
     if let Source::Field { segment, field, .. } = source {
-        let taker = Taker { id, source, guards };
-        fields.entry((segment, field)).or_default().push(taker);
+        let guarded_row = GuardedRow { id, source, guards };
+        fields
+            .entry((segment, field))
+            .or_default()
+            .push(guarded_row);
     }
 }
 
 /// Returns the places that the guards test. The field itself is never empty: it is there to be
 /// taken.
-fn tested<'p>(takers: &[Taker<'p>], whole: Source) -> Vec<Tested<'p>> {
+fn tested<'p>(guarded: &[GuardedRow<'p>], whole: Source) -> Vec<Tested<'p>> {
     let mut found: Vec<Tested<'p>> = Vec::new();
-    for taker in takers {
-        for guard in &taker.guards {
-            collect(guard, taker.source, &mut found);
+    for guarded_row in guarded {
+        for guard in &guarded_row.guards {
+            collect(guard, guarded_row.source, &mut found);
         }
     }
     for place in &mut found {
         if place.source == whole && !place.counts {
-            place.values.retain(|value| *value != Told::None);
+            place.values.retain(|value| *value != CaseValue::None);
         }
     }
     found
@@ -163,9 +169,9 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
             source,
             counts,
             values: if counts {
-                vec![Told::Many(1)]
+                vec![CaseValue::Many(1)]
             } else {
-                vec![Told::None, Told::Other]
+                vec![CaseValue::None, CaseValue::Other]
             },
         });
         found.len() - 1
@@ -173,7 +179,7 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
     let Some(place) = found.get_mut(at) else {
         return;
     };
-    let mut add = |value: Told<'p>| {
+    let mut add = |value: CaseValue<'p>| {
         if !place.values.contains(&value) {
             place.values.push(value);
         }
@@ -181,16 +187,16 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
     match op {
         Op::In(values) | Op::NotIn(values) => {
             for value in values {
-                add(Told::Named(value));
+                add(CaseValue::Named(value));
             }
         }
-        Op::HasTime => add(Told::Timed),
-        Op::HasNumber => add(Told::Number),
-        Op::HasCheckDigit => add(Told::Checked),
-        Op::HasWord(word) => add(Told::Worded(word)),
+        Op::HasTime => add(CaseValue::Timed),
+        Op::HasNumber => add(CaseValue::Number),
+        Op::HasCheckDigit => add(CaseValue::Checked),
+        Op::HasWord(word) => add(CaseValue::Worded(word)),
         Op::Count(_, number) => {
             for many in number.saturating_sub(1).max(1)..=number + 1 {
-                add(Told::Many(many));
+                add(CaseValue::Many(many));
             }
         }
         Op::Empty | Op::Valued | Op::Null => {}
@@ -198,24 +204,28 @@ fn collect<'p>(condition: &'p Condition, own: Source, found: &mut Vec<Tested<'p>
 }
 
 /// Describes the first case in which no row takes the field.
-fn left_out(takers: &[Taker<'_>], tested: &[Tested<'_>], whole: Source) -> Option<String> {
+fn uncovered_case(
+    guarded: &[GuardedRow<'_>],
+    tested: &[Tested<'_>],
+    whole: Source,
+) -> Option<String> {
     let n_cases = tested.iter().try_fold(1_usize, |all, place| {
         all.checked_mul(place.values.len())
             .filter(|all| *all <= MAX_CASES)
     })?;
     for number in 0..n_cases {
         let case = case(tested, number);
-        if taken(takers, tested, &case) {
+        if is_covered(guarded, tested, &case) {
             continue;
         }
-        return Some(words(takers, tested, &case, whole));
+        return Some(words(guarded, tested, &case, whole));
     }
     None
 }
 
 /// Returns the values of one case: its number, read as digits whose base is the number of values of
 /// each place.
-fn case<'p>(tested: &[Tested<'p>], mut number: usize) -> Vec<Told<'p>> {
+fn case<'p>(tested: &[Tested<'p>], mut number: usize) -> Vec<CaseValue<'p>> {
     let mut values = Vec::new();
     for place in tested {
         let n_values = place.values.len().max(1);
@@ -225,14 +235,19 @@ fn case<'p>(tested: &[Tested<'p>], mut number: usize) -> Vec<Told<'p>> {
     values
 }
 
-fn taken(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>]) -> bool {
-    takers.iter().any(|taker| {
-        let mut guards = taker.guards.iter();
-        guards.all(|guard| holds(guard, taker.source, tested, case))
+fn is_covered(guarded: &[GuardedRow<'_>], tested: &[Tested<'_>], case: &[CaseValue<'_>]) -> bool {
+    guarded.iter().any(|guarded_row| {
+        let mut guards = guarded_row.guards.iter();
+        guards.all(|guard| holds(guard, guarded_row.source, tested, case))
     })
 }
 
-fn holds(condition: &Condition, own: Source, tested: &[Tested<'_>], case: &[Told<'_>]) -> bool {
+fn holds(
+    condition: &Condition,
+    own: Source,
+    tested: &[Tested<'_>],
+    case: &[CaseValue<'_>],
+) -> bool {
     match condition {
         Condition::Is(truth) => *truth,
         Condition::All(parts) => parts.iter().all(|part| holds(part, own, tested, case)),
@@ -245,48 +260,53 @@ fn holds(condition: &Condition, own: Source, tested: &[Tested<'_>], case: &[Told
                 .iter()
                 .position(|place| place.source == source && place.counts == counts);
             at.and_then(|at| case.get(at))
-                .is_some_and(|value| tells(op, value))
+                .is_some_and(|value| matches(op, value))
         }
     }
 }
 
-fn tells(op: &Op, value: &Told<'_>) -> bool {
+fn matches(op: &Op, value: &CaseValue<'_>) -> bool {
     let named = |values: &[Box<str>]| match value {
-        Told::Named(own) => values.iter().any(|value| **value == **own),
-        Told::None
-        | Told::Other
-        | Told::Timed
-        | Told::Number
-        | Told::Checked
-        | Told::Worded(_)
-        | Told::Many(_) => false,
+        CaseValue::Named(own) => values.iter().any(|value| **value == **own),
+        CaseValue::None
+        | CaseValue::Other
+        | CaseValue::Timed
+        | CaseValue::Number
+        | CaseValue::Checked
+        | CaseValue::Worded(_)
+        | CaseValue::Many(_) => false,
     };
     match op {
-        Op::Empty => *value == Told::None,
-        Op::Valued => *value != Told::None,
+        Op::Empty => *value == CaseValue::None,
+        Op::Valued => *value != CaseValue::None,
         // No case here contains a null.
         Op::Null => false,
-        Op::HasTime => *value == Told::Timed,
-        Op::HasNumber => *value == Told::Number,
-        Op::HasCheckDigit => *value == Told::Checked,
-        Op::HasWord(word) => *value == Told::Worded(word),
+        Op::HasTime => *value == CaseValue::Timed,
+        Op::HasNumber => *value == CaseValue::Number,
+        Op::HasCheckDigit => *value == CaseValue::Checked,
+        Op::HasWord(word) => *value == CaseValue::Worded(word),
         Op::In(values) => named(values),
         Op::NotIn(values) => !named(values),
         Op::Count(compare, number) => match value {
-            Told::Many(many) => compare.holds(*many, *number),
-            Told::None
-            | Told::Named(_)
-            | Told::Other
-            | Told::Timed
-            | Told::Number
-            | Told::Checked
-            | Told::Worded(_) => false,
+            CaseValue::Many(many) => compare.holds(*many, *number),
+            CaseValue::None
+            | CaseValue::Named(_)
+            | CaseValue::Other
+            | CaseValue::Timed
+            | CaseValue::Number
+            | CaseValue::Checked
+            | CaseValue::Worded(_) => false,
         },
     }
 }
 
 /// Describes only what matters: a place is skipped if none of its values leads to a row.
-fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: Source) -> String {
+fn words(
+    guarded: &[GuardedRow<'_>],
+    tested: &[Tested<'_>],
+    case: &[CaseValue<'_>],
+    whole: Source,
+) -> String {
     let mut said = Vec::new();
     for (at, (place, value)) in tested.iter().zip(case).enumerate() {
         let matters = place.values.iter().any(|other| {
@@ -294,7 +314,7 @@ fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: 
             if let Some(own) = case.get_mut(at) {
                 own.clone_from(other);
             }
-            taken(takers, tested, &case)
+            is_covered(guarded, tested, &case)
         });
         if matters {
             let name = if place.source == whole {
@@ -303,14 +323,14 @@ fn words(takers: &[Taker<'_>], tested: &[Tested<'_>], case: &[Told<'_>], whole: 
                 source_text(place.source)
             };
             said.push(match value {
-                Told::None => format!("{name} is empty"),
-                Told::Named(value) => format!("{name} is {value}"),
-                Told::Other => format!("{name} is another value"),
-                Told::Number => format!("{name} is a number"),
-                Told::Checked => format!("{name} has a check digit"),
-                Told::Worded(word) => format!("{name} has the word {word}"),
-                Told::Timed => format!("{name} has a time"),
-                Told::Many(many) => format!("{name} occurs {many} times"),
+                CaseValue::None => format!("{name} is empty"),
+                CaseValue::Named(value) => format!("{name} is {value}"),
+                CaseValue::Other => format!("{name} is another value"),
+                CaseValue::Number => format!("{name} is a number"),
+                CaseValue::Checked => format!("{name} has a check digit"),
+                CaseValue::Worded(word) => format!("{name} has the word {word}"),
+                CaseValue::Timed => format!("{name} has a time"),
+                CaseValue::Many(many) => format!("{name} occurs {many} times"),
             });
         }
     }

@@ -26,7 +26,7 @@ pub(crate) fn check(program: &Program) -> Vec<Diagnostic> {
     checker.inverse();
     checker.guards();
     checker.slices();
-    checker.intruders();
+    checker.overwrites();
     checker
         .found
         .sort_by(|one, other| (&one.file, one.spot).cmp(&(&other.file, other.spot)));
@@ -62,7 +62,7 @@ impl Checker<'_> {
     fn error(&mut self, id: RowId, message: impl Into<String>, remedy: impl Into<String>) {
         let (file, spot) = self.place(id);
         self.found
-            .push(Diagnostic::error(&file, spot, message).or_write(remedy));
+            .push(Diagnostic::error(&file, spot, message).with_remedy(remedy));
     }
 
     fn warning(&mut self, id: RowId, message: impl Into<String>) {

@@ -2,12 +2,12 @@
 //!
 //! The data type of one row may write the values by which another row's elements are distinguished:
 //! `identifier[*] : CX` makes an identifier of any type, so that a row on `identifier{type = SS}`
-//! would write into it. See [`intruders`].
+//! would write into it. See [`overwrites`].
 
-mod intruders;
+mod overwrites;
 
 use super::{Checker, source_text};
-use crate::program::{Body, Hop, Literal, Row, RowId, Slice, Target, Told};
+use crate::program::{Body, Discriminator, Hop, Literal, Row, RowId, Slice, Target};
 use std::collections::BTreeMap;
 
 /// A slice, its row and what distinguishes it.
@@ -43,7 +43,8 @@ impl Checker<'_> {
                 if one.list != other.list {
                     continue;
                 }
-                if let Some(shared) = shared(&one.slice.told, &other.slice.told) {
+                if let Some(shared) = shared(&one.slice.discriminators, &other.slice.discriminators)
+                {
                     let message = format!(
                         "slices of {} overlap: {} (line {}) and {} both take {shared}",
                         one.list,
@@ -87,7 +88,7 @@ fn sliced(target: &Target) -> Option<(String, &Slice)> {
         }
         list.push_str(hop.name());
         match hop {
-            Hop::One(_, slice) | Hop::Many(_, slice) if !slice.told.is_empty() => {
+            Hop::One(_, slice) | Hop::Many(_, slice) if !slice.discriminators.is_empty() => {
                 return Some((list, slice));
             }
             Hop::Field(_) | Hop::One(..) | Hop::Many(..) => {}
@@ -98,28 +99,30 @@ fn sliced(target: &Target) -> Option<(String, &Slice)> {
 
 /// Returns what two slices that are distinguished by the same paths both take. Equal slices count
 /// as one slice.
-fn shared(one: &[Told], other: &[Told]) -> Option<String> {
+fn shared(one: &[Discriminator], other: &[Discriminator]) -> Option<String> {
     if one.len() != other.len() || same(one, other) {
         return None;
     }
     let mut first = None;
-    for told in one {
-        let against = other.iter().find(|other| other.path == told.path)?;
-        let value = told
+    for discriminator in one {
+        let against = other
+            .iter()
+            .find(|other| other.path == discriminator.path)?;
+        let value = discriminator
             .values
             .iter()
             .find(|value| against.values.contains(value));
         let taken = match value {
             Some(value) => words(value),
-            None if told.absent && against.absent => "none".to_owned(),
+            None if discriminator.absent && against.absent => "none".to_owned(),
             None => return None,
         };
-        first.get_or_insert(format!("{} {taken}", told.path.join(".")));
+        first.get_or_insert(format!("{} {taken}", discriminator.path.join(".")));
     }
     first
 }
 
-fn same(one: &[Told], other: &[Told]) -> bool {
+fn same(one: &[Discriminator], other: &[Discriminator]) -> bool {
     one.iter().zip(other).all(|(one, other)| {
         one.path == other.path && one.values == other.values && one.absent == other.absent
     })

@@ -32,7 +32,7 @@ impl Binder<'_> {
         let target = self.target(base, &row.target)?;
         let mut path = Vec::new();
         for (hop, step) in target.hops.iter().zip(&row.target.steps) {
-            if matches!(step.name, StepName::Extension(_)) || !step.told.is_empty() {
+            if matches!(step.name, StepName::Extension(_)) || !step.discriminators.is_empty() {
                 self.error(step.spot, "a missing element is named by its path alone");
                 return None;
             }

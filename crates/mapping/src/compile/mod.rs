@@ -294,7 +294,7 @@ impl<'d> Binder<'d> {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        let found = Diagnostic::error(&self.file, spot, message).or_write(remedy);
+        let found = Diagnostic::error(&self.file, spot, message).with_remedy(remedy);
         self.diagnostics.push(found);
     }
 

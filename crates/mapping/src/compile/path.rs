@@ -2,7 +2,7 @@
 
 use super::{Binder, intern};
 use crate::diagnostic::Spot;
-use crate::program::{Element, Hop, Literal, Slice, Target, Told};
+use crate::program::{Discriminator, Element, Hop, Literal, Slice, Target};
 use crate::syntax::{self, Many, Path, Step, StepName};
 use fhir::definitions::{TypeDef, TypeKind, type_named};
 
@@ -52,7 +52,7 @@ impl Binder<'_> {
             let message = format!("{}.{name} occurs once and takes no [*] or [+]", at.def.name);
             self.error_with(step.spot, message, name);
             return None;
-        } else if !step.told.is_empty() {
+        } else if !step.discriminators.is_empty() {
             let message = format!(
                 "{}.{name} occurs once: there is nothing to distinguish",
                 at.def.name
@@ -103,7 +103,7 @@ impl Binder<'_> {
         }
         let url = self.extension_url(name);
         let mut slice = self.slice(type_named("Element")?, type_named("Extension")?, step)?;
-        slice.told.push(Told {
+        slice.discriminators.push(Discriminator {
             path: vec!["url"],
             values: vec![Literal::Text(url.into())],
             default: false,
@@ -146,26 +146,26 @@ impl Binder<'_> {
         def: &'static TypeDef,
         step: &Step,
     ) -> Option<Slice> {
-        let mut told = Vec::new();
-        for each in &step.told {
-            told.push(self.told(parent, def, each)?);
+        let mut discriminators = Vec::new();
+        for each in &step.discriminators {
+            discriminators.push(self.discriminator(parent, def, each)?);
         }
         Some(Slice {
-            told,
+            discriminators,
             others: Vec::new(),
         })
     }
 
-    fn told(
+    fn discriminator(
         &mut self,
         parent: &'static TypeDef,
         def: &'static TypeDef,
-        told: &syntax::Told,
-    ) -> Option<Told> {
+        discriminator: &syntax::Discriminator,
+    ) -> Option<Discriminator> {
         let mut at = def;
         let mut path = Vec::new();
         let mut is_list = false;
-        for step in &told.path.steps {
+        for step in &discriminator.path.steps {
             let StepName::Element(name) = &step.name else {
                 self.error(step.spot, "an extension cannot distinguish elements");
                 return None;
@@ -178,29 +178,29 @@ impl Binder<'_> {
             path.push(type_ref.json_name);
             at = type_named(type_ref.name)?;
         }
-        let owner = if told.path.steps.len() == 1 {
+        let owner = if discriminator.path.steps.len() == 1 {
             def
         } else {
             parent
         };
         let mut values = Vec::new();
-        for value in &told.values {
-            values.push(self.literal(told.path.spot, owner.name, at, value)?);
+        for value in &discriminator.values {
+            values.push(self.literal(discriminator.path.spot, owner.name, at, value)?);
         }
-        if told.text.is_some() && at.name != "CodeableConcept" {
+        if discriminator.text.is_some() && at.name != "CodeableConcept" {
             self.error(
-                told.path.spot,
+                discriminator.path.spot,
                 "only a CodeableConcept has a text beside its code",
             );
             return None;
         }
-        Some(Told {
+        Some(Discriminator {
             path,
             values,
-            default: told.default,
-            absent: told.absent,
+            default: discriminator.default,
+            absent: discriminator.absent,
             is_list,
-            text: told.text.as_deref().map(Into::into),
+            text: discriminator.text.as_deref().map(Into::into),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Determines how the rows of one resource or data type affect each other: which elements other
 //! rows distinguish, and which row is the first for a place.
 
-use crate::program::{Body, Hop, Program, Row, Target, Told};
+use crate::program::{Body, Discriminator, Hop, Program, Row, Target};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 type Place = String;
 
 /// The distinguishing values of each list.
-type Apart = HashMap<Place, Vec<Vec<Told>>>;
+type Apart = HashMap<Place, Vec<Vec<Discriminator>>>;
 
 /// The places to which earlier rows have written, by path.
 type Seen = HashMap<Place, Vec<Arc<Target>>>;
@@ -60,13 +60,13 @@ fn collect(body: &Body, apart: &mut Apart) {
             let (Hop::One(_, slice) | Hop::Many(_, slice)) = hop else {
                 continue;
             };
-            if slice.told.is_empty() {
+            if slice.discriminators.is_empty() {
                 continue;
             }
             match apart.get_mut(&place) {
-                Some(list) => list.push(slice.told.clone()),
+                Some(list) => list.push(slice.discriminators.clone()),
                 None => {
-                    apart.insert(place.clone(), vec![slice.told.clone()]);
+                    apart.insert(place.clone(), vec![slice.discriminators.clone()]);
                 }
             }
         }

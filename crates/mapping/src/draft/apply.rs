@@ -30,10 +30,10 @@ pub(super) fn apply(
             withheld: Vec::new(),
         };
     };
-    let mut told = stored.clone();
-    missing::strip(draft.missing(), &mut told);
-    let existing = &told;
-    let mut value = told.clone();
+    let mut stripped = stored.clone();
+    missing::strip(draft.missing(), &mut stripped);
+    let existing = &stripped;
+    let mut value = stripped.clone();
     let mut moves = Vec::new();
     let mut withheld: HashSet<RowId> = HashSet::new();
     let mut passed: Vec<RowId> = Vec::new();
@@ -280,19 +280,19 @@ fn join_list(value: &mut Value, name: &str, slice: &Slice, new: &[Value], touch:
     let mut replaced: Vec<usize> = Vec::new();
     for stray in strays {
         let apart = slice.others.iter().enumerate();
-        let mut homes = apart.filter(|(_, told)| {
+        let mut homes = apart.filter(|(_, own)| {
             Slice {
-                told: (*told).clone(),
+                discriminators: (*own).clone(),
                 others: Vec::new(),
             }
             .holds(stray)
         });
-        if let Some((home, told)) = homes.next()
+        if let Some((home, own)) = homes.next()
             && !replaced.contains(&home)
             && !list.contains(stray)
         {
             let other = Slice {
-                told: told.clone(),
+                discriminators: own.clone(),
                 others: Vec::new(),
             };
             let kept: Vec<&Value> = new.iter().collect();

@@ -130,11 +130,13 @@ impl<'m> Run<'_, 'm> {
             | Convert::Content
             | Convert::Phone
             | Convert::Place => Ok(Value::from(text)),
-            Convert::Comparator => Ok(match number::compared(text, scope.reading.decimals) {
-                Some((mark, _)) => Value::from(mark),
-                None => return None,
-            }),
-            Convert::Compared => match number::compared(text, scope.reading.decimals) {
+            Convert::Comparator => Ok(
+                match number::split_comparator(text, scope.reading.decimals) {
+                    Some((mark, _)) => Value::from(mark),
+                    None => return None,
+                },
+            ),
+            Convert::Compared => match number::split_comparator(text, scope.reading.decimals) {
                 Some((_, number)) => number::decimal(number, scope.reading.decimals),
                 None => number::decimal(text, scope.reading.decimals),
             },
@@ -186,10 +188,10 @@ impl<'m> Run<'_, 'm> {
         cell: Cell<'m>,
         scope: &Scope<'_, 'm>,
     ) {
-        if let Some(why) = time::slip(text) {
+        if let Some(why) = time::notation_issue(text) {
             self.warn(cell, row.id, "value", why, scope.reading);
         }
-        let doubt = time::doubt(text, &self.times).filter(|_| convert != Convert::Date);
+        let doubt = time::ambiguity(text, &self.times).filter(|_| convert != Convert::Date);
         if let Some(why) = doubt {
             self.note(cell, row.id, "value", why, scope.reading);
         }

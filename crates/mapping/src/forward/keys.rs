@@ -224,7 +224,7 @@ fn keys(
             break;
         }
         let stands_in = key.otherwise.is_some_and(|from| from <= rank);
-        if stands_in && is_visit(own.item) && !run.program.visits.know_by(parts) {
+        if stands_in && is_visit(own.item) && !run.program.visits.accepts_key(parts) {
             continue;
         }
         if let [KeyPart::Identifier] = parts.as_slice() {

@@ -73,8 +73,8 @@ fn continues(one: Segment<'_>, other: Segment<'_>, reading: &Reading) -> bool {
 fn is_bare(segment: Segment<'_>, reading: &Reading) -> bool {
     let value = segment.field_bytes(5).0;
     let text = Cell::new(value, Origin::default()).whole(reading);
-    let is_number = number::reads(&text, reading.decimals)
-        || number::compared(&text, reading.decimals).is_some();
+    let is_number = number::is_number(&text, reading.decimals)
+        || number::split_comparator(&text, reading.decimals).is_some();
     let alone = [6, 7, 8]
         .into_iter()
         .all(|n| segment.field_bytes(n).0.is_empty());

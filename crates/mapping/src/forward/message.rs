@@ -495,8 +495,8 @@ impl Run<'_, '_> {
         let Some(index) = scope.first_segment(*b"OBX") else {
             return;
         };
-        let told = self.accounts.has_error(&self.received, index);
-        if told || value.each("content").any(is_there) {
+        let is_reported = self.accounts.has_error(&self.received, index);
+        if is_reported || value.each("content").any(is_there) {
             return;
         }
         let origin = Origin {

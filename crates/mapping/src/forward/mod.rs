@@ -19,7 +19,7 @@ mod message;
 mod reference;
 mod rows;
 pub(crate) mod scope;
-mod told;
+mod text;
 
 pub use keys::identifier_keys;
 

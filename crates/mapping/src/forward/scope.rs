@@ -354,7 +354,7 @@ impl<'m> Scope<'_, 'm> {
             }),
             Op::HasNumber => valued.is_some_and(|cell| {
                 let text = cell.plain(self.reading);
-                number::reads(&text, self.reading.decimals)
+                number::is_number(&text, self.reading.decimals)
             }),
             Op::HasCheckDigit => valued.is_some_and(|cell| {
                 crate::values::number::has_check_digit(cell.plain(self.reading).trim())

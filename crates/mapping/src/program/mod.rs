@@ -17,7 +17,7 @@ pub(crate) use condition::{Condition, Op, ResourceCondition, ResourceOp};
 pub(crate) use need::{Need, There, bit};
 pub(crate) use systems::Systems;
 pub(crate) use table::Table;
-pub(crate) use target::{Element, Hop, Literal, Slice, Target, Told, walk};
+pub(crate) use target::{Discriminator, Element, Hop, Literal, Slice, Target, walk};
 
 use crate::missing::Missing;
 use crate::script::Script;

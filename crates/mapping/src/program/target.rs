@@ -40,14 +40,14 @@ pub(crate) enum Hop {
 /// Selects the elements of a list that belong to a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slice {
-    pub(crate) told: Vec<Told>,
+    pub(crate) discriminators: Vec<Discriminator>,
     /// The distinguishing values of every row on this list, including this one.
-    pub(crate) others: Vec<Vec<Told>>,
+    pub(crate) others: Vec<Vec<Discriminator>>,
 }
 
 /// A distinguishing value: `type = PLAC` or `use default home, also mobile, absent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Discriminator {
     pub(crate) path: Vec<&'static str>,
     pub(crate) values: Vec<Literal>,
     pub(crate) default: bool,
@@ -131,24 +131,24 @@ impl Hop {
 
 impl Slice {
     pub(crate) fn holds(&self, element: &Value) -> bool {
-        if self.told.is_empty() {
-            let claimed = |told: &Vec<Told>| told.iter().all(|told| told.holds(element));
+        if self.discriminators.is_empty() {
+            let claimed = |claim: &Vec<Discriminator>| claim.iter().all(|one| one.holds(element));
             return !self.others.iter().any(claimed);
         }
-        self.told.iter().all(|told| told.holds(element))
+        self.discriminators.iter().all(|one| one.holds(element))
     }
 
     /// Writes the values that distinguish the row's elements.
     pub(crate) fn mark(&self, element: &mut Value) {
-        for told in &self.told {
-            told.mark(element);
+        for one in &self.discriminators {
+            one.mark(element);
         }
     }
 }
 
-// === impl Told ===
+// === impl Discriminator ===
 
-impl Told {
+impl Discriminator {
     fn holds(&self, element: &Value) -> bool {
         match walk(element, &self.path) {
             None => self.absent || self.values.is_empty(),

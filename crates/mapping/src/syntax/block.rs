@@ -1,6 +1,6 @@
 //! Parses blocks, which begin at the left margin.
 
-use super::cursor::{Read, Stuck};
+use super::cursor::{Parsed, SyntaxError};
 use super::function::function;
 use super::lines::Line;
 use super::missing::missing;
@@ -34,29 +34,29 @@ pub(super) fn blocks(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut stuck = Vec::new();
+    let mut errors = Vec::new();
     let mut pending: Option<(Line<'_>, Vec<Line<'_>>)> = None;
     for line in lines {
         if line.indent == 0 && is_head(&line, pending.as_ref().map(|(head, _)| head)) {
-            finish(pending.take(), &mut blocks, &mut stuck);
+            finish(pending.take(), &mut blocks, &mut errors);
             let mut head = line;
             let body = std::mem::take(&mut head.children);
             pending = Some((head, body));
         } else if let Some((_, body)) = &mut pending {
             body.push(line);
         } else {
-            stuck.push(Stuck {
+            errors.push(SyntaxError {
                 spot: line.cursor().spot(),
                 message: "a row before any block".to_owned(),
                 remedy: Some("segment PID <-> Patient".to_owned()),
             });
         }
     }
-    finish(pending, &mut blocks, &mut stuck);
-    diagnostics.extend(stuck.into_iter().map(|stuck| {
-        let found = Diagnostic::error(file, stuck.spot, stuck.message);
-        match stuck.remedy {
-            Some(remedy) => found.or_write(remedy),
+    finish(pending, &mut blocks, &mut errors);
+    diagnostics.extend(errors.into_iter().map(|error| {
+        let found = Diagnostic::error(file, error.spot, error.message);
+        match error.remedy {
+            Some(remedy) => found.with_remedy(remedy),
             None => found,
         }
     }));
@@ -77,56 +77,60 @@ fn is_head(line: &Line<'_>, current: Option<&Line<'_>>) -> bool {
 fn finish(
     pending: Option<(Line<'_>, Vec<Line<'_>>)>,
     blocks: &mut Vec<Block>,
-    stuck: &mut Vec<Stuck>,
+    errors: &mut Vec<SyntaxError>,
 ) {
     if let Some((head, body)) = pending {
-        match block(&head, &body, stuck) {
+        match block(&head, &body, errors) {
             Ok(block) => blocks.push(block),
-            Err(error) => stuck.push(error),
+            Err(error) => errors.push(error),
         }
     }
 }
 
-fn block(head: &Line<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<Block> {
+fn block(head: &Line<'_>, body: &[Line<'_>], errors: &mut Vec<SyntaxError>) -> Parsed<Block> {
     let mut cursor = head.cursor();
     match cursor.clone().word().unwrap_or_default() {
-        "segment" => segment(&mut cursor, body, stuck).map(Block::Map),
-        "type" => data_type(&mut cursor, body, stuck).map(Block::Map),
-        "codes" => codes(&mut cursor, body, stuck).map(Block::Codes),
-        "systems" => Ok(Block::Systems(each_line(body, stuck, system))),
-        "extensions" => Ok(Block::Extensions(each_line(body, stuck, |cursor| {
+        "segment" => segment(&mut cursor, body, errors).map(Block::Map),
+        "type" => data_type(&mut cursor, body, errors).map(Block::Map),
+        "codes" => codes(&mut cursor, body, errors).map(Block::Codes),
+        "systems" => Ok(Block::Systems(each_line(body, errors, system))),
+        "extensions" => Ok(Block::Extensions(each_line(body, errors, |cursor| {
             let spot = cursor.spot();
             let name = cursor.name("a short name")?;
             cursor.expect("=")?;
             Ok((spot, name, cursor.quoted()?))
         }))),
-        "meaning" => meaning(&mut cursor, body, stuck).map(Block::Meaning),
-        "message" => message::message(&mut cursor, body, stuck).map(Block::Message),
-        "missing" => missing(&mut cursor, body, stuck).map(Block::Missing),
-        "dialect" => dialect(&mut cursor, body, stuck).map(Block::Dialect),
+        "meaning" => meaning(&mut cursor, body, errors).map(Block::Meaning),
+        "message" => message::message(&mut cursor, body, errors).map(Block::Message),
+        "missing" => missing(&mut cursor, body, errors).map(Block::Missing),
+        "dialect" => dialect(&mut cursor, body, errors).map(Block::Dialect),
         "choice" => choice(&mut cursor),
-        "test" => test(&mut cursor, body, stuck).map(Block::Test),
-        _ => cursor.stuck("not a block"),
+        "test" => test(&mut cursor, body, errors).map(Block::Test),
+        _ => cursor.error("not a block"),
     }
 }
 
 pub(super) fn each_line<T>(
     body: &[Line<'_>],
-    stuck: &mut Vec<Stuck>,
-    mut read: impl FnMut(&mut Cursor<'_>) -> Read<T>,
+    errors: &mut Vec<SyntaxError>,
+    mut read: impl FnMut(&mut Cursor<'_>) -> Parsed<T>,
 ) -> Vec<T> {
     let mut found = Vec::new();
     for line in body {
         let mut cursor = line.cursor();
         match read(&mut cursor).and_then(|value| cursor.finish().map(|()| value)) {
             Ok(value) => found.push(value),
-            Err(error) => stuck.push(error),
+            Err(error) => errors.push(error),
         }
     }
     found
 }
 
-fn segment(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<MapBlock> {
+fn segment(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<MapBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("segment")?;
     let mut segments = Vec::new();
@@ -134,7 +138,7 @@ fn segment(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -
         cursor.spot();
         match cursor.plain_word() {
             Some(name) if is_segment(name) => segments.push(name.to_owned()),
-            _ => return cursor.stuck_with("expected a segment's name", "segment PID <-> Patient"),
+            _ => return cursor.error_with("expected a segment's name", "segment PID <-> Patient"),
         }
         if !cursor.take("+") {
             break;
@@ -150,11 +154,15 @@ fn segment(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -
         arrow,
         fhir_type,
         key: None,
-        rows: rows(body, stuck),
+        rows: rows(body, errors),
     })
 }
 
-fn data_type(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<MapBlock> {
+fn data_type(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<MapBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("type")?;
     let kind = MapKind::Type(cursor.name("a data type")?);
@@ -168,11 +176,15 @@ fn data_type(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>)
         arrow,
         fhir_type,
         key,
-        rows: rows(body, stuck),
+        rows: rows(body, errors),
     })
 }
 
-fn codes(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<CodesBlock> {
+fn codes(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<CodesBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("codes")?;
     let name = cursor.name("the table's name")?;
@@ -187,7 +199,7 @@ fn codes(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> 
             match code(&mut cursor) {
                 Ok(row) => found.push(row),
                 Err(error) => {
-                    stuck.push(error);
+                    errors.push(error);
                     break;
                 }
             }
@@ -202,7 +214,7 @@ fn codes(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> 
     })
 }
 
-fn code(cursor: &mut Cursor<'_>) -> Read<CodeRow> {
+fn code(cursor: &mut Cursor<'_>) -> Parsed<CodeRow> {
     let spot = cursor.spot();
     let from = cursor.value(&[])?;
     let arrow = arrow(cursor)?;
@@ -231,7 +243,7 @@ fn is_code_row(cursor: &Cursor<'_>) -> bool {
     ahead.value(&[]).is_ok() && arrow(&mut ahead).is_ok()
 }
 
-fn system(cursor: &mut Cursor<'_>) -> Read<SystemRow> {
+fn system(cursor: &mut Cursor<'_>) -> Parsed<SystemRow> {
     let name = cursor.value(&[])?;
     let arrow = arrow(cursor)?;
     let uri = cursor.quoted()?;
@@ -243,7 +255,7 @@ fn system(cursor: &mut Cursor<'_>) -> Read<SystemRow> {
     let width = if cursor.keyword("width") {
         match cursor.value(&[])?.parse() {
             Ok(width @ 1..=16) => Some(width),
-            _ => return cursor.stuck("expected a width from 1 to 16"),
+            _ => return cursor.error("expected a width from 1 to 16"),
         }
     } else {
         None
@@ -260,13 +272,13 @@ fn system(cursor: &mut Cursor<'_>) -> Read<SystemRow> {
 fn meaning(
     cursor: &mut Cursor<'_>,
     body: &[Line<'_>],
-    stuck: &mut Vec<Stuck>,
-) -> Read<MeaningBlock> {
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<MeaningBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("meaning")?;
     let fhir_type = cursor.name("a resource type")?;
     cursor.finish()?;
-    let rows = each_line(body, stuck, |cursor| {
+    let rows = each_line(body, errors, |cursor| {
         let name = cursor.name("a meaning")?;
         cursor.expect("=")?;
         Ok((name, path(cursor)?, convert(cursor)?))
@@ -278,7 +290,7 @@ fn meaning(
     })
 }
 
-fn choice(cursor: &mut Cursor<'_>) -> Read<Block> {
+fn choice(cursor: &mut Cursor<'_>) -> Parsed<Block> {
     let spot = cursor.spot();
     cursor.expect_keyword("choice")?;
     let name = cursor.name("the choice's name")?;
@@ -298,8 +310,8 @@ fn choice(cursor: &mut Cursor<'_>) -> Read<Block> {
 fn dialect(
     cursor: &mut Cursor<'_>,
     body: &[Line<'_>],
-    stuck: &mut Vec<Stuck>,
-) -> Read<DialectBlock> {
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<DialectBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("dialect")?;
     let name = cursor.name("the dialect's name")?;
@@ -308,10 +320,10 @@ fn dialect(
     cursor.finish()?;
     let mut found = Vec::new();
     for line in body {
-        match dialect_row(line, stuck) {
+        match dialect_row(line, errors) {
             Ok(Some(row)) => found.push(row),
             Ok(None) => {}
-            Err(error) => stuck.push(error),
+            Err(error) => errors.push(error),
         }
     }
     Ok(DialectBlock {
@@ -323,7 +335,7 @@ fn dialect(
 }
 
 /// Parses a code of table 0203 or the site's own; `""` is a number without a type.
-fn number_type(cursor: &mut Cursor<'_>) -> Read<String> {
+fn number_type(cursor: &mut Cursor<'_>) -> Parsed<String> {
     if cursor.next_is("\"") {
         cursor.quoted()
     } else {
@@ -331,7 +343,7 @@ fn number_type(cursor: &mut Cursor<'_>) -> Read<String> {
     }
 }
 
-fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRow>> {
+fn dialect_row(line: &Line<'_>, errors: &mut Vec<SyntaxError>) -> Parsed<Option<DialectRow>> {
     let mut cursor = line.cursor();
     let spot = cursor.spot();
     if cursor.keyword("zone") {
@@ -397,7 +409,7 @@ fn dialect_row(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Option<DialectRo
             children: Vec::new(),
         };
         // The lines below belong to the row and are parsed in place.
-        let row = row(&with_children(inner, line), stuck);
+        let row = row(&with_children(inner, line), errors);
         return Ok(row.map(|row| DialectRow::Change {
             spot,
             replace,
@@ -430,7 +442,11 @@ fn copy<'a>(line: &Line<'a>) -> Line<'a> {
     }
 }
 
-fn test(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Read<TestBlock> {
+fn test(
+    cursor: &mut Cursor<'_>,
+    body: &[Line<'_>],
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<TestBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("test")?;
     let name = cursor.quoted()?;
@@ -443,22 +459,22 @@ fn test(cursor: &mut Cursor<'_>, body: &[Line<'_>], stuck: &mut Vec<Stuck>) -> R
     };
     for line in body {
         if let Err(error) = test_line(line, &mut test) {
-            stuck.push(error);
+            errors.push(error);
         }
         for child in &line.children {
             if let Err(error) = test_line(child, &mut test) {
-                stuck.push(error);
+                errors.push(error);
             }
         }
     }
     Ok(test)
 }
 
-fn test_line(line: &Line<'_>, test: &mut TestBlock) -> Read<()> {
+fn test_line(line: &Line<'_>, test: &mut TestBlock) -> Parsed<()> {
     let mut cursor = line.cursor();
     let given = cursor.keyword("given");
     if !given && !cursor.keyword("and") && !cursor.keyword("then") {
-        return cursor.stuck_with(
+        return cursor.error_with(
             "expected `given`, `then` or `and`",
             "given PID|1||123^^^HOSP^MR",
         );

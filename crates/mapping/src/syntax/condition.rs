@@ -1,6 +1,6 @@
 //! Parses the condition after `when`.
 
-use super::cursor::Read;
+use super::cursor::Parsed;
 use super::path::{path, source};
 use super::{At, Compare, Condition, Cursor, Op};
 
@@ -14,11 +14,11 @@ pub(super) enum Side {
 /// The maximum nesting depth of conditions.
 const MAX_DEPTH: u8 = 16;
 
-pub(super) fn condition(cursor: &mut Cursor<'_>, side: Side) -> Read<Condition> {
+pub(super) fn condition(cursor: &mut Cursor<'_>, side: Side) -> Parsed<Condition> {
     any(cursor, side, 0)
 }
 
-fn any(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Read<Condition> {
+fn any(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Parsed<Condition> {
     let first = all(cursor, side, depth)?;
     let mut parts = vec![first];
     while cursor.keyword("or") {
@@ -27,7 +27,7 @@ fn any(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Read<Condition> {
     Ok(one_or(parts, Condition::Any))
 }
 
-fn all(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Read<Condition> {
+fn all(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Parsed<Condition> {
     let mut parts = vec![test(cursor, side, depth)?];
     while cursor.keyword("and") {
         parts.push(test(cursor, side, depth)?);
@@ -46,9 +46,9 @@ fn one_or(mut parts: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> C
     }
 }
 
-fn test(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Read<Condition> {
+fn test(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Parsed<Condition> {
     if MAX_DEPTH < depth {
-        return cursor.stuck("conditions nest too deep");
+        return cursor.error("conditions nest too deep");
     }
     if cursor.keyword("not") {
         return Ok(Condition::Not(Box::new(test(cursor, side, depth + 1)?)));
@@ -76,7 +76,7 @@ fn test(cursor: &mut Cursor<'_>, side: Side, depth: u8) -> Read<Condition> {
 
 const STOPS: &[char] = &[',', ')'];
 
-fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
+fn op(cursor: &mut Cursor<'_>) -> Parsed<Op> {
     if cursor.keyword("empty") {
         return Ok(Op::Empty);
     }
@@ -122,13 +122,13 @@ fn op(cursor: &mut Cursor<'_>) -> Read<Op> {
     if cursor.take("=") {
         return Ok(Op::In(vec![cursor.value(STOPS)?]));
     }
-    cursor.stuck_with(
+    cursor.error_with(
         "expected a test",
         "`= X`, `!= X`, `in (X, Y)`, `empty`, `valued`, `null`, `has time`, `has number` or `count > 1`",
     )
 }
 
-fn list(cursor: &mut Cursor<'_>) -> Read<Vec<String>> {
+fn list(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
     cursor.expect("(")?;
     let mut values = vec![cursor.value(STOPS)?];
     while cursor.take(",") {
@@ -138,7 +138,7 @@ fn list(cursor: &mut Cursor<'_>) -> Read<Vec<String>> {
     Ok(values)
 }
 
-fn compare(cursor: &mut Cursor<'_>) -> Read<Compare> {
+fn compare(cursor: &mut Cursor<'_>) -> Parsed<Compare> {
     let marks = [
         ("!=", Compare::NotEqual),
         ("<=", Compare::LessEqual),
@@ -152,5 +152,5 @@ fn compare(cursor: &mut Cursor<'_>) -> Read<Compare> {
             return Ok(compare);
         }
     }
-    cursor.stuck("expected `=`, `!=`, `<`, `<=`, `>` or `>=`")
+    cursor.error("expected `=`, `!=`, `<`, `<=`, `>` or `>=`")
 }

@@ -4,14 +4,14 @@ use crate::diagnostic::Spot;
 
 /// The position at which a line could not be parsed further, and the reason.
 #[derive(Clone, Debug)]
-pub(crate) struct Stuck {
+pub(crate) struct SyntaxError {
     pub(crate) spot: Spot,
     pub(crate) message: String,
     pub(crate) remedy: Option<String>,
 }
 
 /// The result of parsing.
-pub(crate) type Read<T> = Result<T, Stuck>;
+pub(crate) type Parsed<T> = Result<T, SyntaxError>;
 
 /// A position in a line.
 #[derive(Clone, Debug)]
@@ -43,21 +43,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn stuck<T>(&mut self, message: impl Into<String>) -> Read<T> {
-        Err(Stuck {
+    pub(crate) fn error<T>(&mut self, message: impl Into<String>) -> Parsed<T> {
+        Err(SyntaxError {
             spot: self.spot(),
             message: message.into(),
             remedy: None,
         })
     }
 
-    pub(crate) fn stuck_with<T>(
+    pub(crate) fn error_with<T>(
         &mut self,
         message: impl Into<String>,
         remedy: impl Into<String>,
-    ) -> Read<T> {
+    ) -> Parsed<T> {
         let remedy = Some(remedy.into());
-        Err(Stuck {
+        Err(SyntaxError {
             spot: self.spot(),
             message: message.into(),
             remedy,
@@ -81,12 +81,12 @@ impl<'a> Cursor<'a> {
         rest
     }
 
-    pub(crate) fn finish(&mut self) -> Read<()> {
+    pub(crate) fn finish(&mut self) -> Parsed<()> {
         if self.is_done() {
             return Ok(());
         }
         let rest: String = self.rest().chars().take(24).collect();
-        self.stuck(format!("expected the end of the line, found `{rest}`"))
+        self.error(format!("expected the end of the line, found `{rest}`"))
     }
 
     /// Returns whether the mark comes next, after optional white space.
@@ -109,11 +109,11 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    pub(crate) fn expect(&mut self, mark: &str) -> Read<()> {
+    pub(crate) fn expect(&mut self, mark: &str) -> Parsed<()> {
         if self.take(mark) {
             Ok(())
         } else {
-            self.stuck(format!("expected `{mark}`"))
+            self.error(format!("expected `{mark}`"))
         }
     }
 
@@ -134,11 +134,11 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    pub(crate) fn expect_keyword(&mut self, word: &str) -> Read<()> {
+    pub(crate) fn expect_keyword(&mut self, word: &str) -> Parsed<()> {
         if self.keyword(word) {
             Ok(())
         } else {
-            self.stuck(format!("expected `{word}`"))
+            self.error(format!("expected `{word}`"))
         }
     }
 
@@ -163,10 +163,10 @@ impl<'a> Cursor<'a> {
         Some(word)
     }
 
-    pub(crate) fn name(&mut self, what: &str) -> Read<String> {
+    pub(crate) fn name(&mut self, what: &str) -> Parsed<String> {
         match self.word() {
             Some(word) => Ok(word.to_owned()),
-            None => self.stuck(format!("expected {what}")),
+            None => self.error(format!("expected {what}")),
         }
     }
 
@@ -180,7 +180,7 @@ impl<'a> Cursor<'a> {
         Some(word)
     }
 
-    pub(crate) fn number(&mut self) -> Read<u32> {
+    pub(crate) fn number(&mut self) -> Parsed<u32> {
         let rest = self.rest();
         let end = rest
             .find(|ch: char| !ch.is_ascii_digit())
@@ -190,12 +190,12 @@ impl<'a> Cursor<'a> {
                 self.at += end;
                 Ok(number)
             }
-            None => self.stuck("expected a number"),
+            None => self.error("expected a number"),
         }
     }
 
     /// Takes a quoted text.
-    pub(crate) fn quoted(&mut self) -> Read<String> {
+    pub(crate) fn quoted(&mut self) -> Parsed<String> {
         self.expect("\"")?;
         if let Some((text, _)) = self.rest().split_once('"')
             && !text.contains('\\')
@@ -219,11 +219,11 @@ impl<'a> Cursor<'a> {
                 _ => text.push(ch),
             }
         }
-        self.stuck_with("the quote is not closed", "\"…\"")
+        self.error_with("the quote is not closed", "\"…\"")
     }
 
     /// Takes a quoted text, or characters up to white space or one of `stops`.
-    pub(crate) fn value(&mut self, stops: &[char]) -> Read<String> {
+    pub(crate) fn value(&mut self, stops: &[char]) -> Parsed<String> {
         if self.next_is("\"") {
             return self.quoted();
         }
@@ -236,7 +236,7 @@ impl<'a> Cursor<'a> {
                 self.at += end;
                 Ok(value.to_owned())
             }
-            None => self.stuck("expected a value"),
+            None => self.error("expected a value"),
         }
     }
 

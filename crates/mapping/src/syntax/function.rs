@@ -1,11 +1,11 @@
 //! Parses functions of a dialect.
 
-use super::cursor::Read;
+use super::cursor::Parsed;
 use super::{Cursor, FunctionRow, Quoted};
 use crate::diagnostic::Spot;
 
 /// Parses the rest of a line after `function`: `room(text) = rhai "…" back "…"`.
-pub(super) fn function(cursor: &mut Cursor<'_>, spot: Spot) -> Read<FunctionRow> {
+pub(super) fn function(cursor: &mut Cursor<'_>, spot: Spot) -> Parsed<FunctionRow> {
     let name = cursor.name("the function's name")?;
     cursor.expect("(")?;
     let parameter = cursor.name("the name of its text")?;
@@ -28,7 +28,7 @@ pub(super) fn function(cursor: &mut Cursor<'_>, spot: Spot) -> Read<FunctionRow>
     })
 }
 
-fn quoted(cursor: &mut Cursor<'_>) -> Read<Quoted> {
+fn quoted(cursor: &mut Cursor<'_>) -> Parsed<Quoted> {
     let quote = cursor.spot();
     let before = cursor.rest();
     let text = cursor.quoted()?;

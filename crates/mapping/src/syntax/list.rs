@@ -9,7 +9,7 @@
 //! ```
 
 use super::condition::{Side, condition};
-use super::cursor::Read;
+use super::cursor::Parsed;
 use super::path::path;
 use super::row::optional_when;
 use super::{Condition, Cursor, SetRow};
@@ -45,7 +45,7 @@ pub(crate) struct Snapshot {
 }
 
 /// Parses the rest of a line after `snapshot`.
-pub(super) fn snapshot(cursor: &mut Cursor<'_>, spot: Spot) -> Read<Snapshot> {
+pub(super) fn snapshot(cursor: &mut Cursor<'_>, spot: Spot) -> Parsed<Snapshot> {
     cursor.expect_keyword("of")?;
     let mut within = Vec::new();
     loop {
@@ -60,7 +60,7 @@ pub(super) fn snapshot(cursor: &mut Cursor<'_>, spot: Spot) -> Read<Snapshot> {
 }
 
 /// Parses a line of a list; returns false if it is none of these.
-pub(super) fn line(cursor: &mut Cursor<'_>, lines: &mut ListLines) -> Read<bool> {
+pub(super) fn line(cursor: &mut Cursor<'_>, lines: &mut ListLines) -> Parsed<bool> {
     let spot = cursor.spot();
     if cursor.next_word_is("end") {
         cursor.expect_keyword("end")?;

@@ -1,7 +1,7 @@
 //! Parses message maps: groups, resources, links.
 
 use super::condition::{Side, condition};
-use super::cursor::{Read, Stuck};
+use super::cursor::{Parsed, SyntaxError};
 use super::lines::Line;
 use super::path::{is_segment, path};
 use super::row::{key, ownership, set};
@@ -10,8 +10,8 @@ use super::{Cursor, Item, LinkClause, MessageBlock, ResourceItem, SegmentPlace};
 pub(super) fn message(
     cursor: &mut Cursor<'_>,
     rows: &[Line<'_>],
-    stuck: &mut Vec<Stuck>,
-) -> Read<MessageBlock> {
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<MessageBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("message")?;
     let mut structures = vec![cursor.name("a message structure such as ORU_R01")?];
@@ -24,33 +24,33 @@ pub(super) fn message(
     Ok(MessageBlock {
         spot,
         structures,
-        items: items(rows, stuck),
+        items: items(rows, errors),
     })
 }
 
-fn items(lines: &[Line<'_>], stuck: &mut Vec<Stuck>) -> Vec<Item> {
+fn items(lines: &[Line<'_>], errors: &mut Vec<SyntaxError>) -> Vec<Item> {
     let mut items = Vec::new();
     for line in lines {
-        match item(line, stuck) {
+        match item(line, errors) {
             Ok(item) => items.push(item),
-            Err(error) => stuck.push(error),
+            Err(error) => errors.push(error),
         }
     }
     items
 }
 
-fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
+fn item(line: &Line<'_>, errors: &mut Vec<SyntaxError>) -> Parsed<Item> {
     let mut cursor = line.cursor();
     let spot = cursor.spot();
     let first = place(&mut cursor)?;
     if !is_segment(&first.segment) {
         if !first.groups.is_empty() {
-            return cursor.stuck("a group that holds rows is named alone");
+            return cursor.error("a group that holds rows is named alone");
         }
         cursor.finish()?;
         return Ok(Item::Group {
             name: first.segment,
-            items: items(&line.children, stuck),
+            items: items(&line.children, errors),
         });
     }
     let mut places = vec![first];
@@ -82,21 +82,21 @@ fn item(line: &Line<'_>, stuck: &mut Vec<Stuck>) -> Read<Item> {
     };
     for child in &line.children {
         if let Err(error) = clauses(&mut child.cursor(), &mut item) {
-            stuck.push(error);
+            errors.push(error);
         }
     }
     Ok(Item::Resource(Box::new(item)))
 }
 
 /// Parses `ORDER_OBSERVATION.OBR[*]`; a group without a segment is returned as the segment.
-fn place(cursor: &mut Cursor<'_>) -> Read<SegmentPlace> {
+fn place(cursor: &mut Cursor<'_>) -> Parsed<SegmentPlace> {
     let spot = cursor.spot();
     let mut names = Vec::new();
     loop {
         match cursor.plain_word() {
             Some(name) => names.push(name.to_owned()),
             None => {
-                return cursor.stuck_with("expected a segment or a group", "ORDER_OBSERVATION.OBR");
+                return cursor.error_with("expected a segment or a group", "ORDER_OBSERVATION.OBR");
             }
         }
         if cursor.touches("[*]") {
@@ -113,11 +113,11 @@ fn place(cursor: &mut Cursor<'_>) -> Read<SegmentPlace> {
             groups: names,
             segment,
         }),
-        None => cursor.stuck("expected a segment or a group"),
+        None => cursor.error("expected a segment or a group"),
     }
 }
 
-fn clauses(cursor: &mut Cursor<'_>, item: &mut ResourceItem) -> Read<()> {
+fn clauses(cursor: &mut Cursor<'_>, item: &mut ResourceItem) -> Parsed<()> {
     if cursor.next_word_is("set") {
         item.sets.push(set(cursor)?);
         return cursor.finish();
@@ -146,12 +146,12 @@ fn clauses(cursor: &mut Cursor<'_>, item: &mut ResourceItem) -> Read<()> {
     }
 }
 
-fn link(cursor: &mut Cursor<'_>) -> Read<LinkClause> {
+fn link(cursor: &mut Cursor<'_>) -> Parsed<LinkClause> {
     let spot = cursor.spot();
     let path = path(cursor)?;
     let adds = cursor.take("+=");
     if !adds && !cursor.take("=") {
-        return cursor.stuck_with(
+        return cursor.error_with(
             "expected `key`, `lines`, `owns`, `fills gaps`, `only links`, `snapshot of` or an element and a label",
             "subject = patient",
         );

@@ -1,7 +1,7 @@
 //! Parses `missing TYPE`: elements present with a reason if no field supplied them.
 
 use super::condition::{Side, condition};
-use super::cursor::{Read, Stuck};
+use super::cursor::{Parsed, SyntaxError};
 use super::lines::Line;
 use super::path::path;
 use super::{Condition, Cursor, Path};
@@ -27,8 +27,8 @@ pub(crate) struct MissingRow {
 pub(super) fn missing(
     cursor: &mut Cursor<'_>,
     body: &[Line<'_>],
-    stuck: &mut Vec<Stuck>,
-) -> Read<MissingBlock> {
+    errors: &mut Vec<SyntaxError>,
+) -> Parsed<MissingBlock> {
     let spot = cursor.spot();
     cursor.expect_keyword("missing")?;
     let fhir_type = cursor.name("a resource type")?;
@@ -36,11 +36,11 @@ pub(super) fn missing(
     Ok(MissingBlock {
         spot,
         fhir_type,
-        rows: super::block::each_line(body, stuck, row),
+        rows: super::block::each_line(body, errors, row),
     })
 }
 
-fn row(cursor: &mut Cursor<'_>) -> Read<MissingRow> {
+fn row(cursor: &mut Cursor<'_>) -> Parsed<MissingRow> {
     let target = path(cursor)?;
     let code = if cursor.take("=") {
         Some(cursor.value(&[])?)

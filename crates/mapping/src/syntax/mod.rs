@@ -225,7 +225,7 @@ pub(crate) struct Step {
     pub(crate) spot: Spot,
     pub(crate) name: StepName,
     pub(crate) many: Many,
-    pub(crate) told: Vec<Told>,
+    pub(crate) discriminators: Vec<Discriminator>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,7 +242,7 @@ pub(crate) enum Many {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Discriminator {
     pub(crate) path: Path,
     pub(crate) values: Vec<String>,
     pub(crate) default: bool,

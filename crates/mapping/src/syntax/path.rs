@@ -1,9 +1,9 @@
 //! Parses sources (left) and paths (right).
 
-use super::cursor::Read;
-use super::{Arrow, Cursor, Many, Path, Repeat, Source, Step, StepName, Told};
+use super::cursor::Parsed;
+use super::{Arrow, Cursor, Discriminator, Many, Path, Repeat, Source, Step, StepName};
 
-pub(super) fn arrow(cursor: &mut Cursor<'_>) -> Read<Arrow> {
+pub(super) fn arrow(cursor: &mut Cursor<'_>) -> Parsed<Arrow> {
     if cursor.take("<->") {
         Ok(Arrow::Both)
     } else if cursor.take("->") {
@@ -11,7 +11,7 @@ pub(super) fn arrow(cursor: &mut Cursor<'_>) -> Read<Arrow> {
     } else if cursor.take("<-") {
         Ok(Arrow::Back)
     } else {
-        cursor.stuck_with(
+        cursor.error_with(
             "expected `->`, `<-` or `<->`",
             "FIELD <-> element : converter",
         )
@@ -23,7 +23,7 @@ pub(super) fn is_source(cursor: &mut Cursor<'_>) -> bool {
     source(&mut cursor.clone()).is_ok()
 }
 
-pub(super) fn source(cursor: &mut Cursor<'_>) -> Read<Source> {
+pub(super) fn source(cursor: &mut Cursor<'_>) -> Parsed<Source> {
     let spot = cursor.spot();
     if cursor.take(".") {
         let component = small(cursor)?;
@@ -46,7 +46,7 @@ pub(super) fn source(cursor: &mut Cursor<'_>) -> Read<Source> {
     let segment = match cursor.plain_word() {
         Some(name) if is_segment(name) && cursor.touches("-") => name.to_owned(),
         _ => {
-            return cursor.stuck_with(
+            return cursor.error_with(
                 "expected a field such as PID-5, a component such as .4, or `this`",
                 "PID-5",
             );
@@ -55,7 +55,7 @@ pub(super) fn source(cursor: &mut Cursor<'_>) -> Read<Source> {
     cursor.expect("-")?;
     let field = match u16::try_from(cursor.number()?) {
         Ok(field) if 0 < field => field,
-        _ => return cursor.stuck("fields count from 1"),
+        _ => return cursor.error("fields count from 1"),
     };
     let mut repeat = Repeat::At(1);
     if cursor.touches("[") {
@@ -65,7 +65,7 @@ pub(super) fn source(cursor: &mut Cursor<'_>) -> Read<Source> {
         } else {
             match u16::try_from(cursor.number()?) {
                 Ok(number) if 0 < number => repeat = Repeat::At(number),
-                _ => return cursor.stuck("repeats count from 1"),
+                _ => return cursor.error("repeats count from 1"),
             }
         }
         cursor.expect("]")?;
@@ -93,20 +93,20 @@ pub(super) fn is_segment(name: &str) -> bool {
         && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-fn sub(cursor: &mut Cursor<'_>) -> Read<u8> {
+fn sub(cursor: &mut Cursor<'_>) -> Parsed<u8> {
     cursor.expect(".")?;
     small(cursor)
 }
 
-fn small(cursor: &mut Cursor<'_>) -> Read<u8> {
+fn small(cursor: &mut Cursor<'_>) -> Parsed<u8> {
     match u8::try_from(cursor.number()?) {
         Ok(number) if 0 < number => Ok(number),
-        _ => cursor.stuck("components count from 1 to 255"),
+        _ => cursor.error("components count from 1 to 255"),
     }
 }
 
 /// Parses a path: `name[*]{use default home}.given`, or `this`.
-pub(super) fn path(cursor: &mut Cursor<'_>) -> Read<Path> {
+pub(super) fn path(cursor: &mut Cursor<'_>) -> Parsed<Path> {
     let spot = cursor.spot();
     if cursor.keyword("this") {
         return Ok(Path {
@@ -122,10 +122,10 @@ pub(super) fn path(cursor: &mut Cursor<'_>) -> Read<Path> {
     Ok(Path { spot, steps })
 }
 
-fn step(cursor: &mut Cursor<'_>) -> Read<Step> {
+fn step(cursor: &mut Cursor<'_>) -> Parsed<Step> {
     let spot = cursor.spot();
     let Some(word) = cursor.plain_word() else {
-        return cursor.stuck_with("expected an element", "an element's name as in FHIR JSON");
+        return cursor.error_with("expected an element", "an element's name as in FHIR JSON");
     };
     let name = if word == "extension" && cursor.touches("(") {
         cursor.expect("(")?;
@@ -143,19 +143,19 @@ fn step(cursor: &mut Cursor<'_>) -> Read<Step> {
         } else if cursor.take("+") {
             many = Many::New;
         } else {
-            return cursor.stuck_with(
+            return cursor.error_with(
                 "a FHIR element takes no number",
                 "[*] for each, [+] for a new one, or {…} for a distinguished one",
             );
         }
         cursor.expect("]")?;
     }
-    let mut told = Vec::new();
+    let mut discriminators = Vec::new();
     if cursor.touches("{") {
         cursor.expect("{")?;
-        told.push(tell(cursor)?);
+        discriminators.push(discriminator(cursor)?);
         while cursor.take(",") {
-            told.push(tell(cursor)?);
+            discriminators.push(discriminator(cursor)?);
         }
         cursor.expect("}")?;
     }
@@ -163,11 +163,11 @@ fn step(cursor: &mut Cursor<'_>) -> Read<Step> {
         spot,
         name,
         many,
-        told,
+        discriminators,
     })
 }
 
-fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
+fn discriminator(cursor: &mut Cursor<'_>) -> Parsed<Discriminator> {
     let path = path(cursor)?;
     if cursor.take("=") {
         let values = vec![cursor.value(&[',', '}'])?];
@@ -176,7 +176,7 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
         } else {
             None
         };
-        return Ok(Told {
+        return Ok(Discriminator {
             path,
             values,
             default: false,
@@ -185,7 +185,7 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
         });
     }
     if !cursor.keyword("default") {
-        return cursor.stuck_with(
+        return cursor.error_with(
             "expected `=` or `default`",
             "{type = CODE} or {use default home}",
         );
@@ -201,7 +201,7 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
             ahead.expect_keyword("absent")?;
             absent = true;
         } else if ahead.next_is("}") {
-            return ahead.stuck("expected `also`, `absent` or another element");
+            return ahead.error("expected `also`, `absent` or another element");
         } else {
             // `also home, mobile, absent` may omit the second `also`.
             let mut bare = ahead.clone();
@@ -214,7 +214,7 @@ fn tell(cursor: &mut Cursor<'_>) -> Read<Told> {
         }
         *cursor = ahead;
     }
-    Ok(Told {
+    Ok(Discriminator {
         path,
         values,
         default: true,

@@ -1,7 +1,7 @@
 //! Parses rows of segment and type maps.
 
 use super::condition::{Side, condition};
-use super::cursor::Read;
+use super::cursor::Parsed;
 use super::lines::Line;
 use super::path::{arrow, is_segment, is_source, path, source};
 use super::{
@@ -9,31 +9,31 @@ use super::{
     Row, SetRow,
 };
 
-/// Parses a row with the lines under it. Lines that could not be parsed go to `stuck`.
-pub(super) fn row(line: &Line<'_>, stuck: &mut Vec<super::cursor::Stuck>) -> Option<Row> {
+/// Parses a row with the lines under it. Lines that could not be parsed go to `errors`.
+pub(super) fn row(line: &Line<'_>, errors: &mut Vec<super::cursor::SyntaxError>) -> Option<Row> {
     let mut cursor = line.cursor();
     let read = if cursor.next_word_is("each") {
-        each(&mut cursor, line, stuck)
+        each(&mut cursor, line, errors)
     } else if cursor.next_word_is("set") {
         set_row(&mut cursor)
     } else {
-        mapping(&mut cursor, line, stuck)
+        mapping(&mut cursor, line, errors)
     };
     match read.and_then(|row| cursor.finish().map(|()| row)) {
         Ok(row) => Some(row),
         Err(error) => {
-            stuck.push(error);
+            errors.push(error);
             None
         }
     }
 }
 
-pub(super) fn rows(lines: &[Line<'_>], stuck: &mut Vec<super::cursor::Stuck>) -> Vec<Row> {
-    lines.iter().filter_map(|line| row(line, stuck)).collect()
+pub(super) fn rows(lines: &[Line<'_>], errors: &mut Vec<super::cursor::SyntaxError>) -> Vec<Row> {
+    lines.iter().filter_map(|line| row(line, errors)).collect()
 }
 
 /// Parses a constant of the resource, or one of the message if a field follows `set`.
-fn set_row(cursor: &mut Cursor<'_>) -> Read<Row> {
+fn set_row(cursor: &mut Cursor<'_>) -> Parsed<Row> {
     let mut ahead = cursor.clone();
     let spot = ahead.spot();
     ahead.expect_keyword("set")?;
@@ -53,7 +53,7 @@ fn set_row(cursor: &mut Cursor<'_>) -> Read<Row> {
     })
 }
 
-pub(super) fn set(cursor: &mut Cursor<'_>) -> Read<SetRow> {
+pub(super) fn set(cursor: &mut Cursor<'_>) -> Parsed<SetRow> {
     let spot = cursor.spot();
     cursor.expect_keyword("set")?;
     let target = path(cursor)?;
@@ -68,7 +68,7 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Read<SetRow> {
     })
 }
 
-pub(super) fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condition>> {
+pub(super) fn optional_when(cursor: &mut Cursor<'_>) -> Parsed<Option<super::Condition>> {
     if cursor.keyword("when") {
         condition(cursor, Side::Message).map(Some)
     } else {
@@ -79,8 +79,8 @@ pub(super) fn optional_when(cursor: &mut Cursor<'_>) -> Read<Option<super::Condi
 fn mapping(
     cursor: &mut Cursor<'_>,
     line: &Line<'_>,
-    stuck: &mut Vec<super::cursor::Stuck>,
-) -> Read<Row> {
+    errors: &mut Vec<super::cursor::SyntaxError>,
+) -> Parsed<Row> {
     let spot = cursor.spot();
     let joined = joined(cursor)?;
     let mut sources = if joined.is_empty() {
@@ -104,7 +104,7 @@ fn mapping(
                     when,
                 })
             }
-            _ => cursor.stuck("a drop names one field"),
+            _ => cursor.error("a drop names one field"),
         };
     }
     let arrow = arrow(cursor)?;
@@ -119,12 +119,12 @@ fn mapping(
     let clauses = clauses(cursor)?;
     let (key, below) = keyed(&line.children)?;
     if let (None, Some(child)) = (&reference, line.children.first()) {
-        return child.cursor().stuck_with(
+        return child.cursor().error_with(
             "rows are allowed only under a row that makes a resource",
             "FIELD -> element => TYPE",
         );
     }
-    let rows = rows(below, stuck);
+    let rows = rows(below, errors);
     Ok(Row::Map(MapRow {
         spot,
         sources,
@@ -142,7 +142,7 @@ fn mapping(
 }
 
 /// Parses `RXE-2.2 + (RXE-25 RXE-26) + "…"`; empty if the row has one source or mirrors.
-fn joined(cursor: &mut Cursor<'_>) -> Read<Vec<Vec<Piece>>> {
+fn joined(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<Piece>>> {
     let mut ahead = cursor.clone();
     let begins = ahead.next_is("(") || ahead.next_is("\"");
     let is_joined = begins || source(&mut ahead).is_ok() && ahead.next_is("+");
@@ -166,7 +166,7 @@ fn joined(cursor: &mut Cursor<'_>) -> Read<Vec<Vec<Piece>>> {
     }
 }
 
-fn piece(cursor: &mut Cursor<'_>) -> Read<Piece> {
+fn piece(cursor: &mut Cursor<'_>) -> Parsed<Piece> {
     if cursor.next_is("\"") {
         return cursor.quoted().map(Piece::Text);
     }
@@ -183,7 +183,7 @@ fn sources_of(joined: &[Vec<Piece>]) -> Vec<super::Source> {
 }
 
 /// Parses `without (.3 .9)`: components that the row does not see.
-fn without(cursor: &mut Cursor<'_>) -> Read<Vec<u8>> {
+fn without(cursor: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
     let mut hidden = Vec::new();
     if !cursor.keyword("without") {
         return Ok(hidden);
@@ -194,14 +194,14 @@ fn without(cursor: &mut Cursor<'_>) -> Read<Vec<u8>> {
             super::Source::Cell {
                 component, sub: 0, ..
             } => hidden.push(component),
-            _ => return cursor.stuck_with("expected a component", "this without (.3 .9)"),
+            _ => return cursor.error_with("expected a component", "this without (.3 .9)"),
         }
     }
     Ok(hidden)
 }
 
 /// Returns the key line, if the first line is one, and the lines after it.
-pub(super) fn keyed<'l, 'a>(lines: &'l [Line<'a>]) -> Read<(Option<KeyClause>, &'l [Line<'a>])> {
+pub(super) fn keyed<'l, 'a>(lines: &'l [Line<'a>]) -> Parsed<(Option<KeyClause>, &'l [Line<'a>])> {
     match lines.split_first() {
         Some((first, below)) if first.cursor().next_word_is("key") => {
             Ok((Some(key_line(&mut first.cursor())?), below))
@@ -224,7 +224,7 @@ fn place(cursor: &mut Cursor<'_>) -> Option<Place> {
 }
 
 /// Parses `: NAME [codes TABLE]`, `: codes TABLE`, or nothing.
-pub(super) fn convert(cursor: &mut Cursor<'_>) -> Read<Convert> {
+pub(super) fn convert(cursor: &mut Cursor<'_>) -> Parsed<Convert> {
     if !cursor.take(":") {
         return Ok(Convert::default());
     }
@@ -241,12 +241,12 @@ pub(super) fn convert(cursor: &mut Cursor<'_>) -> Read<Convert> {
     };
     if name.as_deref() == Some("rhai") {
         let remedy = "function NAME(text) = rhai \"…\" in a dialect, and : NAME here";
-        return cursor.stuck_with("a row names a function", remedy);
+        return cursor.error_with("a row names a function", remedy);
     }
     Ok(Convert { spot, name, codes })
 }
 
-fn clauses(cursor: &mut Cursor<'_>) -> Read<Clauses> {
+fn clauses(cursor: &mut Cursor<'_>) -> Parsed<Clauses> {
     let mut clauses = Clauses::default();
     loop {
         if cursor.keyword("when") {
@@ -279,8 +279,8 @@ fn clauses(cursor: &mut Cursor<'_>) -> Read<Clauses> {
 fn each(
     cursor: &mut Cursor<'_>,
     line: &Line<'_>,
-    stuck: &mut Vec<super::cursor::Stuck>,
-) -> Read<Row> {
+    errors: &mut Vec<super::cursor::SyntaxError>,
+) -> Parsed<Row> {
     let spot = cursor.spot();
     cursor.expect_keyword("each")?;
     let further = cursor.keyword("further");
@@ -299,12 +299,12 @@ fn each(
     let target = path(cursor)?;
     let clauses = clauses(cursor)?;
     if line.children.is_empty() {
-        return cursor.stuck_with(
+        return cursor.error_with(
             "an `each` without rows",
             "the rows, indented, on the lines below",
         );
     }
-    let rows = rows(&line.children, stuck);
+    let rows = rows(&line.children, errors);
     Ok(Row::Each(EachRow {
         spot,
         further,
@@ -318,7 +318,7 @@ fn each(
     }))
 }
 
-fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
+fn over(cursor: &mut Cursor<'_>) -> Parsed<Over> {
     if cursor.next_is("(") {
         let mut groups = Vec::new();
         while cursor.take("(") {
@@ -336,7 +336,7 @@ fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
     cursor.spot();
     match cursor.plain_word() {
         Some(name) if is_segment(name) => Ok(Over::Segment(name.to_owned())),
-        _ => cursor.stuck_with(
+        _ => cursor.error_with(
             "expected a segment, a field or groups of components",
             "each OBX-5",
         ),
@@ -344,7 +344,7 @@ fn over(cursor: &mut Cursor<'_>) -> Read<Over> {
 }
 
 /// Parses `key …, only links` under a reference row.
-fn key_line(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
+fn key_line(cursor: &mut Cursor<'_>) -> Parsed<KeyClause> {
     cursor.expect_keyword("key")?;
     let key = key(cursor)?;
     cursor.finish()?;
@@ -352,7 +352,7 @@ fn key_line(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
 }
 
 /// Parses what follows `key`, and an ownership if one follows.
-pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
+pub(super) fn key(cursor: &mut Cursor<'_>) -> Parsed<KeyClause> {
     let mut key = KeyClause {
         spot: cursor.spot(),
         ..KeyClause::default()
@@ -377,7 +377,7 @@ pub(super) fn key(cursor: &mut Cursor<'_>) -> Read<KeyClause> {
 
 /// Parses `any of OBR-3 else ORC-3, OBR-2 with OBR-4, else any of (patient, PID-18), else its place
 /// among equals`.
-fn any_of(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
+fn any_of(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Parsed<()> {
     key.any_of = true;
     numbers(cursor, key)?;
     loop {
@@ -397,7 +397,7 @@ fn any_of(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
     }
 }
 
-fn numbers(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
+fn numbers(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Parsed<()> {
     let mut numbers = vec![number(cursor)?];
     while cursor.next_is(",") {
         let mut ahead = cursor.clone();
@@ -431,7 +431,7 @@ fn numbers(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
 }
 
 /// Parses one alternative of `any of`; a key of several parts in parentheses is complete by itself.
-fn number(cursor: &mut Cursor<'_>) -> Read<(Vec<KeyPart>, bool)> {
+fn number(cursor: &mut Cursor<'_>) -> Parsed<(Vec<KeyPart>, bool)> {
     if !cursor.take("(") {
         return Ok((vec![part(cursor)?], true));
     }
@@ -443,14 +443,14 @@ fn number(cursor: &mut Cursor<'_>) -> Read<(Vec<KeyPart>, bool)> {
     Ok((parts, false))
 }
 
-fn place_among_equals(cursor: &mut Cursor<'_>) -> Read<()> {
+fn place_among_equals(cursor: &mut Cursor<'_>) -> Parsed<()> {
     for word in ["its", "place", "among", "equals"] {
         cursor.expect_keyword(word)?;
     }
     Ok(())
 }
 
-fn parts(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Read<()> {
+fn parts(cursor: &mut Cursor<'_>, key: &mut KeyClause) -> Parsed<()> {
     loop {
         let mut ahead = cursor.clone();
         let joined = ahead.take("+") || ahead.take(",");
@@ -479,7 +479,7 @@ fn is_link(cursor: &mut Cursor<'_>) -> bool {
     path(&mut ahead).is_ok() && (ahead.next_is("=") || ahead.next_is("+="))
 }
 
-fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
+fn part(cursor: &mut Cursor<'_>) -> Parsed<KeyPart> {
     if cursor.keyword("identifier") {
         return Ok(KeyPart::Identifier);
     }
@@ -492,12 +492,12 @@ fn part(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
     let spot = cursor.spot();
     match cursor.word() {
         Some(label) => Ok(KeyPart::Label(spot, label.to_owned())),
-        None => cursor.stuck_with("expected a part of a key", "identifier, a field or a label"),
+        None => cursor.error_with("expected a part of a key", "identifier, a field or a label"),
     }
 }
 
 /// Parses a field of a key and how it is read.
-fn field(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
+fn field(cursor: &mut Cursor<'_>) -> Parsed<KeyPart> {
     let first = source(cursor)?;
     if cursor.keyword("in") {
         let system = cursor.name("a code system as table 0396 names it")?;
@@ -521,7 +521,7 @@ fn field(cursor: &mut Cursor<'_>) -> Read<KeyPart> {
     }
 }
 
-pub(super) fn ownership(cursor: &mut Cursor<'_>) -> Read<Option<Ownership>> {
+pub(super) fn ownership(cursor: &mut Cursor<'_>) -> Parsed<Option<Ownership>> {
     if cursor.keyword("owns") {
         return Ok(Some(Ownership::Owns));
     }

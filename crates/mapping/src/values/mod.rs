@@ -10,4 +10,4 @@ pub(crate) mod unit;
 pub(crate) mod universal;
 
 /// A converter's result; the error says why a text cannot be used and never repeats the text.
-pub(crate) type Made<T> = Result<T, &'static str>;
+pub(crate) type Converted<T> = Result<T, &'static str>;

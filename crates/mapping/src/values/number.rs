@@ -1,6 +1,6 @@
 //! Numbers: digits are preserved, and the decimal mark is never guessed.
 
-use super::Made;
+use super::Converted;
 use base::Decimal;
 use fhir::build::Value;
 use std::borrow::Cow;
@@ -71,17 +71,17 @@ fn parse(text: &str, decimals: Decimals) -> Option<Decimal> {
 }
 
 /// Returns whether the text is a number.
-pub(crate) fn reads(text: &str, decimals: Decimals) -> bool {
+pub(crate) fn is_number(text: &str, decimals: Decimals) -> bool {
     plain(text, decimals).is_some_and(|text| Decimal::is_valid(&text))
 }
 
-pub(crate) fn decimal(text: &str, decimals: Decimals) -> Made<Value> {
+pub(crate) fn decimal(text: &str, decimals: Decimals) -> Converted<Value> {
     let number = parse(text, decimals).ok_or("not a number")?;
     Ok(Value::from(&number))
 }
 
 /// Splits a number into its comparator and its text: `<0.01`, `>= 5`, `≤3`.
-pub(crate) fn compared(text: &str, decimals: Decimals) -> Option<(&'static str, &str)> {
+pub(crate) fn split_comparator(text: &str, decimals: Decimals) -> Option<(&'static str, &str)> {
     const MARKS: [(&str, &str); 8] = [
         ("<=", "<="),
         ("=<", "<="),
@@ -96,10 +96,10 @@ pub(crate) fn compared(text: &str, decimals: Decimals) -> Option<(&'static str, 
     let (mark, number) = MARKS.iter().find_map(|(mark, comparator)| {
         Some((*comparator, text.strip_prefix(mark)?.trim_start()))
     })?;
-    reads(number, decimals).then_some((mark, number))
+    is_number(number, decimals).then_some((mark, number))
 }
 
-pub(crate) fn integer(text: &str, fhir_type: &str) -> Made<Value> {
+pub(crate) fn integer(text: &str, fhir_type: &str) -> Converted<Value> {
     let number: i32 = text.trim().parse().map_err(|_| "not a whole number")?;
     let least = match fhir_type {
         "positiveInt" => 1,
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn comparators() {
-        let read = |text| compared(text, Decimals::Standard);
+        let read = |text| split_comparator(text, Decimals::Standard);
         assert_eq!(read("<0.01"), Some(("<", "0.01")));
         assert_eq!(read(" >= 5 "), Some((">=", "5")));
         assert_eq!(read("\u{2264}3"), Some(("<=", "3")));

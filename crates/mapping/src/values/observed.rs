@@ -21,16 +21,16 @@ pub(crate) struct Observed<'m> {
     /// The type that conditions see as OBX-2.
     pub(crate) kind: &'m [u8],
     /// The reason that the type differs from OBX-2, if it does.
-    pub(crate) why: Option<Why>,
+    pub(crate) why: Option<Reason>,
 }
 
 /// The reason that a value is not read as OBX-2 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum Reason {
     /// A comparator precedes a number.
     Compared,
     /// The value does not conform to the declared type.
-    Misfit,
+    Mismatch,
     /// A text contains a document.
     Document,
     /// OBX-2 is empty or names no type.
@@ -39,14 +39,16 @@ pub(crate) enum Why {
     NoElement,
 }
 
-// === impl Why ===
+// === impl Reason ===
 
-impl Why {
+impl Reason {
     /// Describes the reason.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Compared => "a comparator precedes the number: both were read",
-            Self::Misfit => "the value does not conform to the type in OBX-2: kept as it was sent",
+            Self::Mismatch => {
+                "the value does not conform to the type in OBX-2: kept as it was sent"
+            }
             Self::Document => "the text contains a document: read as a document",
             Self::Unnamed => "OBX-2 names no type: read by its content",
             Self::NoElement => "FHIR has no value with the parts of this type: kept as words",
@@ -63,12 +65,12 @@ impl<'m> Observed<'m> {
         why: None,
     };
 
-    fn new(kind: &'m [u8], why: Option<Why>) -> Self {
+    fn new(kind: &'m [u8], why: Option<Reason>) -> Self {
         Self { kind, why }
     }
 
-    fn misfit() -> Self {
-        Self::new(TEXT, Some(Why::Misfit))
+    fn mismatch() -> Self {
+        Self::new(TEXT, Some(Reason::Mismatch))
     }
 
     /// Determines the type from a whole OBX-2 and a whole OBX-5.
@@ -87,10 +89,10 @@ impl<'m> Observed<'m> {
             b"TS" | b"DTM" | b"DT" => value.time(declared),
             b"TM" => value.time_of_day(),
             b"DR" => value.pair(declared, |text| time::read(text).is_ok()),
-            b"NR" => value.pair(declared, |text| number::reads(text, reading.decimals)),
+            b"NR" => value.pair(declared, |text| number::is_number(text, reading.decimals)),
             b"CQ" => value.composite_quantity(),
-            b"NA" | b"MA" => Self::new(TEXT, Some(Why::NoElement)),
-            _ if has_parts(declared) => Self::new(WORDS, Some(Why::NoElement)),
+            b"NA" | b"MA" => Self::new(TEXT, Some(Reason::NoElement)),
+            _ if has_parts(declared) => Self::new(WORDS, Some(Reason::NoElement)),
             _ if is_type(declared) => Self::new(TEXT, None),
             _ => value.unnamed(),
         }
@@ -145,12 +147,12 @@ impl<'m> Values<'_, 'm> {
 
     fn is_number(self, cell: Cell<'_>) -> bool {
         !cell.is_divided(self.reading)
-            && number::reads(&cell.plain(self.reading), self.reading.decimals)
+            && number::is_number(&cell.plain(self.reading), self.reading.decimals)
     }
 
     fn is_compared(self, cell: Cell<'_>) -> bool {
         !cell.is_divided(self.reading)
-            && number::compared(&cell.plain(self.reading), self.reading.decimals).is_some()
+            && number::split_comparator(&cell.plain(self.reading), self.reading.decimals).is_some()
     }
 
     fn number(self) -> Observed<'m> {
@@ -158,8 +160,8 @@ impl<'m> Values<'_, 'm> {
             return Observed::new(b"NM", None);
         }
         match self.single() {
-            Some(cell) if self.is_compared(cell) => Observed::new(COMPARED, Some(Why::Compared)),
-            _ => Observed::misfit(),
+            Some(cell) if self.is_compared(cell) => Observed::new(COMPARED, Some(Reason::Compared)),
+            _ => Observed::mismatch(),
         }
     }
 
@@ -167,7 +169,7 @@ impl<'m> Values<'_, 'm> {
     fn text(self, declared: &'m [u8]) -> Observed<'m> {
         match self.single() {
             Some(cell) if super::media::is_document(cell, self.reading) => {
-                Observed::new(b"ED", Some(Why::Document))
+                Observed::new(b"ED", Some(Reason::Document))
             }
             _ => Observed::new(declared, None),
         }
@@ -175,11 +177,11 @@ impl<'m> Values<'_, 'm> {
 
     fn structured(self) -> Observed<'m> {
         let Some(cell) = self.single() else {
-            return Observed::new(WORDS, Some(Why::NoElement));
+            return Observed::new(WORDS, Some(Reason::NoElement));
         };
         let part = |n| cell.part(n, self.reading).plain(self.reading);
         let (sign, first, between, second) = (part(1), part(2), part(3), part(4));
-        let is_number = |text: &str| number::reads(text, self.reading.decimals);
+        let is_number = |text: &str| number::is_number(text, self.reading.decimals);
         let known = matches!(&*sign, "" | "<" | ">" | "<=" | ">=" | "=" | "<>");
         match (&*sign, &*between) {
             ("" | "<" | ">" | "<=" | ">=" | "=", "") if is_number(&first) && second.is_empty() => {
@@ -188,12 +190,12 @@ impl<'m> Values<'_, 'm> {
             ("", "-" | ":" | "/") if is_number(&first) && is_number(&second) => {
                 Observed::new(b"SN", None)
             }
-            _ if self.is_number(cell) => Observed::new(b"NM", Some(Why::Misfit)),
-            _ if self.is_compared(cell) => Observed::new(COMPARED, Some(Why::Compared)),
+            _ if self.is_number(cell) => Observed::new(b"NM", Some(Reason::Mismatch)),
+            _ if self.is_compared(cell) => Observed::new(COMPARED, Some(Reason::Compared)),
             _ => {
                 let all = [&first, &second];
                 let numbers = all.iter().all(|text| text.is_empty() || is_number(text));
-                let why = (!known || !numbers).then_some(Why::Misfit);
+                let why = (!known || !numbers).then_some(Reason::Mismatch);
                 Observed::new(WORDS, why)
             }
         }
@@ -204,7 +206,7 @@ impl<'m> Values<'_, 'm> {
         if self.valued().all(fits) {
             Observed::new(declared, None)
         } else {
-            Observed::misfit()
+            Observed::mismatch()
         }
     }
 
@@ -214,15 +216,15 @@ impl<'m> Values<'_, 'm> {
                 Observed::new(b"TM", None)
             }
             Some(cell) if time::read(&cell.plain(self.reading)).is_ok() => {
-                Observed::new(b"TS", Some(Why::Misfit))
+                Observed::new(b"TS", Some(Reason::Mismatch))
             }
-            _ => Observed::misfit(),
+            _ => Observed::mismatch(),
         }
     }
 
     fn pair(self, declared: &'m [u8], fits: impl Fn(&str) -> bool) -> Observed<'m> {
         let Some(cell) = self.single() else {
-            return Observed::new(WORDS, Some(Why::NoElement));
+            return Observed::new(WORDS, Some(Reason::NoElement));
         };
         let mut parts = [1, 2]
             .map(|n| cell.part(n, self.reading).plain(self.reading))
@@ -230,21 +232,21 @@ impl<'m> Values<'_, 'm> {
         if parts.all(|text| text.is_empty() || fits(&text)) {
             Observed::new(declared, None)
         } else {
-            Observed::new(WORDS, Some(Why::Misfit))
+            Observed::new(WORDS, Some(Reason::Mismatch))
         }
     }
 
     fn composite_quantity(self) -> Observed<'m> {
         match self.single() {
             Some(cell) if self.is_number(cell.part(1, self.reading)) => Observed::new(b"CQ", None),
-            Some(_) => Observed::new(WORDS, Some(Why::Misfit)),
-            None => Observed::new(WORDS, Some(Why::NoElement)),
+            Some(_) => Observed::new(WORDS, Some(Reason::Mismatch)),
+            None => Observed::new(WORDS, Some(Reason::NoElement)),
         }
     }
 
     /// Determines the type when OBX-2 says nothing.
     fn unnamed(self) -> Observed<'m> {
-        let why = Some(Why::Unnamed);
+        let why = Some(Reason::Unnamed);
         let Some(cell) = self.single() else {
             let numbers = self.valued().all(|cell| self.is_number(cell));
             return Observed::new(if numbers { b"NM" } else { TEXT }, why);

@@ -1,6 +1,6 @@
 //! Dates and times: precision is preserved, and an offset is added where FHIR requires one.
 
-use super::Made;
+use super::Converted;
 use base::{DateTime, Precision, TimeReading, UtcOffset, Zone};
 use fhir::build::Value;
 
@@ -15,13 +15,13 @@ pub(crate) struct Times {
 
 const NO_DATE: &str = "not a date or time";
 
-pub(crate) fn read(text: &str) -> Made<DateTime> {
+pub(crate) fn read(text: &str) -> Converted<DateTime> {
     let (time, _) = DateTime::read_hl7(text.trim()).map_err(|_| NO_DATE)?;
     Ok(time)
 }
 
 /// Returns what is wrong with the notation of an accepted time.
-pub(crate) fn slip(text: &str) -> Option<&'static str> {
+pub(crate) fn notation_issue(text: &str) -> Option<&'static str> {
     let (_, reading) = DateTime::read_hl7(text.trim()).ok()?;
     match reading {
         TimeReading::Whole => None,
@@ -33,18 +33,18 @@ pub(crate) fn slip(text: &str) -> Option<&'static str> {
     }
 }
 
-pub(crate) fn date(text: &str) -> Made<Value> {
+pub(crate) fn date(text: &str) -> Converted<Value> {
     let time = read(text)?;
     Ok(Value::from(time.date_only().to_fhir(&Zone::utc())))
 }
 
-pub(crate) fn date_time(text: &str, times: &Times) -> Made<Value> {
+pub(crate) fn date_time(text: &str, times: &Times) -> Converted<Value> {
     Ok(Value::from(
         with_offset(read(text)?, times).to_fhir(&times.zone),
     ))
 }
 
-pub(crate) fn instant(text: &str, times: &Times) -> Made<Value> {
+pub(crate) fn instant(text: &str, times: &Times) -> Converted<Value> {
     let time = read(text)?;
     if time.precision() < Precision::Minute {
         return Err("an instant needs a time of day");
@@ -53,7 +53,7 @@ pub(crate) fn instant(text: &str, times: &Times) -> Made<Value> {
 }
 
 /// Converts `HHMM[SS[.S…]]`; a FHIR time cannot carry an offset.
-pub(crate) fn time(text: &str) -> Made<Value> {
+pub(crate) fn time(text: &str) -> Converted<Value> {
     let stamp = format!("20000101{}", text.trim());
     let parsed = DateTime::parse_hl7(&stamp).map_err(|_| "not a time of day")?;
     if parsed.precision() < Precision::Minute || parsed.offset().is_some() {
@@ -68,7 +68,7 @@ pub(crate) fn time(text: &str) -> Made<Value> {
 }
 
 /// Returns what is doubtful about an accepted value.
-pub(crate) fn doubt(text: &str, times: &Times) -> Option<&'static str> {
+pub(crate) fn ambiguity(text: &str, times: &Times) -> Option<&'static str> {
     let time = read(text).ok()?;
     if time.precision() == Precision::Hour {
         return Some("an hour without minutes: FHIR keeps only the date");

@@ -63,7 +63,7 @@ impl Kind {
         }
     }
 
-    fn misfit(self) -> &'static str {
+    fn mismatch(self) -> &'static str {
         match self {
             Self::Oid => "the ID is declared as an OID (ISO) but is not one: kept as it was sent",
             Self::Uuid => "the ID is declared as a UUID but is not one: kept as it was sent",
@@ -79,7 +79,7 @@ impl Kind {
             Some(uri) => Universal { uri, why: None },
             None => Universal {
                 uri: format!("{LOCAL}{}:{}", self.name(), escape(id)),
-                why: Some(self.misfit()),
+                why: Some(self.mismatch()),
             },
         }
     }

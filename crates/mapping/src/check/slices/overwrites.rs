@@ -8,7 +8,8 @@
 use super::super::inverse::exclude;
 use super::super::{Checker, source_text};
 use crate::program::{
-    Body, Convert, Hop, Literal, MapRow, Program, ResourceItem, Row, RowId, Slice, Target, Told,
+    Body, Convert, Discriminator, Hop, Literal, MapRow, Program, ResourceItem, Row, RowId, Slice,
+    Target,
 };
 use std::collections::BTreeSet;
 
@@ -36,7 +37,7 @@ enum Content<'p> {
 // === impl Checker ===
 
 impl Checker<'_> {
-    pub(in crate::check) fn intruders(&mut self) {
+    pub(in crate::check) fn overwrites(&mut self) {
         let program = self.program;
         let together = together(program);
         let mut all = Vec::new();
@@ -48,27 +49,27 @@ impl Checker<'_> {
                 maker.id != filler.id
                     && maker.list == filler.list
                     && (maker.map == filler.map || together.contains(&(maker.map, filler.map)))
-                    && makes(program, maker, &filler.slice.told)
+                    && makes(program, maker, &filler.slice.discriminators)
                     && !apart(filler, maker)
             });
             if let Some(maker) = maker {
-                self.intrudes(filler, maker);
+                self.check_pair(filler, maker);
             }
         }
     }
 
-    fn intrudes(&mut self, filler: &Reach<'_>, maker: &Reach<'_>) {
-        let told: Vec<String> = filler.slice.told.iter().map(words).collect();
-        let told = told.join(", ");
+    fn check_pair(&mut self, filler: &Reach<'_>, maker: &Reach<'_>) {
+        let named: Vec<String> = filler.slice.discriminators.iter().map(words).collect();
+        let named = named.join(", ");
         let list = &filler.list;
         let message = format!(
-            "{} writes into {list}{{{told}}}, which {} (line {}) can make and owns: the later value would replace the earlier.",
+            "{} writes into {list}{{{named}}}, which {} (line {}) can make and owns: the later value would replace the earlier.",
             filler.name,
             maker.name,
             self.line(maker.id)
         );
         let remedy = format!(
-            "what {} never writes into the braces, such as {list}{{{told}, use = secondary}}",
+            "what {} never writes into the braces, such as {list}{{{named}, use = secondary}}",
             maker.name
         );
         self.error(filler.id, message, remedy);
@@ -172,7 +173,7 @@ fn lists(target: &Target) -> Vec<At<'_>> {
         list.push_str(hop.name());
         let (slice, fills) = match hop {
             Hop::Field(_) => continue,
-            Hop::One(_, slice) => (slice, !slice.told.is_empty()),
+            Hop::One(_, slice) => (slice, !slice.discriminators.is_empty()),
             Hop::Many(_, slice) => (slice, false),
         };
         found.push(At {
@@ -181,44 +182,53 @@ fn lists(target: &Target) -> Vec<At<'_>> {
             fills,
             depth: place + 1,
         });
-        for told in &slice.told {
-            list.push_str(&words(told));
+        for discriminator in &slice.discriminators {
+            list.push_str(&words(discriminator));
         }
     }
     found
 }
 
 /// Returns whether the row can make an element with these distinguishing values.
-fn makes(program: &Program, maker: &Reach<'_>, told: &[Told]) -> bool {
-    let same = |one: &Told, other: &Told| one.path == other.path && one.values == other.values;
-    let own = &maker.slice.told;
-    if !own.is_empty() && own.len() == told.len() && own.iter().zip(told).all(|(a, b)| same(a, b)) {
+fn makes(program: &Program, maker: &Reach<'_>, discriminators: &[Discriminator]) -> bool {
+    let same = |one: &Discriminator, other: &Discriminator| {
+        one.path == other.path && one.values == other.values
+    };
+    let own = &maker.slice.discriminators;
+    if !own.is_empty()
+        && own.len() == discriminators.len()
+        && own.iter().zip(discriminators).all(|(a, b)| same(a, b))
+    {
         return false; // one slice
     }
-    told.iter()
-        .all(|told| match own.iter().find(|own| own.path == told.path) {
-            Some(own) if !own.default => own.values.iter().any(|value| told.values.contains(value)),
-            _ => writes(program, &maker.content, told),
-        })
+    discriminators.iter().all(|discriminator| {
+        match own.iter().find(|own| own.path == discriminator.path) {
+            Some(own) if !own.default => own
+                .values
+                .iter()
+                .any(|value| discriminator.values.contains(value)),
+            _ => writes(program, &maker.content, discriminator),
+        }
+    })
 }
 
-fn writes(program: &Program, content: &Content<'_>, told: &Told) -> bool {
+fn writes(program: &Program, content: &Content<'_>, discriminator: &Discriminator) -> bool {
     match content {
-        Content::Below(below) => !below.is_empty() && leads(below, &told.path),
+        Content::Below(below) => !below.is_empty() && leads(below, &discriminator.path),
         Content::Body(body) => body.rows.iter().any(|row| match row {
             Row::Map(row) => {
                 let path: Vec<&'static str> = row.target.hops.iter().map(Hop::name).collect();
                 row.arrow.forward()
-                    && leads(&path, &told.path)
-                    && can_be(program, row.convert, told)
+                    && leads(&path, &discriminator.path)
+                    && can_be(program, row.convert, discriminator)
             }
             Row::Each(row) => {
                 let path: Vec<&'static str> = row.target.hops.iter().map(Hop::name).collect();
-                row.arrow.forward() && leads(&path, &told.path)
+                row.arrow.forward() && leads(&path, &discriminator.path)
             }
             Row::Set(row) => {
                 let path: Vec<&'static str> = row.target.hops.iter().map(Hop::name).collect();
-                path == told.path && told.values.contains(&row.value)
+                path == discriminator.path && discriminator.values.contains(&row.value)
             }
             Row::Drop(_) => false,
         }),
@@ -231,20 +241,20 @@ fn leads(one: &[&str], other: &[&str]) -> bool {
 }
 
 /// Returns whether a code table can lead to the value.
-fn can_be(program: &Program, convert: Convert, told: &Told) -> bool {
+fn can_be(program: &Program, convert: Convert, discriminator: &Discriminator) -> bool {
     let Convert::Codes(table) = convert else {
         return true;
     };
     let Some(table) = program.table(table) else {
         return true;
     };
-    told.values.iter().any(|value| match value {
+    discriminator.values.iter().any(|value| match value {
         Literal::Text(text) => table.forward.values().any(|to| to.code == **text),
         _ => true,
     })
 }
 
-fn words(told: &Told) -> String {
-    let values: Vec<String> = told.values.iter().map(super::words).collect();
-    format!("{} = {}", told.path.join("."), values.join(", "))
+fn words(discriminator: &Discriminator) -> String {
+    let values: Vec<String> = discriminator.values.iter().map(super::words).collect();
+    format!("{} = {}", discriminator.path.join("."), values.join(", "))
 }

@@ -5,7 +5,7 @@ use super::build::{Build, Span, put};
 use super::cell::{Cell, Origin};
 use super::scope::{Cells, Scope};
 use crate::program::{Convert, MapRow};
-use crate::values::observed::{self, Why};
+use crate::values::observed::{self, Reason};
 use base::Severity;
 use fhir::build::Value;
 
@@ -99,10 +99,12 @@ impl<'m> Run<'_, 'm> {
             return;
         };
         let severity = match why {
-            Why::Misfit if self.is_final(cell.origin.segment) => Severity::Error,
-            Why::Misfit | Why::Compared | Why::Document | Why::Unnamed | Why::NoElement => {
-                Severity::Warning
-            }
+            Reason::Mismatch if self.is_final(cell.origin.segment) => Severity::Error,
+            Reason::Mismatch
+            | Reason::Compared
+            | Reason::Document
+            | Reason::Unnamed
+            | Reason::NoElement => Severity::Warning,
         };
         let found = (severity, "value");
         self.unusable((cell, scope.reading), row.id, found, why.text(), true);
