@@ -247,7 +247,12 @@ impl From<Unauthenticated> for Fault {
             }
         };
         let remedy = "Go back, reload the page and try again.";
-        Self::new(status, "This was not done", format!("{error}."), remedy)
+        Self::new(
+            status,
+            "The action was not carried out",
+            format!("{error}."),
+            remedy,
+        )
     }
 }
 
@@ -264,9 +269,9 @@ impl From<ControlError> for Fault {
             | ControlError::Listen { .. }
             | ControlError::Draining => Self::new(
                 StatusCode::CONFLICT,
-                "This was not done",
+                "The action was not carried out",
                 why,
-                "Reload the message: it has changed in the meantime.",
+                "Reload the message; it may have changed in the meantime.",
             ),
             ControlError::Write(error) if error.is_disk_full() => Self::disk_full(),
             ControlError::Read(_) | ControlError::Write(_) => Self::internal(&error),

@@ -19,7 +19,7 @@ use axum::response::Response;
 use base::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use store::journal::{Filter, Page, Queued, Sequence, State as Stand};
+use store::journal::{Filter, Page, Queued, Sequence, State as MessageState};
 use web::App;
 
 #[derive(Template)]
@@ -73,8 +73,8 @@ impl View {
     fn take(app: &App, batches: &Batches, kept: (&Handles, &str)) -> Result<Self, Fault> {
         let snapshot = app.engine.snapshot().map_err(Fault::from)?;
         let ledger = app.journal.ledger();
-        let parked = with_state(app, Stand::Parked)?;
-        let held = with_state(app, Stand::Held)?;
+        let parked = with_state(app, MessageState::Parked)?;
+        let held = with_state(app, MessageState::Held)?;
         let mut oldest: HashMap<String, Sequence> = HashMap::new();
         for waiting in app.journal.unprocessed(Sequence::ZERO, MAX_SEEN)? {
             oldest.entry(waiting.flow).or_insert(waiting.sequence);
@@ -129,7 +129,7 @@ impl View {
 }
 
 /// Returns the flow and number of the newest messages in a state.
-fn with_state(app: &App, state: Stand) -> Result<Vec<(String, Sequence)>, Fault> {
+fn with_state(app: &App, state: MessageState) -> Result<Vec<(String, Sequence)>, Fault> {
     let filter = Filter {
         state: Some(state),
         ..Filter::default()

@@ -274,7 +274,7 @@ impl From<Failure> for Fault {
             .unwrap_or_default();
         Self::new(
             failure.status,
-            "This was not done",
+            "The action was not carried out",
             why,
             "Change the request and try again.",
         )

@@ -87,7 +87,7 @@ pub(crate) fn resource(bytes: &[u8], wanted: Option<&str>) -> Result<Document, F
             StatusCode::BAD_REQUEST,
             "structure",
             "resourceType",
-            "the body is no resource: it has no resourceType",
+            "the body is not a resource: it has no resourceType",
         ));
     };
     known_type(found).map_err(|failure| Failure {

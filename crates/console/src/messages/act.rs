@@ -178,7 +178,7 @@ pub(super) fn wanted(form: &Form) -> Result<Act, Fault> {
 fn unknown(what: &str) -> Fault {
     Fault::new(
         StatusCode::UNPROCESSABLE_ENTITY,
-        "This was not done",
+        "The action was not carried out",
         format!("The form names a {what} that does not exist."),
         "Reload the page and try again.",
     )

@@ -20,7 +20,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::journal::{Filter, Page, Sequence, State as Stand};
+use store::journal::{Filter, Page, Sequence, State as MessageState};
 use web::App;
 
 /// The update.
@@ -81,7 +81,7 @@ fn look(
     let mut states = BTreeMap::new();
     for sequence in rows {
         let progress = app.journal.ledger().progress(*sequence)?;
-        let state = progress.map_or(Stand::Received, |progress| progress.state);
+        let state = progress.map_or(MessageState::Received, |progress| progress.state);
         states.insert(sequence.get(), (state_class(state), state.word()));
     }
     let page = Page {

@@ -17,7 +17,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
-use store::journal::{Filter, Page, State as Stand, Summary};
+use store::journal::{Filter, Page, State as MessageState, Summary};
 use web::App;
 use web::trail::Touched;
 
@@ -146,7 +146,11 @@ impl ListPart {
             .collect::<Result<Vec<_>, Fault>>()?;
         let flows = flow_names(app);
         let states = std::iter::once((OPEN, "waits for a person"));
-        let states = states.chain(Stand::ALL.iter().map(|state| (state.word(), state.word())));
+        let states = states.chain(
+            MessageState::ALL
+                .iter()
+                .map(|state| (state.word(), state.word())),
+        );
         Ok(Self {
             how_many: how_many(app, filter, &wanted, rows.len(), listing.next.is_some())?,
             chips: wanted.chips(handles, user),
@@ -191,18 +195,18 @@ fn row(app: &App, summary: Summary) -> Result<Row, Fault> {
             .unwrap_or_default();
     }
     let took = match summary.state {
-        Stand::Mapped | Stand::Delivered => {
+        MessageState::Mapped | MessageState::Delivered => {
             let applied = app.chart.applied(&app.chart.key_of(summary.sequence))?;
             applied
                 .last()
                 .map(|first| latency(first.at.micros() - summary.received.micros()))
         }
-        Stand::Received
-        | Stand::Filtered
-        | Stand::Held
-        | Stand::Parked
-        | Stand::Dead
-        | Stand::NeedsAttention => None,
+        MessageState::Received
+        | MessageState::Filtered
+        | MessageState::Held
+        | MessageState::Parked
+        | MessageState::Dead
+        | MessageState::NeedsAttention => None,
     };
     Ok(Row {
         summary,

@@ -25,7 +25,7 @@ use flow::attention::finding::{self as findings, Finding};
 use hl7v2::Message;
 use std::sync::Arc;
 use store::chart::Read;
-use store::journal::{Filter, Page, Sequence, State as Stand, Stored, Summary};
+use store::journal::{Filter, Page, Sequence, State as MessageState, Stored, Summary};
 use web::App;
 use web::trail::Touched;
 
@@ -131,27 +131,31 @@ impl Opened {
 
     /// Returns true if a person may hold the message, because it is not applied yet.
     pub(super) fn can_wait(&self) -> bool {
-        self.rests() && self.summary.state != Stand::Held || self.summary.state == Stand::Received
+        self.rests() && self.summary.state != MessageState::Held
+            || self.summary.state == MessageState::Received
     }
 
     /// Returns true if the message has been through the maps once, or failed there.
     pub(super) fn can_be_replayed(&self) -> bool {
-        self.summary.state != Stand::Received
+        self.summary.state != MessageState::Received
     }
 
     /// Returns true if a person may release or skip the message.
     pub(super) fn rests(&self) -> bool {
         match self.summary.state {
-            Stand::NeedsAttention => !self.is_in_chart(),
-            Stand::Held | Stand::Parked | Stand::Dead => true,
-            Stand::Received | Stand::Mapped | Stand::Delivered | Stand::Filtered => false,
+            MessageState::NeedsAttention => !self.is_in_chart(),
+            MessageState::Held | MessageState::Parked | MessageState::Dead => true,
+            MessageState::Received
+            | MessageState::Mapped
+            | MessageState::Delivered
+            | MessageState::Filtered => false,
         }
     }
 
     /// Returns true if the message is in the chart and its result needs attention.
     pub(super) fn is_in_chart(&self) -> bool {
         let reason = self.summary.reason.as_deref().unwrap_or_default();
-        self.summary.state == Stand::NeedsAttention && flow::attention::in_chart(reason)
+        self.summary.state == MessageState::NeedsAttention && flow::attention::in_chart(reason)
     }
 
     pub(super) fn n_changes(&self) -> usize {

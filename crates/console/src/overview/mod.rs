@@ -28,7 +28,7 @@ use base::Timestamp;
 use flow::Snapshot;
 use std::sync::Arc;
 use store::chart::Statistics;
-use store::journal::{Notice, Rated, State as Stand};
+use store::journal::{Notice, Rated, State as MessageState};
 use web::App;
 
 /// All data of the overview at one moment.
@@ -227,15 +227,17 @@ impl Totals {
         for rate in app.journal.rates(from, until)? {
             match rate.rated {
                 Rated::Received => sums.received += rate.n,
-                Rated::Became(Stand::Mapped | Stand::Delivered) => sums.applied += rate.n,
+                Rated::Became(MessageState::Mapped | MessageState::Delivered) => {
+                    sums.applied += rate.n
+                }
                 Rated::Repeated
                 | Rated::Became(
-                    Stand::Received
-                    | Stand::Filtered
-                    | Stand::Held
-                    | Stand::Parked
-                    | Stand::Dead
-                    | Stand::NeedsAttention,
+                    MessageState::Received
+                    | MessageState::Filtered
+                    | MessageState::Held
+                    | MessageState::Parked
+                    | MessageState::Dead
+                    | MessageState::NeedsAttention,
                 ) => {}
             }
         }

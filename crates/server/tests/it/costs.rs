@@ -64,7 +64,11 @@ fn a_bundle_response_is_bounded_and_reports_what_did_not_fit() {
             words.contains("1 MB") && words.contains("http.max_bundle_answer_mb"),
             "{words}"
         );
-        assert_eq!(status(300), "201 Created", "what is written takes no room");
+        assert_eq!(
+            status(300),
+            "201 Created",
+            "a write takes no space in the response"
+        );
         assert_eq!(status(301), "413 Content Too Large");
     }
     // Searches that were not run are not in the audit log.

@@ -4,7 +4,7 @@
 use crate::site::{Answer, Site};
 use serde_json::{Value, json};
 
-/// Ids and values of the hidden patient's data, each followed by one that does not exist.
+/// Placeholders with the ids and values of the hidden patient's data; those of [`NOBODY`] do not exist.
 const HIDDEN: [(&str, &str); 4] = [
     ("{P}", "zzhidden-p"),
     ("{O}", "zzhidden-o"),
