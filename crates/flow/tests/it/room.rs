@@ -29,7 +29,7 @@ fn half_sent_frames_keep_nobody_waiting() {
             let began = Instant::now();
             let message = adt("A01", &format!("{flow}{n}"), "7", "ANNA", "20240517120000");
             assert_eq!(site.send(flow, &message), "AA");
-            // Fifty-six seconds before each flow and each class of frames had a budget of its own.
+            // Took 56 seconds before each flow and each class of frames had its own budget.
             assert!(began.elapsed() < Duration::from_secs(5), "{flow} {n}");
         }
     }
