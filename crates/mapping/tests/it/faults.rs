@@ -35,7 +35,7 @@ fn paths_types_and_cardinalities() {
     check(
         "once",
         "segment PID <-> Patient\nPID-7 <-> birthDate[*]",
-        "t.map:2:11 error: Patient.birthDate is there once",
+        "t.map:2:11 error: Patient.birthDate occurs once",
     );
     check(
         "repeats",
@@ -154,7 +154,7 @@ fn dialects() {
     check(
         "visits",
         &text("visits by bed"),
-        "t.map:5:11 error: a visit without a number is not known by bed\n  \
+        "t.map:5:11 error: a visit without a number cannot be identified by bed\n  \
          Write: visits by account, visits by admission, visits by either or visits by none",
     );
     check(
@@ -297,7 +297,7 @@ fn functions() {
     check(
         "a name that is taken",
         &text("function date(text) = rhai \"text\""),
-        "t.map:4:1 error: there is a converter date already\n  Write: another name",
+        "t.map:4:1 error: a converter date exists already\n  Write: another name",
     );
     check(
         "no way back",
@@ -347,7 +347,7 @@ fn lists_of_message_maps() {
         (
             "no key",
             "  owns, snapshot of patient\n  end clinicalStatus = absent\n".to_owned(),
-            "t.map:9:9 error: an entry of a list is found again by its key",
+            "t.map:9:9 error: an entry of a list is identified by its key",
         ),
         (
             "within an element",
