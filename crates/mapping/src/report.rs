@@ -1,7 +1,7 @@
 //! The report: the outcome of each field of a message.
 //!
-//! Invariant: every field of the message that is not empty is in exactly one of `mapped`, `dropped`,
-//! `withheld` and `unmapped`; parts of a mapped field that nobody took stand in `unmapped` beside it.
+//! Invariant: every non-empty field of the message is in exactly one of `mapped`, `dropped`,
+//! `withheld` and `unmapped`; parts of a mapped field that no row read are in `unmapped` as well.
 
 use crate::program::RowId;
 use base::Severity;

@@ -1,4 +1,4 @@
-//! Builds a whole message: which segments stand where.
+//! Builds a whole message and determines the order of its segments.
 
 use super::order::Order;
 use super::out::{OutCell, OutSegment, Pen};

@@ -41,7 +41,7 @@ impl OutCell {
         }
     }
 
-    /// The day of a time of day: a DT (2A.3.21) holds no more.
+    /// Returns the date of a date and time: a DT (2A.3.21) contains nothing more.
     fn day(&self) -> Option<&str> {
         let (day, rest) = self.text.split_at_checked(8)?;
         let is_time = self.parts.is_empty() && rest.starts_with(|c: char| c.is_ascii_digit());

@@ -55,7 +55,7 @@ fn a_code_system_has_many_names() {
     }
 }
 
-/// PID-3 with numbers of any type, PID-19 and PID-20.
+/// Generates a PID-3 with numbers of any type, a PID-19 and a PID-20.
 fn numbers() -> impl Strategy<Value = String> {
     let number = (
         "[A-Z][0-9]{3}",
@@ -164,7 +164,7 @@ fn a_guarantors_social_security_number_is_their_own() {
 
 #[test]
 fn a_day_is_written_as_a_day() {
-    // NK1-8 is a DT (2A): no time of day stands in it, whatever its sender wrote; NK1-16 is a TS.
+    // NK1-8 is a DT (2A): it has no time of day, whatever its sender wrote; NK1-16 is a TS.
     for (sent, written) in [
         ("20240105101500-0600", "20240105"),
         ("20240105", "20240105"),
@@ -177,7 +177,7 @@ fn a_day_is_written_as_a_day() {
     }
 }
 
-/// The identifiers of PID-3 in what a message becomes, as system and value.
+/// Returns the identifiers of PID-3 after conversion, as system and value.
 fn systems(hd: &str) -> (String, String, bool) {
     let conversion = forward(&format!("PID|||1^^^{hd}^MR"), "Patient");
     let made = resource(&conversion, "Patient");
@@ -202,8 +202,8 @@ fn systems(hd: &str) -> (String, String, bool) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// Whatever a sender calls an OID, a UUID, a domain or a URI: it is one in FHIR's form or it is told, no two of them are
-    /// one system, and each comes back as it was sent.
+    /// A value declared as an OID, a UUID, a domain or a URI is one in FHIR's form or is reported,
+    /// no two of them share a system, and each comes back as it was sent.
     #[test]
     fn an_authority_is_a_uri_of_its_kind_or_told(
         ids in prop::collection::vec("[A-Za-z0-9]{1,6}( [a-z]{2})?(\\.[0-9]{1,5}){0,4}", 2),

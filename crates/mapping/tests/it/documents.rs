@@ -134,7 +134,7 @@ fn what_cannot_be_opened_needs_attention() {
     }
 }
 
-/// Each message type that carries OBX, and the segments before and behind one of them.
+/// Each message type that carries OBX, and the segments before and after one of them.
 const CARRIERS: [(&str, &[&str], &[&str]); 9] = [
     ("ADT^A01^ADT_A01", &["EVN|A01|20240105", PID, PV1], &[]),
     ("ORU^R01^ORU_R01", &[PID, OBR], &[]),

@@ -446,7 +446,7 @@ pub(crate) fn always(message: &Message, conversion: &Conversion) -> Result<(), T
     Ok(())
 }
 
-/// Law 1: every non-empty field is in exactly one of the report's lists.
+/// Checks law 1: every non-empty field is in exactly one of the report's lists.
 fn adds_up(message: &Message, conversion: &Conversion) -> Result<(), TestCaseError> {
     let report = &conversion.report;
     let lists = [

@@ -43,7 +43,7 @@ fn lines_are_a_text_and_results_are_not() {
         &["OBX|1|TX|A^A^L|||||||||F", "OBX|2|TX|A^A^L||two||||||F"],
         "\ntwo",
     );
-    // Of many senders only the first line has a status, and none has a code.
+    // Many senders give only the first line a status, and none a code.
     one(
         &[
             "OBX|1|TX|||IMPRESSION:||||||F",

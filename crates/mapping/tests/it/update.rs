@@ -190,7 +190,7 @@ fn nothing_is_invented() {
     assert!(unmapped.contains(&"PID-7".to_owned()), "{unmapped:?}");
 }
 
-/// Everything that PID tells of a person.
+/// Every field of PID that describes a person.
 const FULL: &str = "PID|1||1^^^&1.2.3&ISO||DOE^JANE|DOE^EVE|1981|F||2106-3^White^CDCREC|2 ST^^TOWN^^^^H||5550100^PRN^PH|5550101^WPN^PH|en|M|CAT||123-45-6788|D12^ST^20300101||2186-5^Not Hispanic^CDCREC|PARIS|Y|2|US|||20240101|Y";
 
 /// HL7 v2 2.5.3: `\"\"` takes back what the field said, with all that came with it.
@@ -210,7 +210,7 @@ fn a_null_leaves_nothing_of_its_field() {
     }
 }
 
-/// Without what US Core asks for and nothing told, whatever the order of fields.
+/// Returns the fields in sorted order, without those that US Core requires and no field supplied.
 fn sorted(value: &Value) -> Vec<String> {
     let Value::Object(fields) = value else {
         panic!("no object")

@@ -117,7 +117,7 @@ fn each_value_by_its_type_else_by_what_stands_there() {
         ("NUMERIC|X^X^L||98|mg/dL", "98 mg/dL"),
         ("nm|X^X^L||98|mg/dL", "98 mg/dL"),
         ("TEXT|X^X^L||10^3 cells", "10^3 cells"),
-        // Types of which FHIR has no value.
+        // Types for which FHIR has no value.
         ("TN|X^X^L||5550101", "5550101"),
         ("PN|X^X^L||TESTDOC^FINN^B.", "FINN B. TESTDOC"),
         (
@@ -214,7 +214,7 @@ fn a_null_leaves_no_unit_alone() {
             }
         }
     }
-    // What was there is taken back whole.
+    // The existing value is removed completely.
     let draft = |value: &str| {
         let obx = format!("OBX|1|NM|718-7^Hemoglobin^LN||{value}|g/dL|||||C");
         let made = convert("ORU^R01^ORU_R01", &report(&[&obx]));
@@ -357,7 +357,7 @@ proptest! {
         let coded = matches!(kind, "CWE" | "CE" | "CNE" | "IS" | "ID") || made.get("valueCodeableConcept").is_some();
         let report = convert("ORU^R01^ORU_R01", &report(&[&obx])).report;
         let told = report.unmapped.iter().any(|entry| entry.place.segment == *b"OBX" && entry.place.field == 5);
-        // The unit is there too: in the quantity, else beside the value that is none.
+        // The unit is present too: in the quantity, or beside a value that is not one.
         let is_unit_there = unit.is_empty() || text.contains(&format!("\"unit\":\"{unit}\""));
         prop_assert!(is_unit_there, "{} became {}", obx, text);
         if coded && told {
@@ -377,8 +377,8 @@ proptest! {
     }
 }
 
-/// A unit beside a text stands in an extension, and goes back to OBX-6 with its code and system. One line of TX comes back as
-/// ST, as every one-line text does.
+/// A unit beside a text becomes an extension and goes back to OBX-6 with its code and system. One
+/// line of TX comes back as ST, like every one-line text.
 #[test]
 fn a_unit_beside_a_text_comes_back() {
     for (kind, sent, unit) in [
