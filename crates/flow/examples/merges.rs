@@ -1,10 +1,10 @@
-//! What a merge costs as the record grows: `merges [N [ADDRESS]]`.
+//! A benchmark of the cost of a merge as the record grows: `merges [N [ADDRESS]]`.
 //!
 //! N records are registered and merged into one (A40), then N others each into a record of its own,
-//! over one connection whose answers are not waited for one by one. An acknowledgement means that the
-//! message is in the chart. One line for each quarter of the N: merges a second. Without an address
-//! the engine runs in this process, and its processor time stands beside them; a server at an address
-//! must acknowledge when mapped.
+//! over one connection with pipelined requests. An acknowledgement means that the message is in the
+//! chart. The output is one line for each quarter of the N, in merges per second. Without an
+//! address the engine runs in this process, and its processor time is printed beside the rates; a
+//! server at an address must acknowledge when mapped.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -133,7 +133,7 @@ fn send(address: SocketAddr, messages: impl Iterator<Item = String>) {
     reading.join().unwrap();
 }
 
-/// User and system time of this process; nothing where the system does not tell.
+/// Returns the user and system time of this process; none where the system does not report it.
 fn cpu_ms() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default();

@@ -1,10 +1,10 @@
-//! Who was merged into a record, apart from the rest of it.
+//! Links to merged records, kept separate from the rest of a Patient.
 //!
 //! Invariants:
-//! - what was merged into a record stays merged into it: a message tells of its own merges and takes
-//!   none back, so that no draft ever sees the earlier `replaces` links;
-//! - written, the earlier ones stand first among the links, in their order, and each is there once;
-//! - a record of a thousand merges is not copied and compared link by link for one more.
+//! - earlier merges into a record stay: a message carries its own merges and undoes none, so no
+//!   draft ever sees the earlier `replaces` links;
+//! - when written, the earlier links come first, in their order, and each occurs once;
+//! - a record with a thousand merges is not copied and compared link by link for one more.
 
 use super::find::Existing;
 use super::slot::Slot;
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 
 const KIND: &str = "replaces";
 
-/// Takes the links out of a Patient.
+/// Takes the `replaces` links out of a Patient.
 pub(super) fn take(patient: &mut Value) -> Vec<Value> {
     let is_replaced = |link: &Value| link.text("type") == Some(KIND);
     let Some(Value::Array(links)) = patient.get_mut("link") else {
@@ -29,7 +29,7 @@ pub(super) fn take(patient: &mut Value) -> Vec<Value> {
     replaced
 }
 
-/// Puts them back before all others.
+/// Puts the `replaces` links back before all others.
 pub(super) fn put_back(patient: &mut Value, mut replaced: Vec<Value>) {
     if replaced.is_empty() {
         return;
@@ -40,19 +40,19 @@ pub(super) fn put_back(patient: &mut Value, mut replaced: Vec<Value>) {
     patient.set("link", Value::Array(replaced));
 }
 
-/// The patients that a record replaces, as far as its links say.
+/// Returns the ids of the patients that a record replaces according to its links.
 pub(super) fn ids<'v>(links: impl Iterator<Item = &'v Value>) -> impl Iterator<Item = String> {
     let replaced = links.filter(|link| link.text("type") == Some(KIND));
     replaced.filter_map(|link| Some(other(link)?.strip_prefix("Patient/")?.to_owned()))
 }
 
-/// Says that the slot's record replaces another, unless it said so before.
+/// Adds a link from the slot's record to one that it replaces, unless it is there already.
 pub(super) fn ensure(slot: &mut Slot, reference: &str) {
     let is_new = {
         let before = slot.before.as_ref();
         let before = before.map_or(&[][..], |before| before.replaced.as_slice());
         let known: HashSet<&str> = before.iter().filter_map(other).collect();
-        // What the map told of may be there already.
+        // A link from the map may exist already.
         let is_known = |link: &Value| {
             link.text("type") == Some(KIND) && other(link).is_some_and(|id| known.contains(id))
         };
@@ -78,14 +78,15 @@ pub(super) fn ensure(slot: &mut Slot, reference: &str) {
     }
 }
 
-/// Where an element of the links is once so many stand before them; `None` for any other element.
+/// Returns the path of a link element after `n_before` links are put before it; `None` for any
+/// other element.
 pub(super) fn moved(element: &str, n_before: usize) -> Option<String> {
     let (place, rest) = element.strip_prefix("link[")?.split_once(']')?;
     let place: usize = place.parse().ok()?;
     Some(format!("link[{}]{rest}", place + n_before))
 }
 
-/// Whom a link names.
+/// Returns the record to which a link refers.
 pub(super) fn other(link: &Value) -> Option<&str> {
     link.get("other")?.text("reference")
 }
@@ -93,7 +94,7 @@ pub(super) fn other(link: &Value) -> Option<&str> {
 // === impl Existing ===
 
 impl Existing {
-    /// The patients that were merged into it.
+    /// Returns the patients that were merged into this one.
     pub(super) fn replaces(&self) -> impl Iterator<Item = String> {
         ids(self.replaced.iter().chain(self.value.each("link")))
     }

@@ -1,24 +1,25 @@
-//! One resource of a plan: as it was, and as it is to be.
+//! One resource of a plan: its state before the message and after it.
 //!
-//! Invariant: what no draft changes stays as it was read, and is written only where it has to hold.
+//! Invariant: a resource that no draft changes stays as read, and is written only to hold its
+//! version.
 
 use super::find::Existing;
 use super::replaced;
 use base::Timestamp;
 use fhir::build::Value;
 
-/// One resource.
+/// One resource of the plan.
 pub(super) struct Slot {
     pub(super) resource_type: &'static str,
     pub(super) id: String,
     pub(super) before: Option<Existing>,
-    /// What it is to be, where that may be something else.
+    /// New body, where it may differ.
     pub(super) value: Option<Value>,
     pub(super) lineage: Vec<mapping::Lineage>,
     pub(super) owned: bool,
-    /// It must be as it was seen, also where nothing of it changes.
+    /// True where the version must be as read, even if nothing of the resource changes.
     pub(super) is_held: bool,
-    /// Reached by the number of a patient that was merged into it: its own numbers stay.
+    /// True where it was found by the number of a patient merged into it: its own numbers stay.
     pub(super) is_alias: bool,
 }
 
@@ -33,13 +34,13 @@ impl Slot {
         }
     }
 
-    /// What it is to be.
+    /// Returns the new body.
     pub(super) fn now(&self) -> Option<&Value> {
         let before = self.before.as_ref().map(|before| &before.value);
         self.value.as_ref().or(before)
     }
 
-    /// What it is to be, whole: with the links to whom it replaced before. They and it are taken out.
+    /// Takes out the complete new body, including the links to records that it replaced earlier.
     pub(super) fn whole(&mut self) -> Option<Value> {
         let before = self.before.as_mut();
         let (was, replaced) = before.map_or((None, Vec::new()), |before| {
@@ -47,7 +48,7 @@ impl Slot {
             (Some(std::mem::take(&mut before.value)), replaced)
         });
         let mut value = self.value.take().or(was)?;
-        // A new link stands behind them.
+        // New links come after the earlier ones.
         for line in &mut self.lineage {
             if let Some(moved) = replaced::moved(&line.element, replaced.len()) {
                 line.element = moved;
@@ -57,7 +58,7 @@ impl Slot {
         Some(value)
     }
 
-    /// What it is to be, to change.
+    /// Returns the new body to change.
     pub(super) fn now_mut(&mut self) -> &mut Value {
         let before = self.before.as_ref().map(|before| &before.value);
         let resource_type = self.resource_type;
@@ -84,7 +85,7 @@ impl Slot {
         self.lineage.extend(applied.lineage);
     }
 
-    /// Also where only the time of the news moves: what is older than a repeat is older still.
+    /// Returns true also where only the event time moves: news older than a repeat is older still.
     pub(super) fn is_changed(&self, event: Option<Timestamp>) -> bool {
         let known = self.before.as_ref().and_then(|before| before.event);
         let holds = self.is_held && self.before.is_some();
