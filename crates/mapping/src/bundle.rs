@@ -1,4 +1,4 @@
-//! Converts a conversion to a FHIR Bundle.
+//! Builds a FHIR Bundle from a conversion.
 
 use crate::Conversion;
 use crate::draft::Draft;

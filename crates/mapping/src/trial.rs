@@ -1,4 +1,4 @@
-//! Runs the tests that stand beside the rows.
+//! Runs the tests that are written beside the rows.
 
 use crate::diagnostic::Spot;
 use crate::syntax::{Block, Expectation, MapBlock, MapKind, TestBlock};

@@ -15,14 +15,14 @@ use crate::program::{KeyPart, Source};
 /// How a source's visits without a number are identified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Visits {
-    /// By the account, else by the admission, else by being open.
+    /// The account, else the admission, else the one open visit.
     #[default]
     Either,
-    /// The account number stands for the visit number (PID-18; IHE RAD TF-2, 4.1.4.1.2.4).
+    /// The account number in place of the visit number (PID-18; IHE RAD TF-2, 4.1.4.1.2.4).
     Account,
-    /// The time of admission tells visits apart (PV1-44).
+    /// The time of admission (PV1-44).
     Admission,
-    /// Not at all.
+    /// Nothing: such a message makes no visit.
     None,
 }
 

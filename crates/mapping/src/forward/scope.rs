@@ -22,7 +22,7 @@ pub(crate) struct Scope<'a, 'm> {
     pub(crate) cell: Option<Cell<'m>>,
     /// The parts of the current value, if they were split already.
     pub(crate) parts: Option<&'a [&'m [u8]]>,
-    /// A bit for each of those parts that has a value; all bits if nobody looked.
+    /// A bit for each of those parts that has a value; all bits if this was not determined.
     pub(crate) valued: u64,
     /// The current group, in an `each` over groups.
     pub(crate) members: &'a [Source],
