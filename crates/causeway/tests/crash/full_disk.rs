@@ -1,5 +1,5 @@
-//! A whole site on a disk that fills up: no acknowledgement and no write, reads go on and are
-//! audited, `/readyz` says how it stands, and everything goes on by itself when there is room.
+//! A site on a disk that fills up: no acknowledgements and no writes, reads continue and are audited,
+//! `/readyz` reports the state, and everything resumes by itself once there is space.
 
 use crate::console_client::Client;
 use crate::process::{Running, causeway, stdout_of};
@@ -82,7 +82,8 @@ fn caller(site: &Site, running: &Running) -> Caller {
     }
 }
 
-/// Refused without a reason; with one, the pages open, and each says so.
+/// Checks that emergency access is refused without a reason, and that with one the pages open and say
+/// so.
 fn emergency_at_the_console(person: &mut Client) {
     let refused = person.get("/patients");
     assert_eq!(refused.status, 503);
@@ -136,7 +137,7 @@ fn a_full_disk_refuses_writes_reads_on_and_comes_back() {
     assert_eq!(person.get("/patients").status, 200);
 
     disk.fill();
-    // What the files had left over takes a few more.
+    // The space left over in the files takes a few more.
     let refused = (0..400).find(|n| !send(&format!("F{n}"), 3000));
     assert!(refused.is_some(), "no message was refused on a full disk");
     let refused = format!("F{}", refused.unwrap());
@@ -161,7 +162,7 @@ fn a_full_disk_refuses_writes_reads_on_and_comes_back() {
     );
     assert_eq!(caller.put("zz-refused"), 507);
 
-    // The part for ordinary reads has an end, and an emergency goes on.
+    // The part for ordinary reads runs out, while emergency reads continue.
     let until_refused = |purpose: Option<&str>| {
         (0..20_000).find(|_| caller.ask("/fhir/Patient/zz-before", purpose).status == 503)
     };

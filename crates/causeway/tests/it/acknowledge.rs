@@ -1,4 +1,4 @@
-//! Each way to acknowledge, as a site configures it and a sender meets it.
+//! Each acknowledgement policy, as a site configures it and a sender sees it.
 
 use crate::messages::ADMISSION;
 use crate::process::{Running, stdout_of};
@@ -17,7 +17,7 @@ fn each_policy_checks_serves_and_says_what_it_means() {
         };
         let said = site.send("a.hl7", ADMISSION);
         assert!(said.contains("AA"), "{policy}: {said}");
-        // `received` promises no more than the disk.
+        // `received` promises only that the message is on disk.
         if policy != "received" {
             let found = site.get("/Patient?identifier=123");
             assert_eq!(

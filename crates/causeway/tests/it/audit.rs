@@ -1,5 +1,5 @@
-//! Heads of the audit chain that were sent away find what the log alone cannot: that it was put back
-//! to an older copy, made anew, or cut together with its head file.
+//! Heads of the audit chain kept off the machine reveal what the log alone cannot: that it was replaced
+//! by an older copy, recreated, or truncated together with its head file.
 
 use crate::process::causeway;
 use crate::site::{SMALL, Site, eventually};
@@ -32,7 +32,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Whether `verify` finds the log whole, and what it said.
+/// Runs `verify`; returns true if it finds the log intact, and its output.
 fn verify(site: &Site, more: &[&str]) -> (bool, String) {
     let data = site.data().display().to_string();
     let mut args = vec!["audit", "verify", "--data", &data];
@@ -71,7 +71,7 @@ fn heads_find_a_log_that_was_rolled_back_made_anew_or_cut() {
     let (whole, said) = verify(&site, &["--heads", &held, "--key", key.trim()]);
     assert!(whole, "{said}");
 
-    // Put back to the older copy, head file and all: the log by itself is whole.
+    // Replaced by the older copy together with its head file: the log by itself is intact.
     let audit = site.data().join("audit");
     fs::remove_dir_all(&audit).unwrap();
     copy(&older, &audit);
@@ -80,7 +80,7 @@ fn heads_find_a_log_that_was_rolled_back_made_anew_or_cut() {
     let (whole, said) = verify(&site, &["--heads", &held]);
     assert!(!whole && said.contains("ends at entry"), "{said}");
 
-    // Gone on with from there, so that it is as long as it was.
+    // Continued from there until it is as long as it was.
     site.restart();
     for _ in 0..9 {
         site.get("/Patient");
@@ -160,7 +160,7 @@ fn entries_are_exported_and_counted_and_that_is_in_the_log() {
     assert_eq!(ask(&["export", "--actor", "nobody-at-all"]), "");
     let report = ask(&["report"]);
     assert!(report.contains("search-type"), "{report}");
-    // The asking itself, with what was asked for.
+    // The query itself is recorded, with its filters.
     let own = eventually(|| {
         let text = ask(&["export"]);
         text.contains("export actor=nobody-at-all").then_some(text)
@@ -189,7 +189,7 @@ fn heads_go_to_a_syslog_server() {
     stop(&mut site);
     let n_read = server.recv(&mut buf).unwrap();
     let last = String::from_utf8(buf[..n_read].to_vec()).unwrap();
-    // The server's file is what `verify` reads, with its own words before the JSON.
+    // `verify` reads the syslog server's own file, which has a prefix before the JSON.
     let file = site.folder.path().join("syslog");
     fs::write(&file, format!("{first}\n{last}\n")).unwrap();
     let (whole, said) = verify(&site, &["--heads", &file.display().to_string()]);

@@ -1,5 +1,5 @@
 //! Data directories of earlier builds (`testdata/compat`): each later build opens a copy, reads, searches,
-//! replays and goes on with it.
+//! replays and continues to use it.
 
 use crate::process::{Running, causeway, stdout_of};
 use crate::site::{Site, eventually};
@@ -26,7 +26,7 @@ acknowledge = "received"
 listen = "127.0.0.1:0"
 "#;
 
-/// States of the messages, by number.
+/// Returns the states of the messages, by number.
 const STATES: [(u64, &str); 13] = [
     (1, "mapped"),
     (2, "mapped"),
@@ -94,7 +94,7 @@ fn is_ready(running: &Running) -> String {
     answer.body_mut().read_to_string().unwrap()
 }
 
-/// Values of hemoglobin of record 1001, newest version first.
+/// Returns the hemoglobin values of record 1001, newest version first.
 fn hemoglobin(site: &Site) -> Vec<String> {
     let found = site.get("/Observation?code=718-7");
     let entries = found["entry"].as_array().unwrap();
@@ -135,7 +135,7 @@ fn reads(site: &Site) {
     assert_eq!(gone["entry"][0]["request"]["method"], "DELETE");
 }
 
-fn goes_on(site: &Site) {
+fn accepts_new_messages(site: &Site) {
     let data = site.data().display().to_string();
     let replayed = stdout_of(&["messages", "replay", "4", "6", "--data", &data]);
     assert!(replayed.contains("\"queued\":true"), "{replayed}");
@@ -148,7 +148,7 @@ fn goes_on(site: &Site) {
             .then_some(())
     });
     assert_eq!(hemoglobin(site).first().unwrap(), "10.6");
-    // What was skipped lets the parked one go on.
+    // Skipping the message lets the parked one proceed.
     stdout_of(&[
         "messages", "skip", "12", "--reason", "test", "--data", &data,
     ]);
@@ -170,7 +170,7 @@ fn data_of_every_earlier_build_is_opened_and_gone_on_with() {
         }
         n_builds += 1;
         let mut site = open(&build);
-        // As it was, before this build has written to it.
+        // Unchanged, before this build has written to it.
         let untouched = tempfile::tempdir().unwrap();
         unpack(&build, untouched.path());
         let old = untouched.path().display().to_string();
@@ -178,7 +178,7 @@ fn data_of_every_earlier_build_is_opened_and_gone_on_with() {
         assert!(verified.status.success(), "{verified:?}");
         assert_eq!(is_ready(site.running()), "ready\n", "{}", build.display());
         reads(&site);
-        goes_on(&site);
+        accepts_new_messages(&site);
         site.running.take().unwrap().kill();
         site.restart();
         assert_eq!(is_ready(site.running()), "ready\n");

@@ -1,4 +1,4 @@
-//! The console as a person meets it: over HTTP, and in a real Chromium where there is one.
+//! The console as a person uses it: over HTTP, and in a real Chromium if available.
 
 use crate::browser::{Browser, faults_of_page, too_faint};
 use crate::console_client::{Client, PASSWORD};
@@ -7,7 +7,7 @@ use crate::process::Running;
 const ENTER: &str = "\u{e007}";
 const ESCAPE: &str = "\u{e00c}";
 
-/// A demo with some traffic behind it.
+/// Starts a demo with some traffic already received.
 fn demo(data: &std::path::Path) -> Running {
     Running::demo(data, &["--seed", "7", "--rate", "400", "--messages", "160"])
 }
@@ -113,7 +113,7 @@ fn nobody_gets_in_without_a_session() {
         "{policy}"
     );
 
-    // A form counts only with the session's token, and leads nowhere else.
+    // A form is accepted only with the session's token, and redirects only within the site.
     let refused = client.post("/theme", &[("csrf", "guess"), ("theme", "dark")]);
     assert_eq!(refused.status, 403);
     let csrf = page.csrf().to_owned();
@@ -128,7 +128,7 @@ fn nobody_gets_in_without_a_session() {
     assert_eq!((chosen.status, chosen.to.as_str()), (303, "/"));
     assert!(chosen.cookie.contains("causeway_theme=dark"));
 
-    // What is typed does not come back in an address.
+    // Typed text does not appear in an address.
     let found = client.post("/find", &[("csrf", &csrf), ("find", "ZZTEST")]);
     assert!(
         found.to.starts_with("/find/") && !found.to.contains("ZZTEST"),
@@ -242,7 +242,7 @@ fn overview(browser: &Browser) {
     assert!(browser.text("main").contains("Applied to the chart"));
 }
 
-/// Opens a result in the list and looks around in it; its address.
+/// Opens a result in the list and explores it; returns its address.
 fn messages(browser: &Browser, base: &str) -> String {
     browser.go(&format!("{base}/messages?type=ORU&state=mapped"));
     assert!(
@@ -259,7 +259,7 @@ fn messages(browser: &Browser, base: &str) -> String {
     assert!(0 < browser.count("#became .diff tbody tr"));
     assert!(browser.text("#path").contains("Applied to the chart"));
 
-    // Pointing at a field lights the value that came of it.
+    // Pointing at a field highlights the value derived from it.
     browser.script("document.querySelector('#became tr[data-field^=\"OBX.1-\"]').dispatchEvent(new MouseEvent('mouseover', {bubbles: true}))");
     assert!(browser.count(".raw .lit") == 1 && 1 <= browser.count(".tree .lit"));
 
@@ -273,7 +273,7 @@ fn messages(browser: &Browser, base: &str) -> String {
     address
 }
 
-/// From the list of patients to a value and back to its field; the address of the chart.
+/// Goes from the list of patients to a value and back to its field; returns the address of the chart.
 fn chart(browser: &Browser, base: &str) -> String {
     browser.go(&format!("{base}/messages?type=ORU&state=mapped"));
     browser.click("tbody tr:first-child a.open");
@@ -326,7 +326,7 @@ fn keyboard(browser: &Browser, base: &str) {
     browser.wait_for("the search", "document.activeElement.id === 'find'");
 }
 
-/// The raw text stays on the screen beside what became of it.
+/// Checks that the raw text stays on the screen beside its result.
 fn beside(browser: &Browser, base: &str) {
     browser.resize(1440, 900);
     browser.go(&format!("{base}/messages?type=ORU%5ER01&state=mapped"));
@@ -343,7 +343,7 @@ fn beside(browser: &Browser, base: &str) {
     assert!((48.0..400.0).contains(&top), "{top}");
 }
 
-/// What would be cut on a phone stands on two lines, and the open tab can be seen.
+/// Checks that on a phone, text that would be cut off wraps to two lines and the open tab is visible.
 fn phone(browser: &Browser, base: &str, chart: &str) {
     browser.resize(390, 844);
     for page in [
@@ -358,7 +358,7 @@ fn phone(browser: &Browser, base: &str, chart: &str) {
                    .filter((list) => list.clientWidth < list.scrollWidth).length";
         assert_eq!(browser.script(cut), 0, "{page}");
     }
-    // The record numbers can be read, on the list and on the chart.
+    // The record numbers are legible, on the list and on the chart.
     for (page, numbers) in [
         ("/patients", ".persons .number"),
         (chart, ".bandnumbers li"),
@@ -384,7 +384,7 @@ fn flow_name(browser: &Browser, base: &str) -> String {
     browser.text("tbody a.open")
 }
 
-/// Every page, at three widths and in both themes.
+/// Checks every page at three widths and in both themes.
 fn every_page(browser: &Browser, base: &str, pages: &[String]) {
     let mut faults = Vec::new();
     for scheme in ["light", "dark"] {

@@ -1,11 +1,11 @@
-//! The console's forms and cookies, without a browser.
+//! A client for the console's forms and cookies, without a browser.
 
 use std::time::Duration;
 
-/// What [`Client::log_in`] chooses where a password is to be chosen.
+/// The password that [`Client::log_in`] chooses when one has to be chosen.
 pub const PASSWORD: &str = "four words that differ";
 
-/// A client that keeps no cookie of its own and follows nothing.
+/// A client that stores no cookies of its own and follows no redirects.
 pub struct Client {
     agent: ureq::Agent,
     base: String,
@@ -49,7 +49,7 @@ impl Client {
         Answer::of(request.send_form(form.iter().copied()).unwrap())
     }
 
-    /// With the first-login secret, and a password chosen; or with that password, once it is.
+    /// Logs in with the first-login secret and chooses a password, or with that password once chosen.
     pub fn log_in(&mut self, secret: &str) -> Answer {
         let answer = self.enter(secret);
         match answer.status {
@@ -68,7 +68,7 @@ impl Client {
         }
     }
 
-    /// Name and password, and no more.
+    /// Sends only the name and password.
     pub fn enter(&mut self, secret: &str) -> Answer {
         let answer = self.post(
             "/login",

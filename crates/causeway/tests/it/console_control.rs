@@ -111,7 +111,7 @@ fn the_log_is_narrowed_and_sorted() {
         (page.contains("applied to the chart") && page.contains("opened")).then_some(page)
     });
     assert!(all.contains("the flows"));
-    // People first: what the flows do would bury it.
+    // People first: the entries of the flows would bury theirs.
     let people = client.get("/audit").text;
     assert!(people.contains("logged in") && !people.contains("applied to the chart"));
     let message = client.get(&format!("/audit?who=all&message={number}")).text;
@@ -126,7 +126,7 @@ fn the_log_is_narrowed_and_sorted() {
     }
     let seen = client.get("/audit?what=seen").text;
     assert!(!seen.contains("logged in") && seen.contains("opened"));
-    // A token's accesses are an application's.
+    // Accesses with a token count as an application's.
     let token = stdout_of(&["token", "--data", &site.data().display().to_string()]);
     assert!(token.starts_with("cw1."));
     site.get("/Patient");
@@ -171,7 +171,7 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
     let mut client = signed_in(&site, site.running().secret.as_deref().unwrap());
     let csrf = client.get("/messages").csrf().to_owned();
     let mut form = vec![("csrf", csrf.as_str()), ("action", "replay")];
-    // Nothing is done before the number was shown and a reason is given.
+    // Nothing is done until the number has been shown and a reason given.
     let asked = client.post("/messages/batch", &form);
     assert_eq!(asked.status, 200);
     assert!(asked.text.contains("Replay 9 messages?"), "{}", asked.text);
@@ -180,7 +180,7 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
     form.extend([("n", "9"), ("last", &last)]);
     let unsaid = client.post("/messages/batch", &form);
     assert!(unsaid.text.contains("give a reason"), "{}", unsaid.text);
-    // Fewer than match were shown: the new number is shown first.
+    // If more match than were shown, the new number is shown first.
     let mut fewer = form.clone();
     fewer.retain(|(name, _)| *name != "n");
     fewer.extend([("n", "8"), ("why", "a test")]);
@@ -200,7 +200,7 @@ fn a_bulk_action_goes_on_after_the_process_was_killed() {
     assert!(page.contains("requested by admin") && page.contains("a test"));
     let queues = client.get("/queues").text;
     assert!(queues.contains(&address), "found again without its address");
-    // The same nine messages, and the chart says what it said.
+    // The same nine messages, and the chart is unchanged.
     let overview = client.get("/").text;
     assert!(
         overview.contains("data-live=\"n-applied\">9<"),

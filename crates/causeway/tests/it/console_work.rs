@@ -1,12 +1,12 @@
-//! Work in the console, in a real Chromium: documents read in place, messages edited, held, sent on
-//! and replayed by the list.
+//! Work in the console, in a real Chromium: documents read in place, messages edited, held, sent to
+//! another flow and replayed from the list.
 
 use crate::browser::Browser;
 use crate::messages::{ADMISSION, DOCUMENTS, RESULT};
 use crate::site::{Site, eventually, write};
 use serde_json::json;
 
-/// A site with a person in it, and a browser that is signed in.
+/// Starts a site with one person, and a browser that is signed in.
 fn start(test: &str, messages: &[(&str, &str)]) -> Option<(Site, Browser, String)> {
     let browser = Browser::start(test)?;
     let site = Site::start();
@@ -116,7 +116,7 @@ fn a_message_is_edited_and_sent_again() {
         "{}",
         browser.text("#checked")
     );
-    // What changed after it was shown is shown again.
+    // An edit that changed after it was shown is shown again.
     browser.write("#why", "transcription error");
     change("11.40", "11.50");
     browser.click("button[value=send]");
@@ -224,7 +224,7 @@ fn a_flow_is_stopped_and_started() {
     browser.wait_for("the question", "document.getElementById('why')");
     let told = browser.text("main");
     assert!(told.contains("0 messages came in the last hour"), "{told}");
-    // Without a reason the browser itself says so; a form without one stops nothing.
+    // Without a reason the browser itself objects; a form without one stops nothing.
     browser.script("document.getElementById('why').required = false");
     browser.click("button[value=stop]");
     browser.wait_for("the notice", "document.querySelector('[role=alert]')");
@@ -250,7 +250,7 @@ fn a_flow_is_stopped_and_started() {
         "document.querySelector('a[href=\"/flows/adt/stop\"]')",
     );
     assert!(site.send("a.hl7", ADMISSION).contains("MSA|AA|A1"));
-    // The feed has its sender's name, and the port is open and heard of.
+    // The feed has its sender's name, the port is open and the sender was heard from.
     browser.go(&format!("{base}/flows"));
     assert!(
         browser.text("tbody").contains("ADT at HOSP"),
@@ -278,7 +278,7 @@ fn the_rows_of_a_map_run_as_one_types() {
         "{}",
         browser.text("#trial")
     );
-    // What is typed is run at once.
+    // Typed text is run at once.
     browser.script(
         "const text = document.getElementById('try-text');
          text.value = text.value.replace('19800102', '19810304');
@@ -313,7 +313,7 @@ fn queues_show_what_waits_and_the_overview_its_span() {
             .text(".attention")
             .contains("not a production message")
     );
-    // What is counted is what opens, here and on the overview.
+    // Each count opens exactly the messages counted, here and on the overview.
     for page in ["/queues", "/"] {
         browser.go(&format!("{base}{page}"));
         browser.click("#attention-title a, .attention h2 a");
@@ -383,14 +383,14 @@ fn a_list_tells_of_what_comes_and_keeps_its_place() {
     assert_eq!(browser.count("#messages tbody tr"), 4);
     assert!(browser.text("#how-many").starts_with("4 messages"));
     assert!(browser.script("return document.getElementById('fresh').hidden") == json!(true));
-    // Pages of numbers follow too.
+    // Pages with counts update too.
     browser.go(&format!("{base}/flows"));
     site.send("n.hl7", &ADMISSION.replace("|A1|", "|N9|"));
     browser.wait_for(
         "the new sum",
         "document.querySelector('td[data-label=received]').textContent === '5'",
     );
-    // One clock, and its name.
+    // One time zone, and its name.
     let zone = browser.script("return Intl.DateTimeFormat().resolvedOptions().timeZone");
     let title = browser.script("return document.querySelector('.clock').title");
     let starts = title.as_str().unwrap().starts_with(zone.as_str().unwrap());
@@ -413,7 +413,7 @@ fn an_edit_that_is_refused_keeps_its_text() {
             json!(to)
         ));
     };
-    // What the door refuses, the preview refuses: MSH-10, MSH-11, MSH-9.
+    // The preview refuses what the flow refuses on arrival: MSH-10, MSH-11, MSH-9.
     for (from, to, told) in [
         ("|R1|P|", "||P|", "msh-10"),
         ("||P|2", "|R1|T|2", "production"),
@@ -438,7 +438,7 @@ fn an_edit_that_is_refused_keeps_its_text() {
         "the way to send",
         "document.querySelector('button[value=send]')",
     );
-    // The flow that it goes to is gone by the time it is sent.
+    // The target flow is gone by the time the message is sent.
     browser.script(
         "const flow = document.querySelector('[name=flow]');
          const other = document.createElement('option');

@@ -1,4 +1,5 @@
-//! A wrong filter is an error that names it, never everything: in the console, the API and the commands.
+//! An invalid filter is an error that names it and never selects everything: in the console, the API and
+//! the commands.
 
 use crate::console_client::Client;
 use crate::messages::ADMISSION;

@@ -1,4 +1,4 @@
-//! HL7 v2 history under a flow's settings: the same journal, states and chart as over the wire.
+//! Import of HL7 v2 history under a flow's settings: the same journal, states and chart as over MLLP.
 
 use crate::messages::{ADMISSION, RESULT};
 use crate::process::{causeway, stdout_of};
@@ -7,8 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Messages of some weeks: patients, results, a training message, one without a control id, one that
-/// no map takes, one that repeats another.
+/// Returns messages of some weeks: patients, results, a training message, one without a control id, one
+/// without a map, one that repeats another.
 fn history() -> Vec<String> {
     let mut messages = Vec::new();
     for n in 0..12 {
@@ -43,7 +43,7 @@ fn import(args: &[&str]) -> Value {
     })
 }
 
-/// How many messages stand where, and how many resources of each type there are.
+/// Returns the number of messages by state, and of resources by type.
 fn account(site: &Site) -> (BTreeMap<String, usize>, BTreeMap<String, u64>) {
     let data = site.data().display().to_string();
     let listed = stdout_of(&[
@@ -67,12 +67,12 @@ fn site(folder: &Path) -> String {
     write(folder, "causeway.toml", SMALL)
 }
 
-/// The law: whatever way the messages come, they end in the same states and make the same chart.
+/// Checks the law: whichever way messages arrive, they end in the same states and make the same chart.
 #[test]
 fn history_ends_where_the_wire_would_have_led_it() {
     let sent = Site::start();
     for (n, message) in history().iter().enumerate() {
-        // Some are refused; what is kept of them is compared.
+        // Some are refused; what is kept of them is compared too.
         let path = write(sent.folder.path(), &format!("{n}.hl7"), message);
         causeway(&["send", sent.mllp(), &path]);
     }
@@ -109,7 +109,7 @@ fn history_ends_where_the_wire_would_have_led_it() {
     let n_attention: usize = of_wire.map(|(_, n)| n).sum();
     assert!(3 <= n_attention, "{expected:?}");
     assert_eq!(done["states"]["needs attention"], n_attention, "{done}");
-    // Again: nothing is taken twice, whatever the window for repeats says.
+    // Again: no message is taken twice, whatever the deduplication window.
     let again = import(&["-c", &config, "--flow", "adt", &inputs]);
     assert_eq!(
         (&again["messages"], &again["known"]),

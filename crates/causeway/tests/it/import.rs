@@ -1,4 +1,4 @@
-//! `causeway import` begun again: after a kill, and for good measure.
+//! `causeway import` run again: after a kill, and without one.
 
 use crate::process::stdout_of;
 use crate::site::{Site, write};
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A transaction that makes a patient and two results under new ids.
+/// Returns a transaction that creates a patient and two results under new ids.
 fn bundle(n: usize) -> String {
     let result = |code: usize| {
         format!(
@@ -60,7 +60,7 @@ fn what_was_imported_before_is_there_once() {
     let copies = copies.display().to_string();
     assert_eq!(numbers(&import(&data, &copies)), (3, 9));
 
-    // Lines with and without an id: the one is the same resource, the other the same line.
+    // Lines with an id are recognized by resource, lines without one by content.
     let lines = write(
         folder.path(),
         "lines.ndjson",
@@ -101,7 +101,7 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     let (new, there) = numbers(&import(&data, &inputs));
     assert_eq!(new + there, 3 * N as u64);
     assert_eq!(numbers(&import(&data, &inputs)), (0, 3 * N as u64));
-    // Each patient is there once.
+    // Each patient is stored once.
     let chart =
         store::chart::Chart::open(Path::new(&data), store::chart::Options::default()).unwrap();
     let statistics = chart.statistics().unwrap();
@@ -113,18 +113,19 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
         found.map_or(0, |(_, n)| *n)
     };
     assert_eq!(n_of("Observation"), 2 * N as u64);
-    // The sources' records, and the person of each.
+    // The sources' records, and the person for each.
     assert!([N as u64, 2 * N as u64].contains(&n_of("Patient")));
     chart.close();
 }
 
-/// Client and server die in turn; what is begun again over the network is there once, as offline.
+/// Kills client and server in turn; an import restarted over the network stores each resource once, as
+/// offline.
 #[test]
 fn an_import_over_the_network_goes_on_where_it_was() {
     const N: u64 = 200;
     let mut site = Site::start();
     let inputs = inputs(site.folder.path(), N as usize);
-    // Beside them what brings its ids, what brings none, and a batch.
+    // In addition, resources with ids, resources without ids, and a batch.
     let folder = Path::new(&inputs);
     write(
         folder,
@@ -188,7 +189,7 @@ fn an_import_over_the_network_goes_on_where_it_was() {
     for (name, n_of_it) in [("Zztest0", 1), ("Zztest199", 1), ("Zztest9001", 1)] {
         let found = site.get(&format!("/Patient?family={name}"));
         let entries = found["entry"].as_array().unwrap();
-        // The source's record, and its person where it has one.
+        // The source's record, and its person if it has one.
         let records = entries
             .iter()
             .filter(|entry| entry["resource"]["meta"]["tag"].is_null());
@@ -197,7 +198,7 @@ fn an_import_over_the_network_goes_on_where_it_was() {
     let male = site.get("/Patient?gender=male");
     assert_eq!(male["entry"].as_array().unwrap().len(), 1, "{male}");
 
-    // A batch whose second entry fails is told, and its others are there.
+    // A batch whose second entry fails is reported, and its other entries are stored.
     let half = r#"{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Patient","gender":"unknown"},"request":{"method":"POST","url":"Patient"}},{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Nothing"}}]}"#;
     let half = write(site.folder.path(), "half.json", half);
     for expected in [(1, 0), (0, 1)] {

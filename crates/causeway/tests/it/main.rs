@@ -11,6 +11,7 @@
 
 mod acknowledge;
 mod audit;
+mod before_login;
 mod browser;
 mod clients;
 mod commands;
@@ -19,7 +20,6 @@ mod console;
 mod console_client;
 mod console_control;
 mod console_work;
-mod door;
 mod filters;
 mod history;
 mod import;
@@ -30,8 +30,8 @@ mod paths;
 mod private;
 mod process;
 mod refusals;
+mod reports;
 mod site;
 mod story;
-mod told;
 mod verify;
 mod wire;

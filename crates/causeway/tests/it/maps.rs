@@ -1,4 +1,4 @@
-//! A site's maps: checked with their tests, used by `convert`, read again without a restart.
+//! A site's maps: checked with their tests, used by `convert`, reloaded without a restart.
 
 use crate::messages::ADMISSION;
 use crate::process::{causeway, stdout_of};
@@ -63,7 +63,7 @@ fn check_runs_the_tests_of_a_dialect_under_it() {
         (&told["ok"], &told["tests"]["ofSite"]),
         (&Value::Bool(true), &1.into())
     );
-    // Those beside the built-in rows ran too: a site's rows may change what they say.
+    // The tests of the built-in maps ran too: a site's rows may change their results.
     assert!(10 < told["tests"]["ran"].as_u64().unwrap(), "{told}");
 }
 
@@ -90,7 +90,7 @@ fn check_names_a_test_that_does_not_hold() {
 
 #[test]
 fn check_prints_doubts_and_ends_well() {
-    // Two rows for one element: the later one wins, which may be what is meant.
+    // Two rows for one element: the later one wins, which may be intended.
     let doubtful = with_extension(&race_as("extension(own-race).valueString", RACE))
         + "\nsegment OBX -> Observation\nOBX-5 -> valueString : text when OBX-2 in (ZZ)\n\
            OBX-4 -> valueString : text when OBX-2 in (ZZ)\n";
@@ -139,7 +139,7 @@ fn convert_reads_a_message_as_the_site_s_flow_would() {
     );
 }
 
-/// A running site with that map.
+/// Starts a site with that map.
 fn running(maps: &str) -> Site {
     let (folder, _) = site_with(maps);
     let mut site = Site {
@@ -174,7 +174,7 @@ fn maps_are_read_again_without_a_restart() {
     site.send("a.hl7", ADMISSION);
     let before = version(&site);
 
-    // A map that does not bind, and one whose test fails, leave those in use as they are.
+    // A map that does not bind, and one whose test fails, leave the current maps in use.
     for (broken, told) in [
         (
             first.replace("PID-10 ->", "PID-10 -> nowhere :"),
@@ -212,7 +212,7 @@ fn maps_are_read_again_without_a_restart() {
     assert_ne!(before, after);
     assert!(done.contains(&before) && done.contains(&after), "{done}");
 
-    // A replay says under which version it runs, and under which it ran before.
+    // A replay reports the version it runs under and the version it ran under before.
     let replayed = text(&ask(&site, &["messages", "replay", "1"])).0;
     let replayed: Value = serde_json::from_str(&replayed).unwrap();
     assert_eq!(replayed["mapVersionBefore"], before.as_str());

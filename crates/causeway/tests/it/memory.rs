@@ -1,5 +1,5 @@
-//! What a hostile sender takes of memory: the real process, and the high-water mark that Linux
-//! keeps of it.
+//! The memory that a hostile sender can use: the real process, and its high-water mark as recorded by
+//! Linux.
 
 use crate::process::{Running, stdout_of};
 use crate::site::{SMALL, Site, eventually};
@@ -11,7 +11,7 @@ const MIB: usize = 1 << 20;
 /// The default of `max_frame_bytes`.
 const CAP: usize = 16 * MIB;
 
-/// The most that the process has had in memory; nothing where the system does not say.
+/// Returns the peak memory of the process, or nothing if the system does not report it.
 fn high_water(running: &Running) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -19,15 +19,14 @@ fn high_water(running: &Running) -> Option<usize> {
     Some(kilobytes << 10)
 }
 
-/// Sends one frame without waiting for anybody, then reads what is answered until the other side
-/// closes.
+/// Sends one frame without waiting for a response, then reads responses until the other side closes.
 fn exchange(site: &Site, message: &[u8]) -> String {
     let address = site.mllp().trim_start_matches("mllp://");
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
-    // A listener that has read enough may close before all is written.
+    // A listener that has read enough may close before everything is written.
     let sent = stream
         .write_all(b"\x0b")
         .and_then(|()| stream.write_all(message))
@@ -44,12 +43,13 @@ fn message(control_id: &str, rest: &str) -> Vec<u8> {
     format!("{header}{control_id}|P|2.5.1\r{patient}{rest}").into_bytes()
 }
 
-/// What a server takes above its start, once it has answered `bytes` by what contains `told`.
-fn taken_by(bytes: &[u8], told: &str) -> Option<usize> {
+/// Returns the memory that a server used beyond its start to answer `bytes` with a text that contains
+/// `expected`.
+fn memory_used_by(bytes: &[u8], expected: &str) -> Option<usize> {
     let site = Site::start();
     let before = high_water(site.running())?;
     let answer = exchange(&site, bytes);
-    assert!(answer.contains(told), "{told}: {answer}");
+    assert!(answer.contains(expected), "{expected}: {answer}");
     Some(high_water(site.running())? - before)
 }
 
@@ -60,32 +60,32 @@ fn whatever_comes_takes_no_more_memory_than_a_few_frames() {
     let repeats = "ZZZ|".to_owned() + &"1~".repeat(7_500_000);
     let escapes = "ZZZ|".to_owned() + &"\\H\\".repeat(5_000_000);
     let noise = |n: usize| (n * 7 + n / 251) as u8 | 0x80;
-    for (bytes, told) in [
+    for (bytes, expected) in [
         (message("E1", &endless), "MSA|AR|E1"),
         (message("E2", &segments), "MSA|AR|E2"),
         (message("E3", &repeats), "MSA|AR|E3"),
-        // Long, and a message all the same.
+        // Long, but still a valid message.
         (message("E4", &escapes), "MSA|AA|E4"),
         ((0..20 * MIB).map(noise).collect(), ""),
     ] {
-        let Some(taken) = taken_by(&bytes, told) else {
+        let Some(taken) = memory_used_by(&bytes, expected) else {
             let test = "whatever_comes_takes_no_more_memory_than_a_few_frames";
             testkit::skipped(test, "no /proc/PID/status", "run on Linux");
             return;
         };
-        // The frame, its way into the journal, and what its answer needs.
-        assert!(taken < 6 * CAP, "{told}: {} MiB", taken / MIB);
+        // The frame, its copies on the way into the journal, and the memory for its answer.
+        assert!(taken < 6 * CAP, "{expected}: {} MiB", taken / MIB);
     }
 }
 
-/// Letters that no compressor makes much of.
+/// Returns letters that barely compress.
 fn noise(n_bytes: usize) -> String {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let letter = |_| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        // None that separates or escapes.
+        // No separators or escape characters.
         char::from(b'0' + (state % 40) as u8)
     };
     (0..n_bytes).map(letter).collect()
@@ -103,7 +103,7 @@ fn the_largest_frame_is_in_memory_once() {
     };
     site.restart();
     let Some(before) = high_water(site.running()) else {
-        println!("skipped: the system does not tell a process's memory");
+        println!("skipped: the system does not report a process's memory");
         return;
     };
     let sent = message(
@@ -124,7 +124,7 @@ fn the_largest_frame_is_in_memory_once() {
     std::thread::sleep(Duration::from_secs(1));
     let taken = high_water(site.running()).unwrap() - before;
     println!("{} MiB for a frame of {}", taken / MIB, FRAME / MIB);
-    // The frame, and what its way needs whatever its size.
+    // The frame, and a fixed amount for processing it.
     assert!(taken < FRAME + FRAME / 2, "{} MiB", taken / MIB);
     drop(site.running.take());
     let found = stdout_of(&["verify", "--data", &data.display().to_string()]);

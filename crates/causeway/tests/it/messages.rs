@@ -10,7 +10,7 @@ pub const RESULT: &str = "MSH|^~\\&|LAB|HOSP|CW|CW|20260102120000-0600||ORU^R01^
     OBR|1|P1|F1|58410-2^CBC^LN|||20260102110000-0600|||||||||||||||20260102115500-0600||LAB|F\r\
     OBX|1|NM|718-7^Hemoglobin^LN||10.20|g/dL^g/dL^UCUM|12.0-16.0|L|||F|||20260102110000-0600\r";
 
-/// A report as PDF, one as RTF and one as HTML that would like to run.
+/// A report as PDF, one as RTF and one as HTML with active content.
 pub const DOCUMENTS: &str = "MSH|^~\\&|LAB|HOSP|CW|CW|20260103120000-0600||ORU^R01^ORU_R01|D1|P|2.5.1\r\
     PID|1||123^^^HOSP^MR||ZZTEST^JANE\r\
     OBR|1|P2|F2|11502-2^Laboratory report^LN|||20260103110000-0600|||||||||||||||20260103115500-0600||LAB|F\r\

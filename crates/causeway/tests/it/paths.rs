@@ -1,4 +1,4 @@
-//! One notation for a place in a message, at the command line and in the console.
+//! One notation for a place in a message, on the command line and in the console.
 
 use crate::console_client::Client;
 use crate::messages::RESULT;

@@ -1,4 +1,4 @@
-//! The data directory is its owner's alone, whatever the umask and whoever made it.
+//! Only the owner can access the data directory, whatever the umask and whoever created it.
 
 use crate::process::stdout_of;
 use crate::site::{SMALL, write};
@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Starts `serve` under `umask 000`, uses it, stops it; its log.
+/// Starts `serve` under `umask 000`, uses it and stops it; returns its log.
 fn life(config: &str, hurt: bool) -> String {
     let mut child = Command::new("sh")
         .args([
@@ -33,7 +33,7 @@ fn life(config: &str, hurt: bool) -> String {
     let folder = Path::new(config).parent().unwrap();
     let file = write(folder, "a.hl7", crate::messages::ADMISSION);
     stdout_of(&["send", &mllp, &file]);
-    // Logs and shared memory of SQLite are there while it runs.
+    // SQLite's logs and shared memory exist while it runs.
     assert_eq!(open_to_others(&folder.join("data")), [""; 0]);
     let signal = if hurt { "-KILL" } else { "-INT" };
     let id = child.id().to_string();
@@ -50,7 +50,7 @@ fn life(config: &str, hurt: bool) -> String {
     log
 }
 
-/// Everything that has a bit for the group or for others.
+/// Returns every path with a permission bit for the group or for others.
 fn open_to_others(path: &Path) -> Vec<String> {
     let metadata = std::fs::symlink_metadata(path).unwrap();
     let mut found = Vec::new();
@@ -83,9 +83,9 @@ fn new_and_old_directories_are_private() {
     let text = SMALL.replace("level = \"error\"", "level = \"info\"");
     let config = write(folder.path(), "causeway.toml", &text);
     let told = "now only its owner can";
-    // The first makes everything, and is killed so that logs are left; nothing was open before.
+    // The first run creates everything and is killed so that logs are left; nothing was open before.
     assert!(!life(&config, true).contains(told));
-    // As an earlier build, a copy or a restore leaves it.
+    // The state that an earlier build, a copy or a restore leaves behind.
     loosen(&folder.path().join("data"));
     assert!(life(&config, false).contains(told));
     assert!(!life(&config, false).contains(told), "it is said once");

@@ -1,4 +1,4 @@
-//! The real binary, started and stopped.
+//! Starts and stops the real binary.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,7 +11,7 @@ pub struct Running {
     child: Child,
     /// `name: url` lines up to `ready`.
     pub addresses: Vec<(String, String)>,
-    /// The first-login secret, where one was printed.
+    /// The first-login secret, if one was printed.
     pub secret: Option<String>,
     lines: Receiver<String>,
 }
@@ -25,7 +25,7 @@ pub fn causeway(args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Standard output of a command that must succeed.
+/// Returns the standard output of a command that must succeed.
 pub fn stdout_of(args: &[&str]) -> String {
     let output = causeway(args);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -34,7 +34,7 @@ pub fn stdout_of(args: &[&str]) -> String {
 }
 
 impl Running {
-    /// `causeway demo` on free ports over that directory.
+    /// Starts `causeway demo` on free ports over that directory.
     pub fn demo(data: &Path, more: &[&str]) -> Self {
         let data = data.display().to_string();
         let mut args = vec![
@@ -50,7 +50,7 @@ impl Running {
         Self::start(&args)
     }
 
-    /// Any command that prints its addresses and `ready`.
+    /// Starts any command that prints its addresses and `ready`.
     pub fn start(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
             .args(args)
@@ -105,7 +105,7 @@ impl Running {
         running
     }
 
-    /// The address that was announced under that name.
+    /// Returns the address announced under that name.
     pub fn url(&self, name: &str) -> &str {
         let found = self.addresses.iter().find(|(known, _)| known == name);
         &found
@@ -113,19 +113,19 @@ impl Running {
             .1
     }
 
-    /// The process.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// As by Ctrl-C; waits for the end and says whether it was a clean one.
+    /// Stops the process as Ctrl-C does, waits for its end, and returns true if it was clean.
     pub fn stop(mut self) -> bool {
         let id = self.child.id().to_string();
         Command::new("kill").args(["-INT", &id]).status().unwrap();
         self.child.wait().unwrap().success()
     }
 
-    /// As by a power switch, as far as a process can tell.
+    /// Kills the process; to the process this is like a power cut.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,5 +1,5 @@
-//! Wrong configuration, taken ports, directories in use or from a newer version: a clear sentence,
-//! exit code 1, the data untouched.
+//! Invalid configuration, ports in use, directories in use or from a newer version: a clear error, exit
+//! code 1, and the data untouched.
 
 use crate::process::{Running, causeway};
 use crate::site::{SMALL, Site, write};
@@ -119,7 +119,7 @@ fn a_directory_that_cannot_be_written() {
 }
 
 #[test]
-fn usage_is_told_apart_from_failure() {
+fn usage_errors_and_failures_have_different_exit_codes() {
     for args in [
         &["nonsense"][..],
         &["token", "--ttl", "soon"],

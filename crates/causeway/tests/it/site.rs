@@ -1,4 +1,4 @@
-//! A site of its own for one test: configuration, data directory, running server.
+//! A separate site for each test: configuration, data directory, running server.
 
 use crate::process::{Running, stdout_of};
 use serde_json::Value;
@@ -43,7 +43,7 @@ impl Site {
         self.running.as_ref().unwrap()
     }
 
-    /// The address of the first MLLP listener.
+    /// Returns the address of the first MLLP listener.
     pub fn mllp(&self) -> &str {
         let mut addresses = self.running().addresses.iter();
         &addresses
@@ -52,7 +52,7 @@ impl Site {
             .1
     }
 
-    /// `GET` under `/fhir` with a token for everything.
+    /// Sends `GET` under `/fhir` with a token for everything.
     pub fn get(&self, path: &str) -> Value {
         let token = stdout_of(&["token", "--data", &self.data().display().to_string()]);
         let url = format!("{}{path}", self.running().url("fhir"));
@@ -61,21 +61,21 @@ impl Site {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Sends a file and gives back what was printed.
+    /// Sends a file and returns the output.
     pub fn send(&self, name: &str, message: &str) -> String {
         let path = write(self.folder.path(), name, message);
         stdout_of(&["send", self.mllp(), &path])
     }
 }
 
-/// Writes a file and gives its path as text.
+/// Writes a file and returns its path as text.
 pub fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
 }
 
-/// Asks until the answer is there.
+/// Polls until there is a result.
 pub fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {

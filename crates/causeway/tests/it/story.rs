@@ -1,4 +1,4 @@
-//! The whole way: sent over MLLP, on disk, in the chart, readable, and still there after kill -9.
+//! End to end: sent over MLLP, on disk, in the chart, readable, and still there after kill -9.
 
 use crate::messages::{ADMISSION, RESULT};
 use crate::process::{causeway, stdout_of};
@@ -9,7 +9,7 @@ fn a_message_reaches_the_chart_and_survives_a_kill() {
     let mut site = Site::start();
     assert!(site.send("a01.hl7", ADMISSION).contains("MSA|AA|A1"));
     assert!(site.send("r01.hl7", RESULT).contains("MSA|AA|R1"));
-    // The same again: the same answer, nothing twice.
+    // The same message again: the same acknowledgement, nothing applied twice.
     assert!(site.send("r01.hl7", RESULT).contains("MSA|AA|R1"));
 
     let found = site.get("/Patient?family=zztest");
@@ -138,7 +138,7 @@ fn what_a_person_does_with_messages_and_flows() {
     assert!(site.send("a01.hl7", ADMISSION).contains("MSA|AA|A1"));
     assert!(site.send("r01.hl7", RESULT).contains("MSA|AA|R1"));
 
-    // A changed copy: a message of its own, in the chart, the original as it came.
+    // An edited copy: a message of its own, in the chart; the original is unchanged.
     let changed = RESULT.replace("10.20", "11.40");
     let file = write(site.folder.path(), "changed.hl7", &changed);
     let made = at(&[
@@ -173,7 +173,7 @@ fn what_a_person_does_with_messages_and_flows() {
             .contains("the copy does not differ from the original")
     );
 
-    // What is no message can be skipped with a reason, and replayed only by name.
+    // An input that is not a message can be skipped with a reason, and replayed only by number.
     let path = write(
         site.folder.path(),
         "z.hl7",
@@ -202,7 +202,7 @@ fn what_a_person_does_with_messages_and_flows() {
     let all = [
         "messages", "replay", "--state", "mapped", "--type", "ORU^R01", "--data", &data,
     ];
-    // A script says why, or nothing is done.
+    // A script must give a reason, or nothing is done.
     for bulk in [&all[..], &["flows", "stop", "adt", "--data", &data]] {
         let refused = causeway(bulk);
         assert_eq!(refused.status.code(), Some(2), "{bulk:?}");

@@ -1,4 +1,4 @@
-//! What is damaged or lost on disk, as the one who runs it meets it: `causeway verify`, `/readyz`, the API.
+//! Damage and loss on disk, as the operator sees them: `causeway verify`, `/readyz`, the API.
 
 use crate::messages::{ADMISSION, RESULT};
 use crate::process::{causeway, stdout_of};
@@ -25,7 +25,7 @@ fn verify(data: &Path) -> (Option<i32>, Value) {
     )
 }
 
-/// Status and body, whatever the status.
+/// Returns status and body, whatever the status.
 fn ask(site: &Site, path: &str) -> (u16, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
@@ -46,11 +46,11 @@ fn ask(site: &Site, path: &str) -> (u16, String) {
 }
 
 #[test]
-fn damage_is_found_told_and_never_given_out() {
+fn damage_is_found_reported_and_never_served() {
     let mut site = Site::start();
     site.send("a.hl7", ADMISSION);
     site.send("r.hl7", RESULT);
-    // Beside the running server.
+    // While the server is running.
     let (code, told) = verify(&site.data());
     assert_eq!(
         (code, told["faults"].as_array().unwrap().len()),
@@ -125,7 +125,7 @@ fn damage_is_found_told_and_never_given_out() {
 }
 
 #[test]
-fn a_lost_journal_is_told_until_somebody_has_seen_it() {
+fn a_lost_journal_is_reported_until_acknowledged() {
     let mut site = Site::start();
     site.send("a.hl7", ADMISSION);
     site.send("r.hl7", RESULT);
@@ -151,7 +151,7 @@ fn a_lost_journal_is_told_until_somebody_has_seen_it() {
 }
 
 #[test]
-fn what_is_no_data_directory_is_wrong_usage() {
+fn a_folder_that_is_not_a_data_directory_is_incorrect_usage() {
     let folder = tempfile::tempdir().unwrap();
     let output = causeway(&["verify", "--data", &folder.path().display().to_string()]);
     assert_eq!(output.status.code(), Some(2));
@@ -162,7 +162,7 @@ fn sqlite(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
 }
 
-/// One byte of the newest body of a resource.
+/// Flips one byte of the newest body of a resource.
 fn rusqlite_flip(path: &Path, id: &str) -> usize {
     let sql =
         "UPDATE version SET body = CAST(substr(body, 1, 40) || x'07' || substr(body, 42) AS BLOB)

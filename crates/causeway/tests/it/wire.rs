@@ -1,4 +1,4 @@
-//! What is written is HL7: segments end in CR (HL7 v2 2.5.4), in pipes and on the wire.
+//! All output is valid HL7: segments end in CR (HL7 v2 2.5.4), in pipes and on the wire.
 
 use crate::messages::{ADMISSION, RESULT};
 use crate::process::{causeway, stdout_of};
@@ -6,7 +6,7 @@ use crate::site::write;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-/// A peer that accepts what it gets, and gives it back: one frame.
+/// Runs a peer that accepts one frame and returns it.
 fn peer() -> (String, std::thread::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,5 +1,5 @@
-//! What every page must have, asked of the page itself: the Web Content Accessibility Guidelines
-//! 2.2, as far as a script can see them.
+//! Accessibility checks of the open page: the Web Content Accessibility Guidelines 2.2, to the extent
+//! that a script can check them.
 
 use super::Browser;
 
@@ -44,7 +44,7 @@ if (wide > 0) faults.push("scrolls sideways by " + wide);
 return faults;
 "#;
 
-/// WCAG 1.4.3: each text against what is painted behind it.
+/// WCAG 1.4.3: the contrast of each text with its background.
 const CONTRAST: &str = r#"
 const linear = (c) => { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
 const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
@@ -73,12 +73,12 @@ while (walk.nextNode()) {
 return [...faint].slice(0, 10);
 "#;
 
-/// What is wrong with the open page.
+/// Returns the faults of the open page.
 pub fn faults_of_page(browser: &Browser) -> Vec<String> {
     texts(browser, NAMES)
 }
 
-/// Texts of the open page with less contrast than 4.5:1.
+/// Returns the texts of the open page with less contrast than 4.5:1.
 pub fn too_faint(browser: &Browser) -> Vec<String> {
     texts(browser, CONTRAST)
 }

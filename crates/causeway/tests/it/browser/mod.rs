@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where a step waits at most for what it expects.
+/// The time limit of a step.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A browser with one window, ended when dropped.
@@ -24,7 +24,7 @@ pub struct Browser {
     profile: tempfile::TempDir,
 }
 
-/// The programs; nothing, after recording that `test` was skipped, where one is not there.
+/// Returns the programs, or nothing after recording that `test` was skipped because one is missing.
 fn programs(test: &str) -> Option<(PathBuf, PathBuf)> {
     let find = |variable: &str, otherwise: &str| {
         let path =
@@ -44,7 +44,7 @@ fn programs(test: &str) -> Option<(PathBuf, PathBuf)> {
 }
 
 impl Browser {
-    /// A browser, or none where there is no Chromium.
+    /// Starts a browser; returns none if there is no Chromium.
     pub fn start(test: &str) -> Option<Self> {
         let (chromium, chromedriver) = programs(test)?;
         let port = TcpListener::bind("127.0.0.1:0")
@@ -151,14 +151,14 @@ impl Browser {
         )
     }
 
-    /// The window's size in CSS pixels.
+    /// Sets the window's size in CSS pixels.
     pub fn resize(&self, width: u32, height: u32) {
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// `light` or `dark`, as the system would say.
+    /// Sets the colour scheme, `light` or `dark`, as the system would.
     pub fn prefer(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
@@ -181,7 +181,7 @@ impl Browser {
         self.wait_for("the session", "location.pathname === '/'");
     }
 
-    /// What a script returns.
+    /// Runs a script and returns its result.
     pub fn script(&self, script: &str) -> Value {
         self.order(
             "POST",
@@ -190,13 +190,13 @@ impl Browser {
         )
     }
 
-    /// The path and fragment of the page that is open.
+    /// Returns the path and fragment of the open page.
     pub fn path(&self) -> String {
         let path = self.script("return location.pathname + location.search + location.hash");
         path.as_str().unwrap().to_owned()
     }
 
-    /// The text of the first element; empty where there is none.
+    /// Returns the text of the first matching element, or an empty text.
     pub fn text(&self, css: &str) -> String {
         let script = format!(
             "return document.querySelector({})?.innerText ?? ''",
@@ -233,7 +233,7 @@ impl Browser {
         id.unwrap_or_else(|| panic!("no element {css}")).to_owned()
     }
 
-    /// A click of the mouse in the middle of the element.
+    /// Clicks in the middle of the element.
     pub fn click(&self, css: &str) {
         let element = self.element(css);
         self.order("POST", &format!("/element/{element}/click"), &json!({}));
@@ -248,7 +248,7 @@ impl Browser {
         );
     }
 
-    /// Keys on the keyboard, wherever the focus is. Enter is `\u{e007}`, Escape `\u{e00c}`.
+    /// Types keys into the focused element. Enter is `\u{e007}`, Escape `\u{e00c}`.
     pub fn press(&self, keys: &str) {
         let strokes: Vec<Value> = keys
             .chars()
@@ -264,7 +264,7 @@ impl Browser {
         self.order("POST", "/actions", &actions);
     }
 
-    /// What the browser complained of since the last time: errors of scripts, refused contents.
+    /// Returns the browser's complaints since the last call: script errors, blocked content.
     pub fn complaints(&self) -> Vec<String> {
         let entries = self.order("POST", "/se/log", &json!({"type": "browser"}));
         let entries = entries.as_array().cloned().unwrap_or_default();

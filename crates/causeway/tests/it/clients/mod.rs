@@ -1,5 +1,5 @@
-//! Clients that were not written here: PyPI `hl7` and npm `@medplum/hl7` send, and what they read in the acknowledgements
-//! is checked; PyPI `hl7apy` reads what is written. `cargo xtask test` installs them.
+//! Third-party clients: PyPI `hl7` and npm `@medplum/hl7` send messages, and the values that they read from the
+//! acknowledgements are checked; PyPI `hl7apy` reads our output. `cargo xtask test` installs them.
 
 use crate::messages::{ADMISSION, RESULT};
 use crate::process::stdout_of;
@@ -7,7 +7,7 @@ use crate::site::{Site, write};
 use std::path::Path;
 use std::process::Command;
 
-/// The folder of a client, or nothing where `test` has to be skipped.
+/// Returns the folder of a client, or nothing if `test` has to be skipped.
 fn client(test: &str, variable: &str, package: &str) -> Option<String> {
     let found = std::env::var(variable).ok();
     if found.is_none() {
@@ -18,7 +18,7 @@ fn client(test: &str, variable: &str, package: &str) -> Option<String> {
     found
 }
 
-/// An admission, a result, and a message that no map takes.
+/// Writes an admission, a result, and a message without a map.
 fn files(folder: &Path) -> Vec<String> {
     let wrong = ADMISSION
         .replace("ADT^A01^ADT_A01", "ZZZ^Z99")
@@ -28,7 +28,7 @@ fn files(folder: &Path) -> Vec<String> {
         .into()
 }
 
-/// What the program printed, a line for each file.
+/// Runs a client and returns its output, one line for each file.
 fn said(program: &str, script: &str, folder: &str, site: &Site, files: &[String]) -> Vec<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/it/clients")
@@ -47,7 +47,7 @@ fn said(program: &str, script: &str, folder: &str, site: &Site, files: &[String]
     lines.lines().map(str::to_owned).collect()
 }
 
-/// The field of MSH-3, so that the answer's MSH-5 can be told, and MSH-12.
+/// Returns MSH-3, to compare with MSH-5 of the acknowledgement, and MSH-12.
 fn sender(message: &str) -> (String, String) {
     let fields: Vec<&str> = message.split('\r').next().unwrap().split('|').collect();
     (fields[2].to_owned(), fields[11].to_owned())
@@ -120,7 +120,7 @@ fn a_python_library_reads_what_we_write() {
             .split('\r')
             .filter(|line| !line.is_empty())
             .collect();
-        // It puts the segments of a kind together; which there are and what they say is what counts.
+        // The library groups segments by kind; only their presence and content matter here.
         found.sort_unstable();
         expected.sort_unstable();
         assert_eq!(found, expected, "{structure}");

@@ -1,5 +1,5 @@
-//! What a running server tells: records that contradict each other, feeds that are not heard of, a
-//! ledger that takes no more notes.
+//! Conditions that a running server reports: records that contradict each other, silent feeds, a ledger
+//! that can no longer be written.
 
 use crate::console_client::Client;
 use crate::messages::ADMISSION;
@@ -23,7 +23,7 @@ fn listed(site: &Site, what: &[&str]) -> Value {
     serde_json::from_str(&told).unwrap()
 }
 
-/// The issue of a message, its page and its answer in the API name both records and the remedy.
+/// Checks that a message's finding, its page and its API response name both records and the remedy.
 #[test]
 fn records_that_contradict_each_other_are_named() {
     let site = Site::start();
@@ -66,17 +66,17 @@ fn records_that_contradict_each_other_are_named() {
         assert!(why.contains(&format!("Patient/{id}")), "{why}");
         assert!(page.text.contains(id), "{}", page.text);
     }
-    assert!(!why.contains("219"), "its value is not told: {why}");
+    assert!(!why.contains("219"), "its value is not disclosed: {why}");
     assert!(page.text.contains("kept apart"), "{}", page.text);
 }
 
-/// Everything in the journal came so much earlier.
+/// Shifts everything in the journal back by that many minutes.
 fn age(site: &Site, minutes: i64) {
     for entry in std::fs::read_dir(site.data().join("journal")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "db") {
             let file = Connection::open(path).unwrap();
-            // Rows of a build before sums have none.
+            // Rows written before checksums existed have none.
             let sql = "UPDATE entry SET received = received - ?, sum = NULL";
             assert_eq!(file.execute(sql, [minutes * MINUTE]).unwrap(), 1);
             let sql = "UPDATE minute SET minute = minute - ?";
@@ -85,9 +85,9 @@ fn age(site: &Site, minutes: i64) {
     }
 }
 
-/// "Running" says only that a port is open: who is not connected, and who says nothing, looks it.
+/// "Running" means only that a port is open: a sender that is disconnected or silent is shown as such.
 #[test]
-fn a_feed_without_connection_or_word_looks_it() {
+fn a_disconnected_or_silent_feed_is_shown_as_such() {
     let mut site = Site::start();
     let looks = |site: &Site| {
         let flows = listed(site, &["flows", "list"]);
@@ -109,16 +109,16 @@ fn a_feed_without_connection_or_word_looks_it() {
         assert_eq!(feed, word);
         assert!(page.contains(word), "{word}: {page}");
     }
-    // Somebody speaks again.
+    // A message arrives again.
     site.send("b.hl7", &ADMISSION.replace("|A1|", "|A2|"));
     let (feed, page) = looks(&site);
     assert_eq!(feed, "heard");
     assert!(!page.contains("silent"), "{page}");
 }
 
-/// A write of `flow.db` that fails is said by `/readyz`, with the store and the cause.
+/// Checks that `/readyz` reports a failed write of `flow.db`, with the store and the cause.
 #[test]
-fn a_ledger_that_fails_is_told() {
+fn a_failing_ledger_is_reported() {
     let site = Site::start();
     let base = site
         .running()
@@ -141,7 +141,7 @@ fn a_ledger_that_fails_is_told() {
         "b.hl7",
         &ADMISSION.replace("|A1|", "|A2|"),
     );
-    // What it is answered is not the point: the message is in the journal.
+    // The acknowledgement does not matter here: the message is in the journal.
     crate::process::causeway(&["send", site.mllp(), &path]);
     let said = eventually(|| {
         let ready = client.get("/readyz");

@@ -1,4 +1,4 @@
-//! What stands before the login: forms of strangers, and the session of the first-login secret.
+//! Access before the login: forms sent without one, and the session of the first-login secret.
 
 use crate::console_client::Client;
 use crate::process::Running;
@@ -6,7 +6,7 @@ use crate::site::{Site, eventually};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-/// What answers without a session, and what the secret is for.
+/// The addresses that respond without a session, and those that the secret opens.
 const OPEN: [&str; 7] = [
     "/healthz",
     "/readyz",
@@ -17,7 +17,7 @@ const OPEN: [&str; 7] = [
     "/assets/1",
 ];
 
-/// An address of every route that the sources declare, so that a new one is tried too.
+/// Returns an address of every route declared in the sources, so that new ones are tested too.
 fn declared() -> Vec<String> {
     let sources = [
         include_str!("../../../console/src/lib.rs"),
@@ -64,8 +64,8 @@ fn the_first_login_secret_opens_nothing_but_the_choice_of_a_password() {
     );
     let csrf = page.csrf().to_owned();
 
-    // Whoever has the secret has the page's token too. Nothing is in the body: whoever is refused is
-    // refused before it is read.
+    // A holder of the secret has the page's token too. The body is empty, because a refusal comes before
+    // the body is read.
     let cookie = client.cookie.clone().unwrap();
     let address = base.trim_start_matches("http://");
     let ask = |method: &str, path: &str| {
@@ -95,7 +95,7 @@ fn the_first_login_secret_opens_nothing_but_the_choice_of_a_password() {
         let mut n_refused = 0;
         for method in ["GET", "POST", "PUT", "DELETE"] {
             let (status, to) = ask(method, &path);
-            // What a page asks for by itself is not led anywhere.
+            // A request made by a page's script is not redirected.
             let is_refused = if is_page {
                 status == 401 || status == 303 && to.starts_with("/password")
             } else {
@@ -110,7 +110,7 @@ fn the_first_login_secret_opens_nothing_but_the_choice_of_a_password() {
         assert!(0 < n_refused, "{path} takes no method");
     }
 
-    // The choice opens everything.
+    // Choosing a password opens everything.
     assert_eq!(client.log_in(&secret).to, "/audit");
     eventually(|| {
         let log = client.get("/audit?who=all&outcome=failed").text;
@@ -151,10 +151,11 @@ fn a_stranger_s_large_form_is_refused_in_words_and_costs_nothing() {
     let took = began.elapsed();
     let grown = high_water(running.id()).saturating_sub(before);
     assert!(grown < 32 << 10, "{grown} kB of memory for forms");
-    // An unoptimised build on a busy machine; it took 7 seconds for one in the fastest.
+    // Generous for an unoptimized build on a busy machine. Without the limit, one such form took 7
+    // seconds in an optimized build.
     assert!(took < Duration::from_secs(20), "{took:?}");
 
-    // Up to the bound it is a form like any other.
+    // Up to the limit it is handled like any other form.
     let padded = |n: usize| {
         let start = "name=admin&password=guess&x=";
         format!("{start}{}", "y".repeat(n - start.len()))
@@ -165,7 +166,7 @@ fn a_stranger_s_large_form_is_refused_in_words_and_costs_nothing() {
     assert!(exceeds.starts_with("HTTP/1.1 413 "), "{exceeds}");
 }
 
-/// Posts a form whole, then reads the answer to its end.
+/// Posts a whole form, then reads the response to its end.
 fn post(address: &str, path: &str, form: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     write!(
@@ -181,7 +182,7 @@ fn post(address: &str, path: &str, form: &str) -> String {
     answer
 }
 
-/// The most memory that the process ever had, in kB.
+/// Returns the peak memory of the process in kB.
 fn high_water(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
