@@ -20,8 +20,8 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The free space required before writes resume, so that they do not stop again at once.
 const ENOUGH: u64 = 16 << 20;
 
-/// The components that stop when the disk is full.
-pub(crate) struct Stopping {
+/// The components that stop when the disk is full and resume afterwards.
+pub(crate) struct Resumable {
     pub(crate) data: PathBuf,
     pub(crate) audit: AuditLog,
     pub(crate) journal: Journal,
@@ -42,14 +42,14 @@ pub(crate) struct DiskWatch {
 // === impl DiskWatch ===
 
 impl DiskWatch {
-    pub(crate) fn start(stopping: Stopping) -> Self {
+    pub(crate) fn start(resumable: Resumable) -> Self {
         let ended = Arc::new((Mutex::new(false), Condvar::new()));
         let signal = ended.clone();
         let thread = std::thread::Builder::new()
             .name("disk-watch".to_owned())
             .spawn(move || {
                 while wait(&signal) {
-                    stopping.look();
+                    resumable.check();
                 }
             });
         if let Err(error) = &thread {
@@ -77,10 +77,10 @@ fn wait((ended, wake): &(Mutex<bool>, Condvar)) -> bool {
     !*waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
-// === impl Stopping ===
+// === impl Resumable ===
 
-impl Stopping {
-    fn look(&self) {
+impl Resumable {
+    fn check(&self) {
         self.remember();
         if !self.is_stopped() || self.audit.reserve().is_some() {
             return;

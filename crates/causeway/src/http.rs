@@ -130,9 +130,9 @@ impl Http {
         if (200..300).contains(&answer.status) {
             Ok(answer.text)
         } else {
-            let said = diagnostics(&answer.text).unwrap_or(answer.text);
+            let message = diagnostics(&answer.text).unwrap_or(answer.text);
             Err(Failure::failed(format!(
-                "the server answered {}: {said}",
+                "the server answered {}: {message}",
                 answer.status
             )))
         }
@@ -164,11 +164,11 @@ impl Http {
 
 /// Extracts the diagnostics of an OperationOutcome.
 fn diagnostics(body: &str) -> Option<String> {
-    said(&serde_json::from_str(body).ok()?)
+    diagnostics_of(&serde_json::from_str(body).ok()?)
 }
 
 /// Extracts the diagnostics of a parsed OperationOutcome.
-pub(crate) fn said(outcome: &serde_json::Value) -> Option<String> {
+pub(crate) fn diagnostics_of(outcome: &serde_json::Value) -> Option<String> {
     let issues = outcome.get("issue")?.as_array()?;
     let texts: Vec<&str> = issues
         .iter()

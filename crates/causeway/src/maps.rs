@@ -98,11 +98,11 @@ impl Inspected {
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()));
         let builtin = MapSet::builtin_files().iter().copied();
-        let (maps, found) = look(builtin.clone().chain(own));
+        let (maps, found) = read_and_check(builtin.clone().chain(own));
         let (errors, mut warnings): (Vec<_>, Vec<_>) =
             found.into_iter().partition(Diagnostic::is_error);
-        let (_, usual) = look(builtin);
-        warnings.retain(|found| !usual.contains(found));
+        let (_, builtin_findings) = read_and_check(builtin);
+        warnings.retain(|found| !builtin_findings.contains(found));
         Ok(Self {
             maps,
             errors,
@@ -138,7 +138,9 @@ impl Inspected {
     }
 }
 
-fn look<'f>(files: impl Iterator<Item = (&'f str, &'f str)>) -> (MapSet, Vec<Diagnostic>) {
+fn read_and_check<'f>(
+    files: impl Iterator<Item = (&'f str, &'f str)>,
+) -> (MapSet, Vec<Diagnostic>) {
     let (maps, mut found) = MapSet::read(files);
     let doubts = maps.check();
     found.extend(

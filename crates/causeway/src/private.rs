@@ -39,7 +39,7 @@ struct Found {
 
 /// Creates the directory if it is missing and tightens it if it exists. A directory that cannot be
 /// tightened is logged; the server starts anyway.
-pub(crate) fn keep(data: &Path) {
+pub(crate) fn restrict(data: &Path) {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));
     // If the directory cannot be created, the code that opens it reports the error.
     let _ = DirBuilder::new().recursive(true).mode(FOLDER).create(data);
@@ -71,7 +71,7 @@ fn walk(data: &Path, should_tighten: bool) -> Found {
     let Ok(root) = fs::metadata(data) else {
         return found;
     };
-    found.look(data, &root, should_tighten);
+    found.inspect(data, &root, should_tighten);
     let is_own = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         OWN.iter().any(|own| name.starts_with(own))
@@ -97,10 +97,10 @@ impl Found {
                 continue;
             };
             if metadata.is_symlink() {
-                self.look_through(&path);
+                self.inspect_link(&path);
                 continue;
             }
-            self.look(&path, &metadata, should_tighten);
+            self.inspect(&path, &metadata, should_tighten);
             if metadata.is_dir() {
                 self.entries(&path, &|_| true, should_tighten);
             }
@@ -108,7 +108,7 @@ impl Found {
     }
 
     /// Reports an open link target without changing it: the link is somebody's deliberate choice.
-    fn look_through(&mut self, link: &Path) {
+    fn inspect_link(&mut self, link: &Path) {
         if let Ok(target) = fs::metadata(link)
             && target.mode() & OTHERS != 0
         {
@@ -117,7 +117,7 @@ impl Found {
         }
     }
 
-    fn look(&mut self, path: &Path, metadata: &Metadata, should_tighten: bool) {
+    fn inspect(&mut self, path: &Path, metadata: &Metadata, should_tighten: bool) {
         if metadata.mode() & OTHERS == 0 {
             return;
         }

@@ -27,10 +27,10 @@ impl Relay {
         let stop = Arc::new(AtomicBool::new(false));
         let should_stop = stop.clone();
         let work = move || {
-            let trouble = LogThrottle::default();
+            let throttle = LogThrottle::default();
             loop {
                 let is_last = should_stop.load(Ordering::Acquire);
-                while move_batch(&chart, &audit, &trouble) == BATCH_SIZE {}
+                while move_batch(&chart, &audit, &throttle) == BATCH_SIZE {}
                 if is_last {
                     return;
                 }
@@ -60,12 +60,12 @@ impl Relay {
 }
 
 /// Moves one batch and returns its size. Entries that fail stay in the chart and are retried.
-fn move_batch(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
+fn move_batch(chart: &Chart, audit: &AuditLog, throttle: &LogThrottle) -> usize {
     let entries = match chart.audit_relay(BATCH_SIZE) {
         Ok(entries) => entries,
         Err(error) => {
             log_error(
-                trouble,
+                throttle,
                 &error,
                 "audit entries could not be read from the chart",
             );
@@ -87,7 +87,7 @@ fn move_batch(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
                 return 0;
             }
             log_error(
-                trouble,
+                throttle,
                 &error,
                 "an audit entry could not be written; it stays in the chart",
             );
@@ -96,7 +96,7 @@ fn move_batch(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
     }
     if let Err(error) = chart.audit_relayed(last).wait() {
         log_error(
-            trouble,
+            throttle,
             &error,
             "audit entries that the log has could not be cleared from the chart",
         );
@@ -106,8 +106,8 @@ fn move_batch(chart: &Chart, audit: &AuditLog, trouble: &LogThrottle) -> usize {
 }
 
 /// Logs an error at most once a minute; the relay tries five times a second.
-fn log_error(trouble: &LogThrottle, error: &dyn std::error::Error, what: &str) {
-    if let Some(n_unsaid) = trouble.record(Instant::now()) {
+fn log_error(throttle: &LogThrottle, error: &dyn std::error::Error, what: &str) {
+    if let Some(n_unsaid) = throttle.record(Instant::now()) {
         tracing::error!(%error, n_unsaid, "{what}");
     }
 }

@@ -1,7 +1,7 @@
 //! The life cycle of the process: open, bind, announce, wait for a signal, drain, close.
 
 use crate::config::{AuditSettings, JournalSettings};
-use crate::disk::{DiskWatch, Stopping};
+use crate::disk::{DiskWatch, Resumable};
 use crate::failure::Failure;
 use crate::heads::Heads;
 use crate::http::address_file;
@@ -47,8 +47,8 @@ pub(crate) struct Running {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-/// Runs until Ctrl-C or SIGTERM. `beside` runs concurrently until then: the demo's senders.
-pub(crate) fn run<F, B>(settings: Settings, beside: F) -> Result<(), Failure>
+/// Runs until Ctrl-C or SIGTERM. `background` runs concurrently until then: the demo's senders.
+pub(crate) fn run<F, B>(settings: Settings, background: F) -> Result<(), Failure>
 where
     F: FnOnce(Running) -> B,
     B: Future<Output = ()> + Send + 'static,
@@ -58,18 +58,22 @@ where
         .build()
         .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
     // HTTP has a runtime of its own: requests may wait for acknowledgements but never delay them.
-    let answering = tokio::runtime::Builder::new_multi_thread()
+    let http_runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("http")
         .on_thread_start(|| store::Priority::Chart.take())
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("could not start the runtime: {error}")))?;
-    let ended = runtime.block_on(serve(settings, answering.handle(), beside));
-    answering.shutdown_background();
+    let ended = runtime.block_on(serve(settings, http_runtime.handle(), background));
+    http_runtime.shutdown_background();
     ended
 }
 
-async fn serve<F, B>(settings: Settings, answering: &Handle, beside: F) -> Result<(), Failure>
+async fn serve<F, B>(
+    settings: Settings,
+    http_runtime: &Handle,
+    background: F,
+) -> Result<(), Failure>
 where
     F: FnOnce(Running) -> B,
     B: Future<Output = ()> + Send + 'static,
@@ -80,7 +84,7 @@ where
         .await
         .map_err(|e| Failure::from_error(&e))?;
     probe(&settings.engine)?;
-    crate::private::keep(&settings.data);
+    crate::private::restrict(&settings.data);
     let base_url = format!("http://{}", listener.address());
 
     let chart_options = store::chart::Options {
@@ -129,7 +133,7 @@ where
     let engine = Arc::new(engine);
     let relay = Relay::start(chart.clone(), audit.clone());
     let heads = Heads::start(audit.clone(), head_key, clock.clone(), &settings.audit);
-    let disk = DiskWatch::start(Stopping {
+    let disk = DiskWatch::start(Resumable {
         data: settings.data.clone(),
         audit: audit.clone(),
         journal: journal.clone(),
@@ -165,7 +169,7 @@ where
     });
     let (stop, stopped) = watch::channel(false);
     let mut http_stop = stopped.clone();
-    let http = answering.spawn(server::serve(listener, app, async move {
+    let http = http_runtime.spawn(server::serve(listener, app, async move {
         let _ = http_stop.wait_for(|stop| *stop).await;
     }));
     let mllp = engine.addresses();
@@ -179,7 +183,7 @@ where
     if let Err(error) = std::fs::write(&address, &base_url) {
         tracing::warn!(%error, "the address file could not be written; the commands will need --url");
     }
-    let beside = tokio::spawn(beside(Running {
+    let background = tokio::spawn(background(Running {
         mllp,
         stop: stopped,
     }));
@@ -188,7 +192,7 @@ where
     let _ = stop.send(true);
     disk.finish();
     tracing::info!("stopping: no new messages are accepted; finishing those already received");
-    let _ = beside.await;
+    let _ = background.await;
     let drained = tokio::task::spawn_blocking({
         let handle = tokio::runtime::Handle::current();
         move || handle.block_on(async move { engine.drain(DRAIN_DEADLINE).await })
@@ -289,11 +293,11 @@ fn announce(base_url: &str, mllp: &[(String, SocketAddr)], secret: Option<&str>,
     lines.extend(secret.map(|secret| {
         format!("first login: user `{name}`, password `{secret}` (valid until you choose your own)")
     }));
-    say(&(lines.join("\n") + "\n"));
+    print(&(lines.join("\n") + "\n"));
 }
 
 /// Prints to standard output. If nobody reads it any more, the server keeps running.
-pub(crate) fn say(text: &str) {
+pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     if out
         .write_all(text.as_bytes())

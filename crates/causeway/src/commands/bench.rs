@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A benchmark with its name and what it measures.
-struct Named {
+struct Benchmark {
     name: &'static str,
     what: &'static str,
     run: fn(&Setting) -> Result<Vec<Figure>, Failure>,
@@ -38,43 +38,43 @@ pub(crate) struct Setting {
     pub(crate) bundles: Option<PathBuf>,
 }
 
-const ALL: [Named; 8] = [
-    Named {
+const ALL: [Benchmark; 8] = [
+    Benchmark {
         name: "parse",
         what: "HL7 v2 parse of an ORU with 20 OBX, ten fields read",
         run: memory::parse,
     },
-    Named {
+    Benchmark {
         name: "map",
         what: "HL7 v2 to FHIR in memory, ADT and ORU with 20 OBX",
         run: memory::map,
     },
-    Named {
+    Benchmark {
         name: "mllp",
         what: "MLLP in, journal fsync, acknowledgement, 64 connections",
         run: mllp::acknowledged,
     },
-    Named {
+    Benchmark {
         name: "chart",
         what: "MLLP in, acknowledged, mapped, in the chart and searchable",
         run: mllp::in_chart,
     },
-    Named {
+    Benchmark {
         name: "import",
         what: "import of transaction bundles, durable and searchable",
         run: import::import,
     },
-    Named {
+    Benchmark {
         name: "read",
         what: "audited read by id over HTTP, 32 and 256 connections",
         run: read::read,
     },
-    Named {
+    Benchmark {
         name: "search",
         what: "a patient's observations of one code, newest first",
         run: search::search,
     },
-    Named {
+    Benchmark {
         name: "start",
         what: "start to ready on an existing store, idle memory, binary size",
         run: start::start,
@@ -82,7 +82,7 @@ const ALL: [Named; 8] = [
 ];
 
 pub(crate) fn run(args: &Bench) -> Result<ExitCode, Failure> {
-    let chosen: Vec<&Named> = match args.name.as_deref() {
+    let chosen: Vec<&Benchmark> = match args.name.as_deref() {
         Some("list") => {
             let mut table = Table::new(&["name", "measures"]);
             for bench in &ALL {
@@ -123,11 +123,11 @@ pub(crate) fn run(args: &Bench) -> Result<ExitCode, Failure> {
         }
     }
     let _ = std::fs::remove_dir_all(&scratch);
-    tell(args.format, &figures);
+    print_figures(args.format, &figures);
     failed.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-fn tell(format: Format, figures: &[Figure]) {
+fn print_figures(format: Format, figures: &[Figure]) {
     match format {
         Format::Json => {
             let rows: Vec<_> = figures

@@ -52,11 +52,11 @@ pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
     };
     if let Some(config) = &config {
         let inspected = Inspected::read(config.maps.folder.as_deref())?;
-        checked.look_at(config, &inspected, &args.config.display().to_string());
+        checked.inspect(config, &inspected, &args.config.display().to_string());
     }
     match args.format {
         Format::Json => println!("{}", checked.to_json(args, config.as_ref())),
-        Format::Table => checked.tell(args, config.as_ref()),
+        Format::Table => checked.print(args, config.as_ref()),
     }
     Ok(match checked.n_errors() {
         0 => ExitCode::SUCCESS,
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
 // === impl Checked ===
 
 impl Checked {
-    fn look_at(&mut self, config: &Config, inspected: &Inspected, file: &str) {
+    fn inspect(&mut self, config: &Config, inspected: &Inspected, file: &str) {
         let found = inspected.errors.iter().chain(&inspected.warnings);
         self.findings.extend(found.map(Finding::of_map));
         let dialects = missing_dialects(&config.flows, &inspected.maps).into_iter();
@@ -99,7 +99,7 @@ impl Checked {
 
     /// Prints errors to standard error and the rest to standard output, so that a script sees the
     /// errors even if it discards the rest.
-    fn tell(&self, args: &Check, config: Option<&Config>) {
+    fn print(&self, args: &Check, config: Option<&Config>) {
         for found in &self.findings {
             if Severity::Error <= found.severity {
                 eprintln!("{found}");

@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Demo) -> Result<ExitCode, Failure> {
 
 /// Prints a plain line after the announcement.
 fn say(line: &str) {
-    run::say(&format!("{line}\n"));
+    run::print(&format!("{line}\n"));
 }
 
 /// Returns one flow for each peer; the clinic's listens on the given address.

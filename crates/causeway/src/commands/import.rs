@@ -29,7 +29,7 @@ pub(crate) struct Tally {
     pub(crate) n_inputs: u64,
     pub(crate) n_resources: u64,
     /// Resources that were already stored with the same content.
-    pub(crate) n_there: u64,
+    pub(crate) n_existing: u64,
     pub(crate) n_messages: u64,
     /// The number of messages taken by this import, by state.
     pub(crate) states: BTreeMap<String, u64>,
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Import) -> Result<ExitCode, Failure> {
     bar.finish_and_clear();
     let tally = tally?;
     let secs = started.elapsed().as_secs_f64();
-    tell(args.format, &tally, secs);
+    print_summary(args.format, &tally, secs);
     Ok(if tally.failures.is_empty() && tally.n_attention() == 0 {
         ExitCode::SUCCESS
     } else {
@@ -138,7 +138,7 @@ impl Tally {
     }
 }
 
-fn tell(format: Format, tally: &Tally, secs: f64) {
+fn print_summary(format: Format, tally: &Tally, secs: f64) {
     for (input, reason) in &tally.failures {
         eprintln!("causeway: {input}: {reason}");
     }
@@ -149,7 +149,7 @@ fn tell(format: Format, tally: &Tally, secs: f64) {
             serde_json::json!({
                 "inputs": tally.n_inputs,
                 "resources": tally.n_resources,
-                "alreadyThere": tally.n_there,
+                "alreadyThere": tally.n_existing,
                 "messages": tally.n_messages,
                 "states": tally.states,
                 "known": tally.n_known,
@@ -164,7 +164,7 @@ fn tell(format: Format, tally: &Tally, secs: f64) {
             tally.n_messages,
             tally.messages_in_words(),
             tally.n_inputs,
-            tally.n_there,
+            tally.n_existing,
             tally.failures.len()
         ),
     }

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Token) -> Result<ExitCode, Failure> {
             args.data.display()
         )));
     }
-    crate::private::keep(&args.data);
+    crate::private::restrict(&args.data);
     let key =
         SigningKey::load_or_create(&args.data).map_err(|error| Failure::from_error(&error))?;
     println!(

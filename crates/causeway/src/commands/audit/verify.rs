@@ -25,7 +25,12 @@ pub(super) fn run(
     let failed = |error: store::audit::ReadError| Failure::from_error(&error);
     let Some(file) = heads else {
         let report = store::audit::verify(folder).map_err(failed)?;
-        return Ok(tell(args.format, &report, &report_faults(&report), None));
+        return Ok(print_report(
+            args.format,
+            &report,
+            &report_faults(&report),
+            None,
+        ));
     };
     let file_heads = HeadsFile::read(file, &trusted(args, key)?)?;
     let pairs = |heads: &[Head]| -> Vec<(u64, [u8; 32])> {
@@ -53,7 +58,7 @@ pub(super) fn run(
         ));
     }
     faults.extend(report_faults(&report));
-    Ok(tell(args.format, &report, &faults, Some(own.len())))
+    Ok(print_report(args.format, &report, &faults, Some(own.len())))
 }
 
 fn trusted(args: &Audit, key: Option<&str>) -> Result<HeadPublicKey, Failure> {
@@ -69,7 +74,12 @@ fn report_faults(report: &Report) -> Vec<String> {
     report.faults.iter().map(ToString::to_string).collect()
 }
 
-fn tell(format: Format, report: &Report, faults: &[String], n_heads: Option<usize>) -> ExitCode {
+fn print_report(
+    format: Format,
+    report: &Report,
+    faults: &[String],
+    n_heads: Option<usize>,
+) -> ExitCode {
     match format {
         Format::Json => println!(
             "{}",

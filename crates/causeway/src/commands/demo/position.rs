@@ -24,13 +24,13 @@ pub(super) struct Position {
 
 #[derive(Debug)]
 struct Inner {
-    kept: Kept,
+    saved: Saved,
     written: Option<Instant>,
 }
 
 /// The file `demo.json`: for each seed the number of messages that each peer has sent.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
+struct Saved {
     seeds: BTreeMap<u64, BTreeMap<String, u64>>,
 }
 
@@ -38,18 +38,18 @@ struct Kept {
 
 impl Position {
     pub(super) fn open(path: PathBuf, seed: u64) -> Self {
-        let kept = match std::fs::read(&path) {
+        let saved = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
                 tracing::warn!(%error, "demo.json cannot be read; the traffic starts from the beginning");
-                Kept::default()
+                Saved::default()
             }),
-            Err(_) => Kept::default(),
+            Err(_) => Saved::default(),
         };
         Self {
             path,
             seed,
             inner: Mutex::new(Inner {
-                kept,
+                saved,
                 written: None,
             }),
         }
@@ -59,7 +59,7 @@ impl Position {
     pub(super) fn of(&self, peer: Peer) -> u64 {
         self.locked(|inner| {
             let sent = inner
-                .kept
+                .saved
                 .seeds
                 .get(&self.seed)
                 .and_then(|peers| peers.get(peer.name()));
@@ -76,7 +76,7 @@ impl Position {
     pub(super) fn advance(&self, peer: Peer) {
         self.locked(|inner| {
             *inner
-                .kept
+                .saved
                 .seeds
                 .entry(self.seed)
                 .or_default()
@@ -84,14 +84,14 @@ impl Position {
                 .or_default() += 1;
             if inner.written.is_none_or(|at| WRITE_EVERY <= at.elapsed()) {
                 inner.written = Some(Instant::now());
-                write(&self.path, &inner.kept);
+                write(&self.path, &inner.saved);
             }
         });
     }
 
     /// Writes the file now.
-    pub(super) fn keep(&self) {
-        self.locked(|inner| write(&self.path, &inner.kept));
+    pub(super) fn save(&self) {
+        self.locked(|inner| write(&self.path, &inner.saved));
     }
 
     fn locked<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
@@ -104,8 +104,8 @@ impl Position {
     }
 }
 
-fn write(path: &Path, kept: &Kept) {
-    let written = serde_json::to_vec(kept)
+fn write(path: &Path, saved: &Saved) {
+    let written = serde_json::to_vec(saved)
         .map_err(std::io::Error::other)
         .and_then(|bytes| {
             let beside = path.with_extension("json.new");
@@ -129,7 +129,7 @@ mod tests {
         first.advance(Peer::Clinic);
         first.advance(Peer::Clinic);
         first.advance(Peer::Pharmacy);
-        first.keep();
+        first.save();
         let second = Position::open(path.clone(), 7);
         assert_eq!(
             (

@@ -112,7 +112,7 @@ impl Traffic {
         for sender in senders {
             let _ = sender.await;
         }
-        position.keep();
+        position.save();
         tracing::info!(messages = n_fed, "the simulated peers have finished");
     }
 }

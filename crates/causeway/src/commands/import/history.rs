@@ -26,16 +26,16 @@ use store::chart::Chart;
 use store::journal::Journal;
 use tokio::runtime::Runtime;
 
-/// The destination of messages.
-pub(super) enum Way<'a> {
+/// The importer of messages: a running server or a local engine.
+pub(super) enum Importer<'a> {
     /// A flow of a running server.
     Server { http: &'a Http, flow: &'a str },
     /// A local engine.
-    Own(Own),
+    Local(LocalEngine),
 }
 
 /// A local engine over a data directory that no server holds.
-pub(super) struct Own {
+pub(super) struct LocalEngine {
     engine: Engine,
     runtime: Runtime,
     flow: String,
@@ -84,9 +84,9 @@ impl Site {
     }
 }
 
-// === impl Own ===
+// === impl LocalEngine ===
 
-impl Own {
+impl LocalEngine {
     pub(super) fn start(site: Site, chart: &Chart, journal: &Journal) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -116,9 +116,9 @@ impl Own {
     }
 }
 
-// === impl Way ===
+// === impl Importer ===
 
-impl Way<'_> {
+impl Importer<'_> {
     /// Imports one file.
     pub(super) fn file(&self, name: &str, bytes: Vec<u8>, tally: &mut Tally) {
         let mut parts = Parts::new(Bytes::from(bytes));
@@ -170,8 +170,10 @@ impl Way<'_> {
 
     fn take(&self, chunk: Vec<u8>, tally: &mut Tally) -> Result<(), String> {
         match self {
-            Self::Own(own) => {
-                let done = own.engine.import(&own.flow, Bytes::from(chunk), "import");
+            Self::Local(local) => {
+                let done = local
+                    .engine
+                    .import(&local.flow, Bytes::from(chunk), "import");
                 for one in done.map_err(|error| error.to_string())?.messages {
                     tally.message(one.state.word(), one.known);
                 }

@@ -59,7 +59,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 impl Input {
     /// Returns true if the input must be taken in order: files of messages, in order of name, and
     /// standard input, whose content is not known yet.
-    pub(crate) fn keeps_its_order(&self) -> bool {
+    pub(crate) fn is_ordered(&self) -> bool {
         let name = self.path.to_string_lossy();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         let is_json = [".json", ".ndjson"].iter().any(|end| name.ends_with(end));

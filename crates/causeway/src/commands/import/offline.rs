@@ -1,7 +1,7 @@
 //! Import directly into a data directory that no server holds: several threads prepare, one writes.
 
 use super::Tally;
-use super::history::{Own, Site, Way};
+use super::history::{Importer, LocalEngine, Site};
 use super::inputs::{Content, Input, read};
 use crate::failure::Failure;
 use crate::relay::Relay;
@@ -23,7 +23,7 @@ const IN_FLIGHT: usize = 8;
 /// The state that all threads share.
 struct Shared<'a> {
     chart: Chart,
-    way: Way<'static>,
+    importer: Importer<'static>,
     /// The inputs that one thread takes in order: messages.
     in_order: Mutex<VecDeque<Input>>,
     inputs: Mutex<VecDeque<Input>>,
@@ -36,7 +36,7 @@ pub(super) fn run(
     (site, inputs): (Site, Vec<Input>),
     bar: &ProgressBar,
 ) -> Result<Tally, Failure> {
-    crate::private::keep(data);
+    crate::private::restrict(data);
     let chart =
         Chart::open(data, store::chart::Options::default()).map_err(|e| Failure::from_error(&e))?;
     let journal_options = store::journal::Options {
@@ -61,13 +61,13 @@ pub(super) fn run(
         .wait()
         .map_err(|e| Failure::from_error(&e))?;
     let relay = Relay::start(chart.clone(), audit);
-    let (in_order, side_by_side): (VecDeque<Input>, VecDeque<Input>) =
-        inputs.into_iter().partition(Input::keeps_its_order);
+    let (in_order, parallel): (VecDeque<Input>, VecDeque<Input>) =
+        inputs.into_iter().partition(Input::is_ordered);
     let shared = Shared {
         chart: chart.clone(),
-        way: Way::Own(Own::start(site, &chart, &journal)?),
+        importer: Importer::Local(LocalEngine::start(site, &chart, &journal)?),
         in_order: Mutex::new(in_order),
-        inputs: Mutex::new(side_by_side),
+        inputs: Mutex::new(parallel),
         tally: Mutex::new(Tally::default()),
         bar,
     };
@@ -88,9 +88,11 @@ pub(super) fn run(
             });
         }
     });
-    let Shared { way, tally, .. } = shared;
-    if let Way::Own(own) = way {
-        own.finish();
+    let Shared {
+        importer, tally, ..
+    } = shared;
+    if let Importer::Local(engine) = importer {
+        engine.finish();
     }
     relay.finish();
     flow::remember(&chart, &journal);
@@ -149,7 +151,7 @@ impl Worker<'_> {
             });
         match prepared {
             Ok(Prepared::Known { n_resources }) => {
-                self.tally(|tally| tally.n_there += n_resources as u64);
+                self.tally(|tally| tally.n_existing += n_resources as u64);
             }
             Ok(Prepared::New(import)) => {
                 let waiting = Waiting {
@@ -180,7 +182,7 @@ impl Worker<'_> {
     /// of name.
     fn history(&self, name: &str, bytes: Vec<u8>) {
         let mut tally = Tally::default();
-        self.shared.way.file(name, bytes, &mut tally);
+        self.shared.importer.file(name, bytes, &mut tally);
         self.tally(|all| all.add(tally));
     }
 
@@ -198,7 +200,7 @@ impl Worker<'_> {
                     .count();
                 self.tally(|tally| {
                     tally.n_resources += n_new as u64;
-                    tally.n_there += n_resources.saturating_sub(n_new) as u64;
+                    tally.n_existing += n_resources.saturating_sub(n_new) as u64;
                 });
                 let n = self
                     .shared

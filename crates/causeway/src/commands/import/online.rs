@@ -1,10 +1,10 @@
 //! Import into a running server, through its FHIR API.
 
 use super::Tally;
-use super::history::Way;
+use super::history::Importer;
 use super::inputs::{Content, Input, read};
 use crate::failure::Failure;
-use crate::http::{Http, said};
+use crate::http::{Http, diagnostics_of};
 use fhir::bundle::{BundleKind, Entry, entries};
 use fhir::json::{Document, Node};
 use fhir::reference::is_id;
@@ -18,7 +18,7 @@ pub(super) fn run(
     inputs: &[Input],
     bar: &ProgressBar,
 ) -> Result<Tally, Failure> {
-    let way = flow.map(|flow| Way::Server { http, flow });
+    let importer = flow.map(|flow| Importer::Server { http, flow });
     let mut tally = Tally::default();
     for input in inputs {
         let name = input.path.display().to_string();
@@ -32,8 +32,8 @@ pub(super) fn run(
                     }
                 }
             }
-            Ok(Content::Hl7v2(bytes)) => match &way {
-                Some(way) => way.file(&name, bytes, &mut tally),
+            Ok(Content::Hl7v2(bytes)) => match &importer {
+                Some(importer) => importer.file(&name, bytes, &mut tally),
                 None => {
                     tally.fail(
                         &name,
@@ -76,8 +76,8 @@ fn one(
         None => http.post_once(fhir, transaction([root]).as_bytes())?,
     };
     if !(200..300).contains(&answer.status) {
-        let said = format!("{}: {}", answer.status, answer.text);
-        tally.fail(name, &said);
+        let reason = format!("{}: {}", answer.status, answer.text);
+        tally.fail(name, &reason);
         return Ok(());
     }
     let count = |wanted: &str| -> u64 {
@@ -86,7 +86,7 @@ fn one(
         number.and_then(|number| number.parse().ok()).unwrap_or(0)
     };
     tally.n_resources += count("written");
-    tally.n_there += count("unchanged") + count("known");
+    tally.n_existing += count("unchanged") + count("known");
     for reason in refused(&answer.text) {
         tally.fail(name, &reason);
     }
@@ -124,8 +124,11 @@ fn refused(answer: &str) -> Vec<String> {
         let response = entry.get("response")?;
         let status = response.get("status")?.as_str()?;
         let is_refused = status.starts_with(['4', '5']);
-        let said = response.get("outcome").and_then(said).unwrap_or_default();
-        is_refused.then(|| format!("entry {}: {status}: {said}", place + 1))
+        let reason = response
+            .get("outcome")
+            .and_then(diagnostics_of)
+            .unwrap_or_default();
+        is_refused.then(|| format!("entry {}: {status}: {reason}", place + 1))
     });
     failed.collect()
 }
