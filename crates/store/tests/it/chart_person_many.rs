@@ -4,6 +4,7 @@ use crate::chart_fixture::{Fixture, at, permit, prepared};
 use base::FixedClock;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 use store::chart::{Batch, Change, Chart, Options, Read};
 
@@ -73,11 +74,12 @@ fn body(id: &str, record: &Record) -> String {
     }
     for (name, items) in [("identifier", &record.numbers), ("link", &record.links)] {
         if !items.is_empty() {
-            text += &format!(r#","{name}":[{}]"#, items.join(","));
+            let _ = write!(text, r#","{name}":[{}]"#, items.join(","));
         }
     }
     if let Some(name) = record.name {
-        text += &format!(
+        let _ = write!(
+            text,
             r#","name":[{{"family":"N{name}"}}],"birthDate":"19{}0-01-01""#,
             50 + name
         );

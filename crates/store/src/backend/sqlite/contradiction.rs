@@ -8,8 +8,10 @@
 //!   the identifier's value stands in the records alone.
 
 use super::apply::Writing;
+use super::link::Kept;
 use crate::backend::stored::Res;
 use crate::backend::{Fault, Session};
+use crate::chart::person::Joint;
 use crate::chart::{Contradiction, person};
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
@@ -51,25 +53,32 @@ impl Writing<'_> {
             };
             // A link, which is no number, always joins.
             for joint in kept.identity.numbers() {
-                for holder in self.holders(&joint)? {
-                    let person = self.session().person_of(holder)?;
-                    if person.is_none_or(|person| person == kept.person) {
-                        continue;
-                    }
-                    let Some(other) = self.kept(holder)? else {
-                        continue;
-                    };
-                    apart.push(Apart {
-                        one: patient.min(holder),
-                        other: patient.max(holder),
-                        kind: joint.kind.clone(),
-                        differ: person::differ(&kept.identity.born(), &other.identity.born()),
-                    });
-                }
+                apart.extend(self.apart_by(&joint, patient, &kept)?);
             }
         }
         apart.sort();
         apart.dedup_by_key(|pair| (pair.one, pair.other));
+        Ok(apart)
+    }
+
+    /// The records of other persons that have the number too.
+    fn apart_by(&self, joint: &Joint, patient: Res, kept: &Kept) -> Result<Vec<Apart>, Fault> {
+        let mut apart = Vec::new();
+        for holder in self.holders(joint)? {
+            let person = self.session().person_of(holder)?;
+            if person.is_none_or(|person| person == kept.person) {
+                continue;
+            }
+            let Some(other) = self.kept(holder)? else {
+                continue;
+            };
+            apart.push(Apart {
+                one: patient.min(holder),
+                other: patient.max(holder),
+                kind: joint.kind.clone(),
+                differ: person::differ(&kept.identity.born(), &other.identity.born()),
+            });
+        }
         Ok(apart)
     }
 
