@@ -193,5 +193,5 @@ fn heads_go_to_a_syslog_server() {
     let file = site.folder.path().join("syslog");
     fs::write(&file, format!("{first}\n{last}\n")).unwrap();
     let (whole, said) = verify(&site, &["--heads", &file.display().to_string()]);
-    assert!(whole && said.contains("held to 2 heads"), "{said}");
+    assert!(whole && said.contains("checked against 2 heads"), "{said}");
 }

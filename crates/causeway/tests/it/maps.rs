@@ -57,7 +57,7 @@ fn check_runs_the_tests_of_a_dialect_under_it() {
     let output = causeway(&["check", "-c", &config]);
     let (said, errors) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{errors}");
-    assert!(said.contains("(1 of the site's own), 0 failed"), "{said}");
+    assert!(said.contains("(1 from the site), 0 failed"), "{said}");
     let told = checked(&config);
     assert_eq!(
         (&told["ok"], &told["tests"]["ofSite"]),

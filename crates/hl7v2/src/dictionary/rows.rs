@@ -194,19 +194,16 @@ fn code_row(codes: &mut HashMap<&'static str, TableDef>, line: &'static str) -> 
     }
     let mut cells = base::pieces(line, b'\t');
     let (kind, number) = (cells.next()?, cells.next()?);
-    match kind {
-        "T" => {
-            let name = cells.next()?;
-            let table = TableDef {
-                name,
-                codes: Vec::new(),
-            };
-            codes.insert(number, table);
-        }
-        _ => {
-            let (code, meaning) = (cells.next()?, cells.next()?);
-            codes.get_mut(number)?.codes.push(CodeDef { code, meaning });
-        }
+    if kind == "T" {
+        let name = cells.next()?;
+        let table = TableDef {
+            name,
+            codes: Vec::new(),
+        };
+        codes.insert(number, table);
+    } else {
+        let (code, meaning) = (cells.next()?, cells.next()?);
+        codes.get_mut(number)?.codes.push(CodeDef { code, meaning });
     }
     Some(())
 }

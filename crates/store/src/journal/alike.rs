@@ -21,14 +21,19 @@ impl Journal {
         let keys: Vec<Option<Vec<u8>>> = entries.iter().map(|entry| repeat_key(entry)).collect();
         let asked: Vec<&Vec<u8>> = keys.iter().flatten().collect();
         let mut newest: HashMap<Vec<u8>, u64> = HashMap::new();
-        if !asked.is_empty() {
-            for file in self.days().all() {
-                for some in asked.chunks(AT_ONCE) {
-                    for (key, sequence) in file.read(|connection| found_in(connection, some))? {
-                        let known = newest.entry(key).or_default();
-                        *known = sequence.max(*known);
-                    }
-                }
+        // Without anything to ask no file is opened.
+        let files = if asked.is_empty() {
+            Vec::new()
+        } else {
+            self.days().all()
+        };
+        for (file, some) in files
+            .iter()
+            .flat_map(|file| asked.chunks(AT_ONCE).map(move |some| (file, some)))
+        {
+            for (key, sequence) in file.read(|connection| found_in(connection, some))? {
+                let known = newest.entry(key).or_default();
+                *known = sequence.max(*known);
             }
         }
         let sequence = |key: Option<Vec<u8>>| newest.get(&key?).copied().map(Sequence::new);
