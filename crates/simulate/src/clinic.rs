@@ -18,7 +18,7 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
         Admission::Moved(_) => ("A02", "ADT_A02"),
         Admission::Updated(_) | Admission::ReportedLate(..) => ("A08", "ADT_A01"),
         Admission::Left(_) => ("A03", "ADT_A03"),
-        Admission::AdmissionCancelled(_) => ("A11", "ADT_A09"),
+        Admission::Cancelled(_) => ("A11", "ADT_A09"),
         Admission::DischargeCancelled(_) => ("A13", "ADT_A01"),
     };
     let happened = match admission {
@@ -31,7 +31,7 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
         | Admission::Moved(_)
         | Admission::Updated(_)
         | Admission::Left(_)
-        | Admission::AdmissionCancelled(_)
+        | Admission::Cancelled(_)
         | Admission::DischargeCancelled(_) => desk.at,
     };
     let mut draft = desk.draft("ADT", event, structure);
@@ -71,7 +71,7 @@ pub(crate) fn adt(desk: &Desk<'_>, admission: &Admission) -> Draft {
         Admission::Arrived(visit)
         | Admission::Admitted(visit)
         | Admission::Updated(visit)
-        | Admission::AdmissionCancelled(visit)
+        | Admission::Cancelled(visit)
         | Admission::DischargeCancelled(visit) => draft.push(pv1(desk, visit, Place::First)),
     }
     if let Admission::Arrived(_) | Admission::Admitted(_) = admission {

@@ -48,7 +48,7 @@ pub(crate) enum Admission {
     /// A03
     Left(Arc<Visit>),
     /// A11
-    AdmissionCancelled(Arc<Visit>),
+    Cancelled(Arc<Visit>),
     /// A13
     DischargeCancelled(Arc<Visit>),
 }

@@ -197,10 +197,7 @@ impl<'p> Life<'p> {
         let visit = self.visit("I", first, end);
         self.admission(first, Admission::Admitted(visit.clone()));
         if self.random.chance(CANCELLED) {
-            self.admission(
-                first.plus(30 * MINUTE),
-                Admission::AdmissionCancelled(visit),
-            );
+            self.admission(first.plus(30 * MINUTE), Admission::Cancelled(visit));
             return;
         }
         self.admission(first.plus(90 * MINUTE), Admission::Updated(visit.clone()));

@@ -103,7 +103,8 @@ fn the_largest_frame_is_in_memory_once() {
     };
     site.restart();
     let Some(before) = high_water(site.running()) else {
-        println!("skipped: the system does not report a process's memory");
+        let test = "the_largest_frame_is_in_memory_once";
+        testkit::skipped(test, "no /proc/PID/status", "run on Linux");
         return;
     };
     let sent = message(

@@ -96,8 +96,9 @@ fn print_report(
             }
             let heads = n_heads.map_or(String::new(), |n| format!(", checked against {n} heads"));
             println!(
-                "{} entries in {} segment{}{heads}: {}",
+                "{} entr{} in {} segment{}{heads}: {}",
                 report.n_entries,
+                if report.n_entries == 1 { "y" } else { "ies" },
                 report.n_segments,
                 if report.n_segments == 1 { "" } else { "s" },
                 if faults.is_empty() {
