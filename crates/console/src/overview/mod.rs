@@ -228,7 +228,7 @@ impl Totals {
             match rate.rated {
                 Rated::Received => sums.received += rate.n,
                 Rated::Became(MessageState::Mapped | MessageState::Delivered) => {
-                    sums.applied += rate.n
+                    sums.applied += rate.n;
                 }
                 Rated::Repeated
                 | Rated::Became(

@@ -191,7 +191,7 @@ pub(super) fn choice<'a>(root: Node<'a>, prefix: &str) -> Option<(&'a str, Node<
 
 /// Returns the value of a result with its name. If the value is text with a number in it, its unit
 /// follows: `1,234 mg/dL`.
-pub(super) fn result<'a>(root: Node<'a>) -> Option<(&'a str, String)> {
+pub(super) fn result(root: Node<'_>) -> Option<(&str, String)> {
     let (name, node) = choice(root, "value")?;
     let mut text = text_of(name, node);
     let has_own = ["Quantity", "Range"]

@@ -6,6 +6,7 @@ use fhir::build::Value;
 use hl7v2::{Dictionary, Message};
 use mapping::{Conversion, MapSet, Source};
 use proptest::prelude::*;
+use std::fmt::Write;
 
 /// Messages that contain most of the segments of the maps.
 const MESSAGES: [(&str, &[&str]); 6] = [
@@ -340,7 +341,7 @@ proptest! {
             if is_raw && !is_kept(*control) {
                 sent.push(char::from(*control));
             } else {
-                sent.push_str(&format!("\\X00{control:02X}\\"));
+                let _ = write!(sent, "\\X00{control:02X}\\");
                 expected.extend(is_kept(*control).then(|| char::from(*control)));
             }
         }

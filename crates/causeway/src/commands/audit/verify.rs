@@ -133,7 +133,7 @@ impl HeadsFile {
                 Err(error) => {
                     file_heads
                         .faults
-                        .push(format!("{}:{}: {error}", file.display(), idx + 1))
+                        .push(format!("{}:{}: {error}", file.display(), idx + 1));
                 }
             }
         }
