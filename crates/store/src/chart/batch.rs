@@ -1,10 +1,10 @@
-//! What a caller asks to be written, as one whole, and what came of it.
+//! Batches: changes that are written as one unit, and the receipt for them.
 //!
 //! Invariants:
-//! - a [`Batch`] is written whole or not at all, in one transaction;
-//! - extraction and compression happen in [`Prepared`], on the caller's thread, so that the one
+//! - a [`Batch`] is written completely or not at all, in one transaction;
+//! - extraction and compression happen in [`Prepared`], on the caller's thread, so that the single
 //!   writer only writes;
-//! - a change that would leave the body as it is makes no version.
+//! - a change that leaves the body unchanged creates no version.
 
 use super::ListChange;
 use crate::audit;
@@ -12,49 +12,51 @@ use access::RowFilter;
 use base::Timestamp;
 use search::{Extraction, Query};
 
-/// How soon the writer takes it.
+/// The priority with which the writer takes a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// Somebody waits for the acknowledgement of a message. Goes first.
+    /// A sender waits for the acknowledgement of a message. Served first.
     Acknowledging,
-    /// A person or an app waits.
+    /// A person or an app is waiting.
     Interactive,
-    /// Large work that waits for nobody: taken in slices between the others.
+    /// Bulk work that nobody waits for, written in slices between the other lanes.
     Import,
 }
 
-/// One whole of changes: a message, a FHIR transaction, one request.
+/// One unit of changes: a message, a FHIR transaction or a single request.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Must all hold in the transaction that writes.
+    /// Conditions that must all hold in the transaction that writes the batch.
     pub conditions: Vec<Condition>,
-    /// The resources. One resource may be changed once.
+    /// The changes. A batch may change a resource only once.
     pub changes: Vec<Change>,
-    /// Business keys to be taken.
+    /// Business keys to claim.
     pub keys: Vec<KeyClaim>,
-    /// What changes in the lists of senders.
+    /// Changes to the lists of senders.
     pub lists: Vec<ListChange>,
-    /// Marks a message as applied. Where it is marked already, nothing is written:
+    /// Marks a message as applied. If it is already marked, nothing is written:
     /// [`Outcome::AlreadyApplied`](Receipt::already_applied).
     pub applied: Option<Applied>,
-    /// The digest of an input that makes resources under new ids. Where it is kept already, nothing is
-    /// written, as with [`Batch::applied`]: the same input twice would make them twice.
+    /// The digest of an input that creates resources under new ids. If the digest is already
+    /// stored, nothing is written, as with [`Batch::applied`]: the same input twice would create
+    /// them twice.
     pub imported: Option<[u8; 32]>,
-    /// Where the values of changed resources came from.
+    /// The sources of the values in changed resources.
     pub lineage: Vec<Lineage>,
-    /// Audit entries that commit with the changes and are relayed to the audit log.
+    /// Audit entries that commit with the changes and are then relayed to the audit log.
     pub audit: Vec<audit::Entry>,
 }
 
-/// Something that must hold in the transaction that writes (`If-None-Exist`, conditional update and
-/// delete). Where it does not, the caller searches again and redoes its work.
+/// A condition that must hold in the transaction that writes (`If-None-Exist`, conditional update
+/// and delete). If it does not, the caller searches again and redoes its work.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    /// The criteria.
+    /// The search criteria.
     pub query: Query,
-    /// The id of the one resource that matches; `None`: no resource matches.
+    /// The id of the only resource that matches; `None` if no resource may match.
     pub matches: Option<String>,
-    /// Among these rows: what the asker may not see does not match, so that nobody learns of it.
+    /// The rows to search. A resource that the caller may not see does not match, so the result
+    /// does not reveal it.
     pub rows: RowFilter,
 }
 
@@ -65,110 +67,110 @@ pub struct Change {
     pub id: String,
     /// The new state.
     pub state: NewState,
-    /// What must be so before.
+    /// The required state before the change.
     pub expect: Expect,
-    /// The time of the event it came from. The latest one is kept with the resource.
+    /// The time of the event that caused the change. The latest one is kept with the resource.
     pub event: Option<Timestamp>,
-    /// True: refuse where the resource already has news of a later event.
+    /// True to refuse the change if the resource already reflects a later event.
     pub refuse_older: bool,
 }
 
 /// The state that a change leads to.
 #[derive(Clone, Debug)]
 pub enum NewState {
-    /// This body. Creates the resource where there is none, also again after a delete.
+    /// The resource has this body. Creates it if it does not exist, or recreates it after a delete.
     Body(Prepared),
-    /// Deleted. Deleting what is not there changes nothing.
+    /// The resource is deleted. Deleting a resource that does not exist changes nothing.
     Deleted {
         /// The resource type.
         resource_type: &'static str,
     },
 }
 
-/// What must be so before a change.
+/// The state that a change requires of the resource beforehand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expect {
-    /// Nothing.
+    /// No requirement.
     #[default]
     Anything,
-    /// The resource is not there, or is deleted.
+    /// The resource does not exist or is deleted.
     Absent,
-    /// The resource is there in this version (`If-Match: W/"3"`).
+    /// The resource exists in this version (`If-Match: W/"3"`).
     Version(u32),
 }
 
-/// A body ready to be written: its postings extracted, its bytes compressed.
+/// A body ready to write, with postings extracted and bytes compressed.
 #[derive(Clone)]
 pub struct Prepared {
     pub(crate) extraction: Extraction,
     pub(crate) body: Compressed,
-    /// What the person of a Patient is made from.
+    /// The elements of a Patient from which its person is built.
     pub(crate) identity: Option<crate::chart::person::Identity>,
 }
 
 /// A compressed body.
 #[derive(Clone)]
 pub(crate) struct Compressed {
-    /// Which dictionary; 0 is none.
+    /// The number of the dictionary; 0 means none.
     pub(crate) dictionary: u16,
     pub(crate) bytes: Box<[u8]>,
-    /// The first eight bytes of the SHA-256 of the body: equal means unchanged.
+    /// The first eight bytes of the SHA-256 of the body. Equal digests mean that nothing changed.
     pub(crate) digest: i64,
 }
 
-/// A name that a source has for a resource: a record number, an order number. A key names one
-/// resource for ever; a resource may have many.
+/// A source's name for a resource, such as a record number or an order number. A key names one
+/// resource for ever; a resource may have many keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BusinessKey {
     /// The system or assigning authority.
     pub system: String,
-    /// What kind of number; may be empty.
+    /// The kind of number; may be empty.
     pub kind: String,
     /// The number.
     pub value: String,
 }
 
-/// Takes a key for a resource.
+/// A claim of a key for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyClaim {
     /// The key.
     pub key: BusinessKey,
     /// The type of the resource.
     pub resource_type: &'static str,
-    /// Its id.
+    /// The id of the resource.
     pub id: String,
-    /// The id that the key names now, where it is to be moved on purpose (A47 and its like).
+    /// The id that the key names now, if the key is moved on purpose (A47 and similar events).
     pub moved_from: Option<String>,
 }
 
-/// A message that is in the chart.
+/// The mark that a message has been applied to the chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// The message's key, such as its journal sequence.
     pub message: Vec<u8>,
-    /// The version of the maps that read it.
+    /// The version of the maps that translated it.
     pub map_version: String,
-    /// What a person has to look at in it, in the words of whoever applies it.
+    /// Findings in the message that a person has to look at, as worded by the code that applies it.
     pub concerns: Option<String>,
 }
 
-/// Where the values of one changed resource came from.
+/// The sources of the values of one changed resource.
 #[derive(Clone, Debug)]
 pub struct Lineage {
-    /// Which of the batch's changes.
+    /// The index of the change in the batch.
     pub change: usize,
     /// The message's key, as in [`Applied`].
     pub message: Vec<u8>,
-    /// One for each value.
+    /// One origin for each value.
     pub origins: Vec<Origin>,
 }
 
-/// Where one value came from.
+/// The source of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The element: `Patient.name[0].family`.
     pub element: String,
-    /// The source field: `PID-5[1].1`.
+    /// The field's value as it was in the message.
     pub source: String,
     /// The field's value as the message had it.
     pub value: String,
@@ -176,63 +178,63 @@ pub struct Origin {
     pub row: String,
 }
 
-/// What was written.
+/// The result of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// One for each change, in order. Empty where the message was applied before.
+    /// One entry for each change, in order. Empty if the message was already applied.
     pub written: Vec<Written>,
-    /// The message was applied before, or the input imported; nothing was written.
+    /// True if the message was already applied, or the input already imported. Nothing was written.
     pub already_applied: bool,
-    /// What stood in [`Applied::concerns`] then.
+    /// The [`Applied::concerns`] that were stored at that time.
     pub concerns: Option<String>,
-    /// Records that the message brought under one identifier and that cannot be one person's. Each
-    /// pair is told to one message only.
+    /// Records that the message brought under one identifier but that cannot belong to one person.
+    /// Each pair is reported for one message only.
     pub contradictions: Vec<Contradiction>,
 }
 
-/// Two records of source Patients that share an identifier which names a person, and are kept apart.
+/// Two source Patients that share an identifier which names a person, but are kept apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
     /// The ids of the two Patients, the older first.
     pub records: [String; 2],
-    /// The identifier's type: `SS`, `NI`; empty where it has none. Its value is not told.
+    /// The identifier's type: `SS`, `NI`; empty if it has none. Its value is not included.
     pub kind: String,
-    /// What they differ in: `birth date and sex`. Free of PHI.
+    /// The differences, such as `birth date and sex`. Free of PHI.
     pub differ: String,
 }
 
-/// What became of one change.
+/// The result of one change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The resource type.
     pub resource_type: &'static str,
     /// The logical id.
     pub id: String,
-    /// The version that is current now; 0 where a delete found nothing.
+    /// The current version; 0 if a delete found nothing.
     pub version: u32,
-    /// Its time.
+    /// The time of that version.
     pub updated: Timestamp,
-    /// What happened.
+    /// The effect of the change.
     pub outcome: Outcome,
 }
 
-/// What happened to a resource.
+/// The effect of a change on a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It was not there and is now.
+    /// The resource was created.
     Created,
-    /// It has a new version.
+    /// The resource has a new version.
     Updated,
-    /// It was as asked already.
+    /// The resource already was as requested.
     Unchanged,
-    /// It was there and is gone.
+    /// The resource was deleted.
     Deleted,
 }
 
 // === impl Batch ===
 
 impl Batch {
-    /// One change and nothing else.
+    /// Returns a batch of a single change.
     pub fn of(change: Change) -> Self {
         Self {
             changes: vec![change],
@@ -244,7 +246,7 @@ impl Batch {
 // === impl Change ===
 
 impl Change {
-    /// Creates or updates.
+    /// Returns a change that creates or updates a resource.
     pub fn put(id: impl Into<String>, body: Prepared) -> Self {
         Self {
             id: id.into(),
@@ -255,7 +257,7 @@ impl Change {
         }
     }
 
-    /// Creates; a conflict where the resource is there.
+    /// Returns a change that creates a resource, and conflicts if it already exists.
     pub fn create(id: impl Into<String>, body: Prepared) -> Self {
         Self {
             expect: Expect::Absent,
@@ -263,7 +265,7 @@ impl Change {
         }
     }
 
-    /// Deletes.
+    /// Returns a change that deletes a resource.
     pub fn delete(resource_type: &'static str, id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -274,21 +276,21 @@ impl Change {
         }
     }
 
-    /// Only if this holds before.
+    /// Applies the change only if this expectation holds beforehand.
     #[must_use]
     pub fn expecting(mut self, expect: Expect) -> Self {
         self.expect = expect;
         self
     }
 
-    /// Comes from an event at this time.
+    /// Sets the time of the event that caused the change.
     #[must_use]
     pub fn of_event(mut self, at: Timestamp) -> Self {
         self.event = Some(at);
         self
     }
 
-    /// The type of the resource.
+    /// Returns the type of the resource.
     pub fn resource_type(&self) -> &'static str {
         match &self.state {
             NewState::Body(body) => body.extraction.resource_type,
@@ -300,12 +302,12 @@ impl Change {
 // === impl Prepared ===
 
 impl Prepared {
-    /// The resource type.
+    /// Returns the resource type.
     pub fn resource_type(&self) -> &'static str {
         self.extraction.resource_type
     }
 
-    /// What the index will keep.
+    /// Returns the extracted postings that the index will store.
     pub fn extraction(&self) -> &Extraction {
         &self.extraction
     }

@@ -1,9 +1,11 @@
-//! Bodies: kept as sent, given back with `id`, `meta.versionId` and `meta.lastUpdated` put in.
+//! Bodies: stored as sent, and returned with `id`, `meta.versionId` and `meta.lastUpdated`
+//! inserted.
 //!
 //! Invariants:
-//! - every byte outside of `id` and `meta` comes back as it was sent;
-//! - what is put in is the store's: a sender's `versionId` and `lastUpdated` are replaced;
-//! - no bytes make a panic: what cannot be read is given back as it is.
+//! - every byte outside of `id` and `meta` is returned as it was sent;
+//! - the inserted values are the store's own: a sender's `versionId` and `lastUpdated` are
+//!   replaced;
+//! - no input causes a panic: a body that cannot be parsed is returned unchanged.
 
 use crate::backend::sqlite::digest;
 use crate::chart::batch::{Compressed, Prepared};
@@ -16,24 +18,24 @@ use std::cell::RefCell;
 use std::ops::Range;
 use zstd::bulk::{Compressor, Decompressor};
 
-/// Level 3 is zstd's own default; 6 saves 2 % more and takes twice the time.
+/// Level 3 is zstd's default; level 6 saves 2 % more and takes twice the time.
 const LEVEL: i32 = 3;
-/// A larger body holds many like items (the links of a record that many were merged into). Of a
-/// thousand links, and of a person of a thousand records, level 1 makes 5 to 7 % less in half the
-/// time or a third of it.
+/// The size from which a body counts as large. Such a body holds many similar items, for example
+/// the links of a record that many were merged into. For a thousand links, and for a person of a
+/// thousand records, level 1 produces 5 to 7 % less in a half to a third of the time.
 const LARGE: usize = 32 << 10;
 const LEVEL_OF_LARGE: i32 = 1;
-/// A body that says it is larger is damaged.
+/// The largest plausible body. One that claims to be larger is damaged.
 const MAX_BODY: usize = 256 << 20;
 
 thread_local! {
-    // A context is large and takes longer to make than most bodies take to compress.
+    // A context is large and takes longer to create than most bodies take to compress.
     static COMPRESSORS: RefCell<[Option<Compressor<'static>>; 2]> =
         const { RefCell::new([None, None]) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// A field of an object: where it starts, its name, where its value lies.
+/// A field of an object: its start, its name and the position of its value.
 struct Field<'a> {
     start: usize,
     name: &'a [u8],
@@ -43,12 +45,13 @@ struct Field<'a> {
 // === impl Prepared ===
 
 impl Prepared {
-    /// Makes a resource ready to be written: extracts what it is found by, compresses it.
+    /// Prepares a resource for writing: extracts its postings and compresses it.
     pub fn new(document: &Document) -> Result<Self, PrepareError> {
         Self::with(document, Extractor::default().extract(document))
     }
 
-    /// The same with an extraction that the caller made, for a server at a base URL of its own.
+    /// Prepares a resource with an extraction that the caller made, for a server with its own base
+    /// URL.
     pub fn with(document: &Document, extraction: Extraction) -> Result<Self, PrepareError> {
         if extraction.resource_type.is_empty() {
             return Err(PrepareError::UnknownType);
@@ -77,7 +80,8 @@ pub(crate) fn compress(body: &[u8]) -> Option<Compressed> {
     })
 }
 
-/// Compressed bytes. The length of what they were goes before them, so that reading makes room once.
+/// Compresses bytes. Their original length is stored in front, so that the reader allocates only
+/// once.
 pub(crate) fn pack(body: &[u8]) -> Option<Vec<u8>> {
     let packed = COMPRESSORS.with_borrow_mut(|[usual, of_large]| {
         let (kept, level) = if body.len() <= LARGE {
@@ -96,7 +100,7 @@ pub(crate) fn pack(body: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The body of its bytes. `None` where they are damaged.
+/// Decompresses a body. Returns `None` if the bytes are damaged.
 pub(crate) fn decompress(dictionary: u16, bytes: &[u8]) -> Option<Vec<u8>> {
     if dictionary != 0 {
         return None;
@@ -114,7 +118,7 @@ pub(crate) fn decompress(dictionary: u16, bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The body with the store's own values put in.
+/// Inserts the store's own values into a body.
 pub(crate) fn splice(body: &[u8], id: &str, version: u32, updated: Timestamp) -> Vec<u8> {
     let id = format!("\"{id}\"");
     let own_meta = format!(
@@ -124,7 +128,7 @@ pub(crate) fn splice(body: &[u8], id: &str, version: u32, updated: Timestamp) ->
     let mut out = Vec::with_capacity(body.len() + 128);
     let mut copied = 0;
     let (mut has_id, mut has_meta) = (false, false);
-    // Where what is missing goes: after the type, as everybody writes it.
+    // Missing values are inserted after the type, which is the conventional position.
     let mut place = None;
     for field in fields(body) {
         let value = field.value;
@@ -185,7 +189,7 @@ fn splice_meta(out: &mut Vec<u8>, meta: &[u8], own: &str) {
     out.push(b'}');
 }
 
-/// The fields of an object, without looking into their values. Ends at the first thing that is no
+/// Iterates over the fields of an object without parsing their values. Stops at the first invalid
 /// JSON.
 fn fields(object: &[u8]) -> impl Iterator<Item = Field<'_>> {
     let mut at = skip_space(object, 0);
@@ -224,7 +228,7 @@ fn skip_space(text: &[u8], from: usize) -> usize {
         .count()
 }
 
-/// After the closing quote of the string that starts at `from`.
+/// Returns the position after the closing quote of the string that starts at `from`.
 fn end_of_string(text: &[u8], from: usize) -> Option<usize> {
     (text.get(from) == Some(&b'"')).then_some(())?;
     let mut at = from + 1;

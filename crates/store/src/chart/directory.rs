@@ -1,20 +1,20 @@
-//! One data directory, held by one process.
+//! The data directory, held by one process.
 //!
 //! Invariants:
-//! - while a [`DataDirectory`] lives, no other process has one on the same path;
-//! - a directory that a newer version wrote is refused before anything in it is opened.
+//! - while a [`DataDirectory`] exists, no other process holds one for the same path;
+//! - a directory written by a newer version is refused before anything in it is opened.
 
 use crate::chart::error::OpenError;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The format of the directory as a whole; each file in it has its own.
+/// The format of the directory as a whole; each file in it has a format of its own.
 const FORMAT: i64 = 1;
 const LOCK: &str = "lock";
 const VERSION: &str = "format";
 
-/// A data directory that this process holds. Dropping it lets go.
+/// A data directory that this process holds. Dropping the value releases it.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct DataDirectory {
 // === impl DataDirectory ===
 
 impl DataDirectory {
-    /// Makes the directory where it is not there, and takes it.
+    /// Creates the directory if it does not exist, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Directory {
             path: path.to_owned(),
@@ -34,7 +34,7 @@ impl DataDirectory {
         let lock = take(path)?;
         let version = path.join(VERSION);
         match fs::read_to_string(&version) {
-            // A power cut at the first start; earlier versions did not wait for the disk here.
+            // Left by a power cut at the first start: earlier versions did not sync this file.
             Ok(text) if text.trim().is_empty() => write_version(&version).map_err(unusable)?,
             Ok(text) => {
                 let found = text.trim().parse().unwrap_or(i64::MAX);
@@ -57,13 +57,13 @@ impl DataDirectory {
         })
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// In one step and on disk: half a number would be a version that nobody wrote.
+/// Writes the version atomically and durably: half a number would be a version that never existed.
 fn write_version(path: &Path) -> std::io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = File::create(&fresh)?;
@@ -92,7 +92,7 @@ fn take(path: &Path) -> Result<File, OpenError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // The number only helps the reader of the message; without it the message stands.
+            // The process id only helps the reader of the message, which is correct without it.
             let known = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
             let holder = if known {
                 format!(" (process {})", holder.trim())
@@ -106,7 +106,8 @@ fn take(path: &Path) -> Result<File, OpenError> {
         }
         Err(TryLockError::Error(source)) => return Err(unusable(source)),
     }
-    // The number helps whoever is refused. On a full disk it cannot be written, and is not needed.
+    // The process id helps whoever is refused. On a full disk it cannot be written and is not
+    // required.
     let _ = file
         .set_len(0)
         .and_then(|()| file.rewind())

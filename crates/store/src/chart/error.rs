@@ -1,4 +1,4 @@
-//! What can go wrong, one type per operation.
+//! Errors, one type per operation.
 
 use crate::journal::WriterGone;
 use base::Timestamp;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The chart could not be opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory cannot be made, read or written.
+    /// The directory cannot be created, read or written.
     #[error(
         "cannot write in data directory `{path}`; make it writable for the user that runs this, or \
          name another one with --data"
@@ -19,7 +19,7 @@ pub enum OpenError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another process has it open.
+    /// Another process holds the directory.
     #[error(
         "data directory `{path}` is in use by another process{holder}; stop that one, or name \
          another directory with --data"
@@ -27,10 +27,10 @@ pub enum OpenError {
     InUse {
         /// The directory.
         path: PathBuf,
-        /// ` (process 4711)`, where known.
+        /// The holding process, ` (process 4711)`, if known.
         holder: String,
     },
-    /// A newer version wrote it.
+    /// The file was written by a newer version.
     #[error(
         "`{path}` has format {found} and this version reads up to {known}; it was written by a \
          newer version: run that one, or restore a backup. Nothing was changed"
@@ -38,18 +38,18 @@ pub enum OpenError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format of the file.
         found: i64,
-        /// Ours.
+        /// The newest format that this version knows.
         known: i64,
     },
-    /// The file is no chart.
+    /// The file is not a chart.
     #[error("`{path}` is not a chart of this program; move it away or name another directory")]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// The clock runs behind what is stored.
+    /// The clock is behind the newest stored version.
     #[error(
         "the clock says {now} and the chart `{path}` was last written at {stored}: the clock runs \
          backwards. Set the clock right and start again. Nothing was changed"
@@ -57,9 +57,9 @@ pub enum OpenError {
     ClockBehind {
         /// The file.
         path: PathBuf,
-        /// The clock.
+        /// The time of the clock.
         now: String,
-        /// The newest version.
+        /// The time of the newest version.
         stored: String,
     },
     /// The database cannot be opened, or is damaged.
@@ -78,46 +78,46 @@ pub enum OpenError {
 /// A body cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
-    /// It is no resource of a known type.
+    /// The document is not a resource of a known type.
     #[error("the document is no resource of a type that FHIR R4 defines")]
     UnknownType,
-    /// It could not be compressed.
+    /// The resource could not be compressed.
     #[error("the resource could not be compressed")]
     Compress,
 }
 
-/// Nothing was written.
+/// A batch was not written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The chart is not as the caller thought: read again, redo, apply again.
+    /// The chart differs from what the caller expected: read again, redo the work, apply again.
     #[error("the chart has changed: {0}")]
     Conflict(Conflict),
-    /// The batch makes no sense.
+    /// The batch is invalid.
     #[error("the batch cannot be written: {0}")]
     Invalid(&'static str),
     /// The permit does not cover a row.
     #[error("the permit does not cover {resource_type}")]
     NotPermitted {
-        /// The type.
+        /// The resource type.
         resource_type: &'static str,
     },
-    /// An earlier or this write failed. Nothing is written until a restart, or on a full disk until
-    /// [`Chart::resume`](super::Chart::resume); reads go on.
+    /// This write or an earlier one failed. Nothing is written until a restart, or on a full disk
+    /// until [`Chart::resume`](super::Chart::resume). Reads continue.
     #[error(
         "the chart at `{path}` stopped taking writes after a failed write: {kind}. Reads go on"
     )]
     Stopped {
         /// The file.
         path: PathBuf,
-        /// What failed.
+        /// The kind of failure.
         kind: StopKind,
         /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The engine refused this batch alone; others go on.
+    /// The engine refused only this batch; other batches continue.
     #[error("the batch could not be written")]
     Failed(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// More waits for the writer than memory should hold. Try again later.
+    /// The writer's queue is full. Try again later.
     #[error("too much waits for the chart's writer; try again later")]
     Overloaded,
     /// The chart is closing.
@@ -125,7 +125,7 @@ pub enum ApplyError {
     Closed(#[source] WriterGone),
 }
 
-/// Why the writer stopped.
+/// The reason why the writer stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StopKind {
     /// No space is left.
@@ -134,53 +134,53 @@ pub enum StopKind {
     Disk,
     /// The file is damaged.
     Damaged,
-    /// The database refused for a reason of our own making.
+    /// The database refused because of a fault in this program.
     Internal,
 }
 
-/// How the chart differs from what the caller thought.
+/// The difference between the chart and the caller's expectation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// The resource has another version, or none.
+    /// The resource has another version, or does not exist.
     #[error("{resource_type} is in version {found:?}")]
     Version {
         /// The type.
         resource_type: &'static str,
         /// The id.
         id: String,
-        /// The current version; `None` where it is not there or deleted.
+        /// The current version; `None` if the resource does not exist or is deleted.
         found: Option<u32>,
     },
-    /// The resource has news of a later event.
+    /// The resource already reflects a later event.
     #[error("{resource_type} has news of a later event")]
     OlderNews {
         /// The type.
         resource_type: &'static str,
         /// The id.
         id: String,
-        /// The event it has.
+        /// The time of the event that it reflects.
         stored: Timestamp,
     },
-    /// The key names another resource.
+    /// The key already names another resource.
     #[error("the key names another {resource_type}")]
     Key {
-        /// The type of the resource it names.
+        /// The type of the resource that the key names.
         resource_type: &'static str,
-        /// Its id.
+        /// The id of that resource.
         id: String,
     },
-    /// The resource is a person, which only linking writes.
+    /// The resource is a person, which only the linking code writes.
     #[error(
         "a person is made by linking the records of sources and is not written to; write the record \
          that is wrong"
     )]
     Person,
-    /// A condition does not hold: so many match.
+    /// A condition does not hold because of the number of matches.
     #[error("{n_matches} resources match the condition")]
     Condition {
-        /// Which of the batch's conditions.
+        /// The index of the condition in the batch.
         condition: usize,
-        /// How many match; at most 2 are counted.
+        /// The number of matches, counted up to 2.
         n_matches: usize,
     },
 }
@@ -188,7 +188,7 @@ pub enum Conflict {
 /// A read or search failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The database said no.
+    /// The database returned an error.
     #[error("cannot read the chart `{path}`")]
     File {
         /// The file.
@@ -196,7 +196,7 @@ pub enum ReadError {
         /// The cause.
         source: rusqlite::Error,
     },
-    /// The database server said no, or cannot be reached.
+    /// The database server returned an error or cannot be reached.
     #[error("cannot read the chart on its database server")]
     Server {
         /// The cause.
@@ -205,16 +205,16 @@ pub enum ReadError {
     /// There is no resource type of this name.
     #[error("`{0}` is no resource type of FHIR R4")]
     UnknownType(String),
-    /// What was read makes no sense.
+    /// The stored data is invalid.
     #[error(
         "the chart is damaged on disk: {what}; it is not given out. Run `causeway verify`, then restore a backup of \
          `chart.db`"
     )]
     Damaged {
-        /// What.
+        /// The invalid part.
         what: std::borrow::Cow<'static, str>,
     },
-    /// The cursor is not one that this search gave.
+    /// The cursor does not come from this search.
     #[error("the page cursor is not one of this search")]
     Cursor,
 }
@@ -222,7 +222,8 @@ pub enum ReadError {
 // === impl ReadError ===
 
 impl ReadError {
-    /// True where what is on disk is not what was written; the disk itself answers.
+    /// Returns true if the data on disk differs from what was written, although the disk itself can
+    /// be read.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,

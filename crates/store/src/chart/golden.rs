@@ -1,10 +1,10 @@
-//! A person's own body, put together from what each of its records gives it.
+//! The body of a person's own resource, assembled from the contributions of its records.
 //!
 //! Invariants:
-//! - demographics are those of the newest record that has them, identifiers those of all records, and
-//!   a link leads to each record;
-//! - a record is read once, into its [`Part`]: what a person of a thousand records says is joined
-//!   from texts and postings that are there, and what it is found by is what its body says.
+//! - demographics come from the newest record that has them, identifiers from all records, and a
+//!   link leads to each record;
+//! - each record is parsed once, into its [`Part`]: a person of a thousand records is assembled
+//!   from existing texts and postings, and its postings are those of its body.
 
 use super::batch::Prepared;
 use super::body::compress;
@@ -14,21 +14,21 @@ use search::{Extraction, Posting, extract};
 use std::collections::HashSet;
 use std::fmt::Write;
 
-/// What one record gives its person.
+/// The contribution of one record to its person.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Part {
     id: String,
-    /// The elements of [`SHOWN`], as their source wrote them.
+    /// The elements of [`SHOWN`], as the source wrote them.
     shown: [Option<Box<str>>; SHOWN.len()],
     identifiers: Vec<Box<str>>,
-    /// What its identifiers and the link to it are found by.
+    /// The postings of its identifiers and of the link to it.
     postings: Vec<Posting>,
 }
 
 // === impl Part ===
 
 impl Part {
-    /// Of the record with that id.
+    /// Returns the part of the record with that id.
     pub(crate) fn of(id: &str, identity: &Identity) -> Self {
         let mut part = Self {
             id: id.to_owned(),
@@ -47,15 +47,16 @@ impl Part {
         push_links(&mut text, &[id]);
         text.push('}');
         part.postings = found_by(&text).postings;
-        // What every Patient is found by, whatever it says, the person's own elements decide.
+        // Postings that every Patient has, whatever its content, are determined by the person's own
+        // elements.
         let of_all = found_by(r#"{"resourceType":"Patient"}"#).postings;
         part.postings.retain(|posting| !of_all.contains(posting));
         part
     }
 }
 
-/// The person of these records, the newest first, ready to be written. `None` where what a source
-/// sent cannot be put together.
+/// Prepares the person of these records, given the newest first. Returns `None` if what a source
+/// sent cannot be assembled.
 pub(crate) fn prepare(parts: &[&Part]) -> Option<Prepared> {
     let mut shown = String::new();
     for (place, name) in SHOWN.into_iter().enumerate() {
@@ -81,7 +82,7 @@ pub(crate) fn prepare(parts: &[&Part]) -> Option<Prepared> {
     })
 }
 
-/// The text, with the person's own elements in it.
+/// Returns the text of the body, with the person's own elements in it.
 fn body(shown: &str, parts: &[&Part]) -> String {
     let mut seen = HashSet::new();
     let identifiers = parts.iter().flat_map(|part| &part.identifiers);

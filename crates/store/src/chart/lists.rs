@@ -1,55 +1,57 @@
-//! What senders list: of one kind, for one patient or visit, as each last said.
+//! Lists of senders: the entries of one kind, for one patient or visit, as each sender last listed
+//! them.
 //!
-//! A list is named by what it is of (`allergies|Patient/9f…`) and by whose it is. It holds the
-//! resources that its sender lists now, and the time of the latest event that said so; what became
-//! of a resource that left it stands in the resource.
+//! A list is named by its subject (`allergies|Patient/9f…`) and its sender. It holds the resources
+//! that the sender lists now, and the time of the latest event that listed them. A resource that
+//! left the list records its own outcome.
 
 use super::{Moment, ReadError};
 use base::Timestamp;
 
-/// Names a list.
+/// The name of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ListName {
-    /// What it is of.
+    /// The subject of the list.
     pub of: String,
-    /// Whose it is.
+    /// The sender that owns the list.
     pub sender: String,
 }
 
-/// What one sender lists.
+/// The current list of one sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderList {
-    /// Whose it is.
+    /// The sender that owns the list.
     pub sender: String,
-    /// The latest event that it has news of; none where no event had a time.
+    /// The latest event that the list reflects; `None` if no event had a time.
     pub at: Option<Timestamp>,
-    /// Type and id of what is in it.
+    /// The type and id of each entry.
     pub entries: Vec<(&'static str, String)>,
 }
 
-/// What a batch changes in one list.
+/// A change to one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListChange {
     /// The list.
     pub list: ListName,
-    /// The event that it comes from; none, or an earlier one, keeps the time that is known.
+    /// The time of the event that causes the change; `None`, or an earlier time, keeps the known
+    /// one.
     pub at: Option<Timestamp>,
-    /// Type and id of what comes into it.
+    /// The type and id of each resource that enters the list.
     pub enters: Vec<(&'static str, String)>,
-    /// Type and id of what leaves it.
+    /// The type and id of each resource that leaves the list.
     pub leaves: Vec<(&'static str, String)>,
 }
 
 // === impl Moment ===
 
 impl Moment<'_> {
-    /// What each sender lists of this, in the order of their names.
+    /// Returns each sender's list for a subject, ordered by sender.
     pub fn lists_of(&self, of: &str) -> Result<Vec<SenderList>, ReadError> {
         let found = self.session.lists_of(of);
         found.map_err(|fault| self.chart.read_error(fault))
     }
 
-    /// The lists that a resource is in.
+    /// Returns the lists that contain a resource.
     pub fn lists_with(&self, resource_type: &str, id: &str) -> Result<Vec<ListName>, ReadError> {
         let number = self.chart.type_number(resource_type)?;
         let found = self.session.lists_with(number, id);

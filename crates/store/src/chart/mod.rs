@@ -1,12 +1,12 @@
-//! The chart: every resource, every version, found by what is in it.
+//! The chart: every version of every resource, with an index of their contents.
 //!
 //! Invariants:
-//! - nothing is read or written without a [`Permit`], whose row filter is joined into every node;
-//! - a [`Receipt`] is given only after the commit's `fsync` returned;
-//! - a body is given out as it was written or not at all: every row of `version` has a sum;
+//! - nothing is read or written without a [`Permit`], whose row filter applies to every node;
+//! - a [`Receipt`] is issued only after the commit's `fsync` returned;
+//! - a body is returned as it was written or not at all: every row of `version` has a checksum;
 //! - `rid` order is commit order; `lastUpdated` never runs backwards, whatever the clock does;
-//! - after a failed write nothing is written until a restart, or on a full disk until there is room;
-//!   reads go on.
+//! - after a failed write nothing is written until a restart, or on a full disk until there is
+//!   room; reads continue.
 
 pub(crate) mod batch;
 pub(crate) mod body;
@@ -48,35 +48,36 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a chart behaves.
+/// The settings of a chart.
 #[derive(Clone)]
 pub struct Options {
-    /// The time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// A clock that is further behind the newest version than this is refused at the start.
+    /// The tolerance for a slow clock. A clock further behind the newest version is refused at the
+    /// start.
     pub clock_tolerance: Duration,
-    /// Connections for reading, opened as they are needed.
+    /// The maximum number of connections for reading, opened on demand.
     pub readers: usize,
-    /// Memory for the writer's pages, in megabytes.
+    /// The page cache of the writer, in megabytes.
     pub writer_cache_mb: u32,
-    /// Batches that may wait for the writer.
+    /// The maximum number of batches that wait for the writer.
     pub max_queued: usize,
-    /// The largest size of the database in megabytes; 0 is no limit but the disk's.
+    /// The maximum size of the database in megabytes; 0 means that only the disk limits it.
     pub max_size_mb: u64,
-    /// Whether equal identifiers link source Patients to persons.
+    /// True if equal identifiers link source Patients to persons.
     pub link_persons: bool,
 }
 
-/// The chart of one data directory. A clone is another handle on the same one; when the last is gone,
-/// what waits is written and the directory is let go.
+/// The chart of one data directory. A clone is another handle to the same chart. When the last
+/// handle is dropped, waiting batches are written and the directory is released.
 #[derive(Clone, Debug)]
 pub struct Chart(Arc<Open>);
 
 #[derive(Debug)]
 struct Open {
-    // Before the engine, which it uses.
+    // Dropped before the engine, which it uses.
     rejoining: rejoin::Rejoining,
-    // Before the directory, so that the writer has ended when the lock goes.
+    // Dropped before the directory, so that the writer has ended when the lock is released.
     engine: Arc<Sqlite>,
     _directory: DataDirectory,
 }
@@ -100,8 +101,8 @@ impl Default for Options {
 // === impl Chart ===
 
 impl Chart {
-    /// Opens or makes the chart in `directory` (`chart.db`), and holds the directory against other
-    /// processes.
+    /// Opens or creates the chart in `directory` (`chart.db`), and locks the directory against
+    /// other processes.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "options are made for one chart"
@@ -118,12 +119,12 @@ impl Chart {
         })))
     }
 
-    /// Writes a batch. The answer comes after its `fsync`.
+    /// Writes a batch. The result arrives after its `fsync`.
     pub fn apply(&self, permit: &Permit, batch: Batch, lane: Lane) -> Pending<Receipt, ApplyError> {
         self.apply_each(&vec![permit; batch.changes.len()], batch, lane)
     }
 
-    /// The same where each change has a permit of its own, in order.
+    /// Writes a batch in which each change has its own permit, in order.
     pub fn apply_each(
         &self,
         permits: &[&Permit],
@@ -141,7 +142,7 @@ impl Chart {
         let lineage = batch
             .lineage
             .iter_mut()
-            // Taken here: the one writer has better things to do than to free them.
+            // Taken here, so that the single writer does not spend time on freeing them.
             .map(|lineage| packed::origins(&std::mem::take(&mut lineage.origins)));
         let lineage = lineage.collect();
         let audit = batch.audit.iter().map(packed::audit).collect();
@@ -153,43 +154,43 @@ impl Chart {
         self.0.engine.submit(work, lane)
     }
 
-    /// Forgets audit entries up to this relay number: they are on disk in the audit log.
+    /// Deletes audit entries up to this relay number: the audit log has them on disk.
     pub fn audit_relayed(&self, up_to: u64) -> Pending<Receipt, ApplyError> {
         self.0
             .engine
             .submit(Work::Relayed { up_to }, Lane::Interactive)
     }
 
-    /// What reading found damaged.
+    /// Returns the damage that reads have found.
     pub fn damage(&self) -> &crate::Damage {
         &self.0.engine.shared.damage
     }
 
-    /// Why the writer stopped, if it did.
+    /// Returns the reason why the writer stopped, if it did.
     pub fn stopped(&self) -> Option<ApplyError> {
         self.0.engine.shared.stopped()
     }
 
-    /// Takes writes again after a full disk; does nothing where it stopped for another reason. Where
-    /// there is no room after all, the next write stops it again.
+    /// Resumes writing after a full disk; does nothing if the writer stopped for another reason. If
+    /// there is still no room, the next write stops it again.
     pub fn resume(&self) {
         self.0.engine.shared.resume();
     }
 
-    /// How many records of a chart of an earlier build are still to be linked by the rules of now; 0
-    /// where its persons are up to date.
+    /// Returns the number of records, in a chart of an earlier build, that have yet to be linked by
+    /// the current rules; 0 if the persons are up to date.
     pub fn n_to_rejoin(&self) -> u64 {
         self.0.rejoining.n_left()
     }
 
-    /// Writes what waits, then closes. Later writes are refused; reads go on until the last handle
-    /// is gone.
+    /// Writes waiting batches, then closes. Later writes are refused; reads continue until the last
+    /// handle is dropped.
     pub fn close(&self) {
         self.0.rejoining.end();
         self.0.engine.close();
     }
 
-    /// A permit covers a write where it covers the row before it and the row after it.
+    /// Checks that the permit covers the row before the write and the row after it.
     fn check_rows(&self, permit: &Permit, change: &Change) -> Result<(), ApplyError> {
         let resource_type = change.resource_type();
         let after = match (&change.state, permit.filter()) {
@@ -197,7 +198,8 @@ impl Chart {
             (NewState::Body(body), RowFilter::Patients { patients, types }) => {
                 let is_covered = |own: &str| patients.iter().any(|id| **id == *own);
                 let own = &body.extraction.patients;
-                // All of them: what names somebody else too would stand in that one's chart.
+                // All compartments: a resource that also names another patient would appear in that
+                // patient's chart.
                 types.contains(resource_type)
                     && !own.is_empty()
                     && own.iter().all(|own| is_covered(own))

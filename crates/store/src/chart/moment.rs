@@ -1,4 +1,4 @@
-//! The chart as it is at one moment, for work that asks many small things.
+//! A snapshot of the chart, for work that asks many small questions.
 
 use crate::backend::plan::Rows;
 use crate::backend::sqlite::session::SqliteSession;
@@ -6,8 +6,8 @@ use crate::backend::{Session as _, resolve};
 use crate::chart::{BusinessKey, Chart, Read, ReadError};
 use access::Permit;
 
-/// One state of the chart. Nothing is begun and ended for each question, and what one question
-/// read into memory the next one finds there.
+/// A snapshot of the chart. All questions share one transaction, and pages read for one question
+/// are in memory for the next.
 pub struct Moment<'a> {
     pub(super) chart: &'a Chart,
     pub(super) session: &'a SqliteSession<'a>,
@@ -17,18 +17,19 @@ pub struct Moment<'a> {
 /// The resource that a business key names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Its type.
+    /// The resource type.
     pub resource_type: &'static str,
-    /// Its id.
+    /// The logical id.
     pub id: String,
-    /// It is there: neither deleted nor only named by others.
+    /// True if the resource exists: neither deleted nor merely named by others.
     pub is_live: bool,
 }
 
 // === impl Chart ===
 
 impl Chart {
-    /// Works with one state of the chart. It is kept alive meanwhile: for short work only.
+    /// Runs `work` on one snapshot of the chart. The snapshot stays open meanwhile, so the work
+    /// must be short.
     pub fn at_once<T>(
         &self,
         permit: &Permit,
@@ -48,14 +49,14 @@ impl Chart {
 // === impl Moment ===
 
 impl Moment<'_> {
-    /// See [`Chart::read`].
+    /// Reads a resource as [`Chart::read`] does.
     pub fn read(&self, resource_type: &str, id: &str) -> Result<Read, ReadError> {
         let number = self.chart.type_number(resource_type)?;
         let found = self.session.read(&self.rows, number, id);
         found.map_err(|fault| self.chart.read_error(fault))
     }
 
-    /// Whether two Patients are records of one person.
+    /// Returns true if two Patients are records of one person.
     pub fn is_one_person(&self, one: &str, other: &str) -> Result<bool, ReadError> {
         let person = |id: &str| {
             let Some(patient) = self.session.resource("Patient", id)? else {
@@ -68,14 +69,14 @@ impl Moment<'_> {
         Ok(one.is_some_and(|one| one != 0 && Some(one) == other))
     }
 
-    /// The ids of what is there under a key's value, or under a value that goes on with `|` behind
-    /// it; so many at most.
+    /// Returns the ids of the resources that exist under a key's value, or under a value that
+    /// continues it with `|`; at most `most` of them.
     pub fn lookup_all(&self, key: &BusinessKey, most: usize) -> Result<Vec<String>, ReadError> {
         let found = self.session.lookup_all(&self.rows, key, most);
         found.map_err(|fault| self.chart.read_error(fault))
     }
 
-    /// See [`Chart::lookup`].
+    /// Looks up a business key as [`Chart::lookup`] does.
     pub fn lookup(&self, key: &BusinessKey) -> Result<Option<Named>, ReadError> {
         let found = self.session.lookup(&self.rows, key);
         found.map_err(|fault| self.chart.read_error(fault))

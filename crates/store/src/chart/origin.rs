@@ -1,10 +1,11 @@
-//! Whose chart it is, which journals it has messages of, and how a message is called in it.
+//! The chart's identity, the journals whose messages it has, and the keys of those messages.
 //!
-//! Invariant: a message is a journal and a sequence. A key has both, so a message of a new journal never
-//! passes for one of the journal before it.
+//! Invariant: a message is identified by a journal and a sequence. A key has both, so a message of
+//! a new journal is never mistaken for one of its predecessor.
 //!
-//! A key is eight bytes: 16 bits say which journal, by its number in the table `journal`, 48 bits the
-//! sequence. The chart's first journal has the number 0, so keys of format 1 are what they were.
+//! A key has eight bytes: 16 bits for the journal, by its number in the table `journal`, and 48
+//! bits for the sequence. The chart's first journal has the number 0, so keys of format 1 remain
+//! valid.
 
 use super::{Chart, ReadError};
 use crate::backend::Fault;
@@ -15,24 +16,24 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The bits of a key that are the sequence.
+/// The bits of a key that hold the sequence.
 const SEQUENCE: u64 = (1 << 48) - 1;
 
-/// A journal that the chart has messages of.
+/// A journal whose messages the chart has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownJournal {
-    /// Its number in keys.
+    /// The journal's number in keys.
     pub number: u16,
-    /// Which journal; none where the chart is older than journals' names.
+    /// The journal's identity; `None` if the chart predates journal identities.
     pub identity: Option<Identity>,
-    /// The highest of its messages that the chart has.
+    /// The highest sequence that the chart has from this journal.
     pub highest: Sequence,
 }
 
 // === impl Chart ===
 
 impl Chart {
-    /// Which chart it is, and how many versions it has written.
+    /// Returns the chart's identity and the number of versions it has written.
     pub fn position(&self) -> Position {
         let shared = &self.0.engine.shared;
         Position {
@@ -41,18 +42,18 @@ impl Chart {
         }
     }
 
-    /// True where it was made at this opening.
+    /// Returns true if the chart was created at this opening.
     pub fn is_new(&self) -> bool {
         self.0.engine.shared.origin.is_new
     }
 
-    /// The journals that it has messages of.
+    /// Returns the journals whose messages the chart has.
     pub fn journals(&self) -> Result<Vec<KnownJournal>, ReadError> {
         self.look_once(|session| journals(session.conn))
     }
 
-    /// From now on [`key_of`](Self::key_of) speaks of this journal. `adopt` gives it the messages of a chart
-    /// that is older than journals' names.
+    /// Makes [`key_of`](Self::key_of) refer to this journal. `adopt` assigns to it the messages of
+    /// a chart that predates journal identities.
     pub fn bind(&self, journal: &Identity, adopt: bool) -> Result<(), ReadError> {
         let shared = &self.0.engine.shared;
         let number = bind(&shared.path, journal, adopt).map_err(|fault| self.read_error(fault))?;
@@ -63,13 +64,14 @@ impl Chart {
         Ok(())
     }
 
-    /// What a message of the journal is called in the chart.
+    /// Returns the chart's key for a message of the bound journal.
     pub fn key_of(&self, sequence: Sequence) -> Vec<u8> {
         let journal = self.0.engine.shared.origin.journal.load(Ordering::Acquire);
         message_key(journal as u16, sequence.get()).to_vec()
     }
 
-    /// The message of the journal that a key names; none where it is another journal's.
+    /// Returns the sequence in the bound journal that a key names; `None` if the key belongs to
+    /// another journal.
     pub fn message_of(&self, key: &[u8]) -> Option<Sequence> {
         let number = u64::from_be_bytes(key.try_into().ok()?);
         let journal = self.0.engine.shared.origin.journal.load(Ordering::Acquire);
@@ -77,7 +79,7 @@ impl Chart {
     }
 }
 
-/// The key of a message of that journal.
+/// Returns the key of a message of that journal.
 pub(crate) fn message_key(journal: u16, sequence: u64) -> [u8; 8] {
     key(journal, Sequence::new(sequence)).to_be_bytes()
 }
@@ -128,7 +130,7 @@ fn journals(conn: &Connection) -> Result<Vec<KnownJournal>, Fault> {
     Ok(known)
 }
 
-/// The journal's number, given where it has none yet.
+/// Returns the journal's number, assigning one if it has none yet.
 fn bind(path: &Path, journal: &Identity, adopt: bool) -> Result<u16, Fault> {
     let conn = Connection::open(path)?;
     conn.busy_timeout(Duration::from_secs(10))?;
@@ -148,7 +150,7 @@ fn bind(path: &Path, journal: &Identity, adopt: bool) -> Result<u16, Fault> {
     conn.execute_batch("PRAGMA synchronous = FULL; BEGIN IMMEDIATE")?;
     let insert = "INSERT OR REPLACE INTO journal(number, id) VALUES (?, ?)";
     if nobodys && !adopt {
-        // Its messages keep their number; whose they were is not known any more.
+        // Its messages keep their number; which journal they came from is no longer known.
         conn.execute(insert, params![0, ""])?;
     }
     conn.execute(insert, params![number, journal.as_str()])?;

@@ -1,16 +1,16 @@
-//! Lineage and audit entries as bytes in their tables.
+//! The stored bytes of lineage and audit entries.
 //!
 //! Invariant: reading never panics; damaged bytes read as `None`.
 
 use crate::audit;
 use crate::chart::batch::Origin;
 
-/// Shorter lineage is not worth compressing.
+/// The size from which lineage is compressed. Shorter lineage does not benefit.
 const PACK_ABOVE: usize = 256;
 const PLAIN: u8 = 0;
 const PACKED: u8 = 1;
 
-/// A version's lineage: one message gives many values, so they are kept together.
+/// Encodes the lineage of a version. One message yields many values, so they are stored together.
 pub(crate) fn origins(origins: &[Origin]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(origins.len() * 80);
     for origin in origins {
@@ -27,7 +27,7 @@ pub(crate) fn origins(origins: &[Origin]) -> Vec<u8> {
     }
 }
 
-/// The lineage of its bytes.
+/// Decodes lineage.
 pub(crate) fn read_origins(bytes: &[u8]) -> Option<Vec<Origin>> {
     let (kind, rest) = bytes.split_first()?;
     let unpacked;
@@ -51,7 +51,7 @@ pub(crate) fn read_origins(bytes: &[u8]) -> Option<Vec<Origin>> {
     Some(origins)
 }
 
-/// An audit entry on its way to the audit log.
+/// Encodes an audit entry for the relay to the audit log.
 pub(crate) fn audit(entry: &audit::Entry) -> Vec<u8> {
     let mut bytes = vec![
         match entry.outcome {
@@ -77,7 +77,7 @@ pub(crate) fn audit(entry: &audit::Entry) -> Vec<u8> {
     bytes
 }
 
-/// The entry of its bytes.
+/// Decodes an audit entry.
 pub(crate) fn read_audit(bytes: &[u8]) -> Option<audit::Entry> {
     let ([outcome, emergency], mut rest) = bytes.split_first_chunk::<2>()?;
     let outcome = match outcome {

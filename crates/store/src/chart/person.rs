@@ -1,30 +1,30 @@
-//! Which source records are one person.
+//! The rules that decide which source records are one person.
 //!
 //! Invariants:
 //! - records are joined only by equal identifiers (system, type, value) that name a person
-//!   ([`fhir::identifier`]) and by a record's own `Patient.link`; an identifier without a system or a
-//!   value, a policy, an account, a visit or a placeholder joins nothing;
+//!   ([`fhir::identifier`]) and by a record's own `Patient.link`; an identifier without a system or
+//!   a value, a policy, an account, a visit or a placeholder joins nothing;
 //! - an identifier does not join records that contradict each other ([`Born::contradicts`]): it was
-//!   given to one of them by mistake; a link joins whatever they say;
-//! - an animal is a record and no person;
-//! - joining touches no source record: it decides who belongs together, and what the person's own
-//!   resource says;
-//! - of several persons that become one the oldest stays.
+//!   assigned to one of them by mistake; a link joins them regardless;
+//! - an animal is a record but not a person;
+//! - joining changes no source record: it decides which records belong together and what the
+//!   person's own resource contains;
+//! - when several persons become one, the oldest stays.
 
 use fhir::json::{Document, Node};
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Says that a Patient is an animal (FHIR R4, patient-animal).
+/// The extension that marks a Patient as an animal (FHIR R4, patient-animal).
 const ANIMAL: &str = "http://hl7.org/fhir/StructureDefinition/patient-animal";
 
-/// The tag of a person's Patient.
+/// The system of the tag on a person's Patient.
 pub(crate) const TAG_SYSTEM: &str = "urn:causeway:tag";
-/// Its code.
+/// The code of that tag.
 pub(crate) const TAG_CODE: &str = "person";
 
-/// The elements of a source record that its person is made from, besides its identifiers.
+/// The elements of a source record from which its person is built, besides the identifiers.
 pub(crate) const SHOWN: [&str; 6] = [
     "name",
     "telecom",
@@ -34,19 +34,19 @@ pub(crate) const SHOWN: [&str; 6] = [
     "address",
 ];
 
-/// The element whose items join records whatever they say.
+/// The element whose items join records unconditionally.
 const LINK: &str = "link";
 
-/// What the person of a source Patient is made from: a JSON object of the elements that matter, as
-/// the source sent them, its links last.
+/// The elements of a source Patient from which its person is built: a JSON object with the elements
+/// as the source sent them, links last.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     bytes: Vec<u8>,
-    /// Where the first link begins, where that is known.
+    /// The position of the first link, if known.
     links_at: Option<usize>,
 }
 
-/// Something that joins the records that have it.
+/// A value that joins the records that share it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Joint {
     pub(crate) system: String,
@@ -54,22 +54,22 @@ pub(crate) struct Joint {
     pub(crate) value: String,
 }
 
-/// A source record as linking sees it.
+/// A source record as the linking code sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) patient: i64,
-    /// The person it belongs to now.
+    /// The person to which it belongs now.
     pub(crate) person: Option<i64>,
     pub(crate) joints: Vec<Joint>,
     pub(crate) born: Born,
 }
 
-/// What two records of one person cannot both differ in.
+/// The properties in which records of one person cannot all differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Born {
     date: String,
     sex: String,
-    /// Family and first given name of each name, in lower case.
+    /// The family name and first given name of each name, in lower case.
     names: Vec<(String, String)>,
 }
 
@@ -77,32 +77,32 @@ pub(crate) struct Born {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) person: Option<i64>,
-    /// Sorted.
+    /// The patients, sorted.
     pub(crate) patients: Vec<i64>,
 }
 
-/// How records group now.
+/// The current grouping of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grouping {
     pub(crate) groups: Vec<Group>,
-    /// Persons that no group kept, with the group that has their records now.
+    /// Persons that no group kept, each with the group that has their records now.
     pub(crate) retired: Vec<(i64, usize)>,
 }
 
 // === impl Born ===
 
 impl Born {
-    /// True where both tell a birth date, and it differs together with the sex or with every name: a
-    /// mother's number on her newborn, a number that the first owner's spouse used.
+    /// Returns true if both have a birth date and it differs together with the sex or with every
+    /// name: a mother's number on her newborn, or a number that its owner's spouse used.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
         self.difference(other).is_some()
     }
 
-    /// What contradicts, in words.
+    /// Describes the contradiction in words.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         let (date, others) = (self.date.as_str(), other.date.as_str());
         let is_known = !date.is_empty() && !others.is_empty();
-        // A year alone may be the same birth date, told less exactly.
+        // A year alone may be the same birth date in lower precision.
         if !is_known || date.starts_with(others) || others.starts_with(date) {
             return None;
         }
@@ -123,7 +123,7 @@ impl Born {
 // === impl Identity ===
 
 impl Identity {
-    /// Of a Patient; none of an animal, which is no person.
+    /// Returns the identity of a Patient; `None` for an animal, which is not a person.
     pub(crate) fn of(patient: Node<'_>) -> Option<Self> {
         if items(patient, "extension").any(|own| own.text("url").as_deref() == Some(ANIMAL)) {
             return None;
@@ -146,20 +146,21 @@ impl Identity {
         Some(Self { bytes, links_at })
     }
 
-    /// As it lies in its row.
+    /// Wraps the bytes of a stored row.
     pub(crate) fn stored(bytes: Vec<u8>) -> Self {
         let links_at = None;
         Self { bytes, links_at }
     }
 
-    /// To be kept in its row.
+    /// Returns the bytes to store in a row.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The same but for its links, which may be many; with them where nobody knows where they begin.
+    /// Returns the identity without its links, which may be many; with them if their position is
+    /// unknown.
     pub(crate) fn without_links(&self) -> Cow<'_, [u8]> {
-        // `"link":[` stands before the first of them, behind a comma where it is not alone.
+        // `"link":[` precedes the first link, after a comma unless it is the only element.
         let end = self.links_at.map(|at| at - LINK.len() - 4);
         match end.and_then(|end| self.bytes.get(..end)) {
             Some(rest) => {
@@ -171,12 +172,12 @@ impl Identity {
         }
     }
 
-    /// What the links join that stand behind those of an earlier state; `None` where anything else
-    /// differs as well. Who has a thousand links is not read anew for one more.
+    /// Returns the joints of links appended since an earlier state; `None` if anything else differs
+    /// too. A record with a thousand links is thus not parsed again for one more.
     pub(crate) fn added_links(&self, earlier: &Self) -> Option<Vec<Joint>> {
         let known = earlier.bytes.strip_suffix(b"]}")?;
         let more = self.bytes.strip_prefix(known)?.strip_suffix(b"]}")?;
-        // What stands before is one text in both, so that the earlier one's links begin there too.
+        // The prefix is the same text in both, so the links of the earlier one also start there.
         if known.len() <= self.links_at? {
             return None;
         }
@@ -186,7 +187,7 @@ impl Identity {
         Some(document.root().items().filter_map(linked).collect())
     }
 
-    /// When and how the record says that its person was born.
+    /// Returns when and as whom the person was born, according to the record.
     pub(crate) fn born(&self) -> Born {
         let Ok(document) = Document::parse(&self.bytes) else {
             return Born::default();
@@ -211,14 +212,14 @@ impl Identity {
         }
     }
 
-    /// What joins the record `id` with others.
+    /// Returns the joints of the record `id`.
     pub(crate) fn joints(&self, id: &str) -> Vec<Joint> {
         let mut joints = self.all_joints(id);
         joints.retain(Joint::counts);
         joints
     }
 
-    /// Those of them that are numbers.
+    /// Returns the joints that are identifiers.
     pub(crate) fn numbers(&self) -> Vec<Joint> {
         let Ok(document) = Document::parse(&self.bytes) else {
             return Vec::new();
@@ -232,8 +233,8 @@ impl Identity {
         numbers
     }
 
-    /// The same as [`Self::joints`], with what joins nobody by the rules of now and may have by those
-    /// of earlier builds.
+    /// Returns the [joints](Self::joints), plus those that join no records under the current rules
+    /// but may have done so in earlier builds.
     pub(crate) fn all_joints(&self, id: &str) -> Vec<Joint> {
         let mut joints = vec![Joint::of_record(id)];
         if let Ok(document) = Document::parse(&self.bytes) {
@@ -247,7 +248,7 @@ impl Identity {
     }
 }
 
-/// Why two records that share an identifier are kept apart.
+/// Describes why two records that share an identifier are kept apart.
 pub(crate) fn differ(one: &Born, other: &Born) -> &'static str {
     let own = one.difference(other);
     own.unwrap_or("other records of their persons contradict each other")
@@ -256,7 +257,7 @@ pub(crate) fn differ(one: &Born, other: &Born) -> &'static str {
 // === impl Joint ===
 
 impl Joint {
-    /// The record itself, which a link names.
+    /// Returns the joint for the record itself, to which a link refers.
     fn of_record(id: &str) -> Self {
         Self {
             system: String::new(),
@@ -265,7 +266,7 @@ impl Joint {
         }
     }
 
-    /// True for a link, and for a number that names a person by the rules of now.
+    /// Returns true for a link, and for an identifier that names a person under the current rules.
     fn counts(&self) -> bool {
         self.system.is_empty() || fhir::identifier::joins(&self.kind, &self.system, &self.value)
     }
@@ -292,7 +293,7 @@ fn identifier(node: Node<'_>) -> Option<Joint> {
     let text = |name| node.text(name).map(|text| text.trim().to_owned());
     let system = text("system").filter(|text| !text.is_empty())?;
     let value = text("value").filter(|text| !text.is_empty())?;
-    // `old` is a number that was taken away; it may have been given to somebody else.
+    // `old` marks a number that was withdrawn; it may have been assigned to another person.
     if node.text("use").as_deref() == Some("old") {
         return None;
     }
@@ -308,7 +309,7 @@ fn identifier(node: Node<'_>) -> Option<Joint> {
     })
 }
 
-/// Who belongs together. Each record must be there with all records of its person.
+/// Groups the records that belong together. Each record must come with all records of its person.
 pub(crate) fn group(records: &[Record]) -> Grouping {
     let mut leader = leaders(records);
     let mut members: BTreeMap<usize, Vec<&Record>> = BTreeMap::new();
@@ -318,7 +319,8 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
             .or_default()
             .push(record);
     }
-    // The group with the oldest record chooses first, so that a split leaves the person there.
+    // The group with the oldest record chooses first, so that after a split the person stays with
+    // it.
     let mut groups: Vec<Vec<&Record>> = members.into_values().collect();
     for group in &mut groups {
         group.sort_unstable_by_key(|record| record.patient);
@@ -349,21 +351,21 @@ pub(crate) fn group(records: &[Record]) -> Grouping {
     found
 }
 
-/// The first record of each one's group.
+/// Returns the first record of each record's group.
 fn leaders(records: &[Record]) -> Vec<usize> {
     let mut leader: Vec<usize> = (0..records.len()).collect();
     let mut said: Vec<HashSet<&Born>> = records
         .iter()
         .map(|record| HashSet::from([&record.born]))
         .collect();
-    // Links first: what a source said of its own records, no number contradicts.
+    // Links come first: no identifier overrides what a source says about its own records.
     for by_link in [true, false] {
         let mut holders: HashMap<&Joint, Vec<usize>> = HashMap::new();
         for (idx, record) in records.iter().enumerate() {
             let joints = record.joints.iter();
             for joint in joints.filter(|joint| joint.system.is_empty() == by_link) {
                 let others = holders.entry(joint).or_default();
-                // Of those who contradict each other each has its own followers.
+                // Of several groups that contradict each other, each collects its own members.
                 let meets = others.iter().copied().find_map(|other| {
                     let (a, b) = (find(&mut leader, idx), find(&mut leader, other));
                     let fits = a == b || by_link || !is_split(&said, a, b);
@@ -382,7 +384,7 @@ fn leaders(records: &[Record]) -> Vec<usize> {
     leader
 }
 
-/// True where what the two groups say of their person's birth cannot be of one person.
+/// Returns true if the birth details of the two groups cannot belong to one person.
 fn is_split(said: &[HashSet<&Born>], a: usize, b: usize) -> bool {
     let (Some(ours), Some(theirs)) = (said.get(a), said.get(b)) else {
         return false;
@@ -401,7 +403,7 @@ fn unite(leader: &mut [usize], said: &mut [HashSet<&Born>], stays: usize, goes: 
     }
 }
 
-/// The leader of a record; the way to it is shortened for the next who asks.
+/// Finds the leader of a record, and compresses the path to it.
 fn find(leader: &mut [usize], mut idx: usize) -> usize {
     while let Some(&next) = leader.get(idx)
         && next != idx
@@ -415,7 +417,7 @@ fn find(leader: &mut [usize], mut idx: usize) -> usize {
     idx
 }
 
-/// The ids of the records that a person's body links to.
+/// Returns the ids of the records to which a person's body links.
 pub(crate) fn records_of(golden: &[u8]) -> Vec<String> {
     let Ok(document) = Document::parse(golden) else {
         return Vec::new();
@@ -429,14 +431,14 @@ pub(crate) fn records_of(golden: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// The body of a person that became part of another.
+/// Returns the body of a person that became part of another.
 pub(crate) fn retired(survivor: &str) -> Vec<u8> {
     let head = head("false");
     let other = format!(r#"{{"reference":"Patient/{survivor}"}}"#);
     format!(r#"{head},"link":[{{"other":{other},"type":"replaced-by"}}]}}"#).into_bytes()
 }
 
-/// What a person's body begins with.
+/// Returns the beginning of a person's body.
 pub(crate) fn head(active: &str) -> String {
     format!(
         r#"{{"resourceType":"Patient","meta":{{"tag":[{{"system":"{TAG_SYSTEM}","code":"{TAG_CODE}"}}]}},"active":{active}"#
@@ -556,7 +558,8 @@ mod tests {
         records[1].born = born("2024-01-01", "male", "babyboy");
         records[2].born = born("1980-01-01", "female", "ann");
         check(&records, &[(None, &[1, 5]), (None, &[3])], &[]);
-        // One who says nothing goes to the first, and ties nobody to the other.
+        // A record without birth details joins the first group and does not tie the other one to
+        // it.
         records[2].born = Born::default();
         check(&records, &[(None, &[1, 5]), (None, &[3])], &[]);
     }

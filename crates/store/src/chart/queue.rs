@@ -1,10 +1,11 @@
-//! What waits for the writer, in three lanes.
+//! The writer's queue, in three lanes.
 //!
 //! Invariants:
-//! - an acknowledging batch is never behind an interactive one, nor that behind an import;
-//! - within a lane batches are taken in order;
-//! - while anybody else writes, imports get at most [`IMPORT_SLICE`] of a commit; when nobody does,
-//!   they get large commits, whose sorted rows cost a fraction each.
+//! - an acknowledging batch never waits behind an interactive one, nor an interactive one behind an
+//!   import;
+//! - within a lane, batches are taken in order;
+//! - while anyone else writes, imports get at most [`IMPORT_SLICE`] of a commit; otherwise they get
+//!   large commits, in which each of the sorted rows costs a fraction.
 
 use crate::chart::batch::{Batch, Lane, Receipt};
 use crate::chart::error::ApplyError;
@@ -13,40 +14,40 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// An import's share of a commit while others write.
+/// The share of a commit that imports get while others write.
 const IMPORT_SLICE: Duration = Duration::from_millis(5);
-/// Others count as writing so long after their last batch.
+/// The time for which others count as writing after their last batch.
 const BUSY_FOR: Duration = Duration::from_secs(2);
-/// A commit takes no more once it has lasted so long; the rest waits for the next one.
+/// The time after which a commit takes no more batches; the rest waits for the next one.
 const COMMIT_SLICE: Duration = Duration::from_millis(50);
-/// The same for imports that are alone.
+/// The corresponding time for imports that run alone.
 const IMPORT_COMMIT: Duration = Duration::from_millis(500);
-/// Resources in one commit of imports that are alone.
+/// The maximum number of resources in one commit of imports that run alone.
 const IMPORT_CHANGES: usize = 8192;
 
-/// One batch that waits.
+/// A batch in the queue.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) promise: Promise<Receipt, ApplyError>,
 }
 
-/// What to do.
+/// The work of a job.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// Write a batch, its lineage and audit entries already as bytes.
+    /// Write a batch whose lineage and audit entries are already encoded.
     Apply {
         batch: Box<Batch>,
         lineage: Vec<Vec<u8>>,
         audit: Vec<Vec<u8>>,
     },
-    /// Link the next records by the rules of now.
+    /// Link the next records by the current rules.
     Rejoin,
-    /// Forget relayed audit entries.
+    /// Delete relayed audit entries.
     Relayed { up_to: u64 },
 }
 
-/// What waits.
+/// The waiting jobs.
 #[derive(Debug)]
 pub(crate) struct Queue {
     max_queued: usize,
@@ -63,7 +64,7 @@ struct Lanes {
     others_last: Option<Instant>,
 }
 
-/// One commit's share of the queue.
+/// The share of the queue that one commit takes.
 #[derive(Debug)]
 pub(crate) struct Slice {
     started: Instant,
@@ -81,7 +82,7 @@ impl Queue {
         }
     }
 
-    /// Puts a batch into its lane; gives it back where there is no room or the queue is closed.
+    /// Adds a batch to its lane; returns it if there is no room or the queue is closed.
     pub(crate) fn push(&self, job: Job, lane: Lane) -> Result<(), (Job, bool)> {
         let mut lanes = self.lock();
         if lanes.closed {
@@ -101,7 +102,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for work. False: the queue is closed and empty.
+    /// Waits for work. Returns false if the queue is closed and empty.
     pub(crate) fn wait(&self) -> bool {
         let mut lanes = self.lock();
         while lanes.len() == 0 {
@@ -116,7 +117,7 @@ impl Queue {
         true
     }
 
-    /// The next batch of this commit; `None` ends it.
+    /// Returns the next batch of this commit; `None` ends the commit.
     pub(crate) fn next(&self, slice: &mut Slice) -> Option<Job> {
         let mut lanes = self.lock();
         let lasted = slice.started.elapsed();
@@ -147,13 +148,13 @@ impl Queue {
         Some(job)
     }
 
-    /// Takes nothing more. What waits is still written.
+    /// Accepts no more jobs. Waiting jobs are still written.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_all();
     }
 
-    /// Gives out what waits, so that it can be refused.
+    /// Removes and returns the waiting jobs, so that they can be refused.
     pub(crate) fn abandon(&self) -> Vec<Job> {
         let mut lanes = self.lock();
         let lanes = &mut *lanes;
@@ -199,7 +200,7 @@ impl Job {
     fn n_changes(&self) -> usize {
         match &self.work {
             Work::Apply { batch, .. } => batch.changes.len(),
-            // A commit of its own, or nearly.
+            // Counts as a full import slice, so that it gets a commit nearly to itself.
             Work::Rejoin => 64,
             Work::Relayed { .. } => 1,
         }

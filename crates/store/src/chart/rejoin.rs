@@ -1,8 +1,8 @@
-//! Brings the persons of a chart of an earlier build up to date, beside all other work.
+//! Brings the persons in a chart of an earlier build up to date, in the background.
 //!
 //! Invariants:
-//! - it never keeps anybody waiting: it asks for one slice at a time, in the lane of imports;
-//! - it ends with the chart, and goes on at the next opening where it was.
+//! - it never delays other work: it requests one slice at a time, in the lane of imports;
+//! - it ends with the chart, and continues at the next opening where it stopped.
 
 use super::batch::Lane;
 use super::error::OpenError;
@@ -15,12 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often the log says how far it is.
+/// The interval between progress messages in the log.
 const SAY_EVERY: Duration = Duration::from_secs(10);
-/// How long a refused slice waits before it is asked for again.
+/// The delay before a refused slice is requested again.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// The work, and how far it is.
+/// The background work and its progress.
 #[derive(Debug)]
 pub(crate) struct Rejoining {
     shared: Arc<Shared>,
@@ -36,7 +36,7 @@ struct Shared {
 // === impl Rejoining ===
 
 impl Rejoining {
-    /// Starts it where the chart's persons are not up to date.
+    /// Starts the work if the chart's persons are not up to date.
     pub(super) fn start(engine: &Arc<Sqlite>, path: &Path, links: bool) -> Result<Self, OpenError> {
         let file = |source| OpenError::File {
             path: path.to_owned(),
@@ -46,7 +46,7 @@ impl Rejoining {
         let mut thread = None;
         if let Some(n_left) = engine.n_to_rejoin.filter(|_| links) {
             let conn = Connection::open(path).map_err(file)?;
-            // Where there is nothing to look at, one slice says so.
+            // If there are no records to look at, one slice records that.
             shared.n_left.store(n_left.max(1), Ordering::Relaxed);
             let (engine, state) = (Arc::clone(engine), Arc::clone(&shared));
             let work = move || run(&engine, &conn, &state);
@@ -63,7 +63,7 @@ impl Rejoining {
         self.shared.n_left.load(Ordering::Relaxed)
     }
 
-    /// Ends after the slice at hand.
+    /// Ends after the current slice.
     pub(super) fn end(&self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,8 +87,8 @@ fn run(engine: &Sqlite, conn: &Connection, shared: &Shared) {
     let failing = base::LogThrottle::default();
     while !shared.ended.load(Ordering::Relaxed) {
         if let Err(error) = engine.submit(Work::Rejoin, Lane::Import).wait() {
-            // A full disk or a full queue: there may be room later. A stopped chart ends with its
-            // program, and this with it.
+            // The disk or the queue is full: there may be room later. A stopped chart ends with its
+            // program, and so does this thread.
             if let Some(n_unsaid) = failing.record(Instant::now()) {
                 tracing::warn!(%error, n_unsaid, "persons cannot be linked anew now");
             }
@@ -102,7 +102,7 @@ fn run(engine: &Sqlite, conn: &Connection, shared: &Shared) {
                 return;
             }
             Ok(Some(n_left)) => shared.n_left.store(n_left.max(1), Ordering::Relaxed),
-            // What is left is only said; the next slice finds out by itself.
+            // The number left is only logged; the next slice determines it itself.
             Err(error) => tracing::debug!(%error, "how many records are left cannot be read"),
         }
         if SAY_EVERY < said.elapsed() {

@@ -1,4 +1,4 @@
-//! What comes out: resources, versions, pages.
+//! Results of reads: resources, versions, pages.
 
 use crate::chart::batch::{Origin, Outcome};
 use base::Timestamp;
@@ -15,61 +15,61 @@ pub struct Resource {
     pub version: u32,
     /// `meta.lastUpdated`.
     pub updated: Timestamp,
-    /// The place of this version in the order of commits, over all resources.
+    /// The position of this version in the commit order of all resources.
     pub rid: u64,
-    /// The time of the latest event that the resource has news of.
+    /// The time of the latest event that the resource reflects.
     pub event: Option<Timestamp>,
-    /// The bytes as sent, with `id`, `meta.versionId` and `meta.lastUpdated` put in.
+    /// The bytes as sent, with `id`, `meta.versionId` and `meta.lastUpdated` inserted.
     pub body: Vec<u8>,
 }
 
-/// The answer to a read.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// Here it is.
+    /// The resource.
     Found(Box<Resource>),
-    /// It was deleted: HTTP 410.
+    /// The resource was deleted: HTTP 410.
     Gone {
-        /// The version that the delete made.
+        /// The version that the delete created.
         version: u32,
-        /// When.
+        /// The time of the delete.
         updated: Timestamp,
     },
-    /// It is not there, or may not be seen: HTTP 404.
+    /// The resource does not exist or may not be seen: HTTP 404.
     Missing,
 }
 
-/// Whose history.
+/// The subject of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryOf<'a> {
     /// One resource.
     Resource {
-        /// The type.
+        /// The resource type.
         resource_type: &'a str,
-        /// The id.
+        /// The logical id.
         id: &'a str,
     },
     /// All resources of a type.
     Type(&'a str),
-    /// All.
+    /// All resources.
     System,
 }
 
-/// Which part of a history. Newest first.
+/// The requested part of a history, which runs from the newest version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryPage {
-    /// `_since`: at or after.
+    /// Only versions at or after this time (`_since`).
     pub since: Option<Timestamp>,
-    /// At most so many; 0 is 100.
+    /// The page size; 0 means 100.
     pub count: u32,
-    /// [`History::next`] of the page before.
+    /// The [`History::next`] of the previous page.
     pub cursor: Option<String>,
 }
 
 /// One page of a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// Newest first.
+    /// The entries, newest first.
     pub entries: Vec<HistoryEntry>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
@@ -78,86 +78,86 @@ pub struct History {
 /// One version in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// What was done: never [`Outcome::Unchanged`].
+    /// The effect that created the version; never [`Outcome::Unchanged`].
     pub outcome: Outcome,
-    /// The version; its body is empty where it is a delete.
+    /// The version; its body is empty for a delete.
     pub resource: Resource,
 }
 
 /// One page of a search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// What matched, in order.
+    /// The matches, in order.
     pub matches: Vec<Resource>,
-    /// What came along by `_include` and `_revinclude`, none of it among the matches.
+    /// Resources added by `_include` and `_revinclude`; none of them is also a match.
     pub included: Vec<Resource>,
     /// The cursor of the next page (`_cursor`), if there is one.
     pub next: Option<String>,
-    /// How many match in all, where it was asked for.
+    /// The total number of matches, if it was requested.
     pub total: Option<Count>,
-    /// Includes were cut off at the limit.
+    /// True if includes were cut off at the limit.
     pub includes_cut: bool,
-    /// In the person view: the id of each source Patient that the resources refer to, and the id of
-    /// the person as whom it is answered. Empty in the plain view.
+    /// In the person view: the id of each source Patient that the resources refer to, mapped to the
+    /// id of the person that stands for it. Empty in the plain view.
     pub persons: BTreeMap<String, String>,
 }
 
-/// A number of matches. Counting stops at a limit, so that no count holds a reader for long.
+/// A number of matches. Counting stops at a limit, so that no count occupies a reader for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// So many.
+    /// Exactly this many.
     Exact(u64),
-    /// So many or more.
+    /// This many or more.
     AtLeast(u64),
 }
 
 /// Limits of one search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The page size where the query names none.
+    /// The page size if the query names none.
     pub default_count: u32,
-    /// The largest page.
+    /// The largest page size.
     pub max_count: u32,
-    /// Counting stops here.
+    /// The limit at which counting stops.
     pub max_total: u64,
-    /// Includes stop here.
+    /// The limit at which includes stop.
     pub max_included: usize,
 }
 
-/// Which part of everything about patients.
+/// The requested part of an `$everything` result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EverythingPage {
-    /// Only these types; empty is all.
+    /// Only these types; empty means all.
     pub types: Vec<String>,
-    /// `_since`: changed at or after.
+    /// Only resources changed at or after this time (`_since`).
     pub since: Option<Timestamp>,
-    /// At most so many; 0 is 100.
+    /// The page size; 0 means 100.
     pub count: u32,
-    /// [`Page::next`] of the page before.
+    /// The [`Page::next`] of the previous page.
     pub cursor: Option<String>,
 }
 
-/// Where the value of an element came from, in one version.
+/// The source of an element's value in one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traced {
-    /// The version of the resource that the message made.
+    /// The version of the resource that the message created.
     pub version: u32,
-    /// When.
+    /// The time of that version.
     pub updated: Timestamp,
     /// The message's key.
     pub message: Vec<u8>,
-    /// Field, value and map row.
+    /// The field, value and map row.
     pub origin: Origin,
 }
 
-/// When a message was applied.
+/// One application of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedAt {
     /// The version of the maps.
     pub map_version: String,
-    /// When.
+    /// The time of the application.
     pub at: Timestamp,
-    /// What a person has to look at in it.
+    /// Findings in the message that a person has to look at.
     pub concerns: Option<String>,
     /// The records that it brought under one identifier and that are kept apart.
     pub contradictions: Vec<super::Contradiction>,
@@ -172,16 +172,16 @@ pub struct Person {
     pub members: Vec<String>,
 }
 
-/// Numbers for metrics and the console.
+/// Statistics for metrics and the console.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Current resources by type, deleted ones not counted.
+    /// The number of current resources by type, without deleted ones.
     pub resources: Vec<(&'static str, u64)>,
-    /// Versions ever written.
+    /// The number of versions ever written.
     pub versions: u64,
-    /// Bytes on disk, write-ahead log included.
+    /// The size on disk in bytes, including the write-ahead log.
     pub bytes: u64,
-    /// Batches that wait for the writer.
+    /// The number of batches that wait for the writer.
     pub queued: usize,
     /// The time of the newest version.
     pub updated: Option<Timestamp>,

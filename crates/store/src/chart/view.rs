@@ -1,4 +1,4 @@
-//! Looking into the chart.
+//! Reading from the chart.
 
 use crate::audit;
 use crate::backend::find;
@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 // === impl Chart ===
 
 impl Chart {
-    /// One resource as it is now.
+    /// Reads the current version of a resource.
     pub fn read(&self, permit: &Permit, resource_type: &str, id: &str) -> Result<Read, ReadError> {
         let number = self.type_number(resource_type)?;
         self.look(|session| {
@@ -31,7 +31,7 @@ impl Chart {
         })
     }
 
-    /// One version of a resource.
+    /// Reads one version of a resource.
     pub fn vread(
         &self,
         permit: &Permit,
@@ -46,7 +46,7 @@ impl Chart {
         })
     }
 
-    /// Versions, newest first. The history of a resource that was never there is empty.
+    /// Returns versions, newest first. The history of a resource that never existed is empty.
     pub fn history(
         &self,
         permit: &Permit,
@@ -81,8 +81,8 @@ impl Chart {
         })
     }
 
-    /// Resources that match, a page at a time. May take milliseconds: not for an async task's own
-    /// thread.
+    /// Returns a page of matching resources. May take milliseconds, so do not call it on an async
+    /// runtime's own thread.
     pub fn search(
         &self,
         permit: &Permit,
@@ -103,8 +103,8 @@ impl Chart {
         })
     }
 
-    /// The patients themselves and all that is in their compartments, a page at a time. A person
-    /// stands for all its records, and is answered in the person view.
+    /// Returns a page of patients and everything in their compartments. A person stands for all its
+    /// records and is answered in the person view.
     pub fn everything(
         &self,
         permit: &Permit,
@@ -117,7 +117,7 @@ impl Chart {
         })
     }
 
-    /// The resource that a business key names: its type and id. A key may name a resource that is
+    /// Returns the type and id of the resource that a business key names. The resource may be
     /// deleted.
     pub fn lookup(
         &self,
@@ -131,7 +131,7 @@ impl Chart {
         })
     }
 
-    /// The business keys of a resource.
+    /// Returns the business keys of a resource.
     pub fn keys_of(
         &self,
         permit: &Permit,
@@ -153,8 +153,8 @@ impl Chart {
         })
     }
 
-    /// Where the values of a resource came from, newest first; `element` keeps to one element and
-    /// what is below it.
+    /// Returns the lineage of a resource's values, newest first; `element` restricts it to one
+    /// element and its descendants.
     pub fn lineage(
         &self,
         permit: &Permit,
@@ -188,7 +188,7 @@ impl Chart {
         })
     }
 
-    /// The resources that a message changed: type, id and version.
+    /// Returns the type, id and version of each resource that a message changed.
     pub fn made_of(
         &self,
         permit: &Permit,
@@ -212,7 +212,7 @@ impl Chart {
         })
     }
 
-    /// Every application of a message, the latest first; empty where it is not in the chart.
+    /// Returns every application of a message, the latest first; empty if it is not in the chart.
     pub fn applied(&self, message: &[u8]) -> Result<Vec<AppliedAt>, ReadError> {
         self.look(|session| {
             let mut statement = session.conn.prepare_cached(
@@ -238,13 +238,13 @@ impl Chart {
         })
     }
 
-    /// Whether an input with that digest was imported.
+    /// Returns true if an input with this digest was imported.
     pub fn was_imported(&self, digest: &[u8; 32]) -> Result<bool, ReadError> {
         self.look(|session| is_imported(session.conn, digest))
     }
 
-    /// The person that a source Patient belongs to, that a retired person became, or that the
-    /// Patient is itself.
+    /// Returns the person to which a source Patient belongs, the person that a retired one became,
+    /// or the person that the Patient is itself.
     pub fn person_of(&self, permit: &Permit, patient: &str) -> Result<Option<Person>, ReadError> {
         self.look_once(|session| {
             let Some(res) = session.resource("Patient", patient)? else {
@@ -275,7 +275,7 @@ impl Chart {
         })
     }
 
-    /// Audit entries that committed with writes and are not relayed yet, in order.
+    /// Returns audit entries that committed with writes but are not relayed yet, in order.
     pub fn audit_relay(&self, limit: usize) -> Result<Vec<(u64, audit::Entry)>, ReadError> {
         self.look(|session| {
             let mut statement = session
@@ -292,7 +292,7 @@ impl Chart {
         })
     }
 
-    /// Numbers for metrics and the console.
+    /// Returns statistics for metrics and the console.
     pub fn statistics(&self) -> Result<Statistics, ReadError> {
         let engine = &self.0.engine;
         let mut statistics = self.look_once(|session| {
@@ -313,7 +313,7 @@ impl Chart {
         })?;
         statistics.versions = engine.shared.versions.load(Ordering::Relaxed);
         statistics.queued = engine.shared.queue.len();
-        // A log that is not there holds nothing.
+        // A log that does not exist has size zero.
         let sizes = engine
             .files()
             .map(|file| file.metadata().map_or(0, |found| found.len()));
@@ -326,7 +326,7 @@ impl Chart {
         number.ok_or_else(|| ReadError::UnknownType(resource_type.to_owned()))
     }
 
-    /// For one statement, or several that need not see the same state.
+    /// Runs one statement, or several that need not see the same state.
     fn look<T>(
         &self,
         work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
@@ -338,7 +338,7 @@ impl Chart {
         found.map_err(|fault| self.read_error(fault))
     }
 
-    /// For several statements that must see one state.
+    /// Runs several statements on one snapshot.
     pub(super) fn look_once<T>(
         &self,
         work: impl FnOnce(&SqliteSession<'_>) -> Result<T, Fault>,
@@ -350,7 +350,7 @@ impl Chart {
         found.map_err(|fault| self.read_error(fault))
     }
 
-    /// For what hangs on one resource that must be visible.
+    /// Reads data that belongs to one resource, which must be visible.
     fn look_at<T: Default>(
         &self,
         permit: &Permit,
