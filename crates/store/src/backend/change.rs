@@ -1,4 +1,4 @@
-//! What a change means, before any engine writes it.
+//! The meaning of a change, before any engine writes it.
 
 use crate::backend::Fault;
 use crate::backend::stored::Res;
@@ -7,12 +7,12 @@ use crate::chart::{ApplyError, Conflict, Expect, Written};
 use base::Timestamp;
 use search::Extraction;
 
-/// States in `resource.state`: only named by others, there, gone.
+/// The states in `resource.state`: only named by others, live, gone.
 pub(crate) const NAMED: i64 = 0;
 pub(crate) const LIVE: i64 = 1;
 pub(crate) const DELETED: i64 = 2;
 
-/// A resource before a change.
+/// The state of a resource before a change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Before {
     pub(crate) res: Res,
@@ -23,14 +23,14 @@ pub(crate) struct Before {
     pub(crate) live: bool,
 }
 
-/// Why a batch was not written: its own fault, or the engine's.
+/// The reason why a batch was not written: the batch itself, or the engine.
 pub(crate) enum NotWritten {
     Refused(ApplyError),
     Fault(Fault),
 }
 
-/// In whose compartments a body is. A Patient is in its own and in no other: a link says that two
-/// records may be one person, and who may see one does not see the other through it.
+/// Returns the compartments of a body. A Patient is only in its own: a link says that two records
+/// may be one person, and access to one does not give access to the other.
 pub(crate) fn compartments<'a>(id: &'a str, extraction: &'a Extraction) -> Vec<&'a str> {
     if extraction.resource_type == "Patient" {
         vec![id]
@@ -45,7 +45,7 @@ pub(crate) fn latest(event: Option<Timestamp>, before: Option<&Before>) -> Optio
         .max(before.and_then(|before| before.event))
 }
 
-/// The answer to a change that changed nothing.
+/// Returns the result of a change that changed nothing.
 pub(crate) fn unchanged(resource_type: &'static str, id: &str, before: &Before) -> Written {
     let Before {
         version, updated, ..
@@ -68,7 +68,7 @@ pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
     }
 }
 
-/// What the change expects of the version before it.
+/// Checks what the change expects of the version before it.
 pub(crate) fn check_expectation(
     change: &Change,
     before: Option<&Before>,

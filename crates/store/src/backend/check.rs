@@ -1,10 +1,11 @@
-//! What must hold for a posting set: the search crate's rules, with names as numbers.
+//! Checks on a posting set: the search crate's rules, with names as numbers.
 
 use crate::backend::stored::{Res, Set, Stored};
 use search::{DateTest, NumberTest, Quantity, StringTest, Text};
 use search::{QuantityTest, UnitTest};
 
-/// One value of a parameter, its names as numbers. A name that nothing has is number -1.
+/// A test of one value of a parameter, with names as numbers. A name that does not occur is number
+/// -1.
 #[derive(Clone, Debug)]
 pub(crate) enum Check {
     Token {
@@ -18,7 +19,7 @@ pub(crate) enum Check {
         number: NumberTest,
         unit: Unit,
     },
-    /// Points to one of these, sorted.
+    /// A reference to one of these resources, sorted.
     Local(Vec<Res>),
     Url {
         url: Box<str>,
@@ -28,7 +29,7 @@ pub(crate) enum Check {
     Composite(Vec<Check>),
 }
 
-/// What the system of a token must be.
+/// The required system of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
     Any,
@@ -36,7 +37,7 @@ pub(crate) enum System {
     Is(i64),
 }
 
-/// What the unit of a quantity must be: anything, a code, or a code or unit.
+/// The required unit of a quantity: any, a code, or a code or unit.
 #[derive(Clone, Debug)]
 pub(crate) enum Unit {
     Any,
@@ -47,13 +48,13 @@ pub(crate) enum Unit {
 // === impl Check ===
 
 impl Check {
-    /// True if some value under the parameter passes.
+    /// Returns true if some value of the parameter passes.
     pub(crate) fn any(checks: &[Self], set: &Set<'_>, param: u32) -> bool {
         set.values(param)
             .any(|value| checks.iter().any(|check| check.holds(&value)))
     }
 
-    /// True if the value passes. A value of another kind never does.
+    /// Returns true if the value passes. A value of another kind never does.
     pub(crate) fn holds(&self, value: &Stored<'_>) -> bool {
         match (self, value) {
             (
@@ -120,7 +121,7 @@ impl Check {
     }
 }
 
-/// The search crate's own rule for the number of a quantity, its unit left open.
+/// Applies the search crate's rule for the number of a quantity; the unit is not checked here.
 fn quantity_holds(number: NumberTest, range: search::Range) -> bool {
     let quantity = Quantity {
         range,

@@ -1,7 +1,7 @@
-//! A page's end as opaque text.
+//! The end of a page, encoded as opaque text.
 //!
-//! Invariant: a cursor that was not made for the same search is refused, and none makes a panic.
-//! It starts with a digest of the search, so that it cannot be carried to another one by mistake.
+//! Invariant: a cursor from a different search is refused, and no input causes a panic. The text
+//! starts with a digest of the search, so that it cannot be used with another one by mistake.
 
 use crate::backend::plan::{After, SortKey, SortValue};
 use crate::backend::stored::{Numbers, Res, decode_value, encode_value, put_number, put_text};
@@ -14,7 +14,7 @@ const VALUE: u8 = 3;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Names that are in the chart already.
+/// Names that the chart already has.
 struct Known<'a>(&'a dyn Session);
 
 impl Numbers for Known<'_> {
@@ -33,7 +33,7 @@ impl Numbers for Known<'_> {
     }
 }
 
-/// The text of a page's end.
+/// Encodes the end of a page.
 pub(crate) fn write(session: &dyn Session, search: u32, after: &After) -> Result<String, Fault> {
     let mut bytes = search.to_le_bytes().to_vec();
     put_number(&mut bytes, after.res as u64);
@@ -66,7 +66,7 @@ fn write_key(bytes: &mut Vec<u8>, key: &SortKey, session: &dyn Session) -> Resul
     Ok(())
 }
 
-/// The page's end of a text.
+/// Decodes the end of a page.
 pub(crate) fn read(session: &dyn Session, search: u32, text: &str) -> Result<After, Fault> {
     let bytes = from_base64(text).ok_or(Fault::Cursor)?;
     let (head, mut rest) = bytes.split_at_checked(4).ok_or(Fault::Cursor)?;
@@ -119,7 +119,7 @@ fn number(rest: &mut &[u8]) -> Result<u64, Fault> {
     Err(Fault::Cursor)
 }
 
-/// Base64 for URLs, without padding (RFC 4648 section 5).
+/// Encodes bytes as URL-safe base64 without padding (RFC 4648 section 5).
 pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -1,12 +1,14 @@
-//! Running a plan, on any engine.
+//! Execution of a plan, on any engine.
 //!
-//! Three ways, by the plan's order and drive:
-//! - no sort keys: candidates come in order of their numbers, and the first that pass are the page;
-//! - an index in the order asked for: the same along that index, then what has no value;
-//! - else all candidates are looked at and the best are kept.
+//! The plan's order and drive select one of three ways:
+//! - without sort keys, candidates come in order of their numbers, and the first that pass are the
+//!   page;
+//! - with an index in the requested order, the same along that index, followed by resources without
+//!   a value;
+//! - otherwise all candidates are examined and the best are kept.
 //!
-//! Invariant: candidates come in chunks, and a chunk's posting sets are announced before they are
-//! asked for, so that an engine behind a network answers in few round trips.
+//! Invariant: candidates come in chunks, and the posting sets of a chunk are announced before they
+//! are requested, so that an engine behind a network needs few round trips.
 
 use super::Index;
 use super::sql::{self, Start};
@@ -19,20 +21,20 @@ use search::{Span, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// More keys than this are collected instead of merged.
+/// The number of keys above which rows are collected instead of merged.
 const MAX_STREAMS: usize = 16;
 pub(super) const FIRST_CHUNK: usize = 64;
 const MAX_CHUNK: usize = 1024;
 
-/// A plan under way.
+/// A running plan.
 pub(super) struct Run<'a> {
     pub(super) index: &'a dyn Index,
     pub(super) plan: &'a Plan,
-    /// Chains by node (its place in the plan) and target: many resources point to few.
+    /// Results of chains by node (its place in the plan) and target: many resources point to few.
     pub(super) memo: RefCell<HashMap<(usize, Res), bool>>,
 }
 
-/// The numbers of one exact key, a chunk at a time.
+/// The numbers of one exact key, read a chunk at a time.
 pub(super) struct Stream<'a> {
     key: Option<&'a Exact>,
     buffer: std::vec::IntoIter<Res>,
@@ -69,7 +71,7 @@ pub(crate) fn run(index: &dyn Index, plan: &Plan) -> Result<Found, Fault> {
     }
 }
 
-/// How many rows a drive gives, counted up to `cap`.
+/// Counts the rows of a drive, up to `cap`.
 pub(crate) fn estimate(
     index: &dyn Index,
     type_number: i64,
@@ -124,7 +126,7 @@ impl Run<'_> {
     fn sorted(&self) -> Result<Found, Fault> {
         let mut hits: Vec<Hit> = Vec::new();
         let order = &self.plan.order;
-        // Cutting back only now and then keeps the cost of sorting low.
+        // Truncating only occasionally keeps the cost of sorting low.
         let room = (self.plan.limit + 1) * 4 + 1024;
         self.candidates(0, MAX_CHUNK, &mut |res| {
             let Some(bytes) = self.index.set(res)? else {
@@ -160,7 +162,7 @@ impl Run<'_> {
         Ok(Found { hits, more })
     }
 
-    /// Room for a page and the one after it that says there is more.
+    /// Returns the size of the first chunk: a page, plus one hit that shows whether there is more.
     fn first_chunk(&self) -> usize {
         (self.plan.limit + 1).clamp(FIRST_CHUNK, MAX_CHUNK)
     }
@@ -169,7 +171,7 @@ impl Run<'_> {
         !self.plan.order.is_empty() || self.needs_sets()
     }
 
-    /// Calls `each` for every candidate above `from`, in order of numbers, until it says false.
+    /// Calls `each` for every candidate above `from`, in order of numbers, until it returns false.
     fn candidates(
         &self,
         from: Res,
@@ -202,7 +204,7 @@ impl Run<'_> {
             let Some(stream) = first else { return Ok(()) };
             let res = stream.head.unwrap_or_default();
             stream.advance(self, &self.plan.probes)?;
-            // A resource may have several rows, in one stream and in several.
+            // A resource may have several rows, in one stream or in several.
             if last < res && !each(res)? {
                 return Ok(());
             }
@@ -249,7 +251,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// All rows of some keys that pass the probes.
+    /// Returns all rows of some keys that pass the probes.
     fn rows_of(&self, fragments: impl Iterator<Item = sql::Fragment>) -> Result<Vec<Res>, Fault> {
         let mut all = Vec::new();
         for mut fragment in fragments {
@@ -300,7 +302,7 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// True where the index is at its end and the page is not full.
+    /// Returns true if the index is exhausted and the page is not full.
     fn dated(&self, param: u32, descending: bool, found: &mut Found) -> Result<bool, Fault> {
         let mut last = match &self.plan.after {
             Some(after) => match after.keys.first() {
@@ -363,7 +365,7 @@ impl Run<'_> {
         }
     }
 
-    /// A chunk of an ordered index, its sets announced.
+    /// Reads a chunk of an ordered index and announces its posting sets.
     fn triples(&self, chunk: &sql::Fragment) -> Result<Vec<[i64; 3]>, Fault> {
         let rows = self.index.triples(chunk)?;
         let found: Vec<Res> = rows.iter().map(|[res, ..]| *res).collect();
@@ -371,7 +373,8 @@ impl Run<'_> {
         Ok(rows)
     }
 
-    /// Adds a hit of an ordered index if it passes and this is its first place. False: full.
+    /// Adds a hit of an ordered index if it passes and this is its first position. Returns false if
+    /// the page is full.
     fn take(&self, found: &mut Found, res: Res, key: SortKey) -> Result<bool, Fault> {
         let Some(bytes) = self.index.set(res)? else {
             return Ok(true);
@@ -395,7 +398,7 @@ impl Run<'_> {
 // === impl Stream ===
 
 impl<'a> Stream<'a> {
-    /// Of an exact key, or of the plan's type.
+    /// Returns the stream of an exact key, or of the plan's type.
     pub(super) fn new(key: Option<&'a Exact>, from: Res, chunk: usize) -> Self {
         Self {
             key,

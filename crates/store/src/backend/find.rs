@@ -1,4 +1,5 @@
-//! A search from query to page: the plan, its hits, what comes along, the cursor of the next page.
+//! A search from query to page: the plan, its hits, the included resources, the cursor of the next
+//! page.
 
 use crate::backend::include::{self, Included};
 use crate::backend::persons::Persons;
@@ -17,11 +18,11 @@ pub(crate) struct Hits {
     pub(crate) included: Included,
     pub(crate) total: Option<Count>,
     pub(crate) next: Option<String>,
-    /// See [`crate::chart::Page::persons`].
+    /// The person of each record; see [`crate::chart::Page::persons`].
     pub(crate) persons: BTreeMap<String, String>,
 }
 
-/// What a query finds, a page of it.
+/// Returns one page of a query's results.
 pub(crate) fn page(
     index: &dyn Index,
     rows: &Rows,
@@ -70,7 +71,7 @@ pub(crate) fn page(
     Ok(page)
 }
 
-/// Counts in no order, up to the plan's limit.
+/// Counts without ordering, up to the plan's limit.
 fn count_all(index: &dyn Session, mut plan: Plan) -> Result<Count, Fault> {
     plan.order.clear();
     if matches!(plan.drive, Drive::Commits { .. } | Drive::Dates { .. }) {
@@ -85,7 +86,7 @@ fn count_all(index: &dyn Session, mut plan: Plan) -> Result<Count, Fault> {
     })
 }
 
-/// A number of what the keys in a cursor depend on (FNV-1a).
+/// Returns a hash (FNV-1a) of the parts of the query on which the keys in a cursor depend.
 fn marks(query: &Query) -> u32 {
     let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     let mut marks = query.resource_type.bytes().fold(0x811c_9dc5, hash);

@@ -1,7 +1,7 @@
-//! What comes along with matches: `_include` and `_revinclude`.
+//! Resources added to the matches: `_include` and `_revinclude`.
 //!
-//! Invariant: what the row filter does not cover does not come along; nothing comes twice, nor what
-//! is a match already.
+//! Invariant: a resource that the row filter does not cover is not included; nothing is included
+//! twice, nor if it is already a match.
 
 use super::pass::visible;
 use super::sql;
@@ -12,18 +12,18 @@ use crate::backend::{Fault, Index};
 use search::{Include, Query};
 use std::collections::HashSet;
 
-/// Rounds of `:iterate`.
+/// The maximum number of rounds of `:iterate`.
 const MAX_ROUNDS: usize = 8;
 
-/// What came along.
+/// The included resources.
 #[derive(Debug, Default)]
 pub(crate) struct Included {
     pub(crate) found: Vec<Res>,
-    /// There was more than the limit.
+    /// True if there were more than the limit.
     pub(crate) cut: bool,
 }
 
-/// Where to gather, for whom, and how much.
+/// The scope of gathering: the chart, the caller and the limit.
 pub(crate) struct Around<'a> {
     pub(crate) index: &'a dyn Index,
     pub(crate) persons: &'a Persons<'a>,
@@ -39,7 +39,7 @@ struct Gather<'a> {
     included: Included,
 }
 
-/// All that a query includes for its matches.
+/// Returns all resources that a query includes for its matches.
 pub(crate) fn gather(
     around: &Around<'_>,
     query: &Query,

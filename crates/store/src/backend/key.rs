@@ -1,7 +1,7 @@
 //! The rows of the posting tables.
 //!
-//! Each table is clustered on its columns in this order, the resource's number last but for a
-//! token's system, so that the resources of one code lie in order whatever their systems:
+//! Each table is clustered on its columns in this order. The resource's number comes last, except
+//! before a token's system, so that the resources of one code are in order whatever their systems:
 //!
 //! | table | row | example |
 //! |---|---|---|
@@ -14,8 +14,8 @@
 //! | composite | param, first code, res | `Observation.code-value-quantity`, `8302-2`, 4711 |
 //! | compartment | patient, type, res | 12, 97, 4711 |
 //!
-//! What a row leaves out (the exact spelling, the unit, the other parts of a composite) is checked
-//! in the posting set.
+//! Details that a row omits (the exact spelling, the unit, the other parts of a composite) are
+//! checked in the posting set.
 
 use crate::backend::stored::{Res, Set, Stored, decode_value, sortable};
 use std::collections::HashSet;
@@ -60,31 +60,31 @@ pub(crate) enum Key {
     },
 }
 
-/// Longer texts are cut in the row; the posting set has the whole.
+/// The length at which text is cut in a row; the posting set has all of it.
 pub(crate) const MAX_TEXT: usize = 200;
 
-/// What an update has to delete and to insert.
+/// The rows that an update has to delete and insert.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) removed: Vec<Key>,
     pub(crate) added: Vec<Key>,
 }
 
-/// The rows of a set, sorted, without repeats.
+/// Returns the rows of a set, sorted and without duplicates.
 pub(crate) fn keys(set: &Set<'_>) -> Vec<Key> {
     rows(set, set.postings())
 }
 
-/// The text as far as a row holds it.
+/// Cuts text to the length that a row holds.
 pub(crate) fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT))
         .unwrap_or(text)
 }
 
-/// Postings from which on only those that differ are made into rows.
+/// The number of postings above which only those that differ are turned into rows.
 const MANY: usize = 64;
 
-/// What an update of a resource has to delete and to insert.
+/// Returns the rows that an update of a resource has to delete and insert.
 pub(crate) fn changed(old: Option<Set<'_>>, new: Option<Set<'_>>) -> Difference {
     let of = |set: &Option<Set<'_>>| set.as_ref().map(keys).unwrap_or_default();
     match (&old, &new) {
@@ -93,14 +93,14 @@ pub(crate) fn changed(old: Option<Set<'_>>, new: Option<Set<'_>>) -> Difference 
     }
 }
 
-/// The same where most is as it was.
+/// Returns the difference of two sets of which most is unchanged.
 fn changed_of_many(old: &Set<'_>, new: &Set<'_>) -> Difference {
     let had: HashSet<(u32, &[u8])> = old.postings().collect();
     let has: HashSet<(u32, &[u8])> = new.postings().collect();
     let gone = old.postings().filter(|posting| !has.contains(posting));
     let come = new.postings().filter(|posting| !had.contains(posting));
     let mut found = difference(rows(old, gone), rows(new, come));
-    // Two values may have one row: texts that are spelled alike, numbers of two units.
+    // Two values may share a row: texts that fold alike, numbers in two units.
     let params: HashSet<u32> = found.removed.iter().map(Key::param).collect();
     if !params.is_empty() {
         let stays = rows(
@@ -114,7 +114,7 @@ fn changed_of_many(old: &Set<'_>, new: &Set<'_>) -> Difference {
     found
 }
 
-/// The rows of some postings of a set, sorted, without repeats.
+/// Returns the rows of some postings of a set, sorted and without duplicates.
 fn rows<'a>(set: &Set<'a>, postings: impl Iterator<Item = (u32, &'a [u8])>) -> Vec<Key> {
     let mut keys: Vec<Key> = set
         .patients()
@@ -150,7 +150,7 @@ pub(crate) fn difference(old: Vec<Key>, new: Vec<Key>) -> Difference {
 }
 
 impl Key {
-    /// Its parameter; 0 of a compartment, which is none.
+    /// Returns the key's parameter; 0 for a compartment, which has none.
     fn param(&self) -> u32 {
         match self {
             Self::Token { param, .. }
@@ -228,7 +228,7 @@ mod tests {
             .collect()
     }
 
-    /// A set of texts and numbers, some of which share a row.
+    /// Builds a set of texts and numbers, some of which share a row.
     fn set_of(values: &BTreeSet<(u8, u8)>) -> Vec<u8> {
         let mut out = vec![0, 7, 1, 12];
         for (n, variant) in values {
@@ -255,7 +255,7 @@ mod tests {
             let quick = changed(Some(read(&old)), Some(read(&new)));
             let whole = difference(keys(&read(&old)), keys(&read(&new)));
             prop_assert_eq!(&quick.removed, &whole.removed);
-            // A row that is there already may be written again.
+            // A row that already exists may be written again.
             let old = keys(&read(&old));
             let added: Vec<Key> = quick.added.into_iter().filter(|key| !old.contains(key)).collect();
             prop_assert_eq!(added, whole.added);

@@ -1,9 +1,9 @@
-//! What a database engine does for the chart.
+//! The interface of the chart to a database engine.
 //!
 //! Invariants:
-//! - the interface is coarse: a [`Plan`] in, hits out; a batch in, a receipt out; what FHIR says
-//!   about versions, search and transactions is written once above it;
-//! - keys are integers and bytes compared as bytes, so that engines order alike;
+//! - the interface is coarse: a [`Plan`] in, hits out; a batch in, a receipt out; FHIR's rules for
+//!   versions, search and transactions are implemented once, above it;
+//! - keys are integers, or bytes compared as bytes, so that all engines sort alike;
 //! - a [`Session`] sees one state of the chart from its first question to its last.
 
 pub(crate) mod change;
@@ -31,7 +31,7 @@ use crate::backend::plan::{Drive, Found, Plan, Probe};
 use crate::backend::sql::{Dialect, Fragment};
 use crate::backend::stored::Res;
 
-/// What goes wrong in an engine.
+/// An error of an engine.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("the database refused")]
@@ -58,49 +58,50 @@ pub(crate) enum Fault {
 
 /// Names, numbers and plans against one state of the chart.
 pub(crate) trait Session {
-    /// The number of a resource type.
+    /// Returns the number of a resource type.
     fn type_number(&self, resource_type: &str) -> Option<i64>;
-    /// The number of a code system, if anything has it.
+    /// Returns the number of a code system, if anything uses it.
     fn system(&self, uri: &str) -> Result<Option<i64>, Fault>;
-    /// The URI of a code system.
+    /// Returns the URI of a code system.
     fn system_uri(&self, number: i64) -> Result<String, Fault>;
-    /// The number of a resource, if anything names it.
+    /// Returns the number of a resource, if anything names it.
     fn resource(&self, resource_type: &str, id: &str) -> Result<Option<Res>, Fault>;
-    /// The type and id of a resource.
+    /// Returns the type and id of a resource.
     fn name(&self, res: Res) -> Result<(&'static str, String), Fault>;
-    /// The source Patients of a person; none where it is no person.
+    /// Returns the source Patients of a person; none if the resource is not a person.
     fn members(&self, res: Res) -> Result<Vec<Res>, Fault>;
-    /// The person of a source Patient; none where it is no such record.
+    /// Returns the person of a source Patient; `None` if the resource is not a source record.
     fn person_of(&self, res: Res) -> Result<Option<Res>, Fault>;
-    /// The persons that became part of this one.
+    /// Returns the persons that became part of this one.
     fn retired_into(&self, person: Res) -> Result<Vec<Res>, Fault>;
-    /// How many resources of a type there are.
+    /// Returns the number of resources of a type.
     fn census(&self, type_number: i64) -> Result<u64, Fault>;
-    /// How many rows a drive gives, counted up to `cap`.
+    /// Counts the rows of a drive, up to `cap`.
     fn estimate(&self, type_number: i64, drive: &Drive, cap: u64) -> Result<u64, Fault>;
     /// Runs a plan.
     fn execute(&self, plan: &Plan) -> Result<Found, Fault>;
-    /// The posting set of a live resource.
+    /// Returns the posting set of a live resource.
     fn set(&self, res: Res) -> Result<Option<Vec<u8>>, Fault>;
 }
 
-/// What running a plan asks of an engine: statements of [`sql`], and facts about resources.
+/// The questions that executing a plan asks of an engine: statements of [`sql`], and facts about
+/// resources.
 pub(crate) trait Index: Session {
-    /// What this engine says differently.
+    /// Returns the engine's SQL dialect.
     fn dialect(&self) -> Dialect;
-    /// True where each question is a round trip.
+    /// Returns true if each question costs a round trip.
     fn is_remote(&self) -> bool {
         false
     }
-    /// The first column of a statement.
+    /// Returns the first column of a statement.
     fn numbers(&self, fragment: &Fragment) -> Result<Vec<i64>, Fault>;
-    /// The first three columns.
+    /// Returns the first three columns of a statement.
     fn triples(&self, fragment: &Fragment) -> Result<Vec<[i64; 3]>, Fault>;
-    /// Those that pass the probes, in their order.
+    /// Returns the resources that pass the probes, in their order.
     fn passing(&self, found: &[Res], probes: &[Probe]) -> Result<Vec<Res>, Fault>;
-    /// The place of the newest version in the order of commits, and its time.
+    /// Returns the position of the newest version in commit order, and its time.
     fn newest(&self, res: Res) -> Result<(i64, i64), Fault>;
-    /// These will be asked about soon.
+    /// Announces resources that will soon be asked about.
     fn announce(&self, _found: &[Res]) -> Result<(), Fault> {
         Ok(())
     }

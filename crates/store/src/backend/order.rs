@@ -3,12 +3,13 @@
 use crate::backend::plan::{After, Hit, OrderBy, SortKey, SortValue};
 use std::cmp::Ordering;
 
-/// Compares two hits: sort keys, then the number, which runs as the first key does.
+/// Compares two hits by their sort keys, then by number, which follows the direction of the first
+/// key.
 pub(crate) fn compare(order: &[OrderBy], a: &Hit, b: &Hit) -> Ordering {
     compare_parts(order, (&a.keys, a.res), (&b.keys, b.res))
 }
 
-/// True where the hit lies after the end of the page before.
+/// Returns true if the hit lies after the end of the previous page.
 pub(crate) fn is_after(order: &[OrderBy], hit: &Hit, after: &After) -> bool {
     compare_parts(order, (&hit.keys, hit.res), (&after.keys, after.res)).is_gt()
 }
@@ -37,7 +38,7 @@ pub(crate) fn compare_values(a: &SortValue, b: &SortValue) -> Ordering {
         (SortValue::Number(a), SortValue::Number(b)) => a.cmp(b),
         (SortValue::Id(a), SortValue::Id(b)) => a.cmp(b),
         (SortValue::Value(a), SortValue::Value(b)) => a.cmp(b),
-        // One sort key has one kind of value; a forged cursor may say otherwise.
+        // A sort key has only one kind of value; a forged cursor may claim otherwise.
         (SortValue::Number(_), _) | (SortValue::Id(_), SortValue::Value(_)) => Ordering::Less,
         (SortValue::Id(_) | SortValue::Value(_), _) => Ordering::Greater,
     }

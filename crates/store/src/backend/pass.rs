@@ -1,4 +1,4 @@
-//! Whether a candidate passes, by its posting set, and what it is sorted by.
+//! The decision whether a candidate passes, from its posting set, and its sort keys.
 
 use super::execute::{FIRST_CHUNK, Run, Stream};
 use crate::backend::check::Check;
@@ -9,7 +9,7 @@ use crate::backend::{Fault, resolve};
 use base::Timestamp;
 use search::{Span, Value};
 
-/// True where the row filter covers a resource, by its set.
+/// Returns true if the row filter covers a resource, according to its set.
 pub(crate) fn visible(rows: &Rows, set: &Set<'_>) -> bool {
     rows.covers_type(set.type_number)
         && match rows {
@@ -19,7 +19,7 @@ pub(crate) fn visible(rows: &Rows, set: &Set<'_>) -> bool {
         }
 }
 
-/// In the person view the living persons, else the sources' records.
+/// Returns true for a living person in the person view, otherwise for a source record.
 fn is_wanted(persons: bool, flags: u8) -> bool {
     match flags & (PERSON | RETIRED) {
         0 => !persons,
@@ -31,14 +31,14 @@ fn is_wanted(persons: bool, flags: u8) -> bool {
 // === impl Run ===
 
 impl Run<'_> {
-    /// False where the rows of drive and probes say all.
+    /// Returns false if the rows of drive and probes decide everything.
     pub(super) fn needs_sets(&self) -> bool {
         let all_rows = matches!(self.plan.rows, Rows::Everything | Rows::Types(_));
         !all_rows || !self.plan.nodes.is_empty() || self.plan.persons.is_some()
     }
 
-    /// Tells the engine which sets will be asked for: those of a chunk of candidates, then those
-    /// that their chains lead to.
+    /// Announces the sets that will be needed to the engine: those of a chunk of candidates, then
+    /// those to which their chains lead.
     pub(super) fn announce(&self, found: &[Res]) -> Result<(), Fault> {
         self.index.announce(found)?;
         for node in &self.plan.nodes {
@@ -72,7 +72,7 @@ impl Run<'_> {
 
     pub(super) fn passes(&self, res: Res) -> Result<bool, Fault> {
         if !self.needs_sets() {
-            // Its rows say all, and only live resources have rows.
+            // The rows decide everything, and only live resources have rows.
             return Ok(true);
         }
         let Some(bytes) = self.index.set(res)? else {
@@ -216,7 +216,7 @@ impl Run<'_> {
         })
     }
 
-    /// The least value under a parameter, or the greatest.
+    /// Returns the smallest or greatest value of a parameter.
     fn extreme(&self, param: u32, greatest: bool, set: &Set<'_>) -> Result<Option<Value>, Fault> {
         let mut best: Option<Value> = None;
         for mut stored in set.raw(param).filter_map(decode_value) {

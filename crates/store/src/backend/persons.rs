@@ -1,12 +1,12 @@
-//! The person view: every Patient stands as the person that it belongs to.
+//! The person view, in which every Patient appears as the person to which it belongs.
 //!
 //! Invariants:
-//! - in the view there are persons and no source records: what refers to a record refers to its
-//!   person, what asks for a record asks for its person;
+//! - the view has persons and no source records: a reference to a record refers to its person, a
+//!   query for a record is a query for its person;
 //! - a retired person stands for the one that has its records now, for ever;
-//! - a person that the row filter does not cover is not there, and its records stand for
-//!   themselves: who may see one source's record learns nothing of the others through it;
-//! - a search is in the view if it says `_person=true` or names a person.
+//! - a person that the row filter does not cover does not exist in the view, and its records stand
+//!   for themselves: access to one source's record reveals nothing about the others;
+//! - a search uses the view if it says `_person=true` or names a person.
 
 use crate::backend::plan::Rows;
 use crate::backend::stored::{PERSON, RETIRED, Res, Set, decode_value};
@@ -14,8 +14,8 @@ use crate::backend::{Fault, Session};
 use search::{Filter, ParamKey, Query, ReferenceTest, Test};
 use std::collections::BTreeMap;
 
-/// Types that speak of records and not of whom a record is, or hold documents as they were signed:
-/// their references stay as they are.
+/// Types that describe records rather than the person, or that hold documents as they were signed:
+/// their references remain unchanged.
 const OF_RECORDS: [&str; 6] = [
     "Patient",
     "Person",
@@ -25,22 +25,24 @@ const OF_RECORDS: [&str; 6] = [
     "Bundle",
 ];
 
-/// Who stands for whom, for one caller.
+/// The mapping from records to persons, for one caller.
 #[derive(Clone, Copy)]
 pub(crate) struct Persons<'a> {
     pub(crate) session: &'a dyn Session,
     pub(crate) rows: &'a Rows,
-    /// False: records are records, and only a person's own name stands for all of its records.
+    /// False if records stand for themselves, and only a person's own name stands for all of its
+    /// records.
     pub(crate) on: bool,
 }
 
-/// True where resources of the type name the person in place of its record when they are answered in
-/// the person view. Those that speak of the records themselves do not.
+/// Returns true if resources of the type refer to the person instead of its record in the person
+/// view. Types that describe the records themselves do not.
 pub fn names_persons(resource_type: &str) -> bool {
     !OF_RECORDS.contains(&resource_type)
 }
 
-/// The living person that a person is now; `None` for what is no person, or none any more.
+/// Returns the living person that a person is now; `None` if the resource is not, or no longer, a
+/// person.
 pub(crate) fn living(session: &dyn Session, res: Res) -> Result<Option<Res>, Fault> {
     let mut seen = Vec::new();
     let mut res = res;
@@ -61,7 +63,7 @@ pub(crate) fn living(session: &dyn Session, res: Res) -> Result<Option<Res>, Fau
     }
 }
 
-/// A person, those who became part of it, and the records of all.
+/// Returns a person, those who became part of it, and the records of all of them.
 pub(crate) fn whole(session: &dyn Session, person: Res) -> Result<Vec<Res>, Fault> {
     let mut all = vec![person];
     let mut from = 0;
@@ -77,7 +79,7 @@ pub(crate) fn whole(session: &dyn Session, person: Res) -> Result<Vec<Res>, Faul
     Ok(all)
 }
 
-/// The parameter that links Patients.
+/// Returns the parameter that links Patients.
 pub(crate) fn link() -> ParamKey {
     ParamKey::of("Patient", "link")
 }
@@ -85,7 +87,7 @@ pub(crate) fn link() -> ParamKey {
 // === impl Persons ===
 
 impl<'a> Persons<'a> {
-    /// The view that a query asks for.
+    /// Returns the view that a query requests.
     pub(crate) fn of_query(
         session: &'a dyn Session,
         rows: &'a Rows,
@@ -101,7 +103,7 @@ impl<'a> Persons<'a> {
         Ok(persons)
     }
 
-    /// The person that a Patient is or belongs to, where it may be seen.
+    /// Returns the person that a Patient is or belongs to, if it may be seen.
     pub(crate) fn person(&self, patient: Res) -> Result<Option<Res>, Fault> {
         let person = match self.session.person_of(patient)? {
             Some(person) => Some(person),
@@ -110,7 +112,7 @@ impl<'a> Persons<'a> {
         Ok(person.filter(|person| self.is_visible(*person)))
     }
 
-    /// Who stands in the view for the target of a reference.
+    /// Returns the resource that stands for the target of a reference in the view.
     pub(crate) fn shown(&self, target: Res) -> Result<Res, Fault> {
         if self.on {
             Ok(self.person(target)?.unwrap_or(target))
@@ -119,7 +121,7 @@ impl<'a> Persons<'a> {
         }
     }
 
-    /// All that a reference may name to mean this Patient.
+    /// Returns every resource by which a reference may mean this Patient.
     pub(crate) fn patients(&self, patient: Res) -> Result<Vec<Res>, Fault> {
         let person = if self.on {
             self.person(patient)?
@@ -132,7 +134,7 @@ impl<'a> Persons<'a> {
         }
     }
 
-    /// For some resources, the id of each record that they name, with the id of its person.
+    /// Maps the id of each record that the resources refer to, to the id of its person.
     pub(crate) fn stand_ins(&self, found: &[Res]) -> Result<BTreeMap<String, String>, Fault> {
         let mut names = BTreeMap::new();
         if !self.on {
@@ -172,7 +174,8 @@ impl<'a> Persons<'a> {
         }
     }
 
-    /// A caller who may see no person sees records in either view.
+    /// Returns true if the caller may see any person. Otherwise the caller sees records in either
+    /// view.
     fn any_visible(&self) -> Result<bool, Fault> {
         let Rows::Patients { patients, .. } = self.rows else {
             return Ok(true);
@@ -196,7 +199,7 @@ impl<'a> Persons<'a> {
 
     fn is_named(&self, resource_type: &str, filter: &Filter) -> Result<bool, Fault> {
         match filter {
-            // `Patient?link=` asks which record or person refers to which.
+            // `Patient?link=` asks which record or person links to another.
             Filter::Any { tests, .. } if resource_type != "Patient" => {
                 for test in tests {
                     if let Test::Reference(test) = test
@@ -246,7 +249,7 @@ impl<'a> Persons<'a> {
     }
 }
 
-/// The Patient that a test names.
+/// Returns the Patient that a test names.
 fn patient_id(test: &ReferenceTest) -> Option<&str> {
     match test {
         ReferenceTest::Id { types, id } => types.contains(&"Patient").then_some(id),

@@ -1,61 +1,61 @@
-//! What an engine is asked to do: numbers and bytes, no FHIR.
+//! The request to an engine: numbers and bytes, no FHIR.
 //!
 //! Invariants:
 //! - a [`Plan`] names its driving index; the engine chooses nothing;
 //! - the order of results is total: sort keys, then the resource's number; so a page starts where
-//!   the last ended whatever index drives it.
+//!   the previous one ended, whatever index drives it.
 
 use crate::backend::check::{Check, System};
 use crate::backend::stored::Res;
 use search::DateTest;
 use std::collections::HashSet;
 
-/// Which resources, in which order, from where on.
+/// The resources to find, their order and the starting point.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// The number of the type.
     pub(crate) type_number: i64,
-    /// Candidates come from here.
+    /// The source of the candidates.
     pub(crate) drive: Drive,
     /// Exact rows that each candidate must also have: the engine's semi-joins.
     pub(crate) probes: Vec<Probe>,
-    /// What its posting set must pass.
+    /// The conditions that the posting set must meet.
     pub(crate) nodes: Vec<Node>,
-    /// Which rows may be seen.
+    /// The rows that may be seen.
     pub(crate) rows: Rows,
-    /// Patients only: the persons or the sources' records.
+    /// For Patients only: persons or the sources' records.
     pub(crate) persons: Option<bool>,
-    /// In the person view ([`crate::backend::persons`]).
+    /// True in the person view ([`crate::backend::persons`]).
     pub(crate) by_person: bool,
     pub(crate) order: Vec<OrderBy>,
-    /// Start after this.
+    /// The position after which to start.
     pub(crate) after: Option<After>,
-    /// At most so many.
+    /// The maximum number of hits.
     pub(crate) limit: usize,
 }
 
 /// The driving index.
 #[derive(Clone, Debug)]
 pub(crate) enum Drive {
-    /// All of the type, by number.
+    /// All resources of the type, by number.
     Type,
-    /// All of the type in commit order; only where that is the order asked for.
+    /// All resources of the type in commit order; only if that is the requested order.
     Commits { descending: bool },
-    /// By a date parameter's index; only where that is the order asked for.
+    /// The index of a date parameter; only if that is the requested order.
     Dates { param: u32, descending: bool },
     /// Rows with one of these exact keys.
     Exact(Vec<Exact>),
-    /// Folded texts that start so.
+    /// Folded texts with one of these prefixes.
     Prefixes { param: u32, prefixes: Vec<Box<str>> },
-    /// Spans that begin within one of these.
+    /// Spans that begin within one of these ranges.
     DateRanges { param: u32, ranges: Vec<(i64, i64)> },
-    /// Numbers that begin within one of these.
+    /// Numbers that begin within one of these ranges.
     NumberRanges { param: u32, ranges: Vec<(i64, i64)> },
-    /// These, sorted.
+    /// These resources, sorted.
     These(Vec<Res>),
 }
 
-/// The head of a row up to the resource: all rows with it lie in order of their resources.
+/// The head of a row up to the resource: all rows that share it are in order of their resources.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Exact {
     Token {
@@ -81,7 +81,7 @@ pub(crate) enum Exact {
     },
 }
 
-/// One of these rows must exist for the candidate.
+/// A set of rows, one of which must exist for the candidate.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe(pub(crate) Vec<Exact>);
 
@@ -92,32 +92,32 @@ pub(crate) enum Node {
     Any { param: u32, checks: Vec<Check> },
     /// No value passes any check.
     None { param: u32, checks: Vec<Check> },
-    /// There is no value under any parameter, or there is one.
+    /// No parameter has a value, or one has.
     Missing { params: Vec<u32>, missing: bool },
-    /// Points under `param` to a resource that passes a branch of its type.
+    /// The resource refers under `param` to one that passes the branch of its type.
     Chain {
         param: u32,
         branches: Vec<(i64, Self)>,
     },
-    /// A visible resource of the type points here under `param` and passes.
+    /// A visible resource of the type refers to this one under `param` and passes.
     Has {
         param: u32,
         type_number: i64,
         node: Box<Self>,
     },
-    /// Is one of these.
+    /// The resource is one of these.
     These(HashSet<Res>),
-    /// The time of its newest version passes one.
+    /// The time of the newest version passes one of these tests.
     Updated(Vec<DateTest>),
 }
 
-/// Which rows may be seen, in numbers.
+/// The rows that may be seen, in numbers.
 #[derive(Clone, Debug)]
 pub(crate) enum Rows {
     Everything,
-    /// Of these types.
+    /// Rows of these types.
     Types(HashSet<i64>),
-    /// In these compartments; of these types, if given.
+    /// Rows in these compartments; of these types, if given.
     Patients {
         patients: Vec<Res>,
         types: Option<HashSet<i64>>,
@@ -132,26 +132,26 @@ pub(crate) struct OrderBy {
     pub(crate) descending: bool,
 }
 
-/// What to sort by.
+/// The criterion of a sort key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// The place of the newest version in the order of commits.
+    /// The position of the newest version in commit order.
     Commit,
     /// The logical id.
     Id,
-    /// The least or greatest value of a parameter; none comes last.
+    /// The smallest or greatest value of a parameter; resources without one come last.
     Param(u32),
 }
 
-/// Where a page ended.
+/// The end of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct After {
-    /// One for each sort key.
+    /// One key for each sort criterion.
     pub(crate) keys: Vec<SortKey>,
     pub(crate) res: Res,
 }
 
-/// A value to sort by. `None` sorts last in both directions; see [`crate::backend::order`].
+/// A sort key of a hit. `None` sorts last in both directions; see [`crate::backend::order`].
 pub(crate) type SortKey = Option<SortValue>;
 
 /// A value to sort by.
@@ -162,15 +162,15 @@ pub(crate) enum SortValue {
     Value(search::Value),
 }
 
-/// What an engine found.
+/// The result of a plan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
     pub(crate) hits: Vec<Hit>,
-    /// There are more.
+    /// True if there are more hits.
     pub(crate) more: bool,
 }
 
-/// One resource found, with the keys by which it was sorted.
+/// A resource that was found, with the keys by which it was sorted.
 #[derive(Clone, Debug)]
 pub(crate) struct Hit {
     pub(crate) res: Res,
@@ -180,7 +180,7 @@ pub(crate) struct Hit {
 // === impl Drive ===
 
 impl Drive {
-    /// True where it gives its resources in order of their numbers without sorting.
+    /// Returns true if the drive yields resources in order of their numbers without sorting.
     pub(crate) fn is_by_number(&self) -> bool {
         match self {
             Self::Type | Self::Exact(_) | Self::These(_) => true,
@@ -196,7 +196,7 @@ impl Drive {
 // === impl Rows ===
 
 impl Rows {
-    /// True where rows of the type may be seen at all.
+    /// Returns true if rows of the type may be seen at all.
     pub(crate) fn covers_type(&self, type_number: i64) -> bool {
         match self {
             Self::Everything | Self::Patients { types: None, .. } => true,

@@ -1,11 +1,12 @@
-//! A query to a plan: which index drives, what is probed, what is checked.
+//! The planner turns a query into a plan: which index drives, which rows are probed, what is
+//! checked.
 //!
 //! Invariants:
-//! - every filter of the query ends as the drive, a probe or a node, and a filter that an exact row
-//!   does not decide alone is also a node;
-//! - a chain or `_has` whose inner side is small is run first and becomes a list of numbers; a large
+//! - every filter of the query becomes the drive, a probe or a node; a filter that an exact row
+//!   does not decide alone also becomes a node;
+//! - a chain or `_has` with a small inner side runs first and becomes a list of numbers; a large
 //!   one is checked resource by resource;
-//! - the order never depends on the drive, so pages of one search fit together even where the
+//! - the order never depends on the drive, so the pages of one search are consistent even if the
 //!   estimates change between them.
 
 use crate::backend::check::Check;
@@ -15,16 +16,16 @@ use crate::backend::stored::{Res, Set};
 use crate::backend::{Fault, Session, resolve};
 use search::{Branch, Filter, Query, SortBy, Test};
 
-/// An inner search with more hits is not run first.
+/// The number of hits above which an inner search does not run first.
 const MAX_INNER: usize = 1000;
-/// Counting the rows of a drive stops here.
+/// The limit at which counting the rows of a drive stops.
 const MAX_ESTIMATE: u64 = 20_000;
-/// Sorting fewer than this is cheaper than thinking about it.
+/// The number of rows below which sorting is cheaper than planning around it.
 const SORT_AT_ONCE: u64 = 2_000;
-/// More alternatives than this are checked in the posting set.
+/// The number of alternatives above which the posting set is checked instead.
 const MAX_PROBES: usize = 16;
 
-/// Makes plans for one search.
+/// The planner of one search.
 pub(crate) struct Planner<'a> {
     session: &'a dyn Session,
     rows: &'a Rows,
@@ -34,7 +35,7 @@ pub(crate) struct Planner<'a> {
 /// A filter in numbers.
 struct Resolved {
     node: Option<Node>,
-    /// Having one of these rows is all that it asks.
+    /// Rows of which having one satisfies the filter.
     probe: Option<Probe>,
     drive: Option<Drive>,
 }
@@ -42,7 +43,7 @@ struct Resolved {
 // === impl Planner ===
 
 impl<'a> Planner<'a> {
-    /// In one state of the chart, for one caller.
+    /// Creates a planner for one state of the chart and one caller.
     pub(crate) fn new(persons: Persons<'a>) -> Self {
         Self {
             session: persons.session,
@@ -51,7 +52,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The plan of a query's page.
+    /// Plans one page of a query.
     pub(crate) fn plan(
         &self,
         query: &Query,
@@ -95,7 +96,7 @@ impl<'a> Planner<'a> {
                 patient,
                 type_number,
             });
-            // Sets are checked again; this keeps what may not be seen from being read at all.
+            // Sets are checked again; this avoids reading rows that may not be seen.
             let rows: Vec<_> = rows.collect();
             resolved.push(Resolved {
                 node: None,
@@ -119,7 +120,7 @@ impl<'a> Planner<'a> {
         for (idx, part) in resolved.into_iter().enumerate() {
             let drives = chosen == Some(idx);
             match (part.probe, part.node) {
-                // The drive's own rows decide it.
+                // The rows of the drive decide it.
                 (Some(_), _) if drives => {}
                 (Some(probe), _) if probe.0.len() <= MAX_PROBES => plan.probes.push(probe),
                 (_, node) => plan.nodes.extend(node),
@@ -131,14 +132,14 @@ impl<'a> Planner<'a> {
         Ok(plan)
     }
 
-    /// The filter with the fewest rows.
+    /// Chooses the filter with the fewest rows.
     fn choose(&self, type_number: i64, resolved: &[Resolved]) -> Result<Option<usize>, Fault> {
         let mut best = None;
         let mut cap = MAX_ESTIMATE;
         for (idx, part) in resolved.iter().enumerate() {
             let Some(drive) = &part.drive else { continue };
             let estimate = self.session.estimate(type_number, drive, cap)?;
-            // An index that gives numbers in order can stop early however many rows it has.
+            // An index that yields numbers in order can stop early, however many rows it has.
             if estimate < cap || best.is_none() && drive.is_by_number() {
                 best = Some(idx);
                 cap = estimate.min(cap);
@@ -150,7 +151,8 @@ impl<'a> Planner<'a> {
         Ok(best)
     }
 
-    /// Where much would have to be sorted, an index in the order asked for may find a page sooner.
+    /// Prefers an index in the requested order if much would have to be sorted: it may fill a page
+    /// sooner.
     fn prefer_sorted_index(&self, query: &Query, plan: &mut Plan) -> Result<(), Fault> {
         let [only] = plan.order.as_slice() else {
             return Ok(());
@@ -171,11 +173,11 @@ impl<'a> Planner<'a> {
                 .session
                 .estimate(plan.type_number, drive, MAX_ESTIMATE)?,
         };
-        // As if the wanted rows lay evenly among all.
+        // Assumes that the wanted rows are evenly distributed.
         let n_read = (plan.limit as u64).saturating_mul(n_all) / n_rows.max(1);
         if SORT_AT_ONCE < n_rows && n_read < n_rows {
-            // What the drive decided has to be checked once it does not drive. Checking the others
-            // twice is cheap beside finding out which one it was.
+            // The condition that the drive decided has to be checked once it no longer drives.
+            // Checking the others twice costs little compared with finding out which one it was.
             plan.drive = sorted;
             plan.nodes.clear();
             for filter in &query.filters {
@@ -297,7 +299,7 @@ impl<'a> Planner<'a> {
         Ok(Resolved::these(targets))
     }
 
-    /// All hits of an inner search, where they are few.
+    /// Returns all hits of an inner search, if they are few.
     fn inner(&self, resource_type: &str, filter: &Filter) -> Result<Option<Vec<Res>>, Fault> {
         if !self
             .session

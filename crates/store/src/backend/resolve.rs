@@ -1,4 +1,4 @@
-//! A search's names to numbers.
+//! Resolution of a search's names to numbers.
 
 use crate::backend::check::{Check, System, Unit};
 use crate::backend::persons::{self, Persons};
@@ -10,7 +10,7 @@ use search::{Prefix, Quantity, ReferenceTest, StringMode, SystemTest, Target, Te
 use search::{UnitTest, Value};
 use std::collections::HashSet;
 
-/// The rows that a permit covers.
+/// Resolves the rows that a permit covers.
 pub(crate) fn rows(session: &dyn Session, filter: &RowFilter) -> Result<Rows, Fault> {
     Ok(match filter {
         RowFilter::Everything => Rows::Everything,
@@ -26,7 +26,7 @@ pub(crate) fn rows(session: &dyn Session, filter: &RowFilter) -> Result<Rows, Fa
                     continue;
                 };
                 numbers.push(res);
-                // A permit for a person is one for all its records.
+                // A permit for a person covers all its records.
                 if let Some(person) = persons::living(session, res)? {
                     numbers.extend(persons::whole(session, person)?);
                 }
@@ -51,7 +51,7 @@ fn types_in_numbers(session: &dyn Session, types: &Types) -> Option<HashSet<i64>
     }
 }
 
-/// One test with its names as numbers.
+/// Resolves the names in one test to numbers.
 pub(crate) fn check(persons: &Persons<'_>, test: &Test) -> Result<Check, Fault> {
     let session = persons.session;
     Ok(match test {
@@ -116,8 +116,8 @@ fn targets(persons: &Persons<'_>, resource_type: &str, id: &str) -> Result<Vec<R
     }
 }
 
-/// The exact rows of a check, and whether having one is all that the check asks. `None` where the
-/// check is no matter of exact rows.
+/// Returns the exact rows of a check, and whether having one of them satisfies the check. Returns
+/// `None` if exact rows do not decide the check.
 pub(crate) fn exact(param: u32, check: &Check) -> Option<(Vec<Exact>, bool)> {
     match check {
         Check::Token {
@@ -142,8 +142,8 @@ pub(crate) fn exact(param: u32, check: &Check) -> Option<(Vec<Exact>, bool)> {
         }
         Check::Url { url, version } => {
             let whole = version.is_none() && url.len() <= key::MAX_TEXT;
-            // A URI of the same text under the same parameter is no reference, but a parameter has
-            // one kind of values.
+            // A URI with the same text under the same parameter would not be a reference, but a
+            // parameter has only one kind of values.
             Some((
                 vec![Exact::Uri {
                     param,
@@ -182,7 +182,7 @@ pub(crate) fn exact(param: u32, check: &Check) -> Option<(Vec<Exact>, bool)> {
     }
 }
 
-/// The starts of folded texts among which all that pass lie.
+/// Returns the prefix of all folded texts that can pass.
 pub(crate) fn prefix(check: &Check) -> Option<Box<str>> {
     let Check::String(test) = check else {
         return None;
@@ -194,7 +194,8 @@ pub(crate) fn prefix(check: &Check) -> Option<Box<str>> {
     }
 }
 
-/// The low ends of spans among which all that pass lie; `None` where the low end says nothing.
+/// Returns the range that contains the low end of every span that passes; `None` if the low end
+/// does not narrow the search.
 pub(crate) fn date_range(check: &Check) -> Option<(i64, i64)> {
     let Check::Date(test) = check else {
         return None;
@@ -209,7 +210,7 @@ pub(crate) fn date_range(check: &Check) -> Option<(i64, i64)> {
     }
 }
 
-/// The same for numbers.
+/// Returns the range that contains the low end of every number that passes.
 pub(crate) fn number_range(check: &Check) -> Option<(i64, i64)> {
     use crate::backend::stored::sortable;
     let (Check::Number(test) | Check::Quantity { number: test, .. }) = check else {
@@ -224,7 +225,7 @@ pub(crate) fn number_range(check: &Check) -> Option<(i64, i64)> {
     }
 }
 
-/// A stored value with its names: what results are sorted by.
+/// Resolves a stored value back to its names, for sorting results.
 pub(crate) fn value(session: &dyn Session, stored: &Stored<'_>) -> Result<Value, Fault> {
     let system = |number| match number {
         0 => Ok(None),

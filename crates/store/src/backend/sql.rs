@@ -1,9 +1,9 @@
 //! Drives and probes as SQL, for every engine.
 //!
 //! Invariants:
-//! - each statement gives numbers only, the resource's in column `res` of the driving table `d`;
-//! - a parameter is `?`, in order; an engine that counts them rewrites the text;
-//! - what the engines say differently is in [`Dialect`] and nowhere else.
+//! - each statement returns numbers only, the resource's in column `res` of the driving table `d`;
+//! - a parameter is `?`, in order; an engine with numbered parameters rewrites the text;
+//! - differences between the engines are in [`Dialect`] and nowhere else.
 
 use crate::backend::check::System;
 use crate::backend::plan::{Drive, Exact, Probe};
@@ -23,25 +23,25 @@ pub(crate) enum Param {
     Text(Box<str>),
 }
 
-/// What engines say differently.
+/// Differences between the engines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialect {
-    /// After `resource d`: the index of a type's live resources by number.
+    /// The text after `resource d` that selects the index of a type's live resources by number.
     pub(crate) by_type: &'static str,
-    /// After `resource d`: the same by commit.
+    /// The text after `resource d` that selects their index by commit.
     pub(crate) by_commit: &'static str,
 }
 
-/// Where a chunk of numbers starts.
+/// The start of a chunk of numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
-    /// Above this, ascending.
+    /// Numbers above this one, ascending.
     Above(Res),
-    /// Below this, descending.
+    /// Numbers below this one, descending.
     Below(Res),
 }
 
-/// `FROM table d WHERE …` for the rows of one exact key.
+/// Returns `FROM table d WHERE …` for the rows of one exact key.
 fn exact(row: &Exact) -> (&'static str, String, Vec<Param>) {
     let text = |text: &str| Param::Text(text.into());
     match row {
@@ -94,7 +94,7 @@ fn exact(row: &Exact) -> (&'static str, String, Vec<Param>) {
     }
 }
 
-/// All rows of an exact key.
+/// Selects all rows of an exact key.
 pub(crate) fn exact_rows(row: &Exact) -> Fragment {
     let (table, condition, params) = exact(row);
     Fragment {
@@ -103,7 +103,7 @@ pub(crate) fn exact_rows(row: &Exact) -> Fragment {
     }
 }
 
-/// How many rows a statement gives, counted up to `cap`.
+/// Counts the rows of a statement, up to `cap`.
 pub(crate) fn counted(rows: Fragment, cap: u64) -> Fragment {
     let Fragment { sql, mut params } = rows;
     params.push((cap as i64).into());
@@ -111,14 +111,14 @@ pub(crate) fn counted(rows: Fragment, cap: u64) -> Fragment {
     Fragment { sql, params }
 }
 
-/// The next numbers of an exact key that also pass the probes.
+/// Selects the next numbers of an exact key that also pass the probes.
 pub(crate) fn exact_chunk(row: &Exact, start: Start, probes: &[Probe], limit: usize) -> Fragment {
     let mut chunk = exact_rows(row);
     chunk.finish(start, probes, limit);
     chunk
 }
 
-/// The next numbers of a type that also pass the probes.
+/// Selects the next numbers of a type that also pass the probes.
 pub(crate) fn type_chunk(
     dialect: Dialect,
     type_number: i64,
@@ -137,7 +137,8 @@ pub(crate) fn type_chunk(
     chunk
 }
 
-/// The next of a type in commit order that also pass the probes: `res`, `rid` and 0.
+/// Selects the next resources of a type in commit order that also pass the probes: `res`, `rid` and
+/// 0.
 pub(crate) fn commits_chunk(
     dialect: Dialect,
     type_number: i64,
@@ -159,8 +160,8 @@ pub(crate) fn commits_chunk(
     chunk
 }
 
-/// The next rows of a date parameter that also pass the probes: `res`, `low` and `high`. `start`
-/// is in the order of `low`, `high`, `res`.
+/// Selects the next rows of a date parameter that also pass the probes: `res`, `low` and `high`.
+/// `start` is in the order of `low`, `high`, `res`.
 pub(crate) fn dates_chunk(
     param: u32,
     (low, high, start): (i64, i64, Start),
@@ -181,7 +182,7 @@ pub(crate) fn dates_chunk(
     chunk
 }
 
-/// A statement that has a row where one of the probe's rows is there for the resource.
+/// Returns a statement that yields a row if one of the probe's rows exists for the resource.
 pub(crate) fn probe_one(probe: &Probe, res: Res) -> Fragment {
     let mut fragment = Fragment::default();
     for row in &probe.0 {
@@ -202,7 +203,7 @@ pub(crate) fn probe_one(probe: &Probe, res: Res) -> Fragment {
     fragment
 }
 
-/// The rows of a drive by ranges; one statement for each range.
+/// Selects the rows of a range drive, with one statement for each range.
 pub(crate) fn range_rows(drive: &Drive) -> Vec<Fragment> {
     let spans = |table: &str, param: u32, ranges: &[(i64, i64)]| {
         let of_range = |&(low, high): &(i64, i64)| Fragment {
@@ -236,12 +237,12 @@ fn prefix_rows(param: u32, prefix: &str) -> Fragment {
     Fragment { sql, params }
 }
 
-/// The least text above all that start with the prefix: its last character that has a successor
-/// raised by one. `None` where there is no such text.
+/// Returns the smallest text above all texts with the prefix: the last character that has a
+/// successor is incremented. Returns `None` if there is no such text.
 fn after_all_with(prefix: &str) -> Option<String> {
     let mut letters: Vec<char> = prefix.chars().collect();
     while let Some(last) = letters.pop() {
-        // UTF-8 orders as code points do; surrogates are no characters and are skipped.
+        // UTF-8 sorts in code point order; surrogates are not characters and are skipped.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             last => char::from_u32(u32::from(last) + 1),
@@ -265,7 +266,7 @@ impl Start {
         }
     }
 
-    /// The comparison, the direction, and where.
+    /// Returns the comparison, the direction and the position.
     fn parts(self) -> (&'static str, &'static str, Res) {
         match self {
             Self::Above(res) => (">", "ASC", res),
@@ -292,7 +293,7 @@ impl Fragment {
         self.params.push((limit as i64).into());
     }
 
-    /// Keeps to rows whose resource passes the probes: semi-joins.
+    /// Restricts the statement to rows whose resource passes the probes, as semi-joins.
     pub(crate) fn push_probes(&mut self, probes: &[Probe]) {
         for probe in probes {
             self.push_probe(probe);

@@ -1,13 +1,13 @@
-//! Posting rows of one commit, held back and written sorted.
+//! Posting rows of one commit, buffered and then written in sorted order.
 //!
-//! Invariant: of several operations on one row the last one counts, so the order in which batches of
-//! one commit came is kept although their rows are not written in it. Sorted rows go into each
-//! clustered table from left to right, which touches each page once.
+//! Invariant: the last of several operations on one row wins, so the batches of a commit take effect
+//! in the order in which they came, although their rows are written in another. Sorted rows enter
+//! each clustered table from left to right, which touches each page once.
 
 use crate::backend::key::{Difference, Key};
 use crate::backend::stored::Res;
 
-/// Posting rows that wait for the end of the commit.
+/// Posting rows that are buffered until the end of the commit.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     rows: Vec<(Key, Res, bool)>,
@@ -27,9 +27,10 @@ impl Stage {
         self.rows.clear();
     }
 
-    /// What waits, sorted, one operation for each row: true adds it, false deletes it.
+    /// Drains the buffered rows, sorted, one operation for each row: true adds it, false deletes
+    /// it.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Key, Res, bool)> {
-        // Stable: of equal rows the last operation stays last.
+        // The sort is stable: of equal rows, the last operation stays last.
         self.rows.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         let mut rows = std::mem::take(&mut self.rows).into_iter().peekable();
         std::iter::from_fn(move || {

@@ -1,9 +1,10 @@
-//! The posting set: all that the index knows of one resource, as bytes beside it.
+//! The posting set: everything that the index knows about one resource, stored as bytes beside it.
 //!
 //! Invariants:
-//! - texts of systems and references are numbers ([`Numbers`]), so that a set is small and
-//!   comparing is quick;
-//! - a set is what is in the tables: an update reads the old set and writes only the difference;
+//! - texts of systems and references are numbers ([`Numbers`]), so that sets are small and quick to
+//!   compare;
+//! - a set equals the rows in the tables: an update reads the old set and writes only the
+//!   difference;
 //! - reading never panics: damaged bytes end the iteration.
 //!
 //! Layout: `flags`, type number, patients (count, then numbers), then for each posting its
@@ -12,27 +13,27 @@
 use base::Timestamp;
 use search::{Extraction, Posting, Range, Span, Target, Value};
 
-/// The number of a resource, for ever.
+/// The permanent number of a resource.
 pub(crate) type Res = i64;
 
-/// The flag of a person's set.
+/// The flag on the set of a person.
 pub(crate) const PERSON: u8 = 1;
-/// Besides that of a person: it became part of another one.
+/// The additional flag of a person that became part of another one.
 pub(crate) const RETIRED: u8 = 2;
 
-/// Turns names into numbers.
+/// A mapping from names to numbers.
 pub(crate) trait Numbers {
-    /// What goes wrong.
+    /// The error of a lookup.
     type Error;
-    /// The number of a code system; there is no 0.
+    /// Returns the number of a code system; never 0.
     fn system(&mut self, uri: &str) -> Result<i64, Self::Error>;
-    /// The number of a resource.
+    /// Returns the number of a resource.
     fn resource(&mut self, resource_type: &'static str, id: &str) -> Result<Res, Self::Error>;
-    /// The number of a type.
+    /// Returns the number of a type.
     fn resource_type(&mut self, resource_type: &'static str) -> Result<i64, Self::Error>;
 }
 
-/// A set as it lies in its bytes.
+/// A set in its stored form.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Set<'a> {
     pub(crate) flags: u8,
@@ -45,7 +46,7 @@ pub(crate) struct Set<'a> {
 /// A value in a set.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Stored<'a> {
-    /// System 0 is none.
+    /// A token; system 0 means none.
     Token {
         system: i64,
         code: &'a str,
@@ -71,14 +72,14 @@ pub(crate) enum Stored<'a> {
     Composite(Vec<Stored<'a>>),
 }
 
-/// Reads a set from front to back.
+/// A reader of a set, from front to back.
 #[derive(Clone, Copy)]
 struct Cursor<'a>(&'a [u8]);
 
-/// The postings of a set.
+/// Iterator over the postings of a set.
 pub(crate) struct Postings<'a>(Cursor<'a>);
 
-/// The patients of a set.
+/// Iterator over the patients of a set.
 pub(crate) struct Patients<'a>(Cursor<'a>, u64);
 
 mod tag {
@@ -94,8 +95,8 @@ mod tag {
     pub(super) const COMPOSITE: u8 = 10;
 }
 
-/// The bytes of a set in the compartments of `patients`. Reference targets that have no number yet
-/// get one.
+/// Encodes a set in the compartments of `patients`. Reference targets without a number are assigned
+/// one.
 pub(crate) fn encode<N: Numbers>(
     extraction: &Extraction,
     patients: &[&str],
@@ -127,7 +128,7 @@ pub(crate) fn encode<N: Numbers>(
     Ok(out)
 }
 
-/// The bytes of one value.
+/// Encodes one value.
 pub(crate) fn encode_value<N: Numbers>(
     out: &mut Vec<u8>,
     value: &Value,
@@ -181,12 +182,12 @@ pub(crate) fn encode_value<N: Numbers>(
     Ok(())
 }
 
-/// A value from its bytes.
+/// Decodes one value.
 pub(crate) fn decode_value(bytes: &[u8]) -> Option<Stored<'_>> {
     Cursor(bytes).value(0)
 }
 
-/// LEB128.
+/// Appends a number as LEB128.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while 0x80 <= number {
         out.push((number as u8) | 0x80);
@@ -195,7 +196,7 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// A length and the bytes.
+/// Appends a length and the bytes of a text.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_number(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
@@ -232,9 +233,9 @@ fn put_system<N: Numbers>(
     Ok(())
 }
 
-/// Numbers that sort as signed integers as the floats do.
+/// Maps a float to an integer that sorts the same way.
 pub(crate) fn sortable(value: f64) -> i64 {
-    // -0 and 0 are equal and must lie together.
+    // -0 and 0 are equal and must be stored together.
     let bits = (value + 0.0).to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
@@ -242,7 +243,7 @@ pub(crate) fn sortable(value: f64) -> i64 {
 // === impl Stored ===
 
 impl Stored<'_> {
-    /// The resource that it points to.
+    /// Returns the resource to which the value refers.
     pub(crate) fn local(&self) -> Option<Res> {
         match self {
             Self::Local(target) => Some(*target),
@@ -261,7 +262,7 @@ impl Stored<'_> {
 // === impl Set ===
 
 impl<'a> Set<'a> {
-    /// Reads the head. `None` where the bytes are damaged.
+    /// Reads the head of a set. Returns `None` if the bytes are damaged.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let flags = cursor.byte()?;
@@ -280,22 +281,22 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// In whose compartments it is.
+    /// Returns the patients in whose compartments the resource is.
     pub(crate) fn patients(&self) -> Patients<'a> {
         Patients(Cursor(self.patients), self.n_patients)
     }
 
-    /// All postings, in order of their parameters.
+    /// Returns all postings, ordered by parameter.
     pub(crate) fn postings(&self) -> Postings<'a> {
         Postings(Cursor(self.postings))
     }
 
-    /// The values under a parameter.
+    /// Returns the values of a parameter.
     pub(crate) fn values(&self, param: u32) -> impl Iterator<Item = Stored<'a>> {
         self.raw(param).filter_map(decode_value)
     }
 
-    /// The bytes of the values under a parameter.
+    /// Returns the bytes of the values of a parameter.
     pub(crate) fn raw(&self, param: u32) -> impl Iterator<Item = &'a [u8]> {
         self.postings()
             .filter(move |(found, _)| *found == param)
@@ -358,7 +359,7 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.take(length)?).ok()
     }
 
-    /// The outer is the damage, the inner the absence.
+    /// Reads an optional text. The outer `None` means damage, the inner one absence.
     #[expect(clippy::option_option, reason = "damaged and absent are two things")]
     fn optional(&mut self) -> Option<Option<&'a str>> {
         match self.byte()? {
@@ -413,7 +414,7 @@ impl<'a> Cursor<'a> {
                         version: self.optional()?,
                     },
                     tag::URI => Stored::Uri(self.text()?),
-                    // A composite holds no composite.
+                    // A composite does not contain another composite.
                     tag::COMPOSITE if depth == 0 => {
                         let n_parts = self.number()?;
                         let parts: Option<Vec<_>> =
@@ -434,7 +435,7 @@ mod tests {
     use search::{ParamKey, Quantity, Text, Token};
     use std::convert::Infallible;
 
-    /// Numbers by length: enough to see them come back.
+    /// Numbers derived from text lengths, which suffices to recognize a round trip.
     struct Lengths;
 
     impl Numbers for Lengths {

@@ -1,9 +1,9 @@
-//! Resource types and their numbers.
+//! The numbers of resource types.
 
 use search::Registry;
 use std::collections::HashMap;
 
-/// Types and their numbers.
+/// A mapping between types and their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct TypeNumbers {
     by_name: HashMap<&'static str, i64>,
@@ -13,7 +13,8 @@ pub(crate) struct TypeNumbers {
 // === impl TypeNumbers ===
 
 impl TypeNumbers {
-    /// Of numbers and names as they are stored. A name that FHIR does not define is left out.
+    /// Builds the mapping from stored numbers and names. A name that FHIR does not define is
+    /// skipped.
     pub(crate) fn of(stored: Vec<(i64, String)>) -> Self {
         let mut types = Self::default();
         for (number, name) in stored {
@@ -29,7 +30,7 @@ impl TypeNumbers {
         self.by_name.get(name).copied()
     }
 
-    /// The name, and the same text for ever.
+    /// Returns the name of a type, as static text.
     pub(crate) fn name(&self, number: i64) -> Option<&'static str> {
         self.by_number.get(&number).copied()
     }

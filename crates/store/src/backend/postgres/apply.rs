@@ -1,12 +1,12 @@
-//! One batch in one transaction, statement by statement for all its changes together.
+//! Applies one batch in one transaction, one statement at a time for all its changes together.
 //!
 //! Invariants:
-//! - numbers of resources are given in the order in which the batch names them, as the embedded
-//!   engine gives them, so that results without a sort order come alike;
-//! - rows are locked in order of their numbers, names are taken in their own order;
-//! - the counter is taken last and held until COMMIT: who takes it next has all before it
-//!   committed, so rid order is commit order, whatever node writes. What is written after it is
-//!   only what carries the rid.
+//! - resources are numbered in the order in which the batch names them, as in the embedded engine,
+//!   so that results without a sort order come in the same order;
+//! - rows are locked in order of their numbers, and names are claimed in their own order;
+//! - the counter is taken last and held until COMMIT: the next transaction to take it sees all
+//!   earlier ones committed, so rid order is commit order, whatever node writes. Only rows that
+//!   carry the rid are written after it.
 
 use super::connect::Transaction;
 use super::postings;
@@ -43,17 +43,17 @@ const RESOURCES: &str = "UPDATE resource r SET rid = made.rid, version = made.ve
      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
      $6::bigint[]) AS made (res, rid, version, event, digest, state) WHERE r.res = made.res";
 
-/// A resource by the number of its type and its id.
+/// The name of a resource: the number of its type, and its id.
 type Name = (i64, String);
 
-/// What a transaction writes.
+/// The state of a transaction that writes.
 pub(super) struct Writing<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) types: &'a TypeNumbers,
     pub(super) now: Timestamp,
 }
 
-/// One version to be written.
+/// A version to be written.
 struct Made<'a> {
     change: usize,
     res: Res,
@@ -63,12 +63,12 @@ struct Made<'a> {
     outcome: Outcome,
     digest: i64,
     body: Option<(u16, &'a [u8])>,
-    /// The new posting set; none where it is deleted.
+    /// The new posting set; `None` if the resource is deleted.
     set: Option<Vec<u8>>,
     was_live: bool,
 }
 
-/// Gathers the names of a batch, in order, each once.
+/// The names in a batch, in order, each once.
 #[derive(Default)]
 struct Gathered {
     names: Vec<Name>,
@@ -76,14 +76,14 @@ struct Gathered {
     seen: HashSet<Name>,
 }
 
-/// Gives numbers that are there.
+/// A lookup of numbers that already exist.
 struct Known<'a> {
     types: &'a TypeNumbers,
     names: &'a HashMap<Name, Res>,
     systems: &'a HashMap<Vec<u8>, i64>,
 }
 
-/// Gathers while a set is written to nowhere.
+/// A collector of names, used while a set is encoded and discarded.
 struct Gathering<'a> {
     types: &'a TypeNumbers,
     gathered: &'a mut Gathered,
@@ -151,7 +151,7 @@ impl Writing<'_> {
         Ok(names)
     }
 
-    /// The resources as they are, held until the end.
+    /// Reads the resources as they are, and locks them until the end.
     fn lock(&self, names: &[Name]) -> Result<HashMap<Name, Before>, Fault> {
         let (types, ids) = columns(names.iter());
         let mut found = HashMap::new();
@@ -183,7 +183,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// The numbers of code systems, giving those that are missing.
+    /// Returns the numbers of code systems, assigning those that are missing.
     fn systems(&self, asked: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, i64>, Fault> {
         let select = "SELECT uri, number FROM system WHERE uri = ANY($1)";
         let uris: Vec<&[u8]> = asked.iter().map(Vec::as_slice).collect();
@@ -207,7 +207,7 @@ impl Writing<'_> {
         Err(Fault::Damaged("a code system has no number"))
     }
 
-    /// The numbers of resources, giving those that are missing.
+    /// Returns the numbers of resources, assigning those that are missing.
     fn numbers(
         &self,
         gathered: &Gathered,
@@ -215,7 +215,7 @@ impl Writing<'_> {
     ) -> Result<HashMap<Name, Res>, Fault> {
         let mut found = self.named(gathered.names.iter())?;
         if fresh.iter().any(|name| found.contains_key(*name)) {
-            // It came after this transaction looked for it.
+            // The resource was created after this transaction looked for it.
             return Err(Fault::Again);
         }
         let missing: Vec<&Name> = gathered
@@ -238,7 +238,7 @@ impl Writing<'_> {
         for row in &taken {
             found.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
         }
-        // Another transaction took some of them first and has committed.
+        // Another transaction claimed some of them first and has committed.
         let others: Vec<&Name> = missing
             .into_iter()
             .filter(|name| !found.contains_key(*name))
@@ -264,7 +264,7 @@ impl Writing<'_> {
         Ok(found)
     }
 
-    /// A body that changes nothing may still be news of a later event.
+    /// Stores the event's time: a body that changes nothing may still reflect a later event.
     fn keep_event(&self, change: &Change, before: &Before) -> Result<(), Fault> {
         let event = latest(change.event, Some(before));
         if matches!(change.state, NewState::Body(_)) && event != before.event {
@@ -274,7 +274,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// The answer to a change as if it changed nothing; what is written says more.
+    /// Returns the result of a change as if it changed nothing; later writes complete it.
     fn answer(&self, change: &Change, before: Option<&Before>) -> Result<Written, Fault> {
         let (resource_type, id) = (change.resource_type(), &change.id);
         if let Some(before) = before.filter(|before| 0 < before.version) {
@@ -282,7 +282,8 @@ impl Writing<'_> {
         }
         let mut updated = self.now;
         if matches!(change.state, NewState::Deleted { .. }) {
-            // Nothing was there, so the answer's time is the chart's, which never runs back.
+            // The resource did not exist, so the result has the chart's time, which never runs
+            // backwards.
             let newest = self.transaction.first("SELECT updated FROM chart", &[])?;
             let newest: i64 = newest.map_or(Ok(0), |row| row.try_get(0))?;
             updated = updated.max(Timestamp::from_micros(newest));
@@ -337,7 +338,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Takes the counter, then writes what carries it.
+    /// Takes the counter, then writes the rows that carry it.
     fn write_versions(&self, made: &[Made<'_>], receipt: &mut Receipt) -> Result<(), Fault> {
         let n_made = made.len() as i64;
         let take = "UPDATE chart SET rid = rid + $1, updated = greatest(updated, $2) \

@@ -1,9 +1,10 @@
 //! Connections and transactions.
 //!
 //! Invariants:
-//! - a caller blocks its own thread and needs no runtime: bytes move on a small runtime of the
-//!   engine's own;
-//! - a connection goes back to the pool only outside of a transaction; one that failed within goes.
+//! - a caller blocks its own thread and needs no runtime: I/O runs on a small runtime that the
+//!   engine owns;
+//! - a connection returns to the pool only outside of a transaction; one that failed inside is
+//!   dropped.
 
 use crate::backend::Fault;
 use crate::journal::pending::wait_for;
@@ -18,45 +19,45 @@ use tokio_postgres::{Config, NoTls, Row};
 /// The server could not be used. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address cannot be read. It is not shown: a password may be in it.
+    /// The address cannot be parsed. It is not shown, because it may contain a password.
     #[error("the address of the database server cannot be read; it is `host=… port=… dbname=…`")]
     Address(#[source] tokio_postgres::Error),
-    /// No thread for the connections.
+    /// The threads for the connections could not be started.
     #[error("cannot start the connections to the database server")]
     Thread(#[source] std::io::Error),
-    /// It cannot be reached, or refused.
+    /// The server cannot be reached, or refused the connection.
     #[error("the database server cannot be reached, or refused; look whether it runs and lets in")]
     Server(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A newer version wrote the chart.
+    /// The chart was written by a newer version.
     #[error(
         "the chart on the database server has format {found} and this version reads up to {known}; \
          run the newer version. Nothing was changed"
     )]
     Newer {
-        /// Its format.
+        /// The format of the chart.
         found: i64,
-        /// Ours.
+        /// The newest format that this version knows.
         known: i64,
     },
 }
 
-/// How a transaction sees the chart.
+/// The view of the chart within a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Isolation {
-    /// One state throughout, nothing written.
+    /// A single state throughout; nothing is written.
     Snapshot,
-    /// Each statement sees what is committed, so that what a lock waited for is seen.
+    /// Each statement sees what is committed, so that changes are visible after waiting for a lock.
     Writing,
 }
 
-/// The pool, and the runtime on which its connections move bytes.
+/// The pool, and the runtime that drives its connections.
 pub(super) struct Connections {
     pool: Pool,
     on: Handle,
     runtime: Option<Runtime>,
 }
 
-/// A connection within a transaction.
+/// A connection in a transaction.
 pub(super) struct Transaction<'a> {
     connections: &'a Connections,
     client: Client,
@@ -90,7 +91,7 @@ impl Connections {
         })
     }
 
-    /// Works in one transaction and commits it. On an error nothing of it is left.
+    /// Runs `work` in one transaction and commits it. On an error everything is rolled back.
     pub(super) fn with<T, E: From<Fault>>(
         &self,
         isolation: Isolation,
@@ -112,14 +113,14 @@ impl Connections {
             }
         };
         if let Err(fault) = ended {
-            // Its state is not known, so nobody else gets it.
+            // The state of the connection is unknown, so it is not reused.
             drop(Client::take(transaction.client));
             return answer.and(Err(fault.into()));
         }
         answer
     }
 
-    /// Ends a transaction in which nothing is to be kept, while the caller goes on.
+    /// Ends a transaction that keeps no changes, in the background.
     fn end_behind(&self, client: Client) {
         self.on.spawn(async move {
             if client.batch_execute("ROLLBACK").await.is_err() {
@@ -136,7 +137,7 @@ impl Connections {
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        // Waiting for it would be refused on a thread that runs async tasks.
+        // Waiting for the runtime would be refused on a thread that runs async tasks.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -146,12 +147,12 @@ impl Drop for Connections {
 // === impl Transaction ===
 
 impl Transaction<'_> {
-    /// Statements without parameters.
+    /// Runs statements without parameters.
     pub(super) fn run(&self, sql: &str) -> Result<(), Fault> {
         self.wait(self.client.batch_execute(sql))
     }
 
-    /// The rows of a statement, which is prepared once for each connection.
+    /// Returns the rows of a statement that is prepared once for each connection.
     pub(super) fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
         self.wait(async {
             let statement = self.client.prepare_cached(sql).await?;
@@ -159,12 +160,12 @@ impl Transaction<'_> {
         })
     }
 
-    /// The same, prepared for this once.
+    /// Returns the rows of a statement that is prepared for this call only.
     pub(super) fn query_once(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
         self.wait(self.client.query(sql, params))
     }
 
-    /// Sends the first statement right behind BEGIN, which saves a round trip.
+    /// Sends the first statement together with BEGIN, which saves a round trip.
     fn wait<T>(
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -181,7 +182,7 @@ impl Transaction<'_> {
         Ok(worked?)
     }
 
-    /// The first row, if there is one.
+    /// Returns the first row, if there is one.
     pub(super) fn first(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Fault> {
         Ok(self.query(sql, params)?.into_iter().next())
     }

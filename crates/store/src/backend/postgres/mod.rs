@@ -1,11 +1,11 @@
-//! The engine of many machines: PostgreSQL.
+//! The engine for several machines: PostgreSQL.
 //!
 //! Invariants:
-//! - nodes are equal and keep nothing: each commit takes the next numbers under a lock in the
-//!   database, so rid order is commit order whatever node writes;
+//! - nodes are equal and keep no state: each commit takes the next numbers under a lock in the
+//!   database, so rid order is commit order, whatever node writes;
 //! - plans, their execution, paging and includes are those of the embedded engine
-//!   ([`crate::backend::execute`]); here is only how numbers and posting sets are fetched;
-//! - what this engine cannot do yet it refuses, and leaves nothing half done.
+//!   ([`crate::backend::execute`]); this module only fetches numbers and posting sets;
+//! - a feature that this engine lacks is refused, and nothing is left half done.
 
 mod apply;
 mod connect;
@@ -33,25 +33,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::error::SqlState;
 
-/// A batch that met another one is tried so often in all.
+/// The maximum number of attempts for a batch that conflicts with another one.
 const MAX_TRIES: usize = 5;
 
 const CURRENT: &str = "SELECT r.res, r.type, r.id, v.version, v.updated, v.rid, r.event, \
      v.dictionary, v.body FROM resource r JOIN version v ON v.rid = r.rid \
      WHERE r.res = ANY($1) AND r.state = 1";
 
-/// How a chart on PostgreSQL behaves.
+/// The settings of a chart on PostgreSQL.
 #[derive(Clone)]
 pub struct Settings {
-    /// The time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Connections of this node, opened as they are needed.
+    /// The maximum number of connections of this node, opened on demand.
     pub connections: usize,
 }
 
-/// A chart on PostgreSQL, as far as it goes: resources are written and searched for. Flows and
-/// server do not use it yet. It does not link persons, and refuses batches with conditions, business
-/// keys, message marks, lineage or audit entries.
+/// A chart on PostgreSQL, as yet incomplete: resources can be written and searched for. Flows and
+/// the server do not use it yet. It does not link persons, and refuses batches with conditions,
+/// business keys, message marks, lineage or audit entries.
 pub struct PostgresChart {
     connections: Connections,
     types: TypeNumbers,
@@ -72,7 +72,8 @@ impl Default for Settings {
 // === impl PostgresChart ===
 
 impl PostgresChart {
-    /// Opens or makes the chart in a database. The address is libpq's: `host=… port=… dbname=…`.
+    /// Opens or creates the chart in a database. The address has libpq's form: `host=… port=…
+    /// dbname=…`.
     pub fn open(address: &str, settings: Settings) -> Result<Self, ConnectError> {
         let connections = Connections::open(address, settings.connections)?;
         let types = schema::open(&connections)?;
@@ -83,7 +84,7 @@ impl PostgresChart {
         })
     }
 
-    /// Writes a batch whole or not at all. The answer comes after COMMIT.
+    /// Writes a batch completely or not at all. The result is returned after COMMIT.
     pub fn apply(&self, permit: &Permit, batch: &Batch) -> Result<Receipt, ApplyError> {
         check_supported(permit, batch)?;
         let mut tries = 1;
@@ -107,7 +108,7 @@ impl PostgresChart {
         }
     }
 
-    /// Resources that match, a page at a time. Blocks the caller's thread.
+    /// Returns a page of matching resources. Blocks the caller's thread.
     pub fn search(
         &self,
         permit: &Permit,
@@ -130,7 +131,7 @@ impl PostgresChart {
         found.map_err(read_error)
     }
 
-    /// How the server runs the statements of a search: each statement and its plan.
+    /// Explains how the server runs the statements of a search: each statement and its plan.
     pub fn explain(
         &self,
         permit: &Permit,
@@ -146,7 +147,7 @@ impl PostgresChart {
         explained.map_err(read_error)
     }
 
-    /// The current versions of some resources, in their order.
+    /// Returns the current versions of some resources, in their order.
     fn load(&self, transaction: &Transaction<'_>, found: &[Res]) -> Result<Vec<Resource>, Fault> {
         if found.is_empty() {
             return Ok(Vec::new());
@@ -177,7 +178,7 @@ impl PostgresChart {
     }
 }
 
-/// Refuses what would otherwise be left out in silence.
+/// Refuses contents that would otherwise be dropped silently.
 fn check_supported(permit: &Permit, batch: &Batch) -> Result<(), ApplyError> {
     if !matches!(permit.filter(), RowFilter::Everything) {
         let resource_type = batch.changes.first().map_or("", |c| c.resource_type());
@@ -199,7 +200,7 @@ fn check_supported(permit: &Permit, batch: &Batch) -> Result<(), ApplyError> {
     }
 }
 
-/// True where the same batch may pass if it is tried again.
+/// Returns true if the same batch may succeed when it is retried.
 fn met_another(fault: &Fault) -> bool {
     match fault {
         Fault::Again => true,

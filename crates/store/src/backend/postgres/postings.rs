@@ -1,4 +1,4 @@
-//! Posting rows of one commit into their tables: one statement for each table and direction.
+//! Writes the posting rows of one commit: one statement for each table and direction.
 
 use super::connect::Transaction;
 use crate::backend::Fault;
@@ -8,7 +8,7 @@ use crate::backend::stage::Stage;
 use crate::backend::stored::Res;
 use tokio_postgres::types::ToSql;
 
-/// A posting table: its name, its columns, which of them is bytes.
+/// A posting table: its name, its columns and which of them is bytes.
 #[derive(Debug, PartialEq)]
 struct Table {
     name: &'static str,
@@ -57,14 +57,14 @@ const COMPARTMENT: Table = Table {
     bytes: None,
 };
 
-/// Columns that wait for their statement.
+/// Columns buffered for their statement.
 #[derive(Default)]
 struct Rows {
     numbers: Vec<Vec<i64>>,
     bytes: Vec<Vec<u8>>,
 }
 
-/// Writes the rows that wait.
+/// Writes the buffered rows.
 pub(super) fn flush(stage: &mut Stage, transaction: &Transaction<'_>) -> Result<(), Fault> {
     let mut waiting: Vec<(&'static Table, bool, Rows)> = Vec::new();
     for (key, res, added) in stage.drain() {

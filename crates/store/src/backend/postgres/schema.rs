@@ -1,11 +1,11 @@
-//! The tables.
+//! The tables of the chart on PostgreSQL.
 //!
 //! They are those of the embedded engine (see [`crate::backend::key`] for the posting rows), with
 //! these differences:
-//! - keys that come from outside are `bytea`: bytes order alike on both engines whatever the
-//!   collation, and a text may hold what `text` refuses;
+//! - keys from outside are `bytea`: bytes sort alike on both engines whatever the collation, and
+//!   may contain characters that `text` refuses;
 //! - `resource` is unique by type and id, so there is no table `name`;
-//! - `chart` has one row, which whoever commits holds: its `rid` is the counter.
+//! - `chart` has one row, which is locked during a commit: its `rid` is the counter.
 
 use super::connect::{ConnectError, Connections, Isolation, Transaction};
 use crate::backend::Fault;
@@ -15,7 +15,8 @@ use search::Registry;
 /// The format of the tables.
 pub(super) const FORMAT: i64 = 1;
 
-/// Held while the tables are made, so that nodes that start at once make them once.
+/// The lock held while the tables are created, so that nodes that start at once create them only
+/// once.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4867398611)";
 
 const TABLES: &str = "
@@ -51,7 +52,7 @@ CREATE TABLE compartment (patient bigint, type bigint, res bigint,
   PRIMARY KEY (patient, type, res));
 ";
 
-/// Makes the tables where they are not there; gives the numbers of the types.
+/// Creates the tables if they do not exist; returns the numbers of the types.
 pub(super) fn open(connections: &Connections) -> Result<TypeNumbers, ConnectError> {
     let opened = connections.with(Isolation::Writing, |transaction| {
         transaction.run(LOCK)?;
@@ -83,7 +84,7 @@ pub(super) fn open(connections: &Connections) -> Result<TypeNumbers, ConnectErro
 fn types(transaction: &Transaction<'_>) -> Result<TypeNumbers, Fault> {
     let mut names: Vec<&'static str> = Registry::r4().resource_types().collect();
     names.sort_unstable();
-    // Numbers go on where they ended, in case a later version knows more types.
+    // Numbers continue where they ended, in case a later version knows more types.
     transaction.query_once(
         "INSERT INTO type SELECT row_number() OVER (ORDER BY name COLLATE \"C\") + (SELECT count(*) FROM type), \
          name, 0 FROM unnest($1::text[]) AS known (name) \

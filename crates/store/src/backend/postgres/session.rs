@@ -1,7 +1,7 @@
-//! One state of the chart, read through one transaction.
+//! A session: one state of the chart, read through one transaction.
 //!
-//! Invariant: what was read once in a session is not asked for again, because a session sees one
-//! state. That is what keeps a search at a few round trips.
+//! Invariant: a session never asks for the same data twice, because it sees only one state. This
+//! limits a search to a few round trips.
 
 use super::connect::{Params, Transaction};
 use crate::backend::plan::{Drive, Found, Plan, Probe};
@@ -15,13 +15,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-/// Indexes are not named: statistics lead the server to them.
+/// Indexes are not named: the server chooses them by its statistics.
 const DIALECT: Dialect = Dialect {
     by_type: "",
     by_commit: "",
 };
 
-/// More resources than this are not remembered at once.
+/// The maximum number of resources cached at once.
 const MAX_KNOWN: usize = 20_000;
 
 const FACTS: &str = "SELECT r.res, r.type, r.id, r.rid, r.updated, s.bytes FROM resource r \
@@ -33,11 +33,11 @@ pub(super) struct PostgresSession<'a> {
     types: &'a TypeNumbers,
     resources: RefCell<HashMap<Res, Facts>>,
     systems: RefCell<HashMap<i64, String>>,
-    /// How the server ran each statement, where somebody asked.
+    /// The execution of each statement, if it was requested.
     explained: Option<RefCell<Vec<String>>>,
 }
 
-/// What is known of a resource.
+/// The cached data of a resource.
 #[derive(Clone)]
 struct Facts {
     type_number: i64,
@@ -60,7 +60,7 @@ impl<'a> PostgresSession<'a> {
         }
     }
 
-    /// A session that keeps how the server runs each statement.
+    /// Creates a session that records how the server runs each statement.
     pub(super) fn explaining(transaction: &'a Transaction<'a>, types: &'a TypeNumbers) -> Self {
         Self {
             explained: Some(RefCell::default()),
@@ -68,7 +68,7 @@ impl<'a> PostgresSession<'a> {
         }
     }
 
-    /// How each statement was run.
+    /// Returns how each statement was run.
     pub(super) fn explained(self) -> Vec<String> {
         self.explained.map(RefCell::into_inner).unwrap_or_default()
     }
@@ -128,7 +128,7 @@ impl Session for PostgresSession<'_> {
         let Some(number) = self.types.number(resource_type) else {
             return Ok(None);
         };
-        // No id has a character that the column's type refuses.
+        // No id contains a character that the column's type refuses.
         if id.contains('\0') {
             return Ok(None);
         }
@@ -144,7 +144,7 @@ impl Session for PostgresSession<'_> {
         Ok((name.ok_or(Fault::Damaged("a number has no type"))?, id))
     }
 
-    /// Records are not linked to persons on this engine yet.
+    /// Returns nothing: this engine does not link records to persons yet.
     fn members(&self, _res: Res) -> Result<Vec<Res>, Fault> {
         Ok(Vec::new())
     }
@@ -268,7 +268,8 @@ impl ToSql for Param {
     to_sql_checked!();
 }
 
-/// The text with its parameters counted: `$1`, `$2`, … No statement has a `?` of another meaning.
+/// Numbers the parameters of a statement: `$1`, `$2`, … No statement has a `?` with another
+/// meaning.
 fn numbered(sql: &str) -> String {
     let mut parts = sql.split('?');
     let mut text = parts.next().unwrap_or_default().to_owned();

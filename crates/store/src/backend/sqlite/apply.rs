@@ -1,7 +1,7 @@
-//! One batch into the transaction that is open.
+//! Applies one batch within the open transaction.
 //!
-//! Invariant: all that can be refused is refused before the first row is written, so a conflict
-//! leaves the transaction as it was and the next batch goes into the same commit.
+//! Invariant: everything that can be refused is refused before the first row is written, so a
+//! conflict leaves the transaction unchanged and the next batch goes into the same commit.
 
 use super::face::Face;
 use super::gathered::Gathered;
@@ -19,15 +19,15 @@ use crate::chart::{Receipt, Written};
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// What the writer knows between commits.
+/// The state that the writer keeps between commits.
 #[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) last_rid: i64,
-    /// The time of this commit; never before the last one's.
+    /// The time of this commit; never before that of the last one.
     pub(crate) now: Timestamp,
 }
 
-/// The transaction that is open.
+/// The open transaction.
 pub(crate) struct Writing<'a> {
     pub(crate) conn: &'a Connection,
     pub(crate) types: &'a TypeNumbers,
@@ -112,7 +112,7 @@ impl Writing<'_> {
         Ok(receipt)
     }
 
-    /// The newest version of a resource, if it ever had one.
+    /// Returns the newest version of a resource, if it ever had one.
     pub(crate) fn before(&mut self, type_number: i64, id: &str) -> Result<Option<Before>, Fault> {
         let Some(res) = self.numbers().find(type_number, id)? else {
             return Ok(None);
@@ -367,7 +367,7 @@ impl Writing<'_> {
         message: &[u8],
         origins: &[u8],
     ) -> Result<(), Fault> {
-        // What changed nothing brought no value.
+        // A change without effect has no values.
         if matches!(written.outcome, Outcome::Unchanged) {
             return Ok(());
         }
@@ -383,7 +383,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Writes the rows that wait.
+    /// Writes the buffered rows.
     pub(crate) fn flush(&mut self) -> Result<(), Fault> {
         self.names.flush(self.conn)?;
         stage::flush(self.stage, self.conn)
@@ -408,19 +408,19 @@ impl Writing<'_> {
     }
 }
 
-/// The message that a batch applies.
+/// Returns the message that a batch applies.
 fn message(batch: &Batch) -> Option<&[u8]> {
     Some(batch.applied.as_ref()?.message.as_slice())
 }
 
-/// The source Patients among the changes, and what joins them now.
+/// Returns the source Patients among the changes, with their new identities.
 fn identities<'b>(
     changes: &'b [Change],
     before: &[Option<Before>],
 ) -> Vec<(&'b str, Option<&'b Identity>)> {
     let changes = changes.iter().zip(before);
     let found = changes.filter_map(|(change, before)| match &change.state {
-        // A record that turns out to be an animal's is no person's any more.
+        // A record that turns out to be an animal's no longer belongs to a person.
         NewState::Body(body) => {
             let was_there = change.resource_type() == "Patient" && before.is_some();
             let counts = body.identity.is_some() || was_there;

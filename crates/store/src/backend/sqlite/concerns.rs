@@ -1,11 +1,11 @@
-//! What a person has to look at in a message that is applied, kept with the mark that it is.
+//! Findings that a person has to look at in an applied message, stored with its mark.
 
 use super::apply::Writing;
 use crate::backend::Fault;
 use crate::chart::{Applied, Batch};
 use rusqlite::{OptionalExtension, params};
 
-/// Made where it is not there: a chart of an earlier build has none.
+/// Created if it does not exist: a chart of an earlier build has no such table.
 pub(crate) const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS applied_concern (message BLOB NOT NULL, map_version TEXT NOT NULL,
   concerns TEXT NOT NULL, PRIMARY KEY (message, map_version)) WITHOUT ROWID;
@@ -24,7 +24,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Those of a message that is applied already.
+    /// Returns the findings of a message that is already applied.
     pub(super) fn concerns(&self, batch: &Batch) -> Result<Option<String>, Fault> {
         let Some(applied) = &batch.applied else {
             return Ok(None);

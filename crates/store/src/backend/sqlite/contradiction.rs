@@ -1,11 +1,11 @@
-//! Records that share an identifier and are kept apart, told once.
+//! Records that share an identifier and are kept apart, reported once.
 //!
 //! Invariants:
-//! - a pair is told by the message that made it: to that message as often as it asks, after a crash
-//!   or a replay too, and to no later one;
-//! - a pair that is one person meanwhile is not told any more;
-//! - what is kept is which records, of what type the identifier is, and what speaks against them;
-//!   the identifier's value stands in the records alone.
+//! - a pair is reported for the message that created it, as often as that message asks, also after
+//!   a crash or a replay, and for no later message;
+//! - a pair that has become one person is no longer reported;
+//! - the table holds the records, the identifier's type and the contradiction; the identifier's
+//!   value is only in the records.
 
 use super::apply::Writing;
 use super::link::Kept;
@@ -16,7 +16,7 @@ use crate::chart::{Contradiction, person};
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 
-/// Made where it is not there: a chart of an earlier build has none.
+/// Created if it does not exist: a chart of an earlier build has no such table.
 pub(crate) const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS contradiction (one INTEGER NOT NULL, other INTEGER NOT NULL,
   kind TEXT NOT NULL, differ TEXT NOT NULL, message BLOB NOT NULL,
@@ -24,13 +24,13 @@ CREATE TABLE IF NOT EXISTS contradiction (one INTEGER NOT NULL, other INTEGER NO
 CREATE INDEX IF NOT EXISTS contradiction_message ON contradiction (message);
 ";
 
-/// Of one message, and only of records that are still two persons'.
+/// The contradictions of one message, between records that still belong to two persons.
 const OF_MESSAGE: &str = "SELECT a.id, b.id, c.kind, c.differ FROM contradiction c \
      JOIN resource a ON a.res = c.one JOIN resource b ON b.res = c.other \
      JOIN record one ON one.patient = c.one JOIN record other ON other.patient = c.other \
      WHERE c.message = ? AND one.person <> other.person ORDER BY c.one, c.other";
 
-/// Two records that share an identifier and cannot be one person's.
+/// Two records that share an identifier and cannot belong to one person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Apart {
     /// The older record.
@@ -43,15 +43,15 @@ pub(crate) struct Apart {
 // === impl Writing ===
 
 impl Writing<'_> {
-    /// Of the records that a batch touched, those that share an identifier with another
-    /// person's.
+    /// Returns those of the touched records that share an identifier with a record of another
+    /// person.
     pub(super) fn kept_apart(&self, touched: &BTreeSet<Res>) -> Result<Vec<Apart>, Fault> {
         let mut apart = Vec::new();
         for &patient in touched {
             let Some(kept) = self.kept(patient)? else {
                 continue;
             };
-            // A link, which is no number, always joins.
+            // A link is not an identifier and always joins.
             for joint in kept.identity.numbers() {
                 apart.extend(self.apart_by(&joint, patient, &kept)?);
             }
@@ -61,7 +61,7 @@ impl Writing<'_> {
         Ok(apart)
     }
 
-    /// The records of other persons that have the number too.
+    /// Returns the pairs with records of other persons that have the same identifier.
     fn apart_by(&self, joint: &Joint, patient: Res, kept: &Kept) -> Result<Vec<Apart>, Fault> {
         let mut apart = Vec::new();
         for holder in self.holders(joint)? {
@@ -82,8 +82,9 @@ impl Writing<'_> {
         Ok(apart)
     }
 
-    /// Of the records that a batch kept apart, what is to be told about its message. A batch of no
-    /// message is told all of it and leaves it to be told to a message.
+    /// Records the pairs that a batch kept apart, and returns those to report for its message. For
+    /// a batch without a message, returns all of them and records none, so that a message can still
+    /// report them.
     pub(super) fn tell_apart(
         &self,
         apart: &[Apart],
@@ -116,7 +117,7 @@ impl Writing<'_> {
     }
 }
 
-/// What was told about a message, as far as it still holds.
+/// Returns the contradictions reported for a message that still hold.
 pub(crate) fn of_message(conn: &Connection, message: &[u8]) -> Result<Vec<Contradiction>, Fault> {
     let mut select = conn.prepare_cached(OF_MESSAGE)?;
     let rows = select.query_map([message], |row| {

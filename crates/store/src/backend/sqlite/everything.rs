@@ -1,4 +1,5 @@
-//! All about some patients: the Patients, their compartments, and what those refer to.
+//! The `$everything` of some patients: the Patients, their compartments and the resources to which
+//! those refer.
 
 use super::session::SqliteSession;
 use crate::backend::pass::visible;
@@ -9,18 +10,18 @@ use crate::backend::{Fault, Index, Session, cursor};
 use crate::chart::{EverythingPage, Page};
 use std::collections::BTreeSet;
 
-/// Marks its cursors.
+/// The mark of its cursors.
 const EVERYTHING: u32 = 0x6576_7279;
-/// Where persons sort among the numbers of types.
+/// The sort position of persons among the numbers of types.
 const PERSONS: i64 = -1;
-/// Where source Patients do.
+/// The sort position of source Patients.
 const RECORDS: i64 = 0;
 
 // === impl SqliteSession ===
 
 impl SqliteSession<'_> {
-    /// In order of: the persons, source Patients, the rest by type, then by number. A person stands
-    /// for its records.
+    /// Returns a page in this order: persons, source Patients, the rest by type, then by number. A
+    /// person stands for its records.
     pub(crate) fn everything(
         &self,
         rows: &Rows,
@@ -136,8 +137,8 @@ impl SqliteSession<'_> {
         }
     }
 
-    /// Practitioners, organizations, medications: in no patient's compartment, and so not among the
-    /// matches of any page.
+    /// Returns true for practitioners, organizations and medications, which are in no patient's
+    /// compartment and thus not among the matches of any page.
     fn stands_alone(&self, rows: &Rows, res: Res) -> Result<bool, Fault> {
         let bytes = self.set(res)?.unwrap_or_default();
         let set = Set::read(&bytes);

@@ -1,6 +1,7 @@
-//! What a row of `version` says, with the sum that it was written with.
+//! The metadata in a row of `version`, with the checksum that it was written with.
 //!
-//! Invariant: a body is given out with the id, version and times that it was written with, or not at all.
+//! Invariant: a body is returned with the id, version and times that it was written with, or not at
+//! all.
 
 use crate::backend::Fault;
 use crate::backend::stored::Res;
@@ -10,7 +11,7 @@ use fhir::json::Document;
 use rusqlite::Row;
 use sha2::{Digest, Sha256};
 
-/// All that a version is given out with, beside its body.
+/// The metadata returned with a version's body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Face<'a> {
     pub(crate) rid: i64,
@@ -25,7 +26,7 @@ pub(crate) struct Face<'a> {
 // === impl Face ===
 
 impl Face<'_> {
-    /// The sum of its row.
+    /// Computes the checksum of the row.
     pub(crate) fn sum(&self, dictionary: i64, bytes: Option<&[u8]>) -> i64 {
         Sum::new(3)
             .number(self.rid)
@@ -40,8 +41,8 @@ impl Face<'_> {
             .value()
     }
 
-    /// The plain body of a row that ends in dictionary, body, `res`, sum, digest and the current `rid`, the
-    /// first of these at `at`.
+    /// Returns the plain body of a row that ends in dictionary, body, `res`, checksum, digest and
+    /// the current `rid`, of which the first is at column `at`.
     pub(crate) fn body(&self, row: &Row<'_>, at: usize) -> Result<Option<Vec<u8>>, Fault> {
         let rotten = || {
             let Self {
@@ -66,8 +67,8 @@ impl Face<'_> {
         plain.map(Some).ok_or_else(rotten)
     }
 
-    /// Of what was written before there were sums. The current body has its digest beside it; of older ones
-    /// it can only be said that they are still JSON.
+    /// Checks a body that was written before there were checksums. The current body has its digest
+    /// stored; for older ones the only check is that they are still JSON.
     fn is_as_it_was(&self, kept: &Kept<'_>, plain: &[u8]) -> bool {
         if kept.current == Some(self.rid) {
             kept.digest == Some(digest(plain))
@@ -77,7 +78,7 @@ impl Face<'_> {
     }
 }
 
-/// What is kept of a body, and what it is checked by.
+/// The stored form of a body, and the values that it is checked against.
 struct Kept<'a> {
     dictionary: i64,
     bytes: Option<&'a [u8]>,
@@ -101,7 +102,7 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// The first eight bytes of the SHA-256.
+/// Returns the first eight bytes of the SHA-256.
 pub(crate) fn digest(plain: &[u8]) -> i64 {
     let digest = Sha256::digest(plain);
     digest

@@ -1,32 +1,32 @@
-//! Persons of many records, as the writer remembers them between commits.
+//! A cache of persons with many records, kept by the writer between commits.
 //!
 //! Invariants:
-//! - what is remembered of a person is what its records say in the transaction that is open, in the
-//!   order of their newest versions: whoever changes a record says so, and whoever moves one
-//!   otherwise than with all the records of its person forgets all;
-//! - after a rollback nothing is remembered, because some of it never was;
-//! - it holds a few persons and a bounded number of records, and anything may be forgotten.
+//! - the cached content of a person equals that of its records in the open transaction, in the
+//!   order of their newest versions: code that changes a record updates the cache, and code that
+//!   moves a record other than with all records of its person clears it;
+//! - after a rollback the cache is empty, because some of its content was never committed;
+//! - the cache holds a few persons and a bounded number of records; any of them may be evicted.
 
 use crate::backend::stored::Res;
 use crate::chart::golden::Part;
 use std::collections::{BTreeMap, HashMap};
 
-/// Fewer records are read again as quickly.
+/// The number of records from which a person is cached. Fewer are read again just as quickly.
 const MANY: usize = 16;
-/// Records remembered at most, of all persons.
+/// The maximum number of cached records of all persons.
 const MAX_RECORDS: usize = 8_000;
 
-/// The persons that were written last.
+/// The persons that were written most recently.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    /// The latest one last.
+    /// The cached persons, the most recent one last.
     persons: Vec<(Res, Whole)>,
 }
 
 /// All records of one person.
 #[derive(Debug, Default)]
 pub(crate) struct Whole {
-    /// By the number of their newest version.
+    /// The parts, by the number of the record's newest version.
     parts: BTreeMap<i64, Part>,
     newest: HashMap<Res, i64>,
 }
@@ -34,13 +34,13 @@ pub(crate) struct Whole {
 // === impl Gathered ===
 
 impl Gathered {
-    /// Takes a person out.
+    /// Removes a person from the cache and returns its records.
     pub(crate) fn take(&mut self, person: Res) -> Option<Whole> {
         let place = self.persons.iter().position(|(own, _)| *own == person)?;
         Some(self.persons.remove(place).1)
     }
 
-    /// Remembers it, if it is worth it.
+    /// Caches a person, if it has enough records.
     pub(crate) fn keep(&mut self, person: Res, whole: Whole) {
         if (MANY..=MAX_RECORDS).contains(&whole.newest.len()) {
             self.persons.push((person, whole));
@@ -54,7 +54,7 @@ impl Gathered {
         self.persons.drain(..n_gone);
     }
 
-    /// A record has a new version that says the same of its person.
+    /// Notes that a record has a new version with the same content for its person.
     pub(crate) fn renew(&mut self, record: Res, newest: i64) {
         for (_, whole) in &mut self.persons {
             whole.renew(record, newest);
@@ -73,7 +73,7 @@ impl Gathered {
 // === impl Whole ===
 
 impl Whole {
-    /// Puts a record in, or what it says now in the place of what it said.
+    /// Adds a record, or replaces its previous content.
     pub(crate) fn put(&mut self, record: Res, newest: i64, part: Part) {
         if let Some(earlier) = self.newest.insert(record, newest) {
             self.parts.remove(&earlier);
@@ -81,13 +81,13 @@ impl Whole {
         self.parts.insert(newest, part);
     }
 
-    /// Takes all records of another person in.
+    /// Adds all records of another person.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.parts.extend(other.parts);
         self.newest.extend(other.newest);
     }
 
-    /// What the records say, the newest first.
+    /// Returns the parts of all records, the newest first.
     pub(crate) fn parts(&self) -> Vec<&Part> {
         self.parts.values().rev().collect()
     }

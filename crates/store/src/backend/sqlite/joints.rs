@@ -1,6 +1,6 @@
-//! What joins records: the rows of `identity`.
+//! Joints, the values that join records: the rows of `identity`.
 //!
-//! Invariant: a record's rows are what its identity joins it by, no more and no less.
+//! Invariant: a record's rows are exactly the joints of its identity.
 
 use super::apply::Writing;
 use crate::backend::Fault;
@@ -8,13 +8,13 @@ use crate::backend::stored::Res;
 use crate::chart::person::Joint;
 use rusqlite::params;
 
-/// An identifier that more records than this have is nobody's: `UNKNOWN`, `0000`.
+/// The number of holders above which an identifier names nobody: `UNKNOWN`, `0000`.
 pub(super) const MAX_HOLDERS: usize = 64;
 
 // === impl Writing ===
 
 impl Writing<'_> {
-    /// Both are sorted. Gives what is new.
+    /// Replaces joints; both lists are sorted. Returns the new ones.
     pub(super) fn replace_joints(
         &self,
         patient: Res,
@@ -38,7 +38,7 @@ impl Writing<'_> {
         Ok(fresh)
     }
 
-    /// The same where nothing goes.
+    /// Adds joints and removes none. Returns the new ones.
     pub(super) fn add_joints(&self, patient: Res, added: Vec<Joint>) -> Result<Vec<Joint>, Fault> {
         let mut insert = self
             .conn
@@ -62,8 +62,8 @@ impl Writing<'_> {
         Ok(select.query_row(bound, |row| row.get::<_, i64>(0))? as usize)
     }
 
-    /// The persons of those who have it. They are one but for what this batch changed, so a few
-    /// holders tell of all.
+    /// Returns the persons of a joint's holders. All holders belong to one person except for what
+    /// this batch changed, so a few of them suffice.
     pub(super) fn persons_with(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
         let mut select = self.conn.prepare_cached(
             "SELECT DISTINCT record.person FROM (SELECT patient FROM identity \
@@ -76,7 +76,7 @@ impl Writing<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Who has it; none where too many do.
+    /// Returns the holders of a joint; none if there are too many.
     pub(super) fn holders(&self, joint: &Joint) -> Result<Vec<Res>, Fault> {
         let mut select = self.conn.prepare_cached(
             "SELECT patient FROM identity WHERE system = ? AND kind = ? AND value = ? LIMIT ?",

@@ -1,7 +1,7 @@
-//! Linking source Patients to persons, in the transaction that changes one.
+//! Linking of source Patients to persons, in the transaction that changes one.
 //!
-//! Invariant: source records are read and never written. What is written is who belongs to which
-//! person, and the persons' own Patients, as versions like any other.
+//! Invariant: source records are read and never written. Linking writes which record belongs to
+//! which person, and the persons' own Patients, as versions like any other.
 
 use super::apply::Writing;
 use super::contradiction::Apart;
@@ -16,44 +16,44 @@ use fhir::json::Document;
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A record's row.
+/// The row of a record.
 pub(super) struct Kept {
     pub(super) person: Res,
     pub(super) identity: Identity,
 }
 
-/// What a batch moved.
+/// The effect of a batch on links.
 #[derive(Default)]
 pub(super) struct Moved {
     pub(super) records: BTreeSet<Res>,
-    /// The persons whose records group anew.
+    /// The persons whose records are to be grouped again.
     pub(super) persons: BTreeSet<Res>,
-    /// Those among them that lost a record for good.
+    /// Those of the persons from which a record was deleted.
     left: BTreeSet<Res>,
     pub(super) joints: BTreeSet<Joint>,
-    /// What joins each changed record and did not before.
+    /// The new joints of each changed record.
     added: BTreeMap<Res, Vec<Joint>>,
-    /// Those that nothing but links were added to: the rest of what joins them is as it was.
+    /// The records to which only links were added: their other joints are unchanged.
     linked: Vec<Res>,
-    /// What each changed record gives its person.
+    /// The contribution of each changed record to its person.
     says: BTreeMap<Res, Part>,
-    /// Something that joined is gone: records may part.
+    /// True if a joint is gone, so that records may separate.
     parts: bool,
 }
 
-/// What the new joints of one record lead to.
+/// The persons that the new joints of one record reach.
 struct Reach {
     record: Record,
-    /// The persons that have records with these joints, and the record's own.
+    /// The persons that have records with these joints, and the record's own person.
     persons: BTreeSet<Res>,
 }
 
 // === impl Writing ===
 
 impl Writing<'_> {
-    /// Links the source Patients that a batch changed; `None` for those that it deleted. All at
-    /// once: a message that merges many patients would otherwise write their person once for each.
-    /// Gives those that share an identifier with a record of another person.
+    /// Links the source Patients that a batch changed; `None` for those that it deleted. Handles
+    /// all at once: a message that merges many patients would otherwise write their person once for
+    /// each. Returns those that share an identifier with a record of another person.
     pub(crate) fn link(
         &mut self,
         changed: &[(&str, Option<&Identity>)],
@@ -72,7 +72,7 @@ impl Writing<'_> {
         self.kept_apart(&touched)
     }
 
-    /// Groups all that a change may have joined or parted; gives these records.
+    /// Groups all records that a change may have joined or separated, and returns them.
     pub(super) fn settle_all(&mut self, mut moved: Moved) -> Result<BTreeSet<Res>, Fault> {
         self.gathered.clear();
         for &record in &moved.linked {
@@ -103,7 +103,7 @@ impl Writing<'_> {
         Ok(around)
     }
 
-    /// Writes down what joins a record now.
+    /// Stores the current joints of a record.
     pub(super) fn take_identity(
         &mut self,
         id: &str,
@@ -148,7 +148,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// What joins a record, where it may differ in anything.
+    /// Updates the joints of a record that may differ in any way.
     fn change_joints(
         &self,
         (patient, id): (Res, &str),
@@ -171,9 +171,9 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Where nothing parts, only persons can become one: their records need not be looked at one by
-    /// one, so that the thousandth merge into a record costs what the first did. False where all must
-    /// be grouped anew.
+    /// Joins persons if nothing separates: their records need not be examined one by one, so that
+    /// the thousandth merge into a record costs as much as the first. Returns false if all must be
+    /// grouped again.
     fn join(
         &mut self,
         added: &BTreeMap<Res, Vec<Joint>>,
@@ -199,7 +199,8 @@ impl Writing<'_> {
         Ok(true)
     }
 
-    /// `None` where a new joint is one too many, and what it joined parts.
+    /// Returns `None` if a new joint now has too many holders, so that the records it joined
+    /// separate.
     fn reach(
         &self,
         patient: Res,
@@ -209,7 +210,7 @@ impl Writing<'_> {
         let mut persons: BTreeSet<Res> = self.session().person_of(patient)?.into_iter().collect();
         let mut usable = Vec::new();
         for joint in joints {
-            // Without a system it is a link to a record, and joins however many have it.
+            // Without a system it is a link to a record, and joins any number of holders.
             let n_holders = if joint.system.is_empty() {
                 0
             } else {
@@ -239,14 +240,14 @@ impl Writing<'_> {
             patient,
             person: None,
             joints: usable,
-            // Looked at above; a link joins whatever they say.
+            // Checked above; a link joins regardless of birth details.
             born: Born::default(),
         };
         Ok(Some(Reach { record, persons }))
     }
 
-    /// True where a record and the persons that a number leads to may say what cannot be said of one
-    /// person: all of them are grouped anew then.
+    /// Returns true if a record and the persons that an identifier reaches may have birth details
+    /// that contradict each other. All of them are then grouped again.
     fn may_part(&self, patient: Res, joint: &Joint, persons: &[Res]) -> Result<bool, Fault> {
         let Some(kept) = self.kept(patient)? else {
             return Ok(false);
@@ -257,7 +258,7 @@ impl Writing<'_> {
         }
         let born = kept.identity.born();
         if persons.contains(&0) {
-            // Others of this batch, which are nobody's yet.
+            // Other records of this batch, which do not belong to a person yet.
             for holder in self.holders(joint)? {
                 let other = self.kept(holder)?;
                 if other.is_some_and(|other| other.identity.born().contradicts(&born)) {
@@ -278,7 +279,7 @@ impl Writing<'_> {
         Ok(false)
     }
 
-    /// Records, and all records of some persons, under the oldest of these.
+    /// Joins the records, and all records of some persons, under the oldest of these persons.
     fn join_persons(
         &mut self,
         patients: &[Res],
@@ -319,7 +320,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// All records of a person, as they were remembered or as they are read.
+    /// Returns all records of a person, from the cache or from the database.
     fn whole(&mut self, person: Res) -> Result<Whole, Fault> {
         if let Some(whole) = self.gathered.take(person) {
             return Ok(whole);
@@ -349,7 +350,7 @@ impl Writing<'_> {
     fn regroup(&mut self, around: &BTreeSet<Res>) -> Result<(), Fault> {
         let mut records = Vec::with_capacity(around.len());
         for &patient in around {
-            // A record that is gone may still be named by another's link.
+            // A deleted record may still be the target of another record's link.
             let Some(kept) = self.kept(patient)? else {
                 continue;
             };
@@ -382,10 +383,10 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// A merge that is undone gives the parted records the person back that they had before it, so
-    /// that who kept its id does not go on with somebody else.
+    /// Restores, when a merge is undone, the person that the separated records had before it, so
+    /// that an id does not continue as somebody else.
     fn revive(&mut self, records: &[Record], groups: &mut [Group]) -> Result<(), Fault> {
-        // Two groups that were one person for a while cannot both be that person again.
+        // Two groups that were one person for a while cannot both become that person again.
         let mut taken: BTreeSet<Res> = groups.iter().filter_map(|group| group.person).collect();
         for group in groups.iter_mut().filter(|group| group.person.is_none()) {
             let of_group = records
@@ -395,7 +396,7 @@ impl Writing<'_> {
             if parted.is_empty() {
                 continue;
             }
-            // The index must know of persons that retired earlier in this commit.
+            // The index must include persons that were retired earlier in this commit.
             self.flush()?;
             for person in parted {
                 if let Some(former) = self.former(person, &group.patients, &taken)? {
@@ -408,7 +409,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Of the persons that became part of this one, the one that had these records.
+    /// Finds the person, among those that became part of this one, that had these records.
     fn former(
         &self,
         person: Res,
@@ -423,7 +424,7 @@ impl Writing<'_> {
         Ok(None)
     }
 
-    /// True where a person is retired and had one of these records when it did.
+    /// Returns true if a person is retired and had one of these records at that time.
     fn had_one_of(&self, person: Res, patients: &[Res]) -> Result<bool, Fault> {
         let is_retired =
             Set::read(&self.set_of(person)?).is_some_and(|set| set.flags & RETIRED != 0);
@@ -443,7 +444,7 @@ impl Writing<'_> {
         Ok(false)
     }
 
-    /// Writes the person of a group; gives its id.
+    /// Writes the person of a group and returns its id.
     fn write_person(&mut self, group: &Group) -> Result<String, Fault> {
         let mut members = Whole::default();
         for &patient in &group.patients {
@@ -462,7 +463,8 @@ impl Writing<'_> {
         Ok(id)
     }
 
-    /// Writes a person from what its records say, the newest first; gives id and number.
+    /// Writes a person from the parts of its records, given the newest first; returns its id and
+    /// number.
     fn put_person(&mut self, person: Option<Res>, parts: &[&Part]) -> Result<(String, Res), Fault> {
         let body = golden::prepare(parts).ok_or(Fault::Damaged("a person's identity"))?;
         let (id, before) = match person {
@@ -473,7 +475,7 @@ impl Writing<'_> {
         Ok((id, person))
     }
 
-    /// What the records of a person say of it, the newest first; so many at most.
+    /// Returns the identities of a person's records, the newest first, up to `most`.
     fn said_of(&self, person: Res, most: usize) -> Result<Vec<Identity>, Fault> {
         let mut select = self.conn.prepare_cached(
             "SELECT record.identity FROM record JOIN resource ON resource.res = record.patient \

@@ -1,4 +1,5 @@
-//! Lists of senders: `list_entry` has a row for each resource in a list, `list_time` the latest event.
+//! Lists of senders: `list_entry` has a row for each resource in a list, `list_time` the time of
+//! the latest event.
 //!
 //! | table | row |
 //! |---|---|
@@ -13,7 +14,7 @@ use crate::chart::{ListChange, ListName, SenderList};
 use base::Timestamp;
 use rusqlite::params;
 
-/// Made where they are not there: a chart of an earlier build has none of them.
+/// Created if they do not exist: a chart of an earlier build has no such tables.
 pub(crate) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS list_entry (of TEXT NOT NULL, sender TEXT NOT NULL,
   res INTEGER NOT NULL, PRIMARY KEY (of, sender, res)) WITHOUT ROWID;
@@ -22,7 +23,7 @@ CREATE TABLE IF NOT EXISTS list_time (of TEXT NOT NULL, sender TEXT NOT NULL,
   at INTEGER NOT NULL, PRIMARY KEY (of, sender)) WITHOUT ROWID;
 ";
 
-/// The time of a list that no event had one for.
+/// The time of a list for which no event had a time.
 const NO_TIME: i64 = i64::MIN;
 
 // === impl SqliteSession ===
@@ -90,7 +91,7 @@ impl Writing<'_> {
                 .prepare_cached("INSERT OR IGNORE INTO list_entry VALUES (?, ?, ?)")?;
             insert.execute(params![list.of, list.sender, res])?;
         }
-        // Also without a time: a list is known by this row.
+        // Inserted even without a time: this row makes a list known.
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO list_time VALUES (?, ?, ?) \
              ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",

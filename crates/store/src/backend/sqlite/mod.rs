@@ -1,4 +1,4 @@
-//! The embedded engine: SQLite in one file beside its log.
+//! The embedded engine: SQLite in one file beside its write-ahead log.
 //!
 //! Invariants: one connection writes, on its own thread; others read, on their callers' threads; the
 //! file is in WAL mode with `synchronous=FULL`.
@@ -38,7 +38,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use writer::{Shared, Writer};
 
-/// Room for a log of 512 MB: it is emptied at 128, and a commit of an import may be large.
+/// Room for a write-ahead log of 512 MB: it is emptied at 128 MB, and a commit of an import may be
+/// large.
 const LOG_REGIONS: u64 = 32;
 
 /// The engine of one chart.
@@ -47,17 +48,17 @@ pub(crate) struct Sqlite {
     pub(crate) pool: Pool,
     pub(crate) types: Arc<TypeNumbers>,
     pub(crate) shared: Arc<Shared>,
-    /// Records that an earlier build linked by other rules.
+    /// The number of records that an earlier build linked by other rules.
     pub(crate) n_to_rejoin: Option<u64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// After the connections: see there.
+    /// Dropped after the connections; see [`Room`].
     _room: Room,
 }
 
 // === impl Sqlite ===
 
 impl Sqlite {
-    /// Opens or makes the file and starts the writer.
+    /// Opens or creates the file and starts the writer.
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
         let file = |source| OpenError::File {
             path: path.to_owned(),
@@ -138,7 +139,7 @@ impl Sqlite {
         pending
     }
 
-    /// Lets the writer finish what waits, and ends.
+    /// Lets the writer finish the waiting work, and ends it.
     pub(crate) fn close(&self) {
         self.shared.queue.close();
         self.shared.end_checkpoints();
@@ -150,7 +151,7 @@ impl Sqlite {
         }
     }
 
-    /// The files: the database and its log.
+    /// Returns the paths of the database and its write-ahead log.
     pub(crate) fn files(&self) -> [PathBuf; 2] {
         let mut log = self.shared.path.clone().into_os_string();
         log.push("-wal");

@@ -1,9 +1,9 @@
-//! Names to numbers, making those that are not there yet.
+//! The numbers of names, assigned on first use.
 //!
 //! Invariants:
-//! - a number is given once and never taken back: a resource that others name before it is there
-//!   keeps it when it comes;
-//! - after a rollback the remembered names are forgotten, because some of them never were.
+//! - a number is assigned once and never reused: a resource that others name before it exists keeps
+//!   the number when it is created;
+//! - after a rollback the cached names are cleared, because some of them were never committed.
 
 use crate::backend::Fault;
 use crate::backend::sqlite::schema::{NAMED, TypeNumbers};
@@ -11,21 +11,21 @@ use crate::backend::stored::{Numbers, Res};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
-/// Names remembered at most, of each kind; then all are forgotten.
+/// The maximum number of cached names of each kind. Above it, all are cleared.
 const MAX_REMEMBERED: usize = 200_000;
 
-/// Names that the writer has seen.
+/// The names that the writer has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     systems: HashMap<Box<str>, i64>,
     resources: HashMap<i64, HashMap<Box<str>, Res>>,
     n_resources: usize,
-    /// Names of this commit, written sorted at its end.
+    /// Names of this commit, written in sorted order at its end.
     fresh: Vec<(i64, Box<str>, Res)>,
     last_res: Res,
 }
 
-/// Names with the connection to look them up.
+/// Names, with the connection to look them up.
 pub(crate) struct WriterNumbers<'a> {
     pub(crate) conn: &'a Connection,
     pub(crate) types: &'a TypeNumbers,
@@ -35,7 +35,7 @@ pub(crate) struct WriterNumbers<'a> {
 // === impl Names ===
 
 impl Names {
-    /// Starts again after a start or a rollback.
+    /// Resets the cache after a start or a rollback.
     pub(crate) fn reset(&mut self, last_res: Res) {
         *self = Self {
             last_res,
@@ -60,7 +60,7 @@ impl Names {
         Ok(())
     }
 
-    /// The number of a resource that the writer has seen.
+    /// Returns the number of a resource that the writer has seen.
     pub(crate) fn seen(&self, type_number: i64, id: &str) -> Option<Res> {
         self.resources.get(&type_number)?.get(id).copied()
     }
@@ -77,7 +77,7 @@ impl Names {
 // === impl WriterNumbers ===
 
 impl WriterNumbers<'_> {
-    /// The number of a resource, and whether it was given just now and has no row yet.
+    /// Returns the number of a resource; true if it was assigned just now and has no row yet.
     pub(crate) fn claim(&mut self, type_number: i64, id: &str) -> Result<(Res, bool), Fault> {
         if let Some(res) = self.names.seen(type_number, id) {
             return Ok((res, false));
@@ -99,7 +99,7 @@ impl WriterNumbers<'_> {
         Ok((res, true))
     }
 
-    /// The number of a resource, if it has one.
+    /// Returns the number of a resource, if it has one.
     pub(crate) fn find(&self, type_number: i64, id: &str) -> Result<Option<Res>, Fault> {
         if let Some(res) = self.names.seen(type_number, id) {
             return Ok(Some(res));

@@ -1,8 +1,8 @@
-//! Connections for reading.
+//! The pool of connections for reading.
 //!
-//! Invariant: a connection is used by one thread at a time; there are never more than the limit.
-//! A read takes an idle one, works on the caller's own thread and gives it back: no other thread is
-//! woken.
+//! Invariant: a connection is used by one thread at a time, and there are never more than the
+//! limit. A read takes an idle connection, works on the caller's own thread and returns the
+//! connection: no other thread is woken.
 
 use super::schema;
 use crate::backend::Fault;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Connections for reading.
+/// The pool of connections for reading.
 #[derive(Debug)]
 pub(crate) struct Pool {
     path: PathBuf,
@@ -25,7 +25,7 @@ struct State {
     n_open: usize,
 }
 
-/// Room for one connection; given back when it goes, also by a panic.
+/// A slot for one connection, released on drop, also after a panic.
 struct Room<'a> {
     pool: &'a Pool,
     conn: Option<Connection>,
@@ -43,7 +43,7 @@ impl Pool {
         }
     }
 
-    /// Works with one connection, statement by statement.
+    /// Runs `work` on one connection, statement by statement.
     pub(crate) fn with<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
@@ -54,14 +54,14 @@ impl Pool {
             None => schema::reader(&self.path)?,
         };
         let answer = work(&conn);
-        // One that is still within a transaction would keep an old state of the chart alive.
+        // A connection that is still in a transaction would keep an old state of the chart alive.
         if conn.is_autocommit() {
             room.conn = Some(conn);
         }
         answer
     }
 
-    /// Works with one connection that sees one state of the chart throughout.
+    /// Runs `work` on one connection that sees a single state of the chart.
     pub(crate) fn with_snapshot<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
@@ -74,7 +74,8 @@ impl Pool {
         })
     }
 
-    /// An idle connection, else room for a new one, else the next that is given back.
+    /// Takes an idle connection or a slot for a new one, otherwise waits for the next that is
+    /// returned.
     fn room(&self) -> Room<'_> {
         let mut state = self.lock();
         loop {

@@ -1,4 +1,4 @@
-//! What must be so before a batch is written.
+//! Conditions that must hold before a batch is written.
 
 use super::apply::Writing;
 use crate::backend::change::{Before, NotWritten, check_expectation, conflict, invalid};
@@ -87,7 +87,7 @@ impl Writing<'_> {
         idx: usize,
         condition: &Condition,
     ) -> Result<(), NotWritten> {
-        // Earlier batches of this commit count.
+        // Earlier batches of this commit are included.
         self.flush()?;
         let session = self.session();
         let rows = resolve::rows(&session, &condition.rows)?;
@@ -114,7 +114,7 @@ impl Writing<'_> {
     }
 }
 
-/// Whether an input with that digest is in the chart.
+/// Returns true if an input with this digest is in the chart.
 pub(crate) fn is_imported(conn: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {
     let mut select = conn.prepare_cached("SELECT 1 FROM imported WHERE digest = ?")?;
     Ok(select.exists([digest])?)

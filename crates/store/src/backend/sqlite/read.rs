@@ -1,4 +1,4 @@
-//! Reading versions: one, a history, a page's resources.
+//! Reads versions: a single one, a history, the resources of a page.
 
 use super::face::Face;
 use super::schema::LIVE;
@@ -34,7 +34,7 @@ const ONE_VERSION: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.e
 const VERSIONS: &str = "SELECT r.type, r.id, v.version, v.updated, v.rid, v.event, v.outcome, \
      v.dictionary, v.body, r.res, v.sum, r.digest, r.rid FROM version v JOIN resource r ON r.res = v.res WHERE ";
 
-/// Whose versions, in numbers.
+/// The subject of a history, in numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Versions {
     Of(Res),
@@ -42,7 +42,7 @@ pub(crate) enum Versions {
     All,
 }
 
-/// A version as its row says.
+/// A version as stored in its row.
 struct Stored {
     outcome: Outcome,
     resource: Resource,
@@ -75,7 +75,7 @@ impl SqliteSession<'_> {
         self.answer(rows, id, found)
     }
 
-    /// The resource that a business key names.
+    /// Returns the resource that a business key names.
     pub(crate) fn lookup(&self, rows: &Rows, key: &BusinessKey) -> Result<Option<Named>, Fault> {
         let mut statement = self.conn.prepare_cached(BY_KEY)?;
         let found: Option<(Res, i64, String, i64)> = statement
@@ -95,7 +95,8 @@ impl SqliteSession<'_> {
         }))
     }
 
-    /// The ids of what is there under a key's value, or under one that goes on behind `|`.
+    /// Returns the ids of the resources that exist under a key's value, or under one that continues
+    /// it with `|`.
     pub(crate) fn lookup_all(
         &self,
         rows: &Rows,
@@ -103,7 +104,7 @@ impl SqliteSession<'_> {
         most: usize,
     ) -> Result<Vec<String>, Fault> {
         let mut statement = self.conn.prepare_cached(BY_BEGINNING)?;
-        // `}` is the sign behind `|`.
+        // `}` is the character after `|`.
         let bound = params![key.system, key.kind, key.value, most as i64, LIVE];
         let found = statement.query_map(bound, |row| {
             Ok::<(Res, i64, String), rusqlite::Error>((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -148,7 +149,8 @@ impl SqliteSession<'_> {
         })
     }
 
-    /// What is deleted is in no compartment, so only who may see all of the type sees that it was.
+    /// Returns true if the caller may see a resource. A deleted resource is in no compartment, so
+    /// only a caller who may see all of the type sees the delete.
     pub(crate) fn may_see(
         &self,
         rows: &Rows,
@@ -168,7 +170,8 @@ impl SqliteSession<'_> {
         }
     }
 
-    /// An older version may have been about somebody else, before it was put right.
+    /// Returns true if the caller may see a version. An older one may have been about another
+    /// patient before it was corrected.
     fn may_see_version(&self, rows: &Rows, resource: &Resource) -> Result<bool, Fault> {
         let Rows::Patients { patients, .. } = rows else {
             return Ok(true);
@@ -187,7 +190,8 @@ impl SqliteSession<'_> {
         Ok(false)
     }
 
-    /// What a search found: resources of its type that are there, or the index is damaged.
+    /// Loads the hits of a search. They must be existing resources of its type, otherwise the index
+    /// is damaged.
     pub(crate) fn load_found(&self, found: &[Res], asked: &str) -> Result<Vec<Resource>, Fault> {
         let resources = self.load(found)?;
         let fits = |resource: &Resource| resource.resource_type == asked;
@@ -197,7 +201,7 @@ impl SqliteSession<'_> {
         Ok(resources)
     }
 
-    /// The newest body but one of a resource.
+    /// Returns the second newest body of a resource.
     pub(crate) fn body_before(&self, res: Res) -> Result<Option<Vec<u8>>, Fault> {
         let sql = format!(
             "{VERSIONS} v.res = ? AND v.body IS NOT NULL ORDER BY v.version DESC LIMIT 1 OFFSET 1"
@@ -210,7 +214,7 @@ impl SqliteSession<'_> {
         Ok(found.map(|found| found.resource.body))
     }
 
-    /// The current versions of some resources, in their order.
+    /// Returns the current versions of some resources, in their order.
     pub(crate) fn load(&self, found: &[Res]) -> Result<Vec<Resource>, Fault> {
         let mut statement = self.conn.prepare_cached(BY_NUMBER)?;
         let mut resources = Vec::with_capacity(found.len());
@@ -263,7 +267,7 @@ impl SqliteSession<'_> {
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut found = statement.query(params_from_iter(&values))?;
         while let Some(row) = found.next()? {
-            // Times run with the versions, so all that follow are older.
+            // Times increase with versions, so all that follow are older.
             if page
                 .since
                 .is_some_and(|since| at(row, 3).is_ok_and(|at| at < since))
@@ -339,7 +343,7 @@ impl SqliteSession<'_> {
     }
 }
 
-/// Marks the cursors of histories.
+/// The mark of the cursors of histories.
 const HISTORY: u32 = 0x6869_7374;
 
 fn at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {

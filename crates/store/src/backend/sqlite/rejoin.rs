@@ -1,10 +1,10 @@
-//! Persons of a chart that an earlier build linked by other rules, linked by the rules of now.
+//! Links persons by the current rules in a chart that an earlier build linked by other rules.
 //!
 //! Invariants:
-//! - each slice is a transaction of its own and says in it how far it came: after a crash the next
-//!   opening goes on there, and doing a slice twice changes nothing;
+//! - each slice is a transaction of its own that also stores its progress: after a crash the next
+//!   opening continues there, and repeating a slice is idempotent;
 //! - source records are read and never written;
-//! - a chart that is up to date is not looked at again.
+//! - a chart that is up to date is not examined again.
 
 use super::apply::Writing;
 use super::link::Moved;
@@ -14,26 +14,26 @@ use crate::chart::person::{Identity, Joint};
 use fhir::json::Document;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Which rules these are: to be raised whenever what joins records, or keeps them apart, changes
-/// ([`fhir::identifier`], [`crate::chart::person`]).
+/// The version of the rules. Increment it whenever the conditions that join records, or keep them
+/// apart, change ([`fhir::identifier`], [`crate::chart::person`]).
 const RULES: i64 = 1;
 
-/// Records of one slice: a few milliseconds of the writer's time.
+/// The number of records in one slice: a few milliseconds of the writer's time.
 const SLICE: i64 = 50;
 
-/// Made where it is not there: a chart of an earlier build has none. `done` is the last record that
-/// was looked at under `rules`; none where all were.
+/// Created if it does not exist: a chart of an earlier build has no such table. `done` is the last
+/// record examined under `rules`; NULL once all have been.
 pub(crate) const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS person_rules (rules INTEGER NOT NULL, done INTEGER);
 ";
 
-/// Writes down that a new chart knows no other rules.
+/// Records that a new chart has no records linked by other rules.
 pub(crate) fn begin(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute("INSERT INTO person_rules VALUES (?, NULL)", [RULES])?;
     Ok(())
 }
 
-/// How many records are still to be looked at; none where the chart is up to date.
+/// Returns the number of records still to be examined; `None` if the chart is up to date.
 pub(crate) fn left(conn: &Connection) -> rusqlite::Result<Option<u64>> {
     let Some(done) = done(conn)? else {
         return Ok(None);
@@ -43,7 +43,7 @@ pub(crate) fn left(conn: &Connection) -> rusqlite::Result<Option<u64>> {
     Ok(Some(n_left.max(0) as u64))
 }
 
-/// The last record that was looked at; none where the chart is up to date.
+/// Returns the last record that was examined; `None` if the chart is up to date.
 fn done(conn: &Connection) -> rusqlite::Result<Option<Res>> {
     let sql = "SELECT rules, done FROM person_rules";
     let known: Option<(i64, Option<Res>)> = conn
@@ -58,7 +58,7 @@ fn done(conn: &Connection) -> rusqlite::Result<Option<Res>> {
 // === impl Writing ===
 
 impl Writing<'_> {
-    /// Links the next records anew.
+    /// Links the next slice of records again.
     pub(super) fn rejoin(&mut self) -> Result<(), Fault> {
         let Some(done) = done(self.conn)? else {
             return Ok(());
@@ -82,10 +82,10 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// What joins a record by the rules of now, whatever joined it before.
+    /// Recomputes the joints of a record by the current rules, whatever joined it before.
     fn take_again(&mut self, patient: Res, moved: &mut Moved) -> Result<(), Fault> {
         let read = match self.session().load(&[patient]) {
-            // What cannot be read stays where it is; whoever reads it is told.
+            // An unreadable record stays where it is; reading it reports the error.
             Err(Fault::Rotten(_) | Fault::Damaged(_)) => None,
             read => read?.pop(),
         };

@@ -1,6 +1,6 @@
-//! The tables.
+//! The tables of the chart.
 //!
-//! Worked rows, for `Observation/w1` in its second version, number 4711:
+//! Example rows, for `Observation/w1` in its second version, number 4711:
 //!
 //! | table | row |
 //! |---|---|
@@ -10,11 +10,11 @@
 //! | posting_set | 4711, bytes (see [`crate::backend::stored`]) |
 //! | token | `Observation.code`, `8302-2`, 4711, 3 (see [`crate::backend::key`]) |
 //!
-//! A resource that others refer to before it is there has a `name` and a `resource` row in state
-//! *named* and nothing else; it keeps its number when it comes.
+//! A resource that others refer to before it exists has a `name` and a `resource` row in state
+//! *named* and nothing else; it keeps its number when it is created.
 //!
-//! Format 2 came with sums (rows of format 1 have none), with the chart's own identity, and with the
-//! journals that it has messages of.
+//! Format 2 added checksums (rows of format 1 have none), the chart's own identity, and the
+//! journals whose messages it has.
 
 pub(crate) use crate::backend::change::{DELETED, LIVE, NAMED};
 pub(crate) use crate::backend::types::TypeNumbers;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// The format of this file.
 pub(crate) const FORMAT: i64 = 2;
-/// `CwCh`, so that another program's file is told apart.
+/// The application id `CwCh`, which distinguishes the file from that of another program.
 const APPLICATION: i64 = 0x4377_4368;
 
 const TABLES: &str = "
@@ -82,28 +82,28 @@ CREATE TABLE journal (number INTEGER PRIMARY KEY, id TEXT NOT NULL);
 CREATE TABLE origin (id TEXT NOT NULL);
 ";
 
-/// From format 1 to 2.
+/// The migration from format 1 to 2.
 const STEP: &str = "ALTER TABLE version ADD COLUMN sum INTEGER;
 CREATE TABLE journal (number INTEGER PRIMARY KEY, id TEXT NOT NULL);
 CREATE TABLE origin (id TEXT NOT NULL);
 ";
 
-/// Whose chart it is, and which journal's messages are written now.
+/// The identity of the chart, and the journal whose messages are written now.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) identity: Identity,
-    /// It was made at this opening.
+    /// True if the chart was created at this opening.
     pub(crate) is_new: bool,
-    /// The number in keys.
+    /// The journal's number in keys.
     pub(crate) journal: AtomicU64,
 }
 
-/// What a chart of an earlier build of this format may lack. An earlier build does without it.
+/// Tables that a chart of an earlier build of this format may lack. An earlier build ignores them.
 const ADDED: &str = "
 CREATE TABLE IF NOT EXISTS imported (digest BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
-/// What the chart was left at.
+/// The counters at which the chart was left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeftAt {
     pub(crate) rid: i64,
@@ -111,8 +111,8 @@ pub(crate) struct LeftAt {
     pub(crate) updated: Timestamp,
 }
 
-/// Opens the file for writing; makes it where it is not there. Nothing is changed in a file that is
-/// refused.
+/// Opens the file for writing, and creates it if it does not exist. A file that is refused is not
+/// changed.
 pub(crate) fn open(path: &Path) -> Result<(Connection, TypeNumbers, Origin), OpenError> {
     let file = |source| OpenError::File {
         path: path.to_owned(),
@@ -184,7 +184,7 @@ fn identity(conn: &Connection) -> rusqlite::Result<Identity> {
     Ok(identity)
 }
 
-/// How the writer's connection works.
+/// Configures the writer's connection.
 pub(crate) fn for_writing(conn: &Connection, cache_mb: u32, max_mb: u64) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(128);
     conn.execute_batch(&format!(
@@ -205,7 +205,7 @@ pub(crate) fn for_writing(conn: &Connection, cache_mb: u32, max_mb: u64) -> rusq
     Ok(())
 }
 
-/// A connection that only reads.
+/// Opens a read-only connection.
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
@@ -218,7 +218,7 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// Where the counters stand.
+/// Reads the counters.
 pub(crate) fn left_at(conn: &Connection) -> rusqlite::Result<LeftAt> {
     let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
     let rid = number("SELECT max(rid) FROM version")?.unwrap_or(0);

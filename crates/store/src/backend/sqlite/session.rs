@@ -1,4 +1,4 @@
-//! One state of the chart, read through one connection.
+//! A session: one state of the chart, read through one connection.
 
 use super::schema::TypeNumbers;
 use crate::backend::plan::{Drive, Exact, Found, Plan, Probe};
@@ -8,7 +8,7 @@ use crate::backend::{Fault, Index, Session, execute, persons};
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-/// The indexes are named: SQLite's planner would rather sort by the primary key.
+/// The indexes are named explicitly: SQLite's planner would prefer to sort by the primary key.
 const DIALECT: Dialect = Dialect {
     by_type: " INDEXED BY resource_type",
     by_commit: " INDEXED BY resource_commit",

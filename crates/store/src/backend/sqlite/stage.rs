@@ -1,4 +1,4 @@
-//! Posting rows of one commit into their tables.
+//! Writes the posting rows of one commit to their tables.
 
 use crate::backend::Fault;
 use crate::backend::key::Key;
@@ -6,7 +6,7 @@ use crate::backend::stage::Stage;
 use crate::backend::stored::Res;
 use rusqlite::{CachedStatement, Connection, params};
 
-/// Writes the rows that wait.
+/// Writes the buffered rows.
 pub(crate) fn flush(stage: &mut Stage, conn: &Connection) -> Result<(), Fault> {
     let mut tables = Tables { conn, open: None };
     for (key, res, added) in stage.drain() {
@@ -15,7 +15,7 @@ pub(crate) fn flush(stage: &mut Stage, conn: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The statement of the table that is being written.
+/// The statement of the table that is currently written.
 struct Tables<'a> {
     conn: &'a Connection,
     open: Option<(&'static str, CachedStatement<'a>)>,

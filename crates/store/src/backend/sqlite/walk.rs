@@ -1,4 +1,4 @@
-//! What `verify` asks of the chart's file: rows in slices, each in a transaction of its own.
+//! The queries of `verify` on the chart's file: rows in slices, each in a transaction of its own.
 
 use super::face::Face;
 use super::schema::{DELETED, LIVE};
@@ -34,15 +34,15 @@ pub(crate) struct Version {
 pub(crate) struct Resource {
     pub(crate) res: Res,
     pub(crate) name: String,
-    /// Name, resource and newest version say the same.
+    /// True if name, resource and newest version agree.
     pub(crate) fits: bool,
-    /// Every row of its posting set is in its table.
+    /// True if every row of its posting set is in its table.
     pub(crate) is_indexed: bool,
-    /// Its lineage can be read.
+    /// True if its lineage can be read.
     pub(crate) has_lineage: bool,
 }
 
-/// Index rows by table.
+/// The number of index rows in each table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tables([u64; 8]);
 
@@ -69,7 +69,7 @@ impl Tables {
         self.0.iter().sum()
     }
 
-    /// The tables that have more rows than another count.
+    /// Returns the tables that have more rows than in another count.
     pub(crate) fn more_than(&self, other: &Self) -> Vec<&'static str> {
         let both = self.0.iter().zip(&other.0).zip(TABLES);
         let more = both.filter(|((own, other), _)| own > other);
@@ -77,7 +77,7 @@ impl Tables {
     }
 }
 
-/// The last version and the last resource.
+/// Returns the last version and the last resource.
 pub(crate) fn ends(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
     conn.query_row(
         "SELECT ifnull((SELECT max(rid) FROM version), 0), ifnull((SELECT max(res) FROM resource), 0)",
@@ -86,14 +86,14 @@ pub(crate) fn ends(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
     )
 }
 
-/// Resource types by number.
+/// Returns the resource types by number.
 pub(crate) fn types(conn: &Connection) -> rusqlite::Result<HashMap<i64, String>> {
     let mut statement = conn.prepare("SELECT number, name FROM type")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
-/// The versions after `after`, checked by sum, else by digest or form.
+/// Returns the versions after `after`, checked by checksum, otherwise by digest or form.
 pub(crate) fn versions(
     conn: &Connection,
     types: &HashMap<i64, String>,
@@ -136,7 +136,7 @@ pub(crate) fn versions(
     Ok(found)
 }
 
-/// The resources after `after`; their index rows are looked for and counted.
+/// Returns the resources after `after`; their index rows are looked up and counted.
 pub(crate) fn resources(
     conn: &Connection,
     types: &HashMap<i64, String>,
@@ -277,7 +277,7 @@ fn has_lineage(conn: &Connection, res: Res) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// All index rows.
+/// Counts all index rows.
 pub(crate) fn count(conn: &Connection) -> rusqlite::Result<Tables> {
     let mut tables = Tables::default();
     for (n, table) in tables.0.iter_mut().zip(TABLES) {
@@ -287,7 +287,7 @@ pub(crate) fn count(conn: &Connection) -> rusqlite::Result<Tables> {
     Ok(tables)
 }
 
-/// The live resources of each type are as many as are counted.
+/// Returns true if the number of live resources of each type equals its counter.
 pub(crate) fn census_fits(conn: &Connection) -> rusqlite::Result<bool> {
     let n_wrong: i64 = conn.query_row(
         "SELECT count(*) FROM type t WHERE n_live <>
@@ -298,7 +298,7 @@ pub(crate) fn census_fits(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(n_wrong == 0)
 }
 
-/// The journal's number in the keys of messages; none where the chart does not know it.
+/// Returns the journal's number in the keys of messages; `None` if the chart does not know it.
 pub(crate) fn journal_number(
     conn: &Connection,
     journal: Option<&Identity>,
@@ -321,7 +321,7 @@ pub(crate) fn journal_number(
     }
 }
 
-/// True where some maps applied that message.
+/// Returns true if the message was applied, by any version of the maps.
 pub(crate) fn is_applied(conn: &Connection, journal: u16, sequence: u64) -> rusqlite::Result<bool> {
     let key = crate::chart::message_key(journal, sequence);
     conn.prepare_cached("SELECT 1 FROM applied WHERE message = ?")?

@@ -1,13 +1,13 @@
-//! The one writer, and the checkpoints beside it.
+//! The single writer, and the checkpoints that run beside it.
 //!
 //! Invariants:
-//! - an answer is given only after `COMMIT` returned, which under `synchronous=FULL` is after the
-//!   `fsync` of the log;
-//! - a batch is what queued up during the last `fsync`: nobody waits for company;
-//! - after a disk error nothing is written and no `fsync` is tried again; all that waits is refused
-//!   with the cause. A full disk is the exception: the write failed, no `fsync` did, so that once
-//!   there is room it goes on;
-//! - an error that is not the disk's hurts only the batch that caused it.
+//! - a result is returned only after `COMMIT` returned, which under `synchronous=FULL` is after the
+//!   `fsync` of the write-ahead log;
+//! - group commit: a commit takes what queued up during the last `fsync`, and never waits for more;
+//! - after a disk error nothing is written and no `fsync` is retried; all waiting work is refused
+//!   with the cause. A full disk is the exception: the write failed, not an `fsync`, so writing
+//!   continues once there is room;
+//! - an error that is not the disk's affects only the batch that caused it.
 
 use super::apply::{Counters, Writing};
 use super::gathered::Gathered;
@@ -26,15 +26,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The log may grow to this many pages before the writer stops to empty it.
+/// The number of pages in the write-ahead log at which the writer stops to empty it.
 const MAX_LOG_PAGES: u64 = 32_768;
-/// From here on the writer empties it whenever nobody waits: under slow traffic the checkpoints are never
-/// quite at its end, and it would grow to the size above.
+/// The number of pages from which the writer empties the log whenever nobody waits: under slow
+/// traffic the checkpoints never quite reach its end, and it would grow to the size above.
 const MANY_LOG_PAGES: u64 = 4_096;
-/// A checkpoint gathers the commits of this long.
+/// The time for which commits accumulate before a checkpoint.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(300);
 
-/// What the writer, the checkpoints and the readers share.
+/// The state shared by the writer, the checkpoints and the readers.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) path: PathBuf,
@@ -50,9 +50,9 @@ pub(crate) struct Shared {
 struct Checkpoints {
     dirty: Mutex<bool>,
     wake: Condvar,
-    /// Pages in the log when it was last looked at.
+    /// The number of pages in the log at the last checkpoint.
     n_pages: AtomicU64,
-    /// Held by whoever moves pages: two at once get nothing done.
+    /// Held while pages are moved: two threads at once make no progress.
     moving: Mutex<()>,
     ended: AtomicBool,
 }
@@ -75,7 +75,7 @@ type Answer = Result<Receipt, ApplyError>;
 // === impl Writer ===
 
 impl Writer {
-    /// Works until the queue is closed and empty.
+    /// Runs until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         while self.shared.queue.wait() {
             match self.shared.stopped() {
@@ -86,7 +86,8 @@ impl Writer {
         if self.shared.stopped().is_some() {
             return;
         }
-        // So that a copy of the one file is whole. If it fails, the log is read at the next start.
+        // A copy of the database file alone is then complete. If this fails, the log is read at the
+        // next start.
         let _ = self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -116,13 +117,13 @@ impl Writer {
         }
     }
 
-    /// Runs `work` in a transaction and commits. On a fault nothing of it is left.
+    /// Runs `work` in a transaction and commits. On a fault everything is rolled back.
     fn transaction(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let before = self.counters.last_rid;
-        // The clock may run back; the chart does not.
+        // The clock may run backwards; the chart does not.
         self.counters.now = self.counters.now.max(self.clock.now());
         let done = self
             .begin()
@@ -131,7 +132,7 @@ impl Writer {
         if done.is_err() {
             self.counters.last_rid = before;
             self.stage.clear();
-            // Where it fails there is no transaction any more, which is what is wanted.
+            // If this fails there is no transaction any more, which is the intended state.
             let _ = self.conn.execute_batch("ROLLBACK");
             let last_res = schema::left_at(&self.conn).map_or(i64::MAX / 2, |left| left.res);
             self.names.reset(last_res);
@@ -151,7 +152,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One batch. The outer error is the engine's and ends the transaction.
+    /// Applies one job. The outer error is the engine's and ends the transaction.
     fn work(&mut self, job: &Job) -> Result<Answer, Fault> {
         match &job.work {
             Work::Apply {
@@ -196,8 +197,8 @@ impl Writer {
         let n_pages = self.shared.checkpoints.n_pages.load(Ordering::Relaxed);
         let is_free = self.shared.queue.len() == 0 && self.shared.checkpoints.is_free();
         if MAX_LOG_PAGES < n_pages || (MANY_LOG_PAGES < n_pages && is_free) {
-            // While nothing is added the log can be emptied to its end, and then it starts anew.
-            // Beside a busy writer it never gets there and would grow without end.
+            // While nothing is appended, the log can be emptied to its end and then restarts.
+            // Beside a busy writer it never reaches the end and would grow without limit.
             self.shared.checkpoints.move_pages(&self.conn, true);
         }
     }
@@ -207,7 +208,7 @@ impl Writer {
         if kind != StopKind::Internal {
             return self.stop(kind, fault, jobs);
         }
-        // One of them is to blame, and the others should not suffer for it.
+        // One of the jobs caused the fault, and the others should not be affected.
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
             let mut answer = None;
@@ -293,7 +294,7 @@ impl Shared {
         }
     }
 
-    /// Why nothing is written any more.
+    /// Returns the reason why nothing is written any more.
     pub(crate) fn stopped(&self) -> Option<ApplyError> {
         self.stopped
             .lock()
@@ -301,7 +302,7 @@ impl Shared {
             .clone()
     }
 
-    /// Takes writes again, where it stopped for want of room.
+    /// Resumes writing if it stopped for lack of space.
     pub(crate) fn resume(&self) {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let kind = match &*stopped {
@@ -314,7 +315,7 @@ impl Shared {
         }
     }
 
-    /// Moves pages from the log into the file, beside the writer, until it is told to end.
+    /// Moves pages from the log into the database file, beside the writer, until told to end.
     pub(crate) fn run_checkpoints(&self, conn: &Connection) {
         while self.checkpoints.wait() {
             self.checkpoints.move_pages(conn, false);
@@ -335,18 +336,19 @@ impl Checkpoints {
         self.wake.notify_one();
     }
 
-    /// True where nobody moves pages now.
+    /// Returns true if nobody is moving pages.
     fn is_free(&self) -> bool {
         self.moving.try_lock().is_ok()
     }
 
-    /// Moves what it can from the log into the file. If that fails it is tried again after the next
-    /// commit; where the disk is broken the writer finds out by itself.
+    /// Moves as many pages as possible from the log into the database file. If that fails, the next
+    /// commit triggers another attempt; if the disk is broken, the writer detects it itself.
     fn move_pages(&self, conn: &Connection, by_writer: bool) {
         let _one = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let n_left = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-            // Both are as of its start. Only the writer knows that nothing came since.
+            // Both counts are from the start of the checkpoint. Only the writer knows that nothing
+            // was appended since.
             Ok(if by_writer && all == moved { 0 } else { all })
         });
         if let Ok(n_left) = n_left {
@@ -354,7 +356,7 @@ impl Checkpoints {
         }
     }
 
-    /// Waits for commits, then a little for more of them. False: the end.
+    /// Waits for a commit, then briefly for more. Returns false at the end.
     fn wait(&self) -> bool {
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
         while !*dirty {
