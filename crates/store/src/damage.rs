@@ -1,9 +1,9 @@
-//! What reading found damaged, counted until the process ends.
+//! Counts the damage that reads find, until the process ends.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Damage that a store met.
+/// The damage that a store has found.
 #[derive(Debug, Default)]
 pub struct Damage {
     n: AtomicU64,
@@ -13,9 +13,9 @@ pub struct Damage {
 // === impl Damage ===
 
 impl Damage {
-    /// Counts and remembers what it was.
+    /// Counts damage and remembers its description.
     pub(crate) fn meet(&self, what: &str) {
-        // The first of each is enough for the log: a list that is looked at again and again says the same.
+        // The first of a series is enough for the log: a list that is read repeatedly reports the same.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_deref() != Some(what) {
             tracing::error!(
@@ -27,12 +27,12 @@ impl Damage {
         self.n.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often.
+    /// Returns how often damage was found.
     pub fn n_met(&self) -> u64 {
         self.n.load(Ordering::Relaxed)
     }
 
-    /// What it was at last.
+    /// Returns the description of the last damage.
     pub fn last(&self) -> Option<String> {
         self.last
             .lock()
@@ -41,14 +41,14 @@ impl Damage {
     }
 }
 
-/// True where the database says that its file is not as it wrote it.
+/// Returns true if the database reports that its file is not as it was written.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     match error {
         rusqlite::Error::SqliteFailure(failure, _) => {
             matches!(failure.code, DatabaseCorrupt | NotADatabase)
         }
-        // A column that is no longer of its kind.
+        // A column whose value has the wrong type.
         rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)

@@ -1,41 +1,41 @@
-//! Whom a store is: a random id, made with it and kept for ever, so that a copy, a replacement and an emptied
-//! one can be told from the original.
+//! The identity of a store: a random id, made with the store and kept for ever, so that a copy, a replacement
+//! and an emptied store can be told from the original.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A store's own name.
+/// The unique id of a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(String);
 
-/// Who a store is and how far it has come. The number only ever grows, so a store with a smaller one than
-/// others remember is an older copy.
+/// The identity of a store and its high-water mark. The mark only ever grows, so a store with a smaller one
+/// than other stores remember is an older copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Which store.
+    /// The store's identity.
     pub identity: Identity,
-    /// How far.
+    /// The high-water mark.
     pub mark: u64,
 }
 
 // === impl Identity ===
 
 impl Identity {
-    /// A new one.
+    /// Makes a new identity.
     pub(crate) fn random() -> Self {
-        // Each hasher has random keys of its own; this needs to differ, not to be secret.
+        // Each hasher has random keys of its own; the id needs to be unique, not secret.
         let half = || RandomState::new().build_hasher().finish();
         Self(format!("{:016x}{:016x}", half(), half()))
     }
 
-    /// As it was written down. None where that is no identity.
+    /// Parses an identity. None if the text is not one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let is_one = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
         is_one.then(|| Self(text.to_owned()))
     }
 
-    /// As it is written down.
+    /// Returns the identity as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

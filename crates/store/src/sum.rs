@@ -1,20 +1,20 @@
-//! A check sum of a row: what a disk gives back is not always what it was given.
+//! Computes the checksum of a row: a disk does not always return the bytes that were written.
 //!
-//! Invariant: a change within any one word of what was added changes the sum, because every step is one to
-//! one in the word and in the state; any other change does so but for one in 2^64. It protects against rot,
-//! not against somebody who means harm.
+//! Invariant: a change within any one word of the input changes the sum, because every step is bijective in
+//! the word and in the state; any other change does so except for one in 2^64. The sum protects against bit
+//! rot, not against an attacker.
 
-/// A sum that is being made.
+/// A checksum in progress.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sum(u64);
 
-/// Odd, so that multiplying by it is one to one; the bits of the golden ratio.
+/// Odd, so that multiplying by it is bijective; the bits of the golden ratio.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 // === impl Sum ===
 
 impl Sum {
-    /// Of nothing yet; `kind` keeps the sums of different tables apart.
+    /// Starts a sum; `kind` keeps the sums of different tables apart.
     pub(crate) const fn new(kind: u64) -> Self {
         Self(kind)
     }
@@ -26,7 +26,7 @@ impl Sum {
         Self(mixed ^ mixed >> 29)
     }
 
-    /// Adds bytes, with their length, so that what one field loses to the next is seen.
+    /// Adds bytes with their length, so that bytes that move from one field to the next are detected.
     #[must_use]
     pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         let mut sum = self.number(bytes.len() as i64);
@@ -41,7 +41,7 @@ impl Sum {
         sum.number(i64::from_le_bytes(last))
     }
 
-    /// Adds what may be missing.
+    /// Adds an optional value.
     #[must_use]
     pub(crate) fn maybe(self, bytes: Option<&[u8]>) -> Self {
         match bytes {
@@ -50,7 +50,7 @@ impl Sum {
         }
     }
 
-    /// As it stands in its column.
+    /// Returns the value for the checksum column.
     pub(crate) const fn value(self) -> i64 {
         self.number(0).0 as i64
     }

@@ -1,9 +1,9 @@
-//! What SQLite's write-ahead log needs beside the log itself.
+//! Takes the disk space that SQLite's write-ahead log needs beside the log itself.
 //!
-//! Beside each database in WAL mode lies a file that all connections map into their memory (`-shm`). SQLite
-//! makes it longer by writing its last bytes. On a file system whose blocks are smaller than a page of memory
-//! (1 kB on small ext4 disks) the rest of the page has no block yet, and on a full disk the first write to it
-//! kills the process (SIGBUS). So its room is taken while there is some.
+//! Beside each database in WAL mode is a file that all connections map into memory (`-shm`). SQLite extends
+//! it by writing its last bytes. On a file system whose blocks are smaller than a memory page (1 kB on small
+//! ext4 disks) the rest of the page has no block yet, and on a full disk the first write to it kills the
+//! process (SIGBUS). So the blocks are allocated while there is space.
 
 use rusqlite::Connection;
 use rustix::fs::SeekFrom;
@@ -12,9 +12,9 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// Bytes of the file that know of 4,096 pages of the log.
+/// Bytes of the file that index 4,096 pages of the log.
 const PER_REGION: u64 = 32 << 10;
-/// Smaller blocks than this leave holes in what is mapped.
+/// Blocks smaller than this leave holes in the mapped memory.
 const PAGE_OF_MEMORY: u64 = 4096;
 
 thread_local! {
@@ -22,8 +22,8 @@ thread_local! {
     static PAGES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The room of one database's shared file. It must live as long as the process has a connection to that
-/// database: closing any handle of a file lets go the locks that SQLite holds on it (`fcntl(2)`).
+/// The allocated space of one database's shared file. It must live as long as the process has a connection to
+/// that database: closing any handle to a file releases the locks that SQLite holds on it (`fcntl(2)`).
 #[derive(Debug)]
 pub(crate) struct Room {
     shared: Option<File>,
@@ -32,9 +32,10 @@ pub(crate) struct Room {
 // === impl Room ===
 
 impl Room {
-    /// Takes room for a log of so many times 16 MB. Where the file system cannot, it is as before.
+    /// Allocates space for a log of `n_regions` times 16 MB. If the file system does not support this,
+    /// nothing changes.
     pub(crate) fn take(database: &Path, conn: &Connection, n_regions: u64) -> Self {
-        // The file is there once somebody has looked into the database.
+        // The file exists once a query has read the database.
         let looked = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
             row.get::<_, i64>(0)
         });
@@ -52,7 +53,7 @@ impl Room {
 }
 
 impl Room {
-    /// True while the file at that place is still the one: the last connection may delete it.
+    /// Returns true while the file at that path is still the same one: the last connection may delete it.
     pub(crate) fn is_of(&self, database: &Path) -> bool {
         let now = std::fs::metadata(shared_file(database));
         let own = self.shared.as_ref().map(File::metadata);
@@ -60,9 +61,9 @@ impl Room {
     }
 }
 
-/// Writes zeros where the file has no blocks yet, and on to that length. What has blocks may be in use; holes
-/// are of pages of the log that are yet to come, which only this thread adds. Blocks that are only set aside
-/// (`fallocate(2)`) are not enough: ext4 may need another one to bring them into use.
+/// Writes zeros where the file has no blocks yet, and up to that length. Allocated blocks may be in use;
+/// holes belong to pages of the log that are yet to come, which only this thread adds. Reserved blocks alone
+/// (`fallocate(2)`) are not enough: ext4 may need another block to initialize them.
 fn fill(file: &File, until: u64) -> std::io::Result<()> {
     let size = file.metadata()?.len();
     let mut at = 0;
@@ -90,8 +91,8 @@ fn shared_file(database: &Path) -> PathBuf {
     PathBuf::from(format!("{}-shm", database.display()))
 }
 
-/// Counts the pages of this connection's log after each commit. Automatic checkpoints must be off: they take
-/// the place of this.
+/// Counts the pages of this connection's log after each commit. Automatic checkpoints must be off: this hook
+/// replaces theirs.
 pub(crate) fn watch(conn: &Connection) {
     conn.wal_hook(Some(|_, n_pages| {
         PAGES.set(u64::try_from(n_pages).unwrap_or(0));
@@ -99,14 +100,14 @@ pub(crate) fn watch(conn: &Connection) {
     }));
 }
 
-/// Bytes in the log that this thread committed to last.
+/// Returns the size in bytes of the log that this thread committed to last.
 pub(crate) fn logged() -> u64 {
     PAGES.get() * 4096
 }
 
-/// Asked before a connection is opened that may be the first of its file: on a full disk with small blocks that
-/// is refused instead of dying of it. Free space as the system counts it is partly kept for others, so it is
-/// tried.
+/// Checks that a connection which may be the first to its file can be opened: on a full disk with small
+/// blocks this is refused, where the process would otherwise be killed. The system keeps part of the reported
+/// free space for others, so the check tries a write.
 pub(crate) fn may_open(database: &Path) -> rusqlite::Result<()> {
     let has_small_blocks =
         rustix::fs::statvfs(database).is_ok_and(|disk| disk.f_frsize < PAGE_OF_MEMORY);
@@ -115,7 +116,7 @@ pub(crate) fn may_open(database: &Path) -> rusqlite::Result<()> {
     }
     let probe = PathBuf::from(format!("{}-room", database.display()));
     let tried = File::create(&probe).and_then(|file| zeros(&file, 0, PER_REGION * 2));
-    // What it took is free again for whoever opens the file now.
+    // The space that it took is free again for the next connection.
     let _ = std::fs::remove_file(&probe);
     tried.map_err(|_| {
         rusqlite::Error::SqliteFailure(

@@ -1,92 +1,92 @@
-//! What an audit entry says.
+//! Audit entries, and the filters, orders and pages that select them.
 
 use base::Timestamp;
 use std::fmt;
 
-/// An entry's place: the first is 1.
+/// An entry's place in the log: the first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(u64);
 
-/// One access. The log adds place and time.
+/// One access. The log adds its position and time.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Who: a user or client name.
+    /// The user or client name.
     pub actor: String,
     /// The interaction or action in FHIR's words: `read`, `search-type`, `login`, `replay`.
     pub action: String,
-    /// The resource type, or what kind of thing: `Patient`, `message`.
+    /// The resource type, or another kind of object: `Patient`, `message`.
     pub resource_type: String,
     /// The resource's id, or the query's shape without values (`Observation?patient&code`).
     pub target: String,
-    /// The patients whose data it touched.
+    /// The patients whose data was accessed.
     pub patients: Vec<String>,
     /// The purpose of use: `TREAT`.
     pub purpose: String,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The address that asked.
+    /// The address of the caller.
     pub source: String,
     /// The request's id, as in the logs.
     pub request_id: String,
-    /// An emergency read: goes on when the disk is full and the reserve's part for others is used up.
+    /// True for an emergency read: it continues when the disk is full and the ordinary part of the reserve is
+    /// used up.
     pub emergency: bool,
 }
 
-/// How an access ended.
+/// The outcome of an access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done.
+    /// Succeeded.
     #[default]
     Success,
     /// Refused or hidden.
     Refused,
-    /// Failed by the caller's fault.
+    /// Failed because of the caller.
     Failed,
-    /// Failed by ours.
+    /// Failed because of an internal error.
     Error,
 }
 
-/// An entry as it lies in the log.
+/// An entry as it is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Its place.
+    /// The entry's position.
     pub position: Position,
-    /// When; never before an earlier entry.
+    /// The time; never before that of an earlier entry.
     pub at: Timestamp,
-    /// The chart's relay number, if it came that way.
+    /// The chart's relay number, if the entry came from the chart.
     pub relay: Option<u64>,
-    /// What it says.
+    /// The entry.
     pub entry: Entry,
 }
 
-/// What kind of actor: a person, an application with a token, or the program itself and whoever
-/// nobody knows.
+/// The kind of an actor: a person, an application with a token, or the program itself and unknown callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
-    /// Somebody who logged in.
+    /// A person who logged in.
     Person,
-    /// Whoever holds a bearer token.
+    /// An application that presented a bearer token.
     Application,
     /// The flows and other work of the program.
     Program,
-    /// Nobody who could be named: a login that failed at the door.
+    /// A caller who could not be named: a login that failed.
     Nobody,
 }
 
-/// Which entries; each field narrows.
+/// Selects entries; each field narrows the selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Entries that touched this patient.
+    /// Entries that accessed this patient's data.
     pub patient: Option<String>,
     /// Entries of this actor.
     pub actor: Option<String>,
-    /// Entries of actors of these kinds; none asks for all.
+    /// Entries of actors of these kinds; empty matches all.
     pub kinds: Vec<ActorKind>,
-    /// Entries with one of these actions; none asks for all.
+    /// Entries with one of these actions; empty matches all.
     pub actions: Vec<&'static str>,
-    /// Entries about this: a resource type, or `message`, and the id.
+    /// Entries about this object: a resource type, or `message`, and the id.
     pub about: Option<(String, String)>,
-    /// Only what was refused or failed.
+    /// Only entries that were refused or failed.
     pub failed_only: bool,
     /// At or after.
     pub from: Option<Timestamp>,
@@ -94,63 +94,63 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
-/// What entries are sorted by; those that are alike stay newest first.
+/// The column that entries are sorted by; equal ones stay newest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Column {
-    /// When.
+    /// The time.
     #[default]
     At,
-    /// Who.
+    /// The actor.
     Actor,
-    /// What was done.
+    /// The action.
     Action,
-    /// Whose data: the last patient that the entry names.
+    /// The last patient that the entry names.
     Patient,
     /// The purpose of use.
     Purpose,
-    /// From where.
+    /// The source address.
     Source,
-    /// How it ended.
+    /// The outcome.
     Outcome,
 }
 
-/// An order, and which part of it.
+/// A sort order, and the part of the result to return.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
-    /// What by.
+    /// The column to sort by.
     pub by: Column,
-    /// From the end.
+    /// True for descending order.
     pub descending: bool,
-    /// So many are left out.
+    /// The number of entries to skip.
     pub skip: usize,
-    /// At most so many.
+    /// The largest number of entries.
     pub limit: usize,
 }
 
-/// Which part of the answer.
+/// The part of the result to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Only entries before this one: the `next` of the page before.
+    /// Only entries before this one: the `next` of the previous page.
     pub before: Option<Position>,
-    /// At most so many.
+    /// The largest number of entries.
     pub limit: usize,
 }
 
-/// One page.
+/// One page of the result.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// Newest first.
     pub rows: Vec<Recorded>,
-    /// Ask with this for the next page.
+    /// The position to ask for the next page.
     pub next: Option<Position>,
-    /// How many entries the search index is behind.
+    /// The number of entries that the search index is behind.
     pub lag: u64,
 }
 
 // === impl ActorKind ===
 
 impl ActorKind {
-    /// Of an entry's actor.
+    /// Returns the kind of an entry's actor.
     pub fn of(actor: &str) -> Self {
         match actor.split_once(':') {
             Some(("user", _)) => Self::Person,
@@ -160,7 +160,7 @@ impl ActorKind {
         }
     }
 
-    /// Its number in the index.
+    /// Returns the kind's number in the index.
     pub(super) const fn code(self) -> u8 {
         match self {
             Self::Person => 0,
@@ -174,12 +174,12 @@ impl ActorKind {
 // === impl Position ===
 
 impl Position {
-    /// From its number.
+    /// Makes a position from its number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// Returns the number.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -200,7 +200,8 @@ impl fmt::Debug for Entry {
 // === impl Outcome ===
 
 impl Outcome {
-    /// The code in `http://terminology.hl7.org/CodeSystem/audit-event-outcome` (R4 `AuditEvent.outcome`).
+    /// Returns the code in `http://terminology.hl7.org/CodeSystem/audit-event-outcome` (R4
+    /// `AuditEvent.outcome`).
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,

@@ -1,4 +1,4 @@
-//! What can go wrong, one type per operation.
+//! The audit log's errors, one type per operation.
 
 use crate::journal::WriterGone;
 use std::path::PathBuf;
@@ -15,42 +15,42 @@ pub enum OpenError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another process has it open.
+    /// Another process has the log open.
     #[error("audit log `{path}` is in use by another process")]
     InUse {
         /// The directory.
         path: PathBuf,
     },
-    /// A newer version of Causeway wrote it.
+    /// A newer version of Causeway wrote the file.
     #[error("`{path}` has format {found}, this version of Causeway reads up to {known}")]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The file's format.
         found: u16,
-        /// Ours.
+        /// The newest format that this version reads.
         known: u16,
     },
-    /// The log was changed by somebody else; `causeway audit verify` says where.
+    /// The log was changed from outside; `causeway audit verify` says where.
     #[error("audit log `{path}` is broken: {what}")]
     Broken {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         what: String,
     },
 }
 
-/// The entry is not known to be on disk. The access must not answer.
+/// The entry is not known to be on disk. The access must not be answered.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The disk is full and what the reserve has for such an entry is used up.
+    /// The disk is full and the reserve's part for such entries is used up.
     #[error("the disk is full, and so is the audit log's reserve for entries of this kind")]
     Full,
-    /// An earlier or this write failed; nothing is written until a restart.
+    /// This write or an earlier one failed; nothing is written until a restart.
     #[error("the audit log stopped after a failed write")]
     Stopped(#[source] Arc<std::io::Error>),
-    /// More is queued than memory should hold.
+    /// The queue holds as many bytes as it may.
     #[error("the audit log's queue is full")]
     Overloaded,
     /// The entry is larger than a record may be.

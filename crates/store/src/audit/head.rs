@@ -1,7 +1,7 @@
-//! The head file: how far the chain had come when it was last written, kept apart from the chain.
+//! The head file: the end of the chain when it was last written, kept apart from the chain.
 //!
-//! Two slots, written in turn and each with its own hash, so that a torn write leaves the other.
-//! It is at most about a second behind, never ahead: it is written after the chain's `fsync`.
+//! Two slots, written in turn and each with its own hash, so that a torn write leaves the other intact. The
+//! head is at most about a second behind and never ahead: it is written after the chain's `fsync`.
 
 use super::record::Hash;
 use super::writer::sync_directory;
@@ -19,11 +19,11 @@ const USED: usize = 8 + 8 + 8 + 32 + 32;
 pub struct Head {
     /// The last entry; 0 before the first.
     pub position: u64,
-    /// The segment that it is in.
+    /// The segment that holds the last entry.
     pub segment: u64,
-    /// Where the next record starts in that segment.
+    /// The offset of the next record in that segment.
     pub offset: u64,
-    /// Its hash.
+    /// The hash of the last entry.
     pub hash: Hash,
 }
 
@@ -40,7 +40,7 @@ fn slots(bytes: &[u8]) -> [Option<Head>; 2] {
 // === impl HeadFile ===
 
 impl HeadFile {
-    /// Opens or makes the file and writes where the chain ends now, so that a log always has one.
+    /// Opens or creates the file and writes the current end of the chain, so that a log always has a head.
     pub(super) fn open(directory: &Path, head: &Head) -> io::Result<Self> {
         let path = directory.join(NAME);
         let mut file = File::options()
@@ -73,7 +73,7 @@ impl HeadFile {
 // === impl Head ===
 
 impl Head {
-    /// The newest whole slot; none where there is no head file or nothing in it.
+    /// Returns the newest intact slot; none without a head file or an intact slot.
     pub(super) fn read(directory: &Path) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         match File::open(directory.join(NAME)) {

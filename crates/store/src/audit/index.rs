@@ -1,7 +1,7 @@
-//! The index that search reads, built behind the log; and the head file, written behind it.
+//! Builds the index that search reads, and writes the head file; both lag behind the log.
 //!
-//! The index (`index.db`) is derived: it is not synced, may be deleted at any time, and is made
-//! again from the segments. One of another version is emptied and filled again.
+//! The index (`index.db`) is derived: it is not synced, may be deleted at any time, and is rebuilt from the
+//! segments. An index of another version is emptied and filled again.
 
 use super::Shared;
 use super::entry::{ActorKind, Outcome};
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS progress(one INTEGER PRIMARY KEY CHECK(one = 1),
   position INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO progress VALUES(1, 0, 0, 0);
 ";
-/// Changes with the tables.
+/// The version of the tables; increment it when they change.
 const VERSION: i64 = 2;
 const EMPTY: &str = "
 DROP TABLE IF EXISTS entry; DROP TABLE IF EXISTS touched; DROP TABLE IF EXISTS progress;
@@ -40,10 +40,10 @@ pub(super) const NAME: &str = "index.db";
 const LOG_REGIONS: u64 = 4;
 /// Entries per transaction of the index.
 const STEP: usize = 500;
-/// The head file is at most this much behind.
+/// The longest time that the head file lags behind.
 const HEAD_EVERY: Duration = Duration::from_secs(1);
 
-/// How far the index has come.
+/// The last entry in the index, and where it is.
 #[derive(Clone, Copy)]
 struct Progress {
     position: u64,
@@ -59,7 +59,7 @@ struct Found {
     decoded: record::Decoded,
 }
 
-/// The thread behind the log. Without an index it still writes the head file.
+/// Runs the thread behind the log. Without an index it still writes the head file.
 pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile, mut index: Option<Connection>) {
     let mut written = Head::default();
     let mut written_at = Instant::now();
@@ -79,7 +79,7 @@ pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile, mut index: Opti
         }
         is_behind = caught_up.is_err();
         if is_behind || index.is_none() {
-            // On a full disk, say. The head file goes on meanwhile.
+            // For example on a full disk. The head file is written meanwhile.
             shared.pause(HEAD_EVERY);
         }
         if written != head && HEAD_EVERY <= written_at.elapsed() {
@@ -94,20 +94,20 @@ pub(super) fn run(shared: &Arc<Shared>, mut head_file: HeadFile, mut index: Opti
 }
 
 fn write_head(head_file: &mut HeadFile, head: &Head) {
-    // The chain itself is whole; a head that is behind only makes `verify` know less.
+    // The chain itself is intact; a head that lags only lets `verify` detect less.
     if let Err(error) = head_file.write(head) {
         tracing::error!(error = %error, "audit log: head file not written");
     }
 }
 
-/// Opens the index, or makes it again where it cannot be used.
+/// Opens the index, or rebuilds it if it cannot be used.
 pub(super) fn open(directory: &Path) -> Option<Connection> {
     let path = directory.join(NAME);
     let open = || {
         let connection = Connection::open(&path)?;
         connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        // Readers come and go as long as the process lives, and so does the room.
+        // Readers come and go for the life of the process, and the room must last as long.
         std::mem::forget(crate::wal::Room::take(&path, &connection, LOG_REGIONS));
         connection.pragma_update(None, "cache_size", -4_000)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -119,7 +119,7 @@ pub(super) fn open(directory: &Path) -> Option<Connection> {
         Ok(connection)
     };
     let opened = open().or_else(|error: rusqlite::Error| {
-        // Want of room is no damage: it is opened when there is some.
+        // Lack of space is not damage: the index is opened when there is some.
         if matches!(
             error.sqlite_error_code(),
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
@@ -136,7 +136,7 @@ pub(super) fn open(directory: &Path) -> Option<Connection> {
         .ok()
 }
 
-/// How many entries the index has.
+/// Returns the number of entries in the index.
 pub(super) fn reached(index: &Connection) -> u64 {
     let reached = index.query_row("SELECT position FROM progress", [], |row| {
         row.get::<_, i64>(0)
@@ -166,13 +166,13 @@ fn catch_up(shared: &Shared, index: &mut Connection, head: &Head) -> rusqlite::R
         if found.is_empty() {
             break;
         }
-        // A quarter of one core at most: accesses come first.
+        // A quarter of one core at most: accesses take precedence.
         shared.pause(began.elapsed() * 3);
     }
     Ok(())
 }
 
-/// The next entries, up to what is on disk.
+/// Reads the next entries, up to the last that is on disk.
 fn read_on(directory: &Path, progress: &mut Progress, head: &Head) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     for (number, path) in segment::list(directory)? {
@@ -182,7 +182,7 @@ fn read_on(directory: &Path, progress: &mut Progress, head: &Head) -> io::Result
         let mut walk = match Walk::open(&path) {
             Ok(walk) => walk,
             Err(BadHeader::Read(error)) => return Err(error),
-            // It never held an entry that anybody was promised.
+            // The segment never held an entry whose caller got an answer.
             Err(BadHeader::Damaged | BadHeader::Newer(_)) => continue,
         };
         if number == progress.segment && progress.offset != 0 {
@@ -262,7 +262,7 @@ fn add(index: &mut Connection, found: &[Found], progress: &Progress) -> rusqlite
     transaction.commit()
 }
 
-/// As the index orders outcomes: what is done first, our own faults last.
+/// Ranks outcomes in the order of the index: successes first, internal errors last.
 const fn rank(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Success => 0,

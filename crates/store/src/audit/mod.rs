@@ -1,12 +1,12 @@
-//! Who saw or changed what, and why, in a log that cannot be bent unnoticed.
+//! Records who saw or changed what, and why, in a tamper-evident log.
 //!
 //! Invariants:
-//! - a [`Position`] is given only after `fsync` returned for the entry and all before it;
-//! - each record's hash covers the one before, so a changed, missing or moved entry shows;
-//! - what is written is never written again: a file only grows, and is then left alone;
+//! - a [`Position`] is returned only after `fsync` has returned for the entry and all before it;
+//! - each record's hash covers the one before, so a changed, missing or moved entry is detected;
+//! - written bytes are never overwritten: a file only grows, and is then left alone;
 //! - after a failed `fsync` nothing is written until a restart;
-//! - on a full disk the [`reserve`] takes the entries of reads, its last part those of emergencies;
-//!   when there is room again it is made anew before anything else is written.
+//! - on a full disk the [`reserve`] takes the entries of reads, its last part those of emergencies; when
+//!   there is space again, a new reserve is made before anything else is written.
 
 mod entry;
 mod error;
@@ -43,25 +43,25 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use writer::Order;
 
-/// More bytes than this never wait in memory for the disk.
+/// The largest number of bytes that wait in memory for the disk.
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 
-/// How the log behaves.
+/// The options of an audit log.
 #[derive(Clone)]
 pub struct Options {
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// A segment file ends at about this size.
+    /// The approximate size at which a segment file ends.
     pub segment_bytes: u64,
-    /// Kept for the entries of reads on a full disk: about 300 bytes each.
+    /// The size of the reserve, for the entries of reads on a full disk: about 300 bytes each.
     pub reserve_bytes: u64,
     /// The part of the reserve that only emergency reads may use.
     pub emergency_bytes: u64,
-    /// How long a full disk is left alone before it is tried again.
+    /// The time between two attempts to write on a full disk.
     pub retry_full: Duration,
 }
 
-/// The audit log of one node. A clone is another handle on the same one.
+/// The audit log of one node. A clone is another handle to the same log.
 #[derive(Clone)]
 pub struct AuditLog {
     inner: Arc<Inner>,
@@ -75,7 +75,7 @@ struct Inner {
     behind: Option<JoinHandle<()>>,
 }
 
-/// What the writer, the thread behind it and the handles know together.
+/// The state that the writer, the thread behind it and the handles share.
 pub(crate) struct Shared {
     directory: PathBuf,
     state: Mutex<State>,
@@ -85,14 +85,14 @@ pub(crate) struct Shared {
 }
 
 struct State {
-    /// The end of what is on disk.
+    /// The end of the entries that are on disk.
     head: Head,
-    /// What the next record links to: the last one, or the header of a new segment.
+    /// The hash that the next record links to: that of the last record, or of a new segment's header.
     link: record::Hash,
     relay: u64,
     indexed: u64,
     stopped: Option<RecordError>,
-    /// How it stands while the disk is full.
+    /// The state of the reserve while the disk is full.
     reserve: Option<Reserve>,
     closed: bool,
 }
@@ -114,7 +114,7 @@ impl Default for Options {
 // === impl AuditLog ===
 
 impl AuditLog {
-    /// Writes an entry down. The answer comes after its `fsync`: only then may the access answer.
+    /// Records an entry. The answer arrives after its `fsync`: only then may the access be answered.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an entry says one thing once"
@@ -128,8 +128,8 @@ impl AuditLog {
         self.order(0, &entry, claim)
     }
 
-    /// As [`record`](Self::record), but never from the reserve: for what anybody may cause, who has
-    /// not even logged in.
+    /// Like [`record`](Self::record), but never uses the reserve: for events that anyone can cause, even
+    /// without logging in.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an entry says one thing once"
@@ -138,50 +138,49 @@ impl AuditLog {
         self.order(0, &entry, Claim::Nothing)
     }
 
-    /// Writes down what the chart committed with a write, under the chart's own relay number
-    /// (from 1, in order). Doing it again does nothing; the answer is then a later position.
+    /// Records an entry that the chart committed with a write, under the chart's own relay number (from 1, in
+    /// order). Idempotent; the answer of a repetition is a later position.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an entry says one thing once"
     )]
     pub fn relay(&self, relay: u64, entry: Entry) -> Pending<Position, RecordError> {
-        // It is on disk in the chart and can wait there.
+        // The entry is on disk in the chart and can wait there.
         self.order(relay, &entry, Claim::Nothing)
     }
 
-    /// The highest relay number on disk: the chart may forget up to there.
+    /// Returns the highest relay number on disk: the chart may discard its entries up to there.
     pub fn relayed(&self) -> u64 {
         self.inner.shared.lock().relay
     }
 
-    /// Entries that match, newest first. What came last may not be in it yet: see
-    /// [`Listing::lag`].
+    /// Returns matching entries, newest first. The latest entries may be missing: see [`Listing::lag`].
     pub fn entries(&self, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
         search::entries(&self.inner.shared, filter, page)
     }
 
-    /// Entries that match, in another order than the log's. An order that is not by time is of the
-    /// newest [`SORTED_WINDOW`] that match: a log has no end, and an answer must come.
+    /// Returns matching entries in the given order. An order other than by time covers only the newest
+    /// [`SORTED_WINDOW`] that match: the log grows without limit, and the query must end.
     pub fn entries_sorted(&self, filter: &Filter, sorted: Sorted) -> Result<Listing, ReadError> {
         search::entries_sorted(&self.inner.shared, filter, sorted)
     }
 
-    /// The chain's name, which no other chain has.
+    /// Returns the chain's unique name.
     pub fn name(&self) -> [u8; 16] {
         self.inner.node
     }
 
-    /// The end of the chain: what a signer signs and sends off the machine.
+    /// Returns the end of the chain, which a signer signs and sends to another machine.
     pub fn head(&self) -> Head {
         self.inner.shared.head()
     }
 
-    /// Why the log stopped until a restart, if it did.
+    /// Returns the reason why the log stopped until a restart, if it did.
     pub fn stopped(&self) -> Option<RecordError> {
         self.inner.shared.stopped()
     }
 
-    /// How the reserve stands while the disk is full; none while there is room.
+    /// Returns the state of the reserve while the disk is full; none while there is space.
     pub fn reserve(&self) -> Option<Reserve> {
         self.inner.shared.lock().reserve
     }
@@ -223,7 +222,7 @@ impl Drop for Inner {
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
-        // Last, so that the head file ends at the end.
+        // Closed last, so that the head file ends at the end of the chain.
         self.shared.lock().closed = true;
         self.shared.wake();
         if let Some(behind) = self.behind.take() {
@@ -243,7 +242,7 @@ impl Shared {
         self.lock().link
     }
 
-    /// More is on disk.
+    /// Records that more entries are on disk.
     fn advance(&self, head: Head, relay: u64) {
         let mut state = self.lock();
         state.head = head;
@@ -251,7 +250,7 @@ impl Shared {
         state.relay = relay;
     }
 
-    /// A new segment is on disk, without records.
+    /// Records that a new segment without records is on disk.
     fn begin(&self, segment: u64, offset: u64, link: record::Hash) {
         let mut state = self.lock();
         state.head.segment = segment;
@@ -293,8 +292,8 @@ impl Shared {
         self.news.notify_all();
     }
 
-    /// Waits until something is not indexed, or is not in the head file and `every` has passed.
-    /// False once closed.
+    /// Waits until there is an entry to index, or one that is not in the head file and `every` has passed.
+    /// Returns false once closed.
     fn wait_for_news(&self, written: u64, every: Duration) -> bool {
         let state = self.lock();
         let is_idle = |state: &mut State| {

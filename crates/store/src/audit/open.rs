@@ -1,4 +1,4 @@
-//! Opening a log: where the chain ends, and how it goes on.
+//! Opens a log: finds the end of the chain and continues there.
 
 use super::error::OpenError;
 use super::head::{Head, HeadFile};
@@ -15,26 +15,26 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-/// The end of the chain, as the segments say.
+/// The end of the chain according to the segments.
 #[derive(Default)]
 struct End {
     node: Option<[u8; 16]>,
     head: Head,
-    /// What the next record links to.
+    /// The hash that the next record links to.
     link: Hash,
     time: i64,
     relay: u64,
-    /// The last segment, if it can be written on: nothing stands behind its records.
+    /// The last segment, if it can be appended to: nothing follows its records.
     file: Option<File>,
-    /// The last segment has bytes behind its records: what is left of a reserve.
+    /// True if bytes follow the last segment's records: the rest of a reserve.
     has_rest: bool,
 }
 
 impl AuditLog {
-    /// Opens or makes the log in `directory`.
+    /// Opens or creates the log in `directory`.
     ///
-    /// A log that ends before its head file says was cut by somebody: it goes on after a gap that
-    /// `verify` reports for ever, because a hospital must go on.
+    /// A log that ends before the entry named by its head file was truncated. It continues after a gap that
+    /// `verify` reports for ever, because a hospital must be able to continue.
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Path {
             path: directory.to_owned(),
@@ -141,10 +141,10 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// A chain has a name of its own, so that segments of two logs cannot be mixed.
+/// Makes a chain's unique name, so that segments of two logs cannot be mixed.
 fn new_node() -> [u8; 16] {
     let mut node = [0; 16];
-    // Each hasher has random keys of its own; this needs to differ, not to be secret.
+    // Each hasher has random keys of its own; the name needs to be unique, not secret.
     for half in node.chunks_exact_mut(8) {
         half.copy_from_slice(&RandomState::new().build_hasher().finish().to_be_bytes());
     }
@@ -204,7 +204,7 @@ impl End {
         };
         end.link = walk.hash;
         let file = File::options().append(true).open(path)?;
-        // A killed process may have left entries that nobody was promised; now they are on disk.
+        // A killed process may have left entries whose callers got no answer; now they are on disk.
         file.sync_all()?;
         let is_whole = file.metadata()?.len() == walk.offset;
         end.file = (is_last && is_whole).then_some(file);
@@ -212,8 +212,8 @@ impl End {
         Ok(end)
     }
 
-    /// Makes the reserve. Where the disk is full and the last process was writing in one, its rest
-    /// is gone on with.
+    /// Makes the reserve. If the disk is full and the last process was writing in a reserve, continues in its
+    /// rest.
     fn reserve(&mut self, directory: &Path, n_bytes: u64) -> Option<Full> {
         let error = reserve::make(directory, n_bytes).err()?;
         if is_full(&error) && self.has_rest && !reserve::is_there(directory) {

@@ -1,4 +1,4 @@
-//! One entry as bytes, and its link in the chain.
+//! Encodes one entry as bytes, with its link in the chain.
 //!
 //! | bytes | holds |
 //! |---|---|
@@ -10,20 +10,20 @@ use super::entry::{Entry, Outcome};
 use base::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// A link of the chain.
+/// A link in the chain.
 pub(super) type Hash = [u8; 32];
 
-/// No payload is larger.
+/// The largest payload.
 pub(super) const MAX_PAYLOAD: usize = 1 << 20;
-/// What a record is longer than its payload.
+/// The bytes of a record besides its payload.
 pub(super) const FRAME: usize = 4 + 32;
 
 const KIND_ENTRY: u8 = 1;
 const EMERGENCY: u8 = 1;
-/// Where the time stands in a payload.
+/// The place of the time in a payload.
 const TIME: std::ops::Range<usize> = 1..9;
 
-/// What a payload says.
+/// The content of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub(super) at: Timestamp,
@@ -31,7 +31,7 @@ pub(super) struct Decoded {
     pub(super) entry: Entry,
 }
 
-/// The payload of an entry, its time still zero. None where it is too large.
+/// Encodes the payload of an entry, with the time still zero. None if it is too large.
 pub(super) fn encode(entry: &Entry, relay: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(256);
     bytes.push(KIND_ENTRY);
@@ -54,14 +54,14 @@ pub(super) fn encode(entry: &Entry, relay: u64) -> Option<Vec<u8>> {
     (bytes.len() <= MAX_PAYLOAD).then_some(bytes)
 }
 
-/// Sets the time: the writer knows it, when the order of entries is known.
+/// Sets the time: the writer knows it once the order of entries is known.
 pub(super) fn set_time(payload: &mut [u8], at: Timestamp) {
     if let Some(place) = payload.get_mut(TIME) {
         place.copy_from_slice(&at.micros().to_be_bytes());
     }
 }
 
-/// The hash of a record that follows `before`.
+/// Returns the hash of a record that follows `before`.
 pub(super) fn link(before: &Hash, payload: &[u8]) -> Hash {
     let mut hash = Sha256::new();
     hash.update(before);
@@ -70,7 +70,7 @@ pub(super) fn link(before: &Hash, payload: &[u8]) -> Hash {
     hash.finalize().into()
 }
 
-/// Reads a payload. None where it is none of this version's.
+/// Decodes a payload. None if it is not one of this version's.
 pub(super) fn decode(payload: &[u8]) -> Option<Decoded> {
     let mut rest = payload;
     if take::<1>(&mut rest)? != [KIND_ENTRY] {

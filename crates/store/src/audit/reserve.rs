@@ -1,12 +1,12 @@
 //! The reserve: a file of zeros that is on disk from the start.
 //!
-//! When the disk is full it becomes the next segment and is written in place, which needs no new
-//! space. The entries of reads may use it down to the part that is kept for emergency reads; writes and
-//! strangers get nothing of it. When there is room again a new reserve is made first.
+//! When the disk is full it becomes the next segment and is written in place, which needs no new space. The
+//! entries of reads may use it except for the part kept for emergency reads; writes and unauthenticated
+//! callers may not use it. When there is space again, a new reserve is made first.
 //!
-//! A process that dies within the reserve leaves one of two things, and [`find_again`] knows both: a
-//! segment whose records end before the file does, which is gone on with, or zeros that were renamed
-//! and got no header yet, which become the reserve again.
+//! A process that dies within the reserve leaves one of two things, and [`find_again`] handles both: a
+//! segment whose records end before the file does, in which writing continues, or zeros that were renamed and
+//! have no header yet, which become the reserve again.
 
 use super::segment::{HEADER, path_of};
 use super::writer::sync_directory;
@@ -15,10 +15,10 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "reserve";
-/// A new one, until it is whole.
+/// A new reserve, until it is complete.
 const NEW: &str = "reserve.new";
 
-/// What an entry may take of the reserve.
+/// The part of the reserve that an entry may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     Nothing,
@@ -26,34 +26,34 @@ pub(super) enum Claim {
     Emergency,
 }
 
-/// How the reserve stands on a full disk.
+/// The state of the reserve on a full disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reserve {
-    /// All of it; 0 where there is none.
+    /// The size; 0 if there is none.
     pub n_bytes: u64,
     /// The part that only emergency reads may use.
     pub emergency_bytes: u64,
-    /// So far.
+    /// The bytes used so far.
     pub used_bytes: u64,
 }
 
 // === impl Reserve ===
 
 impl Reserve {
-    /// About as many bytes as an entry takes: a read that touches one patient.
+    /// The approximate size of an entry: a read of one patient's data.
     const ENTRY: u64 = 300;
 
-    /// About how many ordinary reads it still has room for.
+    /// Returns approximately how many ordinary reads still fit.
     pub fn n_ordinary_left(&self) -> u64 {
         self.end_of(Claim::Ordinary).saturating_sub(self.used_bytes) / Self::ENTRY
     }
 
-    /// About how many emergency reads it still has room for.
+    /// Returns approximately how many emergency reads still fit.
     pub fn n_emergency_left(&self) -> u64 {
         self.n_bytes.saturating_sub(self.used_bytes) / Self::ENTRY
     }
 
-    /// Up to where an entry may be written.
+    /// Returns the offset up to which an entry may be written.
     pub(super) fn end_of(&self, claim: Claim) -> u64 {
         match claim {
             Claim::Nothing => 0,
@@ -63,7 +63,7 @@ impl Reserve {
     }
 }
 
-/// True where an error says that the disk is full.
+/// Returns true if the error means that the disk is full.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -71,8 +71,8 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// Makes the reserve unless it is there: real zeros, for a hole would need space later. One of
-/// another size stays until the new one is whole.
+/// Makes the reserve unless it exists: real zeros, because a hole would need space later. One of another size
+/// stays until the new one is complete.
 pub(super) fn make(directory: &Path, n_bytes: u64) -> io::Result<()> {
     let path = directory.join(NAME);
     let fresh = directory.join(NEW);
@@ -86,13 +86,13 @@ pub(super) fn make(directory: &Path, n_bytes: u64) -> io::Result<()> {
         sync_directory(directory)
     });
     if made.is_err() {
-        // A part of a reserve would only fill the disk further.
+        // A partial reserve would only fill the disk further.
         let _ = fs::remove_file(&fresh);
     }
     made
 }
 
-/// Makes the reserve the segment of that number. Gives the file and how long it is.
+/// Turns the reserve into the segment with that number. Returns the file and its length.
 pub(super) fn take(directory: &Path, segment: &Path) -> io::Result<(File, u64)> {
     fs::rename(directory.join(NAME), segment)?;
     let file = File::options().write(true).open(segment)?;
@@ -100,12 +100,12 @@ pub(super) fn take(directory: &Path, segment: &Path) -> io::Result<(File, u64)> 
     Ok((file, n_bytes))
 }
 
-/// True where there is one, of whatever size.
+/// Returns true if there is a reserve, of whatever size.
 pub(super) fn is_there(directory: &Path) -> bool {
     directory.join(NAME).is_file()
 }
 
-/// Undoes a rename that a crash left without a header: nothing but zeros is in the last segment.
+/// Undoes a rename that a crash left without a header: the last segment holds nothing but zeros.
 pub(super) fn find_again(directory: &Path, segments: &mut Vec<(u64, PathBuf)>) -> io::Result<()> {
     let Some((_, path)) = segments.last() else {
         return Ok(());
@@ -135,7 +135,7 @@ fn is_zeros(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Opens a segment to go on at that place, in what is left of a reserve.
+/// Opens a segment to continue at that offset, in the rest of a reserve.
 pub(super) fn go_on(directory: &Path, segment: u64, offset: u64) -> io::Result<(File, u64)> {
     let mut file = File::options()
         .write(true)

@@ -1,4 +1,4 @@
-//! Search over the log: the index says where, the segments say what.
+//! Searches the log: the index gives the places, the segments the entries.
 
 use super::Shared;
 use super::entry::{ActorKind, Column, Filter, Listing, Page, Position, Recorded, Sorted};
@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// An order that is not by time is made of so many of the newest entries that match.
+/// The number of newest matching entries that an order other than by time covers.
 pub const SORTED_WINDOW: usize = 10_000;
 
 /// An entry's position, segment and offset.
@@ -24,11 +24,11 @@ type Place = (u64, u64, u64);
 struct Wanted {
     sql: String,
     values: Vec<Value>,
-    /// The column that grows with time.
+    /// The column that increases with time.
     key: &'static str,
 }
 
-/// Entries that match, newest first.
+/// Returns matching entries, newest first.
 pub(super) fn entries(shared: &Shared, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
     let mut wanted = Wanted::of(filter);
     if let Some(before) = page.before {
@@ -41,7 +41,7 @@ pub(super) fn entries(shared: &Shared, filter: &Filter, page: Page) -> Result<Li
     listing(shared, &sql, &wanted.values, page.limit)
 }
 
-/// Entries that match, in the order asked for.
+/// Returns matching entries, in the given order.
 pub(super) fn entries_sorted(
     shared: &Shared,
     filter: &Filter,
@@ -64,7 +64,7 @@ pub(super) fn entries_sorted(
     listing(shared, &sql, &wanted.values, sorted.limit)
 }
 
-/// The index's column; none where the log's own order is asked for.
+/// Returns the index's column; none for the log's own order.
 fn column(by: Column) -> Option<&'static str> {
     match by {
         Column::At => None,
@@ -91,8 +91,8 @@ impl Wanted {
                 key: "t.position",
             }
         } else {
-            // Most entries are the flows' own and most went well: without these indexes a search for
-            // the others would walk past all of them.
+            // Most entries are the flows' own and most succeeded: without these indexes a search for the
+            // others would walk past all of them.
             let from = if filter.actor.is_some() {
                 "FROM entry e WHERE 1"
             } else if is_without_program {
@@ -132,7 +132,7 @@ impl Wanted {
         if filter.failed_only {
             wanted.and("e.outcome <> 0", []);
         }
-        // Times grow with positions, so a time is a position.
+        // Times increase with positions, so a time maps to a position.
         for (at, side) in [(filter.from, ">="), (filter.until, "<")] {
             let Some(at) = at else { continue };
             let bound = format!(

@@ -1,9 +1,9 @@
 //! Segment files: `audit-0000000001.log`, a header and then records.
 //!
-//! The header holds the hash of the last record before it and is itself the first link of the
-//! file's records, so the chain runs through all files. What stands after the last good record is a
-//! write that a crash cut short, or the unused zeros of a reserve; it is left as it is, and the next
-//! segment goes on from the last good record.
+//! The header holds the hash of the last record before it and is itself the first link of the file's records,
+//! so the chain runs through all files. Bytes after the last valid record are a write that a crash cut short,
+//! or the unused zeros of a reserve; they are left alone, and the next segment continues from the last valid
+//! record.
 
 use super::record::{FRAME, Hash, MAX_PAYLOAD, link};
 use sha2::{Digest, Sha256};
@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 
 /// The newest format that this version reads.
 pub(super) const FORMAT: u16 = 1;
-/// How long a header is.
+/// The length of a header.
 pub(super) const HEADER: usize = 8 + 2 + 16 + 4 * 8 + 32 + 32;
 
 const MAGIC: &[u8; 8] = b"CWAUDIT\n";
 
-/// The start of a segment.
+/// The header of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// One chain per node.
+    /// The name of the chain: one per node.
     pub(super) node: [u8; 16],
-    /// As in the file name.
+    /// The number, as in the file name.
     pub(super) segment: u64,
     /// The position of the first record.
     pub(super) first: u64,
@@ -35,12 +35,12 @@ pub(super) struct Header {
     pub(super) before: Hash,
 }
 
-/// Why a file is no segment of ours.
+/// The reason why a file is not a valid segment.
 #[derive(Debug)]
 pub(super) enum BadHeader {
     /// Written by a newer version.
     Newer(u16),
-    /// Too short, or not what its hash says.
+    /// Too short, or does not match its hash.
     Damaged,
     /// Cannot be read.
     Read(io::Error),
@@ -51,11 +51,11 @@ pub(super) struct Walk {
     file: BufReader<File>,
     /// The segment's header.
     pub(super) header: Header,
-    /// Where the next record would start.
+    /// The offset of the next record.
     pub(super) offset: u64,
     /// The position of the next record.
     pub(super) next: u64,
-    /// The hash of the last good record, or of the header.
+    /// The hash of the last valid record, or of the header.
     pub(super) hash: Hash,
     payload: Vec<u8>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Walk {
 // === impl Header ===
 
 impl Header {
-    /// The header's bytes; its last 32 are its hash.
+    /// Encodes the header; the last 32 bytes are its hash.
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER);
         bytes.extend_from_slice(MAGIC);
@@ -78,7 +78,7 @@ impl Header {
         bytes
     }
 
-    /// The first link of the segment's records.
+    /// Returns the first link of the segment's records.
     pub(super) fn hash(self) -> Hash {
         self.to_bytes().last_chunk().copied().unwrap_or_default()
     }
@@ -148,7 +148,7 @@ impl Walk {
         })
     }
 
-    /// Goes on at a record that an earlier walk found. Without its hash the chain is not checked.
+    /// Continues at a record that an earlier walk found. Without its hash the chain is not checked.
     pub(super) fn seek(&mut self, offset: u64, next: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(offset))?;
         self.offset = offset;
@@ -156,7 +156,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The next payload, if a whole record with the right hash stands here.
+    /// Returns the next payload, if a complete record with the right hash is here.
     pub(super) fn good(&mut self) -> io::Result<Option<&[u8]>> {
         let Some(stored) = self.read()? else {
             return Ok(None);
@@ -170,7 +170,7 @@ impl Walk {
         Ok(Some(&self.payload))
     }
 
-    /// The next payload, unchecked: for what is known to be on disk.
+    /// Returns the next payload, unchecked: for records that are known to be on disk.
     pub(super) fn any(&mut self) -> io::Result<Option<&[u8]>> {
         if self.read()?.is_none() {
             return Ok(None);
@@ -210,12 +210,12 @@ impl Walk {
     }
 }
 
-/// The file of a segment.
+/// Returns the path of a segment.
 pub(super) fn path_of(directory: &Path, segment: u64) -> PathBuf {
     directory.join(format!("audit-{segment:010}.log"))
 }
 
-/// The segments of a directory, in order.
+/// Returns the segments of a directory, in order.
 pub(super) fn list(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut segments = Vec::new();
     for found in std::fs::read_dir(directory)? {

@@ -1,4 +1,4 @@
-//! Finds what was changed, taken out, moved or cut off.
+//! Finds entries that were changed, removed, moved or cut off.
 
 use super::error::ReadError;
 use super::head::Head;
@@ -8,22 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a log is like.
+/// The result of checking a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Segment files.
+    /// The number of segment files.
     pub n_segments: u64,
-    /// Entries whose place in the chain is right.
+    /// The number of entries whose place in the chain is right.
     pub n_entries: u64,
     /// The end of the chain.
     pub head: Head,
-    /// What is wrong. Empty: nothing in it was changed since it was written.
+    /// The faults. If empty, nothing in the log was changed since it was written.
     pub faults: Vec<Fault>,
-    /// What is not wrong but worth a look: what a crash or a full disk leaves behind.
+    /// Findings that are not faults but worth a look: the remains of a crash or a full disk.
     pub notes: Vec<Note>,
 }
 
-/// Something that was changed after it was written.
+/// A change after the entry was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The chain breaks.
@@ -31,10 +31,10 @@ pub enum Fault {
     Changed {
         /// The segment.
         path: PathBuf,
-        /// The last entry that is right.
+        /// The last valid entry.
         after: u64,
     },
-    /// Entries are gone between two that are there.
+    /// Entries are missing between two that exist.
     #[error("entries {from} to {to} are missing before `{path}`")]
     Missing {
         /// The segment after the gap.
@@ -44,48 +44,48 @@ pub enum Fault {
         /// The last missing one.
         to: u64,
     },
-    /// A segment's header is not what was written.
+    /// A segment's header is not as it was written.
     #[error("the header of `{path}` was changed")]
     Header {
         /// The segment.
         path: PathBuf,
     },
-    /// The log ends before its head.
+    /// The log ends before the entry that its head names.
     #[error("the log ends at entry {last}, its head is {expected}")]
     CutOff {
-        /// The last entry that is there.
+        /// The last entry that exists.
         last: u64,
-        /// The last entry that there was.
+        /// The last entry that existed.
         expected: u64,
     },
-    /// The entry at the head is another one.
+    /// The entry that the head names has a different hash.
     #[error("entry {position} is not the one that the head names")]
     OtherHead {
         /// The head's entry.
         position: u64,
     },
-    /// An entry that a head from elsewhere names is another one, or is not there.
+    /// An entry that a head kept elsewhere names is missing or has a different hash.
     #[error("entry {position} is not the one that was there when its head was sent away")]
     NotAsSent {
         /// The head's entry.
         position: u64,
     },
-    /// There are entries and no head.
+    /// There are entries but no head.
     #[error("the head file is gone or damaged")]
     NoHead,
 }
 
-/// What a crash or a full disk leaves behind.
+/// The remains of a crash or a full disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
-    /// A write that was cut short, before anybody was promised anything; or a reserve's rest.
+    /// A write that was cut short, before any caller got an answer; or the rest of a reserve.
     #[error("{n_bytes} bytes after entry {after} in `{path}` are no entries")]
     Unfinished {
         /// The segment.
         path: PathBuf,
-        /// The last entry before.
+        /// The last entry before these bytes.
         after: u64,
-        /// How many bytes.
+        /// The number of bytes.
         n_bytes: u64,
     },
 }
@@ -98,13 +98,13 @@ struct Check {
     last: Hash,
     node: Option<[u8; 16]>,
     promised: Option<Head>,
-    /// What heads from elsewhere say: the hash of an entry by its place.
+    /// The heads kept elsewhere: hashes by the position of the entry.
     sent: BTreeMap<u64, BTreeSet<Hash>>,
-    /// What stood behind the good records of the last segment; right only if the chain goes on.
+    /// The bytes after the valid records of the last segment; right only if the chain continues after it.
     rest: Option<(PathBuf, u64, u64)>,
 }
 
-/// The name of the chain in a directory; none where there is no segment.
+/// Returns the name of the chain in a directory; none if there is no segment.
 pub fn name(directory: &Path) -> Result<Option<[u8; 16]>, ReadError> {
     let segments = segment::list(directory).map_err(|source| ReadError::Segment {
         path: directory.to_owned(),
@@ -121,8 +121,8 @@ pub fn verify(directory: &Path) -> Result<Report, ReadError> {
     verify_with(directory, [])
 }
 
-/// Checks a whole log against heads that were kept elsewhere: the places of entries and their hashes.
-/// The caller knows that they are of this chain ([`name`]).
+/// Checks a whole log against heads that were kept elsewhere: positions of entries and their hashes. The
+/// caller has checked that they belong to this chain ([`name`]).
 pub fn verify_with(
     directory: &Path,
     heads: impl IntoIterator<Item = (u64, [u8; 32])>,
@@ -131,7 +131,7 @@ pub fn verify_with(
         path: directory.to_owned(),
         source,
     };
-    // The head first: what is written meanwhile lies behind it.
+    // The head first: entries written meanwhile are after it.
     let mut check = Check {
         promised: Head::read(directory).map_err(failed)?,
         ..Check::default()
@@ -189,7 +189,7 @@ impl Check {
         Ok(())
     }
 
-    /// Does this segment go on where the last one ended?
+    /// Checks that this segment continues where the last one ended.
     fn join(&mut self, number: u64, path: &Path, walk: &Walk) {
         let header = &walk.header;
         let expected = self.report.head.position + 1;
@@ -216,7 +216,7 @@ impl Check {
         self.last = header.before;
     }
 
-    /// What stood behind the last segment's records is a fault unless the chain goes on after it.
+    /// Settles the bytes after the last segment's records: a fault unless the chain continues after it.
     fn settle(&mut self, goes_on: bool) {
         let Some((path, after, n_bytes)) = self.rest.take() else {
             return;
@@ -249,9 +249,9 @@ impl Check {
     fn finish(mut self) -> Report {
         let last = self.report.head.position;
         let promised = self.promised.unwrap_or_default();
-        // The last write may be cut short; but not before what the head says was there.
+        // The last write may be cut short, but not before the entry that the head names.
         self.settle(promised.position <= last);
-        // One fault for all that lies behind the end, and one for each head in a gap.
+        // One fault for all entries after the end, and one for each head in a gap.
         let behind = self.sent.split_off(&(last + 1));
         for position in self.sent.into_keys() {
             self.report.faults.push(Fault::NotAsSent { position });

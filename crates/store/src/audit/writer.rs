@@ -1,5 +1,5 @@
-//! The one thread that writes the log: group commit, segments, and the way into the
-//! [`reserve`](super::reserve) and back.
+//! The thread that writes the log: group commit, segments, and the switch to the [`reserve`](super::reserve)
+//! and back.
 
 use super::Shared;
 use super::entry::Position;
@@ -39,10 +39,10 @@ pub(super) struct Writer {
     pub(super) full: Option<Full>,
 }
 
-/// Where the writer stands; on disk but for what a batch is adding.
+/// The writer's position; on disk except for the batch in progress.
 #[derive(Default)]
 pub(super) struct Writing {
-    /// None where the next entry needs a new segment.
+    /// None if the next entry needs a new segment.
     pub(super) file: Option<File>,
     /// The highest number of a segment file.
     pub(super) segment: u64,
@@ -50,26 +50,27 @@ pub(super) struct Writing {
     pub(super) relay: u64,
 }
 
-/// The disk is full.
+/// The state while the disk is full.
 pub(super) struct Full {
-    /// When room was last looked for.
+    /// The time of the last attempt to find space.
     pub(super) looked: Instant,
-    /// The size of the reserve, which is the open file; 0 where there is none.
+    /// The size of the reserve, which is the open file; 0 if there is none.
     pub(super) n_bytes: u64,
 }
 
-/// Why a batch is not on disk.
+/// The reason why a batch is not on disk.
 enum Trouble {
-    /// Nothing of it was kept; the disk is full.
+    /// Nothing of the batch was kept; the disk is full.
     Full,
-    /// Nobody knows what was kept.
+    /// Unknown how much of the batch was kept.
     Failed(io::Error),
 }
 
 // === impl Writer ===
 
 impl Writer {
-    /// Runs until the inbox is closed and empty. On a full disk it looks for room by itself.
+    /// Runs until the inbox is closed and empty. On a full disk it looks for space without waiting for an
+    /// order.
     pub(super) fn run(mut self) {
         self.tell();
         while let Some(orders) = self.inbox.take_within(self.patience(), Duration::ZERO) {
@@ -81,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// How long to wait for orders before room is looked for.
+    /// Returns how long to wait for orders before looking for space.
     fn patience(&self) -> Option<Duration> {
         let full = self.full.as_ref()?;
         Some(self.retry_full.saturating_sub(full.looked.elapsed()))
@@ -108,7 +109,7 @@ impl Writer {
                 self.write(orders);
             }
             Err(Trouble::Full) => {
-                // Written in place, and yet it needs room: no reserve on such a file system.
+                // An in-place write that still needs space: no reserve on such a file system.
                 self.full = Some(Full::without_reserve());
                 self.tell();
                 refuse(orders, &RecordError::Full);
@@ -117,7 +118,7 @@ impl Writer {
         }
     }
 
-    /// On a full disk: what still has a place in the reserve, and the rest.
+    /// Splits the orders on a full disk: those that fit into the reserve, and the others.
     fn that_fit(&self, orders: Vec<Order>) -> (Vec<Order>, Vec<Order>) {
         let Some(reserve) = self.reserve() else {
             return (orders, Vec::new());
@@ -143,12 +144,12 @@ impl Writer {
         })
     }
 
-    /// Lets the handles know how the reserve stands.
+    /// Publishes the state of the reserve to the handles.
     fn tell(&self) {
         self.shared.set_reserve(self.reserve());
     }
 
-    /// Appends the entries and waits for the disk. What was relayed before is not written again.
+    /// Appends the entries and waits for the disk. Entries that were relayed before are not written again.
     fn append(&mut self, orders: &mut [Order]) -> Result<Vec<u64>, Trouble> {
         self.room()?;
         let (mut head, mut link) = (self.shared.head(), self.shared.link());
@@ -186,7 +187,7 @@ impl Writer {
             if !is_full(&error) {
                 return Err(Trouble::Failed(error));
             }
-            // What was written in part was promised to nobody: it goes, and the file is left.
+            // No caller got an answer for a partial write: it is cut off, and the file is left.
             let cut = file.set_len(offset).and_then(|()| file.sync_all());
             self.at.file = None;
             return Err(cut.map_or_else(Trouble::Failed, |()| Trouble::Full));
@@ -194,7 +195,7 @@ impl Writer {
         file.sync_data().map_err(Trouble::Failed)
     }
 
-    /// Makes sure that there is a segment to write to.
+    /// Ensures that there is a segment to write to.
     fn room(&mut self) -> Result<(), Trouble> {
         let is_open = self.at.file.is_some();
         if self.full.is_some() {
@@ -214,7 +215,7 @@ impl Writer {
             })
     }
 
-    /// Starts the next segment in the file that `make` gives.
+    /// Starts the next segment in the file that `make` returns.
     fn begin(&mut self, make: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<()> {
         let head = self.shared.head();
         let header = Header {
@@ -235,7 +236,7 @@ impl Writer {
         let file = match begun {
             Ok(file) => file,
             Err(error) => {
-                // It holds no entry; if it cannot go, it stays as a segment that says nothing.
+                // The file holds no entry; if it cannot be removed, it stays as an empty segment.
                 let _ = fs::remove_file(&path);
                 return Err(error);
             }
@@ -270,7 +271,7 @@ impl Writer {
         );
     }
 
-    /// Goes on in a segment of its own if there is room, with a new reserve before it.
+    /// Continues in a segment of its own if there is space, with a new reserve made first.
     fn leave_reserve(&mut self) {
         if let Some(full) = &mut self.full {
             full.looked = Instant::now();
@@ -285,7 +286,7 @@ impl Writer {
             self.at.file = old;
             return;
         }
-        // The zeros that were not needed are given back; if they stay, they are no fault.
+        // The unused zeros are freed; if they stay, they are no fault.
         let _ = old.map(|file| file.set_len(used));
         self.full = None;
         self.tell();

@@ -1,4 +1,4 @@
-//! Whether messages are in the journal already, however long ago they came.
+//! Finds messages that are already in the journal, however long ago they arrived.
 
 use super::batch::repeat_key;
 use super::day::Term;
@@ -8,20 +8,20 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use std::collections::HashMap;
 
-/// Values in one question: SQLite binds 32,766 at most.
+/// Values per query: SQLite binds at most 32,766.
 const AT_ONCE: usize = 1_000;
 
 // === impl Journal ===
 
 impl Journal {
-    /// For each entry the newest message that is it: of the same flow, sender and control id and with
-    /// the same bytes. None where there is none, and for what has no control id. However many the
-    /// entries, each file is asked once (once for a thousand of them).
+    /// Returns, for each entry, the newest message that equals it: the same flow, sender, control id and
+    /// bytes. None where there is no such message, and for entries without a control id. Each file is queried
+    /// once per thousand entries.
     pub fn same_as(&self, entries: &[&Entry]) -> Result<Vec<Option<Sequence>>, ReadError> {
         let keys: Vec<Option<Vec<u8>>> = entries.iter().map(|entry| repeat_key(entry)).collect();
         let asked: Vec<&Vec<u8>> = keys.iter().flatten().collect();
         let mut newest: HashMap<Vec<u8>, u64> = HashMap::new();
-        // Without anything to ask no file is opened.
+        // With nothing to look up, no file is opened.
         let files = if asked.is_empty() {
             Vec::new()
         } else {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
-/// What one transaction gathers; its index rows are written last, sorted.
+/// The contents of one transaction; the index rows are written last, sorted.
 pub(super) struct Batch<'a> {
     next: u64,
     now: Timestamp,
@@ -20,12 +20,12 @@ pub(super) struct Batch<'a> {
     others: &'a [&'a Connection],
     terms: Vec<(Term, Vec<u8>, u64)>,
     minutes: BTreeMap<(&'a str, i64), u64>,
-    /// Identity → bodies of this very transaction, whose terms are not written yet.
+    /// Identity → bodies of this transaction, whose terms are not written yet.
     identities: HashMap<[u8; 8], Vec<([u8; 16], u64)>>,
     answers: Vec<Appended>,
 }
 
-/// What came of it.
+/// The results of one transaction.
 pub(super) struct Done {
     pub(super) next: u64,
     pub(super) answers: Vec<Appended>,
@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Writes the orders and waits for the disk. One answer per append, in order.
+    /// Writes the orders and waits for the disk. Returns one answer per append, in order.
     pub(super) fn write(
         mut self,
         connection: &Connection,
@@ -284,7 +284,8 @@ fn acknowledge(
     Ok(())
 }
 
-/// The answer that a message got, if it is known. A damaged one is not: it is worked out again.
+/// Returns the acknowledgement that a message got, if it is known. A damaged one is not returned: it is
+/// worked out again.
 pub(super) fn acknowledgement(
     connection: &Connection,
     sequence: u64,
@@ -305,7 +306,8 @@ pub(super) fn acknowledgement(
     Ok(found.flatten())
 }
 
-/// Any message with that identity. Most messages have none, and this is all that they cost.
+/// Returns any message with that identity. For most messages there is none, and this query is their whole
+/// cost.
 fn any_with(connection: &Connection, identity: [u8; 8]) -> rusqlite::Result<Option<u64>> {
     let above = [&identity[..], &[0xff; 17][..]].concat();
     connection
@@ -337,9 +339,9 @@ fn repeated_in(
         .optional()
 }
 
-/// Flow, MSH-3, -4 and -10. None for a message without a control id: it can repeat nothing. What is no
-/// message, such as a batch's envelope that does not fit, is known by its bytes: a sender that sends it
-/// again and again needs attention once.
+/// Hashes flow, MSH-3, -4 and -10. Returns none for a message without a control id: it cannot be a repeat.
+/// Bytes that are not a message, such as a batch envelope that does not fit, are identified by their content,
+/// so that a sender that sends them again and again needs attention only once.
 fn identity(entry: &Entry, body: &[u8; 32]) -> Option<[u8; 8]> {
     let header = &entry.header;
     let mut hash = Sha256::new();
@@ -361,7 +363,8 @@ fn identity(entry: &Entry, body: &[u8; 32]) -> Option<[u8; 8]> {
     hash.finalize().first_chunk().copied()
 }
 
-/// What finds the same message of the same sender again; none where nothing tells it from others.
+/// Returns the key that finds the same message of the same sender again; none where nothing distinguishes it
+/// from others.
 pub(super) fn repeat_key(entry: &Entry) -> Option<Vec<u8>> {
     let hash = Sha256::digest(&entry.body).into();
     let identity = identity(entry, &hash)?;

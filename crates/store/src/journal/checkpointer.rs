@@ -1,8 +1,8 @@
-//! Brings write-ahead logs home beside the writer.
+//! Checkpoints write-ahead logs beside the writer.
 //!
-//! SQLite starts a log over only when all of it is home and nobody reads it, which never happens
-//! under load: the writer is always ahead. So this thread does the large part while the writer goes
-//! on, and the writer the small rest between two batches.
+//! SQLite restarts a log only when it is checkpointed completely and has no reader, which never happens under
+//! load: the writer is always ahead. So this thread checkpoints the large part while the writer continues,
+//! and the writer checkpoints the small rest between two batches.
 
 use super::day::{self, DayFile};
 use super::days::Days;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// The thread, as the writer sees it.
+/// The checkpointing thread, as the writer sees it.
 pub(super) struct Checkpointer {
     days: Arc<Days>,
     asked: Option<SyncSender<PathBuf>>,
@@ -46,7 +46,7 @@ impl Checkpointer {
         })
     }
 
-    /// The writer has written: that many bytes are in the log now.
+    /// Takes note of a write: the log now holds `n_bytes`.
     pub(super) fn wrote(&mut self, file: &DayFile, connection: &Connection, n_bytes: u64) {
         if self.running && self.done.swap(false, Ordering::AcqRel) {
             self.running = false;
@@ -77,7 +77,7 @@ fn run(days: &Days, asks: &Receiver<PathBuf>, done: &AtomicBool) {
     let mut open: Option<(PathBuf, Connection)> = None;
     for path in asks {
         if days.stopped().is_some() {
-            // A disk that was full may have room again later.
+            // A disk that was full may have space again later.
             done.store(true, Ordering::Release);
             continue;
         }
@@ -91,7 +91,7 @@ fn run(days: &Days, asks: &Receiver<PathBuf>, done: &AtomicBool) {
         });
         match outcome {
             Ok(connection) => open = Some((path, connection)),
-            // A failed fsync is a failed fsync, whoever called it.
+            // A failed fsync counts as failed, whichever thread called it.
             Err(source) => drop(days.stop(ReadError::File { path, source })),
         }
         done.store(true, Ordering::Release);

@@ -4,16 +4,16 @@
 //!
 //! | table | key | holds |
 //! |---|---|---|
-//! | `entry` | `seq` | what the message says of itself; narrow, so lists scan fast |
+//! | `entry` | `seq` | the message's own header fields; narrow, so lists scan fast |
 //! | `body` | `seq` | the bytes, zstd where that is smaller |
 //! | `acknowledgement` | `seq` | the answer that the sender got |
-//! | `repeat` | – | that a message came again; the bytes did not change |
+//! | `repeat` | – | records that a message arrived again; the bytes did not change |
 //! | `term` | `(kind, value, seq)` | one row per indexed value: `(2, 'MRN0000017', 81)` |
-//! | `minute` | `(minute, flow, rated)` | how many came |
-//! | `journal` | – | whose file it is |
+//! | `minute` | `(minute, flow, rated)` | messages per minute |
+//! | `journal` | – | the journal that the file belongs to |
 //!
-//! A row of `entry` and of `acknowledgement` has a sum of all that it says; those of format 1 have none. The
-//! bytes are checked by `entry.hash`, which every format has.
+//! A row of `entry` and of `acknowledgement` has a checksum over all its columns; rows of format 1 have none.
+//! The bytes are checked by `entry.hash`, which every format has.
 
 use super::error::{OpenError, ReadError};
 use crate::wal;
@@ -54,17 +54,17 @@ ALTER TABLE acknowledgement ADD COLUMN sum INTEGER;
 CREATE TABLE journal(id TEXT NOT NULL) STRICT;"],
 };
 
-/// The tables of a file, and how an older file comes to have them.
+/// The tables of a file, and the steps that migrate an older file to them.
 #[derive(Debug)]
 pub(super) struct Schema {
     /// The newest format.
     pub(super) format: i64,
     pub(super) tables: &'static str,
-    /// From the first format to the second, and so on.
+    /// Migrations: from the first format to the second, and so on.
     pub(super) steps: &'static [&'static str],
 }
 
-/// What a row of `term` indexes. The numbers are in the files: never change one.
+/// The kinds of values that a row of `term` indexes. The numbers are stored in the files: never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Term {
     /// MSH-10.
@@ -83,7 +83,7 @@ pub(super) enum Term {
     Identity = 7,
 }
 
-/// Day and class: orders by day.
+/// A day and a retention class; sorts by day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Name {
     /// `2026-11-23`
@@ -97,13 +97,13 @@ pub(super) struct Name {
 pub(super) struct DayFile {
     pub(super) name: Name,
     pub(super) path: PathBuf,
-    /// The first sequence on disk, `u64::MAX` while there is none.
+    /// The first sequence on disk; `u64::MAX` while there is none.
     pub(super) first: AtomicU64,
-    /// The last sequence on disk, 0 while there is none.
+    /// The last sequence on disk; 0 while there is none.
     pub(super) last: AtomicU64,
-    /// How far the text index has come; `u64::MAX` until it has looked.
+    /// The last sequence in the text index; `u64::MAX` until the indexer has looked.
     pub(super) text_to: AtomicU64,
-    /// Messages by flow, kept for a day that is over.
+    /// Messages by flow, cached for a day that is over.
     pub(super) totals: Mutex<Option<BTreeMap<String, u64>>>,
     readers: Mutex<Vec<Connection>>,
 }
@@ -111,12 +111,12 @@ pub(super) struct DayFile {
 // === impl Name ===
 
 impl Name {
-    /// The UTC day of that instant.
+    /// Returns the UTC day of an instant.
     pub(super) fn day_of(at: Timestamp) -> String {
         at.to_fhir().chars().take(10).collect()
     }
 
-    /// The name in a file name such as `2026-11-23.standard.db`.
+    /// Parses a file name such as `2026-11-23.standard.db`.
     pub(super) fn parse(file_name: &str) -> Option<Self> {
         let (day, class) = file_name.strip_suffix(".db")?.split_once('.')?;
         let day_ok = day.len() == 10 && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
@@ -131,7 +131,7 @@ impl Name {
     }
 }
 
-/// A class is part of a file name, so it may hold little.
+/// Returns true for a valid class. A class is part of a file name, so few characters are allowed.
 pub(super) fn class_is_valid(class: &str) -> bool {
     (1..=32).contains(&class.len())
         && class
@@ -142,7 +142,7 @@ pub(super) fn class_is_valid(class: &str) -> bool {
 // === impl DayFile ===
 
 impl DayFile {
-    /// Opens or makes the file and brings what an earlier run left in its write-ahead log home.
+    /// Opens or creates the file and checkpoints whatever an earlier run left in its write-ahead log.
     pub(super) fn open(directory: &Path, name: Name) -> Result<(Self, Connection), OpenError> {
         let path = directory.join(name.file_name());
         let connection = open_writer(&path, &SCHEMA)?;
@@ -168,7 +168,7 @@ impl DayFile {
         Ok((file, connection))
     }
 
-    /// `2026-11-23.standard.text`, the text index beside it.
+    /// Returns the path of the text index beside the file: `2026-11-23.standard.text`.
     pub(super) fn text_path(&self) -> PathBuf {
         self.path.with_extension("text")
     }
@@ -204,7 +204,7 @@ impl DayFile {
         Ok(answer)
     }
 
-    /// Closes what reads the file, before it is deleted.
+    /// Closes the file's reading connections, before it is deleted.
     pub(super) fn close_readers(&self) {
         self.readers
             .lock()
@@ -213,7 +213,7 @@ impl DayFile {
     }
 }
 
-/// Opens or makes a database for its one writer: full sync, no checkpoint behind the writer's back.
+/// Opens or creates a database for its only writer: full sync, no automatic checkpoint.
 pub(super) fn open_writer(path: &Path, schema: &Schema) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::File {
         path: path.to_owned(),
@@ -264,7 +264,7 @@ pub(super) fn open_writer(path: &Path, schema: &Schema) -> Result<Connection, Op
     Ok(connection)
 }
 
-/// Opens a file that [`DayFile::open`] has seen, for its one writer.
+/// Opens a file that [`DayFile::open`] has opened before, for its only writer.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
     let open = || {
         let connection = Connection::open(path)?;
@@ -277,7 +277,7 @@ pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
     })
 }
 
-/// A connection that cannot write.
+/// Opens a read-only connection.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     wal::may_open(path)?;
@@ -288,7 +288,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Moves the write-ahead log into the file. Being busy is no error: the next one gets further.
+/// Checkpoints the write-ahead log. Busy is not an error: the next checkpoint gets further.
 pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
 }
@@ -303,11 +303,11 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     connection.query_row("PRAGMA wal_autocheckpoint=0", [], |_| Ok(()))?;
-    // A log that has grown is cut to this when it starts over.
+    // A larger log is truncated to this size when it restarts.
     connection.query_row("PRAGMA journal_size_limit=16777216", [], |_| Ok(()))?;
     wal::watch(connection);
     connection.set_prepared_statement_cache_capacity(64);
-    // Closing must not write: after a failed fsync nothing may be tried again.
+    // Closing must not write: after a failed fsync nothing may be retried.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! All files of the journal, and what holds for them together.
+//! All files of the journal, and their shared state.
 
 use super::day::{DayFile, Name};
 use super::error::{OpenError, PruneError, ReadError, WriteError};
@@ -15,32 +15,32 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-/// Room for logs of eight times 16 MB; they are brought home long before.
+/// Room for logs of eight times 16 MB; they are checkpointed long before.
 pub(super) const LOG_REGIONS: u64 = 8;
 
-/// The files of one journal, and its state.
+/// The files of one journal and its state.
 #[derive(Debug)]
 pub(super) struct Days {
     pub(super) directory: PathBuf,
     files: RwLock<BTreeMap<Name, Arc<DayFile>>>,
     /// The last sequence on disk.
     pub(super) last: AtomicU64,
-    /// Sequences up to here are not given any more, whether messages have them or not.
+    /// Sequences up to this one are no longer assigned, whether messages have them or not.
     pub(super) floor: AtomicU64,
     pub(super) identity: Identity,
-    /// The identity was made at this opening, for a journal without any message.
+    /// True if the identity was created at this opening, for a journal without any message.
     pub(super) is_new: bool,
-    /// Files that could not be opened and were moved out of the way at this opening.
+    /// Files that could not be opened and were moved aside at this opening.
     pub(super) set_aside: Vec<PathBuf>,
     pub(super) damage: Damage,
-    /// For the databases that are written in this run; goes after their connections.
+    /// Room for the logs of the databases written in this run; dropped after their connections.
     rooms: Mutex<BTreeMap<PathBuf, Room>>,
     stopped: Mutex<Option<WriteError>>,
     /// Held while the journal is open; another process fails to take it.
     _lock: File,
 }
 
-/// Where the writer goes on.
+/// The point where the writer resumes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Resume {
     pub(super) next: u64,
@@ -113,7 +113,7 @@ impl Days {
         Ok((days, resume))
     }
 
-    /// Takes room beside the log of a database that is written from now on.
+    /// Takes room for the log of a database that is written from now on.
     pub(super) fn take_room(&self, path: &Path, connection: &Connection) {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         if rooms.get(path).is_none_or(|room| !room.is_of(path)) {
@@ -121,7 +121,7 @@ impl Days {
         }
     }
 
-    /// Gives no sequence up to this one any more, also after a restart.
+    /// Stops assigning sequences up to this one, also after a restart.
     pub(super) fn skip_to(&self, sequence: Sequence) -> std::io::Result<()> {
         if self.last.load(Ordering::Acquire) < sequence.get() {
             write_floor(&self.directory, sequence.get())?;
@@ -131,7 +131,7 @@ impl Days {
         Ok(())
     }
 
-    /// Every file, oldest day first.
+    /// Returns every file, oldest day first.
     pub(super) fn all(&self) -> Vec<Arc<DayFile>> {
         self.files
             .read()
@@ -141,7 +141,7 @@ impl Days {
             .collect()
     }
 
-    /// The file that holds that message.
+    /// Returns the files that may hold that message.
     pub(super) fn holding(&self, sequence: Sequence) -> Vec<Arc<DayFile>> {
         self.all()
             .into_iter()
@@ -162,7 +162,7 @@ impl Days {
         files.insert(file.name.clone(), file);
     }
 
-    /// Nothing is written from now on.
+    /// Stops all writing from now on.
     pub(super) fn stop(&self, cause: impl std::error::Error + Send + Sync + 'static) -> WriteError {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let error = stopped.get_or_insert_with(|| {
@@ -172,7 +172,7 @@ impl Days {
         error.clone()
     }
 
-    /// Takes messages again, where it stopped for want of room.
+    /// Accepts messages again if writing stopped because the disk was full.
     pub(super) fn resume(&self) {
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         if stopped.as_ref().is_some_and(WriteError::is_disk_full) {
@@ -188,8 +188,8 @@ impl Days {
             .clone()
     }
 
-    /// Deletes the files of a class whose day lies before `before`'s; gives the messages that went.
-    /// The day that is being written stays.
+    /// Deletes the files of a class whose day is earlier than that of `before`, and returns the messages that
+    /// were deleted. The day that is being written stays.
     pub(super) fn prune(
         &self,
         class: &str,
@@ -219,7 +219,7 @@ impl Days {
     }
 
     fn delete(&self, file: &DayFile) -> Result<(), PruneError> {
-        // The floor first: if every file goes, sequences must not start again.
+        // The floor first: if every file is deleted, sequences must not restart.
         let floor = self.last.load(Ordering::Acquire);
         write_floor(&self.directory, floor).map_err(|source| PruneError {
             path: self.directory.join("floor"),
@@ -272,8 +272,8 @@ fn write_floor(directory: &Path, floor: u64) -> std::io::Result<()> {
     origin::replace(directory, "floor", &floor.to_string())
 }
 
-/// Moves a file that is no database any more out of the way, with what lies beside it. Nothing is deleted:
-/// a backup may bring it back, or a tool parts of it.
+/// Moves a file that is no longer a database aside, together with the files beside it. Nothing is deleted: a
+/// backup may restore it, or a tool may recover parts of it.
 pub(super) fn set_file_aside(path: &Path) -> std::io::Result<PathBuf> {
     let free = |n: u32| {
         let place = PathBuf::from(format!("{}.damaged-{n}", path.display()));
@@ -318,7 +318,7 @@ impl Resume {
     }
 }
 
-/// Opens or makes the file of a day and class.
+/// Opens or creates the file of a day and class.
 pub(super) fn open_day(days: &Days, name: &Name) -> Result<(Arc<DayFile>, Connection), OpenError> {
     if let Some(file) = days.get(name) {
         let connection = day::open_existing(&file.path)?;

@@ -1,35 +1,35 @@
-//! What the journal keeps of one message.
+//! The journal's entries: messages as they are kept.
 
 use crate::sum::Sum;
 use base::Timestamp;
 use bytes::Bytes;
 use std::fmt;
 
-/// A message's place in the journal: counts up over all days and retention classes, has gaps after
-/// a crash, never runs backwards, and is never given twice.
+/// A message's place in the journal. Sequences increase over all days and retention classes, have gaps after
+/// a crash, never go backwards, and are never assigned twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(u64);
 
-/// Bytes to keep, and what they are indexed by.
+/// The bytes to keep, and the values that index them.
 #[derive(Clone)]
 pub struct Entry {
     /// The flow's configured name.
     pub flow: String,
-    /// The connection or file that it came by: `10.0.0.7:4012`.
+    /// The connection or file that the message arrived by: `10.0.0.7:4012`.
     pub connection: String,
-    /// How long it is kept: one journal file per day and class. Lower-case letters, digits, `-`.
+    /// The retention class: one journal file per day and class. Lower-case letters, digits, `-`.
     pub retention: String,
-    /// What the message says of itself. Empty for bytes that are no message.
+    /// The message's own header fields. Empty for bytes that are not a message.
     pub header: Header,
-    /// The bytes as they came, without framing.
+    /// The bytes as they arrived, without framing.
     pub body: Bytes,
-    /// Set where these bytes are no message (noise, a frame over the cap): why they are here.
+    /// Set where the bytes are not a message (noise, a frame over the cap): the reason why they are here.
     pub no_message: Option<String>,
     /// The acknowledgement, where the flow knows it before the message is on disk.
     pub acknowledgement: Option<Acknowledgement>,
 }
 
-/// What a message says of itself, as written, for index and list.
+/// Header fields and identifiers of a message, as written, for index and list.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Header {
     /// MSH-3, whole field.
@@ -46,7 +46,7 @@ pub struct Header {
     pub processing_id: String,
     /// MSH-12.1.
     pub version: String,
-    /// Each PID-3.1, MRG-1.1.
+    /// Each PID-3.1 and MRG-1.1.
     pub patients: Vec<String>,
     /// PV1-19.1.
     pub visit: String,
@@ -63,83 +63,83 @@ pub struct Acknowledgement {
     pub bytes: Bytes,
 }
 
-/// What became of an append. Whatever it is, it is on disk.
+/// The result of an append. In every case it is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Appended {
-    /// A message of its own.
+    /// A new message.
     New {
-        /// Its place.
+        /// The message's place.
         sequence: Sequence,
-        /// When the journal says that it came; never before an earlier message.
+        /// The time of arrival as the journal records it; never before that of an earlier message.
         received: Timestamp,
-        /// An earlier message of the flow with the same MSH-3, -4, -10 and another body (or the same
-        /// body before the window): senders reset their counters.
+        /// An earlier message of the flow with the same MSH-3, -4, -10 and a different body (or the same body
+        /// before the window): senders reset their counters.
         reused_control_id: Option<Sequence>,
     },
-    /// The same MSH-3, -4, -10 and the same body in the same flow within the window. The bytes are
-    /// not kept again; that they came again is.
+    /// The same MSH-3, -4, -10 and the same body in the same flow within the window. The bytes are not kept
+    /// again; the fact that they arrived again is.
     Repeated {
-        /// The message that it repeats.
+        /// The message that this one repeats.
         original: Sequence,
-        /// What was answered then; none where that is not decided, or was lost in a crash.
+        /// The acknowledgement sent then; none where it is not decided yet or was lost in a crash.
         acknowledgement: Option<Acknowledgement>,
     },
 }
 
-/// One message as the journal has it.
+/// One message as the journal holds it.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// All but the bytes.
+    /// Everything but the bytes.
     pub summary: Summary,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Bytes,
     /// The answer that the sender got.
     pub acknowledgement: Option<Acknowledgement>,
-    /// When the same message came again.
+    /// The times at which the same message arrived again.
     pub repeats: Vec<Timestamp>,
 }
 
 /// A line of the message list.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// Its place.
+    /// The message's place.
     pub sequence: Sequence,
-    /// When it came.
+    /// The time of arrival.
     pub received: Timestamp,
     /// The flow's configured name.
     pub flow: String,
-    /// Where it came from.
+    /// The connection or file that the message arrived by.
     pub connection: String,
-    /// What it says of itself.
+    /// The message's own header fields.
     pub header: Header,
-    /// How many bytes came.
+    /// The number of bytes that arrived.
     pub n_bytes: usize,
-    /// Why these bytes are no message.
+    /// The reason why these bytes are not a message.
     pub no_message: Option<String>,
-    /// An earlier message with the same control id and another body.
+    /// An earlier message with the same control id and a different body.
     pub reused_control_id: Option<Sequence>,
-    /// Where it stands.
+    /// The message's state.
     pub state: super::State,
-    /// Why it stands there.
+    /// The reason for the state.
     pub reason: Option<String>,
-    /// How many issues its mapping reported.
+    /// The number of issues that the mapping reported.
     pub n_issues: u32,
-    /// The version of the map set that it went through.
+    /// The version of the map set that mapped the message.
     pub map_version: Option<String>,
 }
 
 // === impl Sequence ===
 
 impl Sequence {
-    /// Before the first message.
+    /// The place before the first message.
     pub const ZERO: Self = Self(0);
 
-    /// From its number, as in a URL.
+    /// Makes a sequence from its number, as in a URL.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// Returns the number.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -154,7 +154,7 @@ impl fmt::Display for Sequence {
 // === impl Acknowledgement ===
 
 impl Acknowledgement {
-    /// The sum of its row.
+    /// Returns the checksum of the acknowledgement's row.
     pub(super) fn sum(&self, sequence: u64) -> i64 {
         let sum = Sum::new(2).number(sequence as i64);
         sum.bytes(self.code.as_bytes()).bytes(&self.bytes).value()
@@ -164,12 +164,12 @@ impl Acknowledgement {
 // === impl Summary ===
 
 impl Summary {
-    /// True where the entry is not as it was written: nothing of it is told.
+    /// Returns true if the entry is not as it was written: none of its content is shown.
     pub fn is_damaged(&self) -> bool {
         self.flow.is_empty() && self.reason.as_deref() == Some(DAMAGED)
     }
 
-    /// What is shown of an entry that is damaged: its place, and that a person has to look.
+    /// Returns a placeholder for a damaged entry: its place, and that a person has to look at it.
     pub(super) fn damaged(sequence: Sequence) -> Self {
         Self {
             sequence,
@@ -188,11 +188,11 @@ impl Summary {
     }
 }
 
-/// The reason beside a message whose bytes or entry are not as they were written.
+/// The reason shown for a message whose bytes or entry are not as they were written.
 pub const DAMAGED: &str = "damaged";
 
-/// The sum of an entry's row: sequence, received time and size; its texts in the order of their columns; why
-/// it is no message; whose control id it reuses.
+/// Returns the checksum of an entry's row: sequence, time of arrival and size; its texts in column order; the
+/// reason why it is not a message; the message whose control id it reuses.
 pub(super) fn sum(
     (sequence, received, n_bytes): (u64, i64, i64),
     texts: [&str; 12],
@@ -212,7 +212,7 @@ pub(super) fn sum(
         .value()
 }
 
-// === impl Debug: nothing here prints what a message says of a patient ===
+// === impl Debug: nothing here prints a message's data about a patient ===
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,7 +241,7 @@ impl fmt::Debug for Acknowledgement {
     }
 }
 
-/// Between values of one column; HL7 v2 text holds no control characters below CR that mean text.
+/// Separator between the values of one column; HL7 v2 text holds no meaningful control characters below CR.
 const UNIT: &str = "\u{1f}";
 
 pub(super) fn join(values: &[String]) -> String {

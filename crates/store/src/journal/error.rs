@@ -1,4 +1,4 @@
-//! What can go wrong, one type per operation.
+//! The journal's errors, one type per operation.
 
 use super::pending::WriterGone;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// The journal could not be opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory cannot be made, read or written.
+    /// The directory cannot be created, read or written.
     #[error("cannot use journal directory `{path}`")]
     Directory {
         /// The directory.
@@ -15,23 +15,23 @@ pub enum OpenError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another process has it open.
+    /// Another process has the directory open.
     #[error("journal directory `{path}` is in use by another process")]
     InUse {
         /// The directory.
         path: PathBuf,
     },
-    /// A newer version of Causeway wrote it.
+    /// A newer version of Causeway wrote the file.
     #[error("`{path}` has format {found}, this version of Causeway reads up to {known}")]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The file's format.
         found: i64,
-        /// Ours.
+        /// The newest format that this version reads.
         known: i64,
     },
-    /// The file is no journal file, or is damaged.
+    /// The file is not a journal file, or is damaged.
     #[error("cannot open `{path}`")]
     File {
         /// The file.
@@ -47,21 +47,21 @@ pub enum OpenError {
 /// The write is not known to be on disk. Do not acknowledge.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
-    /// An earlier or this write failed; nothing is written until a restart, or on a full disk until
-    /// [`Journal::resume`](super::Journal::resume). Reads go on.
+    /// This write or an earlier one failed. Nothing is written until a restart or, on a full disk, until
+    /// [`Journal::resume`](super::Journal::resume). Reads continue.
     #[error("the journal stopped taking messages after a failed write{}", if self.is_disk_full() {
         ": no space is left; free some, and it goes on by itself"
     } else {
         "; repair the disk, then start again"
     })]
     Stopped(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// More is queued than memory should hold.
+    /// The queue holds as many bytes as it may.
     #[error("the journal's queue is full")]
     Overloaded,
-    /// More bytes than one entry may hold.
+    /// The message is larger than an entry may be.
     #[error("a message of {0} bytes is too large for the journal")]
     TooLarge(usize),
-    /// The retention class is no file name of ours.
+    /// The retention class is not valid in a file name.
     #[error("retention class `{0}`: use 1 to 32 of a-z, 0-9, `-`")]
     Retention(String),
     /// The journal is closing.
@@ -72,7 +72,7 @@ pub enum WriteError {
 /// A read failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The database said no.
+    /// The database reported an error.
     #[error("cannot read `{path}`")]
     File {
         /// The file.
@@ -88,7 +88,7 @@ pub enum ReadError {
         /// The cause.
         source: std::io::Error,
     },
-    /// What was read is not what was written.
+    /// The bytes read are not those that were written.
     #[error(
         "message {sequence} is damaged in `{path}` and is not given out; run `causeway verify`, then restore the \
          file from a backup or let the sender send the message again"
@@ -104,7 +104,7 @@ pub enum ReadError {
 // === impl ReadError ===
 
 impl ReadError {
-    /// True where the file is not as it was written; the disk itself answers.
+    /// Returns true if the file is not as it was written, although the disk itself responds.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
@@ -114,7 +114,7 @@ impl ReadError {
     }
 }
 
-/// Pruning failed part of the way; what was deleted is gone, the rest is whole.
+/// Pruning failed part way: deleted files are gone, the others are intact.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot delete `{path}`")]
 pub struct PruneError {
@@ -127,8 +127,8 @@ pub struct PruneError {
 // === impl WriteError ===
 
 impl WriteError {
-    /// True where the cause is a full disk: a write that failed for want of room left nothing behind
-    /// and may be tried again. SQLite never says so of an `fsync`.
+    /// Returns true if the cause is a full disk: a write that failed for lack of space left nothing behind
+    /// and may be retried. SQLite never reports this for an `fsync`.
     pub fn is_disk_full(&self) -> bool {
         let Self::Stopped(cause) = self else {
             return false;

@@ -1,10 +1,10 @@
-//! The queue in front of a writer thread. Group commit needs no more than this: a batch is what
-//! queued up while the last one was on its way to the disk.
+//! The queue in front of a writer thread. Group commit needs only this: a batch is everything that queued up
+//! while the last one was being written to disk.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Orders for one writer, in order.
+/// The orders for one writer, first in, first out.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
     queue: Mutex<Queue<T>>,
@@ -20,10 +20,10 @@ struct Queue<T> {
     closed: bool,
 }
 
-/// Why an order was not taken. It comes back with it.
+/// The reason why an order was refused, with the order itself.
 #[derive(Debug)]
 pub(crate) enum Refused<T> {
-    /// More than `max_bytes` wait already.
+    /// More than `max_bytes` are queued already.
     Full(T),
     /// The writer is closing.
     Closed(T),
@@ -46,18 +46,18 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// An order that somebody waits for.
+    /// Queues an order that a caller waits for.
     pub(crate) fn push(&self, order: T, n_bytes: usize) -> Result<(), Refused<T>> {
         self.add(order, n_bytes, true)
     }
 
-    /// An order that may wait for the next batch.
+    /// Queues an order that may wait for the next batch.
     pub(crate) fn push_lazy(&self, order: T, n_bytes: usize) -> Result<(), Refused<T>> {
         self.add(order, n_bytes, false)
     }
 
-    /// Blocks until there is something to do: all that waits. Lazy orders alone wait up to
-    /// `linger` for company. None once closed and empty.
+    /// Blocks until there is work, and returns everything that is queued. Lazy orders alone wait up to
+    /// `linger` for others. None once closed and empty.
     pub(crate) fn take(&self, linger: Duration) -> Option<Vec<T>> {
         let mut queue = self.lock();
         while queue.orders.is_empty() {
@@ -82,7 +82,7 @@ impl<T> Inbox<T> {
         Some(std::mem::replace(&mut queue.orders, next))
     }
 
-    /// The same, or nothing after `limit`.
+    /// Like [`take`](Self::take), but returns nothing after `limit`.
     pub(crate) fn take_within(&self, limit: Option<Duration>, linger: Duration) -> Option<Vec<T>> {
         if let Some(limit) = limit {
             let waits = |queue: &mut Queue<T>| queue.orders.is_empty() && !queue.closed;
@@ -97,7 +97,7 @@ impl<T> Inbox<T> {
         self.take(linger)
     }
 
-    /// Takes no more; what is in is still done.
+    /// Accepts no more orders; the queued ones are still done.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
@@ -111,7 +111,7 @@ impl<T> Inbox<T> {
         if !queue.orders.is_empty() && self.max_bytes < queue.n_bytes.saturating_add(n_bytes) {
             return Err(Refused::Full(order));
         }
-        // The writer sleeps only while nothing (urgent) is there: wake it once per batch.
+        // The writer sleeps only while no (urgent) order is queued: wake it once per batch.
         let wake = queue.orders.is_empty() || (urgent && !queue.urgent);
         queue.orders.push(order);
         queue.n_bytes += n_bytes;

@@ -1,19 +1,19 @@
-//! Large bodies on their way into a day's file and out of it.
+//! Writes and reads large bodies in a day's file, piece by piece.
 //!
 //! Invariants:
-//! - a body is in memory once, with whoever sent it or asked for it: SQLite would bind a copy of it
-//!   and make a row of another, so that it is written and read piece by piece;
-//! - on disk nothing differs: it is the row that a small body has.
+//! - a body is in memory once, in the hands of its sender or reader: SQLite would bind one copy and build the
+//!   row from another, so a large body is written and read piece by piece;
+//! - on disk nothing differs: the row is the same as that of a small body.
 
 use rusqlite::blob::Blob;
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row, ToSql, params};
 
-/// From here on a body goes piece by piece: a smaller one is copied sooner than it is written twice.
+/// The size from which a body goes piece by piece: copying a smaller one is faster than writing it twice.
 const LARGE: usize = 4 << 20;
-/// One piece: some of the writer's page cache, which is 8 MB.
+/// The size of one piece: a part of the writer's page cache, which is 8 MB.
 const PIECE: usize = 1 << 20;
 
-/// Keeps a body under its message's number, in the transaction that is open.
+/// Stores a body under its message's number, in the open transaction.
 pub(super) fn write(
     connection: &Connection,
     sequence: u64,
@@ -36,7 +36,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// How a body is stored, and its bytes as stored; none where there is no such message.
+/// Returns a body's coding and its stored bytes; none if there is no such message.
 pub(super) fn read(
     connection: &Connection,
     sequence: u64,
@@ -44,13 +44,14 @@ pub(super) fn read(
     read_up_to(connection, sequence, usize::MAX)
 }
 
-/// The same; of a large body that is stored as it came no more than its first `most` bytes.
+/// Like [`read`], but returns no more than the first `most` bytes of a large body that is stored
+/// uncompressed.
 pub(super) fn read_up_to(
     connection: &Connection,
     sequence: u64,
     most: usize,
 ) -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
-    // `length` looks at the row's head alone.
+    // `length` reads only the row's header.
     let mut select = connection.prepare_cached(
         "SELECT coding, length(bytes), CASE WHEN length(bytes) < ?2 THEN bytes END
          FROM body WHERE seq = ?1",

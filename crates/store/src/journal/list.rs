@@ -3,7 +3,7 @@
 use super::{Sequence, State, Summary};
 use base::Timestamp;
 
-/// Which messages. An empty filter takes all; each field narrows.
+/// Selects messages. An empty filter selects all; each field narrows the selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// The flow's name.
@@ -18,40 +18,40 @@ pub struct Filter {
     pub visit: Option<String>,
     /// Any of the message's order numbers.
     pub accession: Option<String>,
-    /// Where it stands.
+    /// The message's state.
     pub state: Option<State>,
-    /// The same for several: it stands in one of these. Empty takes all.
+    /// Several states, any of which matches. Empty matches all.
     pub any_of: Vec<State>,
-    /// Why it stands there: the first entry of [`Summary::reason`] (up to `; `), or else of
-    /// [`Summary::no_message`]; empty for those that have no reason.
+    /// The reason for the state: the first entry of [`Summary::reason`] (up to `; `), or else of
+    /// [`Summary::no_message`]; empty for messages without a reason.
     pub reason: Option<String>,
-    /// Only those whose mapping reported issues.
+    /// Only messages whose mapping reported issues.
     pub has_issues: bool,
     /// Received at or after.
     pub from: Option<Timestamp>,
     /// Received before.
     pub until: Option<Timestamp>,
-    /// Words in the raw text; the index over it is built behind.
+    /// Words in the raw text; its index is built behind the writes.
     pub text: Option<String>,
 }
 
-/// Which part of the answer.
+/// The part of the result to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Only messages before this one: the `next` of the page before.
+    /// Only messages before this one: the `next` of the previous page.
     pub before: Option<Sequence>,
-    /// At most so many.
+    /// The largest number of rows.
     pub limit: usize,
 }
 
-/// One page.
+/// One page of the result.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// Newest first.
     pub rows: Vec<Summary>,
-    /// Ask with this for the next page; none at the end. A page may be short and have a next one:
-    /// a search that finds little gives back after a bounded amount of work.
+    /// The position to ask for the next page; none at the end. A page may be short and still have a next one:
+    /// a search that finds little returns after a bounded amount of work.
     pub next: Option<Sequence>,
-    /// How many messages the text index is behind, where the filter asks for text.
+    /// The number of messages that the text index is behind, if the filter asks for text.
     pub text_lag: Option<u64>,
 }

@@ -1,14 +1,13 @@
-//! Every message's bytes, on disk before anybody is told so.
+//! Stores every message's bytes on disk before anyone is told that they arrived.
 //!
 //! Invariants:
-//! - an [`Appended`] is given only after `fsync` returned for the bytes that it speaks of;
-//! - a [`Sequence`] is given once, in the order of [`Journal::append`], over days, classes and restarts;
-//! - received times never run backwards, whatever the clock does;
-//! - after a failed write nothing is written until a restart, and no `fsync` is tried twice;
-//!   reads go on;
-//! - a message is given out as it came or not at all: bytes and entry are checked when they are read;
-//! - the ledger (`flow.db`) can be thrown away: [`Journal::reconcile`] makes it again from the
-//!   journal and the chart.
+//! - an [`Appended`] is returned only after `fsync` has returned for its bytes;
+//! - a [`Sequence`] is assigned once, in the order of [`Journal::append`], over days, classes and restarts;
+//! - times of arrival never go backwards, whatever the clock does;
+//! - after a failed write nothing is written until a restart, and no `fsync` is retried; reads continue;
+//! - a message is returned as it arrived or not at all: bytes and entry are checked when they are read;
+//! - the ledger (`flow.db`) can be discarded: [`Journal::reconcile`] rebuilds it from the journal and the
+//!   chart.
 
 mod alike;
 mod batch;
@@ -61,27 +60,27 @@ use std::time::Duration;
 use text::Bell;
 use writer::{Order, Prepared, Writer};
 
-/// More bytes than this never wait in memory for the disk.
+/// The largest number of bytes that wait in memory for the disk.
 const MAX_QUEUED_BYTES: usize = 256 << 20;
-/// No entry is larger.
+/// The largest entry.
 const MAX_BODY: usize = 256 << 20;
-/// No larger body is compressed.
+/// The largest body that is compressed.
 const MAX_COMPRESSED: usize = 1 << 20;
 
-/// How a journal behaves.
+/// The options of a journal.
 #[derive(Clone)]
 pub struct Options {
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The same message within this time is a repeat.
+    /// The duplicate window: the same message within this time is a repeat.
     pub duplicate_window: Duration,
-    /// Whether to index the raw text behind the writes.
+    /// True if the raw text is indexed, behind the writes.
     pub text_index: bool,
-    /// A write-ahead log of about this size is brought home.
+    /// The approximate size at which a write-ahead log is checkpointed.
     pub checkpoint_bytes: u64,
 }
 
-/// The journal of one data directory. A clone is another handle on the same one.
+/// The journal of one data directory. A clone is another handle to the same journal.
 #[derive(Clone)]
 pub struct Journal {
     inner: Arc<Inner>,
@@ -95,12 +94,12 @@ struct Inner {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What the chart knows of a message that is in it.
+/// The chart's record of a message that it has applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The version of the map set that put it there.
+    /// The version of the map set that applied it.
     pub map_version: String,
-    /// What a person has to look at in it.
+    /// Points in it that a person has to look at.
     pub concerns: Option<String>,
 }
 
@@ -109,7 +108,7 @@ pub struct Applied {
 pub struct Unprocessed {
     /// The message.
     pub sequence: Sequence,
-    /// Its flow.
+    /// The message's flow.
     pub flow: String,
 }
 
@@ -129,7 +128,7 @@ impl Default for Options {
 // === impl Journal ===
 
 impl Journal {
-    /// Opens or makes the journal in `directory` (`journal/*.db` and `flow.db`).
+    /// Opens or creates the journal in `directory` (`journal/*.db` and `flow.db`).
     #[expect(
         clippy::needless_pass_by_value,
         reason = "like every other store's `open`"
@@ -165,7 +164,7 @@ impl Journal {
         })
     }
 
-    /// Keeps a message. The answer comes after its `fsync`.
+    /// Appends a message. The answer arrives after its `fsync`.
     pub fn append(&self, entry: Entry) -> Pending<Appended, WriteError> {
         if let Some(error) = self.stopped() {
             return Pending::ready(Err(error));
@@ -190,18 +189,18 @@ impl Journal {
         }
     }
 
-    /// Keeps the acknowledgement of a message, with the next batch. For flows that answer only
-    /// after mapping; others give it with the [`Entry`].
+    /// Stores the acknowledgement of a message, with the next batch. For flows that answer only after
+    /// mapping; others pass it with the [`Entry`].
     pub fn acknowledged(&self, sequence: Sequence, acknowledgement: Acknowledgement) {
         let n_bytes = acknowledgement.bytes.len() + 128;
         let order = Order::Acknowledge(sequence, acknowledgement);
-        // Only a repeat would miss it, and then it is worked out again.
+        // Only a repeat would need it, and then it is worked out again.
         if self.inner.inbox.push_lazy(order, n_bytes).is_err() {
             tracing::warn!("journal takes no more acknowledgements");
         }
     }
 
-    /// One message.
+    /// Reads one message.
     pub fn read(&self, sequence: Sequence) -> Result<Option<Stored>, ReadError> {
         for file in self.days().holding(sequence) {
             let found = file.read(|connection| {
@@ -240,9 +239,9 @@ impl Journal {
         Ok(None)
     }
 
-    /// Messages after `after` that nobody has processed, oldest first: the journal minus what the
-    /// ledger knows as done, held and parked ones included in what is done. At most `limit`; ask
-    /// again with the last one until it is empty. Bytes that are no message are not in it.
+    /// Returns unprocessed messages after `after`, oldest first: the journal minus the messages that the
+    /// ledger records as done, which include held and parked ones. Returns at most `limit`; call again with
+    /// the last one until the result is empty. Bytes that are not a message are left out.
     pub fn unprocessed(
         &self,
         after: Sequence,
@@ -251,7 +250,7 @@ impl Journal {
         let mut open = Vec::new();
         let mut files = self.days().all();
         files.retain(|file| after.get() < file.last.load(Ordering::Acquire));
-        // Files of one day interleave, so each gives its first ones and the sort decides.
+        // The files of one day interleave, so each gives its first messages and the sort decides.
         let mut days = files.chunk_by(|one, other| one.name.day == other.name.day);
         while let (true, Some(day)) = (open.len() < limit, days.next()) {
             let mut found = Vec::new();
@@ -268,9 +267,9 @@ impl Journal {
         Ok(open)
     }
 
-    /// Messages by flow and state.
+    /// Counts messages by flow and state.
     pub fn counts(&self) -> Result<Vec<Count>, ReadError> {
-        // The ledger first: what moves on in between counts as received, and none is missed.
+        // The ledger first: a message that moves on in between counts as received, and none is missed.
         let mut counts = self.inner.ledger.counts()?;
         counts.retain(|count| count.state != State::Received);
         let mut received = self.totals()?;
@@ -289,7 +288,7 @@ impl Journal {
         Ok(counts)
     }
 
-    /// What happened in each minute from `from` to before `until`.
+    /// Returns the rates of each minute from `from` to before `until`.
     pub fn rates(&self, from: Timestamp, until: Timestamp) -> Result<Vec<Rate>, ReadError> {
         let minute = |at: Timestamp| at.micros().div_euclid(60_000_000);
         let (first, last) = (Name::day_of(from), Name::day_of(until));
@@ -305,24 +304,24 @@ impl Journal {
         Ok(rates)
     }
 
-    /// The last message on disk.
+    /// Returns the last message on disk.
     pub fn last(&self) -> Sequence {
         Sequence::new(self.days().last.load(Ordering::Acquire))
     }
 
-    /// Why the journal stopped taking messages, if it did.
+    /// Returns the reason why the journal stopped accepting messages, if it did.
     pub fn stopped(&self) -> Option<WriteError> {
         self.days().stopped()
     }
 
-    /// Takes messages again after a full disk; does nothing where it stopped for another reason.
-    /// Where there is no room after all, the next write stops it again.
+    /// Accepts messages again after a full disk; does nothing if writing stopped for another reason. If there
+    /// is still no space, the next write stops it again.
     pub fn resume(&self) {
         self.days().resume();
         self.ledger().resume();
     }
 
-    /// How many messages the text index is behind.
+    /// Returns the number of messages that the text index is behind.
     pub fn text_lag(&self) -> u64 {
         let lag = |file: &Arc<DayFile>| {
             let (first, last) = (
@@ -340,12 +339,12 @@ impl Journal {
         self.days().all().iter().map(lag).sum()
     }
 
-    /// Deletes the files of a retention class whose day lies before `before`'s; how many. The
-    /// newest file of a class stays.
+    /// Deletes the files of a retention class whose day is earlier than that of `before`, and returns their
+    /// number. The newest file of a class stays.
     pub fn prune(&self, retention: &str, before: Timestamp) -> Result<usize, PruneError> {
         let (n_files, gone) = self.days().prune(retention, before)?;
         for gone in gone.chunks(1_000) {
-            // What stays behind in the ledger is only untidy: it names no message that can be read.
+            // A leftover in the ledger is only untidy: it names no message that can be read.
             let forgotten = self
                 .inner
                 .ledger
@@ -357,27 +356,28 @@ impl Journal {
         Ok(n_files)
     }
 
-    /// The queues and states.
+    /// Returns the ledger, with the queues and states.
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger
     }
 
-    /// Whose journal it is.
+    /// Returns the journal's identity.
     pub fn identity(&self) -> &Identity {
         &self.days().identity
     }
 
-    /// True where it was made at this opening: it has no message, and no earlier one is known.
+    /// Returns true if the journal was created at this opening: it has no message, and no earlier one is
+    /// known.
     pub fn is_new(&self) -> bool {
         self.days().is_new
     }
 
-    /// Files that were no journal files any more when it was opened, and lie beside it now.
+    /// Returns the files that were no longer journal files at this opening and were moved aside.
     pub fn set_aside(&self) -> &[PathBuf] {
         &self.days().set_aside
     }
 
-    /// Gives no sequence up to this one any more: others remember messages that are lost here.
+    /// Stops assigning sequences up to this one: other stores remember messages that are lost here.
     pub fn skip_to(&self, sequence: Sequence) -> Result<(), ReadError> {
         let skipped = self.days().skip_to(sequence);
         skipped.map_err(|source| ReadError::Directory {
@@ -386,15 +386,15 @@ impl Journal {
         })
     }
 
-    /// How far chart and ledger were when somebody looked last.
+    /// Returns the last remembered position of the chart or the ledger.
     pub fn seen(&self, what: &str) -> Option<Position> {
         let seen = origin::seen(&self.days().directory).unwrap_or_default();
         let mut found = seen.into_iter().filter(|(known, _)| known == what);
         found.next().map(|(_, position)| position)
     }
 
-    /// Remembers how far the chart is, and the ledger: in the journal both, in the ledger the chart. On disk
-    /// when it returns.
+    /// Remembers the positions of the chart and the ledger: both in the journal, the chart's also in the
+    /// ledger. On disk when it returns.
     pub fn remember(&self, chart: &Position) -> Result<(), ReadError> {
         let ledger = self.ledger().position();
         origin::remember(
@@ -405,7 +405,7 @@ impl Journal {
         Ok(())
     }
 
-    /// What reading found damaged.
+    /// Returns the damage that reads found.
     pub fn damage(&self) -> &Damage {
         &self.days().damage
     }
@@ -423,7 +423,7 @@ impl Journal {
         &self.inner.days
     }
 
-    /// Repeats stand in the file of the day on which they came.
+    /// Returns the times of a message's repeats, which are in the file of the day on which they arrived.
     fn repeats(&self, file: &DayFile, sequence: Sequence) -> Result<Vec<Timestamp>, ReadError> {
         let mut repeats = Vec::new();
         for later in self.days().all() {
@@ -434,7 +434,7 @@ impl Journal {
         Ok(repeats)
     }
 
-    /// Messages by flow. A day that is over is counted once.
+    /// Counts messages by flow. A day that is over is counted once.
     fn totals(&self) -> Result<BTreeMap<String, u64>, ReadError> {
         let mut totals = BTreeMap::new();
         let files = self.days().all();
@@ -524,7 +524,8 @@ fn unprocessed_in(
     rows.collect()
 }
 
-/// What can be done on the caller's thread is done there: the one writer is what all wait for.
+/// Prepares an entry on the caller's thread as far as possible, because every caller waits for the one
+/// writer.
 fn prepare(entry: Entry) -> Prepared {
     let hash = Sha256::digest(&entry.body).into();
     let compressed = compress(&entry.body);
@@ -537,7 +538,7 @@ fn prepare(entry: Entry) -> Prepared {
     }
 }
 
-/// zstd where it pays: not for what is tiny, nor for what is so large that it would hold up others.
+/// Compresses with zstd where it pays: not tiny bodies, nor those so large that others would have to wait.
 fn compress(body: &[u8]) -> Option<Vec<u8>> {
     thread_local! {
         static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
@@ -552,7 +553,7 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The bytes as they came, unchecked.
+/// Decodes the bytes as they arrived, unchecked.
 fn unpack(coding: i64, stored: Vec<u8>) -> Option<Vec<u8>> {
     match coding {
         0 => Some(stored),
@@ -561,7 +562,7 @@ fn unpack(coding: i64, stored: Vec<u8>) -> Option<Vec<u8>> {
     }
 }
 
-/// The bytes as they came; none where they are not those that were hashed then.
+/// Decodes the bytes as they arrived; none if they do not match the hash taken then.
 fn body_of(coding: i64, stored: Vec<u8>, hash: &[u8]) -> Option<Vec<u8>> {
     let body = unpack(coding, stored)?;
     (Sha256::digest(&body)[..] == *hash).then_some(body)
@@ -569,7 +570,7 @@ fn body_of(coding: i64, stored: Vec<u8>, hash: &[u8]) -> Option<Vec<u8>> {
 
 fn decompress(stored: &[u8]) -> Option<Vec<u8>> {
     thread_local! {
-        // Making a context, or room for the largest body, takes longer than a message.
+        // Creating a context, or a buffer for the largest body, takes longer than decompressing a message.
         static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
             RefCell::new(zstd::bulk::Decompressor::new().ok());
     }

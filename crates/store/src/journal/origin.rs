@@ -1,8 +1,8 @@
-//! Whose journal it is, and what it remembers of the stores beside it.
+//! The journal's identity, and what it remembers of the stores beside it.
 //!
-//! `journal/id` names the journal; each day's file names it too, so that the one file may be lost.
-//! `journal/seen` says how far chart and ledger were when somebody looked last, so that an older copy of
-//! either, or of both, is known for what it is.
+//! `journal/id` names the journal; each day's file names it too, so that `journal/id` may be lost.
+//! `journal/seen` records the last known positions of chart and ledger, so that an older copy of either, or
+//! of both, is recognized.
 
 use super::day::DayFile;
 use super::error::{OpenError, ReadError};
@@ -15,7 +15,7 @@ use std::path::Path;
 const ID: &str = "id";
 const SEEN: &str = "seen";
 
-/// The journal's own identity, and whether it was made just now for a journal without any message.
+/// Returns the journal's identity, and whether it was just created for a journal without any message.
 pub(super) fn identity(
     directory: &Path,
     files: &[(DayFile, Connection)],
@@ -39,7 +39,7 @@ pub(super) fn identity(
     Ok((identity, is_new))
 }
 
-/// The identity that is written in a folder.
+/// Reads the identity from a folder.
 pub(super) fn written(directory: &Path) -> Option<Identity> {
     let text = read(&directory.join(ID)).ok()??;
     Identity::parse(&text)
@@ -63,7 +63,7 @@ fn named_in(connection: &Connection) -> Option<Identity> {
     Identity::parse(&text?)
 }
 
-/// What the journal remembers of the chart and of the ledger.
+/// Reads the remembered positions of the chart and the ledger.
 pub(super) fn seen(directory: &Path) -> io::Result<Vec<(String, Position)>> {
     let text = read(&directory.join(SEEN))?.unwrap_or_default();
     let line = |line: &str| {
@@ -76,7 +76,7 @@ pub(super) fn seen(directory: &Path) -> io::Result<Vec<(String, Position)>> {
     Ok(text.lines().filter_map(line).collect())
 }
 
-/// Remembers them, on disk.
+/// Remembers the positions, on disk.
 pub(super) fn remember(directory: &Path, all: &[(&str, &Position)]) -> Result<(), ReadError> {
     let line = |(what, at): &(&str, &Position)| format!("{what} {} {}\n", at.identity, at.mark);
     let text: String = all.iter().map(line).collect();
@@ -94,7 +94,7 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// In one step and on disk.
+/// Replaces a file atomically and durably.
 pub(super) fn replace(directory: &Path, name: &str, text: &str) -> io::Result<()> {
     let (path, draft) = (directory.join(name), directory.join(format!("{name}.new")));
     let mut file = File::create(&draft)?;

@@ -1,4 +1,4 @@
-//! An answer that comes once the bytes are on disk.
+//! An answer that arrives once the bytes are on disk.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use tokio::sync::oneshot;
 
-/// An answer that comes once the bytes are on disk: `.await` it, or [`wait`](Self::wait) for it.
+/// An answer that arrives once the bytes are on disk: `.await` it, or call [`wait`](Self::wait).
 ///
-/// Dropping it forgets the answer, not the write.
+/// Dropping it discards the answer, not the write.
 #[derive(Debug)]
 #[must_use = "dropping it forgets whether the write reached the disk"]
 pub struct Pending<T, E>(oneshot::Receiver<Result<T, E>>);
 
-/// What the writer keeps to answer with.
+/// The writer's end, which gives the answer.
 #[derive(Debug)]
 pub(crate) struct Promise<T, E>(oneshot::Sender<Result<T, E>>);
 
@@ -25,13 +25,13 @@ pub struct WriterGone;
 
 struct Unpark(Thread);
 
-/// A promise and the answer that it will give.
+/// Makes a promise and the answer that it will give.
 pub(crate) fn promise<T, E>() -> (Promise<T, E>, Pending<T, E>) {
     let (sender, receiver) = oneshot::channel();
     (Promise(sender), Pending(receiver))
 }
 
-/// Blocks this thread until the future is ready. What the future waits for runs elsewhere.
+/// Blocks this thread until the future is ready. The work that it waits for runs elsewhere.
 pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -47,7 +47,7 @@ pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
 // === impl Promise ===
 
 impl<T, E> Promise<T, E> {
-    /// Answers. Nobody may be listening any more, and that is fine.
+    /// Sends the answer. If nobody listens any more, that is fine.
     pub(crate) fn keep(self, answer: Result<T, E>) {
         let _ = self.0.send(answer);
     }
@@ -56,7 +56,7 @@ impl<T, E> Promise<T, E> {
 // === impl Pending ===
 
 impl<T, E> Pending<T, E> {
-    /// An answer that is there already.
+    /// Makes an answer that is available already.
     pub(crate) fn ready(answer: Result<T, E>) -> Self {
         let (promise, pending) = promise();
         promise.keep(answer);
@@ -65,7 +65,7 @@ impl<T, E> Pending<T, E> {
 }
 
 impl<T, E: From<WriterGone>> Pending<T, E> {
-    /// Blocks this thread until the answer is there. Not for async tasks: `.await` there.
+    /// Blocks this thread until the answer arrives. Not for async tasks: use `.await` there.
     pub fn wait(self) -> Result<T, E> {
         wait_for(self)
     }

@@ -1,10 +1,10 @@
-//! Makes the ledger's states again: the journal says what came, the chart what was applied.
+//! Rebuilds the ledger's states: the journal knows what arrived, the chart what was applied.
 //!
 //! Invariants:
-//! - what is in the chart is *mapped*, what is not is not, whatever the ledger said;
-//! - a person's decision that the ledger still knows (held, skipped) stays;
-//! - where the ledger lost its memory, nothing older than what the chart has is applied by itself: somebody
-//!   may have held or skipped it, so it is *held*, and a person says.
+//! - a message in the chart is *mapped*, any other is not, whatever the ledger said;
+//! - a person's decision that the ledger still records (held, skipped) stays;
+//! - where the ledger lost its records, no message older than the chart's newest is applied automatically: a
+//!   person may have held or skipped it, so it is *held* until a person decides.
 
 use super::error::{ReadError, WriteError};
 use super::ledger::Order;
@@ -17,52 +17,52 @@ use std::sync::atomic::Ordering;
 /// Messages per transaction.
 const STEP: usize = 1_000;
 
-/// What is not known of messages that the ledger does not have.
+/// The doubt about messages that the ledger does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// Nothing was lost: they wait to be processed.
     None,
-    /// The ledger lost what it knew. Up to this message somebody may have decided; later ones wait to be
-    /// processed.
+    /// The ledger lost its records. A person may have decided about messages up to this one; later ones wait
+    /// to be processed.
     UpTo(Sequence),
 }
 
-/// What was changed.
+/// The changes that a reconciliation made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Messages that the chart has and the ledger did not have as mapped.
+    /// Messages in the chart that the ledger did not record as mapped.
     pub n_mapped: u64,
-    /// Messages that the ledger had as mapped and the chart does not have: they are received again.
+    /// Messages that the ledger recorded as mapped and the chart does not have: they are received again.
     pub n_again: u64,
-    /// Messages that somebody may have decided about: they are held.
+    /// Messages that a person may have decided about: they are held.
     pub n_held: u64,
-    /// Messages that the ledger knew and the journal does not have any more.
+    /// Messages that the ledger knew and the journal no longer has.
     pub n_gone: u64,
 }
 
-/// What the journal knows of a message without the ledger.
+/// The journal's knowledge of a message without the ledger.
 struct Known {
     sequence: Sequence,
     flow: String,
     no_message: Option<String>,
     state: Option<i64>,
-    /// Some maps took it into the chart.
+    /// True if some version of the maps applied it to the chart.
     was_applied: bool,
 }
 
-/// Whether the chart has a message.
+/// Asks the chart for a message.
 type Ask<'a> = &'a mut dyn FnMut(Sequence) -> Result<Option<Applied>, ReadError>;
 
 impl Journal {
-    /// Forgets where every message stands, before [`reconcile`](Self::reconcile): the ledger is another
-    /// journal's.
+    /// Discards every message's state, before [`reconcile`](Self::reconcile): the ledger belongs to another
+    /// journal.
     pub fn forget_states(&self) -> Result<(), WriteError> {
         self.ledger().order(Order::Clear).wait()
     }
 
-    /// Makes the states of the ledger agree with the journal and with what the chart has applied. Messages
-    /// that are not in the chart are unprocessed afterwards, unless there is doubt. Call it before anything
-    /// is processed.
+    /// Makes the ledger's states agree with the journal and with the messages that the chart has applied.
+    /// Messages that are not in the chart are unprocessed afterwards, unless there is doubt. Call it before
+    /// anything is processed.
     pub fn reconcile(&self, applied: Ask<'_>, doubt: Doubt) -> Result<Reconciled, WriteError> {
         let mut done = Reconciled {
             n_gone: self.forget_gone()?,
@@ -77,7 +77,7 @@ impl Journal {
                 });
                 let known = match known {
                     Ok(known) => known,
-                    // What cannot be read cannot be told; the rest can.
+                    // A damaged entry cannot be reconciled; the others can.
                     Err(error) if error.is_damage() => {
                         self.damage().meet(&error.to_string());
                         break;
@@ -96,7 +96,7 @@ impl Journal {
         Ok(done)
     }
 
-    /// Forgets the states of messages that are not in the journal any more.
+    /// Discards the states of messages that are no longer in the journal.
     fn forget_gone(&self) -> Result<u64, WriteError> {
         let (mut after, mut n_gone) = (Sequence::ZERO, 0);
         loop {
@@ -204,8 +204,8 @@ impl Reconciled {
                     Doubt::UpTo(_) | Doubt::None => Ok(None),
                 }
             }
-            // In the chart, as far as it went.
             (Some(State::NeedsAttention), _) if !known.was_applied => Ok(None),
+            // In the chart, even if only in part.
             (Some(State::Mapped | State::Delivered | State::NeedsAttention), _) => {
                 if applied(known.sequence)?.is_some() {
                     return Ok(None);
@@ -213,7 +213,7 @@ impl Reconciled {
                 self.n_again += 1;
                 put(State::Received, None, None)
             }
-            // A person, or the message itself, said so.
+            // A person, or the message itself, determined this.
             (
                 Some(State::Received | State::Filtered | State::Held | State::Parked | State::Dead),
                 _,
@@ -222,6 +222,6 @@ impl Reconciled {
     }
 }
 
-/// The reason beside what is held because nobody knows any more.
+/// The reason for holding a message whose earlier state is lost.
 const UNKNOWN: &str =
     "the ledger was lost, and it is not known whether a person had held or skipped this message";

@@ -1,8 +1,8 @@
-//! How a [`Filter`] becomes queries, one per file and span of sequences, newest first.
+//! Turns a [`Filter`] into queries, one per file and span of sequences, newest first.
 //!
-//! The most selective condition drives: text, then control id, order number, visit, patient, then
-//! a state or issues from the ledger, then type and flow. The rest is checked row by row. Where
-//! nothing drives, a query takes a span of sequences at a time and gives back after [`MAX_SPANS`].
+//! The most selective condition drives: text, then control id, order number, visit, patient, then a state or
+//! issues from the ledger, then type and flow. The other conditions are checked row by row. Where no index
+//! drives, a query takes a span of sequences at a time and returns after [`MAX_SPANS`].
 
 use super::day::{DayFile, Name, Term};
 use super::entry::{self, split};
@@ -16,14 +16,14 @@ use std::sync::atomic::Ordering;
 
 /// Sequences per query where no index drives.
 const SPAN: u64 = 20_000;
-/// Such queries per page.
+/// The number of such queries per page.
 const MAX_SPANS: usize = 10;
 
 const COLUMNS: &str = "e.seq, e.received, e.flow, e.connection, e.application, e.facility, e.type,
   e.structure, e.control, e.processing, e.version, e.patients, e.visit, e.accessions, e.n_bytes,
   e.no_message, e.reused, m.state, m.reason, m.n_issues, m.map_version, e.sum";
 
-/// A filter as SQL, but for its span.
+/// A filter as SQL, without its span.
 struct Plan {
     from: String,
     key: &'static str,
@@ -36,7 +36,7 @@ struct Plan {
 // === impl Journal ===
 
 impl Journal {
-    /// Messages that match, newest first.
+    /// Returns matching messages, newest first.
     pub fn list(&self, filter: &Filter, page: Page) -> Result<Listing, ReadError> {
         let plan = Plan::of(filter);
         let text_lag = filter.text.is_some().then(|| self.text_lag());
@@ -95,7 +95,7 @@ impl Journal {
         Ok(rows)
     }
 
-    /// The files whose day the filter's times touch, oldest first.
+    /// Returns the files whose day overlaps the filter's times, oldest first.
     fn files_for(&self, filter: &Filter) -> Vec<Arc<DayFile>> {
         let first = filter.from.map(Name::day_of);
         let last = filter.until.map(Name::day_of);
@@ -108,7 +108,7 @@ impl Journal {
     }
 }
 
-/// The next span below `before`: from its first to before its last sequence.
+/// Returns the next span below `before`: from its first to before its last sequence.
 fn span(day: &[Arc<DayFile>], before: u64, is_driven: bool) -> Option<(u64, u64)> {
     let first = day
         .iter()
@@ -130,7 +130,8 @@ fn span(day: &[Arc<DayFile>], before: u64, is_driven: bool) -> Option<(u64, u64)
     Some((low, high))
 }
 
-/// Times grow with sequences: a time is a sequence, found by halving.
+/// Narrows a span by time: times increase with sequences, so the sequence of a time is found by binary
+/// search.
 fn narrow(
     connection: &Connection,
     file: &DayFile,
@@ -259,7 +260,7 @@ impl Plan {
         self.values.push(value);
     }
 
-    /// What no index has answered yet; checking again what one has answered is cheap.
+    /// Checks the conditions that no index has answered; checking an answered one again is cheap.
     fn check_rows(&mut self, filter: &Filter) {
         if let Some(flow) = &filter.flow {
             self.condition("e.flow = ?", Value::from(flow.clone()));
@@ -324,7 +325,8 @@ impl Plan {
     }
 }
 
-/// The states that the ledger has a row for, where the filter asks for such states only: they drive.
+/// Returns the filter's states if the ledger has rows for all of them, and none otherwise. Returned states drive
+/// the query.
 fn resting(filter: &Filter) -> Vec<State> {
     let asked = filter.state.iter().chain(&filter.any_of);
     let states: Vec<State> = asked.copied().collect();
@@ -335,18 +337,18 @@ fn resting(filter: &Filter) -> Vec<State> {
     }
 }
 
-/// A reason without the entries behind its first one: `map_failed; OBX-5: no number`.
+/// Returns the first entry of a reason such as `map_failed; OBX-5: no number`.
 pub(super) fn first_entry(reason: &str) -> String {
     format!("substr({reason}, 1, instr({reason} || '; ', '; ') - 1)")
 }
 
-/// `d.state IN (3,6)`
+/// Builds a condition such as `d.state IN (3,6)`.
 fn one_of(column: &str, states: &[State]) -> String {
     let codes = states.iter().map(|state| state_code(*state).to_string());
     format!("{column} IN ({})", codes.collect::<Vec<_>>().join(","))
 }
 
-/// Reads the columns of [`COLUMNS`]. A damaged entry is shown as nothing but that.
+/// Reads the columns of [`COLUMNS`]. A damaged entry is shown only as damaged.
 fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     if is_whole(row).unwrap_or(false) {
         whole(row)
@@ -357,7 +359,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     }
 }
 
-/// True where the row has the sum that it was written with, or is older than sums.
+/// Returns true if the row has the checksum that it was written with, or predates checksums.
 pub(super) fn is_whole(row: &Row<'_>) -> Option<bool> {
     let text = |column: usize| row.get_ref(column).ok()?.as_str().ok();
     let number = |column: usize| row.get_ref(column).ok()?.as_i64().ok();
@@ -411,7 +413,7 @@ fn whole(row: &Row<'_>) -> rusqlite::Result<Summary> {
     })
 }
 
-/// The summary of one message in one file.
+/// Returns the summary of one message in one file.
 pub(super) fn one(
     connection: &Connection,
     sequence: Sequence,

@@ -1,47 +1,47 @@
-//! What the ledger (`flow.db`) is told, and what it tells.
+//! The changes that the ledger (`flow.db`) records, and the records that it returns.
 
 use super::Sequence;
 use super::ledger::{Bulk, BulkProgress};
 use base::Timestamp;
 
-/// Where a message stands. Each but the first is written down with its reason.
+/// The states of a message. Each but the first is recorded with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// On disk, not yet mapped.
     Received,
     /// In the chart.
     Mapped,
-    /// At its destinations.
+    /// Delivered to its destinations.
     Delivered,
-    /// A filter said no, and the reason says which.
+    /// Rejected by a filter, which the reason names.
     Filtered,
-    /// Waits for a person's word (an order in doubt, a failing head that was skipped).
+    /// Waits for a person's decision (an order in doubt, a failing head that was skipped).
     Held,
     /// Waits behind a failing head of its own partition.
     Parked,
     /// Given up after its attempts.
     Dead,
-    /// A person has to look: no map, not a message, wrong processing id.
+    /// Needs a person: no map, not a message, wrong processing id.
     NeedsAttention,
 }
 
-/// One thing that happened to a message.
+/// One change in the life of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It stands there now.
+    /// A new state of a message.
     Progress(Progress),
-    /// It is to be sent to that destination.
+    /// A message is queued for a destination.
     Enqueued {
         /// The message.
         sequence: Sequence,
         /// The destination's configured name.
         destination: String,
-        /// Its partition: one is in order.
+        /// The partition, within which order is kept.
         partition: String,
-        /// Not before.
+        /// The earliest time to send.
         due: Timestamp,
     },
-    /// A send begins. Record this and wait before the first byte goes out.
+    /// A send begins. Record this and wait before the first byte is sent.
     Attempt {
         /// The message.
         sequence: Sequence,
@@ -50,20 +50,20 @@ pub enum Change {
         /// 1 for the first.
         n: u32,
     },
-    /// What came of it. May ride with the next write.
+    /// The outcome of an attempt. May be written with the next batch.
     Outcome {
         /// The message.
         sequence: Sequence,
         /// The destination.
         destination: String,
-        /// The attempt that it answers.
+        /// The number of the attempt.
         n: u32,
         /// The result.
         result: Delivery,
         /// The peer's answer or the cause, without PHI.
         detail: Option<String>,
     },
-    /// A partition waits behind that message.
+    /// A partition waits behind the head.
     PartitionParked {
         /// The flow.
         flow: String,
@@ -74,99 +74,99 @@ pub enum Change {
         /// Why.
         reason: String,
     },
-    /// A partition goes on: its parked messages are received again.
+    /// A partition continues: its parked messages are received again.
     PartitionReleased {
         /// The flow.
         flow: String,
         /// The partition.
         partition: String,
     },
-    /// Somebody asked that a message go through a map again. Asking twice is asking once.
+    /// A person asked to replay a message. Asking twice is idempotent.
     ReplayRequested {
         /// The message.
         sequence: Sequence,
-        /// Through this version of the map set.
+        /// The version of the map set to use.
         map_version: String,
-        /// Who asked.
+        /// The person who asked.
         by: String,
     },
     /// A replay is done.
     ReplayDone {
         /// The message.
         sequence: Sequence,
-        /// The version that it was asked for with.
+        /// The version of the map set that was asked for.
         map_version: String,
-        /// What came of it.
+        /// The result.
         detail: String,
     },
-    /// A person stopped a flow: it takes no messages until it is started.
+    /// A person stopped a flow: it accepts no messages until it is started.
     FlowStopped {
         /// The flow.
         flow: String,
-        /// Who.
+        /// The person.
         by: String,
     },
-    /// Somebody asked for the same with many messages.
+    /// A person asked for one action on many messages.
     BulkBegun(Box<Bulk>, Vec<Sequence>),
-    /// It is so far.
+    /// Progress of a bulk request.
     BulkWent {
-        /// Which.
+        /// The bulk request.
         id: String,
-        /// How far.
+        /// The progress so far.
         progress: BulkProgress,
     },
-    /// It is over.
+    /// A bulk request ended.
     BulkEnded {
-        /// Which.
+        /// The bulk request.
         id: String,
-        /// Why early, where it is.
+        /// The reason why it ended early, if it did.
         stopped: Option<String>,
     },
-    /// A person started it again.
+    /// A person started a flow again.
     FlowStarted {
         /// The flow.
         flow: String,
-        /// Who.
+        /// The person.
         by: String,
     },
 }
 
-/// Where a message stands now.
+/// The current state of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The message.
     pub sequence: Sequence,
-    /// Its flow.
+    /// The message's flow.
     pub flow: String,
-    /// Its partition in the flow.
+    /// The message's partition in the flow.
     pub partition: String,
-    /// Where it stands.
+    /// The state.
     pub state: State,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// How many issues its mapping reported.
+    /// The number of issues that the mapping reported.
     pub n_issues: u32,
     /// The version of the map set.
     pub map_version: Option<String>,
 }
 
-/// Where one message stands with one destination.
+/// The state of one message at one destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// To be sent, at its time.
+    /// To be sent, when due.
     Queued,
     /// An attempt began and has no outcome: after a crash it is in doubt.
     Sending,
     /// The peer has it.
     Accepted,
-    /// It may work later.
+    /// Failed for now; a later attempt may succeed.
     Deferred {
-        /// Not before.
+        /// The earliest time of the next attempt.
         due: Timestamp,
     },
-    /// It will never work as it is.
+    /// Rejected for good: an unchanged message will never succeed.
     Rejected,
-    /// A person decides.
+    /// Waits for a person's decision.
     Held,
 }
 
@@ -177,11 +177,11 @@ pub struct Queued {
     pub sequence: Sequence,
     /// The destination.
     pub destination: String,
-    /// Its partition.
+    /// The message's partition.
     pub partition: String,
-    /// Attempts so far.
+    /// The number of attempts so far.
     pub n_attempts: u32,
-    /// Where it stands.
+    /// The state of the delivery.
     pub delivery: Delivery,
     /// The last answer or cause.
     pub detail: Option<String>,
@@ -196,9 +196,9 @@ pub struct Parked {
     pub partition: String,
     /// The failing head.
     pub head: Sequence,
-    /// Since when.
+    /// The time since when.
     pub since: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -207,24 +207,24 @@ pub struct Parked {
 pub struct StoppedFlow {
     /// The flow.
     pub flow: String,
-    /// Since when.
+    /// The time since when.
     pub since: Timestamp,
-    /// Who.
+    /// The person.
     pub by: String,
 }
 
-/// Somebody's wish that a message go through a map again.
+/// A person's request to replay a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
     /// The message.
     pub sequence: Sequence,
-    /// Through this version.
+    /// The version of the map set to use.
     pub map_version: String,
-    /// Who asked.
+    /// The person who asked.
     pub by: String,
-    /// When.
+    /// The time of the request.
     pub requested: Timestamp,
-    /// When it was done and what came of it.
+    /// The time it was done, and the result.
     pub done: Option<(Timestamp, String)>,
 }
 
@@ -237,7 +237,7 @@ pub struct Resting {
     pub state: State,
     /// The first entry of the reason, which they share; empty for none.
     pub reason: String,
-    /// How many.
+    /// The number of messages.
     pub n: u64,
     /// The oldest of them.
     pub oldest: Sequence,
@@ -245,38 +245,38 @@ pub struct Resting {
     pub newest: Sequence,
 }
 
-/// How many messages of a flow stand somewhere.
+/// The number of messages of a flow in one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The flow.
     pub flow: String,
-    /// Where they stand.
+    /// The state.
     pub state: State,
-    /// How many.
+    /// The number of messages.
     pub n: u64,
 }
 
-/// What a rate counts.
+/// The events that a rate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rated {
-    /// Messages that came.
+    /// Messages that arrived.
     Received,
-    /// Messages that came again.
+    /// Messages that arrived again.
     Repeated,
-    /// Messages that went into this state.
+    /// Messages that entered this state.
     Became(State),
 }
 
-/// How many in one minute.
+/// The number of events in one minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// The minute's start.
     pub minute: Timestamp,
     /// The flow.
     pub flow: String,
-    /// What is counted.
+    /// The kind of event.
     pub rated: Rated,
-    /// How many.
+    /// The number of events.
     pub n: u64,
 }
 
@@ -295,7 +295,7 @@ impl State {
         Self::NeedsAttention,
     ];
 
-    /// The word that the console, the command line and the file use.
+    /// Returns the word that the console, the command line and the file use.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Received => "received",
@@ -309,13 +309,13 @@ impl State {
         }
     }
 
-    /// The state of that word.
+    /// Parses the word of a state.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
 }
 
-// The numbers below are in the files: never change one.
+// The numbers below are stored in the files: never change one.
 
 pub(super) fn state_code(state: State) -> i64 {
     State::ALL

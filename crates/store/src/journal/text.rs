@@ -1,7 +1,7 @@
-//! Search in the raw text: FTS5, one index file beside each day file, built behind the writes.
+//! Full-text search in the raw text: FTS5, one index file beside each day file, built behind the writes.
 //!
-//! The index is derived: it may be deleted at any time, is not synced, and is made again from the
-//! day file. It takes at most about a quarter of one core, so that it never slows what comes in.
+//! The index is derived: it may be deleted at any time, is not synced, and is rebuilt from the day file. The
+//! indexer takes at most about a quarter of one core, so that it never slows incoming messages.
 
 use super::day::{DayFile, checkpoint};
 use super::days::Days;
@@ -20,10 +20,10 @@ INSERT OR IGNORE INTO progress VALUES(1, 0);
 
 /// Messages per transaction of the index.
 const STEP: usize = 64;
-/// More text of one message than this is not indexed: an embedded document is no text.
+/// The largest text of one message that is indexed: an embedded document is not text.
 const MAX_TEXT: usize = 64 << 10;
 
-/// Wakes the indexer when something came.
+/// Wakes the indexer when a message arrives.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     rung: Mutex<bool>,
@@ -61,13 +61,13 @@ impl Bell {
     }
 }
 
-/// The indexer's thread.
+/// Runs the indexer's thread.
 pub(super) fn run(days: &Arc<Days>, bell: &Bell) {
     let trouble = base::LogThrottle::default();
     while !bell.is_closed() {
         for file in days.all().into_iter().rev() {
             if let Err(error) = catch_up(days, &file, bell) {
-                // On a full disk it fails at every message.
+                // On a full disk this fails at every message.
                 if let Some(n_unsaid) = trouble.record(Instant::now()) {
                     tracing::warn!(%error, n_unsaid, "text index of a journal day not built");
                 }
@@ -144,7 +144,7 @@ fn add(index: &mut Connection, texts: &[(u64, String)], reached: u64) -> rusqlit
     transaction.commit()
 }
 
-/// Runs a query with the file's index attached as `textual`. No index yet: nothing found.
+/// Runs a query with the file's index attached as `textual`. Without an index the result is empty.
 pub(super) fn with_index<T: Default>(
     connection: &Connection,
     file: &DayFile,
@@ -161,8 +161,8 @@ pub(super) fn with_index<T: Default>(
     answer
 }
 
-/// Each word must be there; what a word holds besides letters and digits splits it into a phrase.
-/// Nothing in it is read as FTS5's query language.
+/// Builds a query in which every word must occur; characters other than letters and digits split a word into
+/// a phrase. Nothing in it is read as FTS5's query language.
 pub(super) fn query(words: &str) -> String {
     let phrases = words
         .split_whitespace()

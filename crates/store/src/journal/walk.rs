@@ -1,4 +1,4 @@
-//! What `verify` asks of one file of the journal.
+//! Checks one file of the journal, for `verify`.
 
 use super::day::Name;
 use super::{body_of, entry, large, origin, search};
@@ -6,7 +6,7 @@ use crate::identity::Identity;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
-/// One message, and what of it is as it was written.
+/// The result of checking one message: which parts are as they were written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Checked {
     pub(crate) sequence: u64,
@@ -15,17 +15,17 @@ pub(crate) struct Checked {
     pub(crate) acknowledgement: bool,
 }
 
-/// True for the name of a day's file.
+/// Returns true for the name of a day's file.
 pub(crate) fn is_day(name: &str) -> bool {
     Name::parse(name).is_some()
 }
 
-/// Whose journal lies in a folder.
+/// Returns the identity of the journal in a folder.
 pub(crate) fn identity(folder: &Path) -> Option<Identity> {
     origin::written(folder)
 }
 
-/// The messages after `after`, checked.
+/// Checks the messages after `after`.
 pub(crate) fn check(
     conn: &Connection,
     after: i64,
@@ -33,7 +33,7 @@ pub(crate) fn check(
     has_sums: bool,
 ) -> rusqlite::Result<Vec<Checked>> {
     let sum = if has_sums { "e.sum" } else { "NULL" };
-    // The ledger's columns are not asked for: each file is checked by itself.
+    // The ledger's columns are not selected: each file is checked by itself.
     let sql = format!(
         "SELECT e.seq, e.received, e.flow, e.connection, e.application, e.facility, e.type, e.structure,
            e.control, e.processing, e.version, e.patients, e.visit, e.accessions, e.n_bytes,

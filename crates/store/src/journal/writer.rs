@@ -1,8 +1,8 @@
 //! The one thread that writes the journal.
 //!
-//! A batch is what queued up while the last one was on its way to the disk. Per batch and file:
-//! one transaction, its index rows sorted, one `fsync`, then the answers. The write-ahead log is
-//! brought home by [`Checkpointer`] beside the writer.
+//! A batch is everything that queued up while the last one was being written to disk. Per batch and file: one
+//! transaction, its index rows sorted, one `fsync`, then the answers. [`Checkpointer`] checkpoints the
+//! write-ahead log beside the writer.
 
 use super::batch::Batch;
 use super::checkpointer::Checkpointer;
@@ -19,30 +19,30 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long an acknowledgement alone waits for company before it costs an `fsync` of its own.
+/// The time that an acknowledgement alone waits for other orders before it costs an `fsync` of its own.
 const LINGER: Duration = Duration::from_millis(100);
-/// After so long without a message the logs are brought home.
+/// The idle time after which the logs are checkpointed.
 const IDLE: Duration = Duration::from_secs(2);
 /// Write connections kept open: today and the days of the duplicate window, a few classes.
 const MAX_OPEN: usize = 8;
 
-/// What the writer is asked to do.
+/// The orders that the writer accepts.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Keep a message.
+    /// Append a message.
     Append(Box<Prepared>, Promise<Appended, WriteError>),
-    /// Keep an acknowledgement.
+    /// Store an acknowledgement.
     Acknowledge(Sequence, Acknowledgement),
 }
 
-/// An entry with what the caller's thread could work out before it queued.
+/// An entry with everything that the caller's thread could compute before queueing it.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) entry: Entry,
     pub(super) hash: [u8; 32],
-    /// 0 as it came, 1 zstd.
+    /// 0 as it arrived, 1 zstd.
     pub(super) coding: i64,
-    /// The body, where it was compressed.
+    /// The compressed body, if it was compressed.
     pub(super) compressed: Option<Vec<u8>>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Writer {
     open: Vec<(Arc<DayFile>, Connection)>,
     checkpointer: Checkpointer,
     notify: Arc<dyn Fn() + Send + Sync>,
-    /// Something may be in a log that is not home.
+    /// True if a log may not be checkpointed completely.
     is_dirty: bool,
 }
 
@@ -120,7 +120,7 @@ impl Writer {
         }
     }
 
-    /// Never before what is on disk, whatever the clock says.
+    /// Returns the time, never before that of the last message on disk, whatever the clock says.
     fn now(&mut self) -> Timestamp {
         self.received = self.received.max(self.clock.now().micros());
         Timestamp::from_micros(self.received)
@@ -132,7 +132,7 @@ impl Writer {
                 day: Name::day_of(now),
                 class: prepared.entry.retention.clone(),
             }),
-            // A pruned message needs no acknowledgement any more.
+            // A pruned message no longer needs an acknowledgement.
             Order::Acknowledge(sequence, _) => self
                 .days
                 .holding(*sequence)
@@ -157,7 +157,7 @@ impl Writer {
         }
     }
 
-    /// One transaction on one file. After an error nothing is ever written again.
+    /// Runs one transaction on one file. After an error nothing is ever written again.
     fn commit(
         &mut self,
         name: &Name,
@@ -197,7 +197,7 @@ impl Writer {
         Ok(done.answers)
     }
 
-    /// The open connection to that file; the oldest one makes room.
+    /// Returns the open connection to that file; if there are too many, the oldest is closed.
     fn slot(&mut self, name: &Name) -> Result<usize, OpenError> {
         if let Some(found) = self.open.iter().position(|(file, _)| file.name == *name) {
             return Ok(found);
@@ -217,14 +217,14 @@ impl Writer {
         Ok(self.open.len() - 1)
     }
 
-    /// Other files of the class within the duplicate window, where they can be opened.
+    /// Returns the other files of the class within the duplicate window, if they can be opened.
     fn earlier_days(&mut self, name: &Name, window_start: Timestamp) -> Vec<usize> {
         let first_day = Name::day_of(window_start);
         let all = self.days.all().into_iter().rev();
         let names = all.map(|file| file.name.clone()).filter(|other| {
             other.class == name.class && first_day <= other.day && other.day < name.day
         });
-        // Today's file must not be pushed out by its past.
+        // Today's file must not be evicted by those of earlier days.
         let names: Vec<Name> = names.take(MAX_OPEN / 2).collect();
         for other in &names {
             if self.open.len() < MAX_OPEN
@@ -243,7 +243,7 @@ impl Writer {
             .collect()
     }
 
-    /// Nobody is waiting: what is in the logs goes home, so that they start over and stay small.
+    /// Checkpoints the logs while nobody waits, so that they restart and stay small.
     fn rest(&mut self) {
         self.is_dirty = false;
         for (file, connection) in &self.open {

@@ -1,4 +1,4 @@
-//! The chart: every version, and that names, resources, versions, index rows and counts fit together.
+//! Checks the chart: every version, and the consistency of names, resources, versions, index rows and counts.
 
 use super::{STEP, VerifyError, Walk, has_column};
 use crate::backend::sqlite::walk::{self, Tables};
@@ -103,7 +103,8 @@ impl Walk<'_> {
         self.check_marks(conn, mapped).map_err(file)
     }
 
-    /// Rows that no resource has. Beside a server that writes, the two counts are of different moments.
+    /// Counts rows that belong to no resource. Beside a server that writes, the two counts are taken at
+    /// different moments.
     fn count_rows(
         &mut self,
         conn: &Connection,

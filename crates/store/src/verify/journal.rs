@@ -1,4 +1,4 @@
-//! The journal: every entry, every body, every stored acknowledgement.
+//! Checks the journal: every entry, every body, every stored acknowledgement.
 
 use super::{STEP, VerifyError, Walk, has_column};
 use crate::journal::walk;

@@ -1,4 +1,4 @@
-//! The ledger: its counts are those of its rows; what it has as mapped is asked for in the chart afterwards.
+//! Checks the ledger: its counts match its rows; its mapped messages are looked up in the chart afterwards.
 
 use super::{VerifyError, Walk};
 use rusqlite::Connection;
@@ -10,7 +10,7 @@ const COUNT: (&str, &str) = (
 );
 
 impl Walk<'_> {
-    /// The messages that it has as mapped, in order.
+    /// Checks the ledger and returns the messages that it records as mapped, in order.
     pub(super) fn ledger(&mut self) -> Result<Vec<u64>, VerifyError> {
         let path = self.data.join("flow.db");
         if !path.exists() {

@@ -1,9 +1,9 @@
-//! Walks a data directory and finds what is not as it was written, or what does not fit together.
+//! Walks a data directory and finds data that is not as it was written, or not consistent.
 //!
 //! Invariants:
 //! - nothing is written, so it may run beside a server, and on a copy;
-//! - no transaction is held for long: a server's log can be brought home meanwhile;
-//! - what is told names no patient: numbers of messages, types and ids of resources.
+//! - no transaction is held for long: a server can checkpoint its log meanwhile;
+//! - no report names a patient: only numbers of messages, types and ids of resources.
 
 mod chart;
 mod journal;
@@ -13,38 +13,38 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// So many faults are told one by one.
+/// The number of faults that are reported one by one.
 const MAX_TOLD: usize = 1_000;
-/// Rows that are looked at in one transaction.
+/// Rows that are checked in one transaction.
 const STEP: i64 = 500;
 
-/// What a walk found.
+/// The findings of a walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many of what were looked at.
+    /// The number of items checked, by kind.
     pub checked: Vec<(&'static str, u64)>,
-    /// What is wrong, at most a thousand of it.
+    /// The faults, at most a thousand.
     pub faults: Vec<Fault>,
-    /// Faults beyond those.
+    /// The number of faults beyond those.
     pub n_more: u64,
-    /// What is not wrong but worth a look.
+    /// Findings that are not faults but worth a look.
     pub notes: Vec<String>,
 }
 
-/// Something that is wrong.
+/// A fault in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// `journal`, `ledger` or `chart`.
     pub store: &'static str,
-    /// Where: a file, a message, a resource.
+    /// The place: a file, a message, a resource.
     pub place: String,
-    /// What.
+    /// The fault.
     pub what: &'static str,
-    /// What helps.
+    /// The remedy.
     pub remedy: &'static str,
 }
 
-/// The walk could not be made.
+/// The walk could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// There is no data directory.
@@ -53,7 +53,7 @@ pub enum VerifyError {
         /// The directory.
         path: PathBuf,
     },
-    /// A file could not be opened or read for another reason than damage.
+    /// A file could not be opened or read, for a reason other than damage.
     #[error("cannot read `{path}`; beside a running server this needs the same user")]
     File {
         /// The file.
@@ -71,10 +71,10 @@ pub enum VerifyError {
     },
 }
 
-/// What is told while it runs: done and all, in rows.
+/// Receives the progress of a walk: rows done and all rows.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
-/// A walk under way.
+/// A walk in progress.
 struct Walk<'a> {
     data: &'a Path,
     report: Report,
@@ -83,7 +83,7 @@ struct Walk<'a> {
     n_all: u64,
 }
 
-/// Walks journal, ledger and chart. The audit log has a walk of its own
+/// Walks journal, ledger and chart. The audit log has a check of its own
 /// ([`audit::verify`](crate::audit::verify)).
 pub fn verify(data: &Path, progress: Progress<'_>) -> Result<Report, VerifyError> {
     let there = ["chart.db", "flow.db", "journal"];
@@ -100,7 +100,8 @@ pub fn verify(data: &Path, progress: Progress<'_>) -> Result<Report, VerifyError
         n_all: 0,
     };
     walk.journal()?;
-    // Before the chart: what the ledger has as mapped is in the chart by then, also beside a server.
+    // Before the chart: messages that the ledger records as mapped are in the chart by then, also beside a
+    // server.
     let mapped = walk.ledger()?;
     walk.chart(&mapped)?;
     Ok(walk.report)
@@ -149,7 +150,7 @@ impl Walk<'_> {
         (self.progress)(self.n_done.min(self.n_all), self.n_all);
     }
 
-    /// Damage is a fault and no error.
+    /// Reports damage as a fault, not as an error.
     fn tell<T>(
         &mut self,
         store: &'static str,
@@ -169,7 +170,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Opens a database and looks at its pages; none where it cannot be read.
+    /// Opens a database and checks its pages; none if it cannot be read.
     fn open(
         &mut self,
         store: &'static str,
@@ -197,7 +198,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// True where a table has a column: files of earlier formats have fewer.
+/// Returns true if a table has a column: files of earlier formats have fewer.
 fn has_column(conn: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
     conn.query_row(
         "SELECT EXISTS(SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)",

@@ -1,4 +1,4 @@
-//! One wish for many messages: who asked for what, which messages, how far it is.
+//! Bulk requests: one action on many messages, with who asked, for which messages, and the progress.
 
 use super::Ledger;
 use crate::journal::Sequence;
@@ -6,69 +6,69 @@ use crate::journal::error::ReadError;
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// Came later, and an older version does not mind it.
+/// Added later; an older version ignores it.
 pub(super) const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS bulk(id TEXT PRIMARY KEY,
   act TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL, list TEXT NOT NULL, began INTEGER NOT NULL,
   todo BLOB NOT NULL, n_all INTEGER NOT NULL, n_done INTEGER NOT NULL, n_failed INTEGER NOT NULL,
   ended INTEGER, stopped TEXT) STRICT;";
-/// So many are remembered once they have ended.
+/// The number of ended requests that are kept.
 const MAX_KEPT: usize = 50;
 const COLUMNS: &str = "id, act, by, why, list, began, n_all, n_done, n_failed, ended, stopped";
 
-/// A wish for many messages.
+/// A request for one action on many messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bulk {
-    /// Its name in addresses.
+    /// The id in URLs.
     pub id: String,
-    /// What is to be done with each: `replay`.
+    /// The action on each message: `replay`.
     pub act: String,
-    /// Who asked.
+    /// The person who asked.
     pub by: String,
-    /// Why.
+    /// The reason given.
     pub why: String,
-    /// The address of the list that it was asked for from.
+    /// The URL of the list from which it was requested.
     pub list: String,
-    /// When.
+    /// The time it began.
     pub began: Timestamp,
-    /// How far it is.
+    /// The progress so far.
     pub progress: BulkProgress,
-    /// When it ended, if it did.
+    /// The time it ended, if it did.
     pub ended: Option<Timestamp>,
-    /// Why it ended early: a person stopped it, or what went wrong.
+    /// The reason why it ended early: a person stopped it, or an error.
     pub stopped: Option<String>,
 }
 
-/// How far a wish is.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BulkProgress {
-    /// All of its messages.
+    /// All messages of the request.
     pub n_all: u64,
-    /// Those that are behind it, done or failed.
+    /// Messages that are finished, done or failed.
     pub n_done: u64,
-    /// Those that could not be done.
+    /// Messages that failed.
     pub n_failed: u64,
 }
 
 impl Ledger {
-    /// The newest wishes, newest first.
+    /// Returns the newest requests, newest first.
     pub fn bulks(&self, limit: usize) -> Result<Vec<Bulk>, ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM bulk ORDER BY began DESC, id LIMIT ?1");
         self.rows(&sql, [limit as i64], bulk)
     }
 
-    /// One wish.
+    /// Returns one request.
     pub fn bulk(&self, id: &str) -> Result<Option<Bulk>, ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM bulk WHERE id = ?1");
         Ok(self.rows(&sql, [id], bulk)?.pop())
     }
 
-    /// Those that have not ended: a restart takes them up.
+    /// Returns the requests that have not ended: a restart resumes them.
     pub fn bulks_open(&self) -> Result<Vec<Bulk>, ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM bulk WHERE ended IS NULL ORDER BY began, id");
         self.rows(&sql, [], bulk)
     }
 
-    /// The messages of a wish, in the order in which they are to be done.
+    /// Returns the messages of a request, in the order in which they are processed.
     pub fn bulk_messages(&self, id: &str) -> Result<Vec<Sequence>, ReadError> {
         let todo: Option<Vec<u8>> = self.read(|connection| {
             connection
@@ -132,7 +132,7 @@ pub(super) fn go_on(
         .map(drop)
 }
 
-/// What is to be done is not needed any more, so its room comes back.
+/// Ends a request. Its list of messages is no longer needed, so its space is freed.
 pub(super) fn end(
     connection: &Connection,
     id: &str,

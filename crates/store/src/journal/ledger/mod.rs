@@ -2,23 +2,23 @@
 //!
 //! Invariants:
 //! - a message without a row is received and nothing more: appending writes nothing here;
-//! - an attempt is on disk before the send that it speaks of; its outcome comes with a later write;
+//! - an attempt is on disk before its send begins; its outcome follows in a later write;
 //! - `count` is exactly the number of rows of `message` by flow and state, in every commit;
 //! - nothing here says what is in the chart: the chart's own `applied` does.
 //!
 //! | table | key | holds |
 //! |---|---|---|
 //! | `message` | `seq` | flow, partition, state, reason, issues, map version |
-//! | `delivery` | `(seq, destination)` | where a message stands with a destination |
+//! | `delivery` | `(seq, destination)` | the state of a message at a destination |
 //! | `attempt` | `(seq, destination, n)` | when a send began, when it ended, how |
 //! | `parked` | `(flow, partition)` | the failing head that a partition waits behind |
-//! | `replay` | `(seq, map_version)` | who asked for it, when, what came of it |
-//! | `count` | `(flow, state)` | how many rows of `message` |
-//! | `minute` | `(minute, flow, rated)` | how many went into a state |
+//! | `replay` | `(seq, map_version)` | who asked for it, when, the result |
+//! | `count` | `(flow, state)` | the number of rows of `message` |
+//! | `minute` | `(minute, flow, rated)` | how many messages entered a state |
 //! | `stopped` | `flow` | who stopped a flow by hand, and when |
-//! | `origin` | `what` | whose ledger it is; the journal that it speaks of; how far the chart was |
-//! | `notice` | `id` | what befell the stores, and who has seen it |
-//! | `bulk` | `id` | a wish for many messages: who, what, which, how far it is |
+//! | `origin` | `what` | the ledger's own identity, that of its journal, the chart's last known position |
+//! | `notice` | `id` | incidents in the stores, and who has seen each |
+//! | `bulk` | `id` | a request for many messages: who, what, which, progress |
 
 mod bulk;
 mod notice;
@@ -79,14 +79,14 @@ CREATE TABLE notice(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT N
     steps: &[notice::TABLES],
 };
 
-/// Came later, and an older version does not mind it: its absence means that every flow runs.
+/// Added later; an older version ignores it. Its absence means that every flow runs.
 const SCHEMA_OF_STOPPED: &str = "CREATE TABLE IF NOT EXISTS
   stopped(flow TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// More queued changes than this mean that the disk does not keep up.
 const MAX_QUEUED: usize = 1_000_000;
 
-/// The queues and states of `flow.db`. A clone is another handle.
+/// The queues and states of `flow.db`. A clone is another handle to the same ledger.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     inner: Arc<Inner>,
@@ -102,7 +102,7 @@ struct Inner {
     mark: Arc<AtomicU64>,
     opened: Opened,
     thread: Option<JoinHandle<()>>,
-    /// After the connections: see there.
+    /// Dropped after the connections: see [`Room`].
     _room: Room,
 }
 
@@ -111,7 +111,7 @@ struct Inner {
 impl Ledger {
     pub(super) fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (connection, (own, opened)) = match open_file(path) {
-            // It can be made again from journal and chart, so it keeps nobody from starting.
+            // The ledger can be rebuilt from journal and chart, so damage to it does not prevent a start.
             Err(OpenError::File { source, .. }) if is_damage(&source) => {
                 tracing::error!(path = %path.display(), error = %source, "the ledger is damaged and set aside");
                 let place = days::set_file_aside(path).map_err(|source| OpenError::Directory {
@@ -155,16 +155,16 @@ impl Ledger {
         })
     }
 
-    /// Writes down changes, all or none. The answer comes after their `fsync`.
+    /// Records changes, all or none. The answer arrives after their `fsync`.
     pub fn record(&self, changes: Vec<Change>) -> Pending<(), WriteError> {
         self.order(|promise| Order::Changes(changes, Some(promise)))
     }
 
-    /// Writes down changes with the next batch, or soon. A crash may lose them: only for what the
-    /// journal and the chart can tell again, and for outcomes (an attempt without one is in doubt).
+    /// Records changes with the next batch, or soon. A crash may lose them: only for changes that the journal
+    /// and the chart can restore, and for outcomes (an attempt without one is in doubt).
     pub fn note(&self, changes: Vec<Change>) {
         let n = changes.len();
-        // A ledger that stopped says so to whoever waits for it.
+        // A ledger that stopped reports it to callers that wait.
         if self
             .inner
             .inbox
@@ -175,7 +175,7 @@ impl Ledger {
         }
     }
 
-    /// Why the ledger stopped taking changes, if it did.
+    /// Returns the reason why the ledger stopped accepting changes, if it did.
     pub fn stopped(&self) -> Option<WriteError> {
         self.inner
             .failure
@@ -184,7 +184,7 @@ impl Ledger {
             .clone()
     }
 
-    /// Takes changes again, where it stopped for want of room.
+    /// Accepts changes again if it stopped because the disk was full.
     pub(super) fn resume(&self) {
         let mut failure = self
             .inner

@@ -1,5 +1,5 @@
-//! What befell the stores of this directory and a person has to know: it stands until somebody has seen it,
-//! over restarts too.
+//! Notices: incidents in the stores of this directory that a person has to know of. Each stands until a
+//! person has seen it, also across restarts.
 
 use super::{Ledger, Order};
 use crate::identity::{Identity, Position};
@@ -9,52 +9,52 @@ use crate::journal::pending::Pending;
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// Whose ledger it is, whom it remembers, and what befell the stores.
+/// The tables for the ledger's identity, the stores that it remembers, and the notices.
 pub(super) const TABLES: &str = "CREATE TABLE origin(what TEXT PRIMARY KEY, id TEXT NOT NULL,
   mark INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE notice(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL,
   seen INTEGER, by TEXT) STRICT;";
 
-/// So many are kept once they are seen.
+/// The number of seen notices that are kept.
 const MAX_KEPT: i64 = 100;
 
-/// Something that befell a store.
+/// An incident in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its number.
+    /// The notice's number.
     pub id: i64,
-    /// When it was found.
+    /// The time of discovery.
     pub at: Timestamp,
-    /// What it was, what was done about it, and what is left to a person.
+    /// The text: what happened, what was done about it, and what is left to a person.
     pub text: String,
 }
 
-/// What a ledger was at its opening.
+/// The condition of a ledger when it was opened.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// It knew of no message.
+    /// True if it had no message.
     pub is_empty: bool,
-    /// It was made at this opening.
+    /// True if it was created at this opening.
     pub is_new: bool,
     /// The highest message that it knew.
     pub highest: Sequence,
-    /// Whose messages.
+    /// The identity of the journal that its messages belong to.
     pub journal: Option<Identity>,
-    /// How far the chart was when somebody looked last.
+    /// The chart's last known position.
     pub chart: Option<Position>,
-    /// A file that was no ledger any more, and lies beside it now.
+    /// A file that was no longer a ledger, and was moved aside.
     pub set_aside: Option<std::path::PathBuf>,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// What it was when it was opened.
+    /// Returns the ledger's condition when it was opened.
     pub fn opened(&self) -> &Opened {
         &self.inner.opened
     }
 
-    /// Which ledger it is, and how many times it was written.
+    /// Returns the ledger's identity, and how many times it was written.
     pub fn position(&self) -> Position {
         let mark = self.inner.mark.load(std::sync::atomic::Ordering::Acquire);
         Position {
@@ -63,25 +63,25 @@ impl Ledger {
         }
     }
 
-    /// Remembers the chart and the journal, with the next batch.
+    /// Remembers the position of the chart and the identity of the journal, with the next batch.
     pub(in crate::journal) fn remember(&self, chart: &Position, journal: &Identity) {
         let order = Order::Remember(chart.clone(), journal.clone());
-        // It is asked again soon.
+        // The caller asks again soon.
         let _ = self.inner.inbox.push_lazy(order, 1);
     }
 
-    /// Writes a notice down. The answer comes after its `fsync`.
+    /// Records a notice. The answer arrives after its `fsync`.
     pub fn notice(&self, text: String) -> Pending<(), WriteError> {
         self.order(|promise| Order::Notice(text, promise))
     }
 
-    /// Somebody has seen a notice.
+    /// Marks a notice as seen by a person.
     pub fn notice_seen(&self, id: i64, by: &str) -> Pending<(), WriteError> {
         let by = by.to_owned();
         self.order(|promise| Order::Seen(id, by, promise))
     }
 
-    /// The notices that nobody has seen yet, oldest first.
+    /// Returns the notices that nobody has seen yet, oldest first.
     pub fn notices(&self) -> Result<Vec<Notice>, ReadError> {
         let sql = "SELECT id, at, text FROM notice WHERE seen IS NULL ORDER BY id";
         self.rows(sql, [], |row| {
@@ -95,7 +95,7 @@ impl Ledger {
 }
 
 pub(super) fn add(connection: &Connection, text: &str, at: Timestamp) -> rusqlite::Result<()> {
-    // The same is said once, however often the server is started before somebody looks.
+    // An unseen notice is recorded once, however often the server is started meanwhile.
     let sql = "INSERT INTO notice(at, text) SELECT ?1, ?2
        WHERE NOT EXISTS(SELECT 1 FROM notice WHERE text = ?2 AND seen IS NULL)";
     connection.execute(sql, params![at.micros(), text])?;
@@ -139,7 +139,7 @@ fn origin(connection: &Connection, what: &str) -> rusqlite::Result<Option<Positi
     }))
 }
 
-/// Reads what a ledger is; makes it somebody where it is nobody yet.
+/// Reads a ledger's identity and condition; gives it an identity if it has none yet.
 pub(super) fn open(connection: &Connection) -> rusqlite::Result<(Position, Opened)> {
     let known = origin(connection, "ledger")?;
     let is_new = known.is_none();

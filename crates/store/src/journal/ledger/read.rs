@@ -1,4 +1,4 @@
-//! What the ledger tells.
+//! Reads from the ledger.
 
 use super::Ledger;
 use crate::journal::Sequence;
@@ -17,8 +17,8 @@ const QUEUED: &str = "seq, destination, part, n_attempts, status, due, detail";
 const REPLAY: &str = "seq, map_version, by, requested, done, detail";
 
 impl Ledger {
-    /// What is to be sent to a destination by `now`: in sequence order, at most the head of each
-    /// partition, none behind a head that is held, deferred or under way.
+    /// Returns the messages to send to a destination by `now`: in sequence order, at most the head of each
+    /// partition, none behind a head that is held, deferred or in progress.
     pub fn due(
         &self,
         destination: &str,
@@ -38,19 +38,19 @@ impl Ledger {
         )
     }
 
-    /// Attempts without an outcome: ask once, before the first send after a start.
+    /// Returns attempts without an outcome: call once, before the first send after a start.
     pub fn in_doubt(&self) -> Result<Vec<Queued>, ReadError> {
         let sql = format!("SELECT {QUEUED} FROM delivery WHERE status = 1 ORDER BY seq");
         self.rows(&sql, [], queued)
     }
 
-    /// One message's deliveries.
+    /// Returns one message's deliveries.
     pub fn deliveries(&self, sequence: Sequence) -> Result<Vec<Queued>, ReadError> {
         let sql = format!("SELECT {QUEUED} FROM delivery WHERE seq = ?1 ORDER BY destination");
         self.rows(&sql, [sequence.get() as i64], queued)
     }
 
-    /// Where a message stands; none where it is received and nothing else is known.
+    /// Returns a message's state; none if it is received and nothing else is known.
     pub fn progress(&self, sequence: Sequence) -> Result<Option<Progress>, ReadError> {
         self.read(|connection| {
             connection
@@ -63,7 +63,7 @@ impl Ledger {
         })
     }
 
-    /// Messages after `after` that it knows, in order.
+    /// Returns the messages after `after` that the ledger knows, in order.
     pub(in crate::journal) fn known_after(
         &self,
         after: Sequence,
@@ -74,13 +74,13 @@ impl Ledger {
         self.rows(sql, values, |row| sequence(row, 0))
     }
 
-    /// The newest messages that are mapped or delivered, newest first.
+    /// Returns the newest messages that are mapped or delivered, newest first.
     pub fn newest_mapped(&self, limit: usize) -> Result<Vec<Sequence>, ReadError> {
         let sql = "SELECT seq FROM message WHERE state IN (1, 2) ORDER BY seq DESC LIMIT ?1";
         self.rows(sql, [limit as i64], |row| sequence(row, 0))
     }
 
-    /// The partitions that wait.
+    /// Returns the partitions that wait.
     pub fn parked(&self) -> Result<Vec<Parked>, ReadError> {
         self.rows(
             "SELECT flow, part, head, since, reason FROM parked",
@@ -97,7 +97,7 @@ impl Ledger {
         )
     }
 
-    /// The flows that a person stopped.
+    /// Returns the flows that a person stopped.
     pub fn flows_stopped(&self) -> Result<Vec<StoppedFlow>, ReadError> {
         self.rows("SELECT flow, since, by FROM stopped", [], |row| {
             Ok(StoppedFlow {
@@ -108,19 +108,19 @@ impl Ledger {
         })
     }
 
-    /// Replays that are asked for and not done, oldest first.
+    /// Returns replays that are requested and not done, oldest first.
     pub fn replays_open(&self) -> Result<Vec<Replay>, ReadError> {
         let sql = format!("SELECT {REPLAY} FROM replay WHERE done IS NULL ORDER BY id");
         self.rows(&sql, [], replay)
     }
 
-    /// One message's replays, oldest first.
+    /// Returns one message's replays, oldest first.
     pub fn replays_of(&self, sequence: Sequence) -> Result<Vec<Replay>, ReadError> {
         let sql = format!("SELECT {REPLAY} FROM replay WHERE seq = ?1 ORDER BY id");
         self.rows(&sql, [sequence.get() as i64], replay)
     }
 
-    /// Rows by flow and state. Messages without a row are not in it.
+    /// Counts rows by flow and state. Messages without a row are not counted.
     pub(in crate::journal) fn counts(&self) -> Result<Vec<Count>, ReadError> {
         self.rows("SELECT flow, state, n FROM count WHERE n > 0", [], |row| {
             let n: i64 = row.get(2)?;
@@ -132,8 +132,8 @@ impl Ledger {
         })
     }
 
-    /// What rests in these states, by flow, state and the first entry of the reason: the newest `limit` messages of each
-    /// state are counted. Says too which states have more.
+    /// Groups the messages in these states by flow, state and the first entry of the reason, counting the
+    /// newest `limit` messages of each state. Also returns the states that have more.
     pub fn resting(
         &self,
         states: &[State],
@@ -216,7 +216,7 @@ impl Ledger {
     }
 }
 
-/// The rows of a `minute` table from one minute to before another.
+/// Returns the rows of a `minute` table from one minute to before another.
 pub(in crate::journal) fn rates_in(
     connection: &Connection,
     from: i64,
@@ -262,7 +262,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
         2 => Delivery::Accepted,
         3 => Delivery::Deferred { due },
         4 => Delivery::Rejected,
-        // What this version does not know waits for a person.
+        // A code that this version does not know waits for a person.
         _ => Delivery::Held,
     };
     Ok(Queued {

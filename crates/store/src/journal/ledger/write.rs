@@ -19,27 +19,27 @@ use std::time::Duration;
 
 /// Notes kept in memory on a full disk. Messages are refused meanwhile, so there are few.
 const MAX_OWED: usize = 100_000;
-/// How long notes wait for company.
+/// The time that notes wait for others.
 const LINGER: Duration = Duration::from_millis(50);
-/// A log of this size is brought home.
+/// The size from which a log is checkpointed.
 const ENOUGH: u64 = 8 << 20;
-/// After so long without a change it is brought home too.
+/// The idle time after which it is checkpointed too.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// What the writer is asked to do.
+/// The orders that the writer accepts.
 #[derive(Debug)]
 pub(in crate::journal) enum Order {
-    /// Write changes down.
+    /// Record changes.
     Changes(Vec<Change>, Option<Promise<(), WriteError>>),
-    /// Forget messages that were pruned.
+    /// Discard messages that were pruned.
     Forget(Vec<Sequence>, Promise<(), WriteError>),
-    /// Forget where every message stands, before a rebuild.
+    /// Discard every message's state, before a rebuild.
     Clear(Promise<(), WriteError>),
-    /// Remember how far the chart is, and whose messages these are.
+    /// Remember the chart's position and the journal's identity.
     Remember(Position, Identity),
-    /// Write a notice down.
+    /// Record a notice.
     Notice(String, Promise<(), WriteError>),
-    /// Somebody has seen a notice.
+    /// Mark a notice as seen.
     Seen(i64, String, Promise<(), WriteError>),
 }
 
@@ -62,10 +62,10 @@ struct Batch<'a> {
     minutes: BTreeMap<(String, i64), i64>,
 }
 
-/// How a message stood before a change.
+/// The state of a message before a change.
 struct Before {
     state: i64,
-    /// Some version of the maps took it to its destinations once.
+    /// True if some version of the maps delivered it to its destinations once.
     was_applied: bool,
 }
 
@@ -110,7 +110,7 @@ impl Writer {
             let full = done.as_ref().is_err_and(WriteError::is_disk_full);
             for order in orders {
                 match order {
-                    // Nobody waits for it, but it holds once there is room again.
+                    // Nobody waits for it, but it is written once there is space again.
                     Order::Changes(_, None) if full && owed.len() < MAX_OWED => owed.push(order),
                     Order::Changes(_, None) | Order::Remember(..) => {}
                     Order::Changes(_, Some(promise))
@@ -150,7 +150,7 @@ impl Writer {
             }
         }
         batch.finish()?;
-        // What only remembers others tells nothing new of this one.
+        // Remembering the positions of other stores changes nothing in this one.
         let counts = orders
             .iter()
             .any(|order| !matches!(order, Order::Remember(..)));
@@ -164,7 +164,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Brings home a log of at least that size.
+    /// Checkpoints a log of at least that size.
     fn checkpoint(&mut self, enough: u64) {
         if wal::logged() < enough || self.failed().is_some() {
             return;
@@ -280,7 +280,7 @@ impl Batch<'_> {
             Change::BulkEnded { id, stopped } => {
                 bulk::end(self.connection, id, stopped.as_deref(), self.now)
             }
-            // Who stopped it first stays.
+            // The person who stopped it first is kept.
             Change::FlowStopped { flow, by } => self.run(
                 "INSERT OR IGNORE INTO stopped(flow, since, by) VALUES(?1,?2,?3)",
                 params![flow, now, by],
@@ -315,7 +315,7 @@ impl Batch<'_> {
             .counts
             .entry((progress.flow.clone(), state))
             .or_default() += 1;
-        // The minutes count messages: one that is replayed into the chart came there before.
+        // The minutes count messages: one that is replayed into the chart was counted before.
         let is_replayed = matches!(progress.state, State::Mapped | State::Delivered)
             && before.as_ref().is_some_and(|before| before.was_applied);
         if !is_replayed && before.is_none_or(|before| before.state != state) {
@@ -368,7 +368,7 @@ impl Batch<'_> {
         )
     }
 
-    /// Takes a row out of its count before it changes or goes; says how it stood.
+    /// Removes a row from its count before it changes or is deleted; returns its state.
     fn uncount(&mut self, key: i64) -> rusqlite::Result<Option<Before>> {
         let before: Option<(String, Before)> = self
             .connection
@@ -416,7 +416,7 @@ impl Batch<'_> {
     }
 }
 
-/// The number in the file, and when to try again.
+/// Returns the number in the file, and when to retry.
 fn delivery_code(delivery: Delivery) -> (i64, Option<i64>) {
     match delivery {
         Delivery::Queued => (0, None),
