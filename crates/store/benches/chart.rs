@@ -1,9 +1,9 @@
 //! The chart under load: import, point reads, patient-scoped search, updates of one element.
 //!
-//! `cargo bench -p store --bench chart -- [N]` with N resources (100,000 unless given). A plain
-//! program: it grows one chart and measures along the way, which a sampling harness cannot do. The
-//! directory is `CAUSEWAY_BENCH_DIR` or the system's temporary one; on a RAM disk an `fsync` costs
-//! nothing and the figures say so little.
+//! `cargo bench -p store --bench chart -- [N]` with N resources (default 100,000). A plain program: it grows
+//! one chart and measures along the way, which a sampling harness cannot do. The directory is
+//! `CAUSEWAY_BENCH_DIR` or the system's temporary one; on a RAM disk an `fsync` costs nothing, and the
+//! figures say so little.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,11 +20,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use store::chart::{Batch, Change, Chart, Lane, Limits, Options, Prepared, Read};
 
-/// Resources about one patient: as Synthea, most are observations.
+/// Resources per patient: as in Synthea, most are observations.
 const PER_PATIENT: usize = 500;
 /// Resources in one import batch.
 const BATCH: usize = 256;
-/// Import batches under way.
+/// Import batches in flight.
 const UNDER_WAY: usize = 48;
 
 fn main() {
@@ -227,7 +227,7 @@ fn query(text: &str) -> Query {
     search::parse("Observation", &pairs, Handling::Strict).unwrap()
 }
 
-/// Jumps about evenly.
+/// Scatters numbers evenly.
 fn scatter(n: usize) -> usize {
     ((n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as usize
 }
@@ -240,7 +240,7 @@ fn kind(n: usize) -> &'static str {
     }
 }
 
-/// Ids as they are in life: random, so that their index is written all over.
+/// Makes ids as in production: random, so that writes are spread over their index.
 fn id(n: usize) -> String {
     if n.is_multiple_of(PER_PATIENT) {
         return format!("p{}", n / PER_PATIENT);

@@ -1,6 +1,6 @@
-//! How many messages and audit entries a second reach the disk, each acknowledged after its
-//! `fsync`: `cargo bench -p store --bench durable`. Prints one line a case; the producers' own CPU
-//! is part of the process.
+//! Measures how many messages and audit entries per second reach the disk, each acknowledged after its
+//! `fsync`: `cargo bench -p store --bench durable`. Prints one line per case; the producers' own CPU is part
+//! of the process.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -121,7 +121,7 @@ fn print(what: &str, connections: usize, took: Duration, cpu: f64, waits: &mut [
     );
 }
 
-/// Seconds of CPU that this process has used.
+/// Returns the seconds of CPU that this process has used.
 fn cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();
@@ -148,7 +148,7 @@ fn read(connection: usize, k: usize) -> audit::Entry {
     }
 }
 
-/// A made-up result whose values differ, so that it compresses as real ones do.
+/// Makes a synthetic result whose values differ, so that it compresses as real ones do.
 fn oru(n: usize, obx: usize) -> Entry {
     let (patient, order) = (format!("MRN{:07}", n % 50_000), format!("ORD{n:08}"));
     let mut body = format!(

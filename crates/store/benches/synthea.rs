@@ -1,8 +1,7 @@
-//! The import of Synthea bundles, from JSON text to durable and searchable.
+//! Measures the import of Synthea bundles, from JSON text to durable and searchable.
 //!
-//! `cargo bench -p store --bench synthea`. Takes `$CAUSEWAY_SHARED/synthea`; says so and ends where
-//! it is not there. Unpacking and finding the entries is not timed; parsing,
-//! extracting, compressing and writing are.
+//! `cargo bench -p store --bench synthea`. Reads `$CAUSEWAY_SHARED/synthea`; without it, reports that and
+//! ends. Unpacking and finding the entries is not timed; parsing, extracting, compressing and writing are.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -112,7 +111,7 @@ fn unpacked(file: &Path) -> String {
     text
 }
 
-/// Id and body of each entry, its references by type and id.
+/// Returns the id and body of each entry, its references by type and id.
 fn entries(bundle: &str) -> Vec<(String, String)> {
     let document = Document::parse(bundle).unwrap();
     let resources: Vec<_> = document

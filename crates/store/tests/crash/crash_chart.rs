@@ -1,8 +1,8 @@
-//! The chart's part of the crash tests: what the child writes, and what must be there afterwards.
+//! The chart's part of the crash tests: the child's writes, and the checks afterwards.
 //!
-//! A batch is what a message becomes: a new patient, an observation of it, a new version of a patient
-//! that all batches of a thread share, `applied`, lineage, a business key and an audit entry. After a
-//! crash all of it is there or none; where it was promised, all.
+//! A batch is what a message turns into: a new patient, an observation of it, a new version of a patient that
+//! all batches of a thread share, `applied`, lineage, a business key and an audit entry. After a crash all of
+//! it is there or none; if it was promised, all.
 
 use crate::chart_fixture::{permit, prepared, query};
 use crate::crash_child::{Promise, all_entries, audit_options, say};
@@ -15,7 +15,7 @@ use store::chart::{
     Limits, Lineage, Options, Origin, Page, Read,
 };
 
-/// Writes batch `n` of a thread of this run and says what came of it.
+/// Writes batch `n` of a thread of this run and prints the outcome.
 pub(crate) fn write(chart: &Chart, run: u64, thread: u32, n: u32) -> Option<()> {
     let name = format!("{run}-{thread}-{n}");
     let lane = [Lane::Acknowledging, Lane::Interactive, Lane::Import][thread as usize % 3];
@@ -29,7 +29,7 @@ pub(crate) fn write(chart: &Chart, run: u64, thread: u32, n: u32) -> Option<()> 
             let patient = format!("p-{run}-{thread}-0");
             match chart.read(&permit(), "Patient", &patient).unwrap() {
                 Read::Found(_) => say("stopped chart"),
-                // It stopped before this thread had written anything.
+                // The process stopped before this thread had written anything.
                 Read::Missing | Read::Gone { .. } => {}
             }
             None
@@ -102,7 +102,7 @@ fn actor(name: &str) -> String {
     format!("writer-{name}")
 }
 
-/// Carries what committed with the writes over to the log, as the server does beside them.
+/// Copies the entries that committed with the writes to the log, as the server does beside them.
 pub(crate) fn carry(chart: &Chart, log: &AuditLog) -> Option<()> {
     let entries = chart.audit_relay(20).unwrap();
     let last = entries.last()?.0;
@@ -113,7 +113,7 @@ pub(crate) fn carry(chart: &Chart, log: &AuditLog) -> Option<()> {
     Some(())
 }
 
-/// Opens the chart that a child left behind and holds it to its promises.
+/// Opens the chart that a child left behind and checks its promises.
 pub(crate) fn check_written(directory: &Path, promises: &[Promise]) {
     let chart = Chart::open(directory, Options::default()).unwrap();
     let file = Connection::open(directory.join("chart.db")).unwrap();
@@ -152,7 +152,7 @@ fn applied(file: &Connection) -> HashSet<String> {
         .collect()
 }
 
-/// Every part of a batch is there, and searches find it.
+/// Checks that every part of a batch is there, and that searches find it.
 fn check_whole(chart: &Chart, name: &str) {
     let (patient, observation) = (format!("p-{name}"), format!("o-{name}"));
     let read = chart.read(&permit(), "Patient", &patient).unwrap();
@@ -183,7 +183,7 @@ fn check_whole(chart: &Chart, name: &str) {
     assert_eq!(made, [("Patient", patient, 1)]);
 }
 
-/// The shared patient has a version for each batch of its thread, in order.
+/// Checks that the shared patient has a version for each batch of its thread, in order.
 fn check_versions(chart: &Chart, thread: &str, numbers: &[u32]) {
     let id = format!("s-{thread}");
     let of = HistoryOf::Resource {
@@ -217,7 +217,7 @@ fn check_versions(chart: &Chart, thread: &str, numbers: &[u32]) {
     assert_eq!(versions, numbers, "versions of {id}");
 }
 
-/// No part of a batch that is not applied.
+/// Checks that no part of a batch that is not applied is there.
 fn check_nothing_else(file: &Connection, n_applied: usize) {
     for part in [
         "resource WHERE id LIKE 'p-%' AND state = 1",
@@ -232,7 +232,7 @@ fn check_nothing_else(file: &Connection, n_applied: usize) {
     }
 }
 
-/// Once the rest is carried over, each batch has one entry in the log, and no other batch has.
+/// Checks that, once the rest is copied, each batch has one entry in the log, and no other batch has.
 fn check_trail(directory: &Path, chart: &Chart, applied: &HashSet<String>) {
     let log = AuditLog::open(&directory.join("audit"), audit_options()).unwrap();
     while carry(chart, &log).is_some() {}

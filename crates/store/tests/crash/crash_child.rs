@@ -1,9 +1,8 @@
-//! A process that writes under load and says what it was promised, to be killed or cut off.
+//! A process that writes under load and prints each promise that it gets, to be killed or cut off.
 //!
-//! It is this test binary again, with `CAUSEWAY_CRASH_CHILD` set to a directory. Each promise is one
-//! line on standard output, written after it was given:
-//! `kept SEQUENCE CONTROL_ID`, `done SEQUENCE`, `seen POSITION ACTOR`, `written BATCH`; and
-//! `stopped WHAT` for a refusal.
+//! The process is this test binary again, with `CAUSEWAY_CRASH_CHILD` set to a directory. Each promise is one
+//! line on standard output, written after it was given: `kept SEQUENCE CONTROL_ID`, `done SEQUENCE`, `seen
+//! POSITION ACTOR`, `written BATCH`; and `stopped WHAT` for a refusal.
 
 use crate::crash_chart::{carry, write};
 use crate::journal_fixture::adt;
@@ -21,7 +20,7 @@ use store::journal::{
 const DIRECTORY: &str = "CAUSEWAY_CRASH_CHILD";
 const PER_THREAD: &str = "CAUSEWAY_CRASH_ENTRIES";
 
-/// What a child was promised.
+/// A promise that a child got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
     Kept(u64, String),
@@ -46,12 +45,13 @@ impl Promise {
     }
 }
 
-/// How often a crash test repeats itself.
+/// Returns the number of rounds of a crash test.
 pub(crate) fn rounds(usual: u64) -> u64 {
     std::env::var("CAUSEWAY_CRASH_ROUNDS").map_or(usual, |n| n.parse().unwrap())
 }
 
-/// The command that runs the child under `wrapper` (`strace …`), each thread writing so many.
+/// Makes the command that runs the child under `wrapper` (`strace …`), each thread writing `per_thread`
+/// times.
 pub(crate) fn command(wrapper: &[String], directory: &Path, per_thread: u32) -> Command {
     let this = std::env::current_exe()
         .unwrap()
@@ -75,10 +75,10 @@ pub(crate) fn command(wrapper: &[String], directory: &Path, per_thread: u32) -> 
     command
 }
 
-/// Everything that the child was promised; ends when the child has.
+/// Returns every promise that the child got; ends when the child has.
 pub(crate) fn promises(child: &mut Child) -> Vec<Promise> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // A line that the kill cut in half was a promise that nobody heard.
+    // A line that the kill cut in half was a promise that nobody received.
     lines
         .map_while(Result::ok)
         .filter_map(|line| Promise::parse(&line))
@@ -86,7 +86,7 @@ pub(crate) fn promises(child: &mut Child) -> Vec<Promise> {
 }
 
 pub(crate) fn journal_options() -> Options {
-    // Small, so that checkpoints, which a torn write loves most, happen often.
+    // Small, so that checkpoints, where torn writes do most harm, happen often.
     Options {
         text_index: false,
         checkpoint_bytes: 100_000,
@@ -141,12 +141,12 @@ fn child() {
             scope.spawn(move || (0..n).try_for_each(|n| see(log, run, thread, n)));
         }
         for writer in writers {
-            // A panic is told when the scope ends; the relay must not keep it open.
+            // A panic is reported when the scope ends; the relay must not keep it open.
             let _ = writer.join();
         }
         relay_ends.store(true, Ordering::Relaxed);
     });
-    // Whatever happened to writes, reads go on.
+    // Whatever happened to writes, reads continue.
     let first = journal
         .unprocessed(Sequence::ZERO, 1)
         .and_then(|_| journal.read(Sequence::new(1)));
@@ -155,7 +155,7 @@ fn child() {
     }
 }
 
-/// One write for one line, so that no line of another thread gets into it.
+/// Prints a line in one write, so that no line of another thread gets into it.
 pub(crate) fn say(line: &str) {
     std::io::stdout()
         .lock()
@@ -177,7 +177,7 @@ fn keep(journal: &Journal, run: u64, thread: u32, n: u32) -> Option<()> {
         Ok(Appended::Repeated { .. }) => panic!("nothing is sent twice"),
         Err(WriteError::Stopped(_)) => {
             say("stopped journal");
-            // Each thread has its own failing sync: let the ledger meet its own.
+            // Each thread has its own failing sync: let the ledger reach its own.
             let on = Sequence::new(u64::from(thread) + 1);
             while journal
                 .ledger()
@@ -237,7 +237,7 @@ fn see(log: &AuditLog, run: u64, thread: u32, n: u32) -> Option<()> {
     Some(())
 }
 
-/// Opens what a child left behind and holds it to its promises.
+/// Opens the journal that a child left behind and checks its promises.
 pub(crate) fn check_kept(directory: &Path, promises: &[Promise]) {
     let journal = Journal::open(directory, journal_options()).unwrap();
     for promise in promises {
@@ -279,7 +279,7 @@ pub(crate) fn check_kept(directory: &Path, promises: &[Promise]) {
     );
 }
 
-/// Each sender waits for its answer, so its messages must lie in its order.
+/// Checks the order: each sender waits for its answer, so its messages must be in its order.
 fn check_order<'a>(control_ids: impl Iterator<Item = &'a str>) {
     let mut last = std::collections::HashMap::new();
     for control_id in control_ids {
@@ -293,10 +293,10 @@ fn check_order<'a>(control_ids: impl Iterator<Item = &'a str>) {
     }
 }
 
-/// The same for the audit log.
+/// Checks the audit log in the same way.
 pub(crate) fn check_seen(directory: &Path, promises: &[Promise]) {
     let directory = directory.join("audit");
-    // Cut before there was a directory: an empty log, of which nothing may have been promised.
+    // Cut before there was a directory: an empty log, for which no promise can have been given.
     std::fs::create_dir_all(&directory).unwrap();
     let report = audit::verify(&directory).unwrap();
     assert_eq!(report.faults, [], "before it is opened again");
@@ -325,7 +325,7 @@ pub(crate) fn check_seen(directory: &Path, promises: &[Promise]) {
     );
 }
 
-/// Every entry, once the search index has them all.
+/// Returns every entry, once the search index has them all.
 pub(crate) fn all_entries(log: &AuditLog) -> Vec<audit::Recorded> {
     let page = audit::Page {
         before: None,

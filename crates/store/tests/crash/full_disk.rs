@@ -1,5 +1,5 @@
-//! Promises 1 and 4 (docs/PROMISES.md): on a full disk acknowledging stops, reads go on from the audit log's
-//! reserve, and when there is room again everything goes on without a restart.
+//! Promises 1 and 4 (docs/PROMISES.md): on a full disk acknowledging stops, reads continue from the audit
+//! log's reserve, and when there is space again everything continues without a restart.
 
 use crate::chart_fixture::{permit, prepared, query};
 use crate::crash_child::all_entries;
@@ -38,7 +38,7 @@ fn entry(actor: &str, emergency: bool) -> Entry {
     }
 }
 
-/// Writes entries of a kind until there is no place for one; how many were taken.
+/// Writes entries of a kind until none fits, and returns those that were accepted.
 fn until_full(log: &AuditLog, name: &str, emergency: bool) -> Vec<String> {
     let mut taken = Vec::new();
     loop {
@@ -88,7 +88,7 @@ fn reads_go_on_from_the_reserve_and_back_without_a_restart() {
     );
     assert_eq!(reserve.n_ordinary_left(), 0, "{reserve:?}");
     assert!(0 < reserve.n_emergency_left(), "{reserve:?}");
-    // Neither strangers nor writes take any of it.
+    // Neither unauthenticated callers nor writes use any of it.
     let stranger = log.record_if_room(entry("stranger", false)).wait();
     assert!(matches!(stranger, Err(RecordError::Full)), "{stranger:?}");
     let relayed = log.relay(1, entry("write", false)).wait();
@@ -124,11 +124,11 @@ fn what_is_left_of_the_reserve_is_gone_on_with_after_a_restart() {
     let log = AuditLog::open(&directory, options()).unwrap();
     log.record(entry("before", false)).wait().unwrap();
     disk.fill();
-    // Until it is in the reserve; the segment may have had room for one or two.
+    // Until the log is in the reserve; the segment may have had room for one or two.
     while log.reserve().is_none() {
         log.record(entry("within", false)).wait().unwrap();
     }
-    // Clocks run backwards; the log does not.
+    // Clocks go backwards; the log does not.
     let behind = audit::Options {
         clock: Arc::new(FixedClock::new(Timestamp::from_micros(1))),
         ..options()
@@ -154,7 +154,7 @@ fn is_zeros(path: &Path) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 
-/// The index cannot be written on a full disk, so the entries are read once there is room.
+/// Reads the entries once there is space: the index cannot be written on a full disk.
 fn all_entries_read(directory: &Path, log: AuditLog) -> Vec<audit::Recorded> {
     drop(log);
     let copy = tempfile::tempdir().unwrap();
@@ -182,14 +182,14 @@ fn a_reserve_that_was_renamed_and_has_no_header_is_the_reserve_again() {
     assert_eq!(audit::verify(dir.path()).unwrap().notes, []);
     is_whole(dir.path());
 
-    // One that was written by somebody is evidence, and stays.
+    // A segment with data in it is evidence, and stays.
     std::fs::write(&segment, [7; 4096]).unwrap();
     std::fs::remove_file(dir.path().join("reserve")).unwrap();
     drop(AuditLog::open(dir.path(), options()).unwrap());
     assert_eq!(std::fs::read(&segment).unwrap(), [7; 4096]);
 }
 
-/// Not a test: the process that is killed within the reserve, when it is one.
+/// Not a test: the process that is killed within the reserve, if this run is that process.
 #[test]
 fn child() {
     let Some(directory) = std::env::var_os(CHILD) else {
@@ -208,7 +208,7 @@ fn child() {
                         Err(RecordError::Full) => std::thread::sleep(Duration::from_millis(5)),
                         Err(error) => panic!("{error}"),
                     }
-                    // So that the kill falls within the reserve, not behind it.
+                    // Makes the kill fall within the reserve, not after it.
                     std::thread::sleep(Duration::from_millis(1));
                 }
             });
@@ -313,7 +313,7 @@ fn journal_and_chart_refuse_on_a_full_disk_read_on_and_resume() {
     };
     assert!(error.is_disk_full(), "{error}");
 
-    // Every kind of read, also such as need a place to sort, also on connections of their own.
+    // Every kind of read, also those that need space for sorting, also on connections of their own.
     for n in 0..n_written {
         let found = chart.read(&permit(), "Patient", &format!("p{n}")).unwrap();
         assert!(matches!(found, Read::Found(_)), "p{n}");
@@ -339,7 +339,7 @@ fn journal_and_chart_refuse_on_a_full_disk_read_on_and_resume() {
             .is_empty()
     );
 
-    // Without room it stops again, and nothing is half.
+    // Without space it stops again, and nothing is half written.
     chart.resume();
     journal.resume();
     assert!(full(&write("q".repeat(60)).unwrap_err()));

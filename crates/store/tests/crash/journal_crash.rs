@@ -1,10 +1,10 @@
-//! Promise 1 (docs/PROMISES.md) under `kill -9`: what was acknowledged is there, once, in order.
+//! Promise 1 (docs/PROMISES.md) under `kill -9`: every acknowledged message is there, once, in order.
 
 use crate::crash_chart::check_written;
 use crate::crash_child::{check_kept, check_seen, command, promises, rounds};
 use std::time::Duration;
 
-/// How many kills; `CAUSEWAY_CRASH_ROUNDS` asks for more.
+/// The number of kills; `CAUSEWAY_CRASH_ROUNDS` asks for more.
 const ROUNDS: u64 = 25;
 
 #[test]

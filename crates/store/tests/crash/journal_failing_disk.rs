@@ -1,5 +1,5 @@
-//! Promise 1 (docs/PROMISES.md): on an `fsync` or disk-full error acknowledging stops, reads go on, the
-//! `fsync` is never tried again.
+//! Promise 1 (docs/PROMISES.md): on an `fsync` or disk-full error acknowledging stops, reads continue, and
+//! the `fsync` is never retried.
 
 use crate::crash_chart::check_written;
 use crate::crash_child::{Promise, check_kept, check_seen, command, promises};
@@ -35,7 +35,7 @@ fn a_failed_fsync_stops_writing_for_good() {
     }
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
-    // Each thread's 60th sync fails, once: whoever tried again would get through.
+    // Each thread's 60th sync fails, once: a retry would succeed.
     let strace =
         "strace -f -y -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO:when=60 -o";
     let mut wrapper = words(strace);
@@ -53,8 +53,8 @@ fn a_failed_fsync_stops_writing_for_good() {
         let Some(failed) = syncs.find(|line| line.contains("EIO")) else {
             continue;
         };
-        // The thread that brings logs home may have been about to sync when the writer failed. What it
-        // moves was synced before, so that is no second try; once more would be.
+        // The thread that checkpoints logs may have been about to sync when the writer failed. The data that
+        // it moves was synced before, so that is not a retry; once more would be.
         let thread = |line: &str| line.split_whitespace().next().map(str::to_owned);
         let (own, others): (Vec<&str>, Vec<&str>) =
             syncs.partition(|line| thread(line) == thread(failed));

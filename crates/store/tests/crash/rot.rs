@@ -1,6 +1,6 @@
-//! A disk that gives back what it was not given: whatever bit of a file is flipped, what is given out is what was
-//! written, or an error. Some flips hit what no answer depends on, and some hide a row from an index, which
-//! `causeway verify` finds; a wrong value is never given out.
+//! A disk that does not return what was written: whatever bit of a file is flipped, a read returns the
+//! written value or an error. Some flips affect no answer, and some hide a row from an index, which `causeway
+//! verify` finds; a wrong value is never returned.
 
 use crate::chart_fixture::{Fixture, permit, prepared, query};
 use crate::journal_fixture::{adt, append, noon, open};
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use store::chart::{Change, Chart, HistoryOf, HistoryPage, Limits, Read};
 use store::journal::{Filter, Journal, Page, Sequence};
 
-/// So many files with flipped bits are tried.
+/// The number of files with flipped bits.
 const TRIALS: u32 = 120;
 
 fn patient(id: usize, version: usize) -> String {
-    // Longer than what zstd leaves as it is, and each different.
+    // Longer than the texts that zstd leaves alone, and each different.
     let notes = "One more note. ".repeat(id % 7);
     format!(
         "{{\"resourceType\":\"Patient\",\"id\":\"p{id}\",\"gender\":\"female\",\"name\":[{{\"family\":\"Zztest{id}\",\
@@ -25,7 +25,7 @@ fn patient(id: usize, version: usize) -> String {
     )
 }
 
-/// Everything that a chart gives out, by what was asked for.
+/// Returns every answer of a chart, by query.
 fn chart_answers(chart: &Chart) -> BTreeMap<String, Option<Vec<String>>> {
     let texts = |all: Vec<store::chart::Resource>| {
         all.into_iter()
@@ -77,7 +77,8 @@ fn chart_answers(chart: &Chart) -> BTreeMap<String, Option<Vec<String>>> {
     answers
 }
 
-/// Nothing is in `now` that was not there before: an answer may be an error, or lack what an index hides.
+/// Checks that `now` has nothing that was not there before: an answer may be an error, or lack what an index
+/// hides.
 fn nothing_is_wrong(
     before: &BTreeMap<String, Option<Vec<String>>>,
     now: &BTreeMap<String, Option<Vec<String>>>,
@@ -93,7 +94,7 @@ fn nothing_is_wrong(
 
 fn flip(file: &Path, bits: &[usize]) {
     let mut bytes = fs::read(file).unwrap();
-    // The first page is the file's header and schema: SQLite refuses the whole then.
+    // The first page is the file's header and schema: SQLite rejects the whole file then.
     let n_bits = (bytes.len() - 4096) * 8;
     for bit in bits {
         let bit = 4096 * 8 + bit % n_bits;
@@ -136,7 +137,7 @@ fn flipped_bits_of_a_chart_never_give_wrong_data() {
         nothing_is_wrong(&before, &chart_answers(&chart))
     });
     law.unwrap();
-    // Not a law that nothing can break: bodies that are damaged for sure are all told.
+    // The checks above must be able to fail: bodies that are certainly damaged are all reported.
     for id in 0..20 {
         let scratch = tempfile::tempdir().unwrap();
         let copied = scratch.path().join("chart.db");
@@ -157,7 +158,7 @@ fn flipped_bits_of_a_chart_never_give_wrong_data() {
     assert_eq!(n_told, 20);
 }
 
-/// Everything that a journal gives out.
+/// Returns every answer of a journal, by query.
 fn journal_answers(journal: &Journal) -> BTreeMap<String, Option<Vec<String>>> {
     let mut answers = BTreeMap::new();
     for number in 1..41 {
@@ -222,7 +223,7 @@ fn flipped_bits_of_a_journal_never_give_wrong_data() {
         };
         let now = journal_answers(&journal);
         for (asked, answer) in &now {
-            // What is not there in an answer may be hidden, but a message is never another one.
+            // Messages missing from an answer may be hidden, but a message is never a different one.
             if let (Some(answer), Some(known)) = (answer, &before[asked]) {
                 for text in answer {
                     let without = text.replace("None", "");
@@ -269,14 +270,14 @@ fn a_body_of_the_first_format_is_checked_by_its_digest() {
             .unwrap_err()
             .is_damage()
     );
-    // An older version has no digest of its own; it is JSON, and more cannot be said of it.
+    // An older version has no digest of its own; it is JSON, and more cannot be checked.
     assert!(matches!(
         chart.vread(&permit(), "Patient", "p1", 1),
         Ok(Read::Found(_))
     ));
 }
 
-/// A body as the chart keeps it: its length, then zstd.
+/// Encodes a body as the chart keeps it: its length, then zstd.
 fn store_body(text: &str) -> Vec<u8> {
     let mut bytes = (text.len() as u32).to_le_bytes().to_vec();
     bytes.extend(zstd::bulk::compress(text.as_bytes(), 3).unwrap());

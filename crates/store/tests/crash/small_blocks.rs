@@ -1,5 +1,5 @@
-//! A full disk whose blocks are smaller than a page of memory. What SQLite maps into memory must have its blocks
-//! before the disk is full, or the first write to one that has none kills the process.
+//! A full disk whose blocks are smaller than a memory page. The memory that SQLite maps must have its blocks
+//! before the disk is full, or the first write to one without a block kills the process.
 
 use crate::journal_fixture::{adt, noon, options};
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ struct Disk {
 // === impl Disk ===
 
 impl Disk {
-    /// None, said by name, where nothing may be mounted here.
+    /// Mounts the disk; records a skip and returns none if mounting is not possible.
     fn mount(test: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let (image, place) = (dir.path().join("image"), dir.path().join("disk"));
@@ -46,7 +46,7 @@ impl Disk {
         self.dir.path().join("disk")
     }
 
-    /// Takes all but so many kilobytes.
+    /// Fills the disk except for `left` kilobytes.
     fn fill(&self, left: u64) {
         let path = self.path().join("ballast");
         let mut file = File::options()

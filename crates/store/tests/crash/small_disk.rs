@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Mounted until it is dropped.
+/// A tmpfs, mounted until it is dropped.
 pub(crate) struct SmallDisk {
     dir: TempDir,
 }
@@ -14,7 +14,7 @@ pub(crate) struct SmallDisk {
 // === impl SmallDisk ===
 
 impl SmallDisk {
-    /// None, said by name, where nothing may be mounted here.
+    /// Mounts the disk; records a skip and returns none if mounting is not possible.
     pub(crate) fn mount(test: &str, n_kilobytes: u64) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -39,7 +39,7 @@ impl SmallDisk {
         self.dir.path()
     }
 
-    /// Takes all that is free, to the last byte.
+    /// Fills all free space, to the last byte.
     pub(crate) fn fill(&self) {
         let mut file = File::options()
             .create(true)
@@ -52,7 +52,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives it back.
+    /// Frees the space again.
     pub(crate) fn free(&self) {
         fs::remove_file(self.ballast()).unwrap();
     }

@@ -1,6 +1,6 @@
 //! Promise 1 (docs/PROMISES.md) under a power cut, which `kill -9` does not test: the recorded writes of a
-//! run are cut at many moments, what was not synced is taken out or torn, and what was promised
-//! before the cut must be found.
+//! run are cut at many moments, unsynced writes are removed or torn, and everything promised before the cut
+//! must be found.
 
 use crate::crash_chart::check_written;
 use crate::crash_child::{Promise, check_kept, check_seen, command, promises, rounds};
@@ -8,7 +8,7 @@ use crate::torn_writes_log::{Chance, Log, has_strace, recorder};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// How many cuts; `CAUSEWAY_CRASH_ROUNDS` asks for more.
+/// The number of cuts; `CAUSEWAY_CRASH_ROUNDS` asks for more.
 const CUTS: u64 = 60;
 
 /// Records a run of the child that ends by itself.
@@ -24,7 +24,7 @@ fn record(directory: &Path) -> Log {
         promised.len(),
         "the recording has every promise"
     );
-    // Nothing lost: the model itself must give back what the process left.
+    // Nothing lost: the model itself must reproduce the files that the process left.
     check_kept(&data, &promised);
     check_seen(&data, &promised);
     check_written(&data, &promised);
@@ -50,7 +50,7 @@ fn cut_at_any_moment_the_disk_has_what_was_promised() {
     let mut n_promised = 0;
     let n_cuts = rounds(CUTS);
     for n in 0..n_cuts {
-        // Spread over the run, and each within its part at random.
+        // Spread over the run, and each random within its part.
         let n_steps = log.steps.len() as u64;
         let cut = (n * n_steps / n_cuts + chance.below(n_steps / n_cuts) + 1) as usize;
         let target = directory.path().join(format!("cut-{n}"));

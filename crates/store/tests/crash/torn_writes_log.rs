@@ -1,9 +1,8 @@
-//! What a process did to its files, as `strace` saw it, and the disks that a power cut may leave.
+//! A process's file operations, as recorded by `strace`, and the disks that a power cut may leave.
 //!
-//! The model is harsher than a file system: of what no returned `fsync` covers, each write may be
-//! there, be missing, or be there in some of its 512-byte sectors, whatever came after it. A name is
-//! safe once its directory, or for a new file the file itself, was synced; of the other changes of
-//! names a beginning is there.
+//! The model is harsher than a file system: each write that no returned `fsync` covers may be there, be
+//! missing, or be there in some of its 512-byte sectors, whatever came after it. A name is safe once its
+//! directory, or for a new file the file itself, was synced; of the other changes to names a prefix is there.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,36 +13,36 @@ const SECTOR: usize = 512;
 const CALLS: &str =
     "trace=openat,write,pwrite64,lseek,fsync,fdatasync,ftruncate,unlink,rename,sendto";
 
-/// One thing that happened, in the order in which the calls returned.
+/// One operation, in the order in which the calls returned.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// A name that was not there.
+    /// The creation of a new name.
     Create(PathBuf),
     Unlink(PathBuf),
     Rename(PathBuf, PathBuf),
-    /// Bytes at a place in the file with that number.
+    /// Bytes at an offset in the file with that number.
     Write(usize, u64, Vec<u8>),
     Truncate(usize, u64),
-    /// All steps on the file before that one are safe.
+    /// A sync of a file: all steps on it before that one are safe.
     Sync(usize, usize),
-    /// The same for a directory's names.
+    /// A sync of a directory's names.
     SyncNames(PathBuf, usize),
-    /// What went out on standard output or a socket.
+    /// Output on standard output or a socket.
     Said(String),
 }
 
-/// All that a process did below a directory.
+/// All operations of a process below a directory.
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) steps: Vec<Step>,
     root: PathBuf,
-    /// The file that has a name now. Numbers outlive renames.
+    /// The file that has a name now. Numbers survive renames.
     files: HashMap<PathBuf, usize>,
     n_files: usize,
     lengths: HashMap<usize, u64>,
-    /// Where a descriptor stands, and whether it appends.
+    /// The offset of a descriptor, and whether it appends.
     places: HashMap<u32, (u64, bool)>,
-    /// Where the file that a `Create` made got its number.
+    /// The number of the file that a `Create` made, by step.
     created: HashMap<usize, usize>,
 }
 
@@ -59,7 +58,7 @@ struct Call<'a> {
     began: usize,
 }
 
-/// Says whether file writes can be recorded here; else that the test is skipped.
+/// Returns whether file writes can be recorded here; if not, records a skip.
 pub(crate) fn has_strace(test: &str) -> bool {
     let run = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
@@ -73,7 +72,7 @@ pub(crate) fn has_strace(test: &str) -> bool {
     run
 }
 
-/// The command line that records what comes after it into `trace`.
+/// Returns the command line that records what comes after it into `trace`.
 pub(crate) fn recorder(trace: &Path) -> Vec<String> {
     let words = [
         "strace", "-f", "-y", "-xx", "-s", "16777216", "-e", CALLS, "-o",
@@ -98,7 +97,7 @@ impl Chance {
 // === impl Log ===
 
 impl Log {
-    /// Reads a recording of what happened below `root`.
+    /// Reads a recording of the operations below `root`.
     pub(crate) fn read(trace: &Path, root: &Path) -> Self {
         let text = fs::read_to_string(trace).unwrap();
         let mut log = Self {
@@ -255,12 +254,12 @@ impl Log {
         self.steps.push(Step::Truncate(file, length));
     }
 
-    /// SQLite's shared memory is no file that must survive.
+    /// Returns true for a file that must survive; SQLite's shared memory need not.
     fn is_ours(&self, path: &Path) -> bool {
         path.starts_with(&self.root) && !path.to_string_lossy().ends_with("-shm")
     }
 
-    /// What was said before that step.
+    /// Returns the output before that step.
     pub(crate) fn said_before(&self, cut: usize) -> impl Iterator<Item = &str> {
         self.steps[..cut].iter().filter_map(|step| match step {
             Step::Said(line) => Some(line.as_str()),
@@ -354,7 +353,7 @@ fn put(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     content[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// Each sector that the write touches is there or is not.
+/// Tears a write: each sector that it touches is there or is not.
 fn tear(content: &mut Vec<u8>, at: usize, bytes: &[u8], chance: &mut Chance) {
     let mut done = 0;
     while done < bytes.len() {
@@ -366,7 +365,7 @@ fn tear(content: &mut Vec<u8>, at: usize, bytes: &[u8], chance: &mut Chance) {
     }
 }
 
-/// `5<\x2f\x74…>` is a descriptor and its path.
+/// Parses a descriptor and its path: `5<\x2f\x74…>`.
 fn descriptor(text: &str) -> Option<(u32, PathBuf)> {
     let (number, path) = text.trim().split_once('<')?;
     let path = path.strip_suffix('>')?;
@@ -385,7 +384,7 @@ fn text_path(text: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(bytes_of(text)).unwrap())
 }
 
-/// `"\x41\x42"` is `AB`.
+/// Decodes a string: `"\x41\x42"` is `AB`.
 fn bytes_of(text: &str) -> Vec<u8> {
     let text = text.trim_matches('"').as_bytes();
     let digit = |byte: u8| (byte as char).to_digit(16).unwrap() as u8;

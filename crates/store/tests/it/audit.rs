@@ -1,4 +1,4 @@
-//! Promise 4 (docs/PROMISES.md): durable before the answer, and no change goes unnoticed.
+//! Promise 4 (docs/PROMISES.md): durable before the answer, and every change is detected.
 
 use base::{FixedClock, Timestamp};
 use std::fs;
@@ -238,7 +238,7 @@ fn a_relayed_write_is_recorded_once() {
     );
 }
 
-/// Fills a log, lets `tamper` at it, and gives what `verify` finds.
+/// Fills a log, lets `tamper` change it, and returns the faults that `verify` finds.
 fn faults_after(tamper: impl FnOnce(&Path)) -> Vec<Fault> {
     let directory = tempfile::tempdir().unwrap();
     fill(&open(directory.path()), 60);

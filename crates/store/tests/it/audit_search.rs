@@ -1,4 +1,4 @@
-//! Search over the audit log against a plain filter and sort of the same entries.
+//! Compares search over the audit log with a plain filter and sort of the same entries.
 
 use base::{FixedClock, Timestamp};
 use std::cmp::Ordering;
@@ -101,7 +101,7 @@ fn compare(one: &Recorded, other: &Recorded, by: Column) -> Ordering {
     }
 }
 
-/// A filter, and what it keeps.
+/// A filter, and the predicate of the entries that it keeps.
 type Kept = (Filter, fn(&Entry) -> bool);
 
 fn filters() -> Vec<Kept> {
@@ -145,7 +145,7 @@ fn filters() -> Vec<Kept> {
     ]
 }
 
-/// Everything in that order, a page of ten at a time.
+/// Returns everything in that order, a page of ten at a time.
 fn found(log: &AuditLog, filter: &Filter, (by, descending): (Column, bool)) -> Vec<Recorded> {
     let mut found = Vec::new();
     loop {
@@ -163,7 +163,7 @@ fn found(log: &AuditLog, filter: &Filter, (by, descending): (Column, bool)) -> V
     }
 }
 
-/// What is alike stays newest first, as it is given.
+/// Sorts rows; equal ones stay newest first, as given.
 fn sorted(mut rows: Vec<Recorded>, (by, descending): (Column, bool)) -> Vec<Recorded> {
     rows.sort_by(|a, b| {
         let (a, b) = if descending { (b, a) } else { (a, b) };
@@ -199,7 +199,7 @@ fn an_index_of_another_version_is_made_again() {
     let directory = tempfile::tempdir().unwrap();
     let everything = all(&filled(directory.path()));
     let index = rusqlite::Connection::open(directory.path().join("index.db")).unwrap();
-    // As the first version left it.
+    // The index as the first version left it.
     index
         .execute_batch(
             "DROP TABLE entry; PRAGMA user_version = 0;

@@ -1,4 +1,4 @@
-//! Versions, preconditions, what commits together, what is refused.
+//! Versions, preconditions, atomic commits, refusals.
 
 use crate::chart_fixture::{Fixture, at, permit, prepared, query};
 use access::{Action, Interaction, Principal, decide};
@@ -314,7 +314,7 @@ fn a_directory_in_use_newer_foreign_or_unusable_is_refused() {
 fn a_full_disk_stops_writes_and_leaves_reads_alive() {
     let chart = Fixture::with(|options| options.max_size_mb = 1);
     chart.put(&patient("kept", "Kept"));
-    // What does not compress fills the file.
+    // Incompressible data fills the file.
     let mut noise = 1u64;
     let stopped = (0..).find_map(|n| {
         let text: String = std::iter::repeat_with(|| {

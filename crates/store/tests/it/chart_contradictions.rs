@@ -1,4 +1,4 @@
-//! Two records under one identifier that cannot be one person's: kept apart, and told once.
+//! Two records under one identifier that cannot belong to one person: kept apart, and reported once.
 
 use crate::chart_fixture::{Fixture, permit, prepared};
 use base::FixedClock;
@@ -20,7 +20,7 @@ const ANN: &str = r#","birthDate":"1980-01-01","gender":"female""#;
 const BOB: &str = r#","birthDate":"2004-05-05","gender":"male""#;
 
 impl Fixture {
-    /// A message that writes one record.
+    /// Applies a message that writes one record.
     fn message(&self, message: &str, map: &str, id: &str, body: &str) -> Receipt {
         let batch = Batch {
             applied: Some(Applied {
@@ -61,14 +61,14 @@ fn a_pair_is_told_once_and_to_its_message_again() {
     let marks = chart.chart.applied(b"2").unwrap();
     assert_eq!(marks.first().unwrap().contradictions, told);
 
-    // A later message about either of them says nothing new.
+    // A later message about either of them reports nothing new.
     let later = |born: &str| born.replace("-01-01", "-01-02").replace("05-05", "05-06");
     let a = record("a", shared, &later(ANN));
     assert_eq!(chart.message("3", "v1", "a", &a).contradictions, none);
     let b = record("b", shared, &later(BOB));
     assert_eq!(chart.message("4", "v1", "b", &b).contradictions, none);
 
-    // Corrected, they are one person, and there is nothing to be told of any more.
+    // Once corrected, they are one person, and nothing is left to report.
     let b = record("b", shared, &later(ANN));
     assert_eq!(chart.message("5", "v1", "b", &b).contradictions, none);
     assert_eq!(chart.person_of("a"), chart.person_of("b"));
@@ -90,8 +90,8 @@ fn what_names_nobody_tells_nothing() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
-    /// Whatever comes in whatever order: each pair of records that share a number and are of two
-    /// persons is told, none twice, and no pair that is one person's.
+    /// Whatever arrives in whatever order: each pair of records that share a number and belong to two persons
+    /// is reported, none twice, and no pair that is one person's.
     #[test]
     fn every_pair_is_told_once(steps in prop::collection::vec((0..6_u8, 1..4_u8, 0..3_u8), 1..24)) {
         let chart = Fixture::new();
@@ -123,14 +123,14 @@ proptest! {
     }
 }
 
-/// A directory that no chart holds.
+/// A chart's directory that no process has open.
 struct Old {
     dir: TempDir,
     clock: Arc<FixedClock>,
 }
 
-/// A chart as an earlier build left it: `b` joined to `a`'s person by a policy number, `c` and `d`
-/// although they contradict each other.
+/// Makes a chart as an earlier build left it: `b` joined to `a`'s person by a policy number, `c` and `d`
+/// joined although they contradict each other.
 fn older(n_more: usize) -> Old {
     let chart = Fixture::new();
     for (id, shared, born) in [
@@ -189,7 +189,7 @@ fn members(chart: &Chart, id: &str) -> String {
     person.members.join(" ")
 }
 
-/// Of the records of [`older`].
+/// The records of [`older`], each with the members of its person once separated.
 const APART: [(&str, &str); 6] = [
     ("a", "a"),
     ("b", "b"),
@@ -248,7 +248,7 @@ fn parting_goes_on_where_it_was() {
             "{at_start} after {lefts:?}: nothing was done"
         );
         lefts.push(at_start);
-        // Others write meanwhile.
+        // Other writers are active meanwhile.
         let id = format!("x{at_start}");
         let change = Change::put(id.clone(), prepared(&record(&id, ("NI", "8-1"), ANN)));
         let written = chart.apply(&permit(), Batch::of(change), Lane::Acknowledging);

@@ -16,7 +16,7 @@ pub(crate) struct Fixture {
     pub(crate) dir: TempDir,
 }
 
-/// Seconds after a day in 2024.
+/// Returns the instant that many seconds after a fixed day in 2024.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_714_521_600_000_000 + seconds * 1_000_000)
 }
@@ -70,7 +70,7 @@ impl Fixture {
         self.apply(Batch::of(change))
     }
 
-    /// Writes; the id is in the body.
+    /// Writes a resource; the id is in the body.
     pub(crate) fn put(&self, body: &str) -> Receipt {
         let document = Document::parse(body).unwrap();
         let id = document.root().text("id").unwrap().into_owned();

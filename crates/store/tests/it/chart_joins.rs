@@ -1,4 +1,4 @@
-//! Persons are joined step by step, and are what grouping all records from scratch would make them.
+//! Persons are joined step by step, with the same result as grouping all records from scratch.
 
 use crate::chart_fixture::{Fixture, permit, prepared};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ struct Record {
     links: BTreeSet<u8>,
 }
 
-/// One change of a batch: a record, or none where it is deleted.
+/// One change of a batch: a record, or none if it is deleted.
 type Step = (u8, Option<Record>);
 
 fn step() -> impl Strategy<Value = Step> {
@@ -51,7 +51,8 @@ fn body(id: u8, record: &Record) -> String {
     )
 }
 
-/// Who belongs together, from nothing but the records as they are: the smallest member of each.
+/// Groups the records from scratch, by their content alone: the smallest member of each group, and its
+/// members.
 fn oracle(records: &BTreeMap<u8, Record>) -> BTreeMap<u8, BTreeSet<u8>> {
     let mut groups: Vec<(BTreeSet<u8>, BTreeSet<String>)> = Vec::new();
     for (&id, record) in records {
@@ -114,7 +115,7 @@ proptest! {
                 prop_assert_eq!(&found, &expected, "p{} in {:?}", id, &records);
                 persons.insert(person.id, expected);
             }
-            // Each person's own Patient says so too.
+            // Each person's own Patient agrees.
             for (person, members) in persons {
                 let golden = chart.body(&format!("Patient/{person}"));
                 prop_assert!(golden.contains("\"active\":true"));

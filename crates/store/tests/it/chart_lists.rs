@@ -1,4 +1,4 @@
-//! Lists of senders, and what a person has to look at in an applied message.
+//! Lists of senders, and the concerns of an applied message.
 
 use crate::chart_fixture::{Fixture, permit, prepared};
 use base::Timestamp;
@@ -42,7 +42,7 @@ fn a_list_is_what_entered_and_did_not_leave() {
     change(&own, time(5), &["a", "b"], &[]);
     change(&other, None, &["b"], &[]);
     change(&name("x|Patient/2", "REG"), time(1), &[], &[]);
-    // An older event moves no time back; entering twice is entering once.
+    // An older event moves no time back; adding an entry twice is idempotent.
     change(&own, time(3), &["b"], &["a"]);
     let list = |sender: &str, at, ids: &[&str]| SenderList {
         sender: sender.to_owned(),
@@ -85,7 +85,7 @@ fn the_concerns_of_an_applied_message_are_told_again() {
     };
     let told = Some("incomplete; OBX: no row");
     assert!(!apply(b"1", told).already_applied);
-    // The chart looks otherwise now, and whoever asks again finds nothing odd any more.
+    // The chart looks different now, and a second mapping reports no concern any more.
     let again = apply(b"1", None);
     assert!(again.already_applied);
     assert_eq!(again.concerns.as_deref(), told);

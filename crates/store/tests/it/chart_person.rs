@@ -102,7 +102,7 @@ fn a_batch_that_joins_many_writes_their_person_once() {
     };
     assert_eq!(resource.version, 1);
 
-    // All of them at once part again, but for two.
+    // When all are written at once, all but two are separated again.
     let alone = (0..200).map(|n| {
         let id = format!("p{n}");
         let body = match n {
@@ -168,10 +168,10 @@ fn a_link_of_the_record_itself_joins() {
         r#","link":[{"other":{"reference":"Patient/a"},"type":"replaced-by"}]"#,
     ));
     assert_eq!(chart.person("a").1, ["a", "b"]);
-    // In a circle, and to itself.
+    // A cycle, and a link to itself.
     chart.put(&record("a", &["1"], r#","link":[{"other":{"reference":"Patient/b"},"type":"replaced-by"},{"other":{"reference":"Patient/a"},"type":"refer"}]"#));
     assert_eq!(chart.person("b").1, ["a", "b"]);
-    // To one never seen.
+    // A link to a record that does not exist.
     chart.put(&record(
         "c",
         &["3"],
@@ -243,7 +243,7 @@ fn observation(id: &str, patient: &str) -> String {
     )
 }
 
-/// A wrong merge and its undoing: who kept the second person's id must not go on with the first.
+/// A wrong merge and its undoing: a client that kept the second person's id must not get the first person.
 #[test]
 fn an_undone_merge_gives_each_person_its_records_back() {
     let chart = Fixture::new();
@@ -253,7 +253,7 @@ fn an_undone_merge_gives_each_person_its_records_back() {
         chart.put(&observation(&format!("o-{id}"), id));
     }
     let (first, second) = (chart.person("a").0, chart.person("b").0);
-    // What an app said of the second person itself.
+    // A resource that an app wrote about the second person itself.
     chart.put(&observation("o-app", &second));
     let of = |person: &str| chart.found("Observation", &format!("patient={person}"));
     assert_eq!(of(&second), ["o-b", "o-app"]);
@@ -374,7 +374,7 @@ fn what_comes_along_is_the_person() {
     }
 }
 
-/// Where an inner search has too many hits, chains and `_has` are looked at resource by resource.
+/// If an inner search has too many hits, chains and `_has` are evaluated resource by resource.
 #[test]
 fn many_persons_are_chained_to_one_by_one() {
     let chart = Fixture::new();
@@ -385,7 +385,7 @@ fn many_persons_are_chained_to_one_by_one() {
     for n in 0..1400 {
         for source in ["a", "b"] {
             let id = format!("{source}{n}");
-            // Only the second record says the gender; the person has it from there.
+            // Only the second record has the gender; the person gets it from there.
             let gender = if source == "b" {
                 r#","gender":"female""#
             } else {

@@ -1,4 +1,4 @@
-//! A person of many records: remembered by the writer or read again, it is the same.
+//! A person of many records is the same, whether the writer has it cached or reads it again.
 
 use crate::chart_fixture::{Fixture, at, permit, prepared};
 use base::FixedClock;
@@ -8,10 +8,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 use store::chart::{Batch, Change, Chart, Options, Read};
 
-/// What a source says of the record of that number; of whom it has replaced only the last one is new.
+/// A change to the record with that number; of the records that it replaces, only the last one is new.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A number more, of those that join or of those that do not.
+    /// Another number, either one that joins or one that does not.
     Tell {
         record: u8,
         number: u8,
@@ -24,7 +24,7 @@ enum Step {
     Forget {
         record: u8,
     },
-    /// Something that its person does not show.
+    /// A change that its person does not show.
     Touch {
         record: u8,
         photo: u8,
@@ -150,7 +150,7 @@ fn batch(changed: &[String], records: &BTreeMap<String, Record>) -> Batch {
     }
 }
 
-/// Each record with its person's other records, and what the person's own Patient says.
+/// Returns each record with its person's other records, and the content of the person's own Patient.
 fn persons(chart: &Chart) -> BTreeMap<String, (Vec<String>, String)> {
     let mut found = BTreeMap::new();
     for n in 0..RECORDS {
@@ -199,13 +199,13 @@ proptest! {
             let lane = store::chart::Lane::Interactive;
             chart.apply(&permit(), batch(&changed, &records), lane).wait().unwrap();
             if n + 1 == first.len() {
-                // Of so many records that it is worth remembering.
+                // Enough records that caching is worthwhile.
                 let many = remembers.chart.person_of(&permit(), "p0").unwrap().unwrap();
                 prop_assert_eq!(many.members.len(), usize::from(RECORDS) - 4);
             }
             if first.len() <= n {
                 prop_assert_eq!(persons(&remembers.chart), persons(&chart), "step {} {:?}", n, step);
-                // A new writer remembers nothing.
+                // A new writer has nothing cached.
                 drop(chart);
                 forgets = Some(open(dir.path()));
             } else {

@@ -1,5 +1,5 @@
-//! The person view against the reference matcher in a world where persons stand for their records:
-//! random records that come together and part, searches under every name that a person ever had.
+//! Compares the person view with the reference matcher in a world where persons stand for their records:
+//! random records that join and separate, and searches under every id that a person ever had.
 
 use crate::chart_fixture::{Fixture, at, ids, permit, prepared, query};
 use crate::chart_search::{QUERIES, SORTS, Step, body};
@@ -9,10 +9,10 @@ use search::{Extraction, Filter, Matcher, Query, ReferenceTest, Target, Test, Va
 use std::collections::{BTreeMap, BTreeSet};
 use store::chart::{Change, Count, Limits, Read};
 
-/// What there is, and who stands for whom.
+/// The resources, and the persons that stand for records.
 struct World {
     fixture: Fixture,
-    /// Of the sources, as written.
+    /// The sources' resources, as written.
     records: BTreeMap<(String, String), Extraction>,
     /// Record or retired person → living person.
     persons: BTreeMap<String, String>,
@@ -60,7 +60,7 @@ fn grow(steps: &[Step]) -> World {
 }
 
 impl World {
-    /// The resources as the person view has them.
+    /// Returns the resources as the person view shows them.
     fn in_view(&self) -> Vec<Extraction> {
         let mut view = Vec::new();
         for ((resource_type, _), extraction) in &self.records {
@@ -90,7 +90,7 @@ impl World {
         view
     }
 
-    /// The query as it means in the person view.
+    /// Rewrites the query to its meaning in the person view.
     fn means(&self, filter: &mut Filter, resource_type: &str) {
         let map = |id: &mut String| {
             if let Some(person) = self.persons.get(id) {
@@ -141,7 +141,7 @@ impl World {
         found
     }
 
-    /// All pages; each page says as whom its references are answered.
+    /// Returns all pages, and checks the person that each page gives for each reference.
     fn pages(&self, mut query: Query, count: u32) -> Vec<String> {
         query.count = Some(count);
         let mut all = Vec::new();
@@ -223,7 +223,7 @@ proptest! {
                 prop_assert_eq!(found, world.brute(&view, &asked));
             }
         }
-        // By any name, also one that a merge has retired, without `_person`.
+        // By any id, also one that a merge has retired, without `_person`.
         for (name, person) in &world.persons {
             let by_record = world.records.contains_key(&("Patient".to_owned(), name.clone()));
             if by_record {

@@ -1,5 +1,5 @@
-//! The index against the reference matcher, on random resources and random queries, after updates
-//! and deletes; paging; sorting.
+//! Compares the index with the reference matcher, on random resources and random queries, after updates and
+//! deletes; paging; sorting.
 
 use crate::chart_fixture::{Fixture, at, ids, permit, prepared, query};
 use fhir::json::Document;
@@ -8,14 +8,14 @@ use search::{Extraction, Matcher};
 use std::collections::BTreeMap;
 use store::chart::{Change, Count, Limits, Read};
 
-/// One step in the life of a chart: which resource, with which choices, or its delete.
+/// One step in the life of a chart: a resource with its random choices, or its deletion.
 pub(crate) type Step = (u8, u8, [u8; 6], bool);
 
 fn pick<'a>(of: &[&'a str], choice: u8) -> &'a str {
     of[usize::from(choice) % of.len()]
 }
 
-/// A resource of a few types and values, so that queries hit.
+/// Makes a resource of a few types and values, so that queries hit.
 pub(crate) fn body(kind: u8, n: u8, c: [u8; 6]) -> (String, String, String) {
     let id = format!("r{}", n % 6);
     let patient = format!("Patient/r{}", c[0] % 6);
@@ -296,7 +296,7 @@ pub(crate) const SORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The chart and what is in it, the slow way.
+/// Returns the chart, and its content computed the slow way.
 fn grow(steps: &[Step]) -> (Fixture, Vec<Extraction>) {
     let fixture = Fixture::with(|options| options.link_persons = false);
     let mut world: BTreeMap<(String, String), Extraction> = BTreeMap::new();
@@ -340,7 +340,7 @@ fn join(text: &str, more: &str) -> String {
     }
 }
 
-/// All pages, one after the other.
+/// Returns all pages, one after the other.
 fn pages(fixture: &Fixture, resource_type: &str, text: &str, count: u32) -> Vec<String> {
     let mut all = Vec::new();
     let mut query = query(resource_type, &join(text, &format!("_count={count}")));
@@ -393,7 +393,7 @@ proptest! {
         }
     }
 
-    /// Versions against a list.
+    /// Compares versions with a list.
     #[test]
     fn versions_agree_with_a_list(
         steps in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! Promises 1, 8 and 9 (docs/PROMISES.md): what is kept, what is a repeat, what survives.
+//! Promises 1, 8 and 9 (docs/PROMISES.md): which messages are kept, which are repeats, which survive.
 
 use crate::journal_fixture::{ALL, HOUR, NOON, adt, append, at, counts, noon, open};
 use bytes::Bytes;
@@ -306,7 +306,7 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
     let mut applied = |sequence: Sequence| {
         Ok(sequence.get().is_multiple_of(2).then(|| Applied {
             map_version: "v7".to_owned(),
-            // One of them somebody has to look at, and the chart knows why.
+            // One of them needs a person, and the chart has the reason.
             concerns: (sequence == all[3]).then(|| "incomplete".to_owned()),
         }))
     };
@@ -329,7 +329,7 @@ fn a_lost_ledger_comes_back_from_journal_and_chart() {
     drop(journal);
     let journal = open(directory.path(), &clock);
     assert!(!journal.ledger().opened().is_empty);
-    // The chart is lost now: what it had is received again, but nobody's decision is taken back.
+    // The chart is lost now: its messages are received again, but no person's decision is undone.
     let mut nothing = |_| Ok(None);
     let done = journal.reconcile(&mut nothing, Doubt::None).unwrap();
     assert_eq!(done.n_again, 5);
@@ -535,7 +535,7 @@ fn a_directory_that_cannot_be_used_says_why() {
         "this is no database, whatever its name says. ".repeat(50),
     )
     .unwrap();
-    // A file that is no database any more keeps nobody from starting, and is not thrown away.
+    // A file that is no longer a database does not prevent a start, and is not deleted.
     let opened = open(directory.path(), &clock);
     let [aside] = opened.set_aside() else {
         panic!("{:?}", opened.set_aside());

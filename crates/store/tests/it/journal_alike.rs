@@ -1,4 +1,4 @@
-//! Whether a message is in the journal, in whatever day it came.
+//! Finds messages that are already in the journal, whatever day they arrived on.
 
 use crate::journal_fixture::{HOUR, adt, append, at, noon, open};
 use bytes::Bytes;
@@ -23,14 +23,14 @@ fn the_same_message_is_found_in_any_day() {
         entry
     };
     let mut asked: Vec<Entry> = (0..40).rev().map(entry).collect();
-    // What differs in anything that counts is another message.
+    // A message that differs in anything relevant is a different one.
     asked.extend([
         altered(3, |entry| entry.flow = "laboratory".to_owned()),
         altered(3, |entry| entry.header.control_id = "C4".to_owned()),
         altered(3, |entry| entry.header.control_id = String::new()),
         altered(3, |entry| entry.body = Bytes::from_static(b"MSH|")),
         altered(3, |entry| entry.no_message = Some("noise".to_owned())),
-        // And what does not, is none.
+        // A message that differs in nothing relevant is the same.
         altered(3, |entry| entry.connection = "imported".to_owned()),
     ]);
     let entries: Vec<&Entry> = asked.iter().collect();
@@ -40,7 +40,7 @@ fn the_same_message_is_found_in_any_day() {
     assert_eq!(found, expected);
     assert_eq!(journal.same_as(&[]).unwrap(), []);
 
-    // More than one question takes.
+    // More entries than one query takes.
     let many: Vec<Entry> = (0..2500).map(entry).collect();
     let entries: Vec<&Entry> = many.iter().collect();
     let found = journal.same_as(&entries).unwrap();

@@ -36,13 +36,13 @@ pub(crate) fn open(directory: &Path, clock: &Arc<FixedClock>) -> Journal {
     Journal::open(directory, options(clock)).unwrap()
 }
 
-/// How many messages are in each state.
+/// Counts the messages in each state.
 pub(crate) fn counts(journal: &Journal) -> Vec<(State, u64)> {
     let counts = journal.counts().unwrap().into_iter();
     counts.map(|count| (count.state, count.n)).collect()
 }
 
-/// An ADT^A01 with that control id and that text in its body.
+/// Makes an ADT^A01 with that control id and that text in its body.
 pub(crate) fn adt(control_id: &str, text: &str) -> Entry {
     let body = format!(
         "MSH|^~\\&|ADT|ZZTEST|CW|HUB|20261123||ADT^A01^ADT_A01|{control_id}|P|2.5.1\r\
@@ -70,7 +70,7 @@ pub(crate) fn adt(control_id: &str, text: &str) -> Entry {
     }
 }
 
-/// Appends and gives the sequence of what must be a message of its own.
+/// Appends a message that must be new, and returns its sequence.
 pub(crate) fn append(journal: &Journal, entry: Entry) -> Sequence {
     match journal.append(entry).wait().unwrap() {
         Appended::New { sequence, .. } => sequence,

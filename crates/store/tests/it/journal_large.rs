@@ -22,7 +22,7 @@ fn a_large_body_is_kept_as_it_came_whatever_its_size() {
             ..adt(&size.to_string(), "")
         };
         kept.push((size, append(&journal, entry.clone())));
-        // Its repeat is known by all of its bytes.
+        // A repeat is recognized by all of its bytes.
         let again = journal.append(entry).wait().unwrap();
         assert!(matches!(again, Appended::Repeated { .. }), "{size}");
     }

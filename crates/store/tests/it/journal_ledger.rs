@@ -1,4 +1,4 @@
-//! The ledger's counts, rates and wishes: each message once, and all of it after a restart.
+//! The ledger's counts, rates and bulk requests: each message once, and all of it after a restart.
 
 use crate::journal::progress;
 use crate::journal_fixture::{HOUR, NOON, adt, append, at, counts, noon, open};
@@ -27,11 +27,11 @@ fn a_replay_is_no_second_message_in_the_rates() {
     for change in [
         mapped(first),
         mapped(first),
-        // One that needed a person first, twice for the same reason, came into the chart by a replay.
+        // This one needed a person first, twice for the same reason, and reached the chart by a replay.
         refused(second),
         refused(second),
         mapped(second),
-        // A replay that failed takes it out of nothing.
+        // A replay that failed changes no count.
         refused(first),
         mapped(first),
     ] {
@@ -108,7 +108,7 @@ fn a_wish_for_many_messages_survives_a_restart() {
         (newest[0].id.as_str(), &newest[0].stopped),
         ("b2", &stopped)
     );
-    // Old ones go once they have ended; those that have not stay.
+    // Old ones are deleted once they have ended; those that have not ended stay.
     for n in 10..70 {
         record(&journal, Change::BulkBegun(Box::new(wish(n)), Vec::new()));
         let id = format!("b{n}");

@@ -77,7 +77,7 @@ fn matches(filter: &Filter, row: &Summary) -> bool {
         && filter.until.is_none_or(|until| row.received < until)
 }
 
-/// As the list shows it.
+/// Returns the reason that the list shows.
 fn why(row: &Summary) -> &str {
     let reason = row.reason.as_ref().or(row.no_message.as_ref());
     let first = reason.and_then(|reason| reason.split("; ").next());
@@ -162,7 +162,7 @@ fn every_filter_agrees_with_looking_at_everything() {
         .unwrap();
 }
 
-/// What a page counts of messages at rest is what the list opens, whatever the limit.
+/// The messages at rest that a page counts are those that the list opens, whatever the limit.
 #[test]
 fn counts_of_what_rests_are_those_of_the_list() {
     let directory = tempfile::tempdir().unwrap();
@@ -193,7 +193,7 @@ fn counts_of_what_rests_are_those_of_the_list() {
     });
     let sum: u64 = groups.iter().map(|group| group.n).sum();
     assert_eq!((together.len() as u64, 0 < sum), (sum, true));
-    // Counting that stopped says so.
+    // A count that stopped early says so.
     let (few, cut) = journal.ledger().resting(&states, 3).unwrap();
     assert_eq!(cut, states);
     assert!(few.iter().map(|group| group.n).sum::<u64>() <= 12);

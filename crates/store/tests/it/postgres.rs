@@ -1,4 +1,4 @@
-//! Both engines, the same resources, the same searches: the same pages in the same order.
+//! Both engines return the same pages in the same order for the same resources and searches.
 
 use crate::chart_fixture::{at, permit};
 use crate::chart_search::{self, Step};
@@ -130,8 +130,8 @@ fn synthea_bundles_agree() {
     assert!(100 < n_found, "{n_found}");
 }
 
-/// Several nodes at once: each resource's versions count up by one, and whoever looks sees the
-/// order of commits without a gap, so that nothing ever appears before what was seen.
+/// Several nodes at once: each resource's versions count up by one, and every reader sees the order of
+/// commits without a gap, so that nothing ever appears before a commit already seen.
 #[test]
 fn rid_order_is_commit_order_on_many_nodes() {
     let Some(server) = Server::start("rid_order_is_commit_order_on_many_nodes") else {
@@ -182,7 +182,7 @@ fn rid_order_is_commit_order_on_many_nodes() {
     assert_eq!(count(n_rows), 0);
 }
 
-/// Five resources, in opposite orders on odd and even nodes.
+/// Writes five resources, in opposite orders on odd and even nodes.
 fn crosswise(node: usize, round: usize) -> Batch {
     let place = |n| if node.is_multiple_of(2) { n } else { 4 - n };
     let change = |n| put(&about((round + place(n)) % 7, 2, node * 100 + round));

@@ -1,4 +1,4 @@
-//! A chart on each engine, written alike and asked alike.
+//! A chart on each engine, with the same writes and the same queries.
 
 use crate::chart_fixture::{at, permit, prepared, query};
 use access::{Action, Interaction, Permit, Principal, decide};
@@ -49,8 +49,8 @@ impl Both {
         on_postgres
     }
 
-    /// Page by page, each the same: resources with their bodies, versions, times and places in the
-    /// order of commits, what came along, totals, cursors. Gives the ids.
+    /// Checks page by page that both are equal: resources with their bodies, versions, times and places in
+    /// the order of commits, included resources, totals, cursors. Returns the ids.
     pub(crate) fn pages(
         &self,
         permit: &Permit,
@@ -86,7 +86,7 @@ pub(crate) fn names(page: &Page) -> Vec<String> {
         .collect()
 }
 
-/// One patient's permit.
+/// Makes a permit for one patient.
 pub(crate) fn of_patient(patient: &str) -> Permit {
     let token = Principal::Token {
         id: "zztest".to_owned(),

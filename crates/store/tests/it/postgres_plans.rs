@@ -1,5 +1,4 @@
-//! Named plans: both engines give the same pages, and PostgreSQL goes by the index that the plan
-//! names.
+//! Named plans: both engines return the same pages, and PostgreSQL uses the index that the plan names.
 
 use crate::chart_fixture::{at, permit, query};
 use crate::postgres_both::{Both, of_patient, put};
@@ -153,7 +152,7 @@ const PLANS: &[(&str, (&str, &str), &str)] = &[
 const N_PATIENTS: usize = 120;
 const PER_PATIENT: usize = 40;
 
-/// A synthetic site: a patient, then what is about them, again and again.
+/// Makes a synthetic site: a patient, then resources about the patient, repeatedly.
 fn site() -> Vec<String> {
     let mut all = Vec::new();
     for n in 0..6 {
@@ -205,7 +204,7 @@ pub(crate) fn about(p: usize, n: usize, edition: usize) -> String {
     )
 }
 
-/// Grown, then changed: new values, the same again, deletes, and some come back.
+/// Fills the charts, then changes them: new values, unchanged rewrites, deletes, and some restored.
 fn grow(both: &Both) {
     for (second, chunk) in site().chunks(256).enumerate() {
         both.clock.set(at(second as i64));
@@ -214,7 +213,7 @@ fn grow(both: &Both) {
     both.clock.set(at(60));
     let touched = (0..N_PATIENTS).step_by(3);
     both.apply(touched.clone().map(|p| put(&about(p, 2, 1))).collect());
-    // The clock runs back, and the chart does not.
+    // The clock goes back, and the chart does not.
     both.clock.set(at(30));
     both.apply(touched.clone().map(|p| put(&about(p, 3, p % 2))).collect());
     let delete = |p: usize| Change::delete("Observation", format!("o{p}-4"));
@@ -230,7 +229,7 @@ fn named_plans_agree_page_by_page_and_go_by_their_index() {
     };
     let both = Both::open(&server.database("plans"));
     grow(&both);
-    // As autovacuum does in time: statistics, and pages known to be seen by all.
+    // As autovacuum does in time: statistics, and pages marked all-visible.
     server.run("plans", "VACUUM ANALYZE");
     let all = permit();
     let own = of_patient("p7");
@@ -251,7 +250,7 @@ fn named_plans_agree_page_by_page_and_go_by_their_index() {
     eprintln!("{figures}");
 }
 
-/// The least and the median time of a first page, warm, of some tries.
+/// Returns the minimum and the median time of a first page, warm, over several tries.
 fn figure(both: &Both, name: &str, (resource_type, text): (&str, &str)) -> String {
     let query = query(resource_type, text);
     let limits = Limits::default();
@@ -284,7 +283,7 @@ fn figure(both: &Both, name: &str, (resource_type, text): (&str, &str)) -> Strin
     format!("{name}: SQLite {sqlite}; PostgreSQL {postgres}\n")
 }
 
-/// No posting table is read from end to end, and the driving one goes by its index.
+/// Checks that no posting table is read from end to end, and that the driving one uses its index.
 fn explain(both: &Both, name: &str, (resource_type, text): (&str, &str), index: &str) {
     let query = query(resource_type, text);
     let plans = both.postgres.explain(&permit(), &query, Limits::default());

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the test's own: made in a temporary directory, reached by a socket in it,
+//! A PostgreSQL server of the test's own: created in a temporary directory, reached by a socket in it,
 //! stopped when it goes out of scope.
 
 use std::os::unix::fs::PermissionsExt;
@@ -14,14 +14,14 @@ pub(crate) struct Server {
     dir: TempDir,
 }
 
-/// What runs as the user that PostgreSQL wants: it refuses to run as root.
+/// Makes a command that runs as the user that PostgreSQL requires: it refuses to run as root.
 fn command(program: &Path) -> Command {
     let is_root = Command::new("id").arg("-u").output();
     if !is_root.is_ok_and(|id| id.stdout.starts_with(b"0\n")) {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    // It replaces itself by the program, so the process is the server's own.
+    // The wrapper replaces itself with the program, so the process is the server's own.
     command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
     // And if this test is killed, so is the server.
     command.args(["--pdeathsig", "INT", "--"]);
@@ -50,7 +50,7 @@ fn make(bin: &Path, dir: &Path) {
         initdb.args(["--no-sync", "-A", "trust", "-U", "causeway", "-E", "UTF8"]);
         initdb.output().unwrap()
     };
-    // A collation that does not order as bytes do, where the server has it: keys must not care.
+    // A collation that does not order as bytes do, if the server has it: keys must not depend on it.
     let icu = [
         "--locale=C.UTF-8",
         "--locale-provider=icu",
@@ -69,7 +69,7 @@ fn make(bin: &Path, dir: &Path) {
 }
 
 impl Server {
-    /// Starts one; `None` where there is no PostgreSQL.
+    /// Starts a server; `None` if PostgreSQL is not installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
         let Some(program) = find() else {
             let remedy = "install postgresql, or set CAUSEWAY_TEST_POSTGRES to its program";
@@ -110,19 +110,19 @@ impl Server {
         }
     }
 
-    /// The address of a database.
+    /// Returns the address of a database.
     pub(crate) fn address(&self, database: &str) -> String {
         let socket = self.dir.path().display();
         format!("host={socket} user=causeway dbname={database}")
     }
 
-    /// The address of a new database.
+    /// Creates a database and returns its address.
     pub(crate) fn database(&self, name: &str) -> String {
         self.run("postgres", &format!("CREATE DATABASE {name}"));
         self.address(name)
     }
 
-    /// Runs a statement and gives the rows of its first column as numbers.
+    /// Runs a statement and returns the rows of its first column as numbers.
     pub(crate) fn run(&self, database: &str, sql: &str) -> Vec<i64> {
         self.try_run(database, sql).unwrap()
     }
@@ -147,7 +147,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let number = self.process.id().to_string();
-        // Fast shutdown: disconnects everybody and ends.
+        // Fast shutdown: disconnects all clients and ends.
         let asked = Command::new("kill").args(["-INT", &number]).status();
         let started = Instant::now();
         while asked.is_ok() && started.elapsed() < Duration::from_secs(20) {
