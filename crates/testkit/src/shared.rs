@@ -1,15 +1,15 @@
-//! Data that others wrote and that is not part of the repository: the folder that `CAUSEWAY_SHARED`
-//! names, or `shared` beside the checkout.
+//! Data from other sources that is not part of the repository: the folder that `CAUSEWAY_SHARED` names, or
+//! `shared` beside the checkout.
 //!
 //! `testdata/shared.sha256` lists each file that a test reads, in the format of `sha256sum`. After a
-//! deliberate change it is made again in that folder:
+//! deliberate change, regenerate it in that folder:
 //! `find fhirpath hl7v2-pairs synthea packages/hl7.fhir.r4.core.tgz packages/us_core_610.tgz -type f
 //! | LC_ALL=C sort | xargs -d '\n' sha256sum`.
 
 use crate::skipped;
 use std::path::{Path, PathBuf};
 
-/// What is at `path` in the folder, or nothing after recording that `test` was skipped.
+/// Returns the path in the folder, or nothing after recording that `test` was skipped.
 pub fn shared(test: &str, path: &str) -> Option<PathBuf> {
     let found = folder().join(path);
     if found.exists() {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
-    /// The files whose content is another than the list says, each with what is wrong.
+    /// Returns the files whose content differs from the list, each with its fault.
     fn differing(folder: &Path, list: &str) -> Vec<String> {
         let mut differing = Vec::new();
         for line in list.lines() {
