@@ -1,4 +1,4 @@
-//! The decision whether a candidate passes, from its posting set, and its sort keys.
+//! The test of a candidate against the plan, by its posting set, and its sort keys.
 
 use super::execute::{FIRST_CHUNK, Run, Stream};
 use crate::backend::check::Check;
@@ -19,7 +19,7 @@ pub(crate) fn visible(rows: &Rows, set: &Set<'_>) -> bool {
         }
 }
 
-/// Returns true for a living person in the person view, otherwise for a source record.
+/// Returns true for living persons in the person view, and for source records in the plain view.
 fn is_wanted(persons: bool, flags: u8) -> bool {
     match flags & (PERSON | RETIRED) {
         0 => !persons,

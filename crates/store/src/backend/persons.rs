@@ -121,7 +121,7 @@ impl<'a> Persons<'a> {
         }
     }
 
-    /// Returns every resource by which a reference may mean this Patient.
+    /// Returns every resource that a reference may name to mean this Patient.
     pub(crate) fn patients(&self, patient: Res) -> Result<Vec<Res>, Fault> {
         let person = if self.on {
             self.person(patient)?

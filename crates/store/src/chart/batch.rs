@@ -34,8 +34,8 @@ pub struct Batch {
     pub keys: Vec<KeyClaim>,
     /// Changes to the lists of senders.
     pub lists: Vec<ListChange>,
-    /// Marks a message as applied. If it is already marked, nothing is written:
-    /// [`Outcome::AlreadyApplied`](Receipt::already_applied).
+    /// Marks a message as applied. If it is already marked, nothing is written, and
+    /// [`Receipt::already_applied`] is set.
     pub applied: Option<Applied>,
     /// The digest of an input that creates resources under new ids. If the digest is already
     /// stored, nothing is written, as with [`Batch::applied`]: the same input twice would create

@@ -93,7 +93,7 @@ pub(crate) struct Grouping {
 
 impl Born {
     /// Returns true if both have a birth date and it differs together with the sex or with every
-    /// name: a mother's number on her newborn, or a number that its owner's spouse used.
+    /// name: a mother's number on her newborn, or a number that the first owner's spouse used.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
         self.difference(other).is_some()
     }

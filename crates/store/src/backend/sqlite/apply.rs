@@ -367,7 +367,7 @@ impl Writing<'_> {
         message: &[u8],
         origins: &[u8],
     ) -> Result<(), Fault> {
-        // A change without effect has no values.
+        // A change without effect adds no lineage.
         if matches!(written.outcome, Outcome::Unchanged) {
             return Ok(());
         }
