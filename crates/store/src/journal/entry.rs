@@ -25,7 +25,7 @@ pub struct Entry {
     pub body: Bytes,
     /// Set where the bytes are not a message (noise, a frame over the cap): the reason why they are here.
     pub no_message: Option<String>,
-    /// The acknowledgement, where the flow knows it before the message is on disk.
+    /// The acknowledgement, if the flow knows it before the message is on disk.
     pub acknowledgement: Option<Acknowledgement>,
 }
 

@@ -1,6 +1,6 @@
 //! The journal's identity, and what it remembers of the stores beside it.
 //!
-//! `journal/id` names the journal; each day's file names it too, so that `journal/id` may be lost.
+//! `journal/id` names the journal; each day's file names it too, so losing `journal/id` alone does no harm.
 //! `journal/seen` records the last known positions of chart and ledger, so that an older copy of either, or
 //! of both, is recognized.
 

@@ -1,4 +1,4 @@
-//! Notices: incidents in the stores of this directory that a person has to know of. Each stands until a
+//! Notices: incidents in the stores of this directory that a person has to know of. Each remains until a
 //! person has seen it, also across restarts.
 
 use super::{Ledger, Order};
