@@ -5,6 +5,7 @@ use crate::crash_chart::check_written;
 use crate::crash_child::{Promise, check_kept, check_seen, command, promises};
 use crate::torn_writes_log::has_strace;
 use std::path::Path;
+use store::chart::Chart;
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
@@ -72,9 +73,10 @@ fn a_failed_fsync_stops_writing_for_good() {
 #[test]
 fn a_full_disk_stops_all_but_emergency_reads() {
     let directory = tempfile::tempdir().unwrap();
-    // No file may grow beyond 250 kB, where the chart's first tables fit: to a program that ignores the signal, a disk that is full.
-    let script = "trap '' XFSZ; ulimit -f 500; exec \"$0\" \"$@\"";
-    let wrapper = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+    // To a program that ignores the signal, a limit on the size of files is a disk that is full.
+    let n_blocks = room_for_empty_stores().div_ceil(512);
+    let script = format!("trap '' XFSZ; ulimit -f {n_blocks}; exec \"$0\" \"$@\"");
+    let wrapper = ["sh".to_owned(), "-c".to_owned(), script];
     let promised = run_full(&wrapper, directory.path());
     assert!(
         stops(&promised).contains(&"journal"),
@@ -99,8 +101,21 @@ fn a_full_disk_stops_all_but_emergency_reads() {
     check_written(directory.path(), &promised);
 }
 
+/// Returns the size of an empty chart's database file, and a little room for data. Its write-ahead log
+/// takes up to a megabyte in advance, where there is room.
+fn room_for_empty_stores() -> u64 {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Chart::open(directory.path(), store::chart::Options::default()).unwrap());
+    let files = std::fs::read_dir(directory.path()).unwrap();
+    let sizes = files.map(Result::unwrap).filter_map(|file| {
+        let is_database = file.path().extension().is_some_and(|ending| ending == "db");
+        is_database.then(|| file.metadata().unwrap().len())
+    });
+    sizes.max().unwrap() + (128 << 10)
+}
+
 fn run_full(wrapper: &[String], directory: &Path) -> Vec<Promise> {
-    let mut command = command(wrapper, directory, 400);
+    let mut command = command(wrapper, directory, 1200);
     command.env("CAUSEWAY_CRASH_SEGMENT", "1000000");
     let mut child = command.spawn().unwrap();
     let promised = promises(&mut child);
