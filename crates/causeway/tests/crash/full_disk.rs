@@ -66,12 +66,7 @@ fn start(disk: &SmallDisk) -> Site {
     let folder = tempfile::tempdir_in(disk.path()).unwrap();
     let text = SMALL.replacen("[log]", "[audit]\nreserve_mb = 1\n[log]", 1);
     fs::write(folder.path().join("causeway.toml"), text).unwrap();
-    let mut site = Site {
-        folder,
-        running: None,
-    };
-    site.restart();
-    site
+    Site::start_in(folder)
 }
 
 fn caller(site: &Site, running: &Running) -> Caller {

@@ -12,12 +12,7 @@ fn site(more: &str) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let text = SMALL.replacen("[log]", &format!("[audit]\nreserve_mb = 1\n{more}[log]"), 1);
     fs::write(folder.path().join("causeway.toml"), text).unwrap();
-    let mut site = Site {
-        folder,
-        running: None,
-    };
-    site.restart();
-    site
+    Site::start_in(folder)
 }
 
 fn stop(site: &mut Site) {

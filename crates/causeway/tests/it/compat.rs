@@ -68,12 +68,7 @@ fn open(build: &Path) -> Site {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("causeway.toml"), CONFIG).unwrap();
     unpack(build, &folder.path().join("data"));
-    let mut site = Site {
-        folder,
-        running: None,
-    };
-    site.restart();
-    site
+    Site::start_in(folder)
 }
 
 fn states(site: &Site) -> Vec<(u64, String)> {

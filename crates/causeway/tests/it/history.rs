@@ -116,11 +116,7 @@ fn history_ends_where_the_wire_would_have_led_it() {
         (&0.into(), &all.len().into())
     );
 
-    let mut imported = Site {
-        folder,
-        running: None,
-    };
-    imported.restart();
+    let imported = Site::start_in(folder);
     assert_eq!(account(&imported), expected);
 
     // Through the running server, found by its configuration and by its address.

@@ -142,12 +142,7 @@ fn convert_reads_a_message_as_the_site_s_flow_would() {
 /// Starts a site with that map.
 fn running(maps: &str) -> Site {
     let (folder, _) = site_with(maps);
-    let mut site = Site {
-        folder,
-        running: None,
-    };
-    site.restart();
-    site
+    Site::start_in(folder)
 }
 
 fn replace(site: &Site, maps: &str) {

@@ -97,11 +97,7 @@ fn the_largest_frame_is_in_memory_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = SMALL.to_owned() + "max_frame_bytes = 268435456\n";
     std::fs::write(folder.path().join("causeway.toml"), config).unwrap();
-    let mut site = Site {
-        folder,
-        running: None,
-    };
-    site.restart();
+    let mut site = Site::start_in(folder);
     let Some(before) = high_water(site.running()) else {
         let test = "the_largest_frame_is_in_memory_once";
         testkit::skipped(test, "no /proc/PID/status", "run on Linux");

@@ -18,6 +18,11 @@ impl Site {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("causeway.toml"), SMALL).unwrap();
+        Self::start_in(folder)
+    }
+
+    /// Starts the server of the configuration that the folder holds.
+    pub fn start_in(folder: tempfile::TempDir) -> Self {
         let mut site = Self {
             folder,
             running: None,
